@@ -1,0 +1,48 @@
+/**
+ * Three kinds of 64-bit value, kept apart by the compiler (docs/architecture.md, "Numbers").
+ * amd64 user addresses are below 2^47, so a double holds them exactly; raw words do not fit one.
+ */
+
+declare const addressBrand: unique symbol
+declare const offsetBrand: unique symbol
+
+/** Exact virtual address of the dead process, 0 <= a < 2^53. Made only by a reader or by this file. */
+export type Address = number & {readonly [addressBrand]: 'Address'}
+/** 64 raw bits with no meaning yet: a register, a stack slot, a DWARF stack value. */
+export type Word = bigint
+/** u32 offset from a module's lowest link address: the key of every per-module table. */
+export type ModuleOffset = number & {readonly [offsetBrand]: 'ModuleOffset'}
+
+export const NULL_ADDRESS = 0 as Address
+
+/** The number as an address. Callers have checked that it is an integer below 2^53; this is the one cast. */
+export function toAddress(value: number): Address {
+  return value as Address
+}
+
+/** The address that a raw word spells, or undefined where a double would round it (>= 2^53). */
+export function addressOfWord(word: Word): Address | undefined {
+  return word >= 0n && word < 0x20000000000000n ? (Number(word) as Address) : undefined
+}
+
+/** The raw word that an address spells. */
+export function wordOfAddress(address: Address): Word {
+  return BigInt(address)
+}
+
+/** `address + delta`, or undefined where the sum leaves the 53-bit range. */
+export function offsetAddress(address: Address, delta: number): Address | undefined {
+  const sum = address + delta
+  return sum >= 0 && Number.isSafeInteger(sum) ? (sum as Address) : undefined
+}
+
+/** The module-relative key of an address; undefined outside u32. */
+export function moduleOffset(address: Address, moduleBase: Address): ModuleOffset | undefined {
+  const offset = address - moduleBase
+  return offset >= 0 && offset <= 0xffffffff ? (offset as ModuleOffset) : undefined
+}
+
+/** Lower-case `0x…` without padding, as Go's runtime prints addresses and words. */
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`
+}

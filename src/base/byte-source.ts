@@ -1,0 +1,100 @@
+import {closeSync, fstatSync, openSync, readSync} from 'node:fs'
+import {InputError, messageOf, TruncatedFileError} from './errors.ts'
+import {PageCache} from './page-cache.ts'
+
+/** Random access to bytes that do not change. */
+export interface ByteSource {
+  /** For messages: a path, or `path(member)`. */
+  readonly name: string
+  readonly size: number
+  /**
+   * Exactly `length` bytes at `offset`. The result may be a view of a cache: read it before the next call, copy to keep.
+   * @throws TruncatedFileError where the source ends before
+   */
+  read(offset: number, length: number): Uint8Array
+}
+
+/** Bytes in memory. */
+export class BytesSource implements ByteSource {
+  readonly name: string
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array, name: string) {
+    this.#bytes = bytes
+    this.name = name
+  }
+
+  get size(): number {
+    return this.#bytes.length
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.#bytes.length)) {
+      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.#bytes.length)
+    }
+    return this.#bytes.subarray(offset, offset + length)
+  }
+}
+
+/** Reads this long go straight to the file: caching them would only drop what is in use. */
+const BYPASS_LENGTH = 64 * 1024
+
+/** A file, read through a page cache of bounded size. */
+export class FileSource implements ByteSource {
+  readonly name: string
+  readonly size: number
+  readonly #fd: number
+  readonly #pages: PageCache
+
+  private constructor(path: string, fd: number, size: number) {
+    this.name = path
+    this.#fd = fd
+    this.size = size
+    this.#pages = new PageCache((page, offset) => readSync(fd, page, 0, page.length, offset))
+  }
+
+  /** @throws InputError when the file cannot be opened or is not a regular file */
+  static open(path: string): FileSource {
+    let fd: number
+    try {
+      fd = openSync(path, 'r')
+    } catch (cause) {
+      const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+      throw new InputError(
+        missing ? 'not-found' : 'unreadable',
+        missing ? `${path}: no such file` : `${path}: ${messageOf(cause)}`,
+        missing ? 'check the path' : 'check the permissions of the file',
+        {cause},
+      )
+    }
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) {
+      closeSync(fd)
+      throw new InputError('unreadable', `${path}: not a regular file`, 'name a file; `batch` takes directories')
+    }
+    return new FileSource(path, fd, stat.size)
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
+      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.size)
+    }
+    if (length >= BYPASS_LENGTH) return this.#readAround(offset, length)
+    return this.#pages.read(offset, length)
+  }
+
+  #readAround(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length)
+    let done = 0
+    while (done < length) {
+      const count = readSync(this.#fd, bytes, done, length - done, offset + done)
+      if (count <= 0) throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, offset + done)
+      done += count
+    }
+    return bytes
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}

@@ -1,0 +1,235 @@
+import {type Address, toAddress, type Word} from './address.ts'
+import {FormatError} from './errors.ts'
+
+const TWO_32 = 0x100000000
+const utf8 = new TextDecoder('utf-8')
+
+/**
+ * Bounded little-endian view with a position, a label and the offset of its first byte in its section.
+ * Each read advances or throws a FormatError that says where (`exe:.debug_line+0x1f: need 4 bytes`).
+ */
+export class Cursor {
+  readonly bytes: Uint8Array
+  readonly label: string
+  /** Offset of `bytes[0]` in what the label names. */
+  readonly base: number
+  readonly #view: DataView
+  #position = 0
+
+  constructor(bytes: Uint8Array, label: string, base = 0) {
+    this.bytes = bytes
+    this.label = label
+    this.base = base
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get size(): number {
+    return this.bytes.length
+  }
+
+  get remaining(): number {
+    return this.bytes.length - this.#position
+  }
+
+  get atEnd(): boolean {
+    return this.#position >= this.bytes.length
+  }
+
+  /** A FormatError at the present position. */
+  error(reason: string, at = this.#position): FormatError {
+    return new FormatError(`${this.label}+0x${(this.base + at).toString(16)}`, reason)
+  }
+
+  #take(length: number): number {
+    const at = this.#position
+    if (!(length >= 0) || length > this.bytes.length - at) throw this.error(`need ${length} bytes`, at)
+    this.#position = at + length
+    return at
+  }
+
+  seek(position: number): void {
+    if (!(position >= 0 && position <= this.bytes.length)) throw this.error(`no position 0x${position.toString(16)}`)
+    this.#position = position
+  }
+
+  skip(length: number): void {
+    this.#take(length)
+  }
+
+  /** Skips to the next multiple of `alignment`, counted from the view's start; the end of the view is aligned enough. */
+  alignTo(alignment: number): void {
+    const next = Math.ceil(this.#position / alignment) * alignment
+    this.#position = Math.min(next, this.bytes.length)
+  }
+
+  u8(): number {
+    const at = this.#take(1)
+    return this.bytes[at] as number
+  }
+
+  i8(): number {
+    return this.#view.getInt8(this.#take(1))
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true)
+  }
+
+  i16(): number {
+    return this.#view.getInt16(this.#take(2), true)
+  }
+
+  u24(): number {
+    const at = this.#take(3)
+    return this.#view.getUint16(at, true) + this.#view.getUint8(at + 2) * 0x10000
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true)
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#take(4), true)
+  }
+
+  /** 64 raw bits. */
+  word(): Word {
+    return this.#view.getBigUint64(this.#take(8), true)
+  }
+
+  /** Signed 64 bits. */
+  i64(): bigint {
+    return this.#view.getBigInt64(this.#take(8), true)
+  }
+
+  /** A u64 that must be exact in a double (sizes, offsets); larger is a FormatError. */
+  u64(): number {
+    const at = this.#take(8)
+    const high = this.#view.getUint32(at + 4, true)
+    if (high >= 0x200000) throw this.error(`value 0x${this.#view.getBigUint64(at, true).toString(16)} is too large`, at)
+    return high * TWO_32 + this.#view.getUint32(at, true)
+  }
+
+  /** A u64 that must be an address. */
+  address(): Address {
+    return toAddress(this.u64())
+  }
+
+  /** An unsigned integer of 1, 2, 3, 4 or 8 bytes. */
+  unsigned(size: number): number {
+    switch (size) {
+      case 1:
+        return this.u8()
+      case 2:
+        return this.u16()
+      case 3:
+        return this.u24()
+      case 4:
+        return this.u32()
+      case 8:
+        return this.u64()
+      default:
+        throw this.error(`no integer of ${size} bytes`)
+    }
+  }
+
+  /** ULEB128 (DWARF 5, 7.6) that must be exact in a double. */
+  uleb128(): number {
+    const start = this.#position
+    let result = 0
+    let scale = 1
+    for (;;) {
+      const byte = this.u8()
+      result += (byte % 0x80) * scale
+      if (byte < 0x80) break
+      scale *= 0x80
+      if (scale > 2 ** 63) throw this.error('ULEB128 too long', start)
+    }
+    if (!Number.isSafeInteger(result)) throw this.error('ULEB128 too large', start)
+    return result
+  }
+
+  /** SLEB128 (DWARF 5, 7.6) that must be exact in a double. */
+  sleb128(): number {
+    const start = this.#position
+    let result = 0
+    let scale = 1
+    let byte: number
+    do {
+      byte = this.u8()
+      result += (byte % 0x80) * scale
+      scale *= 0x80
+      if (scale > 2 ** 70) throw this.error('SLEB128 too long', start)
+    } while (byte >= 0x80)
+    if (byte >= 0x40) result -= scale
+    if (!Number.isSafeInteger(result)) {
+      this.#position = start
+      return this.#wideSleb128(start)
+    }
+    return result
+  }
+
+  /** Ten-byte encodings of small negative numbers lose bits in a double: decode them exactly, then look again. */
+  #wideSleb128(start: number): number {
+    const value = Number(this.sleb128Word())
+    if (!Number.isSafeInteger(value)) throw this.error('SLEB128 too large', start)
+    return value
+  }
+
+  /** SLEB128 as signed 64 bits. */
+  sleb128Word(): bigint {
+    const start = this.#position
+    let result = 0n
+    let shift = 0n
+    let byte: number
+    do {
+      byte = this.u8()
+      result |= BigInt(byte % 0x80) << shift
+      shift += 7n
+      if (shift > 77n) throw this.error('SLEB128 too long', start)
+    } while (byte >= 0x80)
+    if (byte >= 0x40) result -= 1n << shift
+    return BigInt.asIntN(64, result)
+  }
+
+  /** ULEB128 as 64 raw bits. */
+  uleb128Word(): Word {
+    const start = this.#position
+    let result = 0n
+    let shift = 0n
+    let byte: number
+    do {
+      byte = this.u8()
+      result |= BigInt(byte % 0x80) << shift
+      shift += 7n
+      if (shift > 77n) throw this.error('ULEB128 too long', start)
+    } while (byte >= 0x80)
+    return BigInt.asUintN(64, result)
+  }
+
+  /** The next `length` bytes, as a view without copying. */
+  take(length: number): Uint8Array {
+    const at = this.#take(length)
+    return this.bytes.subarray(at, at + length)
+  }
+
+  /** A cursor over the next `length` bytes; its errors keep this one's label unless another is given. */
+  slice(length: number, label = this.label): Cursor {
+    const at = this.#position
+    const bytes = this.take(length)
+    return label === this.label ? new Cursor(bytes, label, this.base + at) : new Cursor(bytes, label)
+  }
+
+  /** NUL-terminated UTF-8; without a NUL the rest of the view. */
+  cstring(): string {
+    const at = this.#position
+    const nul = this.bytes.indexOf(0, at)
+    const end = nul < 0 ? this.bytes.length : nul
+    this.#position = nul < 0 ? end : nul + 1
+    return utf8.decode(this.bytes.subarray(at, end))
+  }
+}

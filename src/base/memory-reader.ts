@@ -1,0 +1,66 @@
+import {type Address, toAddress, type Word} from './address.ts'
+
+/** Memory of the dead process. Unmapped or missing memory is an answer, not an exception. */
+export interface MemoryReader {
+  /** Exactly `length` bytes, or undefined where any of them is not available. A view: read it before the next call, copy to keep. */
+  read(address: Address, length: number): Uint8Array | undefined
+}
+
+const TWO_32 = 0x100000000
+
+function u32At(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) +
+    (bytes[at + 1] as number) * 0x100 +
+    (bytes[at + 2] as number) * 0x10000 +
+    (bytes[at + 3] as number) * 0x1000000
+  )
+}
+
+export function readU8(memory: MemoryReader, address: Address): number | undefined {
+  return memory.read(address, 1)?.[0]
+}
+
+export function readU32(memory: MemoryReader, address: Address): number | undefined {
+  const bytes = memory.read(address, 4)
+  return bytes && u32At(bytes, 0)
+}
+
+/** 64 raw bits. */
+export function readWord(memory: MemoryReader, address: Address): Word | undefined {
+  const bytes = memory.read(address, 8)
+  return bytes && (BigInt(u32At(bytes, 4)) << 32n) | BigInt(u32At(bytes, 0))
+}
+
+/** A pointer; undefined where memory is missing or the word cannot be an address (>= 2^53). Use readWord to tell apart. */
+export function readAddress(memory: MemoryReader, address: Address): Address | undefined {
+  const bytes = memory.read(address, 8)
+  if (!bytes) return undefined
+  const high = u32At(bytes, 4)
+  return high < 0x200000 ? toAddress(high * TWO_32 + u32At(bytes, 0)) : undefined
+}
+
+const utf8 = new TextDecoder('utf-8')
+
+/** `length` bytes as UTF-8, cut at `limit`; for Go strings, which have no NUL. */
+export function readString(memory: MemoryReader, address: Address, length: number, limit = 65536): string | undefined {
+  if (length === 0) return ''
+  const bytes = memory.read(address, Math.min(length, limit))
+  return bytes && utf8.decode(bytes)
+}
+
+/** NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it. */
+export function readCString(memory: MemoryReader, address: Address, limit = 4096): string | undefined {
+  const collected: number[] = []
+  let at = address
+  while (collected.length < limit) {
+    const toBoundary = 64 - (at % 64)
+    const bytes = memory.read(at, toBoundary)
+    if (!bytes) return undefined
+    const nul = bytes.indexOf(0)
+    for (const byte of nul < 0 ? bytes : bytes.subarray(0, nul)) collected.push(byte)
+    if (nul >= 0) break
+    at = toAddress(at + toBoundary)
+  }
+  return utf8.decode(Uint8Array.from(collected.slice(0, limit)))
+}

@@ -1,0 +1,45 @@
+/** Half-open ranges sorted by start, each with a value; where two overlap, the one that starts later wins. */
+export interface Range<T> {
+  start: number
+  end: number
+  value: T
+}
+
+export class SortedRanges<T> {
+  readonly #starts: Float64Array
+  readonly #ranges: Range<T>[]
+
+  constructor(ranges: Iterable<Range<T>>) {
+    this.#ranges = [...ranges].filter(range => range.end > range.start).sort((a, b) => a.start - b.start)
+    this.#starts = Float64Array.from(this.#ranges, range => range.start)
+  }
+
+  get size(): number {
+    return this.#ranges.length
+  }
+
+  /** The range that holds `at`, or undefined. */
+  find(at: number): Range<T> | undefined {
+    const range = this.#ranges[lastAtOrBelow(this.#starts, at)]
+    return range && at < range.end ? range : undefined
+  }
+
+  [Symbol.iterator](): Iterator<Range<T>> {
+    return this.#ranges[Symbol.iterator]()
+  }
+}
+
+/**
+ * Index of the last element <= `value` in the first `length` elements of an ascending column; -1 where all are above.
+ * Of equal elements it gives the last.
+ */
+export function lastAtOrBelow(column: Float64Array | Uint32Array, value: number, length = column.length): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((column[middle] as number) <= value) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
