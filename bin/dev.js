@@ -1,0 +1,10 @@
+// The command line from source: node --import tsx bin/dev.js analyze CORE
+import {readFileSync} from 'node:fs'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+pjson.oclif.commands = {strategy: 'explicit', target: './src/main.ts', identifier: 'COMMANDS'}
+const {start} = await import('../src/main.ts')
+await start(root, pjson)

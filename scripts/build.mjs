@@ -1,0 +1,64 @@
+// Builds what is published: dist/main.cjs (one bundle), schema/*.json, oclif.manifest.json.
+import {execFileSync} from 'node:child_process'
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {createRequire} from 'node:module'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {build} from 'esbuild'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const require = createRequire(import.meta.url)
+
+rmSync(join(root, 'dist'), {recursive: true, force: true})
+mkdirSync(join(root, 'schema'), {recursive: true})
+
+// The demangler's wasm is read from beside the bundle at first use.
+const wasm = require.resolve('gecko-profiler-demangle/index_bg.wasm')
+mkdirSync(join(root, 'dist'))
+writeFileSync(join(root, 'dist', 'demangle.wasm'), readFileSync(wasm))
+
+const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
+await build({
+  absWorkingDir: root,
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/main.cjs',
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20.19',
+  external: ['typescript', 'ts-node', 'tsx', 'iced-x86'],
+  define: {'import.meta.url': '__moduleUrl', PACKAGE_JSON: JSON.stringify(JSON.stringify(published))},
+  banner: {js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"},
+  legalComments: 'none',
+  logLevel: 'warning',
+  minifySyntax: true,
+  keepNames: true,
+})
+
+const schemaOut = await build({
+  absWorkingDir: root,
+  entryPoints: ['src/analysis/report-schema.ts'],
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  write: false,
+  logLevel: 'warning',
+})
+const schemas = await import(
+  `data:text/javascript;base64,${Buffer.from(schemaOut.outputFiles[0].contents).toString('base64')}`
+)
+const {z} = await import('zod')
+for (const [name, schema] of Object.entries(schemas)) {
+  if (!name.endsWith('ReportSchema') && name !== 'reportSchema') continue
+  const file = name === 'reportSchema' ? 'analyze' : name.replace(/ReportSchema$/, '').toLowerCase()
+  const json = z.toJSONSchema(schema, {target: 'draft-2020-12'})
+  writeFileSync(join(root, 'schema', `${file}-1.schema.json`), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+const oclif = join(root, 'node_modules', 'oclif', 'bin', 'run.js')
+execFileSync(process.execPath, [oclif, 'manifest', root], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+  cwd: root,
+  env: {...process.env, NODE_NO_WARNINGS: '1'},
+})

@@ -1,0 +1,39 @@
+import type {z} from 'zod'
+import type * as schema from './report-schema.ts'
+
+/** The report's types, all from `report-schema.ts`: what the text shows and what the JSON carries are the same values. */
+export type FrameReport = z.infer<typeof schema.frameSchema>
+export type StopReasonReport = z.infer<typeof schema.stopReasonSchema>
+export type CreatedByReport = z.infer<typeof schema.createdBySchema>
+export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
+export type ThreadReport = z.infer<typeof schema.threadSchema>
+export type InstructionReport = z.infer<typeof schema.instructionSchema>
+export type CrashReport = z.infer<typeof schema.crashSchema>
+export type SavedCallersReport = z.infer<typeof schema.savedCallersSchema>
+export type CgoCallReport = z.infer<typeof schema.cgoCallSchema>
+export type CgoReport = z.infer<typeof schema.cgoSchema>
+export type ModuleReport = z.infer<typeof schema.moduleSchema>
+export type SignatureReport = z.infer<typeof schema.signatureSchema>
+export type CompletenessReport = z.infer<typeof schema.completenessSchema>
+export type BlockingReport = z.infer<typeof schema.blockingSchema>
+
+type Whole = z.infer<typeof schema.reportSchema>
+
+/** What does not wait for the goroutines: known when `analyzeCore` returns. */
+export type ReportHead = Pick<Whole, 'schemaVersion' | 'tool' | 'core' | 'go' | 'crash'>
+/** What is complete only after the goroutines have been walked. */
+export type ReportTail = Pick<
+  Whole,
+  'threads' | 'cgo' | 'blocking' | 'modules' | 'signature' | 'completeness' | 'diagnostics'
+>
+
+/**
+ * The whole answer. `goroutines` can be iterated once; each is produced on demand, so a million of them stream in
+ * bounded memory. `tail()` is called after that, and counts what the walk met.
+ */
+export interface CoreReport extends ReportHead {
+  /** How the text prints frames: fp, sp and pc behind each Go frame, registers at the end. */
+  readonly detail: 'plain' | 'full'
+  readonly goroutines: Iterable<GoroutineReport>
+  tail(): ReportTail
+}

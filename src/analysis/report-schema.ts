@@ -1,0 +1,283 @@
+import {z} from 'zod'
+
+/**
+ * The shape of every report, once: the types of the report (`core-report.ts`, by `import type`) and the published JSON Schema
+ * (`schema/`, made by `npm run build`) both come from here. Nothing imports this module at run time.
+ *
+ * Addresses are "0x…" strings; a field that is unknown is null, never left out.
+ */
+const hexString = z
+  .string()
+  .regex(/^0x[0-9a-f]+$/)
+  .meta({id: 'hex', description: 'an address or a 64-bit word'})
+const text = z.string().nullable()
+const count = z.number().int().nullable()
+const address = hexString.nullable()
+
+export const frameSchema = z
+  .strictObject({
+    kind: z.enum(['go', 'c', 'signal', 'switch', 'unknown']),
+    function: text.describe('as Go prints it; C++ and Rust names demangled'),
+    file: text,
+    line: count,
+    column: count,
+    pc: address,
+    entry: address.describe('start of the function'),
+    offset: address.describe('pc - entry'),
+    sp: address,
+    fp: address.describe('the canonical frame address (CFA)'),
+    args: text.describe('what stands between the parentheses; null for C and for inlined frames'),
+    inlined: z.boolean(),
+    module: text,
+    moduleOffset: address,
+    language: text,
+    foundBy: z
+      .enum([
+        'context',
+        'gobuf',
+        'syscall',
+        'cfi',
+        'pcsp',
+        'frame-pointer',
+        'signal-frame',
+        'stack-switch',
+        'saved-cgo-callers',
+        'scan',
+      ])
+      .nullable(),
+  })
+  .meta({id: 'frame'})
+
+export const stopReasonSchema = z
+  .enum(['end-of-stack', 'unmapped', 'no-progress', 'no-unwind-info', 'frame-limit'])
+  .meta({id: 'stopReason', description: 'why the walk of a stack ended'})
+
+export const createdBySchema = z
+  .strictObject({function: text, file: text, line: count, offset: address, goroutine: count})
+  .meta({id: 'createdBy'})
+
+export const goroutineSchema = z
+  .strictObject({
+    id: z.number().int(),
+    status: z.string(),
+    state: z.string().describe('the text in brackets'),
+    header: z.string().describe('the first line of the block, as the runtime of that release prints it'),
+    waitReason: text,
+    waitMinutes: count,
+    lockedToThread: z.boolean(),
+    system: z.boolean().describe('started by the runtime for itself'),
+    labels: z.record(z.string(), z.string()),
+    address: address,
+    m: count,
+    thread: count,
+    inCgo: z.boolean(),
+    frames: z.array(frameSchema),
+    createdBy: createdBySchema.nullable(),
+    ancestors: z.array(
+      z.strictObject({
+        goroutine: count,
+        frames: z.array(frameSchema),
+        createdBy: createdBySchema.nullable(),
+        elided: z.boolean(),
+      }),
+    ),
+    waitingFor: z
+      .strictObject({kind: z.string(), address: address, owner: text})
+      .nullable()
+      .describe('what a blocked goroutine waits for, as far as memory tells'),
+    stop: stopReasonSchema.nullable(),
+    elided: z
+      .strictObject({after: z.number().int(), count: count})
+      .nullable()
+      .describe(
+        'frames left out after frames[after - 1]; count null: the runtime of that release does not say how many',
+      ),
+  })
+  .meta({id: 'goroutine'})
+
+export const registersSchema = z.record(z.string(), hexString).meta({id: 'registers'})
+
+export const threadSchema = z
+  .strictObject({
+    id: z.number().int().describe('the kernel thread ID'),
+    name: text,
+    m: count,
+    goroutine: count,
+    signal: count.describe('the signal of the frame that was left to reach the first frame here; null: none'),
+    frames: z.array(frameSchema),
+    stop: stopReasonSchema.nullable(),
+    registers: registersSchema,
+  })
+  .meta({id: 'thread'})
+
+export const instructionSchema = z
+  .strictObject({
+    text: z.string(),
+    bytes: z.string(),
+    operand: text.describe('the memory operand of the instruction'),
+    operandAddress: address,
+    addressKind: text.describe('what that address is: null plus offset, stack guard, unmapped next to a mapping, …'),
+  })
+  .meta({id: 'instruction'})
+
+export const crashSchema = z
+  .strictObject({
+    kind: z.enum(['signal', 'panic', 'fatal', 'none']),
+    signal: text,
+    signalNumber: count,
+    code: count,
+    codeName: text,
+    faultAddress: address,
+    pc: address,
+    message: text,
+    thread: count,
+    m: count,
+    goroutine: count,
+    duringCgo: z.boolean(),
+    header: z.array(z.string()).describe('the lines as printed'),
+    runtimeStack: z
+      .array(frameSchema)
+      .describe('the frames under `runtime stack:`; empty where the runtime prints none'),
+    registers: registersSchema.nullable(),
+    instruction: instructionSchema.nullable(),
+    cause: z
+      .strictObject({kind: z.string(), text: z.string()})
+      .nullable()
+      .describe('what C code said of its own end: a failed assertion, a C++ exception, a malloc check'),
+  })
+  .meta({id: 'crash'})
+
+export const savedCallersSchema = z
+  .strictObject({
+    state: z.enum(['none', 'empty', 'saved', 'consumed', 'busy', 'stale']),
+    pcs: z.array(hexString),
+    tail: z.array(hexString).describe('left over from an earlier, longer traceback'),
+    frames: z.array(frameSchema),
+    agreesWithUnwind: z.enum(['agrees', 'longer', 'shorter', 'contradicts']).nullable(),
+  })
+  .meta({id: 'savedCallers'})
+
+export const cgoCallSchema = z
+  .strictObject({
+    m: count,
+    thread: count,
+    goroutine: count,
+    depth: count.describe('m.ncgo: nested calls'),
+    total: count.describe('m.ncgocall: calls so far'),
+    entry: text.describe('the C function Go called, as the programmer wrote it'),
+    caller: createdBySchema.nullable().describe('the Go line that called it'),
+    current: frameSchema.nullable().describe('where C is now'),
+    cFrames: count.describe('C frames of this call'),
+    saved: savedCallersSchema,
+    handler: z.strictObject({wouldCollect: z.boolean(), failedCondition: text, explanation: z.string()}),
+    traceback: z.strictObject({wouldPrint: z.boolean(), failedCondition: text, explanation: z.string()}),
+    contexts: z.array(z.strictObject({value: hexString, popped: z.boolean()})),
+  })
+  .meta({id: 'cgoCall'})
+
+const hookSchema = z.strictObject({address: hexString, symbol: text}).nullable()
+
+export const cgoSchema = z
+  .strictObject({
+    enabled: z.boolean().nullable(),
+    hooks: z.strictObject({traceback: hookSchema, context: hookSchema, symbolizer: hookSchema}),
+    calls: z.array(cgoCallSchema),
+  })
+  .meta({id: 'cgo'})
+
+export const moduleSchema = z
+  .strictObject({
+    path: z.string(),
+    buildId: text,
+    start: hexString,
+    end: hexString,
+    loadBias: hexString,
+    found: text.describe('the file that was used; "memory" for an image in the core; null: none'),
+    symbols: z.enum(['dwarf', 'symtab', 'dynsym', 'pclntab', 'none']).nullable(),
+    mismatch: text.describe('build ID of a file that was refused'),
+  })
+  .meta({id: 'module'})
+
+export const diagnosticSchema = z
+  .strictObject({
+    code: z.string(),
+    severity: z.enum(['info', 'warning', 'error']),
+    message: z.string(),
+    where: text,
+    count: z.number().int(),
+    hint: text,
+  })
+  .meta({id: 'diagnostic'})
+
+export const toolSchema = z.strictObject({name: z.string(), version: z.string()}).meta({id: 'tool'})
+
+export const coreSchema = z
+  .strictObject({
+    path: z.string(),
+    size: z.number().int(),
+    compression: text,
+    truncated: z.boolean(),
+    pid: count,
+    executable: text,
+    arguments: z.array(z.string()),
+    threadCount: z.number().int(),
+    pageSize: z.number().int(),
+  })
+  .meta({id: 'core'})
+
+export const goSchema = z
+  .strictObject({
+    version: text,
+    symbols: z.enum(['dwarf', 'symtab', 'pclntab', 'none']),
+    layoutSource: z.enum(['dwarf', 'table']).nullable(),
+    main: text,
+    modules: z.array(z.strictObject({path: z.string(), version: text, sum: text})),
+    settings: z.record(z.string(), z.string()),
+  })
+  .meta({id: 'go'})
+
+export const signatureSchema = z
+  .strictObject({exact: text, family: text, frames: z.array(z.string()), explain: z.array(z.string())})
+  .meta({id: 'signature'})
+
+const share = z.number().min(0).max(1).nullable()
+export const completenessSchema = z
+  .strictObject({
+    goFrames: share.describe('share of the goroutines whose stack was walked to its end'),
+    cFrames: share.describe('share of the C frames that have a name'),
+    score: share,
+  })
+  .meta({id: 'completeness'})
+
+export const lockSchema = z
+  .strictObject({
+    kind: z.string(),
+    address: hexString,
+    waiters: z.array(z.strictObject({thread: count, goroutine: count})),
+    owner: z.strictObject({thread: count, goroutine: count}).nullable(),
+  })
+  .meta({id: 'lock'})
+
+export const blockingSchema = z
+  .strictObject({locks: z.array(lockSchema), cycles: z.array(z.array(z.string()))})
+  .meta({id: 'blocking', description: 'who waits for whom'})
+
+const schemaVersion = z.literal('1')
+
+export const reportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    core: coreSchema,
+    go: goSchema,
+    crash: crashSchema,
+    goroutines: z.array(goroutineSchema),
+    threads: z.array(threadSchema),
+    cgo: cgoSchema,
+    blocking: blockingSchema,
+    modules: z.array(moduleSchema),
+    signature: signatureSchema,
+    completeness: completenessSchema,
+    diagnostics: z.array(diagnosticSchema),
+  })
+  .meta({id: 'report', title: 'gotrace-core analyze --json'})

@@ -1,0 +1,31 @@
+import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+
+/** Exit codes are a contract (README, "Exit codes"). */
+export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
+
+interface OclifError {
+  oclif?: {exit?: number}
+  code?: string
+}
+
+/** The lines for standard error and the exit code that an error ends the program with. */
+export function explainError(error: unknown, bin: string): {lines: string[]; exitCode: number} {
+  const {oclif, code} = error as OclifError
+  if (code === 'EEXIT') return {lines: [], exitCode: oclif?.exit ?? EXIT.ok}
+  if (error instanceof GotraceError) {
+    const lines = [`${bin}: ${error.message}`]
+    if (error instanceof InputError) lines.push(`  ${error.hint}`)
+    return {lines, exitCode: error.code === 'bad-argument' ? EXIT.usage : EXIT.input}
+  }
+  if (oclif !== undefined) {
+    return {lines: [`${bin}: ${messageOf(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}
+  }
+  return {
+    lines: [
+      `${bin}: this is a bug of ${bin}, not of your core: ${messageOf(error)}`,
+      `  please report it with the command line, the version (\`${bin} --version\`) and, if you can, the core`,
+      `  GOTRACE_DEBUG=1 prints where it happened`,
+    ],
+    exitCode: EXIT.bug,
+  }
+}

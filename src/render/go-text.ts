@@ -1,0 +1,115 @@
+import type {
+  CoreReport,
+  CrashReport,
+  CreatedByReport,
+  FrameReport,
+  GoroutineReport,
+  ThreadReport,
+} from '../analysis/core-report.ts'
+import type {Style} from './style.ts'
+
+/** What a frame's second line carries: `full` adds fp, sp and pc, as the runtime does at traceback level 2. */
+export type Detail = 'plain' | 'full'
+
+/**
+ * The report in the format of runtime.printpanics, runtime.sighandler, runtime.goroutineheader, runtime.traceback2 and
+ * runtime.printCgoTraceback (Go, src/runtime/panic.go, signal_unix.go, traceback.go). Yields text that ends in a newline.
+ */
+export function* renderGoText(report: CoreReport, style: Style): Generator<string> {
+  const {crash, detail} = report
+  let separator = ''
+  if (crash.header.length > 0) {
+    yield crash.header.map(line => `${style.header(line)}\n`).join('')
+    separator = '\n'
+  }
+  if (crash.runtimeStack.length > 0) {
+    yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style)}`
+    separator = '\n'
+  }
+  for (const goroutine of report.goroutines) {
+    yield separator + renderGoroutine(goroutine, detail, style)
+    separator = '\n'
+  }
+  if (detail === 'full' && crash.kind === 'signal' && crash.registers) {
+    yield `${separator}${renderRegisters(crash.registers)}`
+    separator = '\n'
+  }
+  for (const thread of report.tail().threads) {
+    if (thread.goroutine !== null || thread.frames.length === 0) continue
+    yield separator + renderThread(thread, detail, style)
+    separator = '\n'
+  }
+}
+
+/** What C code said of its own end; for standard error, behind the report. */
+export function renderCause(crash: CrashReport): string | undefined {
+  return crash.cause ? `${crash.cause.kind}: ${crash.cause.text}` : undefined
+}
+
+export function renderGoroutine(goroutine: GoroutineReport, detail: Detail, style: Style): string {
+  const {frames, elided} = goroutine
+  let out = `${style.goroutine(goroutine.header)}\n`
+  if (elided && (elided.count === null || elided.count > 0)) {
+    out += renderFrames(frames.slice(0, elided.after), detail, style)
+    out += `${style.note(elided.count === null ? '...additional frames elided...' : `...${elided.count} frames elided...`)}\n`
+    out += renderFrames(frames.slice(elided.after), detail, style)
+  } else {
+    out += renderFrames(frames, detail, style)
+  }
+  if (goroutine.createdBy) out += renderCreatedBy(goroutine.createdBy, style)
+  for (const ancestor of goroutine.ancestors) {
+    out += `${style.note(`[originating from goroutine ${ancestor.goroutine ?? 0}]:`)}\n`
+    out += renderFrames(ancestor.frames, 'plain', style)
+    if (ancestor.elided) out += `${style.note('...additional frames elided...')}\n`
+    if (ancestor.createdBy) out += renderCreatedBy(ancestor.createdBy, style)
+  }
+  return out
+}
+
+export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
+  const goroutine = thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`
+  const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
+  const machine = thread.m === null ? '' : ` m=${thread.m}`
+  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderFrames(thread.frames, detail, style)}`
+}
+
+export function renderFrames(frames: readonly FrameReport[], detail: Detail, style: Style): string {
+  let out = ''
+  for (const frame of frames) out += renderFrame(frame, detail, style)
+  return out
+}
+
+function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
+  if (frame.kind === 'go') return renderGoFrame(frame, detail, style)
+  if (frame.kind === 'switch') return ''
+  const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
+  const place = frame.file === null ? '' : `${frame.file}:${frame.line ?? 0} `
+  const guessed = frame.foundBy === 'scan' ? ' (guessed: found by a scan of the stack)' : ''
+  return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${style.note(guessed)}\n`
+}
+
+function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string {
+  const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
+  let place = `${frame.file ?? '?'}:${frame.line ?? 0}`
+  if (!frame.inlined) {
+    if (frame.offset !== null) place += ` +${frame.offset}`
+    if (detail === 'full' && frame.sp !== null) {
+      place += ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}`
+      if (frame.pc !== null) place += ` pc=${frame.pc}`
+    }
+  }
+  return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place)}\n`
+}
+
+function renderCreatedBy(createdBy: CreatedByReport, style: Style): string {
+  const by = createdBy.goroutine === null ? '' : ` in goroutine ${createdBy.goroutine}`
+  const offset = createdBy.offset === null ? '' : ` +${createdBy.offset}`
+  return `${style.note(`created by ${createdBy.function ?? '?'}${by}`)}\n\t${style.location(`${createdBy.file ?? '?'}:${createdBy.line ?? 0}${offset}`)}\n`
+}
+
+/** runtime.dumpregs (signal_linux_amd64.go): names padded to seven columns. */
+export function renderRegisters(registers: Readonly<Record<string, string>>): string {
+  let out = ''
+  for (const [name, value] of Object.entries(registers)) out += `${name.padEnd(7)}${value}\n`
+  return out
+}
