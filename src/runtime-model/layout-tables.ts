@@ -1,0 +1,213 @@
+/**
+ * Field offsets of the runtime's structures for every Go release on linux/amd64, as data.
+ *
+ * A column is headed by the first release it holds for, and reaches to the next column. `_` marks a field that the
+ * release does not have, or whose place nobody has measured. Releases 1.15, 1.19 and 1.21 to 1.27 were compared with the DWARF that
+ * those toolchains write; the others were computed from the tagged sources of src/runtime/runtime2.go with the same rules.
+ */
+
+const _ = null
+
+export interface LayoutTable {
+  /** First release of each column: [minor, patch]. */
+  readonly columns: readonly (readonly [minor: number, patch: number])[]
+  readonly rows: Readonly<Record<string, readonly (number | null)[]>>
+}
+
+/** Columns by minor release alone. */
+function from(...minors: number[]): LayoutTable['columns'] {
+  return minors.map(minor => [minor, 0] as const)
+}
+
+export const G_TABLE = {
+  columns: from(7, 9, 10, 11, 14, 17, 21, 22, 23, 24, 25, 26),
+  rows: {
+    'stack.lo': [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    'stack.hi': [8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8],
+    stackguard0: [16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16],
+    _panic: [32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32],
+    _defer: [40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40],
+    m: [48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48],
+    'sched.sp': [64, 56, 56, 56, 56, 56, 56, 56, 56, 56, 56, 56],
+    'sched.pc': [72, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64],
+    'sched.bp': [112, 104, 104, 104, 104, 104, 104, 104, 104, 104, 96, 96],
+    syscallsp: [120, 112, 112, 112, 112, 112, 112, 112, 112, 112, 104, 104],
+    syscallpc: [128, 120, 120, 120, 120, 120, 120, 120, 120, 120, 112, 112],
+    syscallbp: [_, _, _, _, _, _, _, _, 128, 128, 120, 120],
+    stktopsp: [168, 128, 128, 128, 128, 128, 128, 128, 136, 136, 128, 128],
+    param: [176, 136, 136, 136, 136, 136, 136, 136, 144, 144, 136, 136],
+    atomicstatus: [184, 144, 144, 144, 144, 144, 144, 144, 152, 152, 144, 144],
+    goid: [192, 152, 152, 152, 152, 152, 152, 152, 160, 160, 152, 152],
+    schedlink: [224, 184, 184, 160, 160, 160, 160, 160, 168, 168, 160, 160],
+    waitsince: [200, 160, 160, 168, 168, 168, 168, 168, 176, 176, 168, 168],
+    waitreason: [_, _, _, 176, 176, 176, 176, 176, 184, 184, 176, 176],
+    'waitreason.str': [208, 168, 168, _, _, _, _, _, _, _, _, _],
+    'waitreason.len': [216, 176, 176, _, _, _, _, _, _, _, _, _],
+    throwsplit: [237, 197, 197, 182, 183, 183, 183, 183, 191, 191, 183, 183],
+    lockedm: [264, 224, 224, 216, 216, 232, 208, 208, 216, 216, 208, 208],
+    sig: [272, 232, 232, 224, 224, 240, 216, 216, 224, 228, 220, 224],
+    sigcode0: [304, 264, 264, 256, 256, 272, 248, 248, 256, 256, 248, 256],
+    sigcode1: [312, 272, 272, 264, 264, 280, 256, 256, 264, 264, 256, 264],
+    sigpc: [320, 280, 280, 272, 272, 288, 264, 264, 272, 272, 264, 272],
+    parentGoid: [_, _, _, _, _, _, 272, 272, 280, 280, 272, 280],
+    gopc: [328, 288, 288, 280, 280, 296, 280, 280, 288, 288, 280, 288],
+    ancestors: [_, _, _, 288, 288, 304, 288, 288, 296, 296, 288, 296],
+    startpc: [336, 296, 296, 296, 296, 312, 296, 296, 304, 304, 296, 304],
+    waiting: [352, 312, 312, 312, 312, 328, 312, 312, 320, 320, 312, 320],
+    'cgoCtxt.array': [360, 320, 320, 320, 320, 336, 320, 320, 328, 328, 320, 328],
+    'cgoCtxt.len': [368, 328, 328, 328, 328, 344, 328, 328, 336, 336, 328, 336],
+    'cgoCtxt.cap': [376, 336, 336, 336, 336, 352, 336, 336, 344, 344, 336, 344],
+    labels: [_, 344, 344, 344, 344, 360, 344, 344, 352, 352, 344, 352],
+    bubble: [_, _, _, _, _, _, _, _, _, 392, 384, 392],
+    runningCleanups: [_, _, _, _, _, _, _, _, _, _, 218, 220],
+  },
+} as const satisfies LayoutTable
+
+/** 1.9.3 added goSigStack in a patch release, 1.16.4 moved the vdso pair; no other patch release moved these fields. */
+export const M_TABLE = {
+  columns: [
+    [7, 0],
+    [9, 0],
+    [9, 3],
+    [10, 0],
+    [11, 0],
+    [12, 0],
+    [13, 0],
+    [14, 0],
+    [15, 0],
+    [16, 0],
+    [16, 4],
+    [18, 0],
+    [20, 0],
+    [21, 0],
+    [22, 0],
+    [23, 0],
+    [24, 0],
+    [25, 0],
+    [26, 0],
+  ],
+  rows: {
+    g0: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    'morebuf.sp': [8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8],
+    'morebuf.pc': [16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16],
+    'morebuf.g': [24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24],
+    procid: [72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 64, 64],
+    gsignal: [80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 72, 72],
+    'goSigStack.stack.lo': [_, _, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 88, 80, 80],
+    'goSigStack.stack.hi': [_, _, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 88, 88],
+    curg: [152, 152, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 192, 184, 184],
+    caughtsig: [160, 160, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 192, 192],
+    p: [168, 168, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 208, 200, 208],
+    oldp: [_, _, _, _, _, 224, 224, 224, 224, 224, 224, 224, 224, 224, 224, 224, 224, 216, 224],
+    id: [184, 184, 224, 224, 224, 232, 232, 232, 232, 232, 232, 232, 232, 232, 232, 232, 232, 224, 232],
+    mallocing: [188, 188, 228, 232, 232, 240, 240, 240, 240, 240, 240, 240, 240, 240, 240, 240, 240, 232, 240],
+    throwing: [192, 192, 232, 236, 236, 244, 244, 244, 244, 244, 244, 244, 244, 244, 244, 244, 244, 236, 244],
+    'preemptoff.str': [200, 200, 240, 240, 240, 248, 248, 248, 248, 248, 248, 248, 248, 248, 248, 248, 248, 240, 248],
+    'preemptoff.len': [208, 208, 248, 248, 248, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 248, 256],
+    locks: [216, 216, 256, 256, 256, 264, 264, 264, 264, 264, 264, 264, 264, 264, 264, 264, 264, 256, 264],
+    dying: [224, 224, 264, 264, 260, 268, 268, 268, 268, 268, 268, 268, 268, 268, 268, 268, 268, 260, 268],
+    incgo: [_, 241, 281, 281, 277, 281, 280, 280, 280, 280, 280, 280, 280, 280, 280, 280, 280, 272, 280],
+    isextra: [_, _, _, _, _, _, _, _, _, _, _, _, 281, 281, 281, 281, 281, 273, 281],
+    isExtraInC: [_, _, _, _, _, _, _, _, _, _, _, _, _, 282, 282, 282, 282, 274, 282],
+    isExtraInSig: [_, _, _, _, _, _, _, _, _, _, _, _, _, _, 283, 283, 283, 275, 283],
+    needextram: [752, 712, 752, 296, 292, 296, 296, 296, 296, 296, 296, 296, 296, 296, 288, 288, 288, 280, 288],
+    traceback: [753, 713, 753, 297, 293, 297, 297, 297, 297, 297, 297, 297, 297, 297, 289, 290, 290, 282, 290],
+    ncgocall: [248, 248, 288, 304, 296, 304, 304, 304, 304, 304, 304, 304, 304, 304, 296, 296, 296, 312, 320],
+    ncgo: [256, 256, 296, 312, 304, 312, 312, 312, 312, 312, 312, 312, 312, 312, 304, 304, 304, 320, 328],
+    cgoCallersUse: [260, 260, 300, 316, 308, 316, 316, 316, 316, 316, 316, 316, 316, 316, 308, 308, 308, 324, 332],
+    cgoCallers: [264, 264, 304, 320, 312, 320, 320, 320, 320, 320, 320, 320, 320, 320, 312, 312, 312, 328, 336],
+    alllink: [280, 280, 320, 336, 328, 336, 336, 336, 336, 344, 344, 336, 336, 336, 328, 328, 328, 344, 352],
+    schedlink: [288, 288, 328, 344, 336, 344, 344, 344, 344, 352, 352, 344, 344, 344, 336, 336, 336, 352, 360],
+    lockedg: [304, 304, 344, 360, 352, 360, 360, 360, 352, 360, 360, 352, 352, 352, 344, 344, 344, 360, 384],
+    lockedExt: [700, 700, 740, 756, 616, 624, 624, 624, 616, 624, 624, 616, 616, 616, 608, 608, 608, 624, 648],
+    lockedInt: [_, _, _, 760, 620, 628, 628, 628, 620, 628, 628, 620, 620, 620, 612, 612, 612, 628, 652],
+    freelink: [_, _, _, _, _, _, _, _, 672, _, _, 672, 672, 672, 960, 744, 744, 760, 792],
+    vdsoSP: [_, _, _, _, 808, 816, 816, 808, 800, 824, 832, 800, 800, 808, 1120, 856, 880, 896, 896],
+    vdsoPC: [_, _, _, _, 816, 824, 824, 816, 808, 832, 840, 808, 808, 816, 1128, 864, 888, 904, 904],
+  },
+} as const satisfies LayoutTable
+
+/** Before 1.13 a p began with its mutex; sysmon's observations moved into it in 1.8. */
+export const P_TABLE = {
+  columns: from(7, 8, 13, 23),
+  rows: {
+    id: [8, 8, 0, 0],
+    status: [12, 12, 4, 4],
+    schedtick: [24, 24, 16, 16],
+    syscalltick: [28, 28, 20, 20],
+    'sysmontick.schedwhen': [_, 40, 32, 32],
+    'sysmontick.syscallwhen': [_, 56, 48, 40],
+    m: [32, 64, 56, 48],
+  },
+} as const satisfies LayoutTable
+
+export const SCHEDT_TABLE = {
+  columns: from(7, 15, 16, 19, 20, 21, 25, 26),
+  rows: {
+    goidgen: [0, 0, 0, 0, 0, 0, 0, 0],
+    lastpoll: [8, 8, 8, 8, 8, 8, 8, 8],
+    freem: [_, 248, _, 216, _, 224, 240, 256],
+    procresizetime: [_, 320, _, 288, _, 296, 312, 328],
+  },
+} as const satisfies LayoutTable
+
+export const PANIC_TABLE = {
+  columns: from(7, 14, 22, 25, 26),
+  rows: {
+    'arg._type': [8, 8, 8, 8, 0],
+    'arg.data': [16, 16, 16, 16, 8],
+    link: [24, 24, 24, 24, 16],
+    recovered: [32, 48, 96, 96, 88],
+    aborted: [33, 49, _, _, _],
+    repanicked: [_, _, _, 97, 89],
+    goexit: [_, 50, 97, 98, 90],
+  },
+} as const satisfies LayoutTable
+
+export const DEFER_TABLE = {
+  columns: from(7, 22),
+  rows: {sp: [8, 8], pc: [16, 16], fn: [24, 24], link: [40, 32]},
+} as const satisfies LayoutTable
+
+export const SUDOG_TABLE = {
+  columns: from(7, 10, 15, 16, 26),
+  rows: {
+    g: [0, 0, 0, 0, 0],
+    elem: [_, 32, 24, 24, 24],
+    waitlink: [_, 72, 64, 64, 72],
+    c: [_, 88, 80, 80, 88],
+    isSelect: [_, 8, 52, 52, 60],
+    success: [_, _, _, 53, 61],
+  },
+} as const satisfies LayoutTable
+
+export const HCHAN_TABLE = {
+  columns: from(7),
+  rows: {qcount: [0], dataqsiz: [8], closed: [28]},
+} as const satisfies LayoutTable
+
+export const ANCESTOR_TABLE = {
+  columns: from(7, 11),
+  rows: {'pcs.array': [_, 0], 'pcs.len': [_, 8], goid: [_, 24], gopc: [_, 32]},
+} as const satisfies LayoutTable
+
+/** 1.24 called it synctestGroup and gave it no id. */
+export const BUBBLE_TABLE = {
+  columns: from(7, 24, 25),
+  rows: {id: [_, _, 72], root: [_, 88, 88]},
+} as const satisfies LayoutTable
+
+/** runtime._type, from 1.21 internal/abi.Type: never moved since 1.7 brought name offsets. */
+export const TYPE_TABLE = {
+  columns: from(7),
+  rows: {size: [0], tflag: [20], kind: [23], str: [40]},
+} as const satisfies LayoutTable
+
+/** The map of runtime/map.go (hashmap.go before 1.12); pprof's label sets were such maps up to 1.23. */
+export const HMAP_TABLE = {
+  columns: from(7, 24),
+  rows: {count: [0, _], B: [9, _], buckets: [16, _], oldbuckets: [24, _]},
+} as const satisfies LayoutTable
+
+/** First and last minor release that the tables were checked for. */
+export const KNOWN_MINORS = {first: 7, last: 27} as const

@@ -1,0 +1,88 @@
+import {
+  ANCESTOR_TABLE,
+  BUBBLE_TABLE,
+  DEFER_TABLE,
+  G_TABLE,
+  HCHAN_TABLE,
+  HMAP_TABLE,
+  KNOWN_MINORS,
+  type LayoutTable,
+  M_TABLE,
+  P_TABLE,
+  PANIC_TABLE,
+  SCHEDT_TABLE,
+  SUDOG_TABLE,
+  TYPE_TABLE,
+} from './layout-tables.ts'
+import {type LayoutSet, StructLayout, type StructName} from './struct-layout.ts'
+
+/** A Go release as far as layouts care. */
+export interface GoRelease {
+  readonly major: number
+  readonly minor: number
+  readonly patch: number
+}
+
+const TABLES: {readonly [S in StructName]: LayoutTable} = {
+  g: G_TABLE,
+  m: M_TABLE,
+  p: P_TABLE,
+  schedt: SCHEDT_TABLE,
+  _panic: PANIC_TABLE,
+  _defer: DEFER_TABLE,
+  sudog: SUDOG_TABLE,
+  hchan: HCHAN_TABLE,
+  ancestorInfo: ANCESTOR_TABLE,
+  bubble: BUBBLE_TABLE,
+  _type: TYPE_TABLE,
+  hmap: HMAP_TABLE,
+}
+
+/** Whether the tables were made for this release, not only for a neighbour. */
+export function isTabulated(release: GoRelease): boolean {
+  return release.major === 1 && release.minor >= KNOWN_MINORS.first && release.minor <= KNOWN_MINORS.last
+}
+
+/** `a` is `b` or later. */
+export function atLeast(release: GoRelease, minor: number, patch = 0): boolean {
+  if (release.major !== 1) return release.major > 1
+  return release.minor > minor || (release.minor === minor && release.patch >= patch)
+}
+
+/** Index of the column that holds for the release: the last that begins at or before it, else the first. */
+function columnOf(table: LayoutTable, release: GoRelease): number {
+  let found = 0
+  for (const [index, [minor, patch]] of table.columns.entries()) {
+    if (atLeast(release, minor, patch)) found = index
+  }
+  return found
+}
+
+export function layoutFromTable<S extends StructName>(name: S, release: GoRelease): StructLayout<S> {
+  const table = TABLES[name]
+  const column = columnOf(table, release)
+  const offsets: [string, number][] = []
+  for (const [field, row] of Object.entries(table.rows)) {
+    const offset = row[column]
+    if (offset !== null && offset !== undefined) offsets.push([field, offset])
+  }
+  return StructLayout.of(name, 'table', offsets)
+}
+
+/** The layouts of a release; for a release outside the tables those of the nearest one. */
+export function layoutsFromTables(release: GoRelease): LayoutSet {
+  return {
+    g: layoutFromTable('g', release),
+    m: layoutFromTable('m', release),
+    p: layoutFromTable('p', release),
+    schedt: layoutFromTable('schedt', release),
+    _panic: layoutFromTable('_panic', release),
+    _defer: layoutFromTable('_defer', release),
+    sudog: layoutFromTable('sudog', release),
+    hchan: layoutFromTable('hchan', release),
+    ancestorInfo: layoutFromTable('ancestorInfo', release),
+    bubble: layoutFromTable('bubble', release),
+    _type: layoutFromTable('_type', release),
+    hmap: layoutFromTable('hmap', release),
+  }
+}

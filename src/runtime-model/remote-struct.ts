@@ -1,0 +1,82 @@
+import {type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
+
+/**
+ * One object of the dead process, copied once; its fields cannot fail after that.
+ * A field that the release does not have reads as zero: to the runtime of that release it always was.
+ */
+export class RemoteStruct<S extends StructName> {
+  readonly address: Address
+  readonly layout: StructLayout<S>
+  readonly #bytes: Cursor
+
+  private constructor(address: Address, layout: StructLayout<S>, bytes: Cursor) {
+    this.address = address
+    this.layout = layout
+    this.#bytes = bytes
+  }
+
+  /** undefined where any byte of it is missing. */
+  static read<S extends StructName>(
+    memory: MemoryReader,
+    address: Address,
+    layout: StructLayout<S>,
+  ): RemoteStruct<S> | undefined {
+    if (address === NULL_ADDRESS) return undefined
+    const bytes = memory.read(address, layout.span)
+    return bytes && new RemoteStruct(address, layout, new Cursor(bytes.slice(), layout.name))
+  }
+
+  has(field: FieldName<S>): boolean {
+    return this.layout.has(field)
+  }
+
+  #at(field: FieldName<S>): Cursor | undefined {
+    const offset = this.layout.offset(field)
+    if (offset === undefined) return undefined
+    this.#bytes.seek(offset)
+    return this.#bytes
+  }
+
+  u8(field: FieldName<S>): number {
+    return this.#at(field)?.u8() ?? 0
+  }
+
+  flag(field: FieldName<S>): boolean {
+    return this.u8(field) !== 0
+  }
+
+  u32(field: FieldName<S>): number {
+    return this.#at(field)?.u32() ?? 0
+  }
+
+  i32(field: FieldName<S>): number {
+    return this.#at(field)?.i32() ?? 0
+  }
+
+  /** 64 raw bits. */
+  word(field: FieldName<S>): Word {
+    return this.#at(field)?.word() ?? 0n
+  }
+
+  i64(field: FieldName<S>): bigint {
+    return this.#at(field)?.i64() ?? 0n
+  }
+
+  /** A count or an id as a number; a word that a double would round reads as Infinity, which no bound lets pass. */
+  number(field: FieldName<S>): number {
+    const at = this.#at(field)
+    if (!at) return 0
+    const low = at.u32()
+    const high = at.u32()
+    return high < 0x200000 ? high * 0x100000000 + low : Number.POSITIVE_INFINITY
+  }
+
+  /** A pointer; a word that cannot be an address (>= 2^53) reads as nil. Use `word` to tell apart. */
+  pointer(field: FieldName<S>): Address {
+    const value = this.number(field)
+    return Number.isFinite(value) ? toAddress(value) : NULL_ADDRESS
+  }
+}

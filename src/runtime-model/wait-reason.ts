@@ -1,0 +1,163 @@
+import {atLeast, type GoRelease} from './layouts-by-version.ts'
+
+/** waitReasonStrings (src/runtime/runtime2.go), numbered from 1; they were renumbered in 1.13, 1.20, 1.24, 1.25 and 1.26. */
+const COMMON = [
+  'GC assist marking',
+  'IO wait',
+  'chan receive (nil chan)',
+  'chan send (nil chan)',
+  'dumping heap',
+  'garbage collection',
+  'garbage collection scan',
+  'panicwait',
+  'select',
+  'select (no cases)',
+  'GC assist wait',
+  'GC sweep wait',
+]
+const UP_TO_COND = [
+  'GC scavenge wait',
+  'chan receive',
+  'chan send',
+  'finalizer wait',
+  'force gc (idle)',
+  'semacquire',
+  'sleep',
+  'sync.Cond.Wait',
+]
+const LOCKS = ['sync.Mutex.Lock', 'sync.RWMutex.RLock', 'sync.RWMutex.Lock']
+const COLLECTOR = [
+  'trace reader (blocked)',
+  'wait for GC cycle',
+  'GC worker (idle)',
+  'GC worker (active)',
+  'preempted',
+  'debug call',
+  'GC mark termination',
+  'stopping the world',
+]
+const FLUSHING = [
+  'flushing proc caches',
+  'trace goroutine status',
+  'trace proc status',
+  'page trace flush',
+  'coroutine',
+  'GC weak to strong wait',
+]
+const DURABLE = [
+  'synctest.Run',
+  'synctest.Wait',
+  'chan receive (durable)',
+  'chan send (durable)',
+  'select (durable)',
+  'sync.WaitGroup.Wait (durable)',
+  'cleanup wait',
+]
+
+const SINCE_11 = [
+  ...COMMON,
+  ...UP_TO_COND.slice(1),
+  'timer goroutine (idle)',
+  'trace reader (blocked)',
+  'wait for GC cycle',
+  'GC worker (idle)',
+]
+const SINCE_13 = [
+  ...COMMON,
+  ...UP_TO_COND,
+  'timer goroutine (idle)',
+  'trace reader (blocked)',
+  'wait for GC cycle',
+  'GC worker (idle)',
+]
+const SINCE_20 = [...COMMON, ...UP_TO_COND, ...LOCKS, ...COLLECTOR]
+const SINCE_24 = [
+  ...COMMON,
+  ...UP_TO_COND,
+  ...LOCKS,
+  'sync.WaitGroup.Wait',
+  ...COLLECTOR,
+  ...FLUSHING,
+  'synctest.Run',
+  'synctest.Wait',
+  'chan receive (synctest)',
+  'chan send (synctest)',
+  'select (synctest)',
+]
+const SINCE_25_TAIL = [
+  'GOMAXPROCS updater (idle)',
+  'semacquire',
+  'sleep',
+  'sync.Cond.Wait',
+  ...LOCKS,
+  'sync.WaitGroup.Wait',
+  ...COLLECTOR,
+  ...FLUSHING,
+  ...DURABLE,
+]
+const SINCE_25 = [...COMMON, ...UP_TO_COND.slice(0, 5), ...SINCE_25_TAIL]
+const SINCE_26 = [
+  'GC assist marking',
+  'IO wait',
+  'dumping heap',
+  'garbage collection',
+  'garbage collection scan',
+  'panicwait',
+  'GC assist wait',
+  'GC sweep wait',
+  'GC scavenge wait',
+  'finalizer wait',
+  'force gc (idle)',
+  'GOMAXPROCS updater (idle)',
+  'semacquire',
+  'sleep',
+  'chan receive (nil chan)',
+  'chan send (nil chan)',
+  'select (no cases)',
+  'select',
+  'chan receive',
+  'chan send',
+  ...SINCE_25_TAIL.slice(3),
+]
+
+/** First release of each list; a list reaches to the next. */
+const LISTS: readonly (readonly [minor: number, reasons: readonly string[]])[] = [
+  [11, SINCE_11],
+  [13, SINCE_13],
+  [14, [...SINCE_13, 'preempted']],
+  [15, [...SINCE_13, 'preempted', 'debug call']],
+  [20, SINCE_20],
+  [22, [...SINCE_20, ...FLUSHING.slice(0, 5)]],
+  [23, [...SINCE_20, ...FLUSHING]],
+  [24, SINCE_24],
+  [25, SINCE_25],
+  [26, SINCE_26],
+]
+
+/** Text of g.waitreason for 1.11 and later; '' for 0, the runtime's own words for a number outside its table. */
+export function waitReasonText(release: GoRelease, reason: number): string {
+  if (reason === 0) return ''
+  let list: readonly string[] = []
+  for (const [minor, reasons] of LISTS) if (atLeast(release, minor)) list = reasons
+  return list[reason - 1] ?? 'unknown wait reason'
+}
+
+const DURABLE_REASONS = new Set([
+  'chan receive (nil chan)',
+  'chan send (nil chan)',
+  'select (no cases)',
+  'sleep',
+  'sync.Cond.Wait',
+  'sync.WaitGroup.Wait (durable)',
+  'coroutine',
+  'synctest.Run',
+  'synctest.Wait',
+  'chan receive (durable)',
+  'chan send (durable)',
+  'select (durable)',
+])
+
+/** waitReason.isIdleInSynctest of 1.25+: such a wait is only ended from inside the bubble. */
+export function isIdleInSynctest(reason: string): boolean {
+  return DURABLE_REASONS.has(reason)
+}
