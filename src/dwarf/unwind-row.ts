@@ -1,0 +1,68 @@
+/** DWARF register numbers of amd64 (System V ABI, AMD64 supplement, figure 3.36). 16 is the return address, our rip. */
+export const DWARF_REGISTER = {
+  rax: 0,
+  rdx: 1,
+  rcx: 2,
+  rbx: 3,
+  rsi: 4,
+  rdi: 5,
+  rbp: 6,
+  rsp: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r11: 11,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
+  rip: 16,
+} as const
+
+export const REGISTER_COUNT = 17
+
+/** How the canonical frame address (the caller's rsp after the return) is computed. */
+export type CfaRule =
+  | {readonly kind: 'register'; readonly register: number; readonly offset: number}
+  | {readonly kind: 'expression'; readonly expression: Uint8Array}
+
+/** How one register of the caller is recovered (DWARF 5, 6.4.1). Kinds are named by their formula. */
+export type RegisterRule =
+  /** The callee destroyed it. For rip: there is no caller. */
+  | {readonly kind: 'undefined'}
+  | {readonly kind: 'same'}
+  /** The word at CFA + offset. */
+  | {readonly kind: 'at-cfa'; readonly offset: number}
+  /** CFA + offset itself. */
+  | {readonly kind: 'cfa'; readonly offset: number}
+  /** Another register's value, plus an offset. */
+  | {readonly kind: 'register'; readonly register: number; readonly offset: number}
+  /** The word at the address that the expression computes. */
+  | {readonly kind: 'at-expression'; readonly expression: Uint8Array}
+  /** What the expression computes. */
+  | {readonly kind: 'expression'; readonly expression: Uint8Array}
+
+/**
+ * The unwind rules at one pc, whatever their origin: CFI, Go's pcsp table, a frame pointer, a signal frame.
+ * `rules` has one slot for each DWARF register; an empty slot follows `unruled`, and rsp's empty slot means the CFA.
+ */
+export interface UnwindRow {
+  readonly cfa: CfaRule
+  readonly rules: readonly (RegisterRule | undefined)[]
+  /** Registers without a rule: the ABI's callee-saved ones keep their value, or nothing is known of any. */
+  readonly unruled: 'callee-saved' | 'unknown'
+}
+
+const UNDEFINED: RegisterRule = {kind: 'undefined'}
+
+/** A row from the few rules that are not empty. */
+export function makeRow(
+  cfa: CfaRule,
+  rules: Readonly<Record<number, RegisterRule>>,
+  unruled: UnwindRow['unruled'] = 'callee-saved',
+): UnwindRow {
+  const slots: (RegisterRule | undefined)[] = new Array(REGISTER_COUNT).fill(undefined)
+  for (const [register, rule] of Object.entries(rules)) slots[Number(register)] = rule
+  slots[DWARF_REGISTER.rip] ??= UNDEFINED
+  return {cfa, rules: slots, unruled}
+}
