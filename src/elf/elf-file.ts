@@ -1,0 +1,235 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import type {ByteSource} from '../base/byte-source.ts'
+import {Cursor} from '../base/cursor.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError} from '../base/errors.ts'
+import type {Section, SectionSource} from '../base/section-source.ts'
+import {type BuildIds, findBuildIds} from './build-id.ts'
+import {unpackGnuSection, unpackSection, type ZstdUnpack} from './compressed-section.ts'
+import {
+  type ElfType,
+  type FileHeader,
+  PT,
+  type RawSectionHeader,
+  readFileHeader,
+  readProgramHeaders,
+  readSectionHeaders,
+  type Segment,
+  SHT,
+} from './elf-headers.ts'
+import {readNotes} from './notes.ts'
+import {findSegmentSections} from './segment-sections.ts'
+
+export type {Segment} from './elf-headers.ts'
+
+export interface SectionHeader extends RawSectionHeader {
+  name: string
+}
+
+export interface ElfFileOptions {
+  /** For sections packed with zstd where Node has none built in. */
+  zstd?: ZstdUnpack | undefined
+  /** Of an image in memory: its dynamic section holds addresses where the file has link addresses. */
+  loadBias?: number
+}
+
+const PAGE_SIZE = 4096
+/** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
+const SEGMENTS_MAX = 65536
+const SECTION_SIZE_MAX = 2 * 1024 * 1024 * 1024
+
+/** An ELF image on disk or in memory. Sections are read, and unpacked, at first use. */
+export class ElfFile implements SectionSource {
+  readonly source: ByteSource
+  readonly type: ElfType
+  readonly entry: Address
+  readonly segments: readonly Segment[]
+  readonly linkStart: Address
+  readonly linkEnd: Address
+  readonly #header: FileHeader
+  readonly #diagnostics: Diagnostics
+  readonly #options: ElfFileOptions
+  readonly #loads: readonly Segment[]
+  readonly #cache = new Map<string, Section | undefined>()
+  #sections: readonly SectionHeader[] | undefined
+  #segmentSections: ReadonlyMap<string, Section> | undefined
+  #buildIds: BuildIds | undefined
+
+  private constructor(source: ByteSource, header: FileHeader, diagnostics: Diagnostics, options: ElfFileOptions) {
+    this.source = source
+    this.#header = header
+    this.#diagnostics = diagnostics
+    this.#options = options
+    this.type = header.type
+    this.entry = header.entry
+    this.segments = takeSegments(source, header)
+    this.#loads = this.segments.filter(segment => segment.type === PT.PT_LOAD && segment.memorySize > 0)
+    let start = Number.POSITIVE_INFINITY
+    let end = 0
+    for (const load of this.#loads) {
+      start = Math.min(start, load.address)
+      end = Math.max(end, load.address + load.memorySize)
+    }
+    this.linkStart = toAddress(end === 0 ? 0 : Math.floor(start / PAGE_SIZE) * PAGE_SIZE)
+    this.linkEnd = toAddress(Math.ceil(end / PAGE_SIZE) * PAGE_SIZE)
+  }
+
+  /** @throws InputError not-elf · UnsupportedError for another machine · FormatError */
+  static open(source: ByteSource, diagnostics: Diagnostics, options: ElfFileOptions = {}): ElfFile {
+    return new ElfFile(source, readFileHeader(source), diagnostics, options)
+  }
+
+  get name(): string {
+    return this.source.name
+  }
+
+  /** Section headers, without the empty first one; [] where there are none. */
+  get sections(): readonly SectionHeader[] {
+    this.#sections ??= this.#readSections()
+    return this.#sections
+  }
+
+  /**
+   * A section by name, unpacked; `.zdebug_x` answers to `.debug_x`. Without section headers the sections that program
+   * headers locate are found: .eh_frame_hdr, .eh_frame, .dynsym, .dynstr, .dynamic.
+   */
+  section(name: string): Section | undefined {
+    if (this.#cache.has(name)) return this.#cache.get(name)
+    let section: Section | undefined
+    try {
+      section = this.#findSection(name)
+    } catch (error) {
+      this.#diagnostics.addError('bad-section', error, {where: `${this.name}:${name}`})
+    }
+    this.#cache.set(name, section)
+    return section
+  }
+
+  /** The header of a section, whether or not the file holds its content (NOBITS). */
+  sectionHeader(name: string): SectionHeader | undefined {
+    return this.sections.find(section => section.name === name)
+  }
+
+  /** NT_GNU_BUILD_ID, lower-case hex. */
+  get buildId(): string | undefined {
+    return this.buildIds.gnu
+  }
+
+  get goBuildId(): string | undefined {
+    return this.buildIds.go
+  }
+
+  get buildIds(): BuildIds {
+    this.#buildIds ??= this.#readBuildIds()
+    return this.#buildIds
+  }
+
+  /** The PT_LOAD that holds a link address in its memory. */
+  loadAt(address: Address): Segment | undefined {
+    for (const load of this.#loads) {
+      if (address >= load.address && address < load.address + load.memorySize) return load
+    }
+    return undefined
+  }
+
+  /** The file's bytes at a link address, zero-filled past a segment's file size; undefined outside one PT_LOAD. */
+  readAtLinkAddress(address: Address, length: number): Uint8Array | undefined {
+    const load = this.loadAt(address)
+    if (!load || length < 0) return undefined
+    const delta = address - load.address
+    if (delta + length > load.memorySize) return undefined
+    const held = Math.min(length, Math.max(0, load.fileSize - delta))
+    if (load.offset + delta + held > this.source.size) return undefined
+    try {
+      if (held === length) return this.source.read(load.offset + delta, length)
+      if (length > SECTION_SIZE_MAX) return undefined
+      const bytes = new Uint8Array(length)
+      if (held > 0) bytes.set(this.source.read(load.offset + delta, held))
+      return bytes
+    } catch (error) {
+      if (error instanceof GotraceError) return undefined
+      throw error
+    }
+  }
+
+  /** Whether some section is packed with zstd, which may have to be prepared first. */
+  get needsZstd(): boolean {
+    return this.sections.some(header => {
+      if (!header.compressed || header.size < 24 || header.offset + header.size > this.source.size) return false
+      return new Cursor(this.source.read(header.offset, 4), this.name).u32() === 2
+    })
+  }
+
+  #findSection(name: string): Section | undefined {
+    const header = this.sectionHeader(name)
+    if (header) return this.#readSection(header)
+    if (name.startsWith('.debug_')) {
+      const packed = this.sectionHeader(`.z${name.slice(1)}`)
+      const section = packed && this.#readSection(packed)
+      return (
+        section && {bytes: unpackGnuSection(section.bytes, `${this.name}:.z${name.slice(1)}`), address: NULL_ADDRESS}
+      )
+    }
+    if (this.sections.length > 0) return undefined
+    this.#segmentSections ??= findSegmentSections(this, this.#options.loadBias ?? 0)
+    return this.#segmentSections.get(name)
+  }
+
+  #readSection(header: SectionHeader): Section | undefined {
+    if (header.type === SHT.SHT_NOBITS || header.size === 0) return undefined
+    const where = `${this.name}:${header.name}`
+    if (header.size > SECTION_SIZE_MAX) {
+      throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes`)
+    }
+    const read = this.source.read(header.offset, header.size)
+    if (header.compressed) return {bytes: unpackSection(read, where, this.#options.zstd), address: header.address}
+    // Short reads are views of the source's cache, which the next read may overwrite.
+    const owned = read.length === read.buffer.byteLength ? read : read.slice()
+    return {bytes: owned, address: header.address}
+  }
+
+  #readSections(): readonly SectionHeader[] {
+    try {
+      const headers = readSectionHeaders(this.source, this.#header)
+      const names = headers[this.#header.sectionNamesIndex]
+      if (!names || names.size > SECTION_SIZE_MAX) return []
+      const strings = new Cursor(Uint8Array.from(this.source.read(names.offset, names.size)), `${this.name}:.shstrtab`)
+      return headers.slice(1).map(header => {
+        strings.seek(Math.min(header.nameOffset, strings.size))
+        return {...header, name: strings.cstring()}
+      })
+    } catch (error) {
+      this.#diagnostics.addError('bad-section-headers', error, {where: this.name})
+      return []
+    }
+  }
+
+  #readBuildIds(): BuildIds {
+    const ids: BuildIds = {gnu: undefined, go: undefined}
+    for (const segment of this.segments) {
+      if (segment.type === PT.PT_NOTE) this.#addBuildIds(ids, segment.offset, segment.fileSize, segment.alignment)
+    }
+    if (ids.gnu !== undefined) return ids
+    // Program headers of a .debug file may still point at what was stripped: its section headers do not.
+    for (const section of this.sections) {
+      if (section.type === SHT.SHT_NOTE) this.#addBuildIds(ids, section.offset, section.size, 4)
+    }
+    return ids
+  }
+
+  #addBuildIds(ids: BuildIds, offset: number, size: number, alignment: number): void {
+    const found = findBuildIds(readNotes(this.source, offset, size, `${this.name}:notes`, alignment))
+    ids.gnu ??= found.gnu
+    ids.go ??= found.go
+  }
+}
+
+function takeSegments(source: ByteSource, header: FileHeader): Segment[] {
+  if (header.type === 'core') return []
+  const segments: Segment[] = []
+  for (const segment of readProgramHeaders(source, header)) {
+    if (segments.length >= SEGMENTS_MAX) break
+    segments.push(segment)
+  }
+  return segments
+}

@@ -1,0 +1,252 @@
+import elfy, {type Header, type Parser} from 'elfy'
+import {type Address, toAddress} from '../base/address.ts'
+import type {ByteSource} from '../base/byte-source.ts'
+import {Cursor} from '../base/cursor.ts'
+import {FormatError, InputError, UnsupportedError} from '../base/errors.ts'
+
+/** e_type (gABI ch. 4, "ELF Header"). */
+export const ET = {ET_REL: 1, ET_EXEC: 2, ET_DYN: 3, ET_CORE: 4} as const
+/** p_type (gABI ch. 5, "Program Header"; the GNU ones from glibc's elf.h). */
+export const PT = {
+  PT_LOAD: 1,
+  PT_DYNAMIC: 2,
+  PT_NOTE: 4,
+  PT_PHDR: 6,
+  PT_TLS: 7,
+  PT_GNU_EH_FRAME: 0x6474e550,
+  PT_GNU_RELRO: 0x6474e552,
+} as const
+/** sh_type (gABI ch. 4, "Sections"). */
+export const SHT = {SHT_SYMTAB: 2, SHT_NOTE: 7, SHT_NOBITS: 8, SHT_DYNSYM: 11} as const
+const SHF_COMPRESSED = 0x800
+const EM_X86_64 = 62
+/** Machines that cores are sent from by mistake, by e_machine. */
+const MACHINE_NAMES: ReadonlyMap<number, string> = new Map([
+  [3, 'i386'],
+  [8, 'MIPS'],
+  [20, 'PowerPC'],
+  [21, 'PowerPC 64'],
+  [22, 's390'],
+  [40, 'ARM'],
+  [183, 'AArch64'],
+  [243, 'RISC-V'],
+  [258, 'LoongArch'],
+])
+/** e_phnum when the real number does not fit (gABI ch. 5; Linux writes it for cores of many mappings). */
+const PN_XNUM = 0xffff
+const SHN_XINDEX = 0xffff
+
+const FILE_HEADER_SIZE = 64
+const PROGRAM_HEADER_SIZE = 56
+const SECTION_HEADER_SIZE = 64
+const BATCH_ENTRIES = 1024
+/** Linux allows 2^31 mappings in theory, some 65,530 by default (vm.max_map_count); a file may claim anything. */
+const PROGRAM_HEADERS_MAX = 4_000_000
+const SECTION_HEADERS_MAX = 1_000_000
+
+export type ElfType = 'rel' | 'exec' | 'dyn' | 'core'
+
+export interface FileHeader {
+  type: ElfType
+  entry: Address
+  programHeadersOffset: number
+  programHeaderCount: number
+  sectionHeadersOffset: number
+  sectionHeaderCount: number
+  sectionNamesIndex: number
+  /** elfy's own view, which its entry parsers want back. */
+  readonly parsed: Header
+  readonly parser: Parser
+}
+
+/** A program header. Address and size are exact: entries outside the 53-bit range (vsyscall) are not handed out. */
+export interface Segment {
+  type: number
+  offset: number
+  address: Address
+  fileSize: number
+  memorySize: number
+  alignment: number
+  readable: boolean
+  writable: boolean
+  executable: boolean
+}
+
+export interface RawSectionHeader {
+  nameOffset: number
+  type: number
+  address: Address
+  offset: number
+  size: number
+  link: number
+  info: number
+  entrySize: number
+  compressed: boolean
+}
+
+/** elfy slices with Buffer's methods; the view shares the bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** elfy also slices `.data` out of the file at absolute offsets; of nothing it slices nothing. */
+const NO_FILE = new Uint8Array(0)
+
+/** Whether these are an ELF file's first bytes. */
+export function hasElfMagic(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46
+}
+
+/**
+ * The ELF header with extended numbering resolved (gABI ch. 4, "ELF Header"; ch. 5 for PN_XNUM).
+ * @throws InputError not-elf · UnsupportedError for another class, byte order or machine · FormatError
+ */
+export function readFileHeader(source: ByteSource): FileHeader {
+  const bytes = source.size >= 4 ? source.read(0, Math.min(FILE_HEADER_SIZE, source.size)) : NO_FILE
+  if (!hasElfMagic(bytes)) throw new InputError('not-elf', `${source.name}: not an ELF file`, 'name an ELF file')
+  if (bytes.length < FILE_HEADER_SIZE) throw new FormatError(`${source.name}:header+0x0`, 'need 64 bytes')
+  // Checked before elfy sees them: it accepts any 64 bytes, and its tables lack newer machines.
+  const cursor = new Cursor(bytes, `${source.name}:header`)
+  checkKind(cursor, source.name)
+  cursor.seek(16)
+  const type = cursor.u16()
+  const typeName = ELF_TYPES[type]
+  if (!typeName) throw new FormatError(`${source.name}:header+0x10`, `no ELF type ${type} is known`)
+  const parser = new elfy.Parser()
+  const parsed = parser.parseHeader(asBuffer(Uint8Array.from(bytes)))
+  cursor.seek(24)
+  const header: FileHeader = {
+    type: typeName,
+    entry: cursor.address(),
+    programHeadersOffset: parsed.phoff,
+    programHeaderCount: parsed.phoff === 0 ? 0 : parsed.phnum,
+    sectionHeadersOffset: parsed.shoff,
+    sectionHeaderCount: parsed.shoff === 0 ? 0 : parsed.shnum,
+    sectionNamesIndex: parsed.shstrndx,
+    parsed,
+    parser,
+  }
+  checkEntrySizes(header, source.name)
+  resolveExtendedNumbering(header, source)
+  return header
+}
+
+const ELF_TYPES: Readonly<Record<number, ElfType>> = {
+  [ET.ET_REL]: 'rel',
+  [ET.ET_EXEC]: 'exec',
+  [ET.ET_DYN]: 'dyn',
+  [ET.ET_CORE]: 'core',
+}
+
+function checkKind(cursor: Cursor, name: string): void {
+  cursor.seek(4)
+  const elfClass = cursor.u8()
+  const endian = cursor.u8()
+  if (elfClass === 1) throw new UnsupportedError(`${name}: a 32-bit ELF file; only 64-bit x86-64 is handled`)
+  if (elfClass !== 2) throw new FormatError(`${name}:header+0x4`, `no ELF class ${elfClass}`)
+  if (endian === 2) throw new UnsupportedError(`${name}: a big-endian ELF file; only x86-64 is handled`)
+  if (endian !== 1) throw new FormatError(`${name}:header+0x5`, `no byte order ${endian}`)
+  cursor.seek(18)
+  const machine = cursor.u16()
+  if (machine !== EM_X86_64) {
+    const machineName = MACHINE_NAMES.get(machine) ?? `machine ${machine}`
+    throw new UnsupportedError(`${name}: made on ${machineName}; only x86-64 is handled`)
+  }
+}
+
+function checkEntrySizes(header: FileHeader, name: string): void {
+  const {phentsize, shentsize} = header.parsed
+  if (header.programHeaderCount > 0 && phentsize !== PROGRAM_HEADER_SIZE) {
+    throw new FormatError(`${name}:header+0x36`, `program headers of ${phentsize} bytes`)
+  }
+  // Without usable section headers there are still the segments.
+  if (header.sectionHeadersOffset !== 0 && shentsize !== SECTION_HEADER_SIZE) {
+    header.sectionHeadersOffset = 0
+    header.sectionHeaderCount = 0
+  }
+}
+
+/** Section header 0 carries what the 16-bit fields could not (gABI ch. 4, "Sections", index 0). */
+function resolveExtendedNumbering(header: FileHeader, source: ByteSource): void {
+  const extended =
+    header.programHeaderCount === PN_XNUM || header.sectionNamesIndex === SHN_XINDEX || header.parsed.shnum === 0
+  if (!extended || header.sectionHeadersOffset === 0) return
+  const end = header.sectionHeadersOffset + SECTION_HEADER_SIZE
+  if (end > source.size) return
+  const bytes = Uint8Array.from(source.read(header.sectionHeadersOffset, SECTION_HEADER_SIZE))
+  const first = header.parser.parseSection(asBuffer(bytes), header.parsed, NO_FILE)
+  if (header.programHeaderCount === PN_XNUM && first.info > 0) header.programHeaderCount = first.info
+  if (header.parsed.shnum === 0) header.sectionHeaderCount = first.size
+  if (header.sectionNamesIndex === SHN_XINDEX) header.sectionNamesIndex = first.link
+}
+
+/**
+ * The program headers, read in batches so that a core of 300,000 mappings costs no more memory than one of 100.
+ * Where the file ends inside the table, those before it come out and the generator returns how many are missing.
+ */
+export function* readProgramHeaders(source: ByteSource, header: FileHeader): Generator<Segment, number> {
+  const count = Math.min(header.programHeaderCount, PROGRAM_HEADERS_MAX)
+  for (let index = 0; index < count; index += BATCH_ENTRIES) {
+    const at = header.programHeadersOffset + index * PROGRAM_HEADER_SIZE
+    const fitting = Math.max(0, Math.floor((source.size - at) / PROGRAM_HEADER_SIZE))
+    const entries = Math.min(BATCH_ENTRIES, count - index, fitting)
+    if (entries === 0) return header.programHeaderCount - index
+    const bytes = Uint8Array.from(source.read(at, entries * PROGRAM_HEADER_SIZE))
+    for (const chunk of header.parser.sliceChunks(asBuffer(bytes), 0, entries, PROGRAM_HEADER_SIZE)) {
+      const segment = toSegment(chunk, header)
+      if (segment) yield segment
+    }
+  }
+  return header.programHeaderCount - count
+}
+
+function toSegment(chunk: Uint8Array, header: FileHeader): Segment | undefined {
+  const entry = header.parser.parseProgram(chunk, header.parsed, NO_FILE)
+  // Sums of doubles below 2^53 may round only above it, so an unsafe end also catches rounded words.
+  const exact = Number.isSafeInteger(entry.vaddr + entry.memsz) && Number.isSafeInteger(entry.offset + entry.filesz)
+  if (!exact) return undefined
+  return {
+    // elfy names the types it knows and drops the others; the number serves both.
+    type: new Cursor(chunk, 'program header').u32(),
+    offset: entry.offset,
+    address: toAddress(entry.vaddr),
+    fileSize: entry.filesz,
+    memorySize: entry.memsz,
+    alignment: entry.align,
+    readable: entry.flags.r === true,
+    writable: entry.flags.w === true,
+    executable: entry.flags.x === true,
+  }
+}
+
+/** The section headers; a table that does not fit into the file is read as far as it goes. */
+export function readSectionHeaders(source: ByteSource, header: FileHeader): RawSectionHeader[] {
+  const fitting = Math.max(0, Math.floor((source.size - header.sectionHeadersOffset) / SECTION_HEADER_SIZE))
+  const count = Math.min(header.sectionHeaderCount, fitting, SECTION_HEADERS_MAX)
+  if (count === 0 || header.sectionHeadersOffset === 0) return []
+  const bytes = Uint8Array.from(source.read(header.sectionHeadersOffset, count * SECTION_HEADER_SIZE))
+  const chunks = header.parser.sliceChunks(asBuffer(bytes), 0, count, SECTION_HEADER_SIZE)
+  return chunks.map(chunk => toSectionHeader(chunk, header))
+}
+
+function toSectionHeader(chunk: Uint8Array, header: FileHeader): RawSectionHeader {
+  const entry = header.parser.parseSection(chunk, header.parsed, NO_FILE)
+  const cursor = new Cursor(chunk, 'section header')
+  cursor.seek(4)
+  const type = cursor.u32()
+  const compressed = Math.floor(cursor.u32() / SHF_COMPRESSED) % 2 === 1
+  // elfy reads sh_entsize two bytes early.
+  cursor.seek(56)
+  const entrySize = Number(cursor.word())
+  return {
+    nameOffset: entry.name,
+    type,
+    address: toAddress(entry.addr),
+    offset: entry.off,
+    size: entry.size,
+    link: entry.link,
+    info: entry.info,
+    entrySize,
+    compressed,
+  }
+}

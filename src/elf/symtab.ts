@@ -1,0 +1,243 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {lastAtOrBelow} from '../base/sorted-ranges.ts'
+import type {ElfFile} from './elf-file.ts'
+
+/** Symbol types (gABI ch. 4, "Symbol Table"; STT_GNU_IFUNC from glibc's elf.h). */
+export const STT = {STT_NOTYPE: 0, STT_OBJECT: 1, STT_FUNC: 2, STT_TLS: 6, STT_GNU_IFUNC: 10} as const
+/** Bindings. */
+export const STB = {STB_LOCAL: 0, STB_GLOBAL: 1, STB_WEAK: 2} as const
+
+export interface ElfSymbol {
+  name: string
+  /** Link address; of a thread-local one the offset in its block. */
+  address: Address
+  size: number
+  type: number
+  binding: number
+}
+
+const SYMBOL_SIZE = 24
+const SHN_UNDEF = 0
+const SHN_ABS = 0xfff1
+/** How far `find` looks back for a symbol that encloses those that start later (nested asm labels). */
+const ENCLOSING_MAX = 64
+const utf8 = new TextDecoder('utf-8')
+
+/** Columns of one or more symbol tables. */
+interface Columns {
+  count: number
+  addresses: Float64Array
+  sizes: Float64Array
+  names: Uint32Array
+  infos: Uint8Array
+  /** Which string table the name is in. */
+  tables: Uint8Array
+  /** Absolute symbols and thread-local ones answer to their name, but lie at no address. */
+  placed: Uint8Array
+}
+
+/** The symbols of an image, in columns sorted by address; parsed at first use. */
+export class SymbolTable {
+  readonly #files: readonly ElfFile[]
+  #columns: Columns | undefined
+  #strings: Uint8Array[] = []
+  #slots: Uint32Array | undefined
+
+  private constructor(files: readonly ElfFile[]) {
+    this.#files = files
+  }
+
+  /**
+   * The .symtab of the files, else their .dynsym. More than one file: an image and its debug files, which name the same
+   * addresses (MiniDebugInfo leaves out what .dynsym has).
+   */
+  static of(...files: ElfFile[]): SymbolTable {
+    return new SymbolTable(files)
+  }
+
+  get size(): number {
+    return this.#sorted().count
+  }
+
+  /** The function or object that covers the address; a symbol of size 0 reaches to the next one. */
+  find(linkAddress: Address): ElfSymbol | undefined {
+    const columns = this.#sorted()
+    const last = lastAtOrBelow(columns.addresses, linkAddress, columns.count)
+    let best = -1
+    let nearest = -1
+    for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
+      if (columns.placed[index] === 0) continue
+      const start = columns.addresses[index] as number
+      if (best >= 0 && start < (columns.addresses[best] as number)) break
+      if (nearest < 0) nearest = start
+      const size = columns.sizes[index] as number
+      const covers = size === 0 ? start === nearest : linkAddress < start + size
+      if (covers && (best < 0 || rank(columns, index) > rank(columns, best))) best = index
+    }
+    return best < 0 ? undefined : this.#symbol(columns, best)
+  }
+
+  /** The symbol of that name; of several the global one, else the one at the lowest address. */
+  lookup(name: string): ElfSymbol | undefined {
+    const columns = this.#sorted()
+    const slots = this.#nameSlots(columns)
+    const wanted = new TextEncoder().encode(name)
+    const mask = slots.length - 1
+    let best = -1
+    for (let slot = hashBytes(wanted, 0, wanted.length) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const index = (slots[slot] as number) - 1
+      if (!this.#hasName(columns, index, wanted)) continue
+      if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
+    }
+    return best < 0 ? undefined : this.#symbol(columns, best)
+  }
+
+  /** All symbols, by address. */
+  *[Symbol.iterator](): Generator<ElfSymbol> {
+    const columns = this.#sorted()
+    for (let index = 0; index < columns.count; index++) yield this.#symbol(columns, index)
+  }
+
+  #symbol(columns: Columns, index: number): ElfSymbol {
+    const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+    const start = columns.names[index] as number
+    const info = columns.infos[index] as number
+    return {
+      name: utf8.decode(strings.subarray(start, nameEnd(strings, start))),
+      address: toAddress(columns.addresses[index] as number),
+      size: columns.sizes[index] as number,
+      type: info % 16,
+      binding: Math.floor(info / 16),
+    }
+  }
+
+  #hasName(columns: Columns, index: number, wanted: Uint8Array): boolean {
+    const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+    const start = columns.names[index] as number
+    if (start + wanted.length > strings.length) return false
+    for (let at = 0; at < wanted.length; at++) if (strings[start + at] !== wanted[at]) return false
+    return start + wanted.length === strings.length || strings[start + wanted.length] === 0
+  }
+
+  /** Open addressing, index + 1 per slot: a Map of a million strings would cost a hundred megabytes. */
+  #nameSlots(columns: Columns): Uint32Array {
+    if (this.#slots) return this.#slots
+    let size = 16
+    while (size < columns.count * 2) size *= 2
+    const slots = new Uint32Array(size)
+    for (let index = 0; index < columns.count; index++) {
+      const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+      const start = columns.names[index] as number
+      let slot = hashBytes(strings, start, nameEnd(strings, start)) & (size - 1)
+      while (slots[slot] !== 0) slot = (slot + 1) & (size - 1)
+      slots[slot] = index + 1
+    }
+    this.#slots = slots
+    return slots
+  }
+
+  #sorted(): Columns {
+    if (this.#columns) return this.#columns
+    const parts: Cursor[] = []
+    for (const file of this.#files) {
+      const table = file.section('.symtab')
+      const strings = table && file.section('.strtab')
+      const chosen = table && strings ? table : file.section('.dynsym')
+      const names = table && strings ? strings : file.section('.dynstr')
+      if (!chosen || !names) continue
+      parts.push(new Cursor(chosen.bytes, `${file.name}:symbols`))
+      this.#strings.push(names.bytes)
+    }
+    this.#columns = sortByAddress(collect(parts, this.#strings))
+    return this.#columns
+  }
+}
+
+function nameEnd(strings: Uint8Array, start: number): number {
+  const nul = strings.indexOf(0, start)
+  return nul < 0 ? strings.length : nul
+}
+
+/** FNV-1a, 32 bits. */
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
+  return hash >>> 0
+}
+
+function bindingRank(columns: Columns, index: number): number {
+  const binding = Math.floor((columns.infos[index] as number) / 16)
+  return binding === STB.STB_GLOBAL ? 2 : binding === STB.STB_WEAK ? 1 : 0
+}
+
+/** Of symbols at one address: a sized one, then a function, then the binding that the linker would take. */
+function rank(columns: Columns, index: number): number {
+  const type = (columns.infos[index] as number) % 16
+  const isFunction = type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC
+  return ((columns.sizes[index] as number) > 0 ? 16 : 0) + (isFunction ? 8 : 0) + bindingRank(columns, index)
+}
+
+function emptyColumns(count: number): Columns {
+  return {
+    count: 0,
+    addresses: new Float64Array(count),
+    sizes: new Float64Array(count),
+    names: new Uint32Array(count),
+    infos: new Uint8Array(count),
+    tables: new Uint8Array(count),
+    placed: new Uint8Array(count),
+  }
+}
+
+function isKept(type: number, sectionIndex: number): boolean {
+  if (sectionIndex === SHN_UNDEF) return false
+  return type <= STT.STT_FUNC || type === STT.STT_TLS || type === STT.STT_GNU_IFUNC
+}
+
+function collect(parts: Cursor[], strings: readonly Uint8Array[]): Columns {
+  const columns = emptyColumns(parts.reduce((sum, part) => sum + Math.floor(part.size / SYMBOL_SIZE), 0))
+  parts.forEach((cursor, table) => {
+    const stringsSize = strings[table]?.length ?? 0
+    while (cursor.remaining >= SYMBOL_SIZE) {
+      const name = cursor.u32()
+      const info = cursor.u8()
+      cursor.skip(1)
+      const sectionIndex = cursor.u16()
+      const low = cursor.u32()
+      const high = cursor.u32()
+      const size = cursor.u32() + cursor.u32() * 0x100000000
+      const type = info % 16
+      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || high >= 0x200000) continue
+      const at = columns.count++
+      columns.addresses[at] = high * 0x100000000 + low
+      columns.sizes[at] = size
+      columns.names[at] = name
+      columns.infos[at] = info
+      columns.tables[at] = table
+      columns.placed[at] = type === STT.STT_TLS || sectionIndex === SHN_ABS ? 0 : 1
+    }
+  })
+  return columns
+}
+
+/** Reorders the columns by address; equal addresses keep the file's order. */
+function sortByAddress(columns: Columns): Columns {
+  const {count} = columns
+  const order = new Uint32Array(count)
+  for (let index = 0; index < count; index++) order[index] = index
+  const {addresses} = columns
+  order.sort((a, b) => (addresses[a] as number) - (addresses[b] as number) || a - b)
+  const sorted = emptyColumns(count)
+  sorted.count = count
+  for (let to = 0; to < count; to++) {
+    const from = order[to] as number
+    sorted.addresses[to] = addresses[from] as number
+    sorted.sizes[to] = columns.sizes[from] as number
+    sorted.names[to] = columns.names[from] as number
+    sorted.infos[to] = columns.infos[from] as number
+    sorted.tables[to] = columns.tables[from] as number
+    sorted.placed[to] = columns.placed[from] as number
+  }
+  return sorted
+}
