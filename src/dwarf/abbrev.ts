@@ -1,0 +1,127 @@
+import {Cursor} from '../base/cursor.ts'
+import {DW_AT, DW_FORM} from './constants.ts'
+
+/** One abbreviation declaration (DWARF 5, 7.5.3), compiled for reading and for skipping. */
+export interface Abbrev {
+  readonly tag: number
+  readonly hasChildren: boolean
+  readonly names: readonly number[]
+  readonly forms: readonly number[]
+  /** Values of DW_FORM_implicit_const, 0 elsewhere. */
+  readonly implicit: readonly number[]
+  /** Bytes of the fixed forms; -1 where some form's length depends on the data. */
+  readonly fixedBytes: number
+  /** How many attributes are one address, one offset, one DW_FORM_ref_addr long, besides `fixedBytes`. */
+  readonly addresses: number
+  readonly offsets: number
+  readonly refAddrs: number
+  /** Index of DW_AT_sibling in `names`, or -1. */
+  readonly sibling: number
+}
+
+/** Lengths of the forms whose length is the same in every unit. */
+const FIXED_LENGTH: Readonly<Record<number, number>> = {
+  [DW_FORM.data1]: 1,
+  [DW_FORM.data2]: 2,
+  [DW_FORM.data4]: 4,
+  [DW_FORM.data8]: 8,
+  [DW_FORM.data16]: 16,
+  [DW_FORM.flag]: 1,
+  [DW_FORM.flag_present]: 0,
+  [DW_FORM.implicit_const]: 0,
+  [DW_FORM.ref1]: 1,
+  [DW_FORM.ref2]: 2,
+  [DW_FORM.ref4]: 4,
+  [DW_FORM.ref8]: 8,
+  [DW_FORM.ref_sig8]: 8,
+  [DW_FORM.ref_sup4]: 4,
+  [DW_FORM.ref_sup8]: 8,
+  [DW_FORM.strx1]: 1,
+  [DW_FORM.strx2]: 2,
+  [DW_FORM.strx3]: 3,
+  [DW_FORM.strx4]: 4,
+  [DW_FORM.addrx1]: 1,
+  [DW_FORM.addrx2]: 2,
+  [DW_FORM.addrx3]: 3,
+  [DW_FORM.addrx4]: 4,
+}
+
+function isOffsetForm(form: number): boolean {
+  return (
+    form === DW_FORM.strp ||
+    form === DW_FORM.line_strp ||
+    form === DW_FORM.sec_offset ||
+    form === DW_FORM.strp_sup ||
+    form === DW_FORM.GNU_strp_alt ||
+    form === DW_FORM.GNU_ref_alt
+  )
+}
+
+/** The abbreviation table of one or more units. Declarations are compiled as they are first asked for. */
+export class AbbrevTable {
+  readonly #cursor: Cursor
+  readonly #dense: (Abbrev | undefined)[] = []
+  readonly #sparse = new Map<number, Abbrev>()
+  #finished = false
+
+  /** @param bytes the whole section; `offset` is where this table starts */
+  constructor(bytes: Uint8Array, offset: number, label: string) {
+    this.#cursor = new Cursor(bytes, label)
+    this.#cursor.seek(offset)
+  }
+
+  find(code: number): Abbrev | undefined {
+    const known = code < this.#dense.length ? this.#dense[code] : this.#sparse.get(code)
+    if (known || this.#finished) return known
+    return this.#parseUntil(code)
+  }
+
+  #parseUntil(wanted: number): Abbrev | undefined {
+    for (;;) {
+      const code = this.#cursor.atEnd ? 0 : this.#cursor.uleb128()
+      if (code === 0) {
+        this.#finished = true
+        return undefined
+      }
+      const abbrev = parseDeclaration(this.#cursor)
+      this.#keep(code, abbrev)
+      if (code === wanted) return abbrev
+    }
+  }
+
+  /** Producers number 1, 2, 3, …; anything else goes to a map, so that a hostile code allocates nothing. */
+  #keep(code: number, abbrev: Abbrev): void {
+    if (this.#dense.length === 0) this.#dense.push(undefined)
+    if (code === this.#dense.length) this.#dense.push(abbrev)
+    else if (code > this.#dense.length) this.#sparse.set(code, abbrev)
+  }
+}
+
+function parseDeclaration(cursor: Cursor): Abbrev {
+  const tag = cursor.uleb128()
+  const hasChildren = cursor.u8() !== 0
+  const names: number[] = []
+  const forms: number[] = []
+  const implicit: number[] = []
+  let fixedBytes = 0
+  let addresses = 0
+  let offsets = 0
+  let refAddrs = 0
+  for (;;) {
+    const name = cursor.uleb128()
+    const form = cursor.uleb128()
+    const value = form === DW_FORM.implicit_const ? Number(cursor.sleb128Word()) : 0
+    if (name === 0 && form === 0) break
+    names.push(name)
+    forms.push(form)
+    implicit.push(value)
+    const length = FIXED_LENGTH[form]
+    if (length !== undefined) fixedBytes = fixedBytes < 0 ? -1 : fixedBytes + length
+    else if (form === DW_FORM.addr) addresses++
+    else if (form === DW_FORM.ref_addr) refAddrs++
+    else if (isOffsetForm(form)) offsets++
+    else fixedBytes = -1
+  }
+  const sibling = names.indexOf(DW_AT.sibling)
+  return {tag, hasChildren, names, forms, implicit, fixedBytes, addresses, offsets, refAddrs, sibling}
+}

@@ -1,0 +1,99 @@
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {DW_AT} from './constants.ts'
+import {type DieNames, readNames} from './die-names.ts'
+import {FunctionIndex} from './function-index.ts'
+import {type InlinedCall, InlineTree} from './inline-tree.ts'
+import {type LineRow, LineTable} from './line-program.ts'
+import {openSplitUnit, type SplitUnitFinder} from './split-unit.ts'
+import type {DieReference, Unit} from './unit.ts'
+
+/**
+ * The tables of one unit, made when they are first needed and then kept. What cannot be read is lost alone, once: the
+ * error becomes a diagnostic and the table stays absent.
+ */
+export class CompiledUnit {
+  /** The unit in the executable; for split DWARF the skeleton. */
+  readonly #unit: Unit
+  readonly #findSplit: SplitUnitFinder | undefined
+  readonly #diagnostics: Diagnostics
+  #body: Unit | undefined
+  #lines: LineTable | null | undefined
+  #functions: FunctionIndex | null | undefined
+  readonly #trees = new Map<number, InlineTree | undefined>()
+  readonly #names = new Map<number, DieNames>()
+
+  constructor(unit: Unit, findSplit: SplitUnitFinder | undefined, diagnostics: Diagnostics) {
+    this.#unit = unit
+    this.#findSplit = findSplit
+    this.#diagnostics = diagnostics
+  }
+
+  get language(): string | undefined {
+    return this.#bodyUnit().language
+  }
+
+  /** The unit that holds the DIEs. */
+  #bodyUnit(): Unit {
+    if (!this.#body) {
+      const find = this.#findSplit
+      const split = find && this.#attempt(() => openSplitUnit(this.#unit, find, this.#diagnostics))
+      this.#body = split ?? this.#unit
+    }
+    return this.#body
+  }
+
+  #attempt<T>(parse: () => T): T | undefined {
+    try {
+      return parse()
+    } catch (error) {
+      this.#diagnostics.addError('dwarf-unit', error)
+      return undefined
+    }
+  }
+
+  get lines(): LineTable | undefined {
+    if (this.#lines === undefined) {
+      const offset = this.#unit.root.number(DW_AT.stmt_list)
+      this.#lines =
+        (offset === undefined ? undefined : this.#attempt(() => LineTable.parse(this.#unit, offset))) ?? null
+    }
+    return this.#lines ?? undefined
+  }
+
+  findLine(address: number): LineRow | undefined {
+    return this.lines?.find(address)
+  }
+
+  get functions(): FunctionIndex | undefined {
+    if (this.#functions === undefined) {
+      this.#functions = this.#attempt(() => FunctionIndex.parse(this.#bodyUnit())) ?? null
+    }
+    return this.#functions ?? undefined
+  }
+
+  /** The inlined calls of a function of `functions` that an address is inside of, innermost first. */
+  inlinedCalls(functionIndex: number, address: number): InlinedCall[] {
+    if (!this.#trees.has(functionIndex)) {
+      const offset = this.functions?.offset(functionIndex) ?? 0
+      this.#trees.set(
+        functionIndex,
+        this.#attempt(() => InlineTree.parse(this.#bodyUnit(), offset)),
+      )
+    }
+    return this.#trees.get(functionIndex)?.find(address) ?? []
+  }
+
+  functionNames(functionIndex: number): DieNames {
+    return this.names({unit: this.#bodyUnit(), offset: this.functions?.offset(functionIndex) ?? 0})
+  }
+
+  names(reference: DieReference): DieNames {
+    let names = this.#names.get(reference.offset)
+    if (!names) {
+      const none = {name: undefined, linkageName: undefined, language: undefined}
+      names = this.#attempt(() => readNames(reference)) ?? none
+      this.#names.set(reference.offset, names)
+    }
+    return names
+  }
+}

@@ -1,0 +1,135 @@
+import type {Cursor} from '../base/cursor.ts'
+import type {Abbrev} from './abbrev.ts'
+import {DW_FORM} from './constants.ts'
+import {DieAttributes, readAttributes, readForm, skipAttributes, skipForm} from './form.ts'
+import type {Unit} from './unit.ts'
+
+/** Deeper nesting than this is not a program (DIE depth in large C++ units stays below 100). */
+const DEPTH_LIMIT = 4096
+
+/**
+ * Walks DIEs in the order they stand in the unit, from a given one through its children (and, from the root, through the
+ * whole unit). Attributes are skipped unless they are read between two steps.
+ */
+export class DieWalker {
+  readonly #unit: Unit
+  readonly #cursor: Cursor
+  #abbrev: Abbrev | undefined
+  #pending = false
+  #started = false
+  #nextDepth = 0
+  /** Section offset of the present DIE. */
+  offset = 0
+  /** Depth of the present DIE below the one the walk started at. */
+  depth = 0
+
+  constructor(unit: Unit, offset: number) {
+    this.#unit = unit
+    this.#cursor = unit.cursorAt(offset)
+  }
+
+  get tag(): number {
+    return this.#abbrev?.tag ?? 0
+  }
+
+  get hasChildren(): boolean {
+    return this.#abbrev?.hasChildren ?? false
+  }
+
+  /** To the next DIE; false at the end. @throws FormatError for an unknown abbreviation, a bad form, or a cut unit */
+  next(): boolean {
+    const cursor = this.#cursor
+    if (this.#pending) skipAttributes(cursor, this.#abbrev as Abbrev, this.#unit)
+    this.#pending = false
+    for (;;) {
+      if (this.#started && this.#nextDepth <= 0) return false
+      if (cursor.atEnd) return false
+      const at = cursor.position
+      const code = cursor.uleb128()
+      if (code === 0) {
+        if (!this.#started) return false
+        this.#nextDepth--
+        continue
+      }
+      const abbrev = this.#unit.abbrevs.find(code)
+      if (!abbrev) throw cursor.error(`no abbreviation ${code}`, at)
+      this.#abbrev = abbrev
+      this.#started = true
+      this.#pending = true
+      this.offset = cursor.base + at
+      this.depth = this.#nextDepth
+      if (abbrev.hasChildren && ++this.#nextDepth > DEPTH_LIMIT) throw cursor.error('DIEs nested too deep', at)
+      return true
+    }
+  }
+
+  /** Reads the attributes of the present DIE. Once for each DIE. */
+  read(out: DieAttributes): DieAttributes {
+    readAttributes(this.#cursor, this.#abbrev as Abbrev, this.#unit, out)
+    this.#pending = false
+    return out
+  }
+
+  /** Reads one attribute as 64 raw bits, for hashes that a double would round; the rest is skipped. */
+  readWord(name: number): bigint | undefined {
+    const abbrev = this.#abbrev as Abbrev
+    this.#pending = false
+    let word: bigint | undefined
+    for (let at = 0; at < abbrev.forms.length; at++) {
+      const form = abbrev.forms[at] as number
+      if (abbrev.names[at] === name && form === DW_FORM.data8) word = this.#cursor.word()
+      else skipForm(this.#cursor, form, this.#unit)
+    }
+    return word
+  }
+
+  /** Passes by the children of the present DIE: by DW_AT_sibling where the producer wrote it, else one by one. */
+  skipChildren(): void {
+    const abbrev = this.#abbrev
+    if (!abbrev?.hasChildren) return
+    const sibling = this.#siblingPosition(abbrev)
+    const depth = this.depth
+    if (sibling > this.#cursor.position) {
+      this.#cursor.seek(sibling)
+      this.#nextDepth = depth
+      this.#started = true
+      return
+    }
+    this.#passChildren(depth)
+  }
+
+  /** Position that DW_AT_sibling gives; consumes the attributes. -1 where there is none or they were read already. */
+  #siblingPosition(abbrev: Abbrev): number {
+    if (!this.#pending) return -1
+    if (abbrev.sibling < 0) return -1
+    let position = -1
+    const scratch = new DieAttributes()
+    for (let at = 0; at < abbrev.forms.length; at++) {
+      const form = abbrev.forms[at] as number
+      if (at === abbrev.sibling && form !== DW_FORM.ref_addr) {
+        readForm(this.#cursor, 0, form, abbrev.implicit[at] as number, this.#unit, scratch)
+        position = scratch.value(0)
+      } else skipForm(this.#cursor, form, this.#unit)
+    }
+    this.#pending = false
+    return position <= this.#cursor.size ? position : -1
+  }
+
+  #passChildren(depth: number): void {
+    const cursor = this.#cursor
+    if (this.#pending) skipAttributes(cursor, this.#abbrev as Abbrev, this.#unit)
+    this.#pending = false
+    while (this.#nextDepth > depth && !cursor.atEnd) {
+      const at = cursor.position
+      const code = cursor.uleb128()
+      if (code === 0) {
+        this.#nextDepth--
+        continue
+      }
+      const abbrev = this.#unit.abbrevs.find(code)
+      if (!abbrev) throw cursor.error(`no abbreviation ${code}`, at)
+      if (abbrev.hasChildren) this.#nextDepth++
+      skipAttributes(cursor, abbrev, this.#unit)
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import {type Address, toAddress} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {SectionSource} from '../base/section-source.ts'
+import {CompiledUnit} from './compiled-unit.ts'
+import {DebugSections} from './debug-sections.ts'
+import type {DieNames} from './die-names.ts'
+import {DwarfFile} from './dwarf-file.ts'
+import type {SplitUnitFinder} from './split-unit.ts'
+import {findStructLayouts, type TypeLayout} from './type-layout.ts'
+import {UnitIndex} from './unit-index.ts'
+import {findVariableAddresses} from './variable-address.ts'
+
+/** One logical frame at an address; `file` and `line` are where it was when it called the next inner one. */
+export interface DwarfFrame {
+  /** DW_AT_name: not qualified. */
+  function: string | undefined
+  linkageName: string | undefined
+  file: string | undefined
+  /** 0 where unknown. */
+  line: number
+  column: number
+  /** Of the function that the code belongs to, also for those inlined into it. */
+  entry: Address | undefined
+  inlined: boolean
+  language: string | undefined
+}
+
+export interface DwarfFunction {
+  name: string | undefined
+  linkageName: string | undefined
+  entry: Address
+  end: Address
+}
+
+export interface DwarfOptions {
+  diagnostics: Diagnostics
+  /** The file that `.gnu_debugaltlink` or `.debug_sup` names. */
+  supplementary?: SectionSource | undefined
+  splitUnit?: SplitUnitFinder | undefined
+}
+
+const NO_NAMES: DieNames = {name: undefined, linkageName: undefined, language: undefined}
+
+/** What the DWARF of one file says about addresses. All addresses are link addresses; nothing is read before it is asked for. */
+export class DwarfInfo {
+  readonly #file: DwarfFile
+  readonly #options: DwarfOptions
+  readonly #units = new Map<number, CompiledUnit | undefined>()
+  #index: UnitIndex | undefined
+
+  constructor(sections: SectionSource, options: DwarfOptions) {
+    const {supplementary, diagnostics} = options
+    const alternate = supplementary && new DwarfFile(new DebugSections(supplementary), diagnostics)
+    this.#file = new DwarfFile(new DebugSections(sections), diagnostics, {supplementary: alternate})
+    this.#options = options
+  }
+
+  /** Innermost inline first, the function itself last; [] where no unit covers the address. */
+  locate(address: Address): DwarfFrame[] {
+    const unit = this.#unitAt(address)
+    if (!unit) return []
+    const index = unit.functions?.find(address) ?? -1
+    const row = unit.findLine(address)
+    if (index < 0 && !row) return []
+    const calls = index < 0 ? [] : unit.inlinedCalls(index, address)
+    const entry = index < 0 ? undefined : toAddress(unit.functions?.entry(index) ?? 0)
+    let [file, line, column] = [row?.file, row?.line ?? 0, row?.column ?? 0]
+    const frames: DwarfFrame[] = []
+    for (const call of calls) {
+      frames.push(frameOf(unit, unit.names(call.callee), {file, line, column, entry, inlined: true}))
+      file = unit.lines?.path(call.callFile)
+      line = call.callLine
+      column = call.callColumn
+    }
+    const names = index < 0 ? NO_NAMES : unit.functionNames(index)
+    frames.push(frameOf(unit, names, {file, line, column, entry, inlined: false}))
+    return frames
+  }
+
+  /** The function whose code an address is in, inlined ones left aside. */
+  functionAt(address: Address): DwarfFunction | undefined {
+    const unit = this.#unitAt(address)
+    const index = unit?.functions?.find(address) ?? -1
+    if (!unit?.functions || index < 0) return undefined
+    const {name, linkageName} = unit.functionNames(index)
+    const entry = toAddress(unit.functions.entry(index))
+    return {name, linkageName, entry, end: toAddress(unit.functions.end(index))}
+  }
+
+  /** The layout of a struct type by its full name, e.g. `runtime.g`. Ask for several at once with structLayouts. */
+  structLayout(name: string): TypeLayout | undefined {
+    return this.structLayouts([name]).get(name)
+  }
+
+  structLayouts(names: readonly string[]): Map<string, TypeLayout> {
+    return findStructLayouts(this.#file, names, this.#options.diagnostics)
+  }
+
+  /** Link address of a variable with a fixed place, e.g. `runtime.allgs`. */
+  variableAddress(name: string): Address | undefined {
+    return this.variableAddresses([name]).get(name)
+  }
+
+  variableAddresses(names: readonly string[]): Map<string, Address> {
+    return findVariableAddresses(this.#file, names, this.#options.diagnostics)
+  }
+
+  #unitAt(address: Address): CompiledUnit | undefined {
+    this.#index ??= new UnitIndex(this.#file, this.#options.diagnostics)
+    const index = this.#index.find(address)
+    if (index < 0) return undefined
+    if (!this.#units.has(index)) this.#units.set(index, this.#openUnit(index))
+    return this.#units.get(index)
+  }
+
+  #openUnit(index: number): CompiledUnit | undefined {
+    const {diagnostics, splitUnit} = this.#options
+    try {
+      const unit = this.#file.info.unit(index)
+      return unit && new CompiledUnit(unit, splitUnit, diagnostics)
+    } catch (error) {
+      diagnostics.addError('dwarf-unit', error)
+      return undefined
+    }
+  }
+}
+
+type FramePlace = Omit<DwarfFrame, 'function' | 'linkageName' | 'language'>
+
+function frameOf(unit: CompiledUnit, names: DieNames, place: FramePlace): DwarfFrame {
+  return {
+    function: names.name,
+    linkageName: names.linkageName,
+    ...place,
+    language: names.language ?? unit.language,
+  }
+}

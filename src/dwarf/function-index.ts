@@ -1,0 +1,82 @@
+import {DW_AT, DW_TAG} from './constants.ts'
+import {mayHoldFunctions} from './die-names.ts'
+import {DieWalker} from './die-walker.ts'
+import {DieAttributes} from './form.ts'
+import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
+import type {RangeSink} from './ranges.ts'
+import type {Unit} from './unit.ts'
+
+/** The functions of a unit that have code, by pc; columns by function number. */
+export class FunctionIndex {
+  readonly #ranges: RangeIndex
+  readonly #offsets: Float64Array
+  readonly #entries: Float64Array
+  readonly #ends: Float64Array
+
+  constructor(ranges: RangeIndex, offsets: number[], entries: number[], ends: number[]) {
+    this.#ranges = ranges
+    this.#offsets = Float64Array.from(offsets)
+    this.#entries = Float64Array.from(entries)
+    this.#ends = Float64Array.from(ends)
+  }
+
+  /** Walks the unit once, reading nothing but subprograms. @throws FormatError */
+  static parse(unit: Unit): FunctionIndex {
+    const ranges = new RangeIndexBuilder()
+    const offsets: number[] = []
+    const entries: number[] = []
+    const ends: number[] = []
+    const attributes = new DieAttributes()
+    const walker = new DieWalker(unit, unit.header.firstDie)
+    while (walker.next()) {
+      if (walker.tag !== DW_TAG.subprogram) {
+        if (!mayHoldFunctions(walker.tag)) walker.skipChildren()
+        continue
+      }
+      const {offset} = walker
+      walker.read(attributes)
+      const extent = readExtent(unit, attributes, (start, end) => ranges.add(start, end, offsets.length))
+      if (!extent) continue
+      offsets.push(offset)
+      entries.push(extent.entry)
+      ends.push(extent.end)
+    }
+    return new FunctionIndex(ranges.build(), offsets, entries, ends)
+  }
+
+  /** Number of the function that covers an address, or -1; of nested ones the innermost. */
+  find(address: number): number {
+    return this.#ranges.find(address)
+  }
+
+  forEachRange(sink: RangeSink): void {
+    this.#ranges.forEach(sink)
+  }
+
+  /** Section offset of a function's DIE. */
+  offset(index: number): number {
+    return this.#offsets[index] as number
+  }
+
+  entry(index: number): number {
+    return this.#entries[index] as number
+  }
+
+  /** End of the range that starts at the entry. */
+  end(index: number): number {
+    return this.#ends[index] as number
+  }
+}
+
+/** Reports a subprogram's ranges; its entry is DW_AT_low_pc or DW_AT_entry_pc, else where its first range starts. */
+function readExtent(unit: Unit, attributes: DieAttributes, sink: RangeSink): {entry: number; end: number} | undefined {
+  if (!attributes.has(DW_AT.low_pc) && !attributes.has(DW_AT.ranges)) return undefined
+  let entry = unit.address(attributes, DW_AT.low_pc) ?? unit.address(attributes, DW_AT.entry_pc)
+  let end: number | undefined
+  unit.ranges(attributes, (start, stop) => {
+    sink(start, stop)
+    entry ||= start
+    if (end === undefined || start === entry) end = stop
+  })
+  return entry === undefined || end === undefined ? undefined : {entry, end}
+}

@@ -1,0 +1,97 @@
+import {DW_AT, DW_TAG} from './constants.ts'
+import {mayHoldFunctions} from './die-names.ts'
+import {DieWalker} from './die-walker.ts'
+import {DieAttributes} from './form.ts'
+import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
+import type {DieReference, Unit} from './unit.ts'
+
+/** One call that the compiler dissolved: who was called, and from where (DWARF 5, 3.3.8.2). */
+export interface InlinedCall {
+  /** The inlined_subroutine DIE; its names lie along its abstract origin. */
+  readonly callee: DieReference
+  /** File index of the unit's line table; 0 and line 0 where the producer left them out. */
+  readonly callFile: number
+  readonly callLine: number
+  readonly callColumn: number
+}
+
+/** The inlined calls of one function, by pc; columns by call number. */
+export class InlineTree {
+  readonly #unit: Unit
+  readonly #ranges: RangeIndex
+  readonly #offsets: Float64Array
+  /** Number of the call that this one is inlined into, or -1. */
+  readonly #parents: Int32Array
+  readonly #files: Uint32Array
+  readonly #lines: Uint32Array
+  readonly #columns: Uint32Array
+
+  private constructor(unit: Unit, ranges: RangeIndex, rows: CallRow[]) {
+    this.#unit = unit
+    this.#ranges = ranges
+    this.#offsets = Float64Array.from(rows, row => row.offset)
+    this.#parents = Int32Array.from(rows, row => row.parent)
+    this.#files = Uint32Array.from(rows, row => row.file)
+    this.#lines = Uint32Array.from(rows, row => row.line)
+    this.#columns = Uint32Array.from(rows, row => row.column)
+  }
+
+  /** @param offset section offset of the subprogram's DIE @throws FormatError */
+  static parse(unit: Unit, offset: number): InlineTree {
+    const ranges = new RangeIndexBuilder()
+    const rows: CallRow[] = []
+    const walker = new DieWalker(unit, offset)
+    const attributes = new DieAttributes()
+    // the calls that enclose the present DIE, with their depths
+    const open: {depth: number; row: number}[] = []
+    walker.next()
+    while (walker.next()) {
+      const {depth, tag} = walker
+      while (open.length > 0 && (open[open.length - 1] as {depth: number}).depth >= depth) open.pop()
+      if (tag !== DW_TAG.inlined_subroutine) {
+        // a nested function has its own tree
+        if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
+        continue
+      }
+      const row = rows.length
+      rows.push({
+        offset: walker.offset,
+        parent: open[open.length - 1]?.row ?? -1,
+        ...readCallSite(walker.read(attributes)),
+      })
+      unit.ranges(attributes, (start, end) => ranges.add(start, end, row))
+      open.push({depth, row})
+    }
+    return new InlineTree(unit, ranges.build(), rows)
+  }
+
+  /** The calls that an address is inside of, innermost first. */
+  find(address: number): InlinedCall[] {
+    const calls: InlinedCall[] = []
+    for (let row = this.#ranges.find(address); row >= 0; row = this.#parents[row] as number) {
+      calls.push({
+        callee: {unit: this.#unit, offset: this.#offsets[row] as number},
+        callFile: this.#files[row] as number,
+        callLine: this.#lines[row] as number,
+        callColumn: this.#columns[row] as number,
+      })
+    }
+    return calls
+  }
+}
+
+interface CallRow {
+  offset: number
+  parent: number
+  file: number
+  line: number
+  column: number
+}
+
+function readCallSite(attributes: DieAttributes): {file: number; line: number; column: number} {
+  return {
+    file: attributes.number(DW_AT.call_file) ?? 0,
+    line: attributes.number(DW_AT.call_line) ?? 0,
+    column: attributes.number(DW_AT.call_column) ?? 0,
+  }
+}

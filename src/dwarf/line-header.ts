@@ -1,0 +1,133 @@
+import type {Cursor} from '../base/cursor.ts'
+import {DW_FORM, DW_LNCT} from './constants.ts'
+import {DieAttributes, type FormContext, readForm} from './form.ts'
+import type {Unit} from './unit.ts'
+import {readInitialLength} from './unit-list.ts'
+
+/** A line number program's header (DWARF 5, 6.2.4). */
+export interface LineHeader {
+  version: number
+  addressSize: number
+  minimumInstructionLength: number
+  maximumOperations: number
+  lineBase: number
+  lineRange: number
+  opcodeBase: number
+  /** Operands of the standard opcodes, by opcode. */
+  operandCounts: Uint8Array
+  /** In version 5 entry 0 is the compilation directory and the primary file; before, entries start at 1. */
+  directories: string[]
+  files: LineFile[]
+  /** Cursor over the program, behind the header. */
+  program: Cursor
+}
+
+export interface LineFile {
+  name: string
+  directory: number
+}
+
+/** @throws FormatError, UnsupportedError-free: an unknown version is a format error of this table alone */
+export function readLineHeader(unit: Unit, offset: number): LineHeader {
+  const section = unit.file.sections.cursor('.debug_line')
+  section.seek(offset)
+  const {length, offsetSize} = readInitialLength(section)
+  const cursor = section.slice(Math.min(length, section.remaining))
+  const version = cursor.u16()
+  if (version < 2 || version > 5) throw cursor.error(`line table version ${version}`, 0)
+  const addressSize = version >= 5 ? cursor.u8() : unit.addressSize
+  if (version >= 5) cursor.skip(1) // segment selector size
+  const headerLength = cursor.unsigned(offsetSize)
+  const programStart = cursor.position + headerLength
+  const minimumInstructionLength = cursor.u8()
+  const maximumOperations = version >= 4 ? Math.max(cursor.u8(), 1) : 1
+  cursor.skip(1) // default_is_stmt
+  const lineBase = cursor.i8()
+  const lineRange = cursor.u8()
+  const opcodeBase = cursor.u8()
+  const operandCounts = new Uint8Array(256)
+  for (let opcode = 1; opcode < opcodeBase; opcode++) operandCounts[opcode] = cursor.u8()
+  const context: FormContext = {version, addressSize, offsetSize}
+  const tables = version >= 5 ? readEntryTables(cursor, unit, context) : readOldTables(cursor)
+  cursor.seek(programStart)
+  const program = cursor.slice(cursor.remaining)
+  return {
+    version,
+    addressSize,
+    minimumInstructionLength,
+    maximumOperations,
+    lineBase,
+    lineRange,
+    opcodeBase,
+    operandCounts,
+    ...tables,
+    program,
+  }
+}
+
+/** Versions 2 to 4: strings until an empty one. Slot 0 stands for the compilation directory. */
+function readOldTables(cursor: Cursor): {directories: string[]; files: LineFile[]} {
+  const directories = ['']
+  for (let name = cursor.cstring(); name !== ''; name = cursor.cstring()) directories.push(name)
+  const files: LineFile[] = [{name: '', directory: 0}]
+  for (let name = cursor.cstring(); name !== ''; name = cursor.cstring()) {
+    files.push({name, directory: cursor.uleb128()})
+    cursor.uleb128() // time
+    cursor.uleb128() // length
+  }
+  return {directories, files}
+}
+
+/** Version 5: entries whose fields are described by a format (6.2.4.1). */
+function readEntryTables(cursor: Cursor, unit: Unit, context: FormContext): {directories: string[]; files: LineFile[]} {
+  const directories = readEntries(cursor, unit, context).map(entry => entry.name)
+  return {directories, files: readEntries(cursor, unit, context)}
+}
+
+function readEntries(cursor: Cursor, unit: Unit, context: FormContext): LineFile[] {
+  const formatCount = cursor.u8()
+  const types: number[] = []
+  const forms: number[] = []
+  for (let at = 0; at < formatCount; at++) {
+    types.push(cursor.uleb128())
+    forms.push(cursor.uleb128())
+  }
+  const count = cursor.uleb128()
+  // an entry without any bytes would let a count of 2^53 run for ever
+  if (count > cursor.remaining) throw cursor.error(`${count} entries in a table of ${cursor.remaining} bytes`)
+  const entries: LineFile[] = []
+  const values = new DieAttributes()
+  for (let at = 0; at < count; at++) {
+    values.clear()
+    for (let field = 0; field < formatCount; field++) {
+      readForm(cursor, types[field] as number, forms[field] as number, 0, context, values)
+    }
+    entries.push({
+      name: entryString(cursor, unit, values) ?? '',
+      directory: values.number(DW_LNCT.directory_index) ?? 0,
+    })
+  }
+  return entries
+}
+
+function entryString(cursor: Cursor, unit: Unit, values: DieAttributes): string | undefined {
+  const slot = values.find(DW_LNCT.path)
+  if (slot < 0) return undefined
+  if (values.form(slot) !== DW_FORM.string) return unit.string(values, DW_LNCT.path)
+  const position = cursor.position
+  cursor.seek(values.value(slot))
+  const text = cursor.cstring()
+  cursor.seek(position)
+  return text
+}
+
+/** The full path of a file of the table: file, else directory/file, each made absolute by the one before it. */
+export function linePath(header: LineHeader, index: number, compDir: string | undefined): string | undefined {
+  const file = header.files[index]
+  if (!file || file.name === '') return undefined
+  if (file.name.startsWith('/')) return file.name
+  const directory = header.directories[file.directory] ?? ''
+  const path = directory === '' ? file.name : `${directory.replace(/\/+$/, '')}/${file.name}`
+  if (path.startsWith('/') || !compDir) return path
+  return `${compDir.replace(/\/+$/, '')}/${path}`
+}

@@ -1,0 +1,144 @@
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {DW_AT, DW_TAG} from './constants.ts'
+import {DieWalker} from './die-walker.ts'
+import type {DwarfFile} from './dwarf-file.ts'
+import {DieAttributes} from './form.ts'
+import {findNamedDies} from './name-search.ts'
+import type {DieReference, Unit} from './unit.ts'
+
+export interface FieldLayout {
+  readonly offset: number
+  readonly size: number
+  /** As the producer spells it: `runtime.gobuf`, `*runtime.m`, `unsigned int`; '' where it has no name. */
+  readonly type: string
+}
+
+/** A struct as the compiler laid it out. */
+export interface TypeLayout {
+  readonly name: string
+  readonly size: number
+  /** Fields by path: `sched` and, for structs within, `sched.sp`. Offsets count from the outermost struct. */
+  readonly fields: ReadonlyMap<string, FieldLayout>
+}
+
+/** Structs within structs, and fields in all, that are followed. */
+const NESTING_LIMIT = 6
+const FIELD_LIMIT = 20_000
+const TYPE_CHAIN_LIMIT = 16
+
+/** Layouts of struct types by name; names that are not there are absent from the result. */
+export function findStructLayouts(
+  file: DwarfFile,
+  names: readonly string[],
+  diagnostics: Diagnostics,
+): Map<string, TypeLayout> {
+  const layouts = new Map<string, TypeLayout>()
+  const judge = (name: string, die: DieReference): boolean => {
+    const layout = readStruct(name, die)
+    if (layout) layouts.set(name, layout)
+    return layout !== undefined
+  }
+  findNamedDies(file, names, DW_TAG.structure_type, judge, diagnostics)
+  return layouts
+}
+
+function readStruct(name: string, die: DieReference): TypeLayout | undefined {
+  const attributes = new DieAttributes()
+  const walker = new DieWalker(die.unit, die.offset)
+  if (!walker.next()) return undefined
+  walker.read(attributes)
+  const size = attributes.number(DW_AT.byte_size)
+  if (size === undefined || attributes.has(DW_AT.declaration)) return undefined
+  const fields = new Map<string, FieldLayout>()
+  collectFields(die, '', 0, 0, fields)
+  return {name, size, fields}
+}
+
+function collectFields(
+  die: DieReference,
+  prefix: string,
+  base: number,
+  nesting: number,
+  fields: Map<string, FieldLayout>,
+): void {
+  const {unit} = die
+  const attributes = new DieAttributes()
+  const walker = new DieWalker(unit, die.offset)
+  walker.next()
+  while (walker.next() && fields.size < FIELD_LIMIT) {
+    if (walker.depth !== 1 || walker.tag !== DW_TAG.member) {
+      walker.skipChildren()
+      continue
+    }
+    walker.read(attributes)
+    const name = unit.string(attributes, DW_AT.name)
+    const type = unit.reference(attributes, DW_AT.type)
+    if (!type) continue
+    const offset = base + memberOffset(unit, attributes)
+    const shape = readType(type)
+    const path = prefix + (name ?? '')
+    if (name !== undefined) fields.set(path, {offset, size: shape.size, type: shape.name})
+    if (shape.struct && nesting < NESTING_LIMIT) {
+      // members of an unnamed struct or union are reached as the outer one's own
+      collectFields(shape.struct, name === undefined ? prefix : `${path}.`, offset, nesting + 1, fields)
+    }
+  }
+}
+
+/** DW_AT_data_member_location: a constant, or up to DWARF 3 an expression, of which only DW_OP_plus_uconst is ever used. */
+function memberOffset(unit: Unit, attributes: DieAttributes): number {
+  const slot = attributes.find(DW_AT.data_member_location)
+  if (slot < 0) return Math.floor((attributes.number(DW_AT.data_bit_offset) ?? 0) / 8)
+  if (attributes.length(slot) === 0) return attributes.value(slot)
+  const cursor = unit.cursorAt(unit.header.offset + attributes.value(slot))
+  const DW_OP_plus_uconst = 0x23
+  return cursor.u8() === DW_OP_plus_uconst ? cursor.uleb128() : 0
+}
+
+interface TypeShape {
+  name: string
+  size: number
+  struct: DieReference | undefined
+}
+
+/** Follows typedefs and qualifiers to a size and, where it is one, to the struct. The first name on the way counts. */
+function readType(reference: DieReference, limit = TYPE_CHAIN_LIMIT): TypeShape {
+  const attributes = new DieAttributes()
+  let name = ''
+  let next: DieReference | undefined = reference
+  for (let step = 0; next && step < limit; step++) {
+    const {unit, offset}: DieReference = next
+    const walker = new DieWalker(unit, offset)
+    if (!walker.next()) break
+    const {tag} = walker
+    walker.read(attributes)
+    name ||= unit.string(attributes, DW_AT.name) ?? ''
+    const size = attributes.number(DW_AT.byte_size)
+    const target: DieReference | undefined = unit.reference(attributes, DW_AT.type)
+    if (tag === DW_TAG.structure_type || tag === DW_TAG.union_type || tag === DW_TAG.class_type) {
+      return {name, size: size ?? 0, struct: next}
+    }
+    if (tag === DW_TAG.pointer_type) return {name, size: size ?? unit.addressSize, struct: undefined}
+    if (size !== undefined) return {name, size, struct: undefined}
+    if (tag === DW_TAG.array_type) {
+      return {name, size: target ? readType(target, limit - step - 1).size * arrayCount(unit, offset) : 0, struct: undefined}
+    }
+    next = target
+  }
+  return {name, size: 0, struct: undefined}
+}
+
+/** Elements of an array, over all its dimensions. */
+function arrayCount(unit: Unit, offset: number): number {
+  const attributes = new DieAttributes()
+  const walker = new DieWalker(unit, offset)
+  let count = 1
+  walker.next()
+  while (walker.next()) {
+    if (walker.tag !== DW_TAG.subrange_type) continue
+    walker.read(attributes)
+    const upper = attributes.number(DW_AT.upper_bound)
+    count *= attributes.number(DW_AT.count) ?? (upper === undefined ? 0 : upper + 1)
+  }
+  return count
+}
