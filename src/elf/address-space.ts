@@ -1,0 +1,120 @@
+import type {Address} from '../base/address.ts'
+import type {ByteSource} from '../base/byte-source.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import {SortedRanges} from '../base/sorted-ranges.ts'
+import type {CoreFile} from './core-file.ts'
+import type {CoreExtent, CoreSegments} from './core-segments.ts'
+import type {Module} from './module.ts'
+
+/** Reads that are put together from core and files; more is never wanted at once. */
+const MIXED_READ_MAX = 256 * 1024 * 1024
+
+/** A run of memory that one module's file serves. */
+interface FilePiece {
+  start: number
+  end: number
+  source: ByteSource
+  /** File offset of `start`. */
+  offset: number
+}
+
+/**
+ * The memory of the dead process. What the core dumped wins; what it left out of a loaded file comes from that file;
+ * anything else is absent. Read-only segments always come from the file. Writable ones only where the core left them
+ * out on purpose while it dumped other private memory: the process never wrote to them.
+ */
+export class AddressSpace implements MemoryReader {
+  readonly core: CoreFile
+  readonly modules: readonly Module[]
+  readonly #segments: CoreSegments
+  readonly #ranges: SortedRanges<Module>
+  readonly #dumpsPrivateMemory: boolean
+  #lastPiece: FilePiece | undefined
+
+  constructor(core: CoreFile, modules: readonly Module[]) {
+    this.core = core
+    this.modules = modules
+    this.#segments = core.segments
+    this.#ranges = new SortedRanges(modules.map(value => ({start: value.start, end: value.end, value})))
+    this.#dumpsPrivateMemory = holdsWritable(core.segments)
+  }
+
+  moduleAt(address: Address): Module | undefined {
+    return this.#ranges.find(address)?.value
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    const piece = this.#lastPiece
+    if (piece && address >= piece.start && address + length <= piece.end && length >= 0) {
+      return piece.source.read(piece.offset + (address - piece.start), length)
+    }
+    return this.#segments.read(address, length) ?? this.#readBeyondCore(address, length)
+  }
+
+  /** Which layer serves the byte at the address. */
+  sourceOf(address: Address): 'core' | 'file' | undefined {
+    const extent = this.#segments.extentAt(address)
+    if (extent.state === 'dumped') return 'core'
+    return this.#filePiece(address, extent) ? 'file' : undefined
+  }
+
+  #readBeyondCore(address: Address, length: number): Uint8Array | undefined {
+    if (!(length >= 0 && length <= MIXED_READ_MAX)) return undefined
+    const end = address + length
+    const extent = this.#segments.extentAt(address)
+    if (extent.state !== 'dumped') {
+      const piece = this.#filePiece(address, extent)
+      if (!piece) return undefined
+      if (end <= piece.end) {
+        this.#lastPiece = piece
+        return piece.source.read(piece.offset + (address - piece.start), length)
+      }
+    }
+    return this.#readMixed(address, end)
+  }
+
+  #readMixed(address: Address, end: number): Uint8Array | undefined {
+    // Looked through before anything is allocated.
+    for (let at: number = address; at < end; ) {
+      const next = this.#servedEnd(at)
+      if (next === undefined) return undefined
+      at = next
+    }
+    const bytes = new Uint8Array(end - address)
+    for (let at: number = address; at < end; ) {
+      const next = Math.min(this.#servedEnd(at) ?? end, end)
+      const part = this.read(at as Address, next - at)
+      if (!part) return undefined
+      bytes.set(part, at - address)
+      at = next
+    }
+    return bytes
+  }
+
+  #servedEnd(at: number): number | undefined {
+    const extent = this.#segments.extentAt(at)
+    return extent.state === 'dumped' ? extent.end : this.#filePiece(at, extent)?.end
+  }
+
+  /** The run around an address, not dumped by the core, that its module's file serves. */
+  #filePiece(address: number, extent: CoreExtent): FilePiece | undefined {
+    const module = this.#ranges.find(address)?.value
+    if (!module?.image || module.imageOrigin !== 'file') return undefined
+    const linkAddress = address - module.loadBias
+    const load = linkAddress >= 0 ? module.image.loadAt(linkAddress as Address) : undefined
+    if (!load) return undefined
+    if (load.writable && !(extent.state === 'left-out' && this.#dumpsPrivateMemory)) return undefined
+    const {source} = module.image
+    const loadStart = load.address + module.loadBias
+    const held = Math.min(load.fileSize, source.size - load.offset)
+    const start = Math.max(loadStart, extent.start, module.start)
+    const end = Math.min(loadStart + held, extent.end, module.end)
+    if (address < start || address >= end) return undefined
+    return {start, end, source, offset: load.offset + (start - loadStart)}
+  }
+}
+
+function holdsWritable(segments: CoreSegments): boolean {
+  for (const part of segments.dumped()) if (part.writable) return true
+  return false
+}

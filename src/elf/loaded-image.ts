@@ -1,0 +1,224 @@
+import {type Address, addressOfWord, hex, toAddress} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {readCString} from '../base/memory-reader.ts'
+import type {BuildIds} from './build-id.ts'
+import type {CoreFile} from './core-file.ts'
+import type {ElfFile} from './elf-file.ts'
+import {readLinkMap} from './link-map.ts'
+import type {FileMapping} from './mapping.ts'
+import {type MemoryImage, openMemoryImage} from './memory-image.ts'
+import {AT} from './notes.ts'
+
+/** An executable or library as the core alone shows it: where it lay, and what of it is in the core. */
+export interface LoadedImage {
+  /** As the process knew it, without ` (deleted)`; `[vdso]`. */
+  path: string
+  deleted: boolean
+  /** The program itself. */
+  isExecutable: boolean
+  start: Address
+  end: Address
+  /** NT_FILE's part of it; [] where another source told of it. */
+  mappings: readonly FileMapping[]
+  /** undefined where the core does not hold the program headers: the file's will tell. */
+  loadBias: number | undefined
+  /** From the image's own notes in the core. */
+  buildIds: BuildIds
+  /** Over the core's memory; undefined where the first page was not dumped. */
+  memoryImage: ElfFile | undefined
+}
+
+const DELETED = ' (deleted)'
+const PAGE_SIZE = 4096
+const NO_IDS: BuildIds = {gnu: undefined, go: undefined}
+
+/**
+ * The images of a process: from NT_FILE, else (kernels before 3.7, minimal dumpers) from the dynamic linker's link map;
+ * and the vDSO. `executable` helps where the core does not even hold the program's headers.
+ */
+export function findLoadedImages(core: CoreFile, diagnostics: Diagnostics, executable?: ElfFile): LoadedImage[] {
+  const images = core.mappings.length > 0 ? imagesOfMappings(core, diagnostics) : []
+  if (!images.some(image => image.isExecutable)) {
+    const program = programByAuxv(core, diagnostics, executable)
+    if (program) images.push(program)
+  }
+  if (core.mappings.length === 0) images.push(...imagesOfLinkMap(core, diagnostics, images, executable))
+  const vdso = vdsoImage(core, diagnostics)
+  if (vdso) images.push(vdso)
+  return images.sort((a, b) => a.start - b.start)
+}
+
+function auxAddress(core: CoreFile, type: number): Address | undefined {
+  const word = core.auxv.get(type)
+  return word === undefined || word === 0n ? undefined : addressOfWord(word)
+}
+
+interface Group {
+  path: string
+  mappings: FileMapping[]
+  image: MemoryImage | undefined
+  /** The first page was dumped, whatever it holds. */
+  headerDumped: boolean
+  /** End of the image by its program headers. */
+  imageEnd: number | undefined
+}
+
+function imagesOfMappings(core: CoreFile, diagnostics: Diagnostics): LoadedImage[] {
+  const groups = groupMappings(core, diagnostics)
+  const starts = core.mappings.map(mapping => mapping.start)
+  const images: LoadedImage[] = []
+  for (const group of groups) {
+    if (!isImage(core, group)) continue
+    images.push(toLoadedImage(core, group, starts))
+  }
+  return images
+}
+
+/**
+ * Mappings of one file that belong together. A file can be loaded twice (dlmopen) or be mapped as data as well, so what
+ * lies outside the extent that the program headers give is another group.
+ */
+function groupMappings(core: CoreFile, diagnostics: Diagnostics): Group[] {
+  const groups: Group[] = []
+  const open = new Map<string, Group>()
+  for (const mapping of core.mappings) {
+    const group = open.get(mapping.path)
+    if (group && joins(group, mapping)) {
+      group.mappings.push(mapping)
+      continue
+    }
+    const begun = beginGroup(core, mapping, diagnostics)
+    groups.push(begun)
+    open.set(mapping.path, begun)
+  }
+  return groups
+}
+
+function joins(group: Group, mapping: FileMapping): boolean {
+  if (group.imageEnd !== undefined) return mapping.start < group.imageEnd
+  return mapping.fileOffset > 0
+}
+
+function beginGroup(core: CoreFile, mapping: FileMapping, diagnostics: Diagnostics): Group {
+  const atStart = mapping.fileOffset === 0
+  const image = atStart ? openMemoryImage(core.memory, mapping.start, mapping.path, diagnostics) : undefined
+  const imageEnd = image ? image.elf.linkEnd + image.loadBias : undefined
+  const headerDumped = atStart && core.segments.extentAt(mapping.start).state === 'dumped'
+  return {path: mapping.path, mappings: [mapping], image, headerDumped, imageEnd}
+}
+
+/** Fonts, locale archives and databases are mapped as well: an image has an ELF header, or code where that is unknown. */
+function isImage(core: CoreFile, group: Group): boolean {
+  if (group.image) return true
+  if (group.headerDumped) return false
+  return group.mappings.some(mapping => core.segments.extentAt(mapping.start).executable)
+}
+
+function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]): LoadedImage {
+  const start = (group.mappings[0] as FileMapping).start
+  const mappedEnd = Math.max(...group.mappings.map(mapping => mapping.end))
+  const next = starts.find(other => other >= mappedEnd) ?? Number.POSITIVE_INFINITY
+  // .bss goes on past the file's mappings, but not into another file's.
+  const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next)))
+  const deleted = group.path.endsWith(DELETED)
+  return {
+    path: deleted ? group.path.slice(0, -DELETED.length) : group.path,
+    deleted,
+    isExecutable: holdsProgram(core, start, end),
+    start,
+    end,
+    mappings: group.mappings,
+    loadBias: group.image?.loadBias,
+    buildIds: group.image?.elf.buildIds ?? NO_IDS,
+    memoryImage: group.image?.elf,
+  }
+}
+
+/** AT_PHDR and AT_ENTRY are the program's own, whatever other executables are mapped. */
+function holdsProgram(core: CoreFile, start: Address, end: Address): boolean {
+  const address = auxAddress(core, AT.AT_PHDR) ?? auxAddress(core, AT.AT_ENTRY)
+  return address !== undefined && address >= start && address < end
+}
+
+/** The program by the auxiliary vector alone. */
+function programByAuxv(core: CoreFile, diagnostics: Diagnostics, executable?: ElfFile): LoadedImage | undefined {
+  const programHeaders = auxAddress(core, AT.AT_PHDR)
+  const entry = auxAddress(core, AT.AT_ENTRY)
+  const name = auxAddress(core, AT.AT_EXECFN)
+  const path = (name === undefined ? undefined : readCString(core.memory, name)) ?? core.process?.name ?? '[program]'
+  // Linkers put the program headers behind the ELF header, in the first page.
+  const first = programHeaders === undefined ? undefined : toAddress(programHeaders - (programHeaders % PAGE_SIZE))
+  const image = first === undefined ? undefined : openMemoryImage(core.memory, first, path, diagnostics)
+  const elf = image?.elf ?? executable
+  const loadBias = image?.loadBias ?? (executable && entry !== undefined ? entry - executable.entry : undefined)
+  if (!elf || loadBias === undefined) return undefined
+  const start = elf.linkStart + loadBias
+  if (start < 0) return undefined
+  return {
+    path,
+    deleted: false,
+    isExecutable: true,
+    start: toAddress(start),
+    end: toAddress(elf.linkEnd + loadBias),
+    mappings: [],
+    loadBias,
+    buildIds: image?.elf.buildIds ?? NO_IDS,
+    memoryImage: image?.elf,
+  }
+}
+
+function imagesOfLinkMap(
+  core: CoreFile,
+  diagnostics: Diagnostics,
+  known: readonly LoadedImage[],
+  executable?: ElfFile,
+): LoadedImage[] {
+  const program = known.find(image => image.isExecutable)
+  const elf = program?.memoryImage ?? executable
+  if (!program || !elf || program.loadBias === undefined) return []
+  const images: LoadedImage[] = []
+  for (const entry of readLinkMap(core.memory, elf, program.loadBias)) {
+    if (entry.path === '') continue
+    const start = entry.loadBias
+    if (start < PAGE_SIZE || known.some(image => image.start === start)) continue
+    const image = openMemoryImage(core.memory, toAddress(start), entry.path, diagnostics)
+    // Of a library whose first page is not there the file tells the extent.
+    const end = image ? image.elf.linkEnd + image.loadBias : start + PAGE_SIZE
+    images.push({
+      path: entry.path,
+      deleted: false,
+      isExecutable: false,
+      start: toAddress(start),
+      end: toAddress(end),
+      mappings: [],
+      loadBias: entry.loadBias,
+      buildIds: image?.elf.buildIds ?? NO_IDS,
+      memoryImage: image?.elf,
+    })
+  }
+  return images
+}
+
+/** The kernel's own image in every process, always dumped (vdso(7)). */
+function vdsoImage(core: CoreFile, diagnostics: Diagnostics): LoadedImage | undefined {
+  const start = auxAddress(core, AT.AT_SYSINFO_EHDR)
+  const image = start === undefined ? undefined : openMemoryImage(core.memory, start, '[vdso]', diagnostics)
+  if (start === undefined || !image) return undefined
+  const {elf, loadBias} = image
+  const end = elf.linkEnd + loadBias
+  if (end <= start) {
+    diagnostics.add('bad-image', `the vDSO at ${hex(start)} has no extent`)
+    return undefined
+  }
+  return {
+    path: '[vdso]',
+    deleted: false,
+    isExecutable: false,
+    start,
+    end: toAddress(end),
+    mappings: [],
+    loadBias,
+    buildIds: elf.buildIds,
+    memoryImage: elf,
+  }
+}
