@@ -1,0 +1,111 @@
+import {execFileSync} from 'node:child_process'
+import {copyFileSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
+import {basename, dirname, join} from 'node:path'
+import process from 'node:process'
+import {fileURLToPath} from 'node:url'
+import {findProgram, type Program} from './programs.ts'
+import {dropSectionHeaders} from './section-headers.ts'
+import {buildEnvironment, minorOf, openToolchain, type Toolchain} from './toolchain.ts'
+import {findVariant, type Variant} from './variants.ts'
+
+/** A built program, ready to crash. */
+export interface Executable {
+  readonly program: Program
+  readonly variant: Variant
+  readonly toolchain: Toolchain
+  readonly path: string
+  readonly directory: string
+  /** The commands that made it, as they were run. */
+  readonly commands: readonly string[]
+}
+
+const programsDirectory = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures/programs')
+
+/** A neutral place, so that no path of the machine that built a fixture gets into it. */
+export function labDirectory(): string {
+  return process.env.GOTRACE_LAB ?? '/tmp/gotrace-lab'
+}
+
+/**
+ * Builds a program with one release in one variant, in a directory of its own that holds a copy of the source.
+ * Throws an Error with the compiler's output when it does not build.
+ */
+export function build(programName: string, release: string, variantName = 'default'): Executable {
+  const program = findProgram(programName)
+  const variant = findVariant(variantName)
+  const toolchain = openToolchain(release)
+  const directory = join(labDirectory(), `go${release}`, program.name, variant.name)
+  mkdirSync(directory, {recursive: true})
+  copySources(join(programsDirectory, program.name), directory)
+  writeFileSync(join(directory, 'go.mod'), `module gotrace.example/${program.name}\n\ngo ${release}\n`)
+  const commands: string[] = []
+  const environment = {
+    ...buildEnvironment(toolchain, labDirectory()),
+    ...variant.environment,
+  }
+  const run = (command: string, args: readonly string[]): void => {
+    commands.push([basename(command), ...args].join(' '))
+    runTool(command, args, directory, environment)
+  }
+  if (program.library) buildLibrary(program.library, run)
+  const path = join(directory, program.name)
+  buildByKind(program, variant, toolchain, run)
+  if (variant.after === 'strip') run('strip', [program.name])
+  if (variant.after === 'drop-section-headers') dropSectionHeaders(path)
+  return {program, variant, toolchain, path, directory, commands}
+}
+
+/** Whether this release can build this program in this variant at all. */
+export function isBuildable(program: Program, release: string, variant: Variant): boolean {
+  const minor = minorOf(release)
+  return minor >= (program.since ?? 0) && minor >= (variant.since ?? 0)
+}
+
+type Run = (command: string, args: readonly string[]) => void
+
+function buildByKind(program: Program, variant: Variant, toolchain: Toolchain, run: Run): void {
+  const flags = ['build', '-trimpath', ...variant.flags]
+  if (program.kind === 'go') {
+    run(toolchain.go, [...flags, '-o', program.name, '.'])
+    return
+  }
+  if (program.kind === 'plugin') {
+    run(toolchain.go, [...flags, '-buildmode=plugin', '-o', 'part.so', './part'])
+    run(toolchain.go, [...flags, '-o', program.name, '.'])
+    return
+  }
+  const library = program.kind === 'c-shared' ? `lib${program.name}.so` : `lib${program.name}.a`
+  run(toolchain.go, [...flags, `-buildmode=${program.kind}`, '-o', library, '.'])
+  const host = ['-g', '-O2', '-ffile-prefix-map=.=.', '-I.', '-o', program.name, 'host/host.c']
+  const link = program.kind === 'c-shared' ? ['-L.', `-l${program.name}`, '-Wl,-rpath,$ORIGIN'] : [library]
+  run('gcc', [...host, ...link, '-pthread'])
+}
+
+function buildLibrary(library: NonNullable<Program['library']>, run: Run): void {
+  const output = basename(library.source).replace(/\.c$/, '.so')
+  run('gcc', ['-g', '-O2', ...library.flags, '-fPIC', '-shared', '-o', output, library.source])
+}
+
+function copySources(from: string, to: string): void {
+  mkdirSync(to, {recursive: true})
+  for (const entry of readdirSync(from, {withFileTypes: true})) {
+    const target = join(to, entry.name)
+    if (entry.isDirectory()) copySources(join(from, entry.name), target)
+    else copyFileSync(join(from, entry.name), target)
+  }
+}
+
+function runTool(command: string, args: readonly string[], cwd: string, env: Record<string, string>): void {
+  try {
+    execFileSync(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 600_000,
+    })
+  } catch (error) {
+    const output = (error as {stderr?: Uint8Array}).stderr
+    const text = output ? new TextDecoder().decode(output) : String(error)
+    throw new Error(`${basename(command)} ${args.join(' ')} (in ${cwd})\n${text}`, {cause: error})
+  }
+}

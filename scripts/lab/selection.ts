@@ -1,0 +1,40 @@
+import {findMode, findProgram, type Mode} from './programs.ts'
+
+/** The crashes whose cores are committed, in an order that builds each executable once. */
+const committed: readonly {
+  releases: string
+  program: string
+  modes: string
+  variants?: string
+}[] = [
+  {releases: '1.24 1.27', program: 'cfault', modes: 'segv abort'},
+  {releases: '1.24 1.27', program: 'callback', modes: 'fault deep parked'},
+  {releases: '1.24 1.27', program: 'hooks', modes: 'fault callback'},
+  {releases: '1.24 1.27', program: 'blocked', modes: 'fault panic gcore'},
+  {releases: '1.24 1.27', program: 'gopanic', modes: 'panic nil'},
+]
+
+export interface SelectedCase {
+  readonly release: string
+  readonly program: string
+  readonly mode: Mode
+  readonly variant: string
+}
+
+export function* selection(): Generator<SelectedCase> {
+  for (const entry of committed) {
+    const program = findProgram(entry.program)
+    for (const variant of (entry.variants ?? 'default').split(' ')) {
+      for (const release of entry.releases.split(' ')) {
+        for (const name of entry.modes.split(' ')) {
+          yield {
+            release,
+            program: program.name,
+            mode: findMode(program, name),
+            variant,
+          }
+        }
+      }
+    }
+  }
+}

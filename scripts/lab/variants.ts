@@ -1,0 +1,37 @@
+/** A way to build a program other than plain `go build`. */
+export interface Variant {
+  readonly name: string
+  readonly flags: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  /** What happens to the finished executable. */
+  readonly after?: 'strip' | 'drop-section-headers'
+  readonly since?: number
+}
+
+export const variants: readonly Variant[] = [
+  {name: 'default', flags: []},
+  {name: 'pie', flags: ['-buildmode=pie']},
+  {name: 'internal', flags: ['-ldflags=-linkmode=internal']},
+  {
+    name: 'static',
+    flags: ['-ldflags=-linkmode=external -extldflags=-static'],
+  },
+  {name: 'nosymbols', flags: ['-ldflags=-s -w']},
+  {name: 'pie-nosymbols', flags: ['-buildmode=pie', '-ldflags=-s -w']},
+  {name: 'strip', flags: [], after: 'strip'},
+  {
+    name: 'nosections',
+    flags: ['-ldflags=-s -w'],
+    after: 'drop-section-headers',
+  },
+  {name: 'race', flags: ['-race']},
+  {name: 'v3', flags: [], environment: {GOAMD64: 'v3'}, since: 18},
+  {name: 'noopt', flags: ['-gcflags=all=-N -l']},
+  {name: 'nocgo', flags: [], environment: {CGO_ENABLED: '0'}},
+]
+
+export function findVariant(name: string): Variant {
+  const found = variants.find(variant => variant.name === name)
+  if (!found) throw new Error(`no variant named ${name}; there are ${variants.map(v => v.name).join(' ')}`)
+  return found
+}
