@@ -49,18 +49,21 @@ export function readString(memory: MemoryReader, address: Address, length: numbe
   return bytes && utf8.decode(bytes)
 }
 
-/** NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it. */
+/**
+ * NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it; and byte by
+ * byte at the end of what there is, for segments and sections do not end on a boundary.
+ */
 export function readCString(memory: MemoryReader, address: Address, limit = 4096): string | undefined {
   const collected: number[] = []
   let at = address
   while (collected.length < limit) {
     const toBoundary = 64 - (at % 64)
-    const bytes = memory.read(at, toBoundary)
+    const bytes = memory.read(at, toBoundary) ?? memory.read(at, 1)
     if (!bytes) return undefined
     const nul = bytes.indexOf(0)
     for (const byte of nul < 0 ? bytes : bytes.subarray(0, nul)) collected.push(byte)
     if (nul >= 0) break
-    at = toAddress(at + toBoundary)
+    at = toAddress(at + bytes.length)
   }
   return utf8.decode(Uint8Array.from(collected.slice(0, limit)))
 }
