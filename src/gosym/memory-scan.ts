@@ -1,0 +1,53 @@
+import {type Address, toAddress} from '../base/address.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+
+/** A part of the process to search. Pointers to read-only tables stand in writable (or relocated) ranges. */
+export interface ScanRange {
+  start: Address
+  end: Address
+  writable: boolean
+}
+
+const CHUNK_SIZE = 0x40000
+const SMALLEST_CHUNK = 0x1000
+
+/** Whether the 8 bytes at an aligned place, as two little-endian halves, are what is looked for. */
+export type WordTest = (low: number, high: number) => boolean
+
+/**
+ * Addresses, ascending, of the words aligned to `alignment` (a multiple of 8) that pass `test`.
+ * Parts that cannot be read are stepped over, down to a page.
+ */
+export function* scanWords(
+  memory: MemoryReader,
+  range: ScanRange,
+  alignment: number,
+  test: WordTest,
+): Generator<Address> {
+  let at = Math.ceil(range.start / alignment) * alignment
+  while (at + 8 <= range.end) {
+    let length = Math.min(CHUNK_SIZE - (at % CHUNK_SIZE), range.end - at)
+    let bytes = memory.read(toAddress(at), length)
+    while (!bytes && length > SMALLEST_CHUNK) {
+      length = shorter(at, length)
+      bytes = memory.read(toAddress(at), length)
+    }
+    if (bytes) yield* wordsIn(bytes, at, alignment, test)
+    at = Math.ceil((at + length) / alignment) * alignment
+  }
+}
+
+/** About half of `length`, so that the next piece starts at a page. */
+function shorter(at: number, length: number): number {
+  const pages = Math.floor(length / 2 / SMALLEST_CHUNK) * SMALLEST_CHUNK
+  return Math.min(length, Math.max(pages, SMALLEST_CHUNK - (at % SMALLEST_CHUNK)))
+}
+
+function* wordsIn(bytes: Uint8Array, base: number, alignment: number, test: WordTest): Generator<Address> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const hits: Address[] = []
+  for (let offset = 0; offset + 8 <= bytes.length; offset += alignment) {
+    if (test(view.getUint32(offset, true), view.getUint32(offset + 4, true))) hits.push(toAddress(base + offset))
+  }
+  yield* hits
+}
