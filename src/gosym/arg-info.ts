@@ -1,0 +1,122 @@
+import {type Address, offsetAddress} from '../base/address.ts'
+import {type MemoryReader, readU8} from '../base/memory-reader.ts'
+
+/** Bytes of a FUNCDATA_ArgInfo program that are not an offset (internal/abi/symtab.go, `TraceArgs…`; 1.17+). */
+const ARG_END = 0xff
+const ARG_START_AGGREGATE = 0xfe
+const ARG_END_AGGREGATE = 0xfd
+const ARG_DOTDOTDOT = 0xfc
+const ARG_OFFSET_TOO_LARGE = 0xfb
+/** The compiler's bound: 10 components, 5 levels, three bytes each way. */
+const PROGRAM_LIMIT = 171
+
+/** Which spill slots hold their argument at one pc (FUNCDATA_ArgLiveInfo at the index of PCDATA_ArgLiveIndex; 1.18+). */
+export interface ArgLiveness {
+  /** Components below this offset are always live. */
+  firstOffset: number
+  /** A bit for each component at or above it; undefined where all are live. */
+  bitmap: Uint8Array | undefined
+}
+
+const WORD_SIZE = 8
+/** Before 1.17 every traceback stops after ten words. */
+const WORD_LIMIT = 10
+
+/** The program at `address`, its end byte included; undefined where it does not end within the compiler's bound. */
+export function readArgProgram(memory: MemoryReader, address: Address): Uint8Array | undefined {
+  const program: number[] = []
+  for (let index = 0; index < PROGRAM_LIMIT; ) {
+    const byte = byteAt(memory, address, index++)
+    if (byte === undefined) return undefined
+    program.push(byte)
+    if (byte === ARG_END) return Uint8Array.from(program)
+    if (byte < ARG_OFFSET_TOO_LARGE) {
+      const size = byteAt(memory, address, index++)
+      if (size === undefined) return undefined
+      program.push(size)
+    }
+  }
+  return undefined
+}
+
+function byteAt(memory: MemoryReader, address: Address, offset: number): number | undefined {
+  const at = offsetAddress(address, offset)
+  return at === undefined ? undefined : readU8(memory, at)
+}
+
+/** Reads what the runtime looks at when it decides about `?` (runtime/traceback.go, printArgs). */
+export function readArgLiveness(memory: MemoryReader, info: Address, index: number): ArgLiveness | undefined {
+  const firstOffset = readU8(memory, info)
+  if (firstOffset === undefined) return undefined
+  if (index <= 0) return {firstOffset, bitmap: undefined}
+  const at = offsetAddress(info, index)
+  // At most ten components, so two bytes; the second may be past the table where one is enough.
+  const bitmap = at === undefined ? undefined : (memory.read(at, 2) ?? memory.read(at, 1))
+  return {firstOffset, bitmap: bitmap?.slice()}
+}
+
+/**
+ * Runs a program against the frame whose arguments start at `base`, as printArgs does. A value whose memory is missing
+ * reads `?`: the runtime could always read it.
+ */
+export function renderArgs(
+  program: Uint8Array,
+  base: Address,
+  memory: MemoryReader,
+  liveness: ArgLiveness | undefined,
+): string {
+  let text = ''
+  let first = true
+  let slot = 0
+  const comma = (): string => (first ? '' : ', ')
+  for (let index = 0; index < program.length; index++) {
+    const op = program[index] as number
+    if (op === ARG_END) break
+    if (op === ARG_START_AGGREGATE) {
+      text += `${comma()}{`
+      first = true
+      continue
+    }
+    if (op === ARG_END_AGGREGATE) text += '}'
+    else if (op === ARG_DOTDOTDOT) text += `${comma()}...`
+    else if (op === ARG_OFFSET_TOO_LARGE) text += `${comma()}_`
+    else {
+      index++
+      const value = readValue(memory, base, op, program[index] ?? WORD_SIZE)
+      text += comma() + (value ?? '?') + (value !== undefined && !isLive(liveness, op, slot) ? '?' : '')
+      if (op >= (liveness?.firstOffset ?? 0xff)) slot++
+    }
+    first = false
+  }
+  return text
+}
+
+function isLive(liveness: ArgLiveness | undefined, offset: number, slot: number): boolean {
+  if (!liveness?.bitmap || offset < liveness.firstOffset) return true
+  const byte = liveness.bitmap[Math.floor(slot / 8)] ?? 0xff
+  return Math.floor(byte / 2 ** (slot % 8)) % 2 === 1
+}
+
+/** Up to 1.16: the words of the argument and result area, without their types. */
+export function renderArgWords(argsSize: number, base: Address, memory: MemoryReader): string {
+  // An unknown size is negative, which the runtime takes for a very large one.
+  const count = argsSize < 0 ? Number.POSITIVE_INFINITY : Math.floor(argsSize / WORD_SIZE)
+  const words: string[] = []
+  for (let index = 0; index < Math.min(count, WORD_LIMIT); index++) {
+    words.push(readValue(memory, base, index * WORD_SIZE, WORD_SIZE) ?? '?')
+  }
+  return words.join(', ') + (count > WORD_LIMIT ? ', ...' : '')
+}
+
+/** `size` bytes, little-endian and zero-extended, as hex. */
+function readValue(memory: MemoryReader, base: Address, offset: number, size: number): string | undefined {
+  const at = offsetAddress(base, offset)
+  const width = Math.min(size, WORD_SIZE)
+  const bytes = at === undefined ? undefined : memory.read(at, width)
+  if (!bytes) return undefined
+  let low = 0
+  let high = 0
+  for (let index = width - 1; index >= 4; index--) high = high * 0x100 + (bytes[index] as number)
+  for (let index = Math.min(width, 4) - 1; index >= 0; index--) low = low * 0x100 + (bytes[index] as number)
+  return high === 0 ? `0x${low.toString(16)}` : `0x${high.toString(16)}${low.toString(16).padStart(8, '0')}`
+}

@@ -1,0 +1,293 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {type ArgLiveness, readArgLiveness, readArgProgram, renderArgs, renderArgWords} from './arg-info.ts'
+import {type FuncID, funcIDOf} from './func-id.ts'
+import {type InlinedCall, readInlinedCall} from './inline-tree.ts'
+import {NO_VALUE, PcValueTable} from './pc-value.ts'
+import type {Pclntab} from './pclntab.ts'
+import type {FuncLayout} from './pclntab-layout.ts'
+import type {GoVersion} from './version.ts'
+
+/** Bits of `_func.flag` (internal/abi/symtab.go, 1.17+). */
+export const FUNC_FLAG = {TOPFRAME: 1, SPWRITE: 2, ASM: 4} as const
+
+export interface FileLine {
+  /** As the tables have it; `?` where they say nothing. */
+  file: string
+  /** 0 where the tables say nothing. */
+  line: number
+}
+
+/** One function call as the source has it: an inlined one, or the physical function itself. */
+export interface LogicalFrame extends FileLine {
+  name: string
+  funcID: FuncID
+  inlined: boolean
+  /** Line of the `func` keyword; undefined before 1.20. */
+  startLine: number | undefined
+}
+
+/** `_func` fixed fields. */
+interface FuncRecord {
+  address: Address
+  nameOff: number
+  args: number
+  deferReturn: number
+  pcsp: number
+  pcfile: number
+  pcln: number
+  npcdata: number
+  cuOffset: number
+  startLine: number | undefined
+  funcID: number
+  flag: number
+  nfuncdata: number
+}
+
+/** The deepest nesting of inlined calls followed: the inliner's budget stops far earlier. */
+const INLINE_LIMIT = 512
+const PCDATA_LIMIT = 64
+/** `args` of a function whose argument size is unknown (runtime, _ArgsSizeUnknown). */
+const ARGS_SIZE_UNKNOWN = -0x80000000
+/** pcs with kept frames, per function. */
+const FRAME_CACHE_LIMIT = 4096
+
+/** A physical Go function. Its tables are read at first use and kept; what they do not tell is undefined or `?`. */
+export class GoFunction {
+  readonly entry: Address
+  /** Entry of the next function: padding belongs to the function before it. */
+  readonly end: Address
+  readonly version: GoVersion
+  readonly #pclntab: Pclntab
+  readonly #record: FuncRecord
+  readonly #tables = new Map<number, PcValueTable>()
+  readonly #frames = new Map<number, readonly LogicalFrame[]>()
+  #name: string | undefined
+  #funcID: FuncID | undefined
+  #argProgram: Uint8Array | null | undefined
+
+  private constructor(pclntab: Pclntab, record: FuncRecord, entry: Address, end: Address, version: GoVersion) {
+    this.#pclntab = pclntab
+    this.#record = record
+    this.entry = entry
+    this.end = end
+    this.version = version
+  }
+
+  /** Function `index` of a module; undefined where its record cannot be read. */
+  static at(pclntab: Pclntab, index: number, version: GoVersion): GoFunction | undefined {
+    const address = pclntab.recordAt(index)
+    const entry = pclntab.entryAt(index)
+    const end = pclntab.entryAt(index + 1)
+    if (address === undefined || entry === undefined || end === undefined) return undefined
+    const layout = pclntab.places.release.func
+    const bytes = pclntab.memory.read(address, layout.pcdata)
+    return bytes && new GoFunction(pclntab, parseRecord(bytes, address, layout), entry, end, version)
+  }
+
+  /** As the tables have it (`runtime.gopanic`, `main.F[go.shape.int]`); `nameForTraceback` makes what Go prints. */
+  get name(): string {
+    this.#name ??= this.#pclntab.name(this.#record.nameOff)
+    return this.#name
+  }
+
+  get funcID(): FuncID {
+    this.#funcID ??= funcIDOf(this.name, this.#record.funcID, this.version)
+    return this.#funcID
+  }
+
+  /** FUNC_FLAG bits; 0 before 1.17. */
+  get flag(): number {
+    return this.#record.flag
+  }
+
+  /** Bytes of arguments and results on the stack; undefined where unknown. */
+  get args(): number | undefined {
+    return this.#record.args === ARGS_SIZE_UNKNOWN ? undefined : this.#record.args
+  }
+
+  /** Offset from the entry of the deferreturn call; 0 for none. */
+  get deferReturn(): number {
+    return this.#record.deferReturn
+  }
+
+  get startLine(): number | undefined {
+    return this.#record.startLine
+  }
+
+  /** Whether the function has no pcsp table: foreign code, which the runtime does not unwind. */
+  get isForeign(): boolean {
+    return this.#record.pcsp === 0
+  }
+
+  /**
+   * Whether a walk ends here (runtime, topofstack; the TOPFRAME flag from 1.17 on). `systemStack`: asmcgocall ends a g0
+   * stack, and switches back on a goroutine's.
+   */
+  isTopOfStack(systemStack: boolean): boolean {
+    if (this.version.atLeast(17)) return this.flag % 2 === FUNC_FLAG.TOPFRAME
+    switch (this.funcID) {
+      case 'goexit':
+      case 'mstart':
+      case 'mcall':
+      case 'morestack':
+      case 'rt0_go':
+      case 'externalthreadhandler':
+        return true
+      case 'asmcgocall':
+        return systemStack
+      default:
+        return false
+    }
+  }
+
+  /** Whether this is a compiler-made wrapper: by number from 1.12 on, by its file in 1.10 and 1.11. */
+  get isWrapper(): boolean {
+    if (this.version.atLeast(12)) return this.funcID === 'wrapper'
+    return this.version.atLeast(10) && this.fileLine(this.entry).file === '<autogenerated>'
+  }
+
+  /** SP moved by the function at `pc`: CFA = sp + delta + 8. undefined where the table has no value. */
+  spDelta(pc: Address): number | undefined {
+    const delta = this.#valueAt(this.#record.pcsp, pc)
+    return delta === NO_VALUE ? undefined : delta
+  }
+
+  /** Position of the instruction at `pc`, in the innermost inlined call (runtime, funcline1). */
+  fileLine(pc: Address): FileLine {
+    const number = this.#valueAt(this.#record.pcfile, pc)
+    const line = this.#valueAt(this.#record.pcln, pc)
+    if (number === NO_VALUE || line === NO_VALUE) return {file: '?', line: 0}
+    const file = this.#pclntab.file(this.#record.cuOffset, number)
+    return file === undefined ? {file: '?', line: 0} : {file, line}
+  }
+
+  /** The calls at `lookupPc`, innermost inlined one first; the last is the physical function. */
+  inlineFrames(lookupPc: Address): readonly LogicalFrame[] {
+    let frames = this.#frames.get(lookupPc)
+    if (!frames) {
+      if (this.#frames.size >= FRAME_CACHE_LIMIT) this.#frames.clear()
+      frames = this.#expand(lookupPc)
+      this.#frames.set(lookupPc, frames)
+    }
+    return frames
+  }
+
+  /**
+   * The arguments of a frame as the release prints them, without the parentheses.
+   * `lookupPc`: where liveness is looked up; `cfa`: where the caller's frame, and so the argument area, starts.
+   */
+  argText(lookupPc: Address, cfa: Address, memory: MemoryReader): string {
+    if (!this.version.atLeast(17)) return renderArgWords(this.#record.args, cfa, memory)
+    const program = this.#readArgProgram()
+    return program ? renderArgs(program, cfa, memory, this.#argLiveness(lookupPc)) : ''
+  }
+
+  #readArgProgram(): Uint8Array | null {
+    if (this.#argProgram === undefined) {
+      const address = this.#funcdata(this.#pclntab.places.release.indices.funcdataArgInfo)
+      this.#argProgram = (address !== undefined && readArgProgram(this.#pclntab.memory, address)) || null
+    }
+    return this.#argProgram
+  }
+
+  #argLiveness(lookupPc: Address): ArgLiveness | undefined {
+    const {indices} = this.#pclntab.places.release
+    const info = this.#funcdata(indices.funcdataArgLive)
+    if (info === undefined) return undefined
+    return readArgLiveness(this.#pclntab.memory, info, this.#pcdataAt(indices.pcdataArgLive, lookupPc))
+  }
+
+  #expand(lookupPc: Address): LogicalFrame[] {
+    const {indices, inline} = this.#pclntab.places.release
+    const frames: LogicalFrame[] = []
+    const tree = this.#funcdata(indices.funcdataInlTree)
+    let position = this.fileLine(lookupPc)
+    if (tree !== undefined && inline) {
+      let index = this.#pcdataAt(indices.pcdataInlTree, lookupPc)
+      while (index >= 0 && frames.length < INLINE_LIMIT) {
+        const call = readInlinedCall(this.#pclntab.memory, tree, index, inline)
+        if (!call) break
+        frames.push(this.#inlinedFrame(call, position))
+        ;({index, position} = this.#callerOf(call, indices.pcdataInlTree))
+      }
+    }
+    frames.push({
+      name: this.name,
+      ...position,
+      funcID: this.funcID,
+      inlined: false,
+      startLine: this.startLine,
+    })
+    return frames
+  }
+
+  #inlinedFrame(call: InlinedCall, position: FileLine): LogicalFrame {
+    const name = this.#pclntab.name(call.nameOff)
+    const funcID = funcIDOf(name, call.funcID, this.version)
+    return {name, ...position, funcID, inlined: true, startLine: call.startLine}
+  }
+
+  /** Where an inlined call stands: 1.12+ at a pc of the function; 1.9–1.11 the entry itself says file and line. */
+  #callerOf(call: InlinedCall, table: number | undefined): {index: number; position: FileLine} {
+    if (call.parentPc !== undefined) {
+      const pc = toAddress(this.entry + Math.max(call.parentPc, 0))
+      return {index: this.#pcdataAt(table, pc), position: this.fileLine(pc)}
+    }
+    const file = call.file === undefined ? undefined : this.#pclntab.file(0, call.file)
+    return {index: call.parent ?? NO_VALUE, position: {file: file ?? '?', line: call.line ?? 0}}
+  }
+
+  #funcdata(index: number | undefined): Address | undefined {
+    if (index === undefined || index >= this.#record.nfuncdata) return undefined
+    return this.#pclntab.funcdata(this.#record.address, this.#record.npcdata, index)
+  }
+
+  #pcdataAt(index: number | undefined, pc: Address): number {
+    if (index === undefined || index >= this.#record.npcdata) return NO_VALUE
+    const {func} = this.#pclntab.places.release
+    const offset = readU32(this.#pclntab.memory, toAddress(this.#record.address + func.pcdata + index * 4))
+    return offset === undefined ? NO_VALUE : this.#valueAt(offset, pc)
+  }
+
+  /** Value of the table at `offset`; tables are kept by offset, for functions share equal ones. */
+  #valueAt(offset: number, pc: Address): number {
+    let table = this.#tables.get(offset)
+    if (!table) {
+      table = this.#pclntab.pcValues(offset) ?? PcValueTable.EMPTY
+      this.#tables.set(offset, table)
+    }
+    return table.valueAt(pc - this.entry)
+  }
+}
+
+function parseRecord(bytes: Uint8Array, address: Address, layout: FuncLayout): FuncRecord {
+  const cursor = new Cursor(bytes, '_func', address)
+  const i32 = (at: number): number => {
+    cursor.seek(at)
+    return cursor.i32()
+  }
+  const u32 = (at: number | undefined): number => {
+    if (at === undefined) return 0
+    cursor.seek(at)
+    return cursor.u32()
+  }
+  const field = (place: {at: number; size: 1 | 4}): number =>
+    place.size === 1 ? (bytes[place.at] ?? 0) : u32(place.at)
+  return {
+    address,
+    nameOff: i32(layout.nameOff),
+    args: i32(layout.args),
+    deferReturn: u32(layout.deferReturn),
+    pcsp: u32(layout.pcsp),
+    pcfile: u32(layout.pcfile),
+    pcln: u32(layout.pcln),
+    npcdata: Math.min(u32(layout.npcdata), PCDATA_LIMIT),
+    cuOffset: u32(layout.cuOffset),
+    startLine: layout.startLine === undefined ? undefined : i32(layout.startLine),
+    funcID: layout.funcID ? field(layout.funcID) : 0,
+    flag: layout.flag === undefined ? 0 : (bytes[layout.flag] ?? 0),
+    nfuncdata: Math.min(field(layout.nfuncdata), PCDATA_LIMIT),
+  }
+}
