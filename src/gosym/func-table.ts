@@ -1,0 +1,230 @@
+import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import {GoFunction} from './go-function.ts'
+import type {ScanRange} from './memory-scan.ts'
+import {
+  effectiveVersion,
+  type FoundModule,
+  findModuledata,
+  findPclntabHeaders,
+  type Moduledata,
+  readModuledata,
+} from './moduledata.ts'
+import {NameIndex} from './name-index.ts'
+import {Pclntab, type PclntabHeader, placesFromHeader, readPclntabHeader} from './pclntab.ts'
+import {releaseLayout} from './pclntab-layout.ts'
+import {refineVersion} from './release-markers.ts'
+import type {GoVersion} from './version.ts'
+
+export interface OpenProcess {
+  memory: MemoryReader
+  version: GoVersion | undefined
+  /** `runtime.firstmoduledata`, where symbols tell it. */
+  firstModuledata: Address | undefined
+  /** Where to search otherwise: the segments of the modules that may hold Go code. */
+  candidates: readonly ScanRange[]
+  diagnostics: Diagnostics
+}
+
+export interface OpenFile {
+  /** The file's content at its link addresses (SectionMemory makes one of a section). */
+  memory: MemoryReader
+  version: GoVersion | undefined
+  /** Start of the `.gopclntab` section or the symbol `runtime.pclntab`; else the ranges are searched. */
+  header: Address | undefined
+  candidates: readonly ScanRange[]
+  /** Symbol `runtime.text`; without it the header's textStart (1.18–1.25). Not needed up to 1.17. */
+  textStart: Address | undefined
+  /** Symbol `go:func.*` (`go.func.*` in 1.18 and 1.19). Without it no inlined calls and no arguments from 1.18 on. */
+  gofunc: Address | undefined
+  diagnostics: Diagnostics
+}
+
+interface GoModuleTables {
+  pclntab: Pclntab
+  minpc: Address
+  maxpc: Address
+  functions: Map<number, GoFunction | undefined>
+  names: NameIndex
+}
+
+/** A process has one module, or a few with plugins: a longer chain is damage. */
+const MODULE_LIMIT = 1024
+const HEADER_LIMIT = 64
+/** Distinct pcs that are remembered; far above what the stacks of any one process show. */
+const PC_CACHE_LIMIT = 1 << 18
+
+/** The functions of all Go code in a process or a file. */
+export class GoTables {
+  /** The version given, or the oldest release that writes such tables. */
+  readonly version: GoVersion
+  /** 'tables': no version was given, so releases that share a format are told apart by marker functions alone. */
+  readonly versionSource: 'given' | 'tables'
+  /** Empty where only a file's pclntab is known. */
+  readonly modules: readonly Moduledata[]
+  readonly #tables: readonly GoModuleTables[]
+  readonly #byPc = new Map<number, GoFunction | undefined>()
+
+  private constructor(
+    found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
+    version: GoVersion,
+    given: boolean,
+  ) {
+    this.version = version
+    this.versionSource = given ? 'given' : 'tables'
+    this.modules = found.flatMap(({moduledata}) => moduledata ?? [])
+    this.#tables = found.map(({pclntab, moduledata}) => ({
+      pclntab,
+      minpc: moduledata?.minpc ?? pclntab.entryAt(0) ?? NULL_ADDRESS,
+      maxpc: moduledata?.maxpc ?? pclntab.entryAt(pclntab.places.nfunc) ?? NULL_ADDRESS,
+      functions: new Map(),
+      names: new NameIndex(pclntab),
+    }))
+  }
+
+  /** Tables of a process, through its moduledata; undefined where no Go code is found. */
+  static open(input: OpenProcess): GoTables | undefined {
+    const {memory, version, firstModuledata, candidates, diagnostics} = input
+    let first = firstModuledata === undefined ? undefined : readModuledata(memory, firstModuledata, version)
+    if (!first) {
+      if (firstModuledata !== undefined) {
+        diagnostics.add('bad-moduledata', 'runtime.firstmoduledata does not fit any known release; searching for it', {
+          where: `0x${firstModuledata.toString(16)}`,
+        })
+      }
+      first = findModuledata(memory, candidates, collectHeaders(memory, candidates), version)
+    }
+    if (!first) return GoTables.fromPclntab({...input, header: undefined, textStart: undefined, gofunc: undefined})
+    return GoTables.#make(followChain(memory, first, version, diagnostics), version, first.moduledata.header)
+  }
+
+  /** Tables of a file that is not running, from its pclntab alone. */
+  static fromPclntab(input: OpenFile): GoTables | undefined {
+    const {memory, version, diagnostics, textStart, gofunc} = input
+    const named = input.header === undefined ? undefined : readPclntabHeader(memory, input.header)
+    const headers = named ? [named] : collectHeaders(memory, input.candidates)
+    for (const header of headers) {
+      const text = textStart ?? (header.textStart === NULL_ADDRESS ? undefined : header.textStart)
+      if (text === undefined && header.layout.textStart !== undefined) {
+        diagnostics.add('no-text-start', 'the function table is relative to runtime.text, which nothing tells', {
+          where: `0x${header.address.toString(16)}`,
+          hint: 'give the file with its symbol table',
+        })
+        continue
+      }
+      const release = releaseLayout(effectiveVersion(version, undefined, header))
+      const places = placesFromHeader(memory, header, release, text ?? NULL_ADDRESS, gofunc)
+      if (!places) continue
+      return GoTables.#make([{pclntab: new Pclntab(memory, places)}], version, header)
+    }
+    return undefined
+  }
+
+  static #make(
+    found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
+    version: GoVersion | undefined,
+    header: PclntabHeader,
+  ): GoTables | undefined {
+    const effective = effectiveVersion(version, undefined, header)
+    if (effective === version) return new GoTables(found, version, true)
+    const [first] = found
+    if (!first) return undefined
+    const probe = new GoTables(found, effective, false)
+    const refined = refineVersion(header, first.pclntab, name => probe.functionNamed(name) !== undefined)
+    const rebuilt = found.map(({pclntab, moduledata}) => reread(pclntab, moduledata, refined))
+    return new GoTables(rebuilt, refined, false)
+  }
+
+  /** The function whose code covers `pc` (minpc <= pc < maxpc); undefined for C code, padding of other linkers and damage. */
+  functionAt(pc: Address): GoFunction | undefined {
+    const known = this.#byPc.get(pc)
+    if (known !== undefined || this.#byPc.has(pc)) return known
+    if (this.#byPc.size >= PC_CACHE_LIMIT) this.#byPc.clear()
+    const found = this.#locate(pc)
+    this.#byPc.set(pc, found)
+    return found
+  }
+
+  #locate(pc: Address): GoFunction | undefined {
+    for (const tables of this.#tables) {
+      if (pc < tables.minpc || pc >= tables.maxpc) continue
+      const index = tables.pclntab.findIndex(pc)
+      return index === undefined ? undefined : this.#functionOf(tables, index)
+    }
+    return undefined
+  }
+
+  /** The function of that name, as the tables have it; the first one where several modules have it. */
+  functionNamed(name: string): GoFunction | undefined {
+    for (const tables of this.#tables) {
+      const index = tables.names.find(name)
+      const found = index === undefined ? undefined : this.#functionOf(tables, index)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  /** Every function of every module, by entry; damaged records are left out. Built one at a time, not kept. */
+  *functions(): Generator<GoFunction> {
+    for (const {pclntab} of this.#tables) {
+      for (let index = 0; index < pclntab.places.nfunc; index++) {
+        const found = GoFunction.at(pclntab, index, this.version)
+        if (found) yield found
+      }
+    }
+  }
+
+  #functionOf(tables: GoModuleTables, index: number): GoFunction | undefined {
+    let found = tables.functions.get(index)
+    if (!found && !tables.functions.has(index)) {
+      found = GoFunction.at(tables.pclntab, index, this.version)
+      tables.functions.set(index, found)
+    }
+    return found
+  }
+}
+
+/** A module that was read under a stand-in version, read again under a better one. */
+function reread(
+  pclntab: Pclntab,
+  moduledata: Moduledata | undefined,
+  version: GoVersion,
+): {pclntab: Pclntab; moduledata?: Moduledata} {
+  const again = moduledata && readModuledata(pclntab.memory, moduledata.address, version)
+  if (again) return again
+  const renewed = new Pclntab(pclntab.memory, {...pclntab.places, release: releaseLayout(version)})
+  return moduledata ? {pclntab: renewed, moduledata} : {pclntab: renewed}
+}
+
+function collectHeaders(memory: MemoryReader, candidates: readonly ScanRange[]): PclntabHeader[] {
+  const headers: PclntabHeader[] = []
+  for (const header of findPclntabHeaders(memory, candidates)) {
+    headers.push(header)
+    if (headers.length >= HEADER_LIMIT) break
+  }
+  return headers
+}
+
+/** The modules by `next`, the first one first; a bad link ends the chain and costs what hangs on it. */
+function followChain(
+  memory: MemoryReader,
+  first: FoundModule,
+  version: GoVersion | undefined,
+  diagnostics: Diagnostics,
+): FoundModule[] {
+  const chain = [first]
+  const seen = new Set<number>([first.moduledata.address])
+  let next = first.moduledata.next
+  while (next !== NULL_ADDRESS) {
+    const found = seen.has(next) || chain.length >= MODULE_LIMIT ? undefined : readModuledata(memory, next, version)
+    if (!found) {
+      diagnostics.add('bad-moduledata', 'the chain of Go modules is damaged', {where: `0x${next.toString(16)}`})
+      break
+    }
+    seen.add(next)
+    chain.push(found)
+    next = found.moduledata.next
+  }
+  return chain
+}
