@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {copyFileSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
+import {copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
 import {basename, dirname, join} from 'node:path'
 import process from 'node:process'
 import {fileURLToPath} from 'node:url'
@@ -59,6 +59,12 @@ export function build(programName: string, release: string, variantName = 'defau
 export function isBuildable(program: Program, release: string, variant: Variant): boolean {
   const minor = minorOf(release)
   return minor >= (program.since ?? 0) && minor >= (variant.since ?? 0)
+}
+
+/** Whether a program that needs a tool at run time can be crashed here. */
+export function isToolPresent(tool: string | undefined): boolean {
+  if (tool === undefined) return true
+  return (process.env.PATH ?? '/usr/bin').split(':').some(directory => existsSync(join(directory, tool)))
 }
 
 type Run = (command: string, args: readonly string[]) => void
