@@ -1,0 +1,110 @@
+import {type Address, addressOfWord, offsetAddress, toAddress, type Word} from '../base/address.ts'
+import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
+import {type ExpressionContext, evaluateExpression} from '../dwarf/expression.ts'
+import {type CfaRule, DWARF_REGISTER, REGISTER_COUNT, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {type RegisterSet, RegisterSetBuilder} from './register-set.ts'
+
+export interface AppliedRow {
+  readonly cfa: Address
+  /** The caller's registers; pc is unknown where its rule says so or its slot is not readable. */
+  readonly caller: RegisterSet
+  /** The rule of the return address is "undefined": this is the outermost frame. */
+  readonly outermost: boolean
+}
+
+/** rbx, rbp, r12 to r15 (System V ABI, AMD64 supplement, figure 3.4). */
+const CALLEE_SAVED = [3, 6, 12, 13, 14, 15] as const
+
+/**
+ * The caller's registers by a row: the only place where rows are applied.
+ * undefined where the CFA cannot be computed, for a register that it needs is not known or memory is missing.
+ * @throws FormatError for a malformed expression
+ */
+export function applyRow(
+  row: UnwindRow,
+  registers: RegisterSet,
+  memory: MemoryReader,
+  loadBias = 0,
+): AppliedRow | undefined {
+  const context: ExpressionContext = {register: number => registers.word(number), memory, loadBias}
+  const cfa = computeCfa(row.cfa, registers, context)
+  if (cfa === undefined) return undefined
+  const caller = new RegisterSetBuilder()
+  if (row.unruled === 'callee-saved') {
+    for (const register of CALLEE_SAVED) caller.copy(register, registers)
+  }
+  caller.setAddress(DWARF_REGISTER.rsp, cfa)
+  for (let register = 0; register < REGISTER_COUNT; register++) {
+    const rule = row.rules[register]
+    if (rule) applyRule(register, rule, caller, {registers, cfa, context})
+  }
+  return {cfa, caller: caller.build(), outermost: row.rules[DWARF_REGISTER.rip]?.kind === 'undefined'}
+}
+
+function computeCfa(rule: CfaRule, registers: RegisterSet, context: ExpressionContext): Address | undefined {
+  if (rule.kind === 'expression') {
+    const word = evaluateExpression(rule.expression, [], context)
+    return word === undefined ? undefined : addressOfWord(word)
+  }
+  const base = registers.address(rule.register)
+  return base === undefined ? undefined : offsetAddress(base, rule.offset)
+}
+
+interface Callee {
+  readonly registers: RegisterSet
+  readonly cfa: Address
+  readonly context: ExpressionContext
+}
+
+function applyRule(register: number, rule: RegisterRule, caller: RegisterSetBuilder, callee: Callee): void {
+  const {registers, cfa, context} = callee
+  switch (rule.kind) {
+    case 'undefined':
+      caller.forget(register)
+      return
+    case 'same':
+      caller.copy(register, registers)
+      return
+    case 'at-cfa':
+      setFromMemory(register, offsetAddress(cfa, rule.offset), caller, context.memory)
+      return
+    case 'cfa':
+      setOrForget(register, BigInt(cfa) + BigInt(rule.offset), caller)
+      return
+    case 'register':
+      caller.copy(register, registers, rule.register)
+      if (rule.offset !== 0) setOrForget(register, addOffset(registers.word(rule.register), rule.offset), caller)
+      return
+    case 'expression':
+      setOrForget(register, evaluateExpression(rule.expression, [BigInt(cfa)], context), caller)
+      return
+    case 'at-expression': {
+      const word = evaluateExpression(rule.expression, [BigInt(cfa)], context)
+      setFromMemory(register, word === undefined ? undefined : addressOfWord(word), caller, context.memory)
+    }
+  }
+}
+
+function addOffset(word: Word | undefined, offset: number): Word | undefined {
+  return word === undefined ? undefined : word + BigInt(offset)
+}
+
+function setOrForget(register: number, value: bigint | undefined, caller: RegisterSetBuilder): void {
+  if (value === undefined) caller.forget(register)
+  else caller.setWord(register, BigInt.asUintN(64, value))
+}
+
+function setFromMemory(
+  register: number,
+  slot: Address | undefined,
+  caller: RegisterSetBuilder,
+  memory: MemoryReader,
+): void {
+  if (slot === undefined || slot < 0) {
+    caller.forget(register)
+    return
+  }
+  const address = readAddress(memory, toAddress(slot))
+  if (address !== undefined) caller.setAddress(register, address)
+  else setOrForget(register, readWord(memory, toAddress(slot)), caller)
+}

@@ -1,0 +1,29 @@
+import type {MemoryReader} from '../base/memory-reader.ts'
+import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {type AppliedRow, applyRow} from './apply-row.ts'
+import type {CodeMap} from './code-map.ts'
+import type {RegisterSet} from './register-set.ts'
+
+/** After `push %rbp; mov %rsp,%rbp` (System V ABI, AMD64 supplement, 3.2.2). */
+export const FRAME_POINTER_ROW: UnwindRow = makeRow(
+  {kind: 'register', register: 6, offset: 16},
+  {6: {kind: 'at-cfa', offset: -16}, 16: {kind: 'at-cfa', offset: -8}},
+  'unknown',
+)
+
+/** Frames are smaller than this; a larger distance is a register that holds something else. */
+const FRAME_SIZE_MAX = 16 * 1024 * 1024
+
+/** The caller by rbp, if rbp looks like a frame pointer: aligned, above sp and near, with a return address above the saved rbp. */
+export function findFramePointerCaller(
+  registers: RegisterSet,
+  memory: MemoryReader,
+  code: CodeMap,
+): AppliedRow | undefined {
+  const {bp, sp} = registers
+  if (bp === undefined || sp === undefined) return undefined
+  if (bp % 8 !== 0 || bp < sp || bp - sp > FRAME_SIZE_MAX) return undefined
+  const applied = applyRow(FRAME_POINTER_ROW, registers, memory)
+  const pc = applied?.caller.pc
+  return pc !== undefined && code.isReturnAddress(pc) !== false ? applied : undefined
+}

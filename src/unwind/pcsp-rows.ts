@@ -1,0 +1,73 @@
+import type {Address} from '../base/address.ts'
+import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {crosscall2FrameSize, crosscall2Row, type ReleaseTest} from './stack-switch.ts'
+
+/** What the unwinder needs of a Go function; gosym's GoFunction is one. */
+export interface GoCode {
+  readonly entry: Address
+  readonly name: string
+  readonly flag: number
+  readonly funcID: string
+  /** The pcsp table; undefined where it has no value for pc. */
+  spDelta(pc: Address): number | undefined
+}
+
+/** funcFlag (Go 1.17+, internal/abi/symtab.go). */
+const TOP_FRAME = 1
+const SP_WRITE = 2
+
+/** How a Go frame is left. */
+export interface PcspRow {
+  readonly row: UnwindRow
+  /** Nothing called this function: goexit, mstart, rt0_go; sigtramp from 1.19 on. */
+  readonly topFrame: boolean
+  /** It changes SP in ways that pcsp does not say. cgocallback does too, but its frame is valid on both stacks. */
+  readonly writesSp: boolean
+}
+
+const TOP_FUNCTIONS: ReadonlySet<string> = new Set(['goexit', 'mstart', 'rt0_go', 'externalthreadhandler'])
+const SWITCHING_FUNCTIONS: ReadonlySet<string> = new Set(['asmcgocall', 'systemstack', 'mcall', 'morestack', 'gogo'])
+
+/** Rows from Go's pcsp tables, one for each frame size, so that a million frames share a few hundred of them. */
+export class PcspRows {
+  readonly #version: ReleaseTest | undefined
+  readonly #bySize = new Map<number, UnwindRow>()
+
+  constructor(version: ReleaseTest | undefined) {
+    this.#version = version
+  }
+
+  /** undefined where the function has no pcsp: it was linked in from elsewhere. */
+  rowAt(code: GoCode, pc: Address): PcspRow | undefined {
+    const size = code.spDelta(pc)
+    if (size === undefined || size < 0 || size > 2 ** 40) return undefined
+    const hasFlags = this.#version?.atLeast(17) ?? true
+    return {
+      row: this.#isCrosscall2(code, size) ? crosscall2Row(this.#version ?? NEWEST) : this.#row(size),
+      topFrame: hasFlags ? code.flag % 2 === TOP_FRAME : TOP_FUNCTIONS.has(code.funcID),
+      writesSp:
+        code.funcID !== 'cgocallback' &&
+        (hasFlags ? Math.floor(code.flag / SP_WRITE) % 2 === 1 : SWITCHING_FUNCTIONS.has(code.funcID)),
+    }
+  }
+
+  #isCrosscall2(code: GoCode, size: number): boolean {
+    return code.name === 'crosscall2' && size === crosscall2FrameSize(this.#version ?? NEWEST)
+  }
+
+  /** CFA = sp + pcsp + 8; a function with a frame keeps its caller's rbp on top of it (frame pointers since Go 1.7). */
+  #row(size: number): UnwindRow {
+    let row = this.#bySize.get(size)
+    if (!row) {
+      const cfa = {kind: 'register', register: 7, offset: size + 8} as const
+      const returnAddress = {kind: 'at-cfa', offset: -8} as const
+      const bp = size > 0 ? ({kind: 'at-cfa', offset: -16} as const) : ({kind: 'same'} as const)
+      row = makeRow(cfa, {6: bp, 16: returnAddress}, 'unknown')
+      this.#bySize.set(size, row)
+    }
+    return row
+  }
+}
+
+/** Where the version is not known, the newest layout is the likeliest. */
+export const NEWEST: ReleaseTest = {atLeast: () => true}

@@ -1,0 +1,138 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {RegisterSet} from './register-set.ts'
+
+/** What of a Go release the arithmetic depends on; gosym's GoVersion is one. */
+export interface ReleaseTest {
+  /** Go 1.`minor` or later. */
+  atLeast(minor: number, patch?: number): boolean
+}
+
+/** A stack and the position that the runtime saved for it (`g.stack`, `g.sched`). */
+export interface SavedStack {
+  readonly stackLo: Address
+  readonly stackHi: Address
+  readonly schedSp: Address
+  readonly schedPc: Address
+  readonly schedBp: Address
+}
+
+/** What the goroutine side of an asmcgocall frame gives. */
+export interface GoroutineSide {
+  /** SP at asmcgocall's entry on the stack that it left. */
+  readonly sp: Address
+  /** asmcgocall's CFA there: sp of its caller after the return. */
+  readonly cfa: Address
+  /** The caller: runtime.cgocall on a goroutine. rbp is known from 1.21 on, where asmcgocall saves it. */
+  readonly caller: RegisterSet
+  /** asmcgocall was entered on a system stack already and did not switch. */
+  readonly sameStack: boolean
+}
+
+/**
+ * Where C's outermost frame returns to on the g0 stack: SP in asmcgocall after the call
+ * (runtime·asmcgocall, asm_amd64.s: SUBQ $64 or $16 from g0.sched.sp, ANDQ $~15).
+ */
+export function asmcgocallBase(version: ReleaseTest, g0SchedSp: Address): Address {
+  const lowered = g0SchedSp - (version.atLeast(22) ? 16 : 64)
+  return toAddress(lowered - (lowered % 16))
+}
+
+/** From 1.21 on asmcgocall has a frame of one word, the saved rbp, on the stack that it leaves. */
+function asmcgocallFrameSize(version: ReleaseTest): number {
+  return version.atLeast(21) ? 8 : 0
+}
+
+/**
+ * Leaves asmcgocall from the system stack to the goroutine that called it. `base` is SP in the asmcgocall frame that C returns
+ * to. asmcgocall saves the *depth* of the goroutine's SP, for the stack may move during a callback.
+ * undefined where the saved words do not fit the goroutine's stack.
+ */
+export function leaveAsmcgocall(input: {
+  memory: MemoryReader
+  version: ReleaseTest
+  base: Address
+  g: {stackLo: Address; stackHi: Address} | undefined
+}): GoroutineSide | undefined {
+  const {memory, version, base, g} = input
+  const slot = version.atLeast(22) ? 0 : 0x28
+  const saved = readAddress(memory, toAddress(base + slot))
+  const savedG = readAddress(memory, toAddress(base + slot + 8))
+  if (saved === undefined || savedG === undefined) return undefined
+  const sameStack = savedG === NULL_ADDRESS
+  const sp = sameStack ? saved : g && toAddress(g.stackHi - saved)
+  if (sp === undefined || sp % 8 !== 0) return undefined
+  if (sameStack ? sp < base : !g || sp < g.stackLo || sp >= g.stackHi) return undefined
+  return readAsmcgocallCaller(memory, version, sp, sameStack)
+}
+
+function readAsmcgocallCaller(
+  memory: MemoryReader,
+  version: ReleaseTest,
+  sp: Address,
+  sameStack: boolean,
+): GoroutineSide | undefined {
+  const frameSize = asmcgocallFrameSize(version)
+  const pc = readAddress(memory, toAddress(sp + frameSize))
+  if (pc === undefined) return undefined
+  const cfa = toAddress(sp + frameSize + 8)
+  const bp = frameSize === 0 ? undefined : readAddress(memory, sp)
+  return {sp, cfa, caller: RegisterSet.ofPosition(pc, cfa, bp), sameStack}
+}
+
+/** What the system-stack side of a cgocallback frame gives. */
+export interface CallbackSide {
+  /** The caller on the system stack: crosscall2 (up to 1.15 runtime.cgocallback), to be walked from here. */
+  readonly caller: RegisterSet
+  /** g0.sched.sp before this callback: of the next-outer asmcgocall (asmcgocallBase) and the next-outer callback. */
+  readonly outerSchedSp: Address
+}
+
+/**
+ * Leaves cgocallback from the goroutine to the system stack that it was called on. `schedSp` is g0.sched.sp for the innermost
+ * callback, the `outerSchedSp` of the inner one for each further (runtime·cgocallback, asm_amd64.s: the old g0.sched.sp is
+ * kept at the new one).
+ */
+export function enterCallback(input: {
+  memory: MemoryReader
+  version: ReleaseTest
+  schedSp: Address
+}): CallbackSide | undefined {
+  const {memory, version, schedSp} = input
+  const returnSlot = version.atLeast(16) ? 32 : 24
+  const outerSchedSp = readAddress(memory, schedSp)
+  const pc = readAddress(memory, toAddress(schedSp + returnSlot))
+  if (outerSchedSp === undefined || pc === undefined || pc === NULL_ADDRESS) return undefined
+  return {caller: RegisterSet.ofPosition(pc, toAddress(schedSp + returnSlot + 8)), outerSchedSp}
+}
+
+/** rbx, r12 to r15 in the order in which crosscall2 saves them; rbp and the return address follow by release. */
+const CROSSCALL2_SAVED = [3, 12, 13, 14, 15] as const
+
+/**
+ * The row at crosscall2's call: C's callee-saved registers from where crosscall2 keeps them (runtime/cgo/asm_amd64.s), which
+ * no table says. Offsets here are from SP at the call.
+ */
+export function crosscall2Row(version: ReleaseTest): UnwindRow {
+  if (!version.atLeast(17)) return crosscall2RowOf([0x18, 0x28, 0x30, 0x38, 0x40], 0x50, 0x58)
+  const saved = [0x18, 0x20, 0x28, 0x30, 0x38]
+  return version.atLeast(22) ? crosscall2RowOf(saved, 0x48, 0x50) : crosscall2RowOf(saved, 0x40, 0x48)
+}
+
+function crosscall2RowOf(saved: readonly number[], bp: number, returnAddress: number): UnwindRow {
+  const frameSize = returnAddress + 8
+  const rules = CROSSCALL2_SAVED.map((register, index) => [register, (saved[index] ?? 0) - frameSize] as const)
+  const slots = [...rules, [6, bp - frameSize] as const, [16, returnAddress - frameSize] as const]
+  return makeRow(
+    {kind: 'register', register: 7, offset: frameSize},
+    Object.fromEntries(slots.map(([register, offset]) => [register, {kind: 'at-cfa' as const, offset}])),
+    'unknown',
+  )
+}
+
+/** The pcsp of crosscall2 at its call: the row above holds there and only there. */
+export function crosscall2FrameSize(version: ReleaseTest): number {
+  const row = crosscall2Row(version)
+  return row.cfa.kind === 'register' ? row.cfa.offset - 8 : 0
+}

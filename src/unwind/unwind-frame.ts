@@ -1,0 +1,75 @@
+import type {Address} from '../base/address.ts'
+import type {GoCode} from './pcsp-rows.ts'
+import type {RegisterSet} from './register-set.ts'
+import type {ReleaseTest, SavedStack} from './stack-switch.ts'
+
+/**
+ * How a frame was found. `context`: a thread's registers. `gobuf`, `syscall`: positions that the runtime saved. `cfi`, `pcsp`,
+ * `frame-pointer`, `signal-frame`, `stack-switch`: by the frame that it called. `scan`: read off the code or the stack without
+ * tables, and checked only by the call instruction before its return address.
+ */
+export type FoundBy =
+  | 'context'
+  | 'gobuf'
+  | 'syscall'
+  | 'cfi'
+  | 'pcsp'
+  | 'frame-pointer'
+  | 'signal-frame'
+  | 'stack-switch'
+  | 'saved-cgo-callers'
+  | 'scan'
+
+/** Why a walk ended. */
+export type StopReason = 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit'
+
+export type StackKind = 'native' | 'g0' | 'gsignal' | 'goroutine'
+
+/** Where a walk starts. */
+export interface Seed {
+  readonly registers: RegisterSet
+  readonly foundBy: FoundBy
+  /** pc is a register's or a trap's, not a return address. */
+  readonly exactPc: boolean
+}
+
+/**
+ * The stacks of one thread, as plain data. With it the walk follows the calls across stacks: from C through asmcgocall to the
+ * goroutine, from cgocallback to the C code that called back, from systemstack, morestack and mcall to the goroutine.
+ * Without it a walk ends where a stack does, and cgocallback is walked through as the runtime does.
+ */
+export interface StackSwitches {
+  /** m.curg. */
+  readonly g: SavedStack | undefined
+  readonly g0: SavedStack | undefined
+  readonly gsignal?: {readonly stackLo: Address; readonly stackHi: Address} | undefined
+  /** m.vdsoPC and m.vdsoSP while a vDSO call is on: the position of its caller's caller. */
+  readonly vdso?: {readonly pc: Address; readonly sp: Address} | undefined
+}
+
+export interface Bounds {
+  /** Default 1,000,000. */
+  readonly frameLimit?: number
+  readonly switches?: StackSwitches | undefined
+}
+
+/** One physical frame. Inlined calls are the symbolizer's. */
+export interface UnwindFrame<G extends GoCode = GoCode> {
+  readonly pc: Address
+  /** Where function, line and inlining are looked up: pc - 1 for a return address, whose call ended there. */
+  readonly lookupPc: Address
+  readonly sp: Address
+  /** The caller's rsp after the return; Go calls it fp. undefined where the frame could not be left. */
+  readonly cfa: Address | undefined
+  readonly foundBy: FoundBy
+  readonly stack: StackKind
+  /** `signal`: the kernel's frame, whose pc is the restorer. */
+  readonly kind: 'go' | 'native' | 'signal'
+  /** The Go function that holds pc. */
+  readonly go: G | undefined
+  readonly registers: RegisterSet
+  /** pc is exact: the innermost frame, or one that a signal or an injected call interrupted. */
+  readonly interrupted: boolean
+}
+
+export type {ReleaseTest, SavedStack}

@@ -1,0 +1,200 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import {type AppliedRow, applyRow} from './apply-row.ts'
+import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
+import {CodeMap} from './code-map.ts'
+import {findUncoveredCaller} from './fallback-rows.ts'
+import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
+import type {RegisterSet} from './register-set.ts'
+import {isSignalRestorer, SIGNAL_ROW} from './signal-frame.ts'
+import type {ReleaseTest} from './stack-switch.ts'
+import {StackSwitcher} from './stack-switcher.ts'
+import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
+
+export interface UnwinderInput<G extends GoCode> {
+  readonly memory: MemoryReader
+  readonly modules: ModuleLookup
+  readonly go: {functionAt(pc: Address): G | undefined} | undefined
+  readonly version: ReleaseTest | undefined
+  /** Whether a segment of the core that may be executed covers the address; without it, whether a module does. */
+  readonly isExecutable?: ((address: Address) => boolean) | undefined
+  readonly diagnostics: Diagnostics
+}
+
+const DEFAULT_FRAME_LIMIT = 1_000_000
+/** A row for each distinct pc; dropped and begun again when a strange core has more. */
+const ROW_CACHE_LIMIT = 200_000
+/** Switches to a lower address: signal frames on the way to another stack, callbacks, coroutines. */
+const DESCENT_LIMIT = 1024
+/** A frame found by CFI below its callee is believed only on another stack. */
+const OTHER_STACK_DISTANCE = 256 * 1024
+
+/** Functions that call without a call instruction: their caller's pc is exact (runtime.unwinder.next, traceback.go). */
+const INJECTED_CALLS: ReadonlySet<string> = new Set(['asyncPreempt', 'debugCallV2', 'sigpanic'])
+
+interface GoEntry<G> {
+  readonly code: G
+  readonly pcsp: PcspRow | undefined
+}
+
+type NativeEntry = LocatedRow | 'signal' | 'uncovered'
+
+/** The frame to come. */
+export interface Position {
+  readonly registers: RegisterSet
+  readonly foundBy: FoundBy
+  readonly exactPc: boolean
+}
+
+/** How a frame is left: its CFA, then the caller's position or the end. */
+export interface Departure {
+  readonly cfa: Address | undefined
+  readonly next: Position | StopReason
+}
+
+/** Walks stacks of one process, native and Go alike. */
+export class Unwinder<G extends GoCode = GoCode> {
+  readonly #input: UnwinderInput<G>
+  readonly #code: CodeMap
+  readonly #cfi: CfiRows
+  readonly #pcsp: PcspRows
+  readonly #goEntries = new Map<number, GoEntry<G> | undefined>()
+  readonly #returnEntries = new Map<number, NativeEntry>()
+  readonly #exactEntries = new Map<number, NativeEntry>()
+
+  constructor(input: UnwinderInput<G>) {
+    this.#input = input
+    this.#code = new CodeMap(input)
+    this.#cfi = new CfiRows(input.modules, input.diagnostics)
+    this.#pcsp = new PcspRows(input.version)
+  }
+
+  /** Frames from the innermost out. Always ends, and never throws for bad data; the return value says why it ended. */
+  *frames(seed: Seed, bounds: Bounds = {}): Generator<UnwindFrame<G>, StopReason> {
+    const limit = bounds.frameLimit ?? DEFAULT_FRAME_LIMIT
+    const switcher = new StackSwitcher(this.#input.memory, this.#input.version ?? NEWEST, bounds.switches)
+    const descents = new Set<string>()
+    let position: Position = seed
+    for (let count = 0; count < limit; count++) {
+      const {registers, foundBy, exactPc} = position
+      const {pc, sp} = registers
+      if (pc === undefined || sp === undefined) return 'unmapped'
+      const go = this.#goEntry(pc)
+      const native = go ? undefined : this.#nativeEntry(pc, exactPc)
+      const departure = go
+        ? this.#leaveGo(go, position, switcher, count === 0)
+        : this.#leaveNative(native ?? 'uncovered', position)
+      yield {
+        pc,
+        lookupPc: exactPc || (go && pc === go.code.entry) || native === 'signal' ? pc : toAddress(pc - 1),
+        sp,
+        cfa: departure.cfa,
+        foundBy,
+        stack: switcher.stackOf(sp),
+        kind: go ? 'go' : native === 'signal' ? 'signal' : 'native',
+        go: go?.code,
+        registers,
+        interrupted: exactPc,
+      }
+      if (typeof departure.next === 'string') return departure.next
+      position = departure.next
+      if (!progresses(sp, pc, position, descents)) return 'no-progress'
+    }
+    return 'frame-limit'
+  }
+
+  #goEntry(pc: Address): GoEntry<G> | undefined {
+    if (this.#goEntries.has(pc)) return this.#goEntries.get(pc)
+    const code = this.#input.go?.functionAt(pc)
+    const entry = code && {code, pcsp: isRestorer(code) ? undefined : this.#pcsp.rowAt(code, pc)}
+    if (this.#goEntries.size >= ROW_CACHE_LIMIT) this.#goEntries.clear()
+    // Go's own restorer is a frame of the kernel's making, wherever it was linked.
+    const kept = entry && isRestorer(entry.code) && isSignalRestorer(this.#input.memory, pc) ? undefined : entry
+    this.#goEntries.set(pc, kept)
+    return kept
+  }
+
+  #nativeEntry(pc: Address, exactPc: boolean): NativeEntry {
+    const entries = exactPc ? this.#exactEntries : this.#returnEntries
+    const known = entries.get(pc)
+    if (known) return known
+    const entry = isSignalRestorer(this.#input.memory, pc)
+      ? 'signal'
+      : (this.#cfi.rowAt(exactPc || pc === 0 ? pc : toAddress(pc - 1)) ?? 'uncovered')
+    if (entries.size >= ROW_CACHE_LIMIT) entries.clear()
+    entries.set(pc, entry)
+    return entry
+  }
+
+  #leaveGo(entry: GoEntry<G>, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
+    const {code, pcsp} = entry
+    if (!pcsp) return this.#leaveUncovered(position)
+    const applied = applyRow(pcsp.row, position.registers, this.#input.memory)
+    if (!applied) return {cfa: undefined, next: 'unmapped'}
+    const switched = switcher.leave(code, applied.cfa, position)
+    if (switched) return switched
+    const inSyscall = innermost && position.foundBy === 'syscall'
+    if (pcsp.topFrame && !switcher.isSignalTrampoline(code)) return {cfa: applied.cfa, next: 'end-of-stack'}
+    if (pcsp.writesSp && !inSyscall && !innermost) return {cfa: applied.cfa, next: 'end-of-stack'}
+    return this.#caller(applied, 'pcsp', INJECTED_CALLS.has(code.funcID))
+  }
+
+  #leaveNative(entry: NativeEntry, position: Position): Departure {
+    const {memory, diagnostics} = this.#input
+    if (entry === 'uncovered') return this.#leaveUncovered(position)
+    if (entry === 'signal') return this.#leaveSignal(position)
+    let applied: AppliedRow | undefined
+    try {
+      applied = applyRow(entry.row, position.registers, memory, entry.loadBias)
+    } catch (error) {
+      diagnostics.addError('bad-cfi', error)
+    }
+    if (!applied) return {cfa: undefined, next: 'unmapped'}
+    if (applied.outermost) return {cfa: applied.cfa, next: 'end-of-stack'}
+    return this.#caller(applied, 'cfi', entry.signalFrame)
+  }
+
+  #leaveSignal(position: Position): Departure {
+    const applied = applyRow(SIGNAL_ROW, position.registers, this.#input.memory)
+    if (!applied) return {cfa: undefined, next: 'unmapped'}
+    const {pc, sp} = applied.caller
+    if (pc === undefined || sp === undefined) return {cfa: applied.cfa, next: 'unmapped'}
+    return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'signal-frame', exactPc: true}}
+  }
+
+  #leaveUncovered(position: Position): Departure {
+    return findUncoveredCaller(position, this.#input.memory, this.#code)
+  }
+
+  /** The caller that a row gave, unless its return address can be none. */
+  #caller(applied: AppliedRow, foundBy: FoundBy, exactPc: boolean): Departure {
+    const {cfa, caller} = applied
+    const pc = caller.pc
+    if (pc === NULL_ADDRESS) return {cfa, next: 'end-of-stack'}
+    if (pc === undefined || !this.#code.isCode(pc, exactPc)) return {cfa, next: 'unmapped'}
+    return {cfa, next: {registers: caller, foundBy, exactPc}}
+  }
+}
+
+function isRestorer(code: GoCode): boolean {
+  return code.name.startsWith('runtime.sigreturn')
+}
+
+/**
+ * Every return pops its stack. Another stack may lie lower: switches and signal frames go there, and CFI of coroutines far
+ * away, each place once.
+ */
+function progresses(sp: Address, pc: Address, next: Position, descents: Set<string>): boolean {
+  const nextSp = next.registers.sp
+  if (nextSp === undefined) return true
+  if (nextSp > sp) return true
+  if (nextSp === sp && next.registers.pc === pc) return false
+  const farAway = sp - nextSp > OTHER_STACK_DISTANCE
+  const switching = next.foundBy === 'signal-frame' || next.foundBy === 'stack-switch'
+  if (!switching && !farAway) return false
+  const key = `${nextSp}:${next.registers.pc}`
+  if (descents.has(key) || descents.size >= DESCENT_LIMIT) return false
+  descents.add(key)
+  return true
+}
