@@ -121,7 +121,11 @@ function readType(reference: DieReference, limit = TYPE_CHAIN_LIMIT): TypeShape 
     if (tag === DW_TAG.pointer_type) return {name, size: size ?? unit.addressSize, struct: undefined}
     if (size !== undefined) return {name, size, struct: undefined}
     if (tag === DW_TAG.array_type) {
-      return {name, size: target ? readType(target, limit - step - 1).size * arrayCount(unit, offset) : 0, struct: undefined}
+      return {
+        name,
+        size: target ? readType(target, limit - step - 1).size * arrayCount(unit, offset) : 0,
+        struct: undefined,
+      }
     }
     next = target
   }

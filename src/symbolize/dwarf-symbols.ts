@@ -1,0 +1,19 @@
+import type {Address} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {type DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
+import type {DebugSources} from './symbol-source.ts'
+
+/** Frames of a module by its DWARF. Link addresses. */
+export class DwarfSymbols {
+  readonly #info: DwarfInfo | undefined
+
+  constructor(debug: DebugSources, diagnostics: Diagnostics) {
+    const {dwarf, supplementary, splitUnit} = debug
+    this.#info = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
+  }
+
+  /** Innermost inline first; [] where DWARF says nothing. */
+  locate(linkAddress: Address): DwarfFrame[] {
+    return this.#info?.locate(linkAddress) ?? []
+  }
+}

@@ -1,0 +1,29 @@
+import type {Address} from '../base/address.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
+import {type ElfSymbol, SymbolTable} from '../elf/symtab.ts'
+import {PltStubs} from './plt-stubs.ts'
+
+/** Function names of a module by its symbol tables, and of its PLT stubs by what they jump to. Link addresses. */
+export class ElfSymbols {
+  readonly #table: SymbolTable
+  readonly #stubs: PltStubs | undefined
+
+  constructor(image: ElfFile | undefined, symbols: ElfFile | undefined) {
+    const files = [symbols, image].filter(file => file !== undefined)
+    this.#table = SymbolTable.of(...new Set(files))
+    this.#stubs = image && new PltStubs(image)
+  }
+
+  find(linkAddress: Address): {name: string; entry: Address} | undefined {
+    const stub = this.#stubs?.find(linkAddress)
+    if (stub) return stub
+    const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
+    return symbol && {name: withoutVersion(symbol.name), entry: symbol.address}
+  }
+}
+
+/** `memcpy@@GLIBC_2.14` is the symbol `memcpy`: static linkers write the version of a default symbol into its name. */
+export function withoutVersion(name: string): string {
+  const at = name.indexOf('@')
+  return at > 0 ? name.slice(0, at) : name
+}

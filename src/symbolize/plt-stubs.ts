@@ -1,0 +1,95 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {FormatError} from '../base/errors.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
+import {withoutVersion} from './elf-symbols.ts'
+
+/** Sections of stubs and the length of one stub (psABI amd64, 5.2; .plt.sec with control-flow enforcement). */
+const STUB_SECTIONS = [
+  {name: '.plt', stride: 16},
+  {name: '.plt.sec', stride: 16},
+  {name: '.plt.got', stride: 8},
+] as const
+
+const R_X86_64_GLOB_DAT = 6
+const R_X86_64_JUMP_SLOT = 7
+const RELA_SIZE = 24
+const SYMBOL_SIZE = 24
+
+/**
+ * The stubs through which a module calls functions of others. They have no symbols; each jumps through a slot of the
+ * global offset table, and the relocation of that slot names the function.
+ */
+export class PltStubs {
+  readonly #image: ElfFile
+  #names: Map<number, string> | undefined
+
+  constructor(image: ElfFile) {
+    this.#image = image
+  }
+
+  /** `memcpy@plt`, where the stub's target is known. */
+  find(linkAddress: Address): {name: string; entry: Address} | undefined {
+    for (const {name, stride} of STUB_SECTIONS) {
+      const header = this.#image.sectionHeader(name)
+      if (!header || linkAddress < header.address || linkAddress >= header.address + header.size) continue
+      // .plt.got has stubs of 16 bytes where control-flow enforcement made them longer
+      for (const length of stride === 8 ? [8, 16] : [16]) {
+        const entry = linkAddress - ((linkAddress - header.address) % length)
+        const slot = this.#jumpSlot(toAddress(entry), length)
+        const target = slot === undefined ? undefined : this.#slotNames().get(slot)
+        if (target !== undefined) return {name: `${target}@plt`, entry: toAddress(entry)}
+      }
+    }
+    return undefined
+  }
+
+  /** The slot that a stub's `jmp *disp(%rip)` (ff 25 disp32) goes through. */
+  #jumpSlot(entry: Address, length: number): number | undefined {
+    const bytes = this.#image.readAtLinkAddress(entry, length)
+    if (!bytes) return undefined
+    for (let at = 0; at + 6 <= bytes.length; at++) {
+      if (bytes[at] !== 0xff || bytes[at + 1] !== 0x25) continue
+      const cursor = new Cursor(bytes, this.#image.name)
+      cursor.seek(at + 2)
+      return entry + at + 6 + cursor.i32()
+    }
+    return undefined
+  }
+
+  #slotNames(): Map<number, string> {
+    if (!this.#names) {
+      this.#names = new Map()
+      try {
+        for (const section of ['.rela.plt', '.rela.dyn']) this.#readRelocations(section, this.#names)
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error // names of stubs are a nicety: what was read so far stays
+      }
+    }
+    return this.#names
+  }
+
+  #readRelocations(section: string, names: Map<number, string>): void {
+    const relocations = this.#image.section(section)
+    const symbols = this.#image.section('.dynsym')
+    const strings = this.#image.section('.dynstr')
+    if (!relocations || !symbols || !strings) return
+    const cursor = new Cursor(relocations.bytes, `${this.#image.name}:${section}`)
+    const table = new Cursor(symbols.bytes, `${this.#image.name}:.dynsym`)
+    const text = new Cursor(strings.bytes, `${this.#image.name}:.dynstr`)
+    while (cursor.remaining >= RELA_SIZE) {
+      const low = cursor.u32()
+      const slot = cursor.u32() * 0x100000000 + low
+      const type = cursor.u32()
+      const symbol = cursor.u32()
+      cursor.skip(8)
+      if ((type !== R_X86_64_JUMP_SLOT && type !== R_X86_64_GLOB_DAT) || symbol === 0) continue
+      if ((symbol + 1) * SYMBOL_SIZE > table.size) continue
+      table.seek(symbol * SYMBOL_SIZE)
+      const nameOffset = table.u32()
+      if (nameOffset >= text.size) continue
+      text.seek(nameOffset)
+      names.set(slot, withoutVersion(text.cstring()))
+    }
+  }
+}

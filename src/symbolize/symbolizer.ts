@@ -1,0 +1,150 @@
+import {type Address, type ModuleOffset, moduleOffset, toAddress} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError} from '../base/errors.ts'
+import type {DwarfFrame} from '../dwarf/dwarf-info.ts'
+import {Demangler} from './demangle.ts'
+import {DwarfSymbols} from './dwarf-symbols.ts'
+import {ElfSymbols} from './elf-symbols.ts'
+import {type GoFunctionSource, locateGo} from './go-symbols.ts'
+import type {SourceFrame} from './source-frame.ts'
+import type {SymbolSource} from './symbol-source.ts'
+
+export interface SymbolizerInput {
+  moduleAt(address: Address): SymbolSource | undefined
+  go?: GoFunctionSource | undefined
+  diagnostics: Diagnostics
+  /** Whether `function` is made readable; `linkageName` never is. */
+  demangle?: boolean
+}
+
+interface ModuleSymbols {
+  dwarf: DwarfSymbols
+  elf: ElfSymbols
+}
+
+/** Distinct pcs whose frames are kept: more than the stacks of a million goroutines have. */
+const CACHE_LIMIT = 1 << 18
+
+/** Answers what was at a pc: by the Go tables, then DWARF, then symbol tables, else by module and offset. */
+export class Symbolizer {
+  readonly #input: SymbolizerInput
+  readonly #demangler: Demangler | undefined
+  readonly #modules = new Map<SymbolSource, ModuleSymbols>()
+  readonly #frames = new Map<number, readonly SourceFrame[]>()
+
+  constructor(input: SymbolizerInput) {
+    this.#input = input
+    this.#demangler = input.demangle === false ? undefined : new Demangler()
+  }
+
+  /**
+   * Innermost inline first; never empty: where nothing is known the one frame has a module and an offset at most.
+   * `lookupPc` is the pc itself for an exact one, pc - 1 for a return address.
+   */
+  locate(pc: Address, lookupPc: Address): readonly SourceFrame[] {
+    const key = pc === lookupPc ? lookupPc * 2 : lookupPc * 2 + 1
+    let frames = this.#frames.get(key)
+    if (!frames) {
+      if (this.#frames.size >= CACHE_LIMIT) this.#frames.clear()
+      frames = this.#find(pc, lookupPc)
+      this.#frames.set(key, frames)
+    }
+    return frames
+  }
+
+  #find(pc: Address, lookupPc: Address): readonly SourceFrame[] {
+    const module = this.#input.moduleAt(lookupPc)
+    const place = {module: module?.path ?? null, moduleOffset: module ? offsetIn(module, pc) : null}
+    const {go} = this.#input
+    const inGo = go && this.#attempt(module, () => locateGo(go, lookupPc, place))
+    if (inGo && inGo.length > 0) return inGo
+    const linkAddress = module?.linkAddress(lookupPc)
+    if (!module || linkAddress === undefined) return [unknownFrame(place)]
+    return this.#attempt(module, () => this.#locateNative(module, linkAddress, place)) ?? [unknownFrame(place)]
+  }
+
+  /** A module whose information cannot be read loses its own names alone. */
+  #attempt<T>(module: SymbolSource | undefined, locate: () => T): T | undefined {
+    try {
+      return locate()
+    } catch (error) {
+      if (!(error instanceof GotraceError)) throw error
+      this.#input.diagnostics.addError('symbols-unreadable', error, module ? {where: module.path} : {})
+      return undefined
+    }
+  }
+
+  #locateNative(module: SymbolSource, linkAddress: Address, place: FramePlace): SourceFrame[] | undefined {
+    const symbols = this.#symbolsOf(module)
+    const frames = this.#attempt(module, () => symbols.dwarf.locate(linkAddress)) ?? []
+    const last = frames[frames.length - 1]
+    const symbol =
+      last?.function === undefined && last?.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
+    if (frames.length === 0 && !symbol) return undefined
+    if (frames.length === 0 && symbol) {
+      const {name, entry} = symbol
+      return [{...unknownFrame(place), ...this.#names(undefined, name), entry: module.toAddress(entry)}]
+    }
+    return frames.map(frame => {
+      const named = frame === last && symbol ? {...frame, linkageName: symbol.name, entry: symbol.entry} : frame
+      return this.#sourceFrame(module, named, place)
+    })
+  }
+
+  #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
+    return {
+      kind: frame.language === 'go' ? 'go' : 'c',
+      ...this.#names(frame.function, frame.linkageName),
+      file: frame.file ?? null,
+      line: frame.line > 0 ? frame.line : null,
+      column: frame.column > 0 ? frame.column : null,
+      entry: frame.entry === undefined ? null : module.toAddress(frame.entry),
+      inlined: frame.inlined,
+      language: frame.language ?? null,
+      ...place,
+    }
+  }
+
+  /** The linkage name says more than DW_AT_name (its scope, its parameters), so it is preferred, demangled. */
+  #names(
+    name: string | undefined,
+    linkageName: string | undefined,
+  ): {function: string | null; linkageName: string | null} {
+    const readable = linkageName === undefined ? undefined : this.#demangler?.demangle(linkageName)
+    const chosen = readable ?? linkageName ?? name ?? null
+    return {function: chosen, linkageName: linkageName ?? null}
+  }
+
+  #symbolsOf(module: SymbolSource): ModuleSymbols {
+    let symbols = this.#modules.get(module)
+    if (!symbols) {
+      const {debug, image} = module
+      symbols = {dwarf: new DwarfSymbols(debug, this.#input.diagnostics), elf: new ElfSymbols(image, debug.symbols)}
+      this.#modules.set(module, symbols)
+    }
+    return symbols
+  }
+}
+
+type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}
+
+function offsetIn(module: SymbolSource, pc: Address): ModuleOffset | null {
+  const linkAddress = module.linkAddress(pc)
+  const base = linkAddress === undefined ? module.start : (module.image?.linkStart ?? toAddress(0))
+  return moduleOffset(linkAddress ?? pc, base) ?? null
+}
+
+function unknownFrame(place: FramePlace): SourceFrame {
+  return {
+    kind: 'c',
+    function: null,
+    linkageName: null,
+    file: null,
+    line: null,
+    column: null,
+    entry: null,
+    inlined: false,
+    language: null,
+    ...place,
+  }
+}
