@@ -6,9 +6,11 @@ import {PltStubs} from './plt-stubs.ts'
 /** Function names of a module by its symbol tables, and of its PLT stubs by what they jump to. Link addresses. */
 export class ElfSymbols {
   readonly #table: SymbolTable
+  readonly #image: ElfFile | undefined
   readonly #stubs: PltStubs | undefined
 
   constructor(image: ElfFile | undefined, symbols: ElfFile | undefined) {
+    this.#image = image
     const files = [symbols, image].filter(file => file !== undefined)
     this.#table = SymbolTable.of(...new Set(files))
     this.#stubs = image && new PltStubs(image)
@@ -18,7 +20,16 @@ export class ElfSymbols {
     const stub = this.#stubs?.find(linkAddress)
     if (stub) return stub
     const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
-    return symbol && {name: withoutVersion(symbol.name), entry: symbol.address}
+    if (!symbol || !this.#shareSection(symbol.address, linkAddress)) return undefined
+    return {name: withoutVersion(symbol.name), entry: symbol.address}
+  }
+
+  /** A label without a size (`_init`) reaches to the next symbol, but not into another section. */
+  #shareSection(symbol: Address, address: Address): boolean {
+    const section = this.#image?.sections.find(
+      ({address: start, size}) => start > 0 && address >= start && address < start + size,
+    )
+    return !section || (symbol >= section.address && symbol < section.address + section.size)
   }
 }
 
