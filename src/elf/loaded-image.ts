@@ -180,7 +180,9 @@ function imagesOfLinkMap(
   for (const entry of readLinkMap(core.memory, elf, program.loadBias)) {
     if (entry.path === '') continue
     const start = entry.loadBias
-    if (start < PAGE_SIZE || known.some(image => image.start === start)) continue
+    // The vDSO is in the list as well; the auxiliary vector tells of it better.
+    if (start < PAGE_SIZE || start === auxAddress(core, AT.AT_SYSINFO_EHDR)) continue
+    if (known.some(image => image.start === start)) continue
     const image = openMemoryImage(core.memory, toAddress(start), entry.path, diagnostics)
     // Of a library whose first page is not there the file tells the extent.
     const end = image ? image.elf.linkEnd + image.loadBias : start + PAGE_SIZE

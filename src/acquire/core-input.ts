@@ -1,0 +1,184 @@
+import {closeSync, createReadStream, openSync, readSync} from 'node:fs'
+import {pipeline} from 'node:stream'
+import {setImmediate} from 'node:timers/promises'
+import * as zlib from 'node:zlib'
+import {FileSource} from '../base/byte-source.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {unpackLz4} from './lz4-frame.ts'
+import {type ClosableSource, SparseSink} from './sparse-sink.ts'
+import {unpackXz} from './xz-stream.ts'
+import {openZstdStream} from './zstd-decoder.ts'
+
+export type Compression = 'none' | 'gzip' | 'zstd' | 'lz4' | 'xz'
+
+/** How far a long step has come; `total` is undefined where it cannot be known. */
+export type Progress = (step: string, done: number, total: number | undefined) => void
+
+export interface OpenInputOptions {
+  diagnostics: Diagnostics
+  progress?: Progress | undefined
+  /** The largest unpacked size that is accepted. */
+  sizeMax?: number | undefined
+}
+
+export interface OpenInput {
+  source: ClosableSource
+  compression: Compression
+}
+
+/** A sparse core of a program with a large address space can be very large and still pack into little. */
+const DEFAULT_SIZE_MAX = 512 * 1024 * 1024 * 1024
+const CHUNK_SIZE = 256 * 1024
+/** Unpacked bytes between turns of the event loop, so that timers and signals are heard. */
+const TURN_SIZE = 16 * 1024 * 1024
+
+const MAGICS: readonly [Compression | 'bzip2', readonly number[]][] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['lz4', [0x04, 0x22, 0x4d, 0x18]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+]
+
+/** What the first bytes are, whatever the name says: systemd packs with zstd, lz4 or xz, by its build. */
+function detectCompression(source: FileSource): Compression | 'bzip2' {
+  const head = source.read(0, Math.min(8, source.size))
+  const found = MAGICS.find(([, magic]) => magic.every((byte, index) => head[index] === byte))
+  return found ? found[0] : 'none'
+}
+
+/**
+ * Opens a core, an executable or a library that may be packed with gzip, zstd, lz4 or xz. What unpacks only in part is
+ * used as far as it goes, with a diagnostic.
+ * @throws InputError
+ */
+export async function openInput(path: string, options: OpenInputOptions): Promise<OpenInput> {
+  const file = FileSource.open(path)
+  try {
+    if (file.size === 0) {
+      throw new InputError('not-a-core', `${path}: the file is empty`, 'check free disk space where it was written')
+    }
+    const compression = detectCompression(file)
+    if (compression === 'none') return {source: file, compression}
+    if (compression === 'bzip2') {
+      throw new InputError('unreadable', `${path}: packed with bzip2`, `unpack it first: bunzip2 -k ${path}`)
+    }
+    const source = await unpackInput(path, file.size, compression, options)
+    file.close()
+    return {source, compression}
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+async function unpackInput(
+  path: string,
+  packedSize: number,
+  compression: Exclude<Compression, 'none'>,
+  options: OpenInputOptions,
+): Promise<ClosableSource> {
+  const sink = new SparseSink()
+  const sizeMax = options.sizeMax ?? DEFAULT_SIZE_MAX
+  const position = {read: 0}
+  const report = (): void => options.progress?.(`unpacking ${path}`, position.read, packedSize)
+  try {
+    let nextTurn = TURN_SIZE
+    for await (const chunk of unpackedChunks(path, compression, position)) {
+      sink.write(chunk)
+      if (sink.size < nextTurn) continue
+      if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
+      nextTurn = sink.size + TURN_SIZE
+      report()
+      await setImmediate()
+    }
+    if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
+  } catch (error) {
+    if (error instanceof InputError || sink.size === 0) {
+      sink.discard()
+      throw error instanceof InputError ? error : unpackFailed(path, compression, error)
+    }
+    if (!isDataError(error)) {
+      sink.discard()
+      throw error
+    }
+    options.diagnostics.add('unpacking-failed', `${compression}: ${messageOf(error)}; using what came before`, {
+      where: path,
+      hint: 'copy the file again in full and compare checksums',
+    })
+  }
+  report()
+  return sink.finish(path)
+}
+
+function tooLarge(path: string, sizeMax: number): InputError {
+  return new InputError(
+    'unreadable',
+    `${path}: unpacks to more than ${sizeMax} bytes`,
+    'unpack it by hand and name that',
+  )
+}
+
+function unpackFailed(path: string, compression: string, cause: unknown): unknown {
+  if (!isDataError(cause)) return cause
+  const hint = 'copy the file again in full and compare checksums'
+  return new InputError('unreadable', `${path}: cannot be unpacked (${compression}): ${messageOf(cause)}`, hint, {
+    cause,
+  })
+}
+
+/** Errors of the data: ours, zlib's (their code begins with Z_) and the wasm decoders'. A full disk is not one. */
+function isDataError(error: unknown): boolean {
+  if (error instanceof GotraceError) return true
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return typeof code === 'string' && /^(Z_|ZSTD_|ERR_BUFFER|ERR_STREAM)/.test(code)
+}
+
+async function* unpackedChunks(
+  path: string,
+  compression: Exclude<Compression, 'none'>,
+  position: {read: number},
+): AsyncGenerator<Uint8Array> {
+  const built = compression === 'gzip' ? zlib.createGunzip({chunkSize: CHUNK_SIZE}) : builtInStream(compression)
+  if (built) {
+    const packed = createReadStream(path, {highWaterMark: CHUNK_SIZE})
+    packed.on('data', chunk => {
+      position.read += chunk.length
+    })
+    // The error comes out of the iteration below.
+    pipeline(packed, built, () => {})
+    yield* built as AsyncIterable<Uint8Array>
+  } else if (compression === 'xz') yield* unpackXz(fileChunks(path, position), path)
+  else if (compression === 'lz4') yield* unpackLz4(fileChunks(path, position), path)
+  else yield* (await openZstdStream())(fileChunks(path, position), path)
+}
+
+type Transform = ReturnType<typeof zlib.createGunzip>
+type ZlibWithZstd = {
+  createZstdDecompress?: (options: {chunkSize: number; params: Record<number, number>}) => Transform
+  constants: {ZSTD_d_windowLogMax?: number}
+}
+
+/** zstd of node:zlib, from Node 22.15 on; it takes the long windows that the package refuses. */
+function builtInStream(compression: Compression): Transform | undefined {
+  const {createZstdDecompress, constants} = zlib as unknown as ZlibWithZstd
+  if (compression !== 'zstd' || !createZstdDecompress || constants.ZSTD_d_windowLogMax === undefined) return undefined
+  return createZstdDecompress({chunkSize: CHUNK_SIZE, params: {[constants.ZSTD_d_windowLogMax]: 31}})
+}
+
+/** The file, piece by piece; each piece is its own bytes. */
+function* fileChunks(path: string, position: {read: number}): Generator<Uint8Array> {
+  const fd = openSync(path, 'r')
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(CHUNK_SIZE)
+      const count = readSync(fd, chunk, 0, CHUNK_SIZE, position.read)
+      if (count <= 0) return
+      position.read += count
+      yield chunk.subarray(0, count)
+    }
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,313 @@
+import {existsSync, realpathSync} from 'node:fs'
+import {basename, dirname, isAbsolute, join, resolve} from 'node:path'
+import {crc32} from 'node:zlib'
+import {FileSource} from '../base/byte-source.ts'
+import {Cursor} from '../base/cursor.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError} from '../base/errors.ts'
+import type {SectionSource} from '../base/section-source.ts'
+import {type BuildIds, sameBuild} from '../elf/build-id.ts'
+import {ElfFile} from '../elf/elf-file.ts'
+import {SHT} from '../elf/elf-headers.ts'
+import type {DebugFiles} from '../elf/module.ts'
+import {SplitPackage} from '../elf/split-package.ts'
+import type {ZstdSections} from './zstd-decoder.ts'
+
+/** Where distributions put debug files. */
+const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
+const BUILD_ID = /^[0-9a-f]{4,128}$/
+const CRC_CHUNK = 1024 * 1024
+
+/** Opened files of a run, so that each is opened once and all are closed. */
+export class OpenFiles {
+  readonly diagnostics: Diagnostics
+  readonly zstd: ZstdSections
+  readonly #open = new Map<string, ElfFile | undefined>()
+  readonly #closers: (() => void)[] = []
+
+  constructor(diagnostics: Diagnostics, zstd: ZstdSections) {
+    this.diagnostics = diagnostics
+    this.zstd = zstd
+  }
+
+  /** The ELF file at a path, or undefined where there is none that can be used. */
+  elf(path: string): ElfFile | undefined {
+    if (this.#open.has(path)) return this.#open.get(path)
+    const elf = existsSync(path) ? this.#openElf(path) : undefined
+    this.#open.set(path, elf)
+    return elf
+  }
+
+  /** Registers something that `close` ends. */
+  add(path: string, elf: ElfFile | undefined, close: () => void): void {
+    this.#open.set(path, elf)
+    this.#closers.push(close)
+  }
+
+  /** All ELF files that were opened. */
+  *[Symbol.iterator](): Generator<ElfFile> {
+    for (const elf of this.#open.values()) if (elf) yield elf
+  }
+
+  close(): void {
+    for (const close of this.#closers.splice(0)) close()
+    this.#open.clear()
+  }
+
+  #openElf(path: string): ElfFile | undefined {
+    let source: FileSource | undefined
+    try {
+      source = FileSource.open(path)
+      const elf = ElfFile.open(source, this.diagnostics, {zstd: this.zstd.unpack})
+      const opened = source
+      this.#closers.push(() => opened.close())
+      return elf
+    } catch (error) {
+      source?.close()
+      // A candidate that is no ELF file is no candidate; one that should have been is worth a word.
+      if (!(error instanceof GotraceError)) throw error
+      if (error.code !== 'not-elf') this.diagnostics.addError('bad-file', error, {severity: 'info', where: path})
+      return undefined
+    }
+  }
+}
+
+export interface DebugSearch {
+  files: OpenFiles
+  debugDirs: readonly string[]
+  sysroots: readonly string[]
+}
+
+export interface DebugSubject {
+  /** As the process knew the module. */
+  path: string
+  image: ElfFile | undefined
+  /** Where the image was found. */
+  imagePath: string | undefined
+  buildIds: BuildIds
+}
+
+/** The path of a build-ID tree's entry (GDB manual, "Separate Debug Files"). */
+export function buildIdPath(directory: string, buildId: string, suffix: string): string {
+  return join(directory, '.build-id', buildId.slice(0, 2), `${buildId.slice(2)}${suffix}`)
+}
+
+export function isBuildId(text: string | undefined): text is string {
+  return text !== undefined && BUILD_ID.test(text)
+}
+
+/** Where one module's debug information is, looked for at first use. */
+export class ModuleDebugFiles implements DebugFiles {
+  readonly #subject: DebugSubject
+  readonly #search: DebugSearch
+  readonly #extra: string[] = []
+  #miniDebugInfo: ElfFile | undefined
+  #separate: {file: ElfFile | undefined} | undefined
+  #supplementary: {file: ElfFile | undefined} | undefined
+  #packages: SplitPackage[] | undefined
+
+  constructor(subject: DebugSubject, search: DebugSearch) {
+    this.#subject = subject
+    this.#search = search
+  }
+
+  get dwarf(): SectionSource | undefined {
+    const {image} = this.#subject
+    if (image && hasDebugInfo(image)) return image
+    const separate = this.separateFile
+    if (separate && hasDebugInfo(separate)) return separate
+    return [image, separate].find(file => file?.sectionHeader('.debug_frame') || file?.sectionHeader('.debug_line'))
+  }
+
+  get symbols(): ElfFile | undefined {
+    const separate = this.separateFile
+    if (separate && holds(separate, '.symtab')) return separate
+    return this.#miniDebugInfo
+  }
+
+  get supplementary(): SectionSource | undefined {
+    this.#supplementary ??= {file: this.#findSupplementary()}
+    return this.#supplementary.file
+  }
+
+  splitUnit(name: string, compDir: string | undefined, dwoId: bigint | undefined): SectionSource | undefined {
+    for (const path of this.#splitPaths(name, compDir)) {
+      const file = this.#search.files.elf(path)
+      if (file && hasDebugInfo(file)) return file
+    }
+    if (dwoId === undefined) return undefined
+    this.#packages ??= this.#openPackages()
+    for (const splitPackage of this.#packages) {
+      const unit = splitPackage.unit(dwoId)
+      if (unit) return unit
+    }
+    return undefined
+  }
+
+  /** A debug file apart from the image, if one is found. */
+  get separateFile(): ElfFile | undefined {
+    this.#separate ??= {file: this.#findSeparate()}
+    return this.#separate.file
+  }
+
+  /** A file that may be the debug file, to be tried first: from a debuginfod server. */
+  addCandidate(path: string): void {
+    this.#extra.push(path)
+    this.#separate = undefined
+  }
+
+  /** The unpacked .gnu_debugdata: symbols alone. It is xz, whose decoder is asynchronous: acquire unpacks it ahead. */
+  addMiniDebugInfo(file: ElfFile): void {
+    this.#miniDebugInfo = file
+  }
+
+  #directories(): string[] {
+    const {debugDirs, sysroots} = this.#search
+    return [...debugDirs, ...sysroots.map(root => join(root, SYSTEM_DEBUG_DIR)), SYSTEM_DEBUG_DIR]
+  }
+
+  #findSeparate(): ElfFile | undefined {
+    const {image, buildIds} = this.#subject
+    if (image && hasDebugInfo(image) && holds(image, '.symtab')) return undefined
+    const ids = {gnu: buildIds.gnu ?? image?.buildId, go: buildIds.go ?? image?.goBuildId}
+    const link = image && readDebugLink(image)
+    for (const path of this.#separatePaths(ids.gnu, link?.name)) {
+      const file = this.#search.files.elf(path)
+      if (!file || file === image) continue
+      if (this.#isSameBuild(file, ids, link?.crc, path)) return file
+    }
+    return undefined
+  }
+
+  *#separatePaths(buildId: string | undefined, linkName: string | undefined): Generator<string> {
+    yield* this.#extra
+    const directories = this.#directories()
+    if (isBuildId(buildId)) for (const directory of directories) yield buildIdPath(directory, buildId, '.debug')
+    const {path, imagePath} = this.#subject
+    const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
+    for (const name of names) {
+      if (name === undefined || name !== basename(name)) continue
+      for (const place of homes(path, imagePath)) {
+        yield join(place, name)
+        yield join(place, '.debug', name)
+        for (const directory of directories) yield join(directory, place, name)
+      }
+      for (const directory of directories) yield join(directory, name)
+    }
+  }
+
+  /** The build ID decides; where a side has none, the CRC of .gnu_debuglink does. */
+  #isSameBuild(file: ElfFile, ids: BuildIds, crc: number | undefined, path: string): boolean {
+    const same = sameBuild(ids, file.buildIds)
+    if (same === undefined) return crc !== undefined && crcOf(file) === crc
+    if (same) return true
+    this.#search.files.diagnostics.add(
+      'debug-file-mismatch',
+      `${path}: its build ID is ${file.buildId ?? file.goBuildId}, not the module's ${ids.gnu ?? ids.go}`,
+      {severity: 'info', where: path},
+    )
+    return false
+  }
+
+  #findSupplementary(): ElfFile | undefined {
+    const {dwarf} = this
+    const link = dwarf && readAltLink(dwarf)
+    if (!link) return undefined
+    const paths = [resolve(dirname(dwarf.name), link.name)]
+    if (isBuildId(link.buildId)) {
+      for (const directory of this.#directories()) paths.push(buildIdPath(directory, link.buildId, '.debug'))
+    }
+    for (const directory of this.#directories()) paths.push(join(directory, '.dwz', basename(link.name)))
+    for (const path of paths) {
+      const file = this.#search.files.elf(path)
+      if (file && file.buildId === link.buildId) return file
+    }
+    this.#search.files.diagnostics.add('no-supplementary-file', `${link.name} (dwz) was not found`, {
+      where: dwarf.name,
+      hint: 'install the debug package of the same version, or name its directory with --debug-dir',
+    })
+    return undefined
+  }
+
+  *#splitPaths(name: string, compDir: string | undefined): Generator<string> {
+    if (isAbsolute(name)) yield name
+    else if (compDir !== undefined) yield join(compDir, name)
+    for (const place of homes(this.#subject.path, this.#subject.imagePath)) {
+      if (!isAbsolute(name)) yield join(place, name)
+      yield join(place, basename(name))
+    }
+    for (const directory of this.#search.debugDirs) {
+      yield join(directory, name)
+      yield join(directory, basename(name))
+    }
+  }
+
+  #openPackages(): SplitPackage[] {
+    const {path, imagePath} = this.#subject
+    const stems = new Set([path, imagePath, this.dwarf?.name].filter(stem => stem !== undefined))
+    const paths = [...stems].map(stem => `${stem}.dwp`)
+    for (const directory of this.#search.debugDirs) paths.push(join(directory, `${basename(path)}.dwp`))
+    const packages: SplitPackage[] = []
+    for (const candidate of paths) {
+      const file = this.#search.files.elf(candidate)
+      const opened = file && SplitPackage.open(file, this.#search.files.diagnostics)
+      if (opened) packages.push(opened)
+    }
+    return packages
+  }
+}
+
+/** Directories of a module: where it was found, and where it was in the process. */
+function homes(path: string, imagePath: string | undefined): Set<string> {
+  const found = new Set<string>()
+  if (imagePath !== undefined) {
+    found.add(dirname(imagePath))
+    try {
+      found.add(dirname(realpathSync(imagePath)))
+    } catch {
+      // Gone meanwhile: the other places remain.
+    }
+  }
+  if (isAbsolute(path)) found.add(dirname(path))
+  return found
+}
+
+function holds(file: ElfFile, name: string): boolean {
+  const header = file.sectionHeader(name)
+  return header !== undefined && header.type !== SHT.SHT_NOBITS && header.size > 0
+}
+
+const DEBUG_INFO_NAMES = ['.debug_info', '.zdebug_info', '.debug_info.dwo']
+
+export function hasDebugInfo(file: ElfFile): boolean {
+  return DEBUG_INFO_NAMES.some(name => holds(file, name))
+}
+
+/** .gnu_debuglink (GDB manual, "Separate Debug Files"): name, padding to 4 bytes, CRC32 of the debug file. */
+function readDebugLink(image: ElfFile): {name: string; crc: number} | undefined {
+  const section = image.section('.gnu_debuglink')
+  if (!section) return undefined
+  const cursor = new Cursor(section.bytes, `${image.name}:.gnu_debuglink`)
+  const name = cursor.cstring()
+  cursor.alignTo(4)
+  return cursor.remaining >= 4 && name !== '' ? {name, crc: cursor.u32()} : undefined
+}
+
+/** .gnu_debugaltlink (dwz): name, then the build ID of the supplementary file. DWARF 5's .debug_sup is alike. */
+function readAltLink(dwarf: SectionSource): {name: string; buildId: string} | undefined {
+  const section = dwarf.section('.gnu_debugaltlink')
+  if (!section) return undefined
+  const cursor = new Cursor(section.bytes, `${dwarf.name}:.gnu_debugaltlink`)
+  const name = cursor.cstring()
+  const id = cursor.take(cursor.remaining)
+  return {name, buildId: Array.from(id, byte => byte.toString(16).padStart(2, '0')).join('')}
+}
+
+function crcOf(file: ElfFile): number {
+  const {source} = file
+  let crc = 0
+  for (let at = 0; at < source.size; at += CRC_CHUNK) {
+    crc = crc32(source.read(at, Math.min(CRC_CHUNK, source.size - at)), crc)
+  }
+  return crc
+}

@@ -1,0 +1,180 @@
+import {existsSync, statSync} from 'node:fs'
+import {basename, dirname, isAbsolute, join} from 'node:path'
+import {GotraceError, InputError} from '../base/errors.ts'
+import {sameBuild} from '../elf/build-id.ts'
+import {ElfFile} from '../elf/elf-file.ts'
+import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
+import type {LoadedImage} from '../elf/loaded-image.ts'
+import {openInput, type Progress} from './core-input.ts'
+import {buildIdPath, isBuildId, type OpenFiles} from './debug-files.ts'
+
+export interface ModuleSearch {
+  files: OpenFiles
+  corePath: string
+  /** Of the program itself, as the user named it. */
+  exe: string | undefined
+  sysroots: readonly string[]
+  debugDirs: readonly string[]
+  progress: Progress | undefined
+}
+
+export interface FoundFile {
+  elf: ElfFile
+  path: string
+}
+
+export interface FindResult {
+  found: FoundFile | undefined
+  /** The build ID of a file at the right place that is another build. */
+  mismatch: string | undefined
+}
+
+const LIBRARY_DIRS = [
+  '.',
+  'lib',
+  'lib64',
+  'usr/lib',
+  'usr/lib64',
+  'lib/x86_64-linux-gnu',
+  'usr/lib/x86_64-linux-gnu',
+  'usr/local/lib',
+]
+const SUFFIXES = ['', '.zst', '.gz', '.xz', '.lz4']
+const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
+
+/** Finds the file of one loaded image: the first candidate that is the same build. */
+export async function findModuleFile(image: LoadedImage, search: ModuleSearch): Promise<FindResult> {
+  let mismatch: string | undefined
+  let refused: string | undefined
+  for (const path of candidatePaths(image, search)) {
+    const named = path === search.exe
+    const elf = await openCandidate(path, named, search)
+    if (!elf || isDebugFile(elf, path, named, search)) continue
+    const verdict = judge(image, elf)
+    if (verdict === 'other') {
+      mismatch ??= elf.buildId ?? elf.goBuildId ?? 'none'
+      refused ??= path
+      if (named) reportMismatch(image, elf, path, search)
+      continue
+    }
+    if (verdict === 'unknown') {
+      search.files.diagnostics.add(
+        'module-unverified',
+        `${path}: neither it nor the core has a build ID to compare; taken as it is`,
+        {severity: named ? 'warning' : 'info', where: image.path},
+      )
+    }
+    return {found: {elf, path}, mismatch: undefined}
+  }
+  if (refused !== undefined && refused !== search.exe) {
+    const elf = search.files.elf(refused)
+    if (elf) reportMismatch(image, elf, refused, search)
+  }
+  return {found: undefined, mismatch}
+}
+
+/** Where an image is looked for, best first. */
+function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<string> {
+  const {path} = image
+  const name = basename(path)
+  if (image.isExecutable && search.exe !== undefined) yield search.exe
+  for (const root of search.sysroots) {
+    yield* packed(join(root, path))
+    for (const directory of LIBRARY_DIRS) yield* packed(join(root, directory, name))
+  }
+  const id = image.buildIds.gnu
+  for (const directory of search.debugDirs) {
+    if (isBuildId(id)) yield buildIdPath(directory, id, '')
+    yield* packed(join(directory, path))
+    yield* packed(join(directory, name))
+  }
+  if (isAbsolute(path)) yield path
+  const coreDir = dirname(search.corePath)
+  yield* packed(join(coreDir, name))
+  if (!isAbsolute(path)) yield* packed(join(coreDir, path))
+  if (isBuildId(id)) yield buildIdPath(SYSTEM_DEBUG_DIR, id, '')
+}
+
+function packed(path: string): string[] {
+  return SUFFIXES.map(suffix => path + suffix)
+}
+
+/**
+ * @throws InputError where the file that the user named cannot be opened
+ */
+async function openCandidate(path: string, named: boolean, search: ModuleSearch): Promise<ElfFile | undefined> {
+  if (!named && !isFile(path)) return undefined
+  const known = search.files.elf(path)
+  if (known) return known
+  if (!named && !SUFFIXES.some(suffix => suffix !== '' && path.endsWith(suffix))) return undefined
+  try {
+    const {diagnostics, zstd} = search.files
+    const input = await openInput(path, {diagnostics, progress: search.progress})
+    const elf = ElfFile.open(input.source, diagnostics, {zstd: zstd.unpack})
+    search.files.add(path, elf, () => input.source.close())
+    return elf
+  } catch (error) {
+    if (!(error instanceof GotraceError)) throw error
+    if (!named) return undefined
+    const hint = 'name the executable that crashed: --exe FILE'
+    throw new InputError(error.code, error.message, hint, {cause: error})
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return existsSync(path) && statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** `objcopy --only-keep-debug` leaves headers that look like the program's over no code at all. */
+function isDebugFile(elf: ElfFile, path: string, named: boolean, search: ModuleSearch): boolean {
+  if (elf.sectionHeader('.text')?.type !== SHT.SHT_NOBITS) return false
+  if (named) {
+    search.files.diagnostics.add('exe-is-debug-file', `${path} holds debug information alone, not the program`, {
+      where: path,
+      hint: 'name the program itself with --exe and the directory of this file with --debug-dir',
+    })
+  }
+  return true
+}
+
+/** By build ID; else by the program headers that the core's first page holds; else nobody can tell. */
+function judge(image: LoadedImage, elf: ElfFile): 'same' | 'other' | 'unknown' {
+  if (elf.type !== 'exec' && elf.type !== 'dyn') return 'other'
+  const same = sameBuild(image.buildIds, elf.buildIds)
+  if (same !== undefined) return same ? 'same' : 'other'
+  if (image.memoryImage) {
+    const alike = sameLoads(image.memoryImage.segments, elf.segments) && image.memoryImage.entry === elf.entry
+    return alike ? 'same' : 'other'
+  }
+  const last = Math.max(0, ...image.mappings.map(mapping => mapping.fileOffset))
+  return last < elf.source.size ? 'unknown' : 'other'
+}
+
+function sameLoads(a: readonly Segment[], b: readonly Segment[]): boolean {
+  const key = (segments: readonly Segment[]): string =>
+    segments
+      .filter(segment => segment.type === PT.PT_LOAD)
+      .map(segment => [segment.offset, segment.address, segment.fileSize, segment.memorySize].join())
+      .join(';')
+  return key(a) === key(b)
+}
+
+function reportMismatch(image: LoadedImage, elf: ElfFile, path: string, search: ModuleSearch): void {
+  const ran = image.buildIds.gnu ?? image.buildIds.go
+  const has = (image.buildIds.gnu === undefined ? elf.goBuildId : elf.buildId) ?? 'no build ID'
+  const what = image.isExecutable ? 'the program that crashed' : `the ${basename(image.path)} that was loaded`
+  const message =
+    ran === undefined
+      ? `${path} is not ${what}: its program headers differ from those in the core; not used`
+      : `${path} is not ${what}: its build ID is ${has}, the core has ${ran}; not used`
+  const option = image.isExecutable ? '--exe FILE' : '--sysroot DIR'
+  search.files.diagnostics.add('build-id-mismatch', message, {
+    severity: image.isExecutable ? 'error' : 'warning',
+    where: image.path,
+    hint: `give the file that was running with ${option}${ran === undefined ? '' : ` (build ID ${ran})`}`,
+  })
+}

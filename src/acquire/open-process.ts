@@ -1,0 +1,302 @@
+import {basename} from 'node:path'
+import {type Address, toAddress} from '../base/address.ts'
+import {BytesSource} from '../base/byte-source.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError, InputError} from '../base/errors.ts'
+import {AddressSpace} from '../elf/address-space.ts'
+import {CoreFile} from '../elf/core-file.ts'
+import {ElfFile} from '../elf/elf-file.ts'
+import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
+import {loadBiasOf} from '../elf/memory-image.ts'
+import {Module} from '../elf/module.ts'
+import {type Compression, openInput, type Progress} from './core-input.ts'
+import {hasDebugInfo, isBuildId, ModuleDebugFiles, OpenFiles} from './debug-files.ts'
+import {DebuginfodClient} from './debuginfod.ts'
+import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
+import {unpackXzBytes} from './xz-stream.ts'
+import {ZstdSections} from './zstd-decoder.ts'
+
+export interface AcquireOptions {
+  diagnostics: Diagnostics
+  sysroots?: readonly string[]
+  debugDirs?: readonly string[]
+  /** Servers that are asked for what is not found here; none by default. */
+  debuginfodUrls?: readonly string[]
+  debuginfodCacheDir?: string
+  debuginfodTimeoutSeconds?: number
+  progress?: Progress | undefined
+}
+
+export interface OpenProcessOptions extends AcquireOptions {
+  /** The program, where it should not be looked for. */
+  exe?: string | undefined
+}
+
+/** A dead process: its core and the files that were loaded into it. */
+export interface OpenProcess {
+  core: CoreFile
+  modules: readonly Module[]
+  addressSpace: AddressSpace
+  path: string
+  compression: Compression
+  /** Of the core, unpacked. */
+  size: number
+  close(): void
+}
+
+/** MiniDebugInfo of the largest libraries unpacks to a few megabytes. */
+const MINI_DEBUG_INFO_MAX = 256 * 1024 * 1024
+
+/**
+ * Opens a core and finds the files of its process. All that is asynchronous happens here: unpacking, servers, the start
+ * of decoders. What comes back is read synchronously and lazily.
+ * @throws InputError where the core or the named executable cannot be used
+ */
+export async function openProcess(corePath: string, options: OpenProcessOptions): Promise<OpenProcess> {
+  const {diagnostics} = options
+  const input = await openInput(corePath, {diagnostics, progress: options.progress})
+  const files = new OpenFiles(diagnostics, new ZstdSections())
+  const close = (): void => {
+    files.close()
+    input.source.close()
+  }
+  try {
+    const core = CoreFile.open(input.source, diagnostics)
+    const modules = await findModules(core, files, corePath, options)
+    const addressSpace = new AddressSpace(core, modules)
+    return {
+      core,
+      modules,
+      addressSpace,
+      path: corePath,
+      compression: input.compression,
+      size: input.source.size,
+      close,
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+interface Placed {
+  image: LoadedImage
+  result: FindResult
+  debug: ModuleDebugFiles
+}
+
+async function findModules(
+  core: CoreFile,
+  files: OpenFiles,
+  corePath: string,
+  options: OpenProcessOptions,
+): Promise<Module[]> {
+  const {diagnostics, progress, sysroots = [], debugDirs = []} = options
+  const search: ModuleSearch = {files, corePath, exe: options.exe, sysroots, debugDirs, progress}
+  const images = await loadedImages(core, search)
+  const client = debuginfodClient(options)
+  const placed: Placed[] = []
+  for (const image of images) {
+    if (image.path === '[vdso]') {
+      placed.push(place(image, {found: undefined, mismatch: undefined}, search))
+      continue
+    }
+    let result = await findModuleFile(image, search)
+    if (!result.found && client) result = await fetchImage(image, result, client, search)
+    const found = place(image, result, search)
+    await completeDebugFiles(image, found, files, client)
+    placed.push(found)
+  }
+  await prepareZstd(placed, files)
+  reportMissing(placed, diagnostics)
+  return placed.map(toModule)
+}
+
+/** Where the core does not even hold the program's headers, the named executable tells what it was linked with. */
+async function loadedImages(core: CoreFile, search: ModuleSearch): Promise<LoadedImage[]> {
+  const {diagnostics} = search.files
+  const images = findLoadedImages(core, diagnostics)
+  if (images.some(image => image.isExecutable) || search.exe === undefined) {
+    if (search.exe !== undefined) await checkNamed(search.exe, search)
+    return images
+  }
+  const elf = await checkNamed(search.exe, search)
+  return findLoadedImages(core, diagnostics, elf)
+}
+
+/** @throws InputError where the file that the user named is no executable */
+async function checkNamed(path: string, search: ModuleSearch): Promise<ElfFile> {
+  const known = search.files.elf(path)
+  const hint = 'name the executable that crashed: --exe FILE'
+  try {
+    if (known) return requireExecutable(known, path, hint)
+    const {diagnostics, zstd} = search.files
+    const input = await openInput(path, {diagnostics, progress: search.progress})
+    const elf = ElfFile.open(input.source, diagnostics, {zstd: zstd.unpack})
+    search.files.add(path, elf, () => input.source.close())
+    return requireExecutable(elf, path, hint)
+  } catch (error) {
+    if (!(error instanceof GotraceError)) throw error
+    throw new InputError(error.code, error.message, hint, {cause: error})
+  }
+}
+
+function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
+  if (elf.type === 'exec' || elf.type === 'dyn') return elf
+  throw new InputError('not-elf', `${path}: ${elf.type === 'core' ? 'a core' : 'an object file'}, no executable`, hint)
+}
+
+function debuginfodClient(options: AcquireOptions): DebuginfodClient | undefined {
+  const {debuginfodUrls = [], debuginfodCacheDir, diagnostics, progress, debuginfodTimeoutSeconds} = options
+  if (debuginfodUrls.length === 0 || debuginfodCacheDir === undefined) return undefined
+  return new DebuginfodClient({
+    urls: debuginfodUrls,
+    cacheDir: debuginfodCacheDir,
+    diagnostics,
+    progress,
+    timeoutSeconds: debuginfodTimeoutSeconds,
+  })
+}
+
+async function fetchImage(
+  image: LoadedImage,
+  result: FindResult,
+  client: DebuginfodClient,
+  search: ModuleSearch,
+): Promise<FindResult> {
+  const id = image.buildIds.gnu
+  const path = isBuildId(id) ? await client.find(id, 'executable') : undefined
+  const elf = path === undefined ? undefined : search.files.elf(path)
+  // A server can be wrong too, and a cache old.
+  if (!elf || path === undefined || elf.buildId !== id) return result
+  return {found: {elf, path}, mismatch: undefined}
+}
+
+function place(image: LoadedImage, result: FindResult, search: ModuleSearch): Placed {
+  const {found} = result
+  const subject = {
+    path: image.path,
+    image: found?.elf ?? image.memoryImage,
+    imagePath: found?.path,
+    buildIds: image.buildIds,
+  }
+  return {image, result, debug: new ModuleDebugFiles(subject, search)}
+}
+
+/** What can only be had asynchronously: MiniDebugInfo (xz) and debuginfod, for images without symbols of their own. */
+async function completeDebugFiles(
+  image: LoadedImage,
+  placed: Placed,
+  files: OpenFiles,
+  client: DebuginfodClient | undefined,
+): Promise<void> {
+  const {debug, result} = placed
+  const elf = result.found?.elf
+  if (elf && (hasDebugInfo(elf) || (elf.sectionHeader('.symtab') && !client))) return
+  const id = image.buildIds.gnu ?? elf?.buildId
+  if (client && isBuildId(id) && !debug.dwarf) {
+    const path = await client.find(id, 'debuginfo')
+    if (path !== undefined) debug.addCandidate(path)
+  }
+  if (elf) await addMiniDebugInfo(elf, debug, files)
+}
+
+async function addMiniDebugInfo(elf: ElfFile, debug: ModuleDebugFiles, files: OpenFiles): Promise<void> {
+  if (!elf.sectionHeader('.gnu_debugdata') || elf.sectionHeader('.symtab') || debug.separateFile) return
+  const section = elf.section('.gnu_debugdata')
+  const name = `${elf.name}:.gnu_debugdata`
+  const bytes = section && (await unpackXzBytes(section.bytes, name, MINI_DEBUG_INFO_MAX))
+  try {
+    if (bytes) debug.addMiniDebugInfo(ElfFile.open(new BytesSource(bytes, name), files.diagnostics))
+  } catch (error) {
+    files.diagnostics.addError('bad-section', error, {where: name})
+  }
+}
+
+/** Node 20 has no zstd of its own: its decoder starts only for files that need it. */
+async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise<void> {
+  if (files.zstd.ready) return
+  // Looks for the separate debug files, so that they are among the open ones.
+  for (const {debug} of placed) debug.separateFile?.needsZstd
+  for (const file of files) {
+    if (!file.needsZstd) continue
+    await files.zstd.prepare()
+    return
+  }
+}
+
+function reportMissing(placed: readonly Placed[], diagnostics: Diagnostics): void {
+  for (const {image, result} of placed) {
+    if (result.found || image.path === '[vdso]' || result.mismatch !== undefined) continue
+    const id = image.buildIds.gnu ?? image.buildIds.go
+    const what = image.isExecutable ? 'the program' : 'a library'
+    diagnostics.add('module-not-found', `${what} was not found: ${image.path}${id ? ` (build ID ${id})` : ''}`, {
+      severity: image.isExecutable ? 'error' : 'warning',
+      where: image.path,
+      hint: image.isExecutable
+        ? `name it: --exe ${basename(image.path)}`
+        : 'give a copy of the machine’s file system, or of its libraries, with --sysroot DIR',
+    })
+  }
+}
+
+function toModule({image, result, debug}: Placed): Module {
+  const elf = result.found?.elf
+  const first = image.mappings[0]
+  const fromFile = elf && first ? loadBiasOf(elf, first.start, first.fileOffset) : undefined
+  const loadBias = image.loadBias ?? fromFile ?? first?.start ?? 0
+  const linkEnd = elf ? elf.linkEnd + loadBias : 0
+  // Of an image that only the link map told of, the file gives the extent.
+  const end = image.mappings.length > 0 ? image.end : Math.max(image.end, linkEnd)
+  return new Module({
+    path: image.path,
+    start: image.start,
+    end: toAddress(end),
+    loadBias,
+    isExecutable: image.isExecutable,
+    deleted: image.deleted,
+    mappings: image.mappings,
+    buildIds: image.buildIds,
+    image: elf ?? image.memoryImage,
+    imageOrigin: elf ? 'file' : 'memory',
+    imagePath: result.found?.path,
+    mismatch: result.mismatch,
+    debug,
+  })
+}
+
+/** One file on disk with its debug files, as if it were loaded where it was linked. */
+export interface OpenModule {
+  module: Module
+  close(): void
+}
+
+/** @throws InputError where the file is no ELF file of this machine */
+export async function openModuleFile(path: string, options: AcquireOptions): Promise<OpenModule> {
+  const files = new OpenFiles(options.diagnostics, new ZstdSections())
+  const {sysroots = [], debugDirs = [], progress} = options
+  const search: ModuleSearch = {files, corePath: path, exe: undefined, sysroots, debugDirs, progress}
+  try {
+    const input = await openInput(path, {diagnostics: options.diagnostics, progress})
+    const elf = ElfFile.open(input.source, options.diagnostics, {zstd: files.zstd.unpack})
+    files.add(path, elf, () => input.source.close())
+    const image: LoadedImage = {
+      path,
+      deleted: false,
+      isExecutable: elf.type === 'exec',
+      start: elf.linkStart,
+      end: toAddress(Math.max(elf.linkEnd, elf.linkStart + 1)) as Address,
+      mappings: [],
+      loadBias: 0,
+      buildIds: elf.buildIds,
+      memoryImage: undefined,
+    }
+    const placed = place(image, {found: {elf, path}, mismatch: undefined}, search)
+    await completeDebugFiles(image, placed, files, debuginfodClient(options))
+    await prepareZstd([placed], files)
+    return {module: toModule(placed), close: () => files.close()}
+  } catch (error) {
+    files.close()
+    throw error
+  }
+}

@@ -1,0 +1,182 @@
+import {closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import type {ByteSource} from '../base/byte-source.ts'
+import {TruncatedFileError} from '../base/errors.ts'
+import {PageCache} from '../base/page-cache.ts'
+
+const BLOCK_SIZE = 65536
+const ZEROS = new Uint8Array(BLOCK_SIZE)
+/** Unpacked data that is kept in memory; cores are mostly zeros, so most need no temporary file. */
+const MEMORY_MAX = 128 * 1024 * 1024
+
+function isZero(bytes: Uint8Array): boolean {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return view.equals(bytes.length === BLOCK_SIZE ? ZEROS : ZEROS.subarray(0, bytes.length))
+}
+
+export interface ClosableSource extends ByteSource {
+  close(): void
+}
+
+/**
+ * Collects unpacked bytes. Blocks of zeros take no room; the others stay in memory up to a limit, past which all go to a
+ * sparse temporary file, readable by its owner alone and unlinked as soon as it is open, so that nothing is left behind
+ * however the program ends.
+ */
+export class SparseSink {
+  readonly #memoryMax: number
+  readonly #blocks: (Uint8Array | undefined)[] = []
+  #tail = new Uint8Array(BLOCK_SIZE)
+  #tailSize = 0
+  #heldBlocks = 0
+  #fd: number | undefined
+
+  constructor(memoryMax = MEMORY_MAX) {
+    this.#memoryMax = memoryMax
+  }
+
+  get size(): number {
+    return this.#blocks.length * BLOCK_SIZE + this.#tailSize
+  }
+
+  write(chunk: Uint8Array): void {
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#tailSize === 0 && chunk.length - at >= BLOCK_SIZE) {
+        this.#addBlock(chunk.subarray(at, at + BLOCK_SIZE))
+        at += BLOCK_SIZE
+        continue
+      }
+      const count = Math.min(BLOCK_SIZE - this.#tailSize, chunk.length - at)
+      this.#tail.set(chunk.subarray(at, at + count), this.#tailSize)
+      this.#tailSize += count
+      at += count
+      if (this.#tailSize === BLOCK_SIZE) {
+        this.#tailSize = 0
+        this.#addBlock(this.#tail)
+      }
+    }
+  }
+
+  #addBlock(block: Uint8Array): void {
+    const index = this.#blocks.length
+    const zero = isZero(block)
+    if (this.#fd !== undefined && !zero) writeAll(this.#fd, block, index * BLOCK_SIZE)
+    this.#blocks.push(zero || this.#fd !== undefined ? undefined : block.slice())
+    if (zero || this.#fd !== undefined) return
+    if (++this.#heldBlocks * BLOCK_SIZE > this.#memoryMax) this.#spill()
+  }
+
+  #spill(): void {
+    const fd = openUnlinked()
+    this.#fd = fd
+    this.#blocks.forEach((block, index) => {
+      if (block) writeAll(fd, block, index * BLOCK_SIZE)
+      this.#blocks[index] = undefined
+    })
+  }
+
+  /** What was written, as a source; the sink takes no more. */
+  finish(name: string): ClosableSource {
+    const size = this.size
+    if (this.#fd === undefined) {
+      this.#blocks.push(this.#tail)
+      return new SparseSource(this.#blocks, size, name)
+    }
+    writeAll(this.#fd, this.#tail.subarray(0, this.#tailSize), this.#blocks.length * BLOCK_SIZE)
+    ftruncateSync(this.#fd, size)
+    return new DescriptorSource(this.#fd, size, name)
+  }
+
+  /** Gives up what was written. */
+  discard(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#blocks.length = 0
+  }
+}
+
+function openUnlinked(): number {
+  const directory = mkdtempSync(join(tmpdir(), 'gotrace-core-'))
+  try {
+    return openSync(join(directory, 'unpacked'), 'wx+', 0o600)
+  } finally {
+    rmSync(directory, {recursive: true, force: true})
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  let done = 0
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
+}
+
+function checkRange(source: ByteSource, offset: number, length: number): void {
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.size)) {
+    throw new TruncatedFileError(`${source.name}+0x${offset.toString(16)}`, length, source.size)
+  }
+}
+
+/** Blocks in memory, those of zeros left out. */
+class SparseSource implements ClosableSource {
+  readonly name: string
+  readonly size: number
+  readonly #blocks: readonly (Uint8Array | undefined)[]
+
+  constructor(blocks: readonly (Uint8Array | undefined)[], size: number, name: string) {
+    this.#blocks = blocks
+    this.size = size
+    this.name = name
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    checkRange(this, offset, length)
+    const first = Math.floor(offset / BLOCK_SIZE)
+    const within = offset - first * BLOCK_SIZE
+    if (within + length <= BLOCK_SIZE) return (this.#blocks[first] ?? ZEROS).subarray(within, within + length)
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const index = Math.floor((offset + done) / BLOCK_SIZE)
+      const start = offset + done - index * BLOCK_SIZE
+      const count = Math.min(BLOCK_SIZE - start, length - done)
+      const block = this.#blocks[index]
+      if (block) bytes.set(block.subarray(start, start + count), done)
+      done += count
+    }
+    return bytes
+  }
+
+  close(): void {}
+}
+
+const BYPASS_LENGTH = 65536
+
+/** An open file without a name. */
+class DescriptorSource implements ClosableSource {
+  readonly name: string
+  readonly size: number
+  readonly #fd: number
+  readonly #pages: PageCache
+
+  constructor(fd: number, size: number, name: string) {
+    this.#fd = fd
+    this.size = size
+    this.name = name
+    this.#pages = new PageCache((page, offset) => readSync(fd, page, 0, page.length, offset))
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    checkRange(this, offset, length)
+    if (length < BYPASS_LENGTH) return this.#pages.read(offset, length)
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const count = readSync(this.#fd, bytes, done, length - done, offset + done)
+      if (count <= 0) throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, offset + done)
+      done += count
+    }
+    return bytes
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
