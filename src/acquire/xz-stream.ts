@@ -1,4 +1,8 @@
-import {FormatError, InputError, messageOf} from '../base/errors.ts'
+import {FormatError, InputError, messageOf, UnsupportedError} from '../base/errors.ts'
+
+interface XzPackage {
+  XzReadableStream: new (packed: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
+}
 
 /** Consecutive empty outputs after which the input counts as cut short. */
 const EMPTY_CHUNKS_MAX = 1000
@@ -8,9 +12,10 @@ const EMPTY_CHUNKS_MAX = 1000
  * @throws FormatError where the input is corrupt or ends early
  */
 export async function* unpackXz(chunks: Iterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
-  const imported = await import('xz-decompress')
   // CommonJS: Node finds its export on `default`, a bundler beside it.
-  const {XzReadableStream} = 'XzReadableStream' in imported ? imported : imported.default
+  const imported: Partial<XzPackage> & {default?: XzPackage} = await import('xz-decompress')
+  const XzReadableStream = imported.XzReadableStream ?? imported.default?.XzReadableStream
+  if (!XzReadableStream) throw new UnsupportedError(`${name}: xz-decompress exports no XzReadableStream`)
   const iterator = chunks[Symbol.iterator]()
   const packed = new ReadableStream<Uint8Array>({
     pull(controller) {
