@@ -1,0 +1,122 @@
+import {createRequire} from 'node:module'
+import type * as Iced from 'iced-x86'
+import {type Address, addressOfWord, toAddress} from '../base/address.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+
+/** One instruction that names memory, cut down to what tells a global variable or a field offset. */
+export interface CodeAccess {
+  /** `address`: lea. `update`: an atomic or in-place read and write. */
+  readonly kind: 'load' | 'store' | 'compare' | 'address' | 'update'
+  /** Bytes that are touched; 0 for lea. */
+  readonly width: number
+  /** The RIP-relative address. */
+  readonly target: Address | undefined
+  /** iced's number of the base register of any other operand; 0 when it has none. */
+  readonly base: number
+  readonly displacement: number
+  /** Relative to the thread pointer. */
+  readonly threadLocal: boolean
+  /** A lock prefix: the operation is atomic. */
+  readonly locked: boolean
+  /** The register that is loaded, stored or given the address; 0 when an immediate or nothing is. */
+  readonly register: number
+}
+
+/** A constant put into a register: how PIE code passes the TLS offset of g (cmd/internal/obj/x86, rewriteTLS). */
+export interface CodeConstant {
+  readonly kind: 'constant'
+  readonly register: number
+  readonly value: bigint
+}
+
+/** Longest piece of one function that is decoded; the largest that we look into (procresize) has about 2 kB. */
+const MAX_CODE = 8192
+const CODE_CHUNK = 512
+
+/**
+ * The memory operands of a function, in code order. `inside` says where the function ends.
+ * iced-x86 takes about 50 ms to load, so it is loaded only when a binary has no symbols.
+ */
+export function readCodeAccesses(
+  memory: MemoryReader,
+  entry: Address,
+  inside: (pc: Address) => boolean,
+): (CodeAccess | CodeConstant)[] {
+  const iced = createRequire(import.meta.url)('iced-x86') as typeof Iced
+  const code = readCode(memory, entry, inside)
+  const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None)
+  const instruction = new iced.Instruction()
+  const accesses: (CodeAccess | CodeConstant)[] = []
+  try {
+    decoder.ip = BigInt(entry)
+    while (decoder.canDecode) {
+      decoder.decodeOut(instruction)
+      const access = accessOf(iced, instruction)
+      if (access) accesses.push(access)
+    }
+  } finally {
+    instruction.free()
+    decoder.free()
+  }
+  return accesses
+}
+
+function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): Uint8Array {
+  const code = new Uint8Array(MAX_CODE)
+  let length = 0
+  while (length < MAX_CODE && inside(toAddress(entry + length))) {
+    const chunk = memory.read(toAddress(entry + length), CODE_CHUNK)
+    if (!chunk) break
+    code.set(chunk, length)
+    length += CODE_CHUNK
+  }
+  while (length > 0 && !inside(toAddress(entry + length - 1))) length--
+  return code.subarray(0, length)
+}
+
+function accessOf(iced: typeof Iced, instruction: Iced.Instruction): CodeAccess | CodeConstant | undefined {
+  const {OpKind, Mnemonic} = iced
+  const memoryIsFirst = instruction.op0Kind === OpKind.Memory
+  if (!memoryIsFirst && instruction.op1Kind !== OpKind.Memory) {
+    return instruction.mnemonic === Mnemonic.Mov ? constantOf(iced, instruction) : undefined
+  }
+  if (instruction.flowControl !== iced.FlowControl.Next) return undefined
+  const target = instruction.isIpRelMemoryOperand ? addressOfWord(instruction.ipRelMemoryAddress) : undefined
+  const other = memoryIsFirst ? 1 : 0
+  const isRegister = instruction.opCount > other && instruction.opKind(other) === OpKind.Register
+  return {
+    kind: kindOf(Mnemonic, instruction.mnemonic, memoryIsFirst),
+    width: instruction.mnemonic === Mnemonic.Lea ? 0 : iced.MemorySizeExt.size(instruction.memorySize),
+    target,
+    base: target === undefined ? instruction.memoryBase : 0,
+    displacement: Number(BigInt.asIntN(64, instruction.memoryDisplacementU64)),
+    threadLocal: instruction.memorySegment === iced.Register.FS,
+    locked: instruction.hasLockPrefix,
+    register: isRegister ? instruction.opRegister(other) : 0,
+  }
+}
+
+function kindOf(mnemonics: typeof Iced.Mnemonic, mnemonic: number, memoryIsFirst: boolean): CodeAccess['kind'] {
+  switch (mnemonic) {
+    case mnemonics.Lea:
+      return 'address'
+    case mnemonics.Cmp:
+    case mnemonics.Test:
+      return 'compare'
+    case mnemonics.Mov:
+    case mnemonics.Movzx:
+    case mnemonics.Movsx:
+    case mnemonics.Movsxd:
+      return memoryIsFirst ? 'store' : 'load'
+    default:
+      return memoryIsFirst ? 'update' : 'load'
+  }
+}
+
+function constantOf(iced: typeof Iced, instruction: Iced.Instruction): CodeConstant | undefined {
+  if (instruction.op0Kind !== iced.OpKind.Register) return undefined
+  const kind = instruction.op1Kind
+  const {Immediate32, Immediate64, Immediate32to64} = iced.OpKind
+  if (kind !== Immediate32 && kind !== Immediate64 && kind !== Immediate32to64) return undefined
+  return {kind: 'constant', register: instruction.op0Register, value: BigInt.asIntN(64, instruction.immediate(1))}
+}
