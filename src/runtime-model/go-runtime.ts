@@ -1,0 +1,226 @@
+import {type Address, hex, NULL_ADDRESS} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {decideHandler, type HandlerDecision, readSavedCallers, type SavedCallers} from './cgo-call.ts'
+import {Goroutine} from './goroutine.ts'
+import type {LayoutSample} from './layout-check.ts'
+import {type ChosenLayouts, chooseLayouts} from './layout-choice.ts'
+import {atLeast, type GoRelease} from './layouts-by-version.ts'
+import type {LayoutQuery} from './layouts-from-dwarf.ts'
+import type {Machine} from './machine.ts'
+import type {Processor} from './processor.ts'
+import {RemoteStruct} from './remote-struct.ts'
+import type {RuntimeAccess, RuntimeTables} from './runtime-access.ts'
+import {RuntimeGlobals} from './runtime-globals.ts'
+import {
+  type RemoteSlice,
+  readGoroutineAddresses,
+  readGoroutineSlice,
+  readMachines,
+  readProcessors,
+} from './runtime-lists.ts'
+import {RuntimeState} from './runtime-state.ts'
+import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
+import {isSystemGoroutine} from './system-goroutine.ts'
+
+export interface GoRuntimeInput {
+  readonly memory: MemoryReader
+  /** undefined where nothing names the release: layouts are then proven from machine code and live data. */
+  readonly version: GoRelease | undefined
+  readonly tables: RuntimeTables
+  /** Runtime address of an ELF symbol of the Go image. */
+  readonly symbols: (name: string) => Address | undefined
+  /** Struct layouts from DWARF, all asked for at once; an empty map where there is no DWARF. */
+  readonly layouts: LayoutQuery
+  /** Thread ids of the core, to check layouts against. */
+  readonly threadIds?: ReadonlySet<number>
+  readonly diagnostics: Diagnostics
+}
+
+/** Goroutines that layouts are tried on. */
+const SAMPLE_SIZE = 64
+
+/** The Go runtime of the dead process: its goroutines, threads, processors and settings. */
+export class GoRuntime {
+  readonly layoutSource: LayoutOrigin
+  readonly state: RuntimeState
+  readonly layouts: LayoutSet
+  readonly #access: RuntimeAccess
+  readonly #globals: RuntimeGlobals
+  readonly #allgs: RemoteSlice | undefined
+  #machines: readonly Machine[] | undefined
+  #processors: readonly Processor[] | undefined
+  #nowLowerBound: bigint | undefined
+
+  private constructor(
+    access: RuntimeAccess,
+    globals: RuntimeGlobals,
+    allgs: RemoteSlice | undefined,
+    origin: LayoutOrigin,
+  ) {
+    this.layoutSource = origin
+    this.layouts = access.layouts
+    this.state = new RuntimeState(access.memory, globals)
+    this.#access = access
+    this.#globals = globals
+    this.#allgs = allgs
+  }
+
+  /** undefined where neither the goroutines nor the machines can be found; a diagnostic says why. */
+  static open(input: GoRuntimeInput): GoRuntime | undefined {
+    const {memory, diagnostics, tables} = input
+    const globals = new RuntimeGlobals(memory, tables, input.symbols)
+    const allgsAt = globals.address('runtime.allgs')
+    const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
+    const sample = readSample(memory, globals, allgs, input.threadIds ?? new Set())
+    if (!allgs && sample.allm === NULL_ADDRESS) {
+      diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
+        severity: 'error',
+        hint: 'give the executable that made the core with --exe; a core cut short may lack its data segments',
+      })
+      return undefined
+    }
+    if (!allgs) diagnostics.add('allgs-unreadable', 'the list of goroutines (runtime.allgs) is missing or damaged')
+    const chosen: ChosenLayouts = chooseLayouts({
+      memory,
+      version: input.version,
+      query: input.layouts,
+      sigtramp: () => globals.sigtramp(),
+      sample,
+      diagnostics,
+    })
+    const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics}
+    return new GoRuntime(access, globals, allgs, chosen.origin)
+  }
+
+  /** Length of allgs: living and dead goroutines. */
+  get goroutineCount(): number {
+    return this.#allgs?.length ?? 0
+  }
+
+  /** All goroutines in allgs order, dead ones too, read one at a time: memory does not grow with their number. */
+  *goroutines(): Generator<Goroutine> {
+    for (const address of this.#goroutineAddresses()) {
+      const goroutine = Goroutine.read(this.#access, address)
+      if (goroutine) yield goroutine
+      else this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
+    }
+  }
+
+  #goroutineAddresses(): Iterable<Address> {
+    if (!this.#allgs) return []
+    return readGoroutineAddresses(this.#access.memory, this.#allgs, (first, count) => {
+      const message = `entries ${first} to ${first + count - 1} of runtime.allgs are not in the core`
+      this.#access.diagnostics.add('allgs-unreadable', message)
+    })
+  }
+
+  /** Any g: those of allgs, an M's g0 or gsignal. */
+  goroutineAt(address: Address): Goroutine | undefined {
+    return Goroutine.read(this.#access, address)
+  }
+
+  /** In allm order, newest first; extra Ms too. */
+  get machines(): readonly Machine[] {
+    if (!this.#machines) {
+      const head = readGlobalPointer(this.#access.memory, this.#globals)
+      this.#machines = readMachines(this.#access, head, 'alllink')
+    }
+    return this.#machines
+  }
+
+  /** Ms whose thread has gone and that nobody has freed yet (sched.freem); empty where the release's list cannot be found. */
+  get exitedMachines(): readonly Machine[] {
+    const head = this.#sched()?.pointer('freem') ?? NULL_ADDRESS
+    return this.layouts.m.has('freelink') ? readMachines(this.#access, head, 'freelink') : []
+  }
+
+  get processors(): readonly Processor[] {
+    if (!this.#processors) {
+      const allp = this.#globals.address('runtime.allp')
+      this.#processors = allp === undefined ? [] : readProcessors(this.#access, allp)
+    }
+    return this.#processors
+  }
+
+  /** An M for C threads that call into Go. Before 1.20 the M does not say so: its goroutine has no start function. */
+  isExtraMachine(machine: Machine): boolean {
+    if (machine.knowsExtra) return machine.isExtra
+    const locked = this.goroutineAt(machine.lockedg)
+    return locked !== undefined && locked.startpc === NULL_ADDRESS && locked.gopc === NULL_ADDRESS
+  }
+
+  isSystemGoroutine(goroutine: Goroutine): boolean {
+    return isSystemGoroutine(this.#access, goroutine.startpc, {
+      finalizerRunning: this.state.finalizerRunning,
+      cleanupRunning: goroutine.runningCleanups,
+    })
+  }
+
+  savedCallers(machine: Machine): SavedCallers {
+    return readSavedCallers(this.#access.memory, machine)
+  }
+
+  /** Whether the runtime's signal handler would collect a C traceback on this M now. */
+  handlerDecision(machine: Machine): HandlerDecision {
+    return decideHandler(this.state, machine, this.goroutineAt(machine.curg))
+  }
+
+  /** Offset of g from the thread pointer (fs_base), as the code says; undefined in programs without cgo. Loads a disassembler. */
+  get tlsOffset(): number | undefined {
+    return this.#globals.sigtramp()?.tlsOffset
+  }
+
+  #sched(): RemoteStruct<'schedt'> | undefined {
+    const at = this.#globals.address('runtime.sched')
+    return at === undefined ? undefined : RemoteStruct.read(this.#access.memory, at, this.layouts.schedt)
+  }
+
+  /**
+   * The latest moment (monotonic nanoseconds) that the core proves to have passed: no core stores the time of death.
+   * One pass over the waiting times of all goroutines, made once.
+   */
+  nowLowerBound(): bigint {
+    if (this.#nowLowerBound === undefined) {
+      const sched = this.#sched()
+      let latest = sched ? maximum(sched.i64('lastpoll'), sched.i64('procresizetime')) : 0n
+      for (const p of this.processors) latest = maximum(latest, maximum(p.schedwhen, p.syscallwhen))
+      this.#nowLowerBound = maximum(latest, this.#latestWait())
+    }
+    return this.#nowLowerBound
+  }
+
+  #latestWait(): bigint {
+    let latest = 0n
+    for (const goroutine of this.goroutines()) latest = maximum(latest, goroutine.waitSince)
+    return latest
+  }
+
+  /** Ancestors a goroutine can have at most is a setting; how many frames each keeps is fixed: 100, from 1.21 on 50. */
+  get ancestorFrameLimit(): number {
+    return atLeast(this.#access.release, 21) ? 50 : 100
+  }
+}
+
+function maximum(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}
+
+function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Address {
+  const at = globals.address('runtime.allm')
+  return (at === undefined ? undefined : readAddress(memory, at)) ?? NULL_ADDRESS
+}
+
+function readSample(
+  memory: MemoryReader,
+  globals: RuntimeGlobals,
+  allgs: RemoteSlice | undefined,
+  threadIds: ReadonlySet<number>,
+): LayoutSample {
+  const goroutines: Address[] = []
+  if (allgs) {
+    const head = {array: allgs.array, length: Math.min(allgs.length, SAMPLE_SIZE)}
+    for (const address of readGoroutineAddresses(memory, head, () => undefined)) goroutines.push(address)
+  }
+  return {goroutines, allm: readGlobalPointer(memory, globals), threadIds}
+}

@@ -1,0 +1,269 @@
+import {type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {readString} from '../base/memory-reader.ts'
+import {readLabels} from './goroutine-labels.ts'
+import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
+import {atLeast} from './layouts-by-version.ts'
+import {type PanicRecord, readPanics} from './panic-record.ts'
+import {RemoteStruct} from './remote-struct.ts'
+import type {RuntimeAccess} from './runtime-access.ts'
+import {waitReasonText} from './wait-reason.ts'
+
+export interface SavedContext {
+  readonly sp: Address
+  readonly pc: Address
+  readonly bp: Address
+}
+
+export interface StackBounds {
+  readonly lo: Address
+  readonly hi: Address
+}
+
+/** The last signal that became a panic or a throw on this goroutine (g.sig…); number 0 for none. Words are printed raw. */
+export interface GoroutineSignal {
+  readonly number: number
+  readonly code0: Word
+  readonly code1: Word
+  readonly pc: Address
+}
+
+/** A goroutine that led to this one, saved under GODEBUG=tracebackancestors. */
+export interface Ancestor {
+  readonly goid: number
+  readonly gopc: Address
+  readonly pcs: readonly Address[]
+}
+
+/** 1.24 calls it a synctest group and names it by its root goroutine; 1.25+ gives bubbles numbers. */
+export interface Bubble {
+  readonly address: Address
+  readonly id: number
+  readonly rootGoid: number | undefined
+}
+
+/** A channel (or other queue) that the goroutine stands in. */
+export interface Waiter {
+  readonly channel: Address
+  readonly element: Address
+  readonly isSelect: boolean
+}
+
+const CONTEXT_LIMIT = 4096
+const ANCESTOR_LIMIT = 1000
+const ANCESTOR_PCS_LIMIT = 1000
+const WAITER_LIMIT = 1000
+const REASON_LIMIT = 256
+const EMPTY_CONTEXT: readonly Word[] = []
+
+/** A goroutine of the dead process: one copied runtime.g, decoded as it is asked for. No frames inside. */
+export class Goroutine {
+  readonly address: Address
+  readonly id: number
+  readonly status: GoroutineStatus
+  readonly #g: RemoteStruct<'g'>
+  readonly #access: RuntimeAccess
+
+  private constructor(g: RemoteStruct<'g'>, access: RuntimeAccess) {
+    this.address = g.address
+    this.#g = g
+    this.#access = access
+    this.id = g.number('goid')
+    this.status = statusOf(access.release, g.u32('atomicstatus'))
+  }
+
+  /** undefined where the g is not (wholly) in memory. */
+  static read(access: RuntimeAccess, address: Address): Goroutine | undefined {
+    const g = RemoteStruct.read(access.memory, address, access.layouts.g)
+    return g && new Goroutine(g, access)
+  }
+
+  /** Dead goroutines, and spare ones for C threads, stay in allgs; no traceback lists them. */
+  get isDead(): boolean {
+    return this.status.number === GOROUTINE_STATUS._Gdead || this.status.number === GOROUTINE_STATUS._Gdeadextra
+  }
+
+  /** Why it waits, in the runtime's words; '' when it does not, or does not say. Stale unless the status is waiting. */
+  get waitReason(): string {
+    const release = this.#access.release
+    if (this.#g.has('waitreason')) return waitReasonText(release, this.#g.u8('waitreason'))
+    const length = this.#g.number('waitreason.len')
+    if (length > REASON_LIMIT) return ''
+    return readString(this.#access.memory, this.#g.pointer('waitreason.str'), length) ?? ''
+  }
+
+  /** The words in the brackets of a traceback header, without what follows a comma: the wait reason, else the status. */
+  get state(): string {
+    const {number, text} = this.status
+    const isWaiting =
+      number === GOROUTINE_STATUS._Gwaiting ||
+      (number === GOROUTINE_STATUS._Gleaked && atLeast(this.#access.release, 26))
+    return (isWaiting ? this.waitReason : '') || text
+  }
+
+  /** Monotonic nanoseconds when the collector first saw it blocked; 0 when none did. */
+  get waitSince(): bigint {
+    return this.#g.i64('waitsince')
+  }
+
+  /** Whole minutes blocked, as the header prints them: only for waiting and syscall, at least one. */
+  waitMinutes(now: bigint): number | undefined {
+    const {number} = this.status
+    const since = this.waitSince
+    const mayWait = number === GOROUTINE_STATUS._Gwaiting || number === GOROUTINE_STATUS._Gsyscall
+    if (!mayWait || since <= 0n || now <= since) return undefined
+    const minutes = Number((now - since) / 60_000_000_000n)
+    return minutes >= 1 ? minutes : undefined
+  }
+
+  get m(): Address {
+    return this.#g.pointer('m')
+  }
+
+  get lockedM(): Address {
+    return this.#g.pointer('lockedm')
+  }
+
+  get lockedToThread(): boolean {
+    return this.lockedM !== NULL_ADDRESS
+  }
+
+  get stack(): StackBounds {
+    return {lo: this.#g.pointer('stack.lo'), hi: this.#g.pointer('stack.hi')}
+  }
+
+  /** g.sched: where it was when it last left the processor; stale while it runs. */
+  get sched(): SavedContext {
+    return {sp: this.#g.pointer('sched.sp'), pc: this.#g.pointer('sched.pc'), bp: this.#g.pointer('sched.bp')}
+  }
+
+  /** Position of the caller of the system or cgo call it is in; sp 0 when in none. bp since 1.23. */
+  get syscall(): SavedContext {
+    return {sp: this.#g.pointer('syscallsp'), pc: this.#g.pointer('syscallpc'), bp: this.#g.pointer('syscallbp')}
+  }
+
+  /** Expected sp in the outermost frame, to check a traceback against. */
+  get stktopsp(): Address {
+    return this.#g.pointer('stktopsp')
+  }
+
+  get gopc(): Address {
+    return this.#g.pointer('gopc')
+  }
+
+  get startpc(): Address {
+    return this.#g.pointer('startpc')
+  }
+
+  /** Goroutine that created it (1.21+); 0 when unknown. */
+  get parentGoid(): number {
+    return this.#g.number('parentGoid')
+  }
+
+  get signal(): GoroutineSignal {
+    return {
+      number: this.#g.u32('sig'),
+      code0: this.#g.word('sigcode0'),
+      code1: this.#g.word('sigcode1'),
+      pc: this.#g.pointer('sigpc'),
+    }
+  }
+
+  get throwsplit(): boolean {
+    return this.#g.flag('throwsplit')
+  }
+
+  /** 1.25+: a cleanup goroutine that is in the program's code. */
+  get runningCleanups(): boolean {
+    return this.#g.flag('runningCleanups')
+  }
+
+  get hasLabels(): boolean {
+    return this.#g.pointer('labels') !== NULL_ADDRESS
+  }
+
+  get labels(): ReadonlyMap<string, string> {
+    return readLabels(this.#access, this.#g.pointer('labels'))
+  }
+
+  /** Its panics, newest first. */
+  get panics(): PanicRecord[] {
+    return readPanics(this.#access, this.#g.pointer('_panic'))
+  }
+
+  get hasPanics(): boolean {
+    return this.#g.pointer('_panic') !== NULL_ADDRESS
+  }
+
+  /** First runtime._defer; nearly always nil since open-coded defers (1.14). */
+  get deferHead(): Address {
+    return this.#g.pointer('_defer')
+  }
+
+  /** Opaque values of the context function, oldest first: one for each callback that is in progress. */
+  get cgoCtxt(): readonly Word[] {
+    return this.#readContexts(this.#g.number('cgoCtxt.len'))
+  }
+
+  /** cgoCtxt with what is left above its length: a panic has already popped the contexts of the callbacks it passed. */
+  get cgoCtxtBacking(): readonly Word[] {
+    return this.#readContexts(this.#g.number('cgoCtxt.cap'))
+  }
+
+  #readContexts(count: number): readonly Word[] {
+    if (count === 0 || count > CONTEXT_LIMIT) return EMPTY_CONTEXT
+    const bytes = this.#access.memory.read(this.#g.pointer('cgoCtxt.array'), count * 8)
+    if (!bytes) return EMPTY_CONTEXT
+    const cursor = new Cursor(bytes, 'g.cgoCtxt')
+    return Array.from({length: count}, () => cursor.word())
+  }
+
+  /** Oldest ancestor last, as the runtime prints them. */
+  get ancestors(): Ancestor[] {
+    const slice = this.#access.memory.read(this.#g.pointer('ancestors'), 16)
+    if (this.#g.pointer('ancestors') === NULL_ADDRESS || !slice) return []
+    const cursor = new Cursor(slice, 'g.ancestors')
+    const list = Number(cursor.word())
+    const count = Number(cursor.word())
+    const {ancestorInfo} = this.#access.layouts
+    const ancestors: Ancestor[] = []
+    for (let index = 0; index < Math.min(count, ANCESTOR_LIMIT); index++) {
+      const info = RemoteStruct.read(this.#access.memory, toAddress(list + index * ancestorInfo.span), ancestorInfo)
+      if (!info) break
+      ancestors.push({goid: info.number('goid'), gopc: info.pointer('gopc'), pcs: this.#readPcs(info)})
+    }
+    return ancestors
+  }
+
+  #readPcs(info: RemoteStruct<'ancestorInfo'>): Address[] {
+    const count = info.number('pcs.len')
+    const bytes =
+      count > ANCESTOR_PCS_LIMIT ? undefined : this.#access.memory.read(info.pointer('pcs.array'), count * 8)
+    if (!bytes) return []
+    const cursor = new Cursor(bytes, 'ancestorInfo.pcs')
+    return Array.from({length: count}, () => toAddress(Number(cursor.word())))
+  }
+
+  /** The synctest group or bubble it is in (1.24+). */
+  get bubble(): Bubble | undefined {
+    const bubble = RemoteStruct.read(this.#access.memory, this.#g.pointer('bubble'), this.#access.layouts.bubble)
+    if (!bubble) return undefined
+    const root = RemoteStruct.read(this.#access.memory, bubble.pointer('root'), this.#access.layouts.g)
+    return {address: bubble.address, id: bubble.number('id'), rootGoid: root?.number('goid')}
+  }
+
+  /** The channels it waits on, in the order of g.waiting. */
+  get waitingOn(): Waiter[] {
+    const waiters: Waiter[] = []
+    const seen = new Set<Address>()
+    let at = this.#g.pointer('waiting')
+    while (at !== NULL_ADDRESS && !seen.has(at) && waiters.length < WAITER_LIMIT) {
+      seen.add(at)
+      const sudog = RemoteStruct.read(this.#access.memory, at, this.#access.layouts.sudog)
+      if (!sudog?.has('c')) break
+      waiters.push({channel: sudog.pointer('c'), element: sudog.pointer('elem'), isSelect: sudog.flag('isSelect')})
+      at = sudog.pointer('waitlink')
+    }
+    return waiters
+  }
+}

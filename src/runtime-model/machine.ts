@@ -1,0 +1,158 @@
+import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import type {StackBounds} from './goroutine.ts'
+import {RemoteStruct} from './remote-struct.ts'
+import type {RuntimeAccess} from './runtime-access.ts'
+
+/** An M of the dead process (a thread, as the runtime sees it): one copied runtime.m. Fields a release lacks are 0 or false. */
+export class Machine {
+  readonly address: Address
+  readonly id: number
+  /** Linux thread id; 0 for a spare extra M, stale (up to 1.20) for one whose C thread has gone. Not unique. */
+  readonly procid: number
+  readonly #m: RemoteStruct<'m'>
+
+  private constructor(m: RemoteStruct<'m'>) {
+    this.address = m.address
+    this.#m = m
+    this.id = m.i32('id')
+    this.procid = m.number('procid')
+  }
+
+  static read(access: RuntimeAccess, address: Address): Machine | undefined {
+    const m = RemoteStruct.read(access.memory, address, access.layouts.m)
+    return m && new Machine(m)
+  }
+
+  get g0(): Address {
+    return this.#m.pointer('g0')
+  }
+
+  get gsignal(): Address {
+    return this.#m.pointer('gsignal')
+  }
+
+  /** Signal stack that C code had set up on this thread before Go came to it; lo 0 for none. */
+  get goSigStack(): StackBounds {
+    return {lo: this.#m.pointer('goSigStack.stack.lo'), hi: this.#m.pointer('goSigStack.stack.hi')}
+  }
+
+  get curg(): Address {
+    return this.#m.pointer('curg')
+  }
+
+  /** The goroutine that was running when a fatal signal came. */
+  get caughtsig(): Address {
+    return this.#m.pointer('caughtsig')
+  }
+
+  get p(): Address {
+    return this.#m.pointer('p')
+  }
+
+  get oldp(): Address {
+    return this.#m.pointer('oldp')
+  }
+
+  get mallocing(): number {
+    return this.#m.i32('mallocing')
+  }
+
+  /** Up to 1.18: 1 for a throw, -1 for one without full stacks. 1.19+: 1 for `fatal`, 2 for a throw or fatal signal. */
+  get throwing(): number {
+    return this.#m.i32('throwing')
+  }
+
+  get locks(): number {
+    return this.#m.i32('locks')
+  }
+
+  get dying(): number {
+    return this.#m.i32('dying')
+  }
+
+  /** May be left true with ncgo 0 after a thread has gone back to C. */
+  get incgo(): boolean {
+    return this.#m.flag('incgo')
+  }
+
+  get isExtra(): boolean {
+    return this.#m.flag('isextra')
+  }
+
+  /** Whether the release keeps isExtra at all (1.20+). */
+  get knowsExtra(): boolean {
+    return this.#m.has('isextra')
+  }
+
+  get isExtraInC(): boolean {
+    return this.#m.flag('isExtraInC')
+  }
+
+  get isExtraInSig(): boolean {
+    return this.#m.flag('isExtraInSig')
+  }
+
+  get needextram(): boolean {
+    return this.#m.flag('needextram')
+  }
+
+  /** Level that replaces the general one for this M; 0 for none. */
+  get traceback(): number {
+    return this.#m.u8('traceback')
+  }
+
+  /** Cgo calls made so far. */
+  get ncgocall(): bigint {
+    return this.#m.word('ncgocall')
+  }
+
+  /** Cgo calls in progress, one inside the other. */
+  get ncgo(): number {
+    return this.#m.i32('ncgo')
+  }
+
+  /** Not 0 while someone reads cgoCallers: the handler keeps away then. */
+  get cgoCallersUse(): number {
+    return this.#m.u32('cgoCallersUse')
+  }
+
+  /** The array of 32 pcs that the cgo signal handler fills; nil in programs without cgo. */
+  get cgoCallers(): Address {
+    return this.#m.pointer('cgoCallers')
+  }
+
+  get alllink(): Address {
+    return this.#m.pointer('alllink')
+  }
+
+  get schedlink(): Address {
+    return this.#m.pointer('schedlink')
+  }
+
+  get freelink(): Address {
+    return this.#m.pointer('freelink')
+  }
+
+  get lockedg(): Address {
+    return this.#m.pointer('lockedg')
+  }
+
+  get lockedExt(): number {
+    return this.#m.u32('lockedExt')
+  }
+
+  get lockedInt(): number {
+    return this.#m.u32('lockedInt')
+  }
+
+  /** Position of the caller of a vDSO call; undefined outside one. */
+  get vdso(): {readonly sp: Address; readonly pc: Address} | undefined {
+    const sp = this.#m.pointer('vdsoSP')
+    return sp === NULL_ADDRESS ? undefined : {sp, pc: this.#m.pointer('vdsoPC')}
+  }
+
+  /** Caller of the function that needed more stack, while runtime.newstack runs. */
+  get morebuf(): {readonly sp: Address; readonly pc: Address; readonly g: Address} {
+    return {sp: this.#m.pointer('morebuf.sp'), pc: this.#m.pointer('morebuf.pc'), g: this.#m.pointer('morebuf.g')}
+  }
+}

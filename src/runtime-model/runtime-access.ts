@@ -1,0 +1,25 @@
+import type {Address} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import type {GoRelease} from './layouts-by-version.ts'
+import type {FunctionTable} from './runtime-globals.ts'
+import type {LayoutSet} from './struct-layout.ts'
+
+/** Range of a Go module that holds its type descriptors and their names (moduledata.types, moduledata.etypes). */
+export interface TypeSection {
+  readonly types: {readonly start: Address; readonly end: Address}
+}
+
+/** Go's function tables, as far as this room needs them; gosym's GoTables is one. */
+export interface RuntimeTables extends FunctionTable {
+  readonly modules: readonly TypeSection[]
+}
+
+/** What every reader of runtime structures needs: the memory, the release and its layouts, Go's tables. */
+export interface RuntimeAccess {
+  readonly memory: MemoryReader
+  readonly release: GoRelease
+  readonly layouts: LayoutSet
+  readonly tables: RuntimeTables
+  readonly diagnostics: Diagnostics
+}

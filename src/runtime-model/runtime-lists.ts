@@ -1,0 +1,100 @@
+import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {atLeast} from './layouts-by-version.ts'
+import {Machine} from './machine.ts'
+import {type Processor, readProcessor} from './processor.ts'
+import type {RuntimeAccess} from './runtime-access.ts'
+
+export interface RemoteSlice {
+  readonly array: Address
+  readonly length: number
+}
+
+/** Goroutines that a process of today's largest machines could hold; a longer allgs is damaged. */
+const MAX_GOROUTINES = 2 ** 27
+/** Pointers of allgs that are read at a time. */
+const CHUNK = 512
+/** Chunks in a row that may be missing before the rest is taken for missing too. */
+const MAX_MISSING_CHUNKS = 256
+/** sched.maxmcount is 10,000 unless a program raises it. */
+const MAX_MACHINES = 200_000
+const MAX_PROCESSORS = 4096
+
+/** A slice header; undefined where it is missing or cannot be one. */
+export function readSlice(memory: MemoryReader, address: Address, maxLength: number): RemoteSlice | undefined {
+  const bytes = memory.read(address, 24)
+  if (!bytes) return undefined
+  const cursor = new Cursor(bytes, 'slice')
+  const [array, length, capacity] = [cursor.word(), cursor.word(), cursor.word()]
+  if (length > capacity || length > BigInt(maxLength) || array >= 1n << 53n) return undefined
+  return {array: toAddress(Number(array)), length: Number(length)}
+}
+
+export function readGoroutineSlice(memory: MemoryReader, allgs: Address): RemoteSlice | undefined {
+  return readSlice(memory, allgs, MAX_GOROUTINES)
+}
+
+/** The g pointers of allgs in order, without the nil ones; `onMissing` is told of pieces that the core does not have. */
+export function* readGoroutineAddresses(
+  memory: MemoryReader,
+  slice: RemoteSlice,
+  onMissing: (first: number, count: number) => void,
+): Generator<Address> {
+  let missing = 0
+  for (let first = 0; first < slice.length; first += CHUNK) {
+    const count = Math.min(CHUNK, slice.length - first)
+    const at = offsetAddress(slice.array, first * 8)
+    const bytes = at === undefined ? undefined : memory.read(at, count * 8)
+    if (!bytes) {
+      missing++
+      const isLast = missing > MAX_MISSING_CHUNKS
+      onMissing(first, isLast ? slice.length - first : count)
+      if (isLast) return
+      continue
+    }
+    missing = 0
+    const words = new BigUint64Array(bytes.slice().buffer)
+    for (const word of words) {
+      const g = Number(word)
+      if (g !== 0 && Number.isSafeInteger(g)) yield toAddress(g)
+    }
+  }
+}
+
+/** A list of Ms from `head` on, linked by alllink (allm) or freelink (sched.freem); stops at a cycle. */
+export function readMachines(access: RuntimeAccess, head: Address, link: 'alllink' | 'freelink'): Machine[] {
+  const machines: Machine[] = []
+  const seen = new Set<Address>()
+  let at = head
+  while (at !== NULL_ADDRESS) {
+    if (seen.has(at) || machines.length >= MAX_MACHINES) {
+      access.diagnostics.add('machine-list-cycle', `the list of Ms does not end after ${machines.length}`)
+      break
+    }
+    seen.add(at)
+    const machine = Machine.read(access, at)
+    if (!machine) {
+      access.diagnostics.add('machine-unreadable', `M at 0x${at.toString(16)} is not in the core; later ones are lost`)
+      break
+    }
+    machines.push(machine)
+    at = machine[link]
+  }
+  return machines
+}
+
+/** allp: a slice since 1.10, before that an array that ends with a nil. */
+export function readProcessors(access: RuntimeAccess, allp: Address): Processor[] {
+  const slice = atLeast(access.release, 10)
+    ? readSlice(access.memory, allp, MAX_PROCESSORS)
+    : {array: allp, length: MAX_PROCESSORS}
+  const processors: Processor[] = []
+  for (let index = 0; index < (slice?.length ?? 0); index++) {
+    const p = slice && readAddress(access.memory, toAddress(slice.array + index * 8))
+    const processor = p === undefined || p === NULL_ADDRESS ? undefined : readProcessor(access, p)
+    if (processor && processor.id === index) processors.push(processor)
+    else if (!atLeast(access.release, 10)) break
+  }
+  return processors
+}
