@@ -36,7 +36,7 @@ export function build(programName: string, release: string, variantName = 'defau
   const toolchain = openToolchain(release)
   const directory = join(labDirectory(), `go${release}`, program.name, variant.name)
   mkdirSync(directory, {recursive: true})
-  copySources(join(programsDirectory, program.name), directory)
+  copySources(join(programsDirectory, program.sources ?? program.name), directory)
   writeFileSync(join(directory, 'go.mod'), `module gotrace.example/${program.name}\n\ngo ${release}\n`)
   const commands: string[] = []
   const environment = {
@@ -80,10 +80,11 @@ function buildByKind(program: Program, variant: Variant, toolchain: Toolchain, r
     run(toolchain.go, [...flags, '-o', program.name, '.'])
     return
   }
-  const library = program.kind === 'c-shared' ? `lib${program.name}.so` : `lib${program.name}.a`
+  const stem = `lib${program.sources ?? program.name}`
+  const library = program.kind === 'c-shared' ? `${stem}.so` : `${stem}.a`
   run(toolchain.go, [...flags, `-buildmode=${program.kind}`, '-o', library, '.'])
   const host = ['-g', '-O2', '-ffile-prefix-map=.=.', '-I.', '-o', program.name, 'host/host.c']
-  const link = program.kind === 'c-shared' ? ['-L.', `-l${program.name}`, '-Wl,-rpath,$ORIGIN'] : [library]
+  const link = program.kind === 'c-shared' ? ['-L.', `-l${stem.slice(3)}`, '-Wl,-rpath,$ORIGIN'] : [library]
   run('gcc', [...host, ...link, '-pthread'])
 }
 

@@ -15,6 +15,8 @@ export interface Mode {
 export interface Program {
   readonly name: string
   /** How the executable comes about: a Go program, or a C host with Go as its library. */
+  /** Folder of fixtures/programs that holds the sources, where it is not the program's own name. */
+  readonly sources?: string
   readonly kind: 'go' | 'c-shared' | 'c-archive' | 'plugin'
   /** C source of a private shared library that is built before the program, with its compiler flags. */
   readonly library?: {
@@ -73,7 +75,7 @@ const gopanicModes =
   'panic nil error stringer string lines named count ratio flag phase small int int64 uint64 uintptr float64 float32 ' +
   'complex128 complex64 bool rune nilvalue pointer namedpointer struct slice func map index slicebounds divide assert ' +
   'assertmethod nilmap closednil closed nested deferred recovered repanicked goexit goexitpanic mapwrite unlock runlock ' +
-  'negative overflow fault recurse200 recurse20000 goroutine init panicerror panicindefer runtimeerror'
+  'negative fault recurse200 recurse20000 goroutine init panicerror panicindefer runtimeerror'
 
 const gopanic: Program = {
   name: 'gopanic',
@@ -81,7 +83,75 @@ const gopanic: Program = {
   modes: plain(gopanicModes),
 }
 
-export const programs: readonly Program[] = [cfault, callback, hooks, blocked, gopanic]
+const shapes: Program = {
+  name: 'shapes',
+  kind: 'go',
+  modes: [
+    ...plain(
+      'scalars many texts structs arrays results variadic dead inlined closures embedded interface wrapper values ' +
+        'sorting mapping visitor overflow init',
+    ),
+    ...plain('generic genericstring genericnamed genericmethod genericpair genericclosure').map(mode => ({
+      ...mode,
+      since: 18,
+    })),
+  ],
+}
+
+const busyWorks = 'none loops cgo threads gc locked timers labels syscalls crowd notify all'
+
+const busy: Program = {
+  name: 'busy',
+  kind: 'go',
+  modes: [
+    ...busyWorks.split(' ').flatMap((work): Mode[] => [
+      {name: `${work}-fault`, arguments: [work, 'fault']},
+      {name: `${work}-panic`, arguments: [work, 'panic']},
+      {name: `${work}-quit`, arguments: [work, 'wait'], trigger: 'SIGQUIT'},
+    ]),
+    {name: 'loops-kill', arguments: ['loops', 'kill']},
+    {name: 'all-abort', arguments: ['all', 'wait'], trigger: 'SIGABRT'},
+    {name: 'all-segv', arguments: ['all', 'wait'], trigger: 'SIGSEGV'},
+    {name: 'all-gcore', arguments: ['all', 'wait'], trigger: 'gcore'},
+    {name: 'ancestors', arguments: ['labels', 'panic'], environment: {GODEBUG: 'tracebackancestors=10'}, since: 11},
+    {name: 'tracebacklabels', arguments: ['labels', 'panic'], environment: {GODEBUG: 'tracebacklabels=1'}, since: 26},
+    {name: 'nolabels', arguments: ['labels', 'panic'], environment: {GODEBUG: 'tracebacklabels=0'}, since: 26},
+    {name: 'noasync', arguments: ['timers', 'panic'], environment: {GODEBUG: 'asyncpreemptoff=1'}},
+  ],
+}
+
+const deadlock: Program = {
+  name: 'deadlock',
+  kind: 'go',
+  modes: [...plain('main goexit workers panic nil map'), {name: 'quit', arguments: ['wait'], trigger: 'SIGQUIT'}],
+}
+
+const hostedModes: readonly Mode[] = [
+  ...plain('fault panic nil thread'),
+  {name: 'host', arguments: ['host'], silent: true},
+]
+
+const hosted: Program = {name: 'hosted', kind: 'c-shared', modes: hostedModes}
+const archived: Program = {name: 'archived', kind: 'c-archive', sources: 'hosted', modes: hostedModes}
+const plugged: Program = {name: 'plugged', kind: 'plugin', modes: plain('panic nil fault')}
+const query: Program = {name: 'query', kind: 'go', modes: plain('fault panic')}
+const cxx: Program = {name: 'cxx', kind: 'go', modes: plain('fault throw terminate')}
+
+export const programs: readonly Program[] = [
+  cfault,
+  callback,
+  hooks,
+  blocked,
+  gopanic,
+  shapes,
+  busy,
+  deadlock,
+  hosted,
+  archived,
+  plugged,
+  query,
+  cxx,
+]
 
 export function findProgram(name: string): Program {
   const found = programs.find(program => program.name === name)
