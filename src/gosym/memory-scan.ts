@@ -9,7 +9,7 @@ export interface ScanRange {
 }
 
 const CHUNK_SIZE = 0x40000
-const SMALLEST_CHUNK = 0x1000
+const PAGE_SIZE = 0x1000
 
 /** Whether the 8 bytes at an aligned place, as two little-endian halves, are what is looked for. */
 export type WordTest = (low: number, high: number) => boolean
@@ -28,7 +28,7 @@ export function* scanWords(
   while (at + 8 <= range.end) {
     let length = Math.min(CHUNK_SIZE - (at % CHUNK_SIZE), range.end - at)
     let bytes = memory.read(toAddress(at), length)
-    while (!bytes && length > SMALLEST_CHUNK) {
+    while (!bytes && length > toPageEnd(at)) {
       length = shorter(at, length)
       bytes = memory.read(toAddress(at), length)
     }
@@ -37,10 +37,14 @@ export function* scanWords(
   }
 }
 
-/** About half of `length`, so that the next piece starts at a page. */
+function toPageEnd(at: number): number {
+  return PAGE_SIZE - (at % PAGE_SIZE)
+}
+
+/** About half of `length`, ending at a page: memory is there or missing by pages, and pieces that touch need not join. */
 function shorter(at: number, length: number): number {
-  const pages = Math.floor(length / 2 / SMALLEST_CHUNK) * SMALLEST_CHUNK
-  return Math.min(length, Math.max(pages, SMALLEST_CHUNK - (at % SMALLEST_CHUNK)))
+  const end = Math.floor((at + length / 2) / PAGE_SIZE) * PAGE_SIZE
+  return end > at ? end - at : toPageEnd(at)
 }
 
 function* wordsIn(bytes: Uint8Array, base: number, alignment: number, test: WordTest): Generator<Address> {
