@@ -71,6 +71,7 @@ export const goroutineSchema = z
     m: count,
     thread: count,
     inCgo: z.boolean(),
+    detailed: z.boolean().describe('the text of its frames carries fp, sp and pc'),
     frames: z.array(frameSchema),
     createdBy: createdBySchema.nullable(),
     ancestors: z.array(

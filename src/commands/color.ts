@@ -6,7 +6,11 @@ export type ColorChoice = 'auto' | 'always' | 'never'
  * Colour or none, decided once: the flag, then FORCE_COLOR, then NO_COLOR (no-color.org: set and not empty), then the terminal.
  * chalk 5 and oclif ignore NO_COLOR, so they are told.
  */
-export function colorLevel(choice: ColorChoice, env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): 0 | 1 {
+export function colorLevel(
+  choice: ColorChoice,
+  env: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): 0 | 1 {
   if (choice !== 'auto') return choice === 'always' ? 1 : 0
   const forced = env.FORCE_COLOR
   if (forced !== undefined && forced !== '') return forced === '0' || forced === 'false' ? 0 : 1

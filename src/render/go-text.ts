@@ -27,7 +27,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     separator = '\n'
   }
   for (const goroutine of report.goroutines) {
-    yield separator + renderGoroutine(goroutine, detail, style)
+    yield separator + renderGoroutine(goroutine, style)
     separator = '\n'
   }
   if (detail === 'full' && crash.kind === 'signal' && crash.registers) {
@@ -46,8 +46,9 @@ export function renderCause(crash: CrashReport): string | undefined {
   return crash.cause ? `${crash.cause.kind}: ${crash.cause.text}` : undefined
 }
 
-export function renderGoroutine(goroutine: GoroutineReport, detail: Detail, style: Style): string {
+export function renderGoroutine(goroutine: GoroutineReport, style: Style): string {
   const {frames, elided} = goroutine
+  const detail = goroutine.detailed ? 'full' : 'plain'
   let out = `${style.goroutine(goroutine.header)}\n`
   if (elided && (elided.count === null || elided.count > 0)) {
     out += renderFrames(frames.slice(0, elided.after), detail, style)

@@ -49,6 +49,7 @@ export class GoRuntime {
   readonly #globals: RuntimeGlobals
   readonly #allgs: RemoteSlice | undefined
   #machines: readonly Machine[] | undefined
+  #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
 
@@ -127,6 +128,12 @@ export class GoRuntime {
       this.#machines = readMachines(this.#access, head, 'alllink')
     }
     return this.#machines
+  }
+
+  /** The M at an address, as g.m and g.lockedm have it. */
+  machineAt(address: Address): Machine | undefined {
+    this.#machinesByAddress ??= new Map(this.machines.map(machine => [machine.address, machine]))
+    return this.#machinesByAddress.get(address)
   }
 
   /** Ms whose thread has gone and that nobody has freed yet (sched.freem); empty where the release's list cannot be found. */

@@ -1,0 +1,173 @@
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {CompletenessCount} from './completeness.ts'
+import type {CoreReport, FrameReport, GoroutineReport, ReportTail} from './core-report.ts'
+import {type CrashCause, findCrashCause} from './crash-cause.ts'
+import {reportCrash} from './crash-report.ts'
+import type {DeadProcess} from './dead-process.ts'
+import {examineProcess, type ProcessFiles} from './examine-process.ts'
+import type {Visibility} from './go-frames.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
+import {goroutineHeader, goroutineState} from './goroutine-header.ts'
+import {type CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process-facts.ts'
+import {makeSignature} from './signature.ts'
+import {ThreadStacks} from './thread-stacks.ts'
+import {reportThreads} from './threads-report.ts'
+import {type Traceback, type TracebackLevel, tracebackLevel} from './traceback-level.ts'
+
+export interface AnalysisOptions {
+  tool: Tool
+  /** undefined: the default view (README, "Traceback levels"). */
+  traceback: Traceback | undefined
+  cgoFrames: CgoFrames
+  /** Only these; undefined: all. */
+  goroutines: readonly number[] | undefined
+  maxFrames: number
+  demangle: boolean
+  /** Milliseconds since the epoch after which no further stack is walked. */
+  deadline: number
+  diagnostics: Diagnostics
+}
+
+/** The whole answer about a core. */
+export function analyzeCore(files: ProcessFiles & CoreOrigin, options: AnalysisOptions): CoreReport {
+  return new Analysis(examineProcess(files, options), files, options)
+}
+
+/** Joins what the rooms below know of one process; a CoreReport, made piece by piece. */
+class Analysis implements CoreReport {
+  readonly schemaVersion = '1' as const
+  readonly tool: Tool
+  readonly core: CoreReport['core']
+  readonly go: CoreReport['go']
+  readonly crash: CoreReport['crash']
+  readonly detail: CoreReport['detail']
+  readonly #process: DeadProcess
+  readonly #options: AnalysisOptions
+  readonly #threads: ThreadStacks
+  readonly #stacks: GoroutineStacks
+  readonly #facts: GoroutineFacts
+  readonly #cause: CrashCause
+  readonly #level: TracebackLevel
+  readonly #completeness = new CompletenessCount()
+  #crashFrames: readonly FrameReport[] = []
+  #tail: ReportTail | undefined
+
+  constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
+    this.#process = process
+    this.#options = options
+    this.#threads = new ThreadStacks(process)
+    this.#stacks = new GoroutineStacks(process, this.#threads)
+    this.#facts = new GoroutineFacts(process)
+    this.#cause = findCrashCause(process, this.#threads)
+    this.#level = tracebackLevel(options.traceback, this.#cause.throwing, process.version)
+    this.tool = options.tool
+    this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
+    this.go = reportGo(process)
+    this.crash = reportCrash(process, this.#cause, this.#runtimeStack())
+    this.detail = this.#level.level > 1 ? 'full' : 'plain'
+  }
+
+  /** In the runtime's order: the crashing one, the M's own, then as they are in allgs. */
+  get goroutines(): Iterable<GoroutineReport> {
+    return this.#reportGoroutines()
+  }
+
+  *#reportGoroutines(): Generator<GoroutineReport> {
+    const {runtime} = this.#process
+    const {goroutine: first, current} = this.#cause
+    const printed = new Set<number>()
+    for (const goroutine of [first, current]) {
+      if (!goroutine || printed.has(goroutine.address) || this.#level.level === 0) continue
+      printed.add(goroutine.address)
+      if (!this.#isWanted(goroutine)) continue
+      const report = this.#report(goroutine, goroutine === first)
+      if (goroutine === first || first === undefined) this.#crashFrames = report.frames
+      yield report
+      if (!this.#level.all) return
+    }
+    if (!runtime || !this.#level.all) return
+    for (const goroutine of runtime.goroutines()) {
+      if (printed.has(goroutine.address) || goroutine.isDead || !this.#isWanted(goroutine)) continue
+      if (this.#level.level < 2 && runtime.isSystemGoroutine(goroutine)) continue
+      yield this.#report(goroutine, false)
+    }
+  }
+
+  #isWanted({id}: Goroutine): boolean {
+    return this.#options.goroutines?.includes(id) ?? true
+  }
+
+  #report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
+    const {runtime, version} = this.#process
+    const facts = this.#facts.of(goroutine)
+    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const detailed = this.#level.level > 1 || (ofCrash && this.#level.detailedCrash)
+    const stack = this.#assemble(goroutine, crashing)
+    const report: GoroutineReport = {
+      id: goroutine.id,
+      status: facts.status,
+      state: goroutineState(facts, version),
+      header: goroutineHeader(facts, version, detailed),
+      waitReason: facts.waitReason,
+      waitMinutes: facts.waitMinutes,
+      lockedToThread: facts.isLockedToThread,
+      system: runtime?.isSystemGoroutine(goroutine) ?? false,
+      labels: Object.fromEntries(goroutine.labels),
+      address: `0x${goroutine.address.toString(16)}`,
+      m: machine?.id ?? null,
+      thread: machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null,
+      inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
+      waitingFor: null,
+      detailed,
+      ...stack,
+    }
+    this.#completeness.add(report)
+    return report
+  }
+
+  #assemble(goroutine: Goroutine, crashing: boolean) {
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const visibility: Visibility = {
+      version: this.#process.version,
+      level: this.#level.level,
+      whole: this.#level.wholeCrash && ofCrash,
+    }
+    if (Date.now() > this.#options.deadline) {
+      this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
+      return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
+    }
+    const {start} = this.#cause
+    const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
+    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
+  }
+
+  #runtimeStack(): FrameReport[] {
+    const {runtimeStack} = this.#cause
+    if (!runtimeStack || this.#level.level === 0) return []
+    const visibility: Visibility = {version: this.#process.version, level: this.#level.level, whole: true}
+    const {g0, start} = runtimeStack
+    return this.#stacks.assemble({goroutine: g0, visibility, cgoFrames: 'none', start}).frames
+  }
+
+  tail(): ReportTail {
+    this.#tail ??= this.#makeTail()
+    return this.#tail
+  }
+
+  #makeTail(): ReportTail {
+    const modules = reportModules(this.#process)
+    const {core, diagnostics} = this.#process
+    return {
+      threads: reportThreads(this.#process, this.#threads),
+      cgo: {enabled: null, hooks: {traceback: null, context: null, symbolizer: null}, calls: []},
+      blocking: {locks: [], cycles: []},
+      modules,
+      signature: makeSignature(this.crash, this.#crashFrames, modules),
+      completeness: this.#completeness.report(this.crash, core.truncated),
+      diagnostics: diagnostics.list(),
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import {type Address, hex} from '../base/address.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {SourceFrame} from '../symbolize/source-frame.ts'
+import type {UnwindFrame} from '../unwind/unwind-frame.ts'
+import type {FrameReport} from './core-report.ts'
+import type {DeadProcess} from './dead-process.ts'
+
+/** The source frames of one physical C frame, innermost inline first. */
+export function reportNativeFrame(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport[] {
+  const {pc, lookupPc, sp, cfa, foundBy, kind} = frame
+  const place = {pc: hex(pc), sp: hex(sp), fp: cfa === undefined ? null : hex(cfa), foundBy}
+  return process.symbolizer
+    .locate(pc, lookupPc)
+    .map(source => ({...reportSource(source, pc), ...place, kind: kind === 'signal' ? 'signal' : 'c'}))
+}
+
+/** A pc that the runtime had saved: the address of a call, to be looked up as it is. */
+export function reportSavedPc(process: DeadProcess, pc: Address): FrameReport[] {
+  return process.symbolizer.locate(pc, pc).map(source => ({
+    ...reportSource(source, pc),
+    pc: hex(pc),
+    sp: null,
+    fp: null,
+    foundBy: 'saved-cgo-callers',
+  }))
+}
+
+function reportSource(source: SourceFrame, pc: Address): FrameReport {
+  const {entry, inlined} = source
+  return {
+    kind: source.kind,
+    function: source.function,
+    file: source.file,
+    line: source.file === null ? null : source.line,
+    column: source.column,
+    pc: hex(pc),
+    entry: entry === null ? null : hex(entry),
+    offset: entry === null || inlined || pc < entry ? null : hex(pc - entry),
+    sp: null,
+    fp: null,
+    args: null,
+    inlined,
+    module: source.module,
+    moduleOffset: source.moduleOffset === null ? null : hex(source.moduleOffset),
+    language: source.language,
+    foundBy: null,
+  }
+}
+
+/** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the JSON, not in the text. */
+export function reportSwitch(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport {
+  const {pc, sp, cfa, foundBy, go} = frame
+  const module = process.memory.moduleAt(pc)
+  const offset = module ? hex(pc - module.start) : null
+  return {
+    kind: 'switch',
+    function: go?.name ?? null,
+    file: null,
+    line: null,
+    column: null,
+    pc: hex(pc),
+    entry: go ? hex(go.entry) : null,
+    offset: go && pc > go.entry ? hex(pc - go.entry) : null,
+    sp: hex(sp),
+    fp: cfa === undefined ? null : hex(cfa),
+    args: null,
+    inlined: false,
+    module: module?.path ?? null,
+    moduleOffset: offset,
+    language: go ? 'Go' : null,
+    foundBy,
+  }
+}

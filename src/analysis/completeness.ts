@@ -1,0 +1,32 @@
+import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from './core-report.ts'
+
+/** Counts, as the stacks are made, how much of the answer was there to be had. */
+export class CompletenessCount {
+  #stacks = 0
+  #wholeStacks = 0
+  #cFrames = 0
+  #namedCFrames = 0
+
+  add({frames, stop}: Pick<GoroutineReport, 'frames' | 'stop'>): void {
+    this.#stacks++
+    if (stop === 'end-of-stack' || stop === 'frame-limit') this.#wholeStacks++
+    this.addCFrames(frames)
+  }
+
+  addCFrames(frames: readonly FrameReport[]): void {
+    for (const frame of frames) {
+      if (frame.kind !== 'c') continue
+      this.#cFrames++
+      if (frame.function !== null && frame.foundBy !== 'scan') this.#namedCFrames++
+    }
+  }
+
+  report(crash: CrashReport, coreIsTruncated: boolean): CompletenessReport {
+    const goFrames = this.#stacks === 0 ? null : this.#wholeStacks / this.#stacks
+    const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
+    const parts = [goFrames, cFrames].filter(part => part !== null)
+    const mean = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length
+    const score = mean === null ? (crash.kind === 'none' ? null : 0) : coreIsTruncated ? mean * 0.99 : mean
+    return {goFrames, cFrames, score}
+  }
+}

@@ -1,0 +1,322 @@
+import {type Address, hex, type Word, wordOfAddress} from '../base/address.ts'
+import {readString, readWord} from '../base/memory-reader.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {Machine} from '../runtime-model/machine.ts'
+import {walkGoStack} from '../unwind/goroutine-walk.ts'
+import type {RegisterSet} from '../unwind/register-set.ts'
+import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
+import {type DeadProcess, holds} from './dead-process.ts'
+import {type FoundStart, findStart} from './goroutine-start.ts'
+import {isFault} from './signal-names.ts'
+import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
+import type {Throwing} from './traceback-level.ts'
+
+/** The signal that began it all. */
+export interface FaultSignal {
+  number: number
+  code: number
+  address: Word
+  pc: Address
+  registers: RegisterSet | undefined
+}
+
+/** Why the process died, where, and what the runtime said of it. */
+export interface CrashCause {
+  kind: 'signal' | 'panic' | 'fatal' | 'none'
+  thread: ThreadStack | undefined
+  machine: Machine | undefined
+  /** The goroutine whose stack the runtime prints first; its g0 where that was on no goroutine. */
+  goroutine: Goroutine | undefined
+  /** The M's goroutine, printed next where it is not the first. */
+  current: Goroutine | undefined
+  /** Where the printed Go frames of `goroutine` begin; the frames of dying are left out. */
+  start: FoundStart | undefined
+  /** Where `runtime stack:` begins; undefined where none is printed. */
+  runtimeStack: {g0: Goroutine; start: FoundStart} | undefined
+  signal: FaultSignal | undefined
+  duringCgo: boolean
+  message: string | null
+  header: string[]
+  throwing: Throwing
+}
+
+/** Functions of the runtime that print and end the process; a traceback begins with the caller of the outermost of them. */
+const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopanic'])
+/** How far from the innermost frame dying is looked for. */
+const DEATH_DEPTH = 32
+const MESSAGE_LIMIT = 64 * 1024
+
+/** Finds the first fault, whatever the runtime did after it. */
+export function findCrashCause(process: DeadProcess, threads: ThreadStacks): CrashCause {
+  const machine = dyingMachine(process, threads)
+  const tid = machine?.procid ?? process.core.threads[0]?.tid
+  const thread = tid === undefined ? undefined : threads.ofThread(tid)
+  const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
+  return cause ?? nativeCrash(process, thread)
+}
+
+/** The M that began to die; where several did, the one with the runtime's attention, then the first in the core. */
+function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
+  const dying = (runtime?.machines ?? []).filter(
+    machine => machine.dying > 0 && threads.machineOf(machine.procid)?.address === machine.address,
+  )
+  const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
+  return dying.sort((a, b) => (order.get(a.procid) ?? 0) - (order.get(b.procid) ?? 0))[0]
+}
+
+function runtimeCrash(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  machine: Machine,
+  thread: ThreadStack,
+): CrashCause | undefined {
+  const {runtime} = process
+  const current = thread.goroutine
+  const g0 = runtime?.goroutineAt(machine.g0)
+  const base = {thread, machine, current, throwing: throwingOf(process, machine)}
+  const onGoroutine = current && startBelowDeath(process, findStart(process, threads, current), false)
+  if (onGoroutine && current) {
+    return {
+      ...base,
+      ...describeDeath(process, current, onGoroutine),
+      goroutine: current,
+      start: onGoroutine.start,
+      runtimeStack: undefined,
+    }
+  }
+  const onSystemStack = g0 && deathOnSystemStack(thread)
+  if (onSystemStack && g0) {
+    const runtimeStack = {g0, start: onSystemStack.start}
+    return {...base, ...describeDeath(process, g0, onSystemStack), goroutine: current, start: undefined, runtimeStack}
+  }
+  return signalCrash(process, base, thread, machine, g0)
+}
+
+/** runtime.fatalsignal: no Go frame says so, but the handler's. */
+function signalCrash(
+  process: DeadProcess,
+  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
+  thread: ThreadStack,
+  machine: Machine,
+  g0: Goroutine | undefined,
+): CrashCause | undefined {
+  const signal = firstFault(thread)
+  if (!signal) return undefined
+  const onG0 = machine.caughtsig === machine.g0 || (machine.caughtsig === 0 && !isOnGoroutine(thread))
+  const duringCgo = onG0 && base.current !== undefined && cameDuringCgo(process, machine)
+  const goroutine = onG0 && !duringCgo ? g0 : base.current
+  const registers = signal.registers
+  const sp = registers?.sp
+  const start: FoundStart | undefined =
+    goroutine && sp !== undefined && holds(goroutine.stack, sp)
+      ? {pc: signal.pc, sp, trap: true, isSyscall: false, foundBy: 'signal-frame'}
+      : undefined
+  return {
+    ...base,
+    kind: 'signal',
+    goroutine,
+    start: duringCgo ? undefined : start,
+    runtimeStack: undefined,
+    signal,
+    duringCgo,
+    message: null,
+    header: signalLines(process, signal, machine.id, duringCgo),
+  }
+}
+
+/** The runtime's own test (1.18+: m.incgo; before, only for a goroutine that is locked to its thread). */
+function cameDuringCgo({version}: DeadProcess, machine: Machine): boolean {
+  return version.atLeast(18) ? machine.incgo : machine.lockedg !== 0 && machine.ncgo > 0
+}
+
+function isOnGoroutine({frames, base, goroutine}: ThreadStack): boolean {
+  const frame = frames[base]
+  return goroutine !== undefined && frame !== undefined && holds(goroutine.stack, frame.sp)
+}
+
+/** No Go runtime saw it die: a C thread, a kernel core without Go's handler, or a live process. */
+function nativeCrash(process: DeadProcess, thread: ThreadStack | undefined): CrashCause {
+  const {core} = process
+  const none: CrashCause = {
+    kind: 'none',
+    thread: undefined,
+    machine: undefined,
+    goroutine: undefined,
+    current: undefined,
+    start: undefined,
+    runtimeStack: undefined,
+    signal: undefined,
+    duringCgo: false,
+    message: null,
+    header: [],
+    throwing: 0,
+  }
+  const own = core.signal
+  if (!thread || !own || !isDeadly(own.number)) return none
+  const pc = thread.frames[0]?.pc
+  const kernel: FaultSignal | undefined =
+    pc === undefined
+      ? undefined
+      : {
+          number: own.number,
+          code: own.code ?? 0,
+          address: own.address ?? 0n,
+          pc,
+          registers: thread.frames[0]?.registers,
+        }
+  const signal = firstFault(thread) ?? kernel
+  if (!signal) return none
+  const {machine, goroutine} = thread
+  const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
+  const header = signalLines(process, signal, machine?.id ?? null, duringCgo)
+  return {...none, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
+}
+
+/** Signals that a debugger's core carries although nothing died of them: SIGSTOP, SIGTRAP, none. */
+function isDeadly(signal: number): boolean {
+  return signal > 0 && signal !== 19 && signal !== 5
+}
+
+/**
+ * The oldest fault on the thread's stack: frames of a handler lie above the code that it interrupted, so the outermost signal frame
+ * came first. A signal that does not kill (preemption, profiling) is not one, unless nothing else is there.
+ */
+export function firstFault(thread: ThreadStack): FaultSignal | undefined {
+  const signals = thread.interruptions.filter(({signal}) => signal !== undefined)
+  const found = signals.findLast(({signal}) => signal && isFault(signal.signal)) ?? signals.at(-1)
+  if (!found?.signal) return undefined
+  const {signal, code, faultAddress, pc} = found.signal
+  return {number: signal, code, address: faultAddress, pc, registers: thread.frames[found.index]?.registers}
+}
+
+function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null, duringCgo: boolean): string[] {
+  const {pc} = signal
+  const toPageEnd = process.core.pageSize - (pc % process.core.pageSize)
+  const facts = {
+    signal: signal.number,
+    code: signal.code,
+    pc,
+    faultAddress: signal.address,
+    m,
+    duringCgo,
+    instruction: process.memory.read(pc, Math.min(16, toPageEnd)),
+  }
+  return signalHeader(facts, process.version)
+}
+
+interface Death {
+  /** `runtime.fatalpanic`, … */
+  by: string
+  /** The function that called it: `runtime.throw`, `runtime.fatal`, `runtime.gopanic`. */
+  caller: string
+  start: FoundStart
+  /** The caller's frame, where its argument lies. */
+  frame: {sp: Address; fp: Address}
+}
+
+/** The first frame below the functions that end the process, on a goroutine's or a g0's own stack. */
+function startBelowDeath(process: DeadProcess, from: FoundStart, onSystemStack: boolean): Death | undefined {
+  const {memory, tables} = process
+  if (!tables) return undefined
+  let by: string | undefined
+  let found: Death | undefined
+  let depth = 0
+  for (const frame of walkGoStack(from, {memory, tables, onSystemStack, maxFrames: DEATH_DEPTH})) {
+    const {name} = frame.fn
+    if (by !== undefined) {
+      const start: FoundStart = {pc: frame.pc, sp: frame.sp, trap: false, isSyscall: false, foundBy: 'pcsp'}
+      found ??= {by, caller: name, start, frame: {sp: frame.sp, fp: frame.fp}}
+      by = undefined
+    }
+    // `throw` inside of dying (panic during panic) dies again: the outermost counts.
+    if (DEATH.has(name)) {
+      by = name
+      found = undefined
+    }
+    if (++depth > DEATH_DEPTH) break
+  }
+  return found
+}
+
+/** A throw on a g0 or gsignal stack: the frames are those of the thread itself. */
+function deathOnSystemStack(thread: ThreadStack): Death | undefined {
+  const {frames} = thread
+  const index = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+  const caller = frames[index + 1]
+  const by = frames[index]?.go?.name
+  if (index < 0 || !caller?.go || by === undefined) return undefined
+  const start: FoundStart = {pc: caller.pc, sp: caller.sp, trap: false, isSyscall: false, foundBy: 'pcsp'}
+  return {by, caller: caller.go.name, start, frame: {sp: caller.sp, fp: caller.cfa ?? caller.sp}}
+}
+
+type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
+
+function describeDeath(process: DeadProcess, goroutine: Goroutine, death: Death): Description {
+  const {version} = process
+  const {signal: saved} = goroutine
+  const lines =
+    saved.number === 0
+      ? []
+      : [signalLine({signal: saved.number, code0: saved.code0, code1: saved.code1, pc: wordOfAddress(saved.pc)})]
+  const signal: FaultSignal | undefined =
+    saved.number === 0
+      ? undefined
+      : {
+          number: saved.number,
+          code: Number(BigInt.asIntN(64, saved.code0)),
+          address: saved.code1,
+          pc: saved.pc,
+          registers: undefined,
+        }
+  if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
+    const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
+      text: value.text ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
+      recovered,
+      repanicked,
+      goexit,
+    }))
+    const message = panics[0]?.text ?? null
+    return {kind: 'panic', signal, duringCgo: false, message, header: [...panicLines(panics, version), ...lines]}
+  }
+  const message = readThrowText(process, death)
+  const before = message === null ? [] : linesBeforeThrow(message, saved)
+  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, version)
+  return {kind: 'fatal', signal, duringCgo: false, message, header: [...before, ...text, ...lines]}
+}
+
+/** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */
+function linesBeforeThrow(message: string, saved: Goroutine['signal']): string[] {
+  if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
+  return []
+}
+
+/**
+ * The argument of throw or fatal: a string whose two words are in the closure that prints it, or in the argument's slots. Found
+ * as the first pair of words in the frame that is a pointer to text and its length.
+ */
+function readThrowText(process: DeadProcess, {frame}: Death): string | null {
+  const {memory, version} = process
+  const argument = readText(process, frame.fp)
+  if (!version.atLeast(17)) return argument
+  for (let at = frame.sp; at < frame.fp; at = (at + 8) as Address) {
+    const text = readText(process, at)
+    if (text !== null) return text
+  }
+  return memory.read(frame.fp, 16) ? argument : null
+}
+
+function readText({memory}: DeadProcess, at: Address): string | null {
+  const pointer = readWord(memory, at)
+  const length = readWord(memory, (at + 8) as Address)
+  if (pointer === undefined || length === undefined || length < 1n || length > MESSAGE_LIMIT) return null
+  if (pointer < 4096n || pointer >= 0x800000000000n) return null
+  const text = readString(memory, Number(pointer) as Address, Number(length))
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: text of a throw has none but line ends and tabs
+  return text !== undefined && !/[\u0000-\u0008\u000b-\u001f\ufffd]/.test(text) ? text : null
+}
+
+/** m.throwing in the words of 1.19+: before, any throw was one of the runtime's. */
+function throwingOf({version}: DeadProcess, {throwing}: Machine): Throwing {
+  if (version.atLeast(19)) return throwing >= 2 ? 2 : throwing === 1 ? 1 : 0
+  return throwing > 0 ? 2 : 0
+}

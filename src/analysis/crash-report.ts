@@ -1,0 +1,94 @@
+import {hex, type Word} from '../base/address.ts'
+import {readWord} from '../base/memory-reader.ts'
+import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
+import type {RegisterSet} from '../unwind/register-set.ts'
+import type {CrashReport, FrameReport} from './core-report.ts'
+import type {CrashCause} from './crash-cause.ts'
+import type {DeadProcess} from './dead-process.ts'
+import {signalCodeName, signalName} from './signal-names.ts'
+
+/** runtime.dumpregs (signal_linux_amd64.go, defs_linux_amd64.go): order and names. */
+const DUMPED = [
+  'rax',
+  'rbx',
+  'rcx',
+  'rdx',
+  'rdi',
+  'rsi',
+  'rbp',
+  'rsp',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+  'rip',
+] as const
+/** In a ucontext: eflags, then cs, gs and fs as 16 bits each. */
+const UCONTEXT_EFLAGS = 176
+const UCONTEXT_SEGMENTS = 184
+
+export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStack: FrameReport[]): CrashReport {
+  const {signal, thread, machine, goroutine} = cause
+  return {
+    kind: cause.kind,
+    signal: signal ? signalName(signal.number) : null,
+    signalNumber: signal?.number ?? null,
+    code: signal?.code ?? null,
+    codeName: signal ? signalCodeName(signal.number, signal.code) : null,
+    faultAddress: signal && hasAddress(signal.number, signal.code) ? hex(signal.address) : null,
+    pc: signal ? hex(signal.pc) : (thread?.frames[thread.base] && hex(thread.frames[thread.base]?.pc ?? 0)) || null,
+    message: cause.message,
+    thread: thread?.thread.tid ?? null,
+    m: machine?.id ?? null,
+    goroutine: goroutine && goroutine.id !== 0 ? goroutine.id : (cause.current?.id ?? null),
+    duringCgo: cause.duringCgo,
+    header: cause.header,
+    runtimeStack,
+    registers: signal?.registers ? reportRegisters(process, cause, signal.registers) : null,
+    instruction: null,
+    cause: null,
+  }
+}
+
+/** si_addr has a meaning for faults that the kernel raised. */
+function hasAddress(signal: number, code: number): boolean {
+  return [4, 5, 7, 8, 11].includes(signal) && code > 0
+}
+
+function reportRegisters(process: DeadProcess, cause: CrashCause, registers: RegisterSet): Record<string, string> {
+  const out: Record<string, string> = {}
+  for (const name of DUMPED) {
+    const word = registers.word(DWARF_REGISTER[name])
+    if (word !== undefined) out[name] = hex(word)
+  }
+  return Object.assign(out, flagsAndSegments(process, cause))
+}
+
+/** From the signal frame that holds the registers, else from the thread. */
+function flagsAndSegments(process: DeadProcess, {thread}: CrashCause): Record<string, string> {
+  const frame = thread?.interruptions.findLast(({signal}) => signal !== undefined)
+  if (frame?.signal) {
+    const {ucontext} = frame.signal
+    const eflags = readWord(process.memory, (ucontext + UCONTEXT_EFLAGS) as never)
+    const segments = readWord(process.memory, (ucontext + UCONTEXT_SEGMENTS) as never)
+    if (eflags === undefined || segments === undefined) return {}
+    return segmentsOf(
+      eflags,
+      segments % 0x10000n,
+      (segments / 0x100000000n) % 0x10000n,
+      (segments / 0x10000n) % 0x10000n,
+    )
+  }
+  const registers = thread?.thread.registers
+  if (!registers) return {}
+  const [cs = 0n, eflags = 0n] = [registers[17], registers[18]]
+  return segmentsOf(eflags, cs, registers[25] ?? 0n, registers[26] ?? 0n)
+}
+
+function segmentsOf(eflags: Word, cs: Word, fs: Word, gs: Word): Record<string, string> {
+  return {rflags: hex(eflags), cs: hex(cs), fs: hex(fs), gs: hex(gs)}
+}

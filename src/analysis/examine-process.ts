@@ -1,0 +1,148 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import {DwarfInfo} from '../dwarf/dwarf-info.ts'
+import type {AddressSpace} from '../elf/address-space.ts'
+import type {CoreFile} from '../elf/core-file.ts'
+import {PT} from '../elf/elf-headers.ts'
+import type {Module} from '../elf/module.ts'
+import {SymbolTable} from '../elf/symtab.ts'
+import {type BuildInfo, findBuildInfo, readBuildInfo, readBuildVersion} from '../gosym/build-info.ts'
+import {GoTables} from '../gosym/func-table.ts'
+import type {ScanRange} from '../gosym/memory-scan.ts'
+import {GoVersion} from '../gosym/version.ts'
+import {GoRuntime} from '../runtime-model/go-runtime.ts'
+import type {LayoutQuery} from '../runtime-model/layouts-from-dwarf.ts'
+import {Symbolizer} from '../symbolize/symbolizer.ts'
+import {Unwinder} from '../unwind/unwinder.ts'
+import type {DeadProcess} from './dead-process.ts'
+
+/** What acquire hands over: the core, the files that were loaded, the memory of both. */
+export interface ProcessFiles {
+  core: CoreFile
+  modules: readonly Module[]
+  addressSpace: AddressSpace
+}
+
+export interface ExamineOptions {
+  maxFrames: number
+  demangle: boolean
+  diagnostics: Diagnostics
+}
+
+/** The release that tables are read as when nothing tells: the newest layout is the likeliest of an unknown one. */
+const UNKNOWN_RELEASE = GoVersion.ofMinor(27)
+
+/** Finds the Go code and the runtime in a process, and sets up what walks and names its stacks. */
+export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
+  const {core, modules, addressSpace: memory} = files
+  const {diagnostics} = options
+  const image = findGoImage(memory, modules)
+  const symbols = symbolLookup(image?.module)
+  const buildInfo = image?.buildInfo
+  const known = buildInfo?.version ?? versionBySymbol(memory, symbols)
+  const tables = GoTables.open({
+    memory,
+    version: known,
+    firstModuledata: symbols('runtime.firstmoduledata'),
+    candidates: image ? rangesOf([image.module]) : rangesOf(modules),
+    diagnostics,
+  })
+  const version = known ?? tables?.version ?? UNKNOWN_RELEASE
+  const runtime =
+    tables &&
+    GoRuntime.open({
+      memory,
+      version: known ?? tables.version,
+      tables,
+      symbols,
+      layouts: layoutQuery(image?.module, diagnostics),
+      threadIds: new Set(core.threads.map(({tid}) => tid)),
+      diagnostics,
+    })
+  const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
+  const symbolizer = new Symbolizer({...lookup, go: tables, diagnostics, demangle: options.demangle})
+  const unwinder = new Unwinder({
+    memory,
+    modules: lookup,
+    go: tables,
+    version: tables && version,
+    isExecutable: address => core.segments.extentAt(address).executable,
+    diagnostics,
+  })
+  return {
+    core,
+    modules,
+    memory,
+    version,
+    tables,
+    buildInfo,
+    runtime,
+    symbolizer,
+    unwinder,
+    diagnostics,
+    maxFrames: options.maxFrames,
+  }
+}
+
+interface GoImage {
+  module: Module
+  buildInfo: BuildInfo | undefined
+}
+
+/** The module that holds the Go runtime: the executable, or a library built with -buildmode=c-shared. */
+function findGoImage(memory: AddressSpace, modules: readonly Module[]): GoImage | undefined {
+  const ordered = [...modules].sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable))
+  for (const module of ordered) {
+    const section = module.image?.section('.go.buildinfo')
+    const buildInfo = section && readBuildInfo(memory, module.toAddress(section.address))
+    if (buildInfo) return {module, buildInfo}
+  }
+  const byTable = ordered.find(module => module.image?.section('.gopclntab') ?? module.goBuildId)
+  if (byTable) return {module: byTable, buildInfo: findBuildInfo(memory, rangesOf([byTable]))}
+  for (const module of ordered) {
+    const buildInfo = findBuildInfo(memory, rangesOf([module]))
+    if (buildInfo) return {module, buildInfo}
+  }
+  return undefined
+}
+
+/** The loaded segments of the modules, as far as they are mapped. */
+function rangesOf(modules: readonly Module[]): ScanRange[] {
+  return modules.flatMap(module => {
+    const loads = module.image?.segments.filter(({type}) => type === PT.PT_LOAD) ?? []
+    if (loads.length === 0) return [{start: module.start, end: module.end, writable: true}]
+    return loads.map(({address, memorySize, writable}) => {
+      const start = module.toAddress(address)
+      return {start, end: toAddress(start + memorySize), writable}
+    })
+  })
+}
+
+/** Runtime addresses of ELF symbols; the symbol table is read when a name is first asked for. */
+function symbolLookup(module: Module | undefined): (name: string) => Address | undefined {
+  const image = module?.image
+  if (!module || !image) return () => undefined
+  let tables: SymbolTable[] | undefined
+  return name => {
+    tables ??= [SymbolTable.of(image), ...(module.debug.symbols ? [SymbolTable.of(module.debug.symbols)] : [])]
+    for (const table of tables) {
+      const symbol = table.lookup(name)
+      if (symbol && symbol.address !== NULL_ADDRESS) return module.toAddress(symbol.address)
+    }
+    return undefined
+  }
+}
+
+function versionBySymbol(memory: AddressSpace, symbols: (name: string) => Address | undefined): GoVersion | undefined {
+  const variable = symbols('runtime.buildVersion')
+  return variable === undefined ? undefined : readBuildVersion(memory, variable)
+}
+
+/** Struct layouts as the binary's DWARF declares them; none where it has no DWARF. */
+function layoutQuery(module: Module | undefined, diagnostics: Diagnostics): LayoutQuery {
+  return names => {
+    const dwarf = module?.debug.dwarf
+    if (!dwarf?.section('.debug_info')) return new Map()
+    return new DwarfInfo(dwarf, {supplementary: module?.debug.supplementary, diagnostics}).structLayouts(names)
+  }
+}

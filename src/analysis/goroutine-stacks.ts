@@ -1,0 +1,153 @@
+import {type Address, hex} from '../base/address.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {type GoFrame, type GoStart, type GoWalkEnd, walkGoStack} from '../unwind/goroutine-walk.ts'
+import {reportNativeFrame, reportSavedPc, reportSwitch} from './c-frames.ts'
+import {type CSegments, findCSegments} from './c-segments.ts'
+import type {FrameReport, GoroutineReport} from './core-report.ts'
+import {reportAncestors, reportCreatedBy} from './creation.ts'
+import type {DeadProcess} from './dead-process.ts'
+import {type StackItem, takeWindow} from './frame-window.ts'
+import {FrameFilter, type Placement, reportGoFrame, type Visibility} from './go-frames.ts'
+import {type FoundStart, findStart} from './goroutine-start.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
+
+export type CgoFrames = 'auto' | 'saved' | 'none'
+
+/** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
+const OLD_FRAME_LIMIT = 100
+/** A stack of 1 GB holds fewer frames. */
+const WALK_LIMIT = 32_000_000
+
+export interface StackRequest {
+  goroutine: Goroutine
+  visibility: Visibility
+  cgoFrames: CgoFrames
+  /** The crashing goroutine: frames of dying above this position are left out. */
+  start?: FoundStart
+}
+
+export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'stop' | 'createdBy' | 'ancestors'>
+
+/** Puts a goroutine's frames together: Go frames as the runtime walks them, C frames where they were called. */
+export class GoroutineStacks {
+  readonly #process: DeadProcess
+  readonly #threads: ThreadStacks
+  readonly #placements = new Map<number, Placement>()
+
+  constructor(process: DeadProcess, threads: ThreadStacks) {
+    this.#process = process
+    this.#threads = threads
+  }
+
+  assemble(request: StackRequest): StackParts {
+    const {goroutine, visibility} = request
+    const start = request.start ?? findStart(this.#process, this.#threads, goroutine)
+    const segments = this.#cFrames(request)
+    const first = this.#print(request, start, segments, false)
+    const printed = first.goFrames > 0 ? first : this.#print(request, start, segments, true)
+    return {
+      frames: printed.frames,
+      elided: printed.elided,
+      stop: printed.stop,
+      createdBy: reportCreatedBy(this.#process, goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
+      ancestors: reportAncestors(this.#process, goroutine, visibility),
+    }
+  }
+
+  #print(
+    request: StackRequest,
+    start: GoStart & {foundBy: FoundStart['foundBy']},
+    segments: ReportedSegments,
+    everything: boolean,
+  ) {
+    const {version} = this.#process
+    const filter = new FrameFilter(request.visibility, everything)
+    const end: {value: GoWalkEnd | undefined} = {value: undefined}
+    const items = this.#items(request, start, segments, filter, end)
+    if (version.atLeast(21)) {
+      const window = takeWindow(items)
+      return {...window, goFrames: filter.shown, stop: this.#stop(end.value, segments)}
+    }
+    const frames = Array.from(items, item => item.frame)
+    const elided = filter.shown === OLD_FRAME_LIMIT ? {after: frames.length, count: null} : null
+    return {frames, elided, goFrames: filter.shown, stop: this.#stop(end.value, segments)}
+  }
+
+  /** All frames in printing order. Go frames count against the limits; C frames do not. */
+  *#items(
+    request: StackRequest,
+    start: GoStart & {foundBy: FoundStart['foundBy']},
+    segments: ReportedSegments,
+    filter: FrameFilter,
+    end: {value: GoWalkEnd | undefined},
+  ): Generator<StackItem<FrameReport>> {
+    const {version, memory, tables} = this.#process
+    for (const frame of segments.leaf) yield {frame, counts: false}
+    if (!tables) return
+    const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
+    const walk = walkGoStack(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
+    let foundBy: FrameReport['foundBy'] = start.foundBy
+    let callbacks = 0
+    let next = walk.next()
+    for (; !next.done; next = walk.next()) {
+      const physical = next.value
+      for (const visible of filter.visible(physical)) {
+        const placement = this.#place(physical.pc)
+        yield {frame: reportGoFrame(visible, version, memory, placement, foundBy), counts: true}
+      }
+      foundBy = 'pcsp'
+      if (isCallback(physical)) for (const frame of segments.callbacks[callbacks++] ?? []) yield {frame, counts: false}
+    }
+    end.value = next.value
+  }
+
+  #stop(end: GoWalkEnd | undefined, segments: ReportedSegments): GoroutineReport['stop'] {
+    if (!end) return segments.stop ?? 'no-unwind-info'
+    return end.stop
+  }
+
+  #cFrames({goroutine, cgoFrames}: StackRequest): ReportedSegments {
+    if (cgoFrames === 'none') return {leaf: [], callbacks: [], stop: undefined}
+    if (cgoFrames === 'saved') {
+      const leaf = this.#savedPcs(goroutine).flatMap(pc => reportSavedPc(this.#process, pc))
+      return {leaf, callbacks: [], stop: undefined}
+    }
+    const segments = findCSegments(this.#process, this.#threads, goroutine)
+    const report = (frames: CSegments['leaf']): FrameReport[] =>
+      frames.flatMap(frame => {
+        if (frame.kind !== 'go') return reportNativeFrame(this.#process, frame)
+        return [reportSwitch(this.#process, frame)]
+      })
+    return {leaf: report(segments.leaf), callbacks: segments.callbacks.map(report), stop: segments.stop}
+  }
+
+  /** What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print first. */
+  #savedPcs(goroutine: Goroutine): readonly Address[] {
+    const {runtime} = this.#process
+    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
+    return runtime.savedCallers(machine).pcs
+  }
+
+  #place(pc: Address): Placement {
+    let placement = this.#placements.get(pc)
+    if (!placement) {
+      const module = this.#process.memory.moduleAt(pc)
+      placement = module
+        ? {module: module.path, moduleOffset: hex(pc - module.start)}
+        : {module: null, moduleOffset: null}
+      this.#placements.set(pc, placement)
+    }
+    return placement
+  }
+}
+
+interface ReportedSegments {
+  leaf: readonly FrameReport[]
+  callbacks: readonly (readonly FrameReport[])[]
+  stop: GoroutineReport['stop'] | undefined
+}
+
+function isCallback({fn}: GoFrame): boolean {
+  return fn.funcID === 'cgocallback'
+}

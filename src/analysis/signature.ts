@@ -1,0 +1,64 @@
+import {createHash} from 'node:crypto'
+import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from './core-report.ts'
+import {cPlumbing, goPlumbing} from './plumbing.ts'
+
+/** Frames of the crashing stack that a signature is made of, at most. */
+const FRAME_LIMIT = 24
+
+/**
+ * What makes two crashes the same bug: the kind of crash and the meaningful frames, without plumbing, line numbers and
+ * addresses, so that the machine, the load address and the Go patch release do not matter.
+ */
+export function makeSignature(
+  crash: CrashReport,
+  frames: readonly FrameReport[],
+  modules: readonly ModuleReport[],
+): SignatureReport {
+  if (crash.kind === 'none') {
+    return {exact: null, family: null, frames: [], explain: ['the process had not crashed: there is nothing to sign']}
+  }
+  const explain: string[] = []
+  const used: {name: string; kind: FrameReport['kind']}[] = []
+  for (const frame of frames) {
+    const name = stableName(frame, modules)
+    const reason = name === undefined ? 'neither name nor module' : plumbingOf(frame)
+    const shown = name ?? frame.pc ?? '?'
+    if (reason !== undefined || name === undefined) explain.push(`left out ${shown}: ${reason}`)
+    else if (frame.foundBy === 'scan') explain.push(`left out ${shown}: guessed by a scan of the stack`)
+    else if (used.length >= FRAME_LIMIT) explain.push(`left out ${shown}: beyond ${FRAME_LIMIT} frames`)
+    else {
+      explain.push(`used ${shown}`)
+      used.push({name, kind: frame.kind})
+    }
+  }
+  const kind = crash.kind === 'signal' ? `signal ${crash.signal ?? ''}`.trim() : crash.kind
+  const names = used.map(({name}) => name)
+  const top = (wanted: FrameReport['kind']): string => used.find(frame => frame.kind === wanted)?.name ?? '-'
+  return {
+    exact: createHash('sha256')
+      .update(`1\n${kind}\n${names.join('\n')}`)
+      .digest('hex')
+      .slice(0, 16),
+    family: `${kind} ${top('go')} ${top('c')}`,
+    frames: names,
+    explain,
+  }
+}
+
+function plumbingOf(frame: FrameReport): string | undefined {
+  if (frame.kind === 'signal' || frame.kind === 'switch') return 'signal or stack switch'
+  if (frame.function === null) return undefined
+  return frame.kind === 'go' ? goPlumbing(frame.function) : cPlumbing(frame.function)
+}
+
+/** A name that the same source keeps: without the compiler's clones; build ID and offset where there is none. */
+function stableName(frame: FrameReport, modules: readonly ModuleReport[]): string | undefined {
+  if (frame.function !== null) {
+    return frame.kind === 'go'
+      ? frame.function
+      : frame.function.replace(/\.(?:isra|constprop|part|cold|lto_priv)(?:\.\d+)?/g, '')
+  }
+  if (frame.module === null || frame.moduleOffset === null) return undefined
+  const module = modules.find(({path}) => path === frame.module)
+  return `${module?.buildId ?? frame.module}+${frame.moduleOffset}`
+}

@@ -1,0 +1,181 @@
+import {type Address, toAddress} from '../base/address.ts'
+import type {CoreThread} from '../elf/core-file.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {Machine} from '../runtime-model/machine.ts'
+import {applyRow} from '../unwind/apply-row.ts'
+import {RegisterSet} from '../unwind/register-set.ts'
+import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
+import type {StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
+import {type DeadProcess, holds} from './dead-process.ts'
+
+type Frame = UnwindFrame<GoFunction>
+
+/** A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic. */
+export interface Interruption {
+  /** Index in `frames` of what was interrupted. */
+  index: number
+  /** undefined for a call of sigpanic that the runtime injected into C code (up to Go 1.20). */
+  signal: SignalFrame | undefined
+  /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
+  isPlumbing: boolean
+}
+
+/** All that one thread was doing, from its registers out, across every stack it was on. */
+export interface ThreadStack {
+  thread: CoreThread
+  machine: Machine | undefined
+  /** m.curg. */
+  goroutine: Goroutine | undefined
+  frames: readonly Frame[]
+  stop: StopReason
+  /** Innermost first. */
+  interruptions: readonly Interruption[]
+  /** Index of the first frame that is the program's own: behind the runtime's signal handlers. */
+  base: number
+}
+
+/** Functions of the runtime that are on a thread's stack because it handles a signal or dies. */
+const HANDLERS = new Set(['runtime.sigtramp', 'runtime.cgoSigtramp', 'runtime.sigtrampgo', 'runtime.sighandler'])
+
+/** Walks each thread once, when first asked. */
+export class ThreadStacks {
+  readonly #process: DeadProcess
+  readonly #stacks = new Map<number, ThreadStack>()
+  readonly #machines: ReadonlyMap<number, Machine>
+
+  constructor(process: DeadProcess) {
+    this.#process = process
+    this.#machines = pairMachines(process)
+  }
+
+  /** The M that a thread runs; extra Ms of C threads included. */
+  machineOf(tid: number): Machine | undefined {
+    return this.#machines.get(tid)
+  }
+
+  ofThread(tid: number): ThreadStack | undefined {
+    const known = this.#stacks.get(tid)
+    if (known) return known
+    const thread = this.#process.core.threads.find(candidate => candidate.tid === tid)
+    if (!thread) return undefined
+    const stack = this.#walk(thread)
+    this.#stacks.set(tid, stack)
+    return stack
+  }
+
+  /** The stack of the thread that an M runs on; undefined where its thread is not in the core, or runs another M. */
+  ofMachine(machine: Machine): ThreadStack | undefined {
+    if (this.#machines.get(machine.procid)?.address !== machine.address) return undefined
+    return this.ofThread(machine.procid)
+  }
+
+  #walk(thread: CoreThread): ThreadStack {
+    const {runtime} = this.#process
+    const machine = this.#machines.get(thread.tid)
+    const goroutine = machine && machine.curg !== 0 ? runtime?.goroutineAt(machine.curg) : undefined
+    const switches = machine && this.switchesOf(machine, goroutine)
+    const registers = RegisterSet.ofUserRegs(thread.registers)
+    let {frames, stop} = this.#collect(registers, 'context', switches)
+    const escape = machine && this.#escapeHandler(machine, frames)
+    if (escape) {
+      const outer = this.#collect(escape, 'signal-frame', switches)
+      frames = [...frames, ...outer.frames]
+      stop = outer.stop
+    }
+    const interruptions = this.#findInterruptions(frames)
+    const base = interruptions.filter(({isPlumbing}) => isPlumbing).at(-1)?.index ?? 0
+    return {thread, machine, goroutine, frames, stop, interruptions, base}
+  }
+
+  #collect(registers: RegisterSet, foundBy: 'context' | 'signal-frame', switches: StackSwitches | undefined) {
+    const frames: Frame[] = []
+    const walk = this.#process.unwinder.frames(
+      {registers, foundBy, exactPc: true},
+      {frameLimit: this.#process.maxFrames, switches},
+    )
+    for (;;) {
+      const next = walk.next()
+      if (next.done) return {frames, stop: next.value}
+      frames.push(next.value)
+    }
+  }
+
+  /** Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by its shape. */
+  #escapeHandler(machine: Machine, frames: readonly Frame[]): RegisterSet | undefined {
+    const {runtime, memory} = this.#process
+    const gsignal = machine.gsignal === 0 ? undefined : runtime?.goroutineAt(machine.gsignal)
+    const sp = frames.at(-1)?.sp
+    if (!gsignal || sp === undefined || !holds(gsignal.stack, sp)) return undefined
+    for (const {ucontext, sp: interruptedSp} of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
+      if (holds(gsignal.stack, interruptedSp)) continue
+      return applyRow(SIGNAL_ROW, RegisterSet.ofPosition(toAddress(0), ucontext), memory)?.caller
+    }
+    return undefined
+  }
+
+  #findInterruptions(frames: readonly Frame[]): Interruption[] {
+    const found: Interruption[] = []
+    let sawHandler = false
+    frames.forEach((frame, index) => {
+      if (frame.go && HANDLERS.has(frame.go.name)) sawHandler = true
+      const isSignal = frame.kind === 'signal'
+      const next = frames[index + 1]
+      const intoC = frame.go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
+      if (isSignal && next) {
+        const signal = readSignalFrame(this.#process.memory, frame.sp)
+        found.push({index: index + 1, signal, isPlumbing: sawHandler})
+        sawHandler = false
+      } else if (intoC) found.push({index: index + 1, signal: undefined, isPlumbing: true})
+    })
+    return found
+  }
+
+  /** The stacks of an M as plain data, for the unwinder. */
+  switchesOf(machine: Machine, goroutine: Goroutine | undefined): StackSwitches {
+    const {runtime} = this.#process
+    const g0 = runtime?.goroutineAt(machine.g0)
+    const gsignal = machine.gsignal === 0 ? undefined : runtime?.goroutineAt(machine.gsignal)
+    return {
+      g: goroutine && savedStack(goroutine),
+      g0: g0 && savedStack(g0),
+      gsignal: gsignal && {stackLo: gsignal.stack.lo, stackHi: gsignal.stack.hi},
+      vdso: machine.vdso,
+    }
+  }
+}
+
+function savedStack(goroutine: Goroutine) {
+  const {stack, sched} = goroutine
+  return {stackLo: stack.lo, stackHi: stack.hi, schedSp: sched.sp, schedPc: sched.pc, schedBp: sched.bp}
+}
+
+/**
+ * Pairs each thread with its M by m.procid. Of several (a C thread that was given a second M inside of a signal handler, a stale
+ * procid) the one whose stacks hold the thread's sp wins, then one that is in use, then the highest id.
+ */
+function pairMachines({core, runtime}: DeadProcess): Map<number, Machine> {
+  const pairs = new Map<number, Machine>()
+  if (!runtime) return pairs
+  const stackPointers = new Map<number, Address | undefined>()
+  for (const {tid, registers} of core.threads) stackPointers.set(tid, RegisterSet.ofUserRegs(registers).sp)
+  const score = (machine: Machine): number => {
+    const sp = stackPointers.get(machine.procid)
+    const stacks = [machine.curg, machine.gsignal, machine.g0]
+      .filter(g => g !== 0)
+      .map(g => runtime.goroutineAt(g)?.stack)
+    const holdsSp = sp !== undefined && stacks.some(stack => stack && holds(stack, sp))
+    return (holdsSp ? 4 : 0) + (machine.isExtraInSig ? 2 : 0) + (machine.curg !== 0 ? 1 : 0)
+  }
+  for (const machine of runtime.machines) {
+    if (machine.procid === 0 || !stackPointers.has(machine.procid)) continue
+    const rival = pairs.get(machine.procid)
+    if (!rival) {
+      pairs.set(machine.procid, machine)
+      continue
+    }
+    const difference = score(machine) - score(rival)
+    if (difference > 0 || (difference === 0 && machine.id > rival.id)) pairs.set(machine.procid, machine)
+  }
+  return pairs
+}

@@ -1,0 +1,55 @@
+import {Args, Flags} from '@oclif/core'
+import {analyzeCore} from '../analysis/analyze-core.ts'
+import {renderCause, renderGoText} from '../render/go-text.ts'
+import {renderJson} from '../render/json.ts'
+import {CoreCommand, coreFlags} from './core-command.ts'
+import {analysisOptions, openFromFlags} from './open-core.ts'
+
+export default class Analyze extends CoreCommand {
+  static override summary = 'the whole report of a core: crash, goroutines, C frames, in the format of Go'
+  static override args = {
+    core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
+  }
+  static override flags = {
+    ...coreFlags,
+    traceback: Flags.option({
+      options: ['none', 'single', 'all', 'system', 'crash'] as const,
+      description: 'what to show, with the meaning of GOTRACEBACK (default: as all, the crashing goroutine whole)',
+    })(),
+    'cgo-frames': Flags.option({
+      options: ['auto', 'saved', 'none'] as const,
+      default: 'auto' as const,
+      description: 'C frames: unwound and checked against the saved ones; only the saved ones; none',
+    })(),
+    goroutine: Flags.integer({multiple: true, description: 'only this goroutine', helpValue: 'ID'}),
+  }
+  static override examples = [
+    '<%= config.bin %> analyze core.1234',
+    '<%= config.bin %> analyze core.zst -e ./server --json',
+    '<%= config.bin %> analyze core.1234 --traceback crash --cgo-frames none',
+  ]
+
+  async run(): Promise<void> {
+    const {args, flags} = await this.parse(Analyze)
+    const dead = await openFromFlags(args.core, flags, this.diagnostics)
+    try {
+      const report = analyzeCore(dead, {
+        ...analysisOptions(flags, this.config),
+        traceback: flags.traceback,
+        cgoFrames: flags['cgo-frames'],
+        goroutines: flags.goroutine,
+        diagnostics: this.diagnostics,
+      })
+      this.writeAll(
+        flags.json ? renderJson(report) : renderGoText(report, await this.style(flags.color, flags.output)),
+        flags.output,
+      )
+      const cause = renderCause(report.crash)
+      if (cause && !flags.json && !flags.quiet) process.stderr.write(`${this.config.bin}: ${cause}\n`)
+      if (!flags.json) this.showDiagnostics(flags.quiet)
+      if (flags.strict && report.tail().completeness.score !== 1) this.exit(3)
+    } finally {
+      dead.close()
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import {type OpenProcess, openProcess} from '../acquire/open-process.ts'
+import type {AnalysisOptions} from '../analysis/analyze-core.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {CoreFlags} from './core-command.ts'
+
+type SearchFlags = Pick<CoreFlags, 'exe' | 'sysroot' | 'debug-dir' | 'debuginfod' | 'quiet'>
+
+/** The core that the flags name, with the files it needs. */
+export function openFromFlags(path: string, flags: SearchFlags, diagnostics: Diagnostics): Promise<OpenProcess> {
+  return openProcess(path, {
+    exe: flags.exe,
+    sysroots: flags.sysroot ?? [],
+    debugDirs: flags['debug-dir'] ?? [],
+    debuginfodUrls: flags.debuginfod ?? debuginfodServers(process.env.DEBUGINFOD_URLS),
+    diagnostics,
+  })
+}
+
+/** DEBUGINFOD_URLS: addresses with white space between them. */
+function debuginfodServers(urls: string | undefined): string[] {
+  return (urls ?? '').split(/\s+/).filter(url => url !== '')
+}
+
+/** What every analysis is told by flags and by the package. */
+export function analysisOptions(
+  flags: Pick<CoreFlags, 'max-frames' | 'no-demangle' | 'timeout'>,
+  {name, version}: {name: string; version: string},
+): Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline'> {
+  return {
+    tool: {name, version},
+    maxFrames: flags['max-frames'],
+    demangle: !flags['no-demangle'],
+    deadline: flags.timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + flags.timeout * 1000,
+  }
+}

@@ -1,0 +1,104 @@
+import {type Address, offsetAddress, toAddress} from '../base/address.ts'
+import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import type {GoTables} from '../gosym/func-table.ts'
+import {FUNC_FLAG, type GoFunction} from '../gosym/go-function.ts'
+
+/** A physical frame of Go code, with the numbers that the runtime prints. */
+export interface GoFrame {
+  fn: GoFunction
+  pc: Address
+  /** Where file, line, inlining and argument liveness are looked up: pc - 1 for a return address. */
+  symPc: Address
+  sp: Address
+  /** The CFA; Go calls it fp. */
+  fp: Address
+  /** funcID of the physical frame that this one called; `normal` for the innermost. */
+  calleeFuncID: string
+}
+
+/** Where a walk of a Go stack begins. */
+export interface GoStart {
+  pc: Address
+  sp: Address
+  /** pc is where the goroutine was interrupted, not a return address. */
+  trap: boolean
+  /** The position that entersyscall saved: its function may write SP later on. */
+  isSyscall: boolean
+}
+
+/** How the runtime's own walk ends. `unknownPc` is set where the runtime prints `unknown pc` or `unexpected return pc`. */
+export interface GoWalkEnd {
+  stop: 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit'
+  unknownPc: Address | undefined
+  /** The last frame's function, where a return address was not Go code; undefined for the first pc. */
+  lastSp: Address
+}
+
+/** Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). */
+const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV1', 'debugCallV2', 'debugCall'])
+
+export interface GoWalk {
+  memory: MemoryReader
+  tables: GoTables
+  /** The stack is a g0: up to Go 1.16 asmcgocall is its top. */
+  onSystemStack: boolean
+  maxFrames: number
+}
+
+/**
+ * Walks a goroutine's stack exactly as runtime.unwinder (Go 1.21+) and runtime.gentraceback (before) walk it for a
+ * traceback: by pcsp alone, ending where they end. The generator always ends; it returns how.
+ */
+export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame, GoWalkEnd> {
+  let {pc, sp, trap} = start
+  if (pc === 0) {
+    // Probably a call of a nil func: begin in the caller (runtime.unwinder.initAt).
+    const caller = readPointer(walk.memory, sp)
+    if (caller === undefined) return end('unmapped', sp)
+    pc = caller
+    sp = toAddress(sp + 8)
+  }
+  let calleeFuncID = 'normal'
+  for (let count = 0; count < walk.maxFrames; count++) {
+    const fn = walk.tables.functionAt(pc)
+    if (!fn) return end('no-unwind-info', sp, pc)
+    const innermost = count === 0
+    const fp = framePointer(fn, pc, sp)
+    if (fp === undefined) return end('no-unwind-info', sp)
+    yield {fn, pc, symPc: trap || pc <= fn.entry ? pc : toAddress(pc - 1), sp, fp, calleeFuncID}
+    if (endsStack(fn, walk, innermost && start.isSyscall)) return end('end-of-stack', fp)
+    const returnPc = readPointer(walk.memory, toAddress(fp - 8))
+    if (returnPc === undefined) return end('unmapped', fp)
+    if (returnPc === 0) return end('end-of-stack', fp)
+    if (returnPc === pc && fp === sp) return end('no-progress', fp)
+    trap = INJECTED_CALLS.has(fn.funcID)
+    calleeFuncID = fn.funcID
+    pc = returnPc
+    sp = fp
+  }
+  return end('frame-limit', sp)
+}
+
+function end(stop: GoWalkEnd['stop'], lastSp: Address, unknownPc?: Address): GoWalkEnd {
+  return {stop, unknownPc, lastSp}
+}
+
+/** A word as a pc; a word that cannot be an address is a pc of no function, kept as the largest exact number. */
+function readPointer(memory: MemoryReader, address: Address): Address | undefined {
+  const word = readWord(memory, address)
+  if (word === undefined) return undefined
+  return toAddress(word < 0x20000000000000n ? Number(word) : Number.MAX_SAFE_INTEGER)
+}
+
+/** CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal). */
+function framePointer(fn: GoFunction, pc: Address, sp: Address): Address | undefined {
+  const delta = fn.spDelta(pc)
+  return delta === undefined ? undefined : offsetAddress(sp, delta + 8)
+}
+
+function endsStack(fn: GoFunction, walk: GoWalk, isSyscall: boolean): boolean {
+  if (fn.isTopOfStack(walk.onSystemStack)) return true
+  if (Math.floor(fn.flag / FUNC_FLAG.SPWRITE) % 2 === 0) return false
+  // cgocallback writes SP but is valid on both stacks; a function that called entersyscall did so before its SP write.
+  return fn.funcID !== 'cgocallback' && !isSyscall
+}
