@@ -5,6 +5,7 @@ import {sameBuild} from '../elf/build-id.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
+import type {FileMapping} from '../elf/mapping.ts'
 import {openInput, type Progress} from './core-input.ts'
 import {buildIdPath, isBuildId, type OpenFiles} from './debug-files.ts'
 
@@ -40,6 +41,7 @@ const LIBRARY_DIRS = [
   'usr/local/lib',
 ]
 const SUFFIXES = ['', '.zst', '.gz', '.xz', '.lz4']
+const PAGE_SIZE = 4096
 const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
 
 /** Finds the file of one loaded image: the first candidate that is the same build. */
@@ -60,8 +62,8 @@ export async function findModuleFile(image: LoadedImage, search: ModuleSearch): 
     if (verdict === 'unknown') {
       search.files.diagnostics.add(
         'module-unverified',
-        `${path}: neither it nor the core has a build ID to compare; taken as it is`,
-        {severity: named ? 'warning' : 'info', where: image.path},
+        `${path}: the core does not hold what would prove that it is the same build; taken because its segments agree`,
+        {where: image.path, hint: 'if names or lines look wrong, give the files of the machine with --sysroot DIR'},
       )
     }
     return {found: {elf, path}, mismatch: undefined}
@@ -150,8 +152,23 @@ function judge(image: LoadedImage, elf: ElfFile): 'same' | 'other' | 'unknown' {
     const alike = sameLoads(image.memoryImage.segments, elf.segments) && image.memoryImage.entry === elf.entry
     return alike ? 'same' : 'other'
   }
-  const last = Math.max(0, ...image.mappings.map(mapping => mapping.fileOffset))
-  return last < elf.source.size ? 'unknown' : 'other'
+  return image.mappings.length === 0 || agreesWithMappings(image.mappings, elf) ? 'unknown' : 'other'
+}
+
+/** Each mapping shows the pages of one PT_LOAD, all at one load bias: another build rarely has the same extents. */
+function agreesWithMappings(mappings: readonly FileMapping[], elf: ElfFile): boolean {
+  const loads = elf.segments.filter(segment => segment.type === PT.PT_LOAD)
+  const biases = (mapping: FileMapping): number[] =>
+    loads
+      .map(load => ({bias: mapping.start - (load.address - load.offset + mapping.fileOffset), load}))
+      .filter(({bias, load}) => {
+        const end = Math.ceil((load.address + load.memorySize) / PAGE_SIZE) * PAGE_SIZE + bias
+        return mapping.start >= Math.floor(load.address / PAGE_SIZE) * PAGE_SIZE + bias && mapping.end <= end
+      })
+      .map(({bias}) => bias)
+  const [first, ...others] = mappings
+  if (!first) return true
+  return biases(first).some(bias => others.every(mapping => biases(mapping).includes(bias)))
 }
 
 function sameLoads(a: readonly Segment[], b: readonly Segment[]): boolean {
