@@ -25,8 +25,15 @@ export interface PcspRow {
   readonly writesSp: boolean
 }
 
-const TOP_FUNCTIONS: ReadonlySet<string> = new Set(['goexit', 'mstart', 'rt0_go', 'externalthreadhandler'])
-const SWITCHING_FUNCTIONS: ReadonlySet<string> = new Set(['asmcgocall', 'systemstack', 'mcall', 'morestack', 'gogo'])
+/** Where walks end up to 1.16 (runtime.topofstack, traceback.go); asmcgocall on a g0 stack too, which StackSwitcher knows. */
+const TOP_FUNCTIONS: ReadonlySet<string> = new Set([
+  'externalthreadhandler',
+  'goexit',
+  'mcall',
+  'morestack',
+  'mstart',
+  'rt0_go',
+])
 
 /** Rows from Go's pcsp tables, one for each frame size, so that a million frames share a few hundred of them. */
 export class PcspRows {
@@ -45,9 +52,7 @@ export class PcspRows {
     return {
       row: this.#isCrosscall2(code, size) ? crosscall2Row(this.#version ?? NEWEST) : this.#row(size),
       topFrame: hasFlags ? code.flag % 2 === TOP_FRAME : TOP_FUNCTIONS.has(code.funcID),
-      writesSp:
-        code.funcID !== 'cgocallback' &&
-        (hasFlags ? Math.floor(code.flag / SP_WRITE) % 2 === 1 : SWITCHING_FUNCTIONS.has(code.funcID)),
+      writesSp: hasFlags && code.funcID !== 'cgocallback' && Math.floor(code.flag / SP_WRITE) % 2 === 1,
     }
   }
 
