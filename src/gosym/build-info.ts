@@ -48,7 +48,7 @@ export function parseBuildInfo(section: Section, memory?: MemoryReader): BuildIn
 /** Build info by its magic, 16-byte aligned, in the given ranges (the first writable segment of the executable). */
 export function findBuildInfo(memory: MemoryReader, ranges: readonly ScanRange[]): BuildInfo | undefined {
   for (const range of ranges) {
-    for (const at of scanWords(memory, range, 16, (low, high) => low === MAGIC_LOW && high === MAGIC_HIGH)) {
+    for (const at of scanWords(memory, range, 16, MAGIC_HIGH, low => low === MAGIC_LOW)) {
       const info = readBuildInfo(memory, at)
       if (info) return info
     }

@@ -22,7 +22,10 @@ export interface OpenProcess {
   version: GoVersion | undefined
   /** `runtime.firstmoduledata`, where symbols tell it. */
   firstModuledata: Address | undefined
-  /** Where to search otherwise: the segments of the modules that may hold Go code. */
+  /**
+   * Where to search otherwise: the segments of the modules that may hold Go code, in the order of the search. A section
+   * `.gopclntab` first, or at least what is executable last, saves most of the time.
+   */
   candidates: readonly ScanRange[]
   diagnostics: Diagnostics
 }
@@ -93,7 +96,7 @@ export class GoTables {
           where: `0x${firstModuledata.toString(16)}`,
         })
       }
-      first = findModuledata(memory, candidates, collectHeaders(memory, candidates), version)
+      first = searchModuledata(memory, candidates, version)
     }
     if (!first) return GoTables.fromPclntab({...input, header: undefined, textStart: undefined, gofunc: undefined})
     return GoTables.#make(followChain(memory, first, version, diagnostics), version, first.moduledata.header)
@@ -103,7 +106,7 @@ export class GoTables {
   static fromPclntab(input: OpenFile): GoTables | undefined {
     const {memory, version, diagnostics, textStart, gofunc} = input
     const named = input.header === undefined ? undefined : readPclntabHeader(memory, input.header)
-    const headers = named ? [named] : collectHeaders(memory, input.candidates)
+    const headers = named ? [named] : findPclntabHeaders(memory, input.candidates)
     for (const header of headers) {
       const text = textStart ?? (header.textStart === NULL_ADDRESS ? undefined : header.textStart)
       if (text === undefined && header.layout.textStart !== undefined) {
@@ -197,13 +200,18 @@ function reread(
   return moduledata ? {pclntab: renewed, moduledata} : {pclntab: renewed}
 }
 
-function collectHeaders(memory: MemoryReader, candidates: readonly ScanRange[]): PclntabHeader[] {
-  const headers: PclntabHeader[] = []
+/** Headers one after the other, until one has a moduledata: the search ends where the first good one is. */
+function searchModuledata(
+  memory: MemoryReader,
+  candidates: readonly ScanRange[],
+  version: GoVersion | undefined,
+): FoundModule | undefined {
+  let tried = 0
   for (const header of findPclntabHeaders(memory, candidates)) {
-    headers.push(header)
-    if (headers.length >= HEADER_LIMIT) break
+    const found = findModuledata(memory, candidates, header, version)
+    if (found || ++tried >= HEADER_LIMIT) return found
   }
-  return headers
+  return undefined
 }
 
 /** The modules by `next`, the first one first; a bad link ends the chain and costs what hangs on it. */

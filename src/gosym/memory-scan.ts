@@ -11,18 +11,16 @@ export interface ScanRange {
 const CHUNK_SIZE = 0x40000
 const PAGE_SIZE = 0x1000
 
-/** Whether the 8 bytes at an aligned place, as two little-endian halves, are what is looked for. */
-export type WordTest = (low: number, high: number) => boolean
-
 /**
- * Addresses, ascending, of the words aligned to `alignment` (a multiple of 8) that pass `test`.
- * Parts that cannot be read are stepped over, down to a page.
+ * Addresses, ascending, of the words aligned to `alignment` (a multiple of 8) whose upper half is `high` and whose lower
+ * half passes `testLow`. Parts that cannot be read are stepped over, down to a page.
  */
 export function* scanWords(
   memory: MemoryReader,
   range: ScanRange,
   alignment: number,
-  test: WordTest,
+  high: number,
+  testLow: (low: number) => boolean,
 ): Generator<Address> {
   let at = Math.ceil(range.start / alignment) * alignment
   while (at + 8 <= range.end) {
@@ -32,7 +30,7 @@ export function* scanWords(
       length = shorter(at, length)
       bytes = memory.read(toAddress(at), length)
     }
-    if (bytes) yield* wordsIn(bytes, at, alignment, test)
+    if (bytes) yield* wordsIn(bytes, at, alignment, high, testLow)
     at = Math.ceil((at + length) / alignment) * alignment
   }
 }
@@ -47,11 +45,19 @@ function shorter(at: number, length: number): number {
   return end > at ? end - at : toPageEnd(at)
 }
 
-function* wordsIn(bytes: Uint8Array, base: number, alignment: number, test: WordTest): Generator<Address> {
+function wordsIn(
+  bytes: Uint8Array,
+  base: number,
+  alignment: number,
+  high: number,
+  testLow: (low: number) => boolean,
+): Address[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const hits: Address[] = []
+  // The loop that goes over whole segments: one comparison settles nearly every word.
   for (let offset = 0; offset + 8 <= bytes.length; offset += alignment) {
-    if (test(view.getUint32(offset, true), view.getUint32(offset + 4, true))) hits.push(toAddress(base + offset))
+    if (view.getUint32(offset + 4, true) !== high) continue
+    if (testLow(view.getUint32(offset, true))) hits.push(toAddress(base + offset))
   }
-  yield* hits
+  return hits
 }

@@ -63,6 +63,7 @@ const LENGTH_LIMIT = 2 ** 40
 /** Text sections that the linker would split a program into: a handful, each of megabytes. */
 const SECTION_LIMIT = 4096
 const FTAB_SAMPLES = 64
+const TWO_32 = 0x100000000
 
 /** The layouts to try, the likeliest first: that of the version, then those that share the header's magic. */
 export function candidateLayouts(header: PclntabHeader, version: GoVersion | undefined): ModuledataLayout[] {
@@ -257,32 +258,25 @@ function hasPlausibleTail(memory: MemoryReader, moduledata: Moduledata): boolean
 /** Headers of pclntabs in the ranges, by their first 8 bytes. */
 export function* findPclntabHeaders(memory: MemoryReader, ranges: readonly ScanRange[]): Generator<PclntabHeader> {
   for (const range of ranges) {
-    for (const at of scanWords(memory, range, 8, isHeaderWord)) {
+    for (const at of scanWords(memory, range, 8, PCLNTAB_MAGIC_TAIL, low => headerLayoutOf(low) !== undefined)) {
       const header = readPclntabHeader(memory, at)
       if (header) yield header
     }
   }
 }
 
-function isHeaderWord(low: number, high: number): boolean {
-  return high === PCLNTAB_MAGIC_TAIL && headerLayoutOf(low) !== undefined
-}
-
-/** Moduledata without symbols: the words in the ranges, writable ones first, that point at one of the headers. */
+/** Moduledata without symbols: a word in the ranges, writable ones first, that points at the header. */
 export function findModuledata(
   memory: MemoryReader,
   ranges: readonly ScanRange[],
-  headers: readonly PclntabHeader[],
+  header: PclntabHeader,
   version: GoVersion | undefined,
 ): FoundModule | undefined {
-  if (headers.length === 0) return undefined
-  const pointers = new Set(headers.map(header => header.address as number))
-  const lows = new Set([...pointers].map(pointer => pointer % 0x100000000))
-  const isPointer = (low: number, high: number): boolean =>
-    high < 0x200000 && lows.has(low) && pointers.has(high * 0x100000000 + low)
+  const high = Math.floor(header.address / TWO_32)
+  const wanted = header.address % TWO_32
   const ordered = [...ranges].sort((a, b) => Number(b.writable) - Number(a.writable))
   for (const range of ordered) {
-    for (const at of scanWords(memory, range, 8, isPointer)) {
+    for (const at of scanWords(memory, range, 8, high, low => low === wanted)) {
       const found = readModuledata(memory, at, version)
       if (found) return found
     }

@@ -1,62 +1,87 @@
-import {toAddress} from '../base/address.ts'
+import {type Address, toAddress} from '../base/address.ts'
 import {readU32} from '../base/memory-reader.ts'
 import type {Pclntab} from './pclntab.ts'
+import {WindowMemory} from './window-memory.ts'
+
+const HASH_START = 0x811c9dc5
+const NAME_LIMIT = 65536
+const FIRST_PASS = 256
 
 /**
  * Functions by name. The table is in order of address, so a name is found by going through all of them; what was gone
- * through is kept as hashes, 4 bytes a function, and the pass stops at the name asked for.
+ * through is kept as hashes, 4 bytes a function, and the pass stops near the name asked for.
  */
 export class NameIndex {
   readonly #pclntab: Pclntab
+  /** One window for each table that the pass goes along. */
+  readonly #ftab: WindowMemory
+  readonly #records: WindowMemory
+  readonly #names: WindowMemory
   #hashes = new Uint32Array(0)
   #done = 0
 
   constructor(pclntab: Pclntab) {
     this.#pclntab = pclntab
+    this.#ftab = new WindowMemory(pclntab.memory)
+    this.#records = new WindowMemory(pclntab.memory)
+    this.#names = new WindowMemory(pclntab.memory)
   }
 
   /** Index of the first function of that name. */
   find(name: string): number | undefined {
-    const wanted = hashOf(name)
+    const wanted = addToHash(HASH_START, new TextEncoder().encode(name)) >>> 0
     let from = 0
-    for (;;) {
-      const index = this.#hashes.subarray(0, this.#done).indexOf(wanted, from)
-      if (index >= 0) {
-        if (this.#nameAt(index) === name) return index
-        from = index + 1
-        continue
+    do {
+      const hashes = this.#hashes.subarray(0, this.#done)
+      for (let index = hashes.indexOf(wanted, from); index >= 0; index = hashes.indexOf(wanted, index + 1)) {
+        if (this.#pclntab.readName(this.#nameOffset(index)) === name) return index
       }
       from = this.#done
-      if (!this.#extend()) return undefined
-    }
+    } while (this.#extend())
+    return undefined
   }
 
-  /** Goes through the next functions; false at the end of the table. */
+  /** Goes through the next functions, as many as before; false at the end of the table. */
   #extend(): boolean {
     const {nfunc} = this.#pclntab.places
     if (this.#done >= nfunc) return false
-    const end = Math.min(nfunc, this.#done + Math.max(256, this.#done))
+    const end = Math.min(nfunc, this.#done + Math.max(FIRST_PASS, this.#done))
     const hashes = new Uint32Array(end)
     hashes.set(this.#hashes)
-    for (let index = this.#done; index < end; index++) hashes[index] = hashOf(this.#nameAt(index))
+    for (let index = this.#done; index < end; index++) hashes[index] = this.#hashAt(index)
     this.#hashes = hashes
     this.#done = end
     return true
   }
 
-  #nameAt(index: number): string {
-    const record = this.#pclntab.recordAt(index)
-    if (record === undefined) return ''
+  #nameOffset(index: number): number {
+    const record = this.#pclntab.recordAt(index, this.#ftab)
+    if (record === undefined) return 0
     const at = toAddress(record + this.#pclntab.places.release.func.nameOff)
-    return this.#pclntab.readName(readU32(this.#pclntab.memory, at) ?? 0)
+    return readU32(this.#records, at) ?? 0
+  }
+
+  #hashAt(index: number): number {
+    const {start, end} = this.#pclntab.places.funcnametab
+    let at: Address = toAddress(start + this.#nameOffset(index))
+    let hash = HASH_START
+    for (let length = 0; at < end && length < NAME_LIMIT; ) {
+      const toBoundary = 64 - (at % 64)
+      const bytes = this.#names.read(at, toBoundary) ?? this.#names.read(at, 1)
+      if (!bytes) break
+      const nul = bytes.indexOf(0)
+      hash = addToHash(hash, bytes, nul < 0 ? bytes.length : nul)
+      if (nul >= 0) break
+      length += bytes.length
+      at = toAddress(at + bytes.length)
+    }
+    return hash >>> 0
   }
 }
 
-/** FNV-1a over the UTF-16 units. */
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < name.length; index++) {
-    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193)
-  }
-  return hash >>> 0
+/** FNV-1a. */
+function addToHash(start: number, bytes: Uint8Array, length = bytes.length): number {
+  let hash = start
+  for (let index = 0; index < length; index++) hash = Math.imul(hash ^ (bytes[index] as number), 0x01000193)
+  return hash
 }

@@ -143,10 +143,10 @@ export class Pclntab {
   }
 
   /** Where the `_func` record of function `index` starts; undefined for a hole that the external linker filled. */
-  recordAt(index: number): Address | undefined {
+  recordAt(index: number, memory = this.memory): Address | undefined {
     const width = this.#entryWidth
     const at = toAddress(this.places.ftab + index * width * 2 + width)
-    const offset = width === 8 ? readAddress(this.memory, at) : readU32(this.memory, at)
+    const offset = width === 8 ? readAddress(memory, at) : readU32(memory, at)
     if (offset === undefined || offset >= TABLE_LIMIT) return undefined
     const record = toAddress(this.places.pclntable.start + offset)
     return record < this.places.pclntable.end ? record : undefined
