@@ -1,6 +1,6 @@
 // Builds the programs of fixtures/programs, crashes them and keeps what is left.
 //
-//   npx tsx scripts/fixtures.ts                                   the committed selection, into fixtures/cores
+//   npx tsx scripts/fixtures.ts [--new]                           the committed selection, into fixtures/cores; only what is not there
 //   npx tsx scripts/fixtures.ts --go 1.27 --program cfault --mode segv [--variant pie]   only these (all repeatable)
 //   npx tsx scripts/fixtures.ts --all --live /tmp/lab             every mode, uncompressed, into /tmp/lab/<release>/<program>-<mode>
 import {execFileSync} from 'node:child_process'
@@ -9,7 +9,7 @@ import {basename, join} from 'node:path'
 import process from 'node:process'
 import {parseArgs} from 'node:util'
 import {build, type Executable, isBuildable, labDirectory} from './lab/build.ts'
-import {keepCase, neededFiles} from './lab/case-store.ts'
+import {hasCase, keepCase, nameOfCase, neededFiles} from './lab/case-store.ts'
 import {type Crash, crash, readHead} from './lab/crash.ts'
 import {type Mode, programs} from './lab/programs.ts'
 import {selection} from './lab/selection.ts'
@@ -23,6 +23,7 @@ const {values} = parseArgs({
     mode: {type: 'string', multiple: true},
     variant: {type: 'string', multiple: true},
     all: {type: 'boolean', default: false},
+    new: {type: 'boolean', default: false},
     live: {type: 'string'},
   },
 })
@@ -56,12 +57,16 @@ function chosen(wanted: Wanted): boolean {
   )
 }
 
+function isKept(wanted: Wanted): boolean {
+  return hasCase(nameOfCase(wanted.program, wanted.mode.name, wanted.release, wanted.variant))
+}
+
 async function run(): Promise<number> {
   let failures = 0
   let current: {key: string; executable: Executable} | undefined
   const source = values.all || values.program !== undefined ? everything() : selection()
   for (const wanted of source) {
-    if (!chosen(wanted)) continue
+    if (!chosen(wanted) || (values.new && isKept(wanted))) continue
     const {release, program, variant, mode} = wanted
     const label = `go${release} ${program} ${mode.name} ${variant}`
     try {

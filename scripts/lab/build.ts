@@ -58,6 +58,8 @@ export function build(programName: string, release: string, variantName = 'defau
 /** Whether this release can build this program in this variant at all. */
 export function isBuildable(program: Program, release: string, variant: Variant): boolean {
   const minor = minorOf(release)
+  if (variant.pure && !program.pure) return false
+  if (variant.excludesLibrary && program.library) return false
   return minor >= (program.since ?? 0) && minor >= (variant.since ?? 0)
 }
 

@@ -18,10 +18,17 @@ import type {Crash} from './crash.ts'
 const fixturesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures')
 
 /** Name of a case: `cfault-segv-go1.27`, with the variant behind it when it is not the default. */
-export function caseName(crash: Crash): string {
+export function nameOfCase(program: string, mode: string, release: string, variant: string): string {
+  return `${program}-${mode}-go${release}${variant === 'default' ? '' : `-${variant}`}`
+}
+
+export function hasCase(name: string, root = fixturesDirectory): boolean {
+  return existsSync(join(root, 'cores', name, 'core.zst'))
+}
+
+function caseName(crash: Crash): string {
   const {program, toolchain, variant} = crash.executable
-  const suffix = variant.name === 'default' ? '' : `-${variant.name}`
-  return `${program.name}-${crash.mode.name}-go${toolchain.release}${suffix}`
+  return nameOfCase(program.name, crash.mode.name, toolchain.release, variant.name)
 }
 
 /** Files that a core's analysis needs: the executable first, then every shared library that was mapped. */

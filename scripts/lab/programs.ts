@@ -23,7 +23,10 @@ export interface Program {
     readonly source: string
     readonly flags: readonly string[]
   }
+  /** Tool that must be in PATH when the program runs. */
   readonly needs?: string
+  /** True for a program without any C of its own. */
+  readonly pure?: boolean
   readonly since?: number
   readonly modes: readonly Mode[]
 }
@@ -123,6 +126,7 @@ const busy: Program = {
 const deadlock: Program = {
   name: 'deadlock',
   kind: 'go',
+  pure: true,
   modes: [...plain('main goexit workers panic nil map'), {name: 'quit', arguments: ['wait'], trigger: 'SIGQUIT'}],
 }
 

@@ -12,6 +12,15 @@ const committed: readonly {
   {releases: '1.24 1.27', program: 'hooks', modes: 'fault callback'},
   {releases: '1.24 1.27', program: 'blocked', modes: 'fault panic gcore'},
   {releases: '1.24 1.27', program: 'gopanic', modes: 'panic nil'},
+  {releases: '1.15 1.21 1.23 1.26', program: 'blocked', modes: 'fault panic quit'},
+  {releases: '1.19 1.25', program: 'blocked', modes: 'fault panic quit', variants: 'nosymbols'},
+  {releases: '1.22', program: 'blocked', modes: 'fault panic quit', variants: 'pie-nosymbols'},
+  {releases: '1.27', program: 'cfault', modes: 'segv', variants: 'pie pie-nosymbols nosections'},
+  {releases: '1.27', program: 'hosted', modes: 'fault'},
+  {releases: '1.27', program: 'query', modes: 'fault'},
+  {releases: '1.27', program: 'cxx', modes: 'fault throw'},
+  {releases: '1.27', program: 'busy', modes: 'all-fault ancestors'},
+  {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
 ]
 
 export interface SelectedCase {

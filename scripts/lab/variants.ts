@@ -6,15 +6,20 @@ export interface Variant {
   /** What happens to the finished executable. */
   readonly after?: 'strip' | 'drop-section-headers'
   readonly since?: number
+  /** True where the program's own shared library cannot be linked or found. */
+  readonly excludesLibrary?: boolean
+  /** True where there is no C at all. */
+  readonly pure?: boolean
 }
 
 export const variants: readonly Variant[] = [
   {name: 'default', flags: []},
   {name: 'pie', flags: ['-buildmode=pie']},
-  {name: 'internal', flags: ['-ldflags=-linkmode=internal']},
+  {name: 'internal', flags: ['-ldflags=-linkmode=internal'], excludesLibrary: true},
   {
     name: 'static',
     flags: ['-ldflags=-linkmode=external -extldflags=-static'],
+    excludesLibrary: true,
   },
   {name: 'nosymbols', flags: ['-ldflags=-s -w']},
   {name: 'pie-nosymbols', flags: ['-buildmode=pie', '-ldflags=-s -w']},
@@ -27,7 +32,7 @@ export const variants: readonly Variant[] = [
   {name: 'race', flags: ['-race']},
   {name: 'v3', flags: [], environment: {GOAMD64: 'v3'}, since: 18},
   {name: 'noopt', flags: ['-gcflags=all=-N -l']},
-  {name: 'nocgo', flags: [], environment: {CGO_ENABLED: '0'}},
+  {name: 'nocgo', flags: [], environment: {CGO_ENABLED: '0'}, pure: true},
 ]
 
 export function findVariant(name: string): Variant {
