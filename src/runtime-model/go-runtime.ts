@@ -73,7 +73,7 @@ export class GoRuntime {
     const globals = new RuntimeGlobals(memory, tables, input.symbols)
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
-    const sample = readSample(memory, globals, allgs, input.threadIds ?? new Set())
+    const sample = readSample(input, globals, allgs)
     if (!allgs && sample.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
         severity: 'error',
@@ -157,6 +157,19 @@ export class GoRuntime {
     return locked !== undefined && locked.startpc === NULL_ADDRESS && locked.gopc === NULL_ADDRESS
   }
 
+  /**
+   * The goroutine of an extra M that a signal handler took on a C thread. It comes into being by the signal itself, in a crash mostly
+   * by the relay that follows the runtime's own listing, so that listing does not have it.
+   */
+  isBorrowedBySignal(goroutine: Goroutine): boolean {
+    const machine = this.machines.find(each => each.address === goroutine.lockedM)
+    if (!machine || machine.procid === 0) return false
+    if (machine.isExtraInSig) return true
+    // 1.21 keeps a C thread's M bound to it but does not mark the second one that a signal takes.
+    const isTwin = (other: Machine) => other !== machine && other.procid === machine.procid && other.isExtraInC
+    return machine.isExtra && !machine.isExtraInC && this.machines.some(isTwin)
+  }
+
   isSystemGoroutine(goroutine: Goroutine): boolean {
     return isSystemGoroutine(this.#access, goroutine.startpc, {
       finalizerRunning: this.state.finalizerRunning,
@@ -218,16 +231,12 @@ function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Addre
   return (at === undefined ? undefined : readAddress(memory, at)) ?? NULL_ADDRESS
 }
 
-function readSample(
-  memory: MemoryReader,
-  globals: RuntimeGlobals,
-  allgs: RemoteSlice | undefined,
-  threadIds: ReadonlySet<number>,
-): LayoutSample {
+function readSample(input: GoRuntimeInput, globals: RuntimeGlobals, allgs: RemoteSlice | undefined): LayoutSample {
   const goroutines: Address[] = []
   if (allgs) {
     const head = {array: allgs.array, length: Math.min(allgs.length, SAMPLE_SIZE)}
-    for (const address of readGoroutineAddresses(memory, head, () => undefined)) goroutines.push(address)
+    for (const address of readGoroutineAddresses(input.memory, head, () => undefined)) goroutines.push(address)
   }
-  return {goroutines, allm: readGlobalPointer(memory, globals), threadIds}
+  const allm = readGlobalPointer(input.memory, globals)
+  return {goroutines, allm, threadIds: input.threadIds ?? new Set(), functions: input.tables}
 }

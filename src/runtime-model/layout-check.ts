@@ -3,8 +3,9 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {GOROUTINE_STATUS, statusOf} from './goroutine-status.ts'
 import type {GoRelease} from './layouts-by-version.ts'
 import {RemoteStruct} from './remote-struct.ts'
-import type {SigtrampFacts} from './sigtramp-offsets.ts'
+import type {FunctionTable} from './runtime-globals.ts'
 import type {LayoutSet} from './struct-layout.ts'
+import {waitReasonText} from './wait-reason.ts'
 
 /** Some goroutines and machines of the process, to try layouts on. */
 export interface LayoutSample {
@@ -12,11 +13,17 @@ export interface LayoutSample {
   readonly allm: Address
   /** Thread ids of the core; empty where nobody knows. */
   readonly threadIds: ReadonlySet<number>
+  readonly functions: FunctionTable
 }
 
-/** How well layouts fit what is in memory: each invariant that held counts in `passed`; the broken ones are named. */
+/** How well layouts fit what is in memory. */
 export interface LayoutFit {
-  readonly passed: number
+  /**
+   * Invariants that held, less those that did not, which weigh more. What cannot be tried counts nothing, so layouts that turn
+   * living goroutines into dead ones score low.
+   */
+  readonly score: number
+  /** Invariants that did not hold more often than not. */
   readonly broken: readonly string[]
 }
 
@@ -25,149 +32,178 @@ const MACHINE_SAMPLE = 32
 const GOID_LIMIT = 2 ** 48
 /** A stack larger than the largest limit that debug.SetMaxStack takes in practice. */
 const STACK_LIMIT = 2 ** 36
-const LAST_STATUS = GOROUTINE_STATUS._Gdeadextra
+const COUNT_LIMIT = 1_000_000
+const SIGNAL_LIMIT = 65
+const FAILURE_WEIGHT = 4
 
-/** Tries the invariants that the runtime keeps at all times: back links, bounds, small unique ids, known statuses. */
+/** Counts how often each invariant held. */
+class Tally {
+  readonly #counts = new Map<string, {passed: number; failed: number}>()
+
+  check(name: string, holds: boolean): void {
+    const counts = this.#counts.get(name) ?? {passed: 0, failed: 0}
+    if (holds) counts.passed++
+    else counts.failed++
+    this.#counts.set(name, counts)
+  }
+
+  fit(): LayoutFit {
+    let score = 0
+    const broken: string[] = []
+    for (const [name, counts] of this.#counts) {
+      score += counts.passed - FAILURE_WEIGHT * counts.failed
+      // An object caught in the middle of a change breaks an invariant now and then; a wrong offset breaks it for most.
+      if (counts.failed > counts.passed) broken.push(name)
+    }
+    return {score, broken}
+  }
+}
+
+/** Tries the invariants that the runtime keeps at all times: back links, bounds, small unique ids, known statuses, code addresses. */
 export function checkLayouts(
   memory: MemoryReader,
   release: GoRelease,
   layouts: LayoutSet,
   sample: LayoutSample,
 ): LayoutFit {
-  const tally = new Map<string, {passed: number; failed: number}>()
-  const check = (name: string, holds: boolean): void => {
-    const counts = tally.get(name) ?? {passed: 0, failed: 0}
-    if (holds) counts.passed++
-    else counts.failed++
-    tally.set(name, counts)
-  }
-  checkGoroutines(memory, release, layouts, sample, check)
-  checkMachines(memory, layouts, sample, check)
-  let passed = 0
-  const broken: string[] = []
-  for (const [name, counts] of tally) {
-    passed += counts.passed
-    // One object caught in the middle of a change breaks an invariant now and then; a wrong offset breaks it for most.
-    if (counts.failed > counts.passed) broken.push(name)
-  }
-  return {passed, broken}
+  const checker = new LayoutChecker(memory, release, layouts, sample)
+  return checker.run()
 }
 
-type Check = (name: string, holds: boolean) => void
+class LayoutChecker {
+  readonly #memory: MemoryReader
+  readonly #release: GoRelease
+  readonly #layouts: LayoutSet
+  readonly #sample: LayoutSample
+  readonly #tally = new Tally()
 
-function checkGoroutines(
-  memory: MemoryReader,
-  release: GoRelease,
-  layouts: LayoutSet,
-  sample: LayoutSample,
-  check: Check,
-): void {
-  const ids = new Set<number>()
-  for (const address of sample.goroutines) {
-    const g = RemoteStruct.read(memory, address, layouts.g)
-    if (!g) continue
-    const {number} = statusOf(release, g.u32('atomicstatus'))
-    check('g.atomicstatus is a known status', number <= LAST_STATUS)
-    if (number === GOROUTINE_STATUS._Gidle || number > LAST_STATUS) continue
+  constructor(memory: MemoryReader, release: GoRelease, layouts: LayoutSet, sample: LayoutSample) {
+    this.#memory = memory
+    this.#release = release
+    this.#layouts = layouts
+    this.#sample = sample
+  }
+
+  run(): LayoutFit {
+    const ids = new Set<number>()
+    for (const address of this.#sample.goroutines) {
+      const g = RemoteStruct.read(this.#memory, address, this.#layouts.g)
+      if (g) this.#checkGoroutine(g, ids)
+    }
+    this.#checkMachines()
+    return this.#tally.fit()
+  }
+
+  #checkGoroutine(g: RemoteStruct<'g'>, ids: Set<number>): void {
+    const {_Gidle, _Gdead, _Gdeadextra} = GOROUTINE_STATUS
+    const {number} = statusOf(this.#release, g.u32('atomicstatus'))
+    this.#tally.check('g.atomicstatus is a known status', number <= _Gdeadextra)
+    if (number === _Gidle || number > _Gdeadextra) return
     const id = g.number('goid')
-    check('g.goid is small', id < GOID_LIMIT)
+    this.#tally.check('g.goid is small', id < GOID_LIMIT)
     // Dead goroutines of 1.7 to 1.27 keep the id they had; those that never lived have 0.
-    if (id !== 0) check('g.goid is unique', !ids.has(id))
+    if (id !== 0) this.#tally.check('g.goid is unique', !ids.has(id))
     ids.add(id)
-    if (number === GOROUTINE_STATUS._Gdead || number === GOROUTINE_STATUS._Gdeadextra) continue
+    if (number !== _Gdead && number !== _Gdeadextra) this.#checkLiving(g, number)
+  }
+
+  #checkLiving(g: RemoteStruct<'g'>, status: number): void {
+    const tally = this.#tally
     const lo = g.pointer('stack.lo')
     const hi = g.pointer('stack.hi')
-    check('g.stack is a range', lo > 0 && lo < hi && hi - lo < STACK_LIMIT)
-    const sp = g.pointer('sched.sp')
-    if (number === GOROUTINE_STATUS._Gwaiting || number === GOROUTINE_STATUS._Grunnable) {
-      check('g.sched.sp is on the stack', sp > lo && sp <= hi)
+    const isOnStack = (sp: number) => sp > lo && sp <= hi
+    tally.check('g.stack is a range', lo > 0 && lo < hi && hi - lo < STACK_LIMIT)
+    if (status === GOROUTINE_STATUS._Gwaiting || status === GOROUTINE_STATUS._Grunnable) {
+      tally.check('g.sched.sp is on the stack', isOnStack(g.pointer('sched.sp')))
+      tally.check('g.sched.pc is code', this.#isCode(g.pointer('sched.pc')))
     }
+    if (status === GOROUTINE_STATUS._Gwaiting && g.has('waitreason')) {
+      const reason = waitReasonText(this.#release, g.u8('waitreason'))
+      tally.check('g.waitreason is known', reason !== '' && reason !== 'unknown wait reason')
+    }
+    if (status === GOROUTINE_STATUS._Gsyscall) {
+      tally.check('g.syscallsp is on the stack', isOnStack(g.pointer('syscallsp')))
+    }
+    tally.check('g.stktopsp is on the stack', g.word('stktopsp') === 0n || isOnStack(g.pointer('stktopsp')))
+    this.#checkOrigin(g)
     const m = g.pointer('m')
-    if (number === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {
-      check('g.m.curg is g', RemoteStruct.read(memory, m, layouts.m)?.pointer('curg') === address)
+    if (status === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {
+      const curg = RemoteStruct.read(this.#memory, m, this.#layouts.m)?.pointer('curg')
+      tally.check('g.m.curg is g', curg === g.address)
+    }
+    const locked = g.word('lockedm')
+    if (locked !== 0n) {
+      // Not always that M's lockedg: the lock of a parked callback outlives it there.
+      const machine = RemoteStruct.read(this.#memory, g.pointer('lockedm'), this.#layouts.m)
+      tally.check('g.lockedm is a machine', machine !== undefined && this.#isBackLinked(machine, machine.pointer('g0')))
     }
   }
-}
 
-function checkMachines(memory: MemoryReader, layouts: LayoutSet, sample: LayoutSample, check: Check): void {
-  const seen = new Set<Address>()
-  let at = sample.allm
-  while (at !== NULL_ADDRESS && !seen.has(at) && seen.size < MACHINE_SAMPLE) {
-    seen.add(at)
-    const m = RemoteStruct.read(memory, at, layouts.m)
-    check('m.alllink leads to machines', m !== undefined)
-    if (!m) break
-    checkMachine(memory, layouts, m, sample.threadIds, check)
-    at = m.pointer('alllink')
-  }
-}
-
-function checkMachine(
-  memory: MemoryReader,
-  layouts: LayoutSet,
-  m: RemoteStruct<'m'>,
-  threadIds: ReadonlySet<number>,
-  check: Check,
-): void {
-  const backLink = (g: Address) => RemoteStruct.read(memory, g, layouts.g)?.pointer('m') === m.address
-  check('m.g0.m is m', backLink(m.pointer('g0')))
-  if (m.pointer('gsignal') !== NULL_ADDRESS) check('m.gsignal.m is m', backLink(m.pointer('gsignal')))
-  if (m.pointer('curg') !== NULL_ADDRESS) check('m.curg.m is m', backLink(m.pointer('curg')))
-  const procid = m.number('procid')
-  if (threadIds.size > 0 && procid !== 0) check('m.procid is a thread', threadIds.has(procid))
-  check('m.id is small', m.i32('id') >= -1 && m.i32('id') < 1_000_000)
-  check('m.ncgo is a count', m.i32('ncgo') >= 0 && m.i32('ncgo') < 1_000_000)
-  const callers = m.pointer('cgoCallers')
-  if (callers !== NULL_ADDRESS) check('m.cgoCallers is readable', readAddress(memory, callers) !== undefined)
-}
-
-/** Layouts with the offsets that runtime.cgoSigtramp proves, and what they contradict. */
-export function applySigtramp(
-  layouts: LayoutSet,
-  facts: SigtrampFacts,
-): {readonly layouts: LayoutSet; readonly contradicted: readonly string[]} {
-  const contradicted: string[] = []
-  for (const [field, offset] of Object.entries(facts.g) as [keyof SigtrampFacts['g'], number][]) {
-    if (layouts.g.offset(field) !== offset) contradicted.push(`g.${field}`)
-  }
-  for (const [field, offset] of Object.entries(facts.m) as [keyof SigtrampFacts['m'], number][]) {
-    if (layouts.m.offset(field) !== offset) contradicted.push(`m.${field}`)
-  }
-  if (contradicted.length === 0) return {layouts, contradicted}
-  return {layouts: {...layouts, g: shiftG(layouts, facts), m: shiftM(layouts, facts)}, contradicted}
-}
-
-/**
- * Between two proven fields the others have moved with the nearest proven one before them: structures change by
- * insertions and removals, seldom by shuffling. The invariants judge the result.
- */
-function shiftG(layouts: LayoutSet, facts: SigtrampFacts): LayoutSet['g'] {
-  const anchors = [
-    [layouts.g.offset('m'), facts.g.m],
-    [layouts.g.offset('syscallsp'), facts.g.syscallsp],
-  ]
-  return layouts.g.with(shifted(layouts.g.fields(), anchors) as Iterable<['m', number]>)
-}
-
-function shiftM(layouts: LayoutSet, facts: SigtrampFacts): LayoutSet['m'] {
-  const anchors = [
-    [layouts.m.offset('curg'), facts.m.curg],
-    [layouts.m.offset('ncgo'), facts.m.ncgo],
-    [layouts.m.offset('cgoCallersUse'), facts.m.cgoCallersUse],
-    [layouts.m.offset('cgoCallers'), facts.m.cgoCallers],
-  ]
-  return layouts.m.with(shifted(layouts.m.fields(), anchors) as Iterable<['curg', number]>)
-}
-
-function* shifted(
-  fields: Iterable<[string, number]>,
-  anchors: readonly (readonly (number | undefined)[])[],
-): Generator<[string, number]> {
-  for (const [field, offset] of fields) {
-    let delta = 0
-    for (const [tabulated, proven] of anchors) {
-      if (tabulated !== undefined && proven !== undefined && offset >= tabulated) delta = proven - tabulated
+  /** All but the goroutines of extra Ms have a start function and a creator; words that are nil prove nothing. */
+  #checkOrigin(g: RemoteStruct<'g'>): void {
+    const start = g.pointer('startpc')
+    const isStarted = g.word('startpc') !== 0n
+    this.#tally.check('g.startpc and g.gopc are set', isStarted && g.word('gopc') !== 0n)
+    if (isStarted) {
+      this.#tally.check('g.startpc is a function', this.#sample.functions.functionAt(start)?.entry === start)
+      this.#tally.check('g.gopc is code', this.#isCode(g.pointer('gopc')))
     }
-    yield [field, offset + delta]
+    this.#tally.check('g.parentGoid is small', g.number('parentGoid') < GOID_LIMIT)
+    this.#tally.check('g.sig is a signal', g.u32('sig') < SIGNAL_LIMIT)
+  }
+
+  #isCode(pc: Address): boolean {
+    return pc !== NULL_ADDRESS && this.#sample.functions.functionAt(pc) !== undefined
+  }
+
+  #checkMachines(): void {
+    const seen = new Set<Address>()
+    const ids = new Set<number>()
+    let at = this.#sample.allm
+    while (at !== NULL_ADDRESS && !seen.has(at) && seen.size < MACHINE_SAMPLE) {
+      seen.add(at)
+      const m = RemoteStruct.read(this.#memory, at, this.#layouts.m)
+      this.#tally.check('m.alllink leads to machines', m !== undefined && this.#isBackLinked(m, m.pointer('g0')))
+      if (!m) return
+      this.#checkMachine(m)
+      const id = m.i32('id')
+      this.#tally.check('m.id is small and unique', id >= 0 && id < COUNT_LIMIT && !ids.has(id))
+      ids.add(id)
+      at = m.pointer('alllink')
+    }
+  }
+
+  #isBackLinked(m: RemoteStruct<'m'>, g: Address): boolean {
+    return RemoteStruct.read(this.#memory, g, this.#layouts.g)?.pointer('m') === m.address
+  }
+
+  #checkMachine(m: RemoteStruct<'m'>): void {
+    const tally = this.#tally
+    if (m.word('gsignal') !== 0n) tally.check('m.gsignal.m is m', this.#isBackLinked(m, m.pointer('gsignal')))
+    if (m.word('curg') !== 0n) tally.check('m.curg.m is m', this.#isBackLinked(m, m.pointer('curg')))
+    const procid = m.number('procid')
+    if (this.#sample.threadIds.size > 0 && procid !== 0) {
+      tally.check('m.procid is a thread', this.#sample.threadIds.has(procid))
+    }
+    if (m.word('p') !== 0n) {
+      const p = RemoteStruct.read(this.#memory, m.pointer('p'), this.#layouts.p)
+      tally.check('m.p is a processor', p !== undefined && p.u32('id') < COUNT_LIMIT && p.u32('status') <= 4)
+      if (p && p.word('m') !== 0n) tally.check('m.p.m is m', p.pointer('m') === m.address)
+    }
+    const ncgo = m.i32('ncgo')
+    tally.check('m.ncgo is a count', ncgo >= 0 && ncgo < COUNT_LIMIT && BigInt(ncgo) <= m.word('ncgocall'))
+    tally.check(
+      'm.throwing and m.dying are stages',
+      m.i32('throwing') >= -1 && m.i32('throwing') <= 2 && m.u32('dying') <= 5,
+    )
+    tally.check('m.incgo is a flag', m.u8('incgo') <= 1)
+    if (m.word('lockedg') !== 0n) {
+      const lockedm = RemoteStruct.read(this.#memory, m.pointer('lockedg'), this.#layouts.g)?.pointer('lockedm')
+      tally.check('m.lockedg.lockedm is m', lockedm === m.address)
+    }
+    const callers = m.word('cgoCallers')
+    if (callers !== 0n) {
+      tally.check('m.cgoCallers is readable', readAddress(this.#memory, m.pointer('cgoCallers')) !== undefined)
+    }
   }
 }
