@@ -1,0 +1,155 @@
+import {existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
+import type {AddressInfo} from 'node:net'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import test from 'ava'
+import {
+  DebuginfodClient,
+  type DebuginfodOptions,
+  debuginfodCacheDir,
+  debuginfodUrls,
+} from '../../src/acquire/debuginfod.ts'
+import {type Diagnostic, Diagnostics} from '../../src/base/diagnostics.ts'
+
+const ID = '0123456789abcdef0123456789abcdef01234567'
+const CONTENT = new TextEncoder().encode('the executable')
+
+interface Stub {
+  url: string
+  requests: string[]
+}
+
+const servers: Server[] = []
+const root = mkdtempSync(join(tmpdir(), 'debuginfod-test-'))
+test.after.always(() => {
+  for (const server of servers) {
+    server.closeAllConnections()
+    server.close()
+  }
+  rmSync(root, {recursive: true})
+})
+
+async function serve(
+  answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
+): Promise<Stub> {
+  const requests: string[] = []
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? '')
+    answer(request, response, requests.length)
+  })
+  servers.push(server)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests}
+}
+
+let counter = 0
+
+function client(
+  urls: string[],
+  more: Partial<DebuginfodOptions> = {},
+): {client: DebuginfodClient; cacheDir: string; log(): Diagnostic[]} {
+  const diagnostics = new Diagnostics()
+  const cacheDir = more.cacheDir ?? join(root, String(counter++))
+  return {
+    client: new DebuginfodClient({urls, diagnostics, ...more, cacheDir}),
+    cacheDir,
+    log: () => diagnostics.list(),
+  }
+}
+
+test('a file is fetched once, into the layout of elfutils, and served from there', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const {client: first, cacheDir} = client([`${stub.url}/`])
+  const path = await first.find(ID, 'executable')
+  t.is(path, join(cacheDir, ID, 'executable'))
+  t.deepEqual(new Uint8Array(readFileSync(path ?? '')), CONTENT)
+  t.is(await client([stub.url], {cacheDir}).client.find(ID, 'executable'), path)
+  t.deepEqual(stub.requests, [`/buildid/${ID}/executable`])
+})
+
+test('a miss is remembered by an empty file, and asked again when that is old', async t => {
+  const stub = await serve((_, response) => response.writeHead(404).end())
+  const {client: one, cacheDir, log} = client([stub.url])
+  t.is(await one.find(ID, 'debuginfo'), undefined)
+  const miss = join(cacheDir, ID, 'debuginfo')
+  t.is(statSync(miss).size, 0)
+  t.is(await one.find(ID, 'debuginfo'), undefined)
+  t.is(stub.requests.length, 1)
+  utimesSync(miss, new Date(0), new Date(Date.now() - 3_600_000))
+  t.is(await one.find(ID, 'debuginfo'), undefined)
+  t.is(stub.requests.length, 2)
+  t.deepEqual(log(), [])
+})
+
+test('the next server is asked when one has nothing, and one retry mends a broken connection', async t => {
+  const empty = await serve((_, response) => response.writeHead(404).end())
+  const shaky = await serve((request, response, count) => {
+    if (count === 1) request.socket.destroy()
+    else response.end(CONTENT)
+  })
+  const {client: both, log} = client([empty.url, shaky.url])
+  t.truthy(await both.find(ID, 'executable'))
+  t.is(shaky.requests.length, 2)
+  t.deepEqual(log(), [])
+})
+
+test('a server that fails is named, given up for this run, and no miss is remembered', async t => {
+  const stub = await serve((_, response) => response.writeHead(500).end())
+  const {client: one, cacheDir, log} = client([stub.url])
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.is(await one.find(ID.replace('0', 'f'), 'executable'), undefined)
+  t.is(stub.requests.length, 2)
+  t.false(existsSync(join(cacheDir, ID, 'executable')))
+  t.is(log()[0]?.code, 'debuginfod-failed')
+  t.regex(log()[0]?.message ?? '', /500/)
+})
+
+test('a server that is silent is given up after the timeout, not retried', async t => {
+  const stub = await serve((_, response) => response.write('some'))
+  const {client: one, log} = client([stub.url], {timeoutSeconds: 0.2})
+  const start = Date.now()
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.true(Date.now() - start < 5000)
+  t.is(stub.requests.length, 1)
+  t.is(log()[0]?.code, 'debuginfod-failed')
+})
+
+test('a file above the limit is not fetched, by its header or by its bytes, and leaves nothing', async t => {
+  const stated = await serve((_, response) => response.end(CONTENT))
+  const unstated = await serve((_, response) => {
+    response.write(CONTENT)
+    response.end(CONTENT)
+  })
+  for (const stub of [stated, unstated]) {
+    const {client: one, cacheDir} = client([stub.url], {sizeMax: 10})
+    t.is(await one.find(ID, 'executable'), undefined)
+    t.false(existsSync(join(cacheDir, ID, 'executable')))
+  }
+})
+
+test('what is no build ID reaches neither a path nor a server', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const {client: one} = client([stub.url])
+  for (const id of ['', '../../etc', 'ABCD', 'abc', 'aa/bb', 'zz'.repeat(20)]) {
+    t.is(await one.find(id, 'executable'), undefined)
+  }
+  t.deepEqual(stub.requests, [])
+})
+
+test('a cache that cannot be written costs the file, not the analysis', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const blocked = join(root, 'blocked')
+  writeFileSync(blocked, '')
+  const {client: one, log} = client([stub.url], {cacheDir: blocked})
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.is(log()[0]?.code, 'debuginfod-failed')
+})
+
+test('the cache and the servers are those of the environment', t => {
+  t.is(debuginfodCacheDir({DEBUGINFOD_CACHE_PATH: '/c', XDG_CACHE_HOME: '/x', HOME: '/h'}), '/c')
+  t.is(debuginfodCacheDir({XDG_CACHE_HOME: '/x', HOME: '/h'}), '/x/debuginfod_client')
+  t.is(debuginfodCacheDir({HOME: '/h'}), '/h/.cache/debuginfod_client')
+  t.deepEqual(debuginfodUrls({DEBUGINFOD_URLS: 'https://a/  http://b ima:enforcing'}), ['https://a/', 'http://b'])
+  t.deepEqual(debuginfodUrls({}), [])
+})
