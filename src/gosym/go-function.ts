@@ -255,7 +255,7 @@ export class GoFunction {
   #valueAt(offset: number, pc: Address): number {
     let table = this.#tables.get(offset)
     if (!table) {
-      table = this.#pclntab.pcValues(offset) ?? PcValueTable.EMPTY
+      table = this.#pclntab.pcValues(offset, this.end - this.entry) ?? PcValueTable.EMPTY
       this.#tables.set(offset, table)
     }
     return table.valueAt(pc - this.entry)

@@ -27,16 +27,17 @@ const FIRST_WINDOW = 64
 const LARGEST_WINDOW = 4 * 1024 * 1024
 
 /**
- * Reads and decodes the table at `start`; no byte at or past `end` belongs to it.
+ * Reads and decodes the table at `start`; no byte at or past `end` belongs to it, and no pc at or past `codeSize` is asked
+ * for, so that what a table can cost is bounded by the function it describes.
  * A table that is cut off or cannot be read keeps the ranges before the damage.
  */
-export function readPcValueTable(memory: MemoryReader, start: Address, end: Address): PcValueTable {
+export function readPcValueTable(memory: MemoryReader, start: Address, end: Address, codeSize: number): PcValueTable {
   let best = PcValueTable.EMPTY
   for (let window = FIRST_WINDOW; ; window *= 8) {
     const length = Math.min(window, end - start, LARGEST_WINDOW)
     const bytes = length > 0 ? readUpTo(memory, start, length) : undefined
     if (!bytes) return best
-    const {table, terminated} = decodePcValueTable(bytes)
+    const {table, terminated} = decodePcValueTable(bytes, codeSize)
     if (terminated || bytes.length < window || window >= LARGEST_WINDOW) return table
     best = table
   }
@@ -55,7 +56,7 @@ function readUpTo(memory: MemoryReader, start: Address, length: number): Uint8Ar
  * holds below the pc that the pair ends at. A zero value delta ends the table, except in the first pair
  * (runtime/symtab.go, pcvalue and step; quantum 1 on amd64).
  */
-export function decodePcValueTable(bytes: Uint8Array): {table: PcValueTable; terminated: boolean} {
+export function decodePcValueTable(bytes: Uint8Array, codeSize: number): {table: PcValueTable; terminated: boolean} {
   const ends: number[] = []
   const values: number[] = []
   let at = 0
@@ -74,7 +75,7 @@ export function decodePcValueTable(bytes: Uint8Array): {table: PcValueTable; ter
   }
   while (at < bytes.length) {
     const delta = uvarint()
-    if (delta === 0 && pc !== 0) {
+    if ((delta === 0 && pc !== 0) || pc >= codeSize) {
       terminated = true
       break
     }
@@ -82,6 +83,7 @@ export function decodePcValueTable(bytes: Uint8Array): {table: PcValueTable; ter
     if (delta < 0 || length < 0 || pc + length > 0xffffffff) break
     value = Math.trunc(value + (delta % 2 === 0 ? delta / 2 : -(delta + 1) / 2))
     pc += length
+    if (length === 0) continue
     ends.push(pc)
     values.push(value)
   }

@@ -241,11 +241,11 @@ export class Pclntab {
     return path
   }
 
-  /** Decodes the pc-value table at an offset; undefined for offset 0, which means no table. */
-  pcValues(offset: number): PcValueTable | undefined {
+  /** Decodes the pc-value table at an offset, for a function of `codeSize` bytes; undefined for offset 0, which means no table. */
+  pcValues(offset: number, codeSize: number): PcValueTable | undefined {
     const {start, end} = this.places.pctab
     if (offset === 0 || offset >= end - start) return undefined
-    return readPcValueTable(this.memory, toAddress(start + offset), end)
+    return readPcValueTable(this.memory, toAddress(start + offset), end, codeSize)
   }
 
   /** The address of funcdata number `index` of a record; undefined for none. */
