@@ -45,6 +45,8 @@ const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopa
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
 const MESSAGE_LIMIT = 64 * 1024
+/** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
+const DEFAULT_MAX_STACK = 1_000_000_000
 
 /** Finds the first fault, whatever the runtime did after it. */
 export function findCrashCause(process: DeadProcess, threads: ThreadStacks): CrashCause {
@@ -78,7 +80,7 @@ function runtimeCrash(
   if (onGoroutine && current) {
     return {
       ...base,
-      ...describeDeath(process, current, onGoroutine),
+      ...describeDeath(process, current, current, onGoroutine),
       goroutine: current,
       start: onGoroutine.start,
       runtimeStack: undefined,
@@ -87,7 +89,13 @@ function runtimeCrash(
   const onSystemStack = g0 && deathOnSystemStack(thread)
   if (onSystemStack && g0) {
     const runtimeStack = {g0, start: onSystemStack.start}
-    return {...base, ...describeDeath(process, g0, onSystemStack), goroutine: current, start: undefined, runtimeStack}
+    return {
+      ...base,
+      ...describeDeath(process, g0, current, onSystemStack),
+      goroutine: current,
+      start: undefined,
+      runtimeStack,
+    }
   }
   return signalCrash(process, base, thread, machine, g0)
 }
@@ -251,7 +259,12 @@ function deathOnSystemStack(thread: ThreadStack): Death | undefined {
 
 type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
 
-function describeDeath(process: DeadProcess, goroutine: Goroutine, death: Death): Description {
+function describeDeath(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  current: Goroutine | undefined,
+  death: Death,
+): Description {
   const {version} = process
   const {signal: saved} = goroutine
   const lines =
@@ -279,15 +292,26 @@ function describeDeath(process: DeadProcess, goroutine: Goroutine, death: Death)
     return {kind: 'panic', signal, duringCgo: false, message, header: [...panicLines(panics, version), ...lines]}
   }
   const message = readThrowText(process, death)
-  const before = message === null ? [] : linesBeforeThrow(message, saved)
+  const before = message === null ? [] : linesBeforeThrow(process, message, saved, current)
   const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, version)
   return {kind: 'fatal', signal, duringCgo: false, message, header: [...before, ...text, ...lines]}
 }
 
 /** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */
-function linesBeforeThrow(message: string, saved: Goroutine['signal']): string[] {
+function linesBeforeThrow(
+  {runtime}: DeadProcess,
+  message: string,
+  saved: Goroutine['signal'],
+  current: Goroutine | undefined,
+): string[] {
   if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
-  return []
+  if (message !== 'stack overflow' || !current) return []
+  const {stack, sched} = current
+  return [
+    `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`,
+    // The call of morestack cost a word.
+    `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`,
+  ]
 }
 
 /**

@@ -105,6 +105,8 @@ export const threadSchema = z
     m: count,
     goroutine: count,
     signal: count.describe('the signal of the frame that was left to reach the first frame here; null: none'),
+    idle: z.boolean().describe('nothing but the Go scheduler waiting for work'),
+    handlerFrames: z.number().int().describe('leading frames that belong to a signal handler of the Go runtime'),
     frames: z.array(frameSchema),
     stop: stopReasonSchema.nullable(),
     registers: registersSchema,

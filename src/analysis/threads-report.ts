@@ -1,12 +1,14 @@
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import {USER_REGS} from '../elf/notes.ts'
-import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {reportNativeFrame} from './c-frames.ts'
 import type {FrameReport, ThreadReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {FrameFilter, reportGoFrame} from './go-frames.ts'
-import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
+import {cPlumbing, goPlumbing} from './plumbing.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
 
 /** Every thread with its whole stack: Go frames and C frames stitched, from the registers out. */
 export function reportThreads(process: DeadProcess, threads: ThreadStacks): ThreadReport[] {
@@ -15,36 +17,40 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks): Thre
 
 function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
   const stack = threads.ofThread(thread.tid)
-  const frames = stack ? reportStack(process, stack) : []
+  const physical = (stack?.frames ?? []).map(frame => reportPhysical(process, frame))
+  const frames = physical.flat()
+  const base = stack?.base ?? 0
   const {machine, goroutine} = stack ?? {}
   return {
     id: thread.tid,
     name: thread.name ?? null,
     m: machine?.id ?? null,
-    goroutine: goroutine && isRunning(goroutine, stack) ? goroutine.id : null,
+    goroutine: goroutine && !goroutine.isDead ? goroutine.id : null,
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
+    idle: machine !== undefined && physical.slice(base).flat().every(isSchedulerFrame),
+    handlerFrames: physical.slice(0, base).flat().length,
     frames,
     stop: stack?.stop ?? null,
     registers: reportUserRegisters(thread),
   }
 }
 
-/** A spare M's goroutine is dead: its thread has none. */
-function isRunning(goroutine: Goroutine, _stack: ThreadStack | undefined): boolean {
-  return !goroutine.isDead
+/** An M without work shows the scheduler's frames, and below them those that began the thread. */
+function isSchedulerFrame(frame: FrameReport): boolean {
+  if (frame.function === null) return false
+  return frame.kind === 'go' ? goPlumbing(frame.function) === 'runtime' : cPlumbing(frame.function) !== undefined
 }
 
-function reportStack(process: DeadProcess, stack: ThreadStack): FrameReport[] {
+/** One physical frame: inlined calls first. */
+function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport[] {
   const {version, memory} = process
-  const filter = new FrameFilter({version, level: 2, whole: true}, true)
-  return stack.frames.flatMap(frame => {
-    const {go, pc, sp, lookupPc, foundBy, cfa} = frame
-    if (!go) return reportNativeFrame(process, frame)
-    const module = memory.moduleAt(pc)
-    const placement = {module: module?.path ?? null, moduleOffset: module ? hex(pc - module.start) : null}
-    const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp, calleeFuncID: 'normal' as const}
-    return [...filter.visible(physical)].map(visible => reportGoFrame(visible, version, memory, placement, foundBy))
-  })
+  const {go, pc, sp, lookupPc, foundBy, cfa} = frame
+  if (!go) return reportNativeFrame(process, frame)
+  const module = memory.moduleAt(pc)
+  const placement = {module: module?.path ?? null, moduleOffset: module ? hex(pc - module.start) : null}
+  const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp, calleeFuncID: 'normal' as const}
+  const everything = new FrameFilter({version, level: 2, whole: true}, true)
+  return [...everything.visible(physical)].map(visible => reportGoFrame(visible, version, memory, placement, foundBy))
 }
 
 function reportUserRegisters({registers}: CoreThread): Record<string, string> {

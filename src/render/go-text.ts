@@ -36,7 +36,8 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   }
   for (const thread of report.tail().threads) {
     if (thread.goroutine !== null || thread.frames.length === 0) continue
-    yield separator + renderThread(thread, detail, style)
+    if (thread.idle && detail === 'plain') continue
+    yield separator + renderThread(thread, thread.frames.slice(thread.handlerFrames), detail, style)
     separator = '\n'
   }
 }
@@ -67,11 +68,16 @@ export function renderGoroutine(goroutine: GoroutineReport, style: Style): strin
   return out
 }
 
-export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
+export function renderThread(
+  thread: ThreadReport,
+  frames: readonly FrameReport[],
+  detail: Detail,
+  style: Style,
+): string {
   const goroutine = thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`
   const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
   const machine = thread.m === null ? '' : ` m=${thread.m}`
-  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderFrames(thread.frames, detail, style)}`
+  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderFrames(frames, detail, style)}`
 }
 
 export function renderFrames(frames: readonly FrameReport[], detail: Detail, style: Style): string {

@@ -20,6 +20,7 @@ export const GLOBAL_NAMES = [
   'runtime.cgoSymbolizer',
   'runtime.fingRunning',
   'runtime.fingStatus',
+  'runtime.maxstacksize',
   'runtime.extram',
   'runtime.extraM',
   'runtime.m0',

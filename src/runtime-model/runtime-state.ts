@@ -73,6 +73,12 @@ export class RuntimeState {
     }
   }
 
+  /** Bytes that a goroutine's stack may grow to (debug.SetMaxStack). */
+  get maxStackSize(): number | undefined {
+    const low = this.#u32('runtime.maxstacksize')
+    return low === 0 ? undefined : low
+  }
+
   /** GODEBUG tracebacklabels (1.26+). In a binary with symbols this loads a disassembler: ask only when a goroutine has labels. */
   get tracebackLabels(): boolean | undefined {
     const at = this.#globals.tracebackLabels()

@@ -34,8 +34,11 @@ export interface GoWalkEnd {
   lastSp: Address
 }
 
-/** Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). */
-const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV1', 'debugCallV2', 'debugCall'])
+/**
+ * Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). Up to 1.20 the
+ * runtime knew that of sigpanic alone (runtime.gentraceback), and so showed the line before for the others.
+ */
+const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV2'])
 
 export interface GoWalk {
   memory: MemoryReader
@@ -71,7 +74,7 @@ export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame, G
     if (returnPc === undefined) return end('unmapped', fp)
     if (returnPc === 0) return end('end-of-stack', fp)
     if (returnPc === pc && fp === sp) return end('no-progress', fp)
-    trap = INJECTED_CALLS.has(fn.funcID)
+    trap = fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID))
     calleeFuncID = fn.funcID
     pc = returnPc
     sp = fp
