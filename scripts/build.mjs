@@ -1,6 +1,6 @@
 // Builds what is published: dist/main.cjs (one bundle), schema/*.json, oclif.manifest.json.
 import {execFileSync} from 'node:child_process'
-import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -10,12 +10,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const require = createRequire(import.meta.url)
 
-rmSync(join(root, 'dist'), {recursive: true, force: true})
 mkdirSync(join(root, 'schema'), {recursive: true})
 
 // The demangler's wasm is read from beside the bundle at first use.
 const wasm = require.resolve('gecko-profiler-demangle/index_bg.wasm')
-mkdirSync(join(root, 'dist'))
+mkdirSync(join(root, 'dist'), {recursive: true})
 writeFileSync(join(root, 'dist', 'demangle.wasm'), readFileSync(wasm))
 
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
