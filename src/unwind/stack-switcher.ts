@@ -2,7 +2,7 @@ import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoCode} from './pcsp-rows.ts'
 import {RegisterSet} from './register-set.ts'
-import {enterCallback, leaveAsmcgocall, type ReleaseTest} from './stack-switch.ts'
+import {asmcgocallBase, enterCallback, leaveAsmcgocall, type ReleaseTest} from './stack-switch.ts'
 import type {StackKind, StackSwitches} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
@@ -11,11 +11,18 @@ export class StackSwitcher {
   readonly #memory: MemoryReader
   readonly #version: ReleaseTest
   readonly #switches: StackSwitches | undefined
+  readonly #functionAt: (pc: Address) => GoCode | undefined
   /** g0.sched.sp as it was inside of the callback that the walk meets next. */
   #callbackSp: Address | undefined
   #afterCallback = false
 
-  constructor(memory: MemoryReader, version: ReleaseTest, switches: StackSwitches | undefined) {
+  constructor(
+    memory: MemoryReader,
+    version: ReleaseTest,
+    switches: StackSwitches | undefined,
+    functionAt: (pc: Address) => GoCode | undefined,
+  ) {
+    this.#functionAt = functionAt
     this.#memory = memory
     this.#version = version
     this.#switches = switches
@@ -64,12 +71,36 @@ export class StackSwitcher {
     return {cfa: side.cfa, next: {registers: side.caller, foundBy: 'stack-switch', exactPc: false}}
   }
 
+  /**
+   * To the C code that called back. A panic that is recovered further out abandons the C frames of the callbacks it passed,
+   * while its own Go frames stay until the deferred call returns: the chain on g0 does not know those callbacks any more,
+   * and they are walked through as the runtime does.
+   */
   #leaveCallback(cfa: Address): Departure | undefined {
-    if (this.#callbackSp === undefined) return undefined
-    const side = enterCallback({memory: this.#memory, version: this.#version, schedSp: this.#callbackSp})
-    if (!side) return {cfa, next: 'unmapped'}
-    this.#callbackSp = side.outerSchedSp
+    const schedSp = this.#callbackSp
+    if (schedSp === undefined) return undefined
+    const side = enterCallback({memory: this.#memory, version: this.#version, schedSp})
+    const callerPc = side?.caller.pc
+    if (!side || callerPc === undefined || !this.#isCallbackGlue(callerPc)) return undefined
+    // On a thread that C created nothing is further out: there the slot holds its own address.
+    const outer = side.outerSchedSp > schedSp ? side.outerSchedSp : undefined
+    const calledAt = outer === undefined ? undefined : this.#goroutineSpBefore(outer)
+    if (calledAt !== undefined && calledAt !== cfa) return undefined
+    this.#callbackSp = outer
     return {cfa, next: {registers: side.caller, foundBy: 'stack-switch', exactPc: false}}
+  }
+
+  /** crosscall2, and up to 1.15 runtime.cgocallback, is all that calls cgocallback's system-stack side. */
+  #isCallbackGlue(pc: Address): boolean {
+    const name = this.#functionAt(pc)?.name
+    return name === 'crosscall2' || name === 'runtime.cgocallback'
+  }
+
+  /** Where the asmcgocall around a callback left the goroutine: the CFA of the callback's frame there. */
+  #goroutineSpBefore(outerSchedSp: Address): Address | undefined {
+    const base = asmcgocallBase(this.#version, outerSchedSp)
+    const side = leaveAsmcgocall({memory: this.#memory, version: this.#version, base, g: this.#switches?.g})
+    return side && !side.sameStack ? side.sp : undefined
   }
 
   /** The goroutine called systemstack at its saved SP, where systemstack's own frame lies too (none up to 1.20, rbp from 1.21). */

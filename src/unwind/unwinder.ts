@@ -73,7 +73,9 @@ export class Unwinder<G extends GoCode = GoCode> {
   /** Frames from the innermost out. Always ends, and never throws for bad data; the return value says why it ended. */
   *frames(seed: Seed, bounds: Bounds = {}): Generator<UnwindFrame<G>, StopReason> {
     const limit = bounds.frameLimit ?? DEFAULT_FRAME_LIMIT
-    const switcher = new StackSwitcher(this.#input.memory, this.#input.version ?? NEWEST, bounds.switches)
+    const {memory, version, go: tables} = this.#input
+    const functionAt = (pc: Address) => tables?.functionAt(pc)
+    const switcher = new StackSwitcher(memory, version ?? NEWEST, bounds.switches, functionAt)
     const descents = new Set<string>()
     let position: Position = seed
     for (let count = 0; count < limit; count++) {
