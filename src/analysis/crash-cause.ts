@@ -1,6 +1,7 @@
 import {type Address, hex, type Word, wordOfAddress} from '../base/address.ts'
 import {readString, readWord} from '../base/memory-reader.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {walkGoStack} from '../unwind/goroutine-walk.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
@@ -115,8 +116,10 @@ function signalCrash(
   const goroutine = onG0 && !duringCgo ? g0 : base.current
   const registers = signal.registers
   const sp = registers?.sp
+  // In a system call, traceback1 goes by what entersyscall saved, not by the signal's pc.
+  const inSyscall = goroutine?.status.number === GOROUTINE_STATUS._Gsyscall
   const start: FoundStart | undefined =
-    goroutine && sp !== undefined && holds(goroutine.stack, sp)
+    goroutine && !inSyscall && sp !== undefined && holds(goroutine.stack, sp)
       ? {pc: signal.pc, sp, trap: true, isSyscall: false, foundBy: 'signal-frame'}
       : undefined
   return {

@@ -72,6 +72,8 @@ export function reportGoFrame(
   foundBy: FrameReport['foundBy'],
 ): FrameReport {
   const {fn, pc, sp, fp, symPc} = physical
+  // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
+  const livenessPc = version.atLeast(21) ? symPc : (logical.pc ?? symPc)
   return {
     kind: 'go',
     function: nameForTraceback(logical.name, version),
@@ -83,7 +85,7 @@ export function reportGoFrame(
     offset: logical.inlined || pc <= fn.entry ? null : hex(pc - fn.entry),
     sp: hex(sp),
     fp: hex(fp),
-    args: logical.inlined ? null : fn.argText(symPc, fp, memory),
+    args: logical.inlined ? null : fn.argText(livenessPc, fp, memory),
     inlined: logical.inlined,
     ...placement,
     language: 'Go',

@@ -24,9 +24,13 @@ export interface LogicalFrame extends FileLine {
   name: string
   funcID: FuncID
   inlined: boolean
+  /** Where it stands: the pc asked for, or for a caller of inlined code the pc of that call; undefined in 1.9–1.11. */
+  pc: Address | undefined
   /** Line of the `func` keyword; undefined before 1.20. */
   startLine: number | undefined
 }
+
+type Position = FileLine & {pc: Address | undefined}
 
 /** `_func` fixed fields. */
 interface FuncRecord {
@@ -203,7 +207,7 @@ export class GoFunction {
     const {indices, inline} = this.#pclntab.places.release
     const frames: LogicalFrame[] = []
     const tree = this.#funcdata(indices.funcdataInlTree)
-    let position = this.fileLine(lookupPc)
+    let position: Position = {...this.fileLine(lookupPc), pc: lookupPc}
     if (tree !== undefined && inline) {
       let index = this.#pcdataAt(indices.pcdataInlTree, lookupPc)
       while (index >= 0 && frames.length < INLINE_LIMIT) {
@@ -223,20 +227,20 @@ export class GoFunction {
     return frames
   }
 
-  #inlinedFrame(call: InlinedCall, position: FileLine): LogicalFrame {
+  #inlinedFrame(call: InlinedCall, position: Position): LogicalFrame {
     const name = this.#pclntab.name(call.nameOff)
     const funcID = funcIDOf(name, call.funcID, this.version)
     return {name, ...position, funcID, inlined: true, startLine: call.startLine}
   }
 
   /** Where an inlined call stands: 1.12+ at a pc of the function; 1.9–1.11 the entry itself says file and line. */
-  #callerOf(call: InlinedCall, table: number | undefined): {index: number; position: FileLine} {
+  #callerOf(call: InlinedCall, table: number | undefined): {index: number; position: Position} {
     if (call.parentPc !== undefined) {
       const pc = toAddress(this.entry + Math.max(call.parentPc, 0))
-      return {index: this.#pcdataAt(table, pc), position: this.fileLine(pc)}
+      return {index: this.#pcdataAt(table, pc), position: {...this.fileLine(pc), pc}}
     }
     const file = call.file === undefined ? undefined : this.#pclntab.file(0, call.file)
-    return {index: call.parent ?? NO_VALUE, position: {file: file ?? '?', line: call.line ?? 0}}
+    return {index: call.parent ?? NO_VALUE, position: {file: file ?? '?', line: call.line ?? 0, pc: undefined}}
   }
 
   #funcdata(index: number | undefined): Address | undefined {
