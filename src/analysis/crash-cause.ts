@@ -46,6 +46,8 @@ const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopa
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
 const MESSAGE_LIMIT = 64 * 1024
+/** raise, tgkill and their wrappers stand above dieFromSignal. */
+const RAISE_DEPTH = 4
 /** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
 const DEFAULT_MAX_STACK = 1_000_000_000
 
@@ -193,11 +195,18 @@ function isDeadly(signal: number): boolean {
  * came first. A signal that does not kill (preemption, profiling) is not one, unless nothing else is there.
  */
 export function firstFault(thread: ThreadStack): FaultSignal | undefined {
-  const signals = thread.interruptions.filter(({signal}) => signal !== undefined)
+  const signals = thread.interruptions.filter(
+    ({index, signal}) => signal !== undefined && !isRaisedAgain(thread, index),
+  )
   const found = signals.findLast(({signal}) => signal && isFault(signal.signal)) ?? signals.at(-1)
   if (!found?.signal) return undefined
   const {signal, code, faultAddress, pc} = found.signal
   return {number: signal, code, address: faultAddress, pc, registers: thread.frames[found.index]?.registers}
+}
+
+/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
+function isRaisedAgain({frames}: ThreadStack, index: number): boolean {
+  return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
 }
 
 function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null, duringCgo: boolean): string[] {
