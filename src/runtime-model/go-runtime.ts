@@ -9,16 +9,11 @@ import {atLeast, type GoRelease} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
 import type {Machine} from './machine.ts'
 import type {Processor} from './processor.ts'
+import type {RemoteSlice} from './remote-slice.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess, RuntimeTables} from './runtime-access.ts'
 import {RuntimeGlobals} from './runtime-globals.ts'
-import {
-  type RemoteSlice,
-  readGoroutineAddresses,
-  readGoroutineSlice,
-  readMachines,
-  readProcessors,
-} from './runtime-lists.ts'
+import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors} from './runtime-lists.ts'
 import {RuntimeState} from './runtime-state.ts'
 import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
 import {isSystemGoroutine} from './system-goroutine.ts'

@@ -1,10 +1,11 @@
-import {type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {readString} from '../base/memory-reader.ts'
 import {readLabels} from './goroutine-labels.ts'
 import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
 import {atLeast} from './layouts-by-version.ts'
 import {type PanicRecord, readPanics} from './panic-record.ts'
+import {readSlice} from './remote-slice.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 import {waitReasonText} from './wait-reason.ts'
@@ -218,17 +219,15 @@ export class Goroutine {
     return Array.from({length: count}, () => cursor.word())
   }
 
-  /** Oldest ancestor last, as the runtime prints them. */
+  /** Who led to it, the nearest first, as the runtime prints them. */
   get ancestors(): Ancestor[] {
-    const slice = this.#access.memory.read(this.#g.pointer('ancestors'), 16)
-    if (this.#g.pointer('ancestors') === NULL_ADDRESS || !slice) return []
-    const cursor = new Cursor(slice, 'g.ancestors')
-    const list = Number(cursor.word())
-    const count = Number(cursor.word())
+    const header = this.#g.pointer('ancestors')
+    const slice = header === NULL_ADDRESS ? undefined : readSlice(this.#access.memory, header, ANCESTOR_LIMIT)
     const {ancestorInfo} = this.#access.layouts
     const ancestors: Ancestor[] = []
-    for (let index = 0; index < Math.min(count, ANCESTOR_LIMIT); index++) {
-      const info = RemoteStruct.read(this.#access.memory, toAddress(list + index * ancestorInfo.span), ancestorInfo)
+    for (let index = 0; slice && index < slice.length; index++) {
+      const at = toAddress(slice.array + index * ancestorInfo.span)
+      const info = RemoteStruct.read(this.#access.memory, at, ancestorInfo)
       if (!info) break
       ancestors.push({goid: info.number('goid'), gopc: info.pointer('gopc'), pcs: this.#readPcs(info)})
     }
@@ -241,7 +240,7 @@ export class Goroutine {
       count > ANCESTOR_PCS_LIMIT ? undefined : this.#access.memory.read(info.pointer('pcs.array'), count * 8)
     if (!bytes) return []
     const cursor = new Cursor(bytes, 'ancestorInfo.pcs')
-    return Array.from({length: count}, () => toAddress(Number(cursor.word())))
+    return Array.from({length: count}, () => addressOfWord(cursor.word()) ?? NULL_ADDRESS)
   }
 
   /** The synctest group or bubble it is in (1.24+). */

@@ -4,12 +4,8 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {atLeast} from './layouts-by-version.ts'
 import {Machine} from './machine.ts'
 import {type Processor, readProcessor} from './processor.ts'
+import {type RemoteSlice, readSlice} from './remote-slice.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
-
-export interface RemoteSlice {
-  readonly array: Address
-  readonly length: number
-}
 
 /** Goroutines that a process of today's largest machines could hold; a longer allgs is damaged. */
 const MAX_GOROUTINES = 2 ** 27
@@ -20,16 +16,6 @@ const MAX_MISSING_CHUNKS = 256
 /** sched.maxmcount is 10,000 unless a program raises it. */
 const MAX_MACHINES = 200_000
 const MAX_PROCESSORS = 4096
-
-/** A slice header; undefined where it is missing or cannot be one. */
-export function readSlice(memory: MemoryReader, address: Address, maxLength: number): RemoteSlice | undefined {
-  const bytes = memory.read(address, 24)
-  if (!bytes) return undefined
-  const cursor = new Cursor(bytes, 'slice')
-  const [array, length, capacity] = [cursor.word(), cursor.word(), cursor.word()]
-  if (length > capacity || length > BigInt(maxLength) || array >= 1n << 53n) return undefined
-  return {array: toAddress(Number(array)), length: Number(length)}
-}
 
 export function readGoroutineSlice(memory: MemoryReader, allgs: Address): RemoteSlice | undefined {
   return readSlice(memory, allgs, MAX_GOROUTINES)
@@ -54,10 +40,13 @@ export function* readGoroutineAddresses(
       continue
     }
     missing = 0
-    const words = new BigUint64Array(bytes.slice().buffer)
-    for (const word of words) {
-      const g = Number(word)
-      if (g !== 0 && Number.isSafeInteger(g)) yield toAddress(g)
+    // A copy: whoever takes an address reads other memory before the next.
+    const cursor = new Cursor(bytes.slice(), 'runtime.allgs')
+    while (!cursor.atEnd) {
+      const low = cursor.u32()
+      const high = cursor.u32()
+      const g = high * 0x100000000 + low
+      if (g !== 0 && high < 0x200000) yield toAddress(g)
     }
   }
 }

@@ -29,16 +29,18 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
   return `[${goroutine.state}${locked}]${meta}`
 }
 
-const printing = fixtureNames().filter(name => !name.includes('gcore'))
+/** Go in a shared library (hosted) has its tables in another file than the program. */
+const printing = fixtureNames().filter(name => !/gcore|hosted/.test(name))
+const hasDwarf = (name: string) => !/nosymbols|nosections/.test(name)
 
 for (const name of printing) {
   test(`${name}: goroutines are those that the runtime listed, with states, addresses and threads`, async t => {
     const fixture = await openFixture(name)
     const printed = printedHeaders(fixture.stderr)
-    t.true(printed.size > 3, 'the oracle lists goroutines')
+    t.true(printed.size > 0, 'the oracle lists goroutines')
     for (const knowledge of ['dwarf', 'strip'] as const) {
       const {runtime, diagnostics} = openProcess(fixture, knowledge)
-      t.is(runtime.layoutSource, knowledge === 'dwarf' ? 'dwarf' : 'table')
+      t.is(runtime.layoutSource, knowledge === 'dwarf' && hasDwarf(name) ? 'dwarf' : 'table')
       const modelled = new Map<number, string>()
       for (const goroutine of runtime.goroutines()) {
         if (goroutine.isDead || runtime.isBorrowedBySignal(goroutine)) continue
@@ -53,7 +55,7 @@ for (const name of printing) {
   })
 }
 
-for (const name of fixtureNames(/cfault-segv|blocked-gcore/)) {
+for (const name of fixtureNames(/(cfault-segv|blocked-gcore).*go[0-9.]+(-pie)?$/)) {
   test(`${name}: a stripped binary has the same roots, machines and settings as its unstripped twin`, async t => {
     const fixture = await openFixture(name)
     const whole = openProcess(fixture, 'dwarf').runtime
@@ -76,7 +78,7 @@ for (const name of fixtureNames(/cfault-segv|blocked-gcore/)) {
   })
 }
 
-for (const name of fixtureNames(/blocked-fault/)) {
+for (const name of fixtureNames(/blocked-fault-go1.2[47]$/)) {
   test(`${name}: a release that no table knows is found from the handler's code and the data`, async t => {
     const fixture = await openFixture(name)
     const exact = openProcess(fixture, 'dwarf').runtime
@@ -149,7 +151,7 @@ for (const name of fixtureNames(/hooks-fault/)) {
   })
 }
 
-for (const name of fixtureNames(/cfault-segv/)) {
+for (const name of fixtureNames(/cfault-segv-go1.2[47]$/)) {
   test(`${name}: without SetCgoTraceback the handler collects nothing, and the first condition says so`, async t => {
     const {runtime} = openProcess(await openFixture(name), 'symbols')
     const machine = runtime.machines.find(each => each.ncgo > 0)

@@ -24,10 +24,16 @@ export interface OpenedProcess {
 }
 
 const AT_PHDR = 3
+const PT_LOAD = 1
 const PT_PHDR = 6
 
-/** Opens a fixture's core with its executable alone, without analysis. */
-export function openProcess(fixture: Fixture, knowledge: Knowledge, release?: GoVersion | 'unknown'): OpenedProcess {
+/** Opens a fixture's core with its executable alone, without analysis; `damage` may spoil what the runtime model reads. */
+export function openProcess(
+  fixture: Fixture,
+  knowledge: Knowledge,
+  release?: GoVersion | 'unknown',
+  damage?: (bytes: Uint8Array | undefined) => Uint8Array | undefined,
+): OpenedProcess {
   const diagnostics = new Diagnostics()
   const core = CoreFile.open(FileSource.open(fixture.core), diagnostics)
   const image = ElfFile.open(FileSource.open(fixture.executable), diagnostics)
@@ -54,14 +60,16 @@ export function openProcess(fixture: Fixture, knowledge: Knowledge, release?: Go
     memory,
     version: given,
     firstModuledata: symbol('runtime.firstmoduledata'),
-    candidates: [],
+    candidates: image.segments
+      .filter(segment => segment.type === PT_LOAD)
+      .map(({address, memorySize, writable}) => ({start: at(address), end: at(address + memorySize), writable})),
     diagnostics,
   })
   const dwarf = new DwarfInfo(image, {diagnostics})
   const runtime =
     tables &&
     GoRuntime.open({
-      memory,
+      memory: damage ? {read: (address, length) => damage(memory.read(address, length))} : memory,
       version: release === 'unknown' ? undefined : (release ?? given),
       tables,
       symbols: name => (knowledge === 'strip' ? undefined : symbol(name)),
@@ -69,6 +77,6 @@ export function openProcess(fixture: Fixture, knowledge: Knowledge, release?: Go
       threadIds: new Set(core.threads.map(thread => thread.tid)),
       diagnostics,
     })
-  if (!runtime) throw new Error(`${fixture.name}: no Go runtime: ${JSON.stringify(diagnostics.list())}`)
-  return {runtime, core, diagnostics, symbol}
+  if (!runtime && !damage) throw new Error(`${fixture.name}: no Go runtime: ${JSON.stringify(diagnostics.list())}`)
+  return {runtime: runtime as GoRuntime, core, diagnostics, symbol}
 }
