@@ -1,3 +1,4 @@
+import {debuginfodCacheDir, debuginfodUrls} from '../acquire/debuginfod.ts'
 import {type OpenProcess, openProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
@@ -11,14 +12,10 @@ export function openFromFlags(path: string, flags: SearchFlags, diagnostics: Dia
     exe: flags.exe,
     sysroots: flags.sysroot ?? [],
     debugDirs: flags['debug-dir'] ?? [],
-    debuginfodUrls: flags.debuginfod ?? debuginfodServers(process.env.DEBUGINFOD_URLS),
+    debuginfodUrls: flags.debuginfod ?? debuginfodUrls(process.env),
+    debuginfodCacheDir: debuginfodCacheDir(process.env),
     diagnostics,
   })
-}
-
-/** DEBUGINFOD_URLS: addresses with white space between them. */
-function debuginfodServers(urls: string | undefined): string[] {
-  return (urls ?? '').split(/\s+/).filter(url => url !== '')
 }
 
 /** What every analysis is told by flags and by the package. */
