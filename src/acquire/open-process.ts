@@ -11,7 +11,7 @@ import {loadBiasOf} from '../elf/memory-image.ts'
 import {Module} from '../elf/module.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
 import {hasDebugInfo, isBuildId, ModuleDebugFiles, OpenFiles} from './debug-files.ts'
-import {DebuginfodClient} from './debuginfod.ts'
+import {DebuginfodClient, debuginfodCacheDir} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {unpackXzBytes} from './xz-stream.ts'
 import {ZstdSections} from './zstd-decoder.ts'
@@ -22,6 +22,7 @@ export interface AcquireOptions {
   debugDirs?: readonly string[]
   /** Servers that are asked for what is not found here; none by default. */
   debuginfodUrls?: readonly string[]
+  /** Where fetched files are kept; `debuginfodCacheDir(environment)` is where elfutils keeps them. */
   debuginfodCacheDir?: string
   debuginfodTimeoutSeconds?: number
   progress?: Progress | undefined
@@ -147,11 +148,11 @@ function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
 }
 
 function debuginfodClient(options: AcquireOptions): DebuginfodClient | undefined {
-  const {debuginfodUrls = [], debuginfodCacheDir, diagnostics, progress, debuginfodTimeoutSeconds} = options
-  if (debuginfodUrls.length === 0 || debuginfodCacheDir === undefined) return undefined
+  const {debuginfodUrls = [], diagnostics, progress, debuginfodTimeoutSeconds} = options
+  if (debuginfodUrls.length === 0) return undefined
   return new DebuginfodClient({
     urls: debuginfodUrls,
-    cacheDir: debuginfodCacheDir,
+    cacheDir: options.debuginfodCacheDir ?? debuginfodCacheDir({}),
     diagnostics,
     progress,
     timeoutSeconds: debuginfodTimeoutSeconds,

@@ -37,6 +37,8 @@ const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
 const SECTION_SIZE_MAX = 2 * 1024 * 1024 * 1024
+/** A read that reaches past a segment's file size: what it adds is zeros, whatever size the header claims. */
+const ZERO_FILL_MAX = 64 * 1024 * 1024
 
 /** An ELF image on disk or in memory. Sections are read, and unpacked, at first use. */
 export class ElfFile implements SectionSource {
@@ -142,7 +144,7 @@ export class ElfFile implements SectionSource {
     if (load.offset + delta + held > this.source.size) return undefined
     try {
       if (held === length) return this.source.read(load.offset + delta, length)
-      if (length > SECTION_SIZE_MAX) return undefined
+      if (length > ZERO_FILL_MAX) return undefined
       const bytes = new Uint8Array(length)
       if (held > 0) bytes.set(this.source.read(load.offset + delta, held))
       return bytes

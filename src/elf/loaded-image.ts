@@ -1,13 +1,16 @@
 import {type Address, addressOfWord, hex, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {readCString} from '../base/memory-reader.ts'
 import type {BuildIds} from './build-id.ts'
 import type {CoreFile} from './core-file.ts'
 import type {ElfFile} from './elf-file.ts'
+import {PT} from './elf-headers.ts'
 import {readLinkMap} from './link-map.ts'
 import type {FileMapping} from './mapping.ts'
 import {type MemoryImage, openMemoryImage} from './memory-image.ts'
 import {AT} from './notes.ts'
+import {DT, parseDynamic} from './segment-sections.ts'
 
 /** An executable or library as the core alone shows it: where it lay, and what of it is in the core. */
 export interface LoadedImage {
@@ -30,6 +33,7 @@ export interface LoadedImage {
 
 const DELETED = ' (deleted)'
 const PAGE_SIZE = 4096
+const DYNAMIC_SIZE_MAX = 65536
 const NO_IDS: BuildIds = {gnu: undefined, go: undefined}
 
 /**
@@ -38,6 +42,7 @@ const NO_IDS: BuildIds = {gnu: undefined, go: undefined}
  */
 export function findLoadedImages(core: CoreFile, diagnostics: Diagnostics, executable?: ElfFile): LoadedImage[] {
   const images = core.mappings.length > 0 ? imagesOfMappings(core, diagnostics) : []
+  correctProgram(images)
   if (!images.some(image => image.isExecutable)) {
     const program = programByAuxv(core, diagnostics, executable)
     if (program) images.push(program)
@@ -138,6 +143,26 @@ function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]):
 function holdsProgram(core: CoreFile, start: Address, end: Address): boolean {
   const address = auxAddress(core, AT.AT_PHDR) ?? auxAddress(core, AT.AT_ENTRY)
   return address !== undefined && address >= start && address < end
+}
+
+/**
+ * Started as `ld.so program`, the kernel knows the dynamic linker as the program. Linkers give DT_DEBUG to programs
+ * alone, so where the marked image has none and one other has, that is it.
+ */
+function correctProgram(images: readonly LoadedImage[]): void {
+  const marked = images.find(image => image.isExecutable)
+  if (!marked?.memoryImage || hasDebugTag(marked)) return
+  const [program, ...others] = images.filter(hasDebugTag)
+  if (!program || others.length > 0) return
+  marked.isExecutable = false
+  program.isExecutable = true
+}
+
+function hasDebugTag(image: LoadedImage): boolean {
+  const {memoryImage} = image
+  const segment = memoryImage?.segments.find(candidate => candidate.type === PT.PT_DYNAMIC)
+  const bytes = segment && memoryImage?.readAtLinkAddress(segment.address, Math.min(segment.fileSize, DYNAMIC_SIZE_MAX))
+  return bytes !== undefined && parseDynamic(new Cursor(bytes.slice(), `${image.path}:.dynamic`)).has(DT.DT_DEBUG)
 }
 
 /** The program by the auxiliary vector alone. */

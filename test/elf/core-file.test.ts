@@ -277,6 +277,36 @@ test('without NT_FILE the dynamic linker tells of the libraries', t => {
   )
 })
 
+test('of `ld.so program` the program is the image that linkers gave a DT_DEBUG, not the one that the kernel started', t => {
+  const image = (tag: number): Uint8Array =>
+    buildElf({
+      sections: [{name: '.dynamic', bytes: new BytesBuilder().u64(tag, 0, 0, 0).build()}],
+      segments: [
+        {type: PT.LOAD, withHeaders: true, address: 0, fileSize: PAGE},
+        {type: PT.DYNAMIC, from: '.dynamic', address: 64 + 2 * 56},
+      ],
+    })
+  const padded = (bytes: Uint8Array): Uint8Array => new BytesBuilder().bytes(bytes).padTo(PAGE).build()
+  const core = openCore({
+    auxv: [[3, 0x20000 + 64]],
+    mappings: [
+      {start: 0x10000, end: 0x11000, path: '/srv/app'},
+      {start: 0x20000, end: 0x21000, path: '/lib64/ld-linux-x86-64.so.2'},
+    ],
+    memory: [
+      {address: 0x10000, bytes: padded(image(21))},
+      {address: 0x20000, bytes: padded(image(30))},
+    ],
+  })
+  t.deepEqual(
+    findLoadedImages(core, new Diagnostics()).map(found => [found.path, found.isExecutable]),
+    [
+      ['/srv/app', true],
+      ['/lib64/ld-linux-x86-64.so.2', false],
+    ],
+  )
+})
+
 test('the vDSO is an image in the core itself', t => {
   const vdso = new BytesBuilder()
     .bytes(library('5d50'))
