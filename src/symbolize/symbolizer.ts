@@ -4,7 +4,7 @@ import {GotraceError} from '../base/errors.ts'
 import type {DwarfFrame} from '../dwarf/dwarf-info.ts'
 import {Demangler} from './demangle.ts'
 import {DwarfSymbols} from './dwarf-symbols.ts'
-import {ElfSymbols} from './elf-symbols.ts'
+import {ElfSymbols, type NamedEntry} from './elf-symbols.ts'
 import {type GoFunctionSource, locateGo} from './go-symbols.ts'
 import type {SourceFrame} from './source-frame.ts'
 import type {SymbolSource} from './symbol-source.ts'
@@ -77,18 +77,16 @@ export class Symbolizer {
   #locateNative(module: SymbolSource, linkAddress: Address, place: FramePlace): SourceFrame[] | undefined {
     const symbols = this.#symbolsOf(module)
     const frames = this.#attempt(module, () => symbols.dwarf.locate(linkAddress)) ?? []
-    const last = frames[frames.length - 1]
-    const symbol =
-      last?.function === undefined && last?.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
-    if (frames.length === 0 && !symbol) return undefined
-    if (frames.length === 0 && symbol) {
-      const {name, entry} = symbol
-      return [{...unknownFrame(place), ...this.#names(undefined, name), entry: module.toAddress(entry)}]
+    const outer = frames[frames.length - 1]
+    const symbol = outer?.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
+    if (!outer) {
+      if (!symbol) return undefined
+      const {name, entry, file} = symbol
+      const names = this.#names(undefined, name)
+      return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    return frames.map(frame => {
-      const named = frame === last && symbol ? {...frame, linkageName: symbol.name, entry: symbol.entry} : frame
-      return this.#sourceFrame(module, named, place)
-    })
+    const named = symbol ? nameBySymbol(outer, symbol) : outer
+    return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
   }
 
   #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
@@ -124,6 +122,17 @@ export class Symbolizer {
     }
     return symbols
   }
+}
+
+/**
+ * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all (assembly), and
+ * where the symbol says more (the scope of a C++ function with internal linkage, the number of a nested function).
+ */
+function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry): DwarfFrame {
+  if (frame.function === undefined) return {...frame, linkageName: symbol.name, entry: symbol.entry}
+  const isSame = symbol.entry === frame.entry
+  const saysMore = symbol.name.startsWith('_Z') || symbol.name.startsWith(`${frame.function}.`)
+  return isSame && saysMore ? {...frame, linkageName: symbol.name} : frame
 }
 
 type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}
