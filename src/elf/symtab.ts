@@ -73,7 +73,8 @@ export class SymbolTable {
       if (nearest < 0) nearest = start
       const size = columns.sizes[index] as number
       const covers = size === 0 ? start === nearest : linkAddress < start + size
-      if (covers && (best < 0 || rank(columns, index) > rank(columns, best))) best = index
+      // Of equals the one that the table has first, as other tools choose.
+      if (covers && (best < 0 || rank(columns, index) >= rank(columns, best))) best = index
     }
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
