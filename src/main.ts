@@ -1,10 +1,12 @@
 import {Config, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import {explainError} from './commands/errors.ts'
+import Symbolize from './commands/symbolize.ts'
 
 /** What oclif loads: each command by its name (package.json, "oclif.commands"). */
 export const COMMANDS = {
   analyze: Analyze,
+  symbolize: Symbolize,
 }
 
 /** package.json without what only developers need; put in by the bundler. */

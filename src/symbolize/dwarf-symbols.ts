@@ -1,6 +1,7 @@
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {type DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
+import type {SplitUnitFinder} from '../dwarf/split-unit.ts'
 import type {DebugSources} from './symbol-source.ts'
 
 /** Frames of a module by its DWARF. Link addresses. */
@@ -8,7 +9,8 @@ export class DwarfSymbols {
   readonly #info: DwarfInfo | undefined
 
   constructor(debug: DebugSources, diagnostics: Diagnostics) {
-    const {dwarf, supplementary, splitUnit} = debug
+    const {dwarf, supplementary} = debug
+    const splitUnit: SplitUnitFinder = (name, compDir, dwoId) => debug.splitUnit?.(name, compDir, dwoId)
     this.#info = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
   }
 

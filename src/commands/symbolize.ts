@@ -1,0 +1,101 @@
+import {createInterface} from 'node:readline'
+import {Args, Flags} from '@oclif/core'
+import {debuginfodUrls} from '../acquire/debuginfod.ts'
+import {openModuleFile} from '../acquire/open-process.ts'
+import {type Address, addressOfWord, NULL_ADDRESS} from '../base/address.ts'
+import {InputError} from '../base/errors.ts'
+import {TextSink} from '../base/text-sink.ts'
+import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-calls.ts'
+import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
+import {openGoFileTables} from '../symbolize/go-file-tables.ts'
+import {Symbolizer} from '../symbolize/symbolizer.ts'
+import {CoreCommand, outputFlags, searchFlags} from './core-command.ts'
+
+/** An address as asked for: text that is none is answered with zeros. */
+interface Question {
+  text: string
+  word: bigint | undefined
+}
+
+export default class Symbolize extends CoreCommand {
+  static override summary = 'addresses of one executable or library to functions, files and lines'
+  static override description =
+    'Addresses are link addresses of the module, as addr2line takes them: arguments, or a line each on standard input, ' +
+    'where each is answered as it comes. Text is what the Go runtime prints for C frames; --json gives the struct of ' +
+    'runtime.SetCgoTraceback after each call of the symbolizer.'
+  static override strict = false
+  static override args = {
+    module: Args.string({required: true, name: 'MODULE', description: 'executable, shared library or .debug file'}),
+    address: Args.string({name: 'ADDRESS', description: 'hexadecimal; any number of them'}),
+  }
+  static override flags = {
+    ...searchFlags,
+    ...outputFlags,
+    'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
+  }
+  static override examples = [
+    '<%= config.bin %> symbolize ./server 0x49b0c0 0x49b0d4',
+    'cat addresses | <%= config.bin %> symbolize /usr/lib/libfoo.so --json',
+  ]
+
+  async run(): Promise<void> {
+    const {args, argv, flags} = await this.parse(Symbolize)
+    const questions = (argv as string[]).slice(1).map(parseQuestion)
+    for (const {text, word} of questions) if (word === undefined) throw notAnAddress(text)
+    const opened = await openModuleFile(args.module, {
+      diagnostics: this.diagnostics,
+      sysroots: flags.sysroot ?? [],
+      debugDirs: flags['debug-dir'] ?? [],
+      debuginfodUrls: flags.debuginfod ?? debuginfodUrls(process.env),
+    })
+    const sink = TextSink.open(flags.output)
+    try {
+      const {module} = opened
+      const go = module.image && openGoFileTables(module.image, this.diagnostics)
+      const symbolizer = new Symbolizer({
+        moduleAt: address => (address >= module.start && address < module.end ? module : undefined),
+        go,
+        diagnostics: this.diagnostics,
+        demangle: !flags['no-demangle'],
+      })
+      const cgo = new CgoSymbolizer(pc => symbolizer.locate(pc, pc))
+      const style = await this.style(flags.color, flags.output)
+      const arg = emptySymbolizerArg()
+      for await (const {word} of questions.length > 0 ? questions : readQuestions()) {
+        const address = addressOf(word)
+        const calls = address === NULL_ADDRESS ? [emptySymbolizerArg()] : [...cgo.steps(arg, address)]
+        const asked = word ?? 0n
+        const text = flags.json
+          ? renderSymbolizerCalls(asked, calls)
+          : calls.map(call => renderSymbolizerCall(call, asked, style)).join('')
+        if (!sink.write(text)) break
+        if (questions.length === 0) sink.flush()
+      }
+      if (flags.json) sink.write(renderSymbolizerCalls(0n, [cgo.close(arg)]))
+    } finally {
+      sink.close()
+      opened.close()
+    }
+    if (!flags.json) this.showDiagnostics(flags.quiet)
+  }
+}
+
+/** Nothing can be at an address that no process can have. */
+function addressOf(word: bigint | undefined): Address {
+  return (word === undefined ? undefined : addressOfWord(word)) ?? NULL_ADDRESS
+}
+
+function parseQuestion(text: string): Question {
+  const digits = /^\s*(?:0[xX])?([0-9a-fA-F]{1,16})\s*$/.exec(text)?.[1]
+  return {text, word: digits === undefined ? undefined : BigInt(`0x${digits}`)}
+}
+
+function notAnAddress(text: string): InputError {
+  return new InputError('bad-argument', `${text}: not an address`, 'write addresses in hexadecimal, like 0x49b0c0')
+}
+
+async function* readQuestions(): AsyncGenerator<Question> {
+  for await (const line of createInterface({input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY})) {
+    if (line.trim() !== '') yield parseQuestion(line)
+  }
+}

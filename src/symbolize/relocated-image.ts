@@ -1,0 +1,66 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import {lastAtOrBelow} from '../base/sorted-ranges.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
+
+const R_X86_64_RELATIVE = 8
+const RELA_SIZE = 24
+
+/**
+ * An image on disk as the loader would place it at its link address: pointers of position-independent code are 0 in the
+ * file, and their relocations (R_X86_64_RELATIVE, psABI amd64, 4.4) hold the value.
+ */
+export class RelocatedImage implements MemoryReader {
+  readonly #image: ElfFile
+  /** Places that hold a pointer, ascending, and what they point to. */
+  #places: Float64Array | undefined
+  #values = new Float64Array(0)
+
+  constructor(image: ElfFile) {
+    this.#image = image
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    const bytes = this.#image.readAtLinkAddress(address, length)
+    if (!bytes) return undefined
+    this.#places ??= this.#readRelocations()
+    let index = lastAtOrBelow(this.#places, address - 8) + 1
+    if (index >= this.#places.length || (this.#places[index] as number) >= address + length) return bytes
+    const patched = bytes.slice()
+    for (; index < this.#places.length; index++) {
+      const place = this.#places[index] as number
+      if (place >= address + length) break
+      patch(patched, place - address, this.#values[index] as number)
+    }
+    return patched
+  }
+
+  #readRelocations(): Float64Array {
+    const section = this.#image.section('.rela.dyn') ?? this.#image.section('.rela')
+    if (!section) return new Float64Array(0)
+    const cursor = new Cursor(section.bytes, `${this.#image.name}:.rela.dyn`)
+    const found: {place: Address; value: number}[] = []
+    while (cursor.remaining >= RELA_SIZE) {
+      const placeLow = cursor.u32()
+      const place = cursor.u32() * 0x100000000 + placeLow
+      const type = cursor.u32()
+      cursor.skip(4)
+      const valueLow = cursor.u32()
+      const value = cursor.u32() * 0x100000000 + valueLow
+      if (type === R_X86_64_RELATIVE && value < 2 ** 53) found.push({place: toAddress(place), value})
+    }
+    found.sort((a, b) => a.place - b.place)
+    this.#values = Float64Array.from(found, ({value}) => value)
+    return Float64Array.from(found, ({place}) => place)
+  }
+}
+
+/** Writes a pointer of which a part may lie outside. */
+function patch(bytes: Uint8Array, at: number, value: number): void {
+  let rest = value
+  for (let byte = 0; byte < 8; byte++) {
+    if (at + byte >= 0 && at + byte < bytes.length) bytes[at + byte] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+}
