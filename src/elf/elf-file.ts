@@ -2,7 +2,7 @@ import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError} from '../base/errors.ts'
+import {GotraceError, TruncatedFileError} from '../base/errors.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
 import {type BuildIds, findBuildIds} from './build-id.ts'
 import {unpackGnuSection, unpackSection, type ZstdUnpack} from './compressed-section.ts'
@@ -101,7 +101,7 @@ export class ElfFile implements SectionSource {
     try {
       section = this.#findSection(name)
     } catch (error) {
-      this.#diagnostics.addError('bad-section', error, {where: `${this.name}:${name}`})
+      this.#report('bad-section', error, `${this.name}:${name}`)
     }
     this.#cache.set(name, section)
     return section
@@ -201,9 +201,15 @@ export class ElfFile implements SectionSource {
         return {...header, name: strings.cstring()}
       })
     } catch (error) {
-      this.#diagnostics.addError('bad-section-headers', error, {where: this.name})
+      this.#report('bad-section-headers', error, this.name)
       return []
     }
+  }
+
+  /** Of an image in memory the core holds what it holds: that some part is not there is no fault of the image. */
+  #report(code: string, error: unknown, where: string): void {
+    const inMemory = this.#options.loadBias !== undefined
+    if (!(inMemory && error instanceof TruncatedFileError)) this.#diagnostics.addError(code, error, {where})
   }
 
   #readBuildIds(): BuildIds {
