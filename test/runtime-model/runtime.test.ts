@@ -189,6 +189,32 @@ test('contexts above the length are what a panic has popped', t => {
   t.deepEqual(Goroutine.read(builder.access, g)?.cgoCtxtBacking, [1n, 2n, 3n, 0n])
 })
 
+test('1.24 names a synctest group by its root goroutine, 1.25 and later number bubbles', t => {
+  const group = new ProcessBuilder(24)
+  const root = group.struct('g', {goid: 18})
+  const member = group.struct('g', {goid: 20, bubble: group.struct('bubble', {root})})
+  t.is(Goroutine.read(group.access, member)?.bubble?.rootGoid, 18)
+  const bubbles = new ProcessBuilder(27)
+  const inside = bubbles.struct('g', {bubble: bubbles.struct('bubble', {id: 5})})
+  t.is(Goroutine.read(bubbles.access, inside)?.bubble?.id, 5)
+  t.is(Goroutine.read(bubbles.access, bubbles.struct('g', {}))?.bubble, undefined)
+})
+
+test('ancestors come nearest first, and a list that cannot be that long is none', t => {
+  const builder = new ProcessBuilder(22)
+  const pcs = builder.words(0x401000, 0x402000)
+  // Two ancestorInfo in a row: pcs slice, goid, gopc.
+  const list = builder.words(pcs, 2, 2, 7, 0x403000, 0, 0, 0, 1, 0x404000)
+  const ancestors = builder.words(list, 2, 2)
+  const g = Goroutine.read(builder.access, builder.struct('g', {ancestors}))
+  t.deepEqual(g?.ancestors, [
+    {goid: 7, gopc: 0x403000, pcs: [0x401000, 0x402000]},
+    {goid: 1, gopc: 0x404000, pcs: []},
+  ] as never)
+  builder.write(ancestors + 8, -1n)
+  t.deepEqual(g?.ancestors, [])
+})
+
 const KIND = {bool: 1, int: 2, int8: 3, uint64: 11, float64: 14, complex128: 16, ptr: 22, string: 24, struct: 25}
 
 /** A type descriptor in the type section, its name in the encoding of the release. */
