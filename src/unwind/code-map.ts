@@ -2,6 +2,7 @@ import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {ModuleLookup} from './cfi-rows.ts'
 import {directCallTarget, isPrecededByCall} from './return-address.ts'
+import {isSignalRestorer, readSignalFrame} from './signal-frame.ts'
 
 interface CodeMapInput {
   readonly memory: MemoryReader
@@ -24,12 +25,19 @@ export class CodeMap {
     return isExecutable ? isExecutable(address) : modules.moduleAt(address) !== undefined
   }
 
-  /** Whether a call ends at `pc`: for words found without tables. 'unknown' where the code is not at hand. */
-  isReturnAddress(pc: Address): boolean | 'unknown' {
+  /**
+   * Whether `pc`, found right below `cfa` without tables, can be a return address: a call ends there, or it is where a signal
+   * handler returns to and the kernel's frame follows. 'unknown' where the code is not at hand.
+   */
+  isReturnAddress(pc: Address, cfa: Address): boolean | 'unknown' {
     if (!this.isCode(pc, false)) return false
-    const preceded = isPrecededByCall(this.#input.memory, pc)
-    if (preceded !== true) return preceded
-    const target = directCallTarget(this.#input.memory, pc)
-    return target === undefined || this.isCode(target, true)
+    const {memory} = this.#input
+    const preceded = isPrecededByCall(memory, pc)
+    if (preceded === true) {
+      const target = directCallTarget(memory, pc)
+      if (target === undefined || this.isCode(target, true)) return true
+    }
+    if (isSignalRestorer(memory, pc)) return readSignalFrame(memory, cfa) !== undefined
+    return preceded === 'unknown' ? 'unknown' : false
   }
 }

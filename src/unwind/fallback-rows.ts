@@ -1,37 +1,101 @@
+import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {applyRow} from './apply-row.ts'
+import {DWARF_REGISTER, makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {type AppliedRow, applyRow} from './apply-row.ts'
+import {CalleeCheck} from './callee-check.ts'
 import type {CodeMap} from './code-map.ts'
+import {Disassembler} from './disassembler.ts'
+import {walkToReturns} from './epilogue-rows.ts'
 import {findFramePointerCaller} from './frame-pointer-rows.ts'
 import {scanForCaller} from './scan.ts'
+import type {FoundBy} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
 /** Nothing is on the stack yet but the return address: right after a call. */
 const JUST_CALLED_ROW: UnwindRow = makeRow(
-  {kind: 'register', register: 7, offset: 8},
-  {16: {kind: 'at-cfa', offset: -8}},
+  {kind: 'register', register: DWARF_REGISTER.rsp, offset: 8},
+  {[DWARF_REGISTER.rip]: {kind: 'at-cfa', offset: -8}},
 )
 
-/** The caller of a frame that no table covers: by what kind of place it is, then frame pointer, then scan. */
-export function findUncoveredCaller(position: Position, memory: MemoryReader, code: CodeMap): Departure {
-  const {registers, exactPc, foundBy} = position
-  const {pc, bp} = registers
-  if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
-  if (exactPc && !code.isCode(pc, true)) return leaveWildPc(position, memory, code)
-  // Threads and processes start with rbp 0 (System V ABI, 3.4.1; clone in musl): an uncovered caller with it is the root.
-  const isRoot = !exactPc && bp === 0 && foundBy !== 'scan'
-  if (isRoot) return {cfa: undefined, next: 'end-of-stack'}
-  const framed = findFramePointerCaller(registers, memory, code)
-  if (framed) return {cfa: framed.cfa, next: {registers: framed.caller, foundBy: 'frame-pointer', exactPc: false}}
-  const scanned = scanForCaller(registers, memory, code)
-  if (scanned) return {cfa: scanned.cfa, next: {registers: scanned.caller, foundBy: 'scan', exactPc: false}}
-  return {cfa: undefined, next: 'no-unwind-info'}
+const ROW_CACHE_LIMIT = 10_000
+
+/** The callers of frames that no table covers. */
+export class FallbackRows {
+  readonly #memory: MemoryReader
+  readonly #code: CodeMap
+  readonly #disassembler: Disassembler
+  readonly #callees: CalleeCheck
+  readonly #rows = new Map<Address, readonly UnwindRow[]>()
+
+  constructor(memory: MemoryReader, code: CodeMap) {
+    this.#memory = memory
+    this.#code = code
+    this.#disassembler = new Disassembler(memory)
+    this.#callees = new CalleeCheck(memory, at => this.#decodeCode(at))
+  }
+
+  /**
+   * By the code up to its return, which is exact where it can be followed; then by rbp; then by a scan. Whatever is found must
+   * be a return address behind a call.
+   */
+  leave(position: Position): Departure {
+    const {registers, exactPc} = position
+    const {pc, bp} = registers
+    if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
+    if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position)
+    const returned = this.#leaveByReturn(position, pc)
+    if (returned) return returned
+    const framed = findFramePointerCaller(registers, this.#memory, this.#code)
+    if (framed) return toDeparture(framed, 'frame-pointer')
+    const scanned = scanForCaller(registers, this.#memory, (returnPc, cfa) => this.#isCaller(returnPc, cfa, position))
+    if (scanned) return toDeparture(scanned, 'scan')
+    // Threads and processes start with rbp 0 (System V ABI, 3.4.1; clone in musl): an uncovered caller with it is the root.
+    return {cfa: undefined, next: !exactPc && bp === 0 ? 'end-of-stack' : 'no-unwind-info'}
+  }
+
+  #leaveByReturn(position: Position, pc: Address): Departure | undefined {
+    for (const row of this.#rowsAt(pc)) {
+      const applied = applyRow(row, position.registers, this.#memory)
+      const returnPc = applied?.caller.pc
+      if (!applied || returnPc === undefined || !this.#isCaller(returnPc, applied.cfa, position)) continue
+      const byFramePointer = row.cfa.kind === 'register' && row.cfa.register === DWARF_REGISTER.rbp
+      return toDeparture(applied, byFramePointer ? 'frame-pointer' : 'scan')
+    }
+    return undefined
+  }
+
+  /** A call ends there, and nothing says that it called something else. */
+  #isCaller(returnPc: Address, cfa: Address, callee: Position): boolean {
+    const {pc} = callee.registers
+    if (pc === undefined || this.#code.isReturnAddress(returnPc, cfa) !== true) return false
+    return this.#callees.callLeadsTo(returnPc, {pc, exactPc: callee.exactPc}) !== false
+  }
+
+  #rowsAt(pc: Address): readonly UnwindRow[] {
+    let rows = this.#rows.get(pc)
+    if (!rows) {
+      rows = [...walkToReturns(pc, at => this.#decodeCode(at))]
+      if (this.#rows.size >= ROW_CACHE_LIMIT) this.#rows.clear()
+      this.#rows.set(pc, rows)
+    }
+    return rows
+  }
+
+  #decodeCode(at: Address) {
+    return this.#code.isCode(at, true) ? this.#disassembler.decode(at) : undefined
+  }
+
+  /** A call through a null or wild pointer: the fault is at the target, the return address was just pushed. */
+  #leaveWildPc(position: Position): Departure {
+    const applied = applyRow(JUST_CALLED_ROW, position.registers, this.#memory)
+    const pc = applied?.caller.pc
+    if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa) === false) {
+      return {cfa: undefined, next: 'unmapped'}
+    }
+    return toDeparture(applied, 'scan')
+  }
 }
 
-/** A call through a null or wild pointer: the fault is at the target, the return address was just pushed. */
-function leaveWildPc(position: Position, memory: MemoryReader, code: CodeMap): Departure {
-  const applied = applyRow(JUST_CALLED_ROW, position.registers, memory)
-  const pc = applied?.caller.pc
-  if (!applied || pc === undefined || code.isReturnAddress(pc) === false) return {cfa: undefined, next: 'unmapped'}
-  return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'scan', exactPc: false}}
+function toDeparture(found: Pick<AppliedRow, 'cfa' | 'caller'>, foundBy: FoundBy): Departure {
+  return {cfa: found.cfa, next: {registers: found.caller, foundBy, exactPc: false}}
 }

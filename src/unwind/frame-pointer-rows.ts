@@ -25,5 +25,5 @@ export function findFramePointerCaller(
   if (bp % 8 !== 0 || bp < sp || bp - sp > FRAME_SIZE_MAX) return undefined
   const applied = applyRow(FRAME_POINTER_ROW, registers, memory)
   const pc = applied?.caller.pc
-  return pc !== undefined && code.isReturnAddress(pc) !== false ? applied : undefined
+  return applied && pc !== undefined && code.isReturnAddress(pc, applied.cfa) !== false ? applied : undefined
 }

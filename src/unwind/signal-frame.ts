@@ -56,6 +56,7 @@ export interface SignalFrame {
   readonly ucontext: Address
   readonly pc: Address
   readonly sp: Address
+  /** 0 where the handler was installed without SA_SIGINFO: the kernel then leaves siginfo as the stack was. */
   readonly signal: number
   readonly code: number
   /** si_addr, raw: an address for faults, pid and uid for signals that were sent. */
@@ -94,7 +95,7 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
   if (pc >= USER_LIMIT || sp >= USER_LIMIT || fpstate >= USER_LIMIT) return undefined
   cursor.seek(at + UCONTEXT.siginfo)
   const signal = cursor.u32()
-  if (signal < 1 || signal > SIGNAL_MAX) return undefined
+  const isSiginfo = signal >= 1 && signal <= SIGNAL_MAX
   cursor.skip(4)
   const code = cursor.i32()
   cursor.skip(4)
@@ -102,7 +103,7 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
     ucontext: address,
     pc: toAddress(Number(pc)),
     sp: toAddress(Number(sp)),
-    signal,
+    signal: isSiginfo ? signal : 0,
     code,
     faultAddress: cursor.word(),
     altStack: {start: wordAt(cursor, at + UCONTEXT.stackBase), size: wordAt(cursor, at + UCONTEXT.stackSize)},
@@ -130,7 +131,8 @@ export function findSignalFrames(memory: MemoryReader, range: {start: Address; e
       bytes[offset + UCONTEXT.segments] === 0x33
         ? parseSignalFrame(cursor, offset, toAddress(start + offset))
         : undefined
-    if (frame) frames.push(frame)
+    // Handlers that Go installs have a siginfo; it is one more thing that a chance likeness would have to match.
+    if (frame && frame.signal !== 0) frames.push(frame)
     offset -= frame ? UCONTEXT.siginfo : 16
   }
   return frames

@@ -4,7 +4,7 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
 import {CodeMap} from './code-map.ts'
-import {findUncoveredCaller} from './fallback-rows.ts'
+import {FallbackRows} from './fallback-rows.ts'
 import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
 import type {RegisterSet} from './register-set.ts'
 import {isSignalRestorer, SIGNAL_ROW} from './signal-frame.ts'
@@ -59,6 +59,7 @@ export class Unwinder<G extends GoCode = GoCode> {
   readonly #code: CodeMap
   readonly #cfi: CfiRows
   readonly #pcsp: PcspRows
+  readonly #fallback: FallbackRows
   readonly #goEntries = new Map<number, GoEntry<G> | undefined>()
   readonly #returnEntries = new Map<number, NativeEntry>()
   readonly #exactEntries = new Map<number, NativeEntry>()
@@ -66,6 +67,7 @@ export class Unwinder<G extends GoCode = GoCode> {
   constructor(input: UnwinderInput<G>) {
     this.#input = input
     this.#code = new CodeMap(input)
+    this.#fallback = new FallbackRows(input.memory, this.#code)
     this.#cfi = new CfiRows(input.modules, input.diagnostics)
     this.#pcsp = new PcspRows(input.version)
   }
@@ -166,7 +168,7 @@ export class Unwinder<G extends GoCode = GoCode> {
   }
 
   #leaveUncovered(position: Position): Departure {
-    return findUncoveredCaller(position, this.#input.memory, this.#code)
+    return this.#fallback.leave(position)
   }
 
   /** The caller that a row gave, unless its return address can be none. */
