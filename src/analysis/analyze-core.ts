@@ -91,6 +91,7 @@ class Analysis implements CoreReport {
     for (const goroutine of runtime.goroutines()) {
       if (printed.has(goroutine.address) || goroutine.isDead || !this.#isWanted(goroutine)) continue
       if (this.#level.level < 2 && runtime.isSystemGoroutine(goroutine)) continue
+      if (runtime.isBorrowedBySignal(goroutine)) continue
       yield this.#report(goroutine, false)
     }
   }

@@ -306,7 +306,10 @@ function describeDeath(
   const message = readThrowText(process, death)
   const before = message === null ? [] : linesBeforeThrow(process, message, saved, current)
   const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, version)
-  return {kind: 'fatal', signal, duringCgo: false, message, header: [...before, ...text, ...lines]}
+  // Up to 1.20 a fault in C became this throw: the fault is the cause.
+  const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
+  const kind = isFaultInC ? 'signal' : 'fatal'
+  return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
 }
 
 /** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */

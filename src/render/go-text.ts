@@ -30,7 +30,8 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     yield separator + renderGoroutine(goroutine, style)
     separator = '\n'
   }
-  if (detail === 'full' && crash.kind === 'signal' && crash.registers) {
+  // Only the header of a fatal signal is followed by registers; a throw's is not.
+  if (detail === 'full' && crash.registers && crash.header[1]?.startsWith('PC=')) {
     yield `${separator}${renderRegisters(crash.registers)}`
     separator = '\n'
   }
