@@ -99,8 +99,3 @@ export function isCFrame(frame: TracebackFrame): boolean {
   if (frame.call.startsWith('created by ') || frame.call.startsWith('...') || frame.call.startsWith('\t')) return false
   return !frame.call.endsWith(')') && /(^\t| )pc=0x[0-9a-f]+$/.test(frame.position)
 }
-
-/** The same text without what differs from run to run: addresses, told from small numbers by their length. */
-export function withoutAddresses(text: string): string {
-  return text.replace(/0x[0-9a-f]{6,}/g, '0xADDRESS')
-}
