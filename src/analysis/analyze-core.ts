@@ -1,5 +1,6 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ReportTail} from './core-report.ts'
 import {type CrashCause, findCrashCause} from './crash-cause.ts'
@@ -161,14 +162,27 @@ class Analysis implements CoreReport {
   #makeTail(): ReportTail {
     const modules = reportModules(this.#process)
     const {core, diagnostics} = this.#process
+    const cgo = once(() => reportCgo(this.#process, this.#threads))
     return {
       threads: reportThreads(this.#process, this.#threads),
-      cgo: {enabled: null, hooks: {traceback: null, context: null, symbolizer: null}, calls: []},
+      // Only JSON asks for it.
+      get cgo() {
+        return cgo()
+      },
       blocking: {locks: [], cycles: []},
       modules,
       signature: makeSignature(this.crash, this.#crashFrames, modules),
       completeness: this.#completeness.report(this.crash, core.truncated),
       diagnostics: diagnostics.list(),
     }
+  }
+}
+
+/** Made when first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: {value: T} | undefined
+  return () => {
+    made ??= {value: make()}
+    return made.value
   }
 }
