@@ -3,7 +3,7 @@ import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ReportTail} from './core-report.ts'
-import {type CrashCause, findCrashCause} from './crash-cause.ts'
+import {type CrashCause, findCrashCause, findStartOfDying} from './crash-cause.ts'
 import {reportCrash} from './crash-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {examineProcess, type ProcessFiles} from './examine-process.ts'
@@ -141,9 +141,9 @@ class Analysis implements CoreReport {
       this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
       return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
     }
-    const {start} = this.#cause
+    const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#threads, goroutine)
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
-    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
+    return this.#stacks.assemble(start ? {...request, start} : request)
   }
 
   #runtimeStack(): FrameReport[] {
