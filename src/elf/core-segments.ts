@@ -13,6 +13,7 @@ export interface CoreExtent {
   state: 'dumped' | 'cut' | 'left-out' | 'unmapped'
   start: number
   end: number
+  readable: boolean
   writable: boolean
   executable: boolean
 }
@@ -117,17 +118,16 @@ export class CoreSegments implements MemoryReader {
     const dumped = this.#endOf(this.#dumpedEnds, index)
     const end = this.#endOf(this.#ends, index)
     const flags = this.#flags[index] as number
-    const writable = flags % 4 >= 2
-    const executable = flags % 2 === 1
-    if (address < held) return {state: 'dumped', start, end: held, writable, executable}
-    if (address < dumped) return {state: 'cut', start: held, end: dumped, writable, executable}
-    if (address < end) return {state: 'left-out', start: dumped, end, writable, executable}
+    const access = {readable: flags % 8 >= 4, writable: flags % 4 >= 2, executable: flags % 2 === 1}
+    if (address < held) return {state: 'dumped', start, end: held, ...access}
+    if (address < dumped) return {state: 'cut', start: held, end: dumped, ...access}
+    if (address < end) return {state: 'left-out', start: dumped, end, ...access}
     return this.#gap(end, index)
   }
 
   #gap(start: number, index: number): CoreExtent {
     const end = this.#starts[index + 1] ?? Number.POSITIVE_INFINITY
-    return {state: 'unmapped', start, end, writable: false, executable: false}
+    return {state: 'unmapped', start, end, readable: false, writable: false, executable: false}
   }
 
   /** The dumped parts, lowest first. */
