@@ -11,16 +11,11 @@ export type InstructionReport = z.infer<typeof schema.instructionSchema>
 export type CrashReport = z.infer<typeof schema.crashSchema>
 export type SavedCallersReport = z.infer<typeof schema.savedCallersSchema>
 export type CgoCallReport = z.infer<typeof schema.cgoCallSchema>
-export type CgoThreadReport = z.infer<typeof schema.cgoThreadSchema>
 export type CgoReport = z.infer<typeof schema.cgoSchema>
 export type ModuleReport = z.infer<typeof schema.moduleSchema>
 export type SignatureReport = z.infer<typeof schema.signatureSchema>
 export type CompletenessReport = z.infer<typeof schema.completenessSchema>
-export type LockReport = z.infer<typeof schema.lockSchema>
 export type BlockingReport = z.infer<typeof schema.blockingSchema>
-
-/** What `cgo` answers. */
-export type CgoAnswer = z.infer<typeof schema.cgoReportSchema>
 
 type Whole = z.infer<typeof schema.reportSchema>
 
@@ -41,4 +36,12 @@ export interface CoreReport extends ReportHead {
   readonly detail: 'plain' | 'full'
   readonly goroutines: Iterable<GoroutineReport>
   tail(): ReportTail
+}
+
+type WholeThreads = z.infer<typeof schema.threadsReportSchema>
+
+/** What `threads` answers. `threads` can be iterated once; `diagnostics()` is called after that. */
+export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnostics'> {
+  readonly threads: Iterable<ThreadReport>
+  diagnostics(): WholeThreads['diagnostics']
 }

@@ -2,9 +2,10 @@ import {hex, type Word} from '../base/address.ts'
 import {readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
-import type {CrashReport, FrameReport} from './core-report.ts'
+import type {CrashReport, FrameReport, InstructionReport} from './core-report.ts'
 import type {CrashCause} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
+import {explainFault} from './fault-instruction.ts'
 import {signalCodeName, signalName} from './signal-names.ts'
 
 /** runtime.dumpregs (signal_linux_amd64.go, defs_linux_amd64.go): order and names. */
@@ -33,6 +34,7 @@ const UCONTEXT_SEGMENTS = 184
 
 export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStack: FrameReport[]): CrashReport {
   const {signal, thread, machine, goroutine} = cause
+  let instruction: {value: InstructionReport | null} | undefined
   return {
     kind: cause.kind,
     signal: signal ? signalName(signal.number) : null,
@@ -49,7 +51,11 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     header: cause.header,
     runtimeStack,
     registers: signal?.registers ? reportRegisters(process, cause, signal.registers) : null,
-    instruction: null,
+    // Decoded when first asked for: the text does not show it, and the decoder takes long to load.
+    get instruction() {
+      instruction ??= {value: explainFault(process, cause)}
+      return instruction.value
+    },
     cause: null,
   }
 }

@@ -1,0 +1,151 @@
+import {addressOfWord, hex, toAddress, type Word} from '../base/address.ts'
+import {USER_REGS} from '../elf/notes.ts'
+import {
+  decodeFault,
+  type FaultingInstruction,
+  type FaultRegisters,
+  type MemoryAccess,
+} from '../unwind/faulting-instruction.ts'
+import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
+import type {InstructionReport} from './core-report.ts'
+import type {CrashCause, FaultSignal} from './crash-cause.ts'
+import type {DeadProcess} from './dead-process.ts'
+
+const SIGILL = 4
+const SIGTRAP = 5
+const SIGBUS = 7
+const SIGFPE = 8
+const SIGSEGV = 11
+/** si_code of faults for which the kernel has no address: #GP (arch/x86/kernel/traps.c, exc_general_protection). */
+const SI_KERNEL = 128
+const BUS_ADRERR = 2
+const INT3 = 0xcc
+
+/** The faulting operand of an instruction. */
+interface Operand {
+  /** null where no operand of the instruction has that address. */
+  text: string | null
+  address: Word | undefined
+  kind: string | undefined
+}
+
+/**
+ * The instruction that a signal came from, the operand that faulted and what its address is. null for signals that code does not
+ * raise by being run (abort, kill).
+ */
+export function explainFault(process: DeadProcess, cause: CrashCause): InstructionReport | null {
+  const {signal} = cause
+  if (!signal || signal.code <= 0 || ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number)) return null
+  const stacks = stackPointers(process, cause)
+  if (isFetchFault(process, signal)) {
+    const kind = describeAddress(process, BigInt(signal.pc), 'execute', stacks)
+    return {text: null, bytes: null, operand: '%rip', operandAddress: hex(signal.pc), addressKind: kind}
+  }
+  const decoded = decodeFault(process.memory, instructionStart(process, signal), faultRegisters(cause))
+  if (!decoded) return null
+  const operand = faultingOperand(process, signal, decoded, stacks)
+  const bytes = [...decoded.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' ')
+  return {
+    text: decoded.text,
+    bytes,
+    operand: operand?.text ?? null,
+    operandAddress: operand?.address === undefined ? null : hex(operand.address),
+    addressKind: operand?.kind ?? null,
+  }
+}
+
+/** After a breakpoint pc is behind it (Intel SDM 3, 6.5: traps). */
+function instructionStart({memory}: DeadProcess, {number, pc}: FaultSignal) {
+  const before = toAddress(Math.max(0, pc - 1))
+  return number === SIGTRAP && memory.read(before, 1)?.[0] === INT3 ? before : pc
+}
+
+/** The processor could not even read code: a jump to nowhere. */
+function isFetchFault({core}: DeadProcess, {number, pc}: FaultSignal): boolean {
+  if (number !== SIGSEGV && number !== SIGBUS) return false
+  const extent = core.segments.extentAt(pc)
+  return !extent.executable
+}
+
+function faultRegisters({signal, thread}: CrashCause): FaultRegisters {
+  const registers = thread?.thread.registers
+  return {
+    general: signal?.registers,
+    fsBase: registers?.[USER_REGS.fs_base],
+    gsBase: registers?.[USER_REGS.gs_base],
+  }
+}
+
+/** Stack pointers of all threads, and all those of the crashing one's frames: it may have left its stack for another. */
+function stackPointers({core}: DeadProcess, {signal, thread}: CrashCause): StackPointer[] {
+  const pointers: StackPointer[] = []
+  const add = (word: Word | undefined, tid: number): void => {
+    const sp = word === undefined ? undefined : addressOfWord(word)
+    if (sp !== undefined) pointers.push({sp, thread: tid})
+  }
+  if (thread) {
+    add(signal?.registers?.word(7), thread.thread.tid)
+    for (const {sp} of thread.frames) pointers.push({sp, thread: thread.thread.tid})
+  }
+  for (const {tid, registers} of core.threads) add(registers[USER_REGS.rsp], tid)
+  return pointers
+}
+
+function faultingOperand(
+  process: DeadProcess,
+  signal: FaultSignal,
+  decoded: FaultingInstruction,
+  stacks: readonly StackPointer[],
+): Operand | undefined {
+  const {number, code, address} = signal
+  if (number === SIGFPE && decoded.divisor !== undefined) {
+    return {text: decoded.divisor, address: undefined, kind: undefined}
+  }
+  if (number !== SIGSEGV && number !== SIGBUS) return undefined
+  if (code === SI_KERNEL) return protectionFault(decoded)
+  const access = touchedAccess(decoded.accesses, address)
+  const described = describeAddress(process, address, accessKind(access), stacks)
+  // The kernel dumps zeros for pages that no part of the file stands behind.
+  const kind = number === SIGBUS && code === BUS_ADRERR ? described.replace(/^mapped: /, 'past the end of ') : described
+  return {text: access?.text ?? null, address: access?.address ?? address, kind}
+}
+
+function accessKind(access: MemoryAccess | undefined): AccessKind {
+  return access?.writes ? 'write' : 'read'
+}
+
+/** The access whose bytes hold the address; without registers the one whose displacement fits, or the likeliest. */
+function touchedAccess(accesses: readonly MemoryAccess[], address: Word): MemoryAccess | undefined {
+  const touched = accesses.find(
+    ({address: start, size}) => start !== undefined && address >= start && address < start + BigInt(Math.max(size, 1)),
+  )
+  if (touched) return touched
+  const unknown = accesses.filter(({address: start}) => start === undefined)
+  // A call or push of a memory operand touches the stack too, which is the unlikelier culprit.
+  return unknown.find(({text}) => !text.includes('(%rsp')) ?? unknown[0]
+}
+
+/** #GP tells no address: it is the operand that no page table could map, or that lies across its alignment. */
+function protectionFault({accesses, indirect}: FaultingInstruction): Operand | undefined {
+  const isWild = (word: Word | undefined): boolean =>
+    word !== undefined && word >= 0x800000000000n && word < 0xffff800000000000n
+  const wild = accesses.find(({address}) => isWild(address))
+  if (wild) return {text: wild.text, address: wild.address, kind: 'non-canonical'}
+  if (indirect && isWild(indirect.target)) {
+    return {text: indirect.text, address: indirect.target, kind: 'jump to a non-canonical address'}
+  }
+  const misaligned = accesses.find(
+    ({address, size, aligned}) => aligned && address !== undefined && size > 0 && address % BigInt(size) !== 0n,
+  )
+  if (misaligned) {
+    const kind = `misaligned: the instruction needs a multiple of ${misaligned.size}`
+    return {text: misaligned.text, address: misaligned.address, kind}
+  }
+  const unknown = accesses.find(({address}) => address === undefined)
+  if (!unknown) return undefined
+  return {
+    text: unknown.text,
+    address: undefined,
+    kind: unknown.aligned ? 'non-canonical or misaligned' : 'non-canonical',
+  }
+}

@@ -1,0 +1,243 @@
+import {createRequire} from 'node:module'
+import type {Formatter, Instruction, InstructionInfoFactory, UsedMemory} from 'iced-x86'
+import type {Address, Word} from '../base/address.ts'
+import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import type {RegisterSet} from './register-set.ts'
+
+type Iced = typeof import('iced-x86')
+
+/** Memory that an instruction touches, named or not (push, ret, movs). */
+export interface MemoryAccess {
+  /** AT&T syntax: `0x8(%rax,%rbx,4)`. */
+  readonly text: string
+  /** undefined where a register that it is made of is not known. */
+  readonly address: Word | undefined
+  /** Bytes; 0 where the instruction does not fix them (rep movs, xsave). */
+  readonly size: number
+  readonly writes: boolean
+  /** The operand has to lie on a multiple of its size, or the processor raises #GP. */
+  readonly aligned: boolean
+}
+
+/** Where a call, jump or return that goes through a register or memory would have gone. */
+export interface IndirectTarget {
+  readonly text: string
+  readonly target: Word | undefined
+}
+
+/** The instruction at a fault, with the addresses that it touched. */
+export interface FaultingInstruction {
+  /** AT&T syntax, as gdb prints it. */
+  readonly text: string
+  readonly bytes: Uint8Array
+  readonly accesses: readonly MemoryAccess[]
+  readonly indirect: IndirectTarget | undefined
+  /** The first operand of a division, as printed; undefined for other instructions. */
+  readonly divisor: string | undefined
+}
+
+/** What a thread's registers were, as far as they are known. */
+export interface FaultRegisters {
+  readonly general: RegisterSet | undefined
+  readonly fsBase: Word | undefined
+  readonly gsBase: Word | undefined
+}
+
+/** Longest x86 instruction (Intel SDM 2, 2.3.11). */
+const LONGEST_INSTRUCTION = 15
+/** iced's general registers run in encoding order; DWARF numbers differ in the first eight. */
+const ENCODING_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const
+/** SSE moves that fault on an address that is no multiple of their size (Intel SDM 2, type 1 exceptions). */
+const ALIGNED_MOVES =
+  /^v?(?:mov(?:aps|apd|dqa(?:32|64)?|ntdq|ntdqa|ntps|ntpd)|fx(?:save|rstor)(?:64)?|xsave\w*|xrstor\w*)$/
+
+/**
+ * Decodes the instruction at `pc`; undefined where there is none. iced-x86 takes 50 ms to load (createRequire reads its
+ * CommonJS build; `import()` would lex a megabyte first), so only who shows an instruction asks for one.
+ */
+export function decodeFault(
+  memory: MemoryReader,
+  pc: Address,
+  registers: FaultRegisters,
+): FaultingInstruction | undefined {
+  const bytes = readCode(memory, pc)
+  if (!bytes) return undefined
+  const iced = createRequire(import.meta.url)('iced-x86') as Iced
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
+  const instruction = new iced.Instruction()
+  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas)
+  const infos = new iced.InstructionInfoFactory()
+  try {
+    decoder.ip = BigInt(pc)
+    decoder.decodeOut(instruction)
+    if (instruction.code === iced.Code.INVALID) return undefined
+    return new Decoding(iced, instruction, formatter, memory, registers).describe(bytes, infos)
+  } finally {
+    // iced's objects live in the memory of its wasm module.
+    infos.free()
+    formatter.free()
+    instruction.free()
+    decoder.free()
+  }
+}
+
+function signed(value: bigint): string {
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`
+}
+
+/** Up to fifteen bytes; fewer where memory ends. */
+function readCode(memory: MemoryReader, pc: Address): Uint8Array | undefined {
+  for (let length = LONGEST_INSTRUCTION; length > 0; length--) {
+    const bytes = memory.read(pc, length)
+    if (bytes) return bytes
+  }
+  return undefined
+}
+
+class Decoding {
+  readonly #iced: Iced
+  readonly #instruction: Instruction
+  readonly #formatter: Formatter
+  readonly #memory: MemoryReader
+  readonly #registers: FaultRegisters
+
+  constructor(
+    iced: Iced,
+    instruction: Instruction,
+    formatter: Formatter,
+    memory: MemoryReader,
+    registers: FaultRegisters,
+  ) {
+    this.#iced = iced
+    this.#instruction = instruction
+    this.#formatter = formatter
+    this.#memory = memory
+    this.#registers = registers
+    formatter.hexPrefix = '0x'
+    formatter.hexSuffix = ''
+    formatter.uppercaseHex = false
+    formatter.smallHexNumbersInDecimal = false
+    formatter.spaceAfterOperandSeparator = false
+    // Not the absolute address: the operand's address is told beside the text.
+    formatter.ripRelativeAddresses = true
+  }
+
+  describe(bytes: Uint8Array, infos: InstructionInfoFactory): FaultingInstruction {
+    const {FlowControl, Mnemonic, OpKind} = this.#iced
+    const instruction = this.#instruction
+    const {flowControl, mnemonic} = instruction
+    const isIndirect = flowControl === FlowControl.IndirectBranch || flowControl === FlowControl.IndirectCall
+    const divides = [Mnemonic.Div, Mnemonic.Idiv].includes(mnemonic)
+    return {
+      text: this.#formatter.format(instruction),
+      bytes: bytes.subarray(0, instruction.length),
+      accesses: this.#accesses(infos),
+      indirect:
+        flowControl === FlowControl.Return
+          ? {text: '(%rsp)', target: this.#wordAt(this.#registers.general?.word(7))}
+          : isIndirect
+            ? this.#indirect(instruction.op0Kind === OpKind.Register)
+            : undefined,
+      divisor: divides ? this.#formatter.formatOperand(instruction, 0) : undefined,
+    }
+  }
+
+  #accesses(infos: InstructionInfoFactory): MemoryAccess[] {
+    const {Mnemonic, OpAccess} = this.#iced
+    const {mnemonic} = this.#instruction
+    if (mnemonic === Mnemonic.Lea || mnemonic === Mnemonic.Nop) return []
+    const name = this.#formatter.formatMnemonic(this.#instruction)
+    const info = infos.info(this.#instruction)
+    try {
+      return (info.usedMemory() as UsedMemory[]).map(used => {
+        const writes = [OpAccess.Write, OpAccess.CondWrite, OpAccess.ReadWrite, OpAccess.ReadCondWrite].includes(
+          used.access,
+        )
+        const access = {
+          text: this.#operandText(used),
+          address: this.#addressOf(used),
+          size: this.#iced.MemorySizeExt.size(used.memorySize),
+          writes,
+          aligned: ALIGNED_MOVES.test(name),
+        }
+        used.free()
+        return access
+      })
+    } finally {
+      info.free()
+    }
+  }
+
+  #operandText({base, index, scale, displacement, segment}: UsedMemory): string {
+    const {Register} = this.#iced
+    const name = (register: number): string => (register === Register.None ? '' : this.#name(register))
+    const isSegmented = segment === Register.FS || segment === Register.GS
+    const prefix = isSegmented ? `${name(segment)}:` : ''
+    const offset = BigInt.asIntN(64, displacement)
+    if (this.#instruction.isIpRelMemoryOperand && displacement === this.#instruction.ipRelMemoryAddress) {
+      return `${prefix}${signed(BigInt.asIntN(64, displacement - this.#instruction.nextIP))}(%rip)`
+    }
+    if (base === Register.None && index === Register.None) return `${prefix}0x${displacement.toString(16)}`
+    const shown = offset === 0n ? '' : signed(offset)
+    const scaled = index === Register.None ? '' : `,${name(index)},${scale}`
+    return `${prefix}${shown}(${name(base)}${scaled})`
+  }
+
+  #name(register: number): string {
+    const text = this.#formatter.formatRegister(register)
+    return text.startsWith('%') ? text : `%${text}`
+  }
+
+  #addressOf({base, index, scale, displacement, segment}: UsedMemory): Word | undefined {
+    const {Register} = this.#iced
+    let sum = displacement
+    // iced gives the absolute address as displacement of a RIP-relative operand.
+    if (base !== Register.None && base !== Register.RIP) {
+      const value = this.#valueOf(base)
+      if (value === undefined) return undefined
+      sum += value
+    }
+    if (index !== Register.None) {
+      const value = this.#valueOf(index)
+      if (value === undefined) return undefined
+      sum += value * BigInt(scale)
+    }
+    if (segment === Register.FS || segment === Register.GS) {
+      const {fsBase, gsBase} = this.#registers
+      const segmentBase = segment === Register.FS ? fsBase : gsBase
+      if (segmentBase === undefined) return undefined
+      sum += segmentBase
+    }
+    return BigInt.asUintN(64, sum)
+  }
+
+  /** A general register, or the part of it that a narrower name means; undefined for vectors. */
+  #valueOf(register: number): Word | undefined {
+    const {Register, RegisterExt} = this.#iced
+    const encoding = RegisterExt.fullRegister(register) - Register.RAX
+    const number = ENCODING_TO_DWARF[encoding]
+    const word = number === undefined ? undefined : this.#registers.general?.word(number)
+    return word === undefined ? undefined : BigInt.asUintN(RegisterExt.size(register) * 8, word)
+  }
+
+  #indirect(throughRegister: boolean): IndirectTarget {
+    const text = this.#formatter.formatOperand(this.#instruction, 0)
+    const {Register} = this.#iced
+    if (throughRegister) return {text, target: this.#valueOf(this.#instruction.op0Register)}
+    const {memoryBase, memoryIndex, memoryIndexScale, memoryDisplacement, memorySegment} = this.#instruction
+    const isRip = memoryBase === Register.RIP
+    const slot = this.#addressOf({
+      base: memoryBase,
+      index: memoryIndex,
+      scale: memoryIndexScale,
+      displacement: isRip ? this.#instruction.ipRelMemoryAddress : memoryDisplacement,
+      segment: memorySegment,
+    } as UsedMemory)
+    return {text, target: this.#wordAt(slot)}
+  }
+
+  #wordAt(address: Word | undefined): Word | undefined {
+    if (address === undefined || address >= 0x20000000000000n) return undefined
+    return readWord(this.#memory, Number(address) as Address)
+  }
+}

@@ -1,0 +1,113 @@
+import test from 'ava'
+import {describeAddress} from '../../src/analysis/address-kind.ts'
+import {type Address, toAddress} from '../../src/base/address.ts'
+import {BytesSource} from '../../src/base/byte-source.ts'
+import {DWARF_REGISTER} from '../../src/dwarf/unwind-row.ts'
+import {CoreSegments} from '../../src/elf/core-segments.ts'
+import type {Segment} from '../../src/elf/elf-headers.ts'
+import {decodeFault} from '../../src/unwind/faulting-instruction.ts'
+import {RegisterSet} from '../../src/unwind/register-set.ts'
+
+const PC = toAddress(0x401000)
+
+function decode(code: string, registers?: Partial<Record<keyof typeof DWARF_REGISTER, bigint>>, fsBase?: bigint) {
+  const bytes = Uint8Array.from(code.split(' '), byte => Number.parseInt(byte, 16))
+  const memory = {
+    read: (address: Address, length: number) =>
+      address >= PC && address + length <= PC + bytes.length
+        ? bytes.subarray(address - PC, address - PC + length)
+        : undefined,
+  }
+  const builder = RegisterSet.ofPosition(PC, toAddress(0x7fff0000)).toBuilder()
+  for (const [name, word] of Object.entries(registers ?? {})) {
+    builder.setWord(DWARF_REGISTER[name as keyof typeof DWARF_REGISTER], word)
+  }
+  return decodeFault(memory, PC, {general: builder.build(), fsBase, gsBase: undefined})
+}
+
+test('a memory operand is told with the address that the registers gave it', t => {
+  const store = decode('89 04 8a', {rdx: 8n, rcx: 2n})
+  t.is(store?.text, 'mov %eax,(%rdx,%rcx,4)')
+  t.deepEqual(store?.accesses, [{text: '(%rdx,%rcx,4)', address: 16n, size: 4, writes: true, aligned: false}])
+  const load = decode('48 8b 43 f8', {rbx: 0n})
+  t.like(load?.accesses[0], {text: '-0x8(%rbx)', address: 0xfffffffffffffff8n, writes: false})
+})
+
+test('an operand below the instruction pointer has the address of its target', t => {
+  t.like(decode('48 8b 05 ab 00 00 00')?.accesses[0], {text: '0xab(%rip)', address: 0x4010b2n})
+})
+
+test('a thread-local operand begins at the fs base', t => {
+  const load = decode('64 48 8b 04 25 f8 ff ff ff', {}, 0x7f0000001000n)
+  t.like(load?.accesses[0], {address: 0x7f0000000ff8n})
+})
+
+test('push and call touch the stack, ret and call say where they go', t => {
+  t.like(decode('50')?.accesses[0], {text: '-0x8(%rsp)', address: 0x7ffefff8n, writes: true})
+  t.deepEqual(decode('ff d0', {rax: 0x4141414141414141n})?.indirect, {text: '*%rax', target: 0x4141414141414141n})
+  t.deepEqual(decode('c3')?.indirect, {text: '(%rsp)', target: undefined})
+})
+
+test('an aligned move is known as such, a division by its divisor', t => {
+  t.true(decode('0f 29 44 24 10')?.accesses[0]?.aligned)
+  t.false(decode('0f 11 44 24 10')?.accesses[0]?.aligned)
+  t.is(decode('f7 fe')?.divisor, '%esi')
+})
+
+test('an operand with an unknown register has no address; bytes that are no instruction decode to nothing', t => {
+  t.is(decode('48 8b 00')?.accesses[0]?.address, undefined)
+  t.is(decode('06'), undefined)
+})
+
+const load = (address: number, memorySize: number, flags: string): Segment =>
+  ({
+    address: toAddress(address),
+    memorySize,
+    fileSize: 0,
+    offset: 0,
+    readable: flags.includes('r'),
+    writable: flags.includes('w'),
+    executable: flags.includes('x'),
+  }) as Segment
+
+const segments = new CoreSegments(new BytesSource(new Uint8Array(0), 'core'), [
+  load(0x400000, 0x1000, 'rx'),
+  load(0x500000, 0x2000, 'r'),
+  load(0x7f0000000000, 0x1000, ''),
+  load(0x7f0000001000, 0x8000, 'rw'),
+  load(0x7ffe00000000, 0x21000, 'rw'),
+])
+const process = {
+  core: {segments, mappings: [{start: 0x500000, end: 0x502000, fileOffset: 0, path: '/lib/libsome.so'}]},
+  memory: {moduleAt: () => undefined, read: () => new Uint8Array(1)},
+} as unknown as Parameters<typeof describeAddress>[0]
+const stacks = [
+  {sp: toAddress(0x7f0000002000), thread: 12},
+  {sp: toAddress(0x7ffe00020000), thread: 11},
+]
+const kind = (address: bigint, access: 'read' | 'write' | 'execute' = 'read') =>
+  describeAddress(process, address, access, stacks)
+
+test('addresses next to zero are null with an offset, those no page table reaches have a name', t => {
+  t.is(kind(0n), 'null')
+  t.is(kind(8n), 'null plus 0x8')
+  t.is(kind(0xfffffffffffffff8n), 'null minus 0x8')
+  t.is(kind(0x4141414141414141n), 'non-canonical')
+  t.is(kind(0xffff888000000000n), 'kernel address')
+})
+
+test('the page below a stack that nobody may touch is its guard; below the main stack there is none', t => {
+  t.is(kind(0x7f0000000ff8n, 'write'), 'guard page of the stack of thread 12: stack overflow')
+  t.is(kind(0x7ffdffffffe8n, 'write'), 'below the stack of thread 11: stack overflow')
+})
+
+test('a mapped address faults for what its page forbids', t => {
+  t.is(kind(0x500010n, 'write'), 'read-only page of /lib/libsome.so')
+  t.is(kind(0x7f0000002000n, 'execute'), 'not executable: the stack of thread 12')
+})
+
+test('an unmapped address is told by its neighbours, or by having none', t => {
+  t.is(kind(0x502010n), 'unmapped, 0x10 past the end of /lib/libsome.so')
+  t.is(kind(0x4ffff0n), 'unmapped, 0x10 before /lib/libsome.so')
+  t.is(kind(0x123456789000n), 'unmapped: freed or never mapped')
+})
