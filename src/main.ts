@@ -1,14 +1,14 @@
 import {Config, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
-import Cgo from './commands/cgo.ts'
 import {explainError} from './commands/errors.ts'
 import Symbolize from './commands/symbolize.ts'
+import Threads from './commands/threads.ts'
 
 /** What oclif loads: each command by its name (package.json, "oclif.commands"). */
 export const COMMANDS = {
   analyze: Analyze,
-  cgo: Cgo,
   symbolize: Symbolize,
+  threads: Threads,
 }
 
 /** package.json without what only developers need; put in by the bundler. */

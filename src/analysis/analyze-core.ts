@@ -1,9 +1,8 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
-import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ReportTail} from './core-report.ts'
-import {type CrashCause, findCrashCause, findStartOfDying} from './crash-cause.ts'
+import {type CrashCause, findCrashCause} from './crash-cause.ts'
 import {reportCrash} from './crash-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {examineProcess, type ProcessFiles} from './examine-process.ts'
@@ -141,9 +140,9 @@ class Analysis implements CoreReport {
       this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
       return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
     }
-    const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#threads, goroutine)
+    const {start} = this.#cause
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
-    return this.#stacks.assemble(start ? {...request, start} : request)
+    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
   }
 
   #runtimeStack(): FrameReport[] {
@@ -162,27 +161,14 @@ class Analysis implements CoreReport {
   #makeTail(): ReportTail {
     const modules = reportModules(this.#process)
     const {core, diagnostics} = this.#process
-    const cgo = once(() => reportCgo(this.#process, this.#threads))
     return {
       threads: reportThreads(this.#process, this.#threads),
-      // Only JSON asks for it.
-      get cgo() {
-        return cgo()
-      },
+      cgo: {enabled: null, hooks: {traceback: null, context: null, symbolizer: null}, calls: []},
       blocking: {locks: [], cycles: []},
       modules,
       signature: makeSignature(this.crash, this.#crashFrames, modules),
       completeness: this.#completeness.report(this.crash, core.truncated),
       diagnostics: diagnostics.list(),
     }
-  }
-}
-
-/** Made when first asked for. */
-function once<T>(make: () => T): () => T {
-  let made: {value: T} | undefined
-  return () => {
-    made ??= {value: make()}
-    return made.value
   }
 }

@@ -60,25 +60,13 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   return cause ?? nativeCrash(process, thread)
 }
 
-/**
- * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m: lock(&deadlock)), then
- * the first in the core.
- */
+/** The M that began to die; where several did, the one with the runtime's attention, then the first in the core. */
 function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
   const dying = (runtime?.machines ?? []).filter(
     machine => machine.dying > 0 && threads.machineOf(machine.procid)?.address === machine.address,
   )
-  if (dying.length < 2) return dying[0]
   const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
-  const rank = (machine: Machine): number =>
-    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) + (order.get(machine.procid) ?? 0)
-  return dying.sort((a, b) => rank(a) - rank(b))[0]
-}
-
-function hasPrinted(thread: ThreadStack | undefined): boolean {
-  const names = (thread?.frames ?? []).map(({go}) => go?.name)
-  const dopanic = names.indexOf('runtime.dopanic_m')
-  return dopanic > 0 && names.slice(0, dopanic).some(name => name?.startsWith('runtime.lock') === true)
+  return dying.sort((a, b) => (order.get(a.procid) ?? 0) - (order.get(b.procid) ?? 0))[0]
 }
 
 function runtimeCrash(
@@ -244,17 +232,6 @@ interface Death {
   start: FoundStart
   /** The caller's frame, where its argument lies. */
   frame: {sp: Address; fp: Address}
-}
-
-/** Where the printed frames of another goroutine that was dying too begin; undefined for one that was not. */
-export function findStartOfDying(
-  process: DeadProcess,
-  threads: ThreadStacks,
-  goroutine: Goroutine,
-): FoundStart | undefined {
-  const machine = goroutine.m === 0 ? undefined : process.runtime?.machineAt(goroutine.m)
-  if (!machine || machine.dying <= 0 || machine.curg !== goroutine.address) return undefined
-  return startBelowDeath(process, findStart(process, threads, goroutine), false)?.start
 }
 
 /** The first frame below the functions that end the process, on a goroutine's or a g0's own stack. */

@@ -15,7 +15,8 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks): Thre
   return process.core.threads.map(thread => reportThread(process, threads, thread))
 }
 
-function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
+/** One thread with its whole stack. */
+export function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
   const stack = threads.ofThread(thread.tid)
   const physical = (stack?.frames ?? []).map(frame => reportPhysical(process, frame))
   const frames = physical.flat()

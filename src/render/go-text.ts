@@ -91,7 +91,7 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
   if (frame.kind === 'go') return renderGoFrame(frame, detail, style)
   if (frame.kind === 'switch') return ''
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
-  const place = frame.file === null ? '' : `${frame.file}:${frame.line ?? 0} `
+  const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
   const guessed = frame.foundBy === 'scan' ? ' (guessed: found by a scan of the stack)' : ''
   return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${style.note(guessed)}\n`
 }

@@ -1,0 +1,44 @@
+import type {AnalysisOptions} from './analyze-core.ts'
+import type {ThreadReport, ThreadsReport} from './core-report.ts'
+import {findCrashCause} from './crash-cause.ts'
+import {reportCrash} from './crash-report.ts'
+import {examineProcess, type ProcessFiles} from './examine-process.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo} from './process-facts.ts'
+import {ThreadStacks} from './thread-stacks.ts'
+import {reportThread} from './threads-report.ts'
+
+export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {
+  /** Only these; undefined: all. */
+  threads: readonly number[] | undefined
+}
+
+/** Every OS thread of a core, the crashing one first, each made when it is asked for. */
+export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: ThreadsOptions): ThreadsReport {
+  const process = examineProcess(files, options)
+  const {core, diagnostics} = process
+  const stacks = new ThreadStacks(process)
+  const cause = findCrashCause(process, stacks)
+  const crash = reportCrash(process, cause, [])
+  function* reportThreads(): Generator<ThreadReport> {
+    const crashing = core.threads.filter(({tid}) => tid === crash.thread)
+    const others = core.threads.filter(({tid}) => tid !== crash.thread)
+    for (const thread of [...crashing, ...others]) {
+      if (options.threads && !options.threads.includes(thread.tid)) continue
+      const isLate = Date.now() > options.deadline
+      if (isLate) {
+        diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
+        return
+      }
+      yield reportThread(process, stacks, thread)
+    }
+  }
+  return {
+    schemaVersion: '1',
+    tool: options.tool,
+    core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
+    go: reportGo(process),
+    crash,
+    threads: reportThreads(),
+    diagnostics: () => diagnostics.list(),
+  }
+}

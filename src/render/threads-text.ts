@@ -1,0 +1,55 @@
+import type {InstructionReport, ThreadReport, ThreadsReport} from '../analysis/core-report.ts'
+import {renderFrames, renderRegisters} from './go-text.ts'
+import type {Style} from './style.ts'
+
+/**
+ * Every thread with its whole stack, in the format of Go's traceback; above them how the process died, and
+ * the instruction that faulted. Yields text that ends in a newline.
+ */
+export function* renderThreadsText(report: ThreadsReport, style: Style, registers: boolean): Generator<string> {
+  const {crash} = report
+  let separator = ''
+  const {header, instruction} = crash
+  if (header.length > 0) {
+    yield header.map(line => `${style.header(line)}\n`).join('') +
+      (instruction ? renderInstruction(instruction, style) : '')
+    separator = '\n'
+  }
+  for (const thread of report.threads) {
+    let out = separator + renderThreadHeader(thread, style)
+    out += renderFrames(thread.frames, 'full', style)
+    if (thread.stop !== null && thread.stop !== 'end-of-stack') {
+      out += `${style.note(`...the walk ends here: ${STOPS[thread.stop]}...`)}\n`
+    }
+    if (registers) out += renderRegisters(thread.registers)
+    yield out
+    separator = '\n'
+  }
+}
+
+const STOPS: Record<Exclude<NonNullable<ThreadReport['stop']>, 'end-of-stack'>, string> = {
+  unmapped: 'the memory of the next frame is not in the core',
+  'no-progress': 'the next frame is not above this one',
+  'no-unwind-info': 'nothing tells how to find the next frame',
+  'frame-limit': 'the limit of frames (--max-frames) is reached',
+}
+
+function renderThreadHeader({id, name, m, goroutine, idle}: ThreadReport, style: Style): string {
+  const words = [`thread ${id}`]
+  if (name !== null) words.push(JSON.stringify(name))
+  if (m !== null) words.push(`m=${m}`)
+  const state = goroutine === null ? 'no goroutine' : `goroutine ${goroutine}`
+  words.push(idle ? `[${state}, idle]` : `[${state}]`)
+  return `${style.goroutine(`${words.join(' ')}:`)}\n`
+}
+
+/** `instruction mov (%rax),%rax`, then a line on the operand that faulted. */
+export function renderInstruction(instruction: InstructionReport, style: Style): string {
+  const {text, bytes, operand, operandAddress, addressKind} = instruction
+  let out = text === null ? '' : `${style.note(`instruction: ${text} [${bytes ?? ''}]`)}\n`
+  if (operand === null && addressKind === null) return out
+  const address = operandAddress === null ? '' : ` = ${operandAddress}`
+  const kind = addressKind === null ? '' : `: ${addressKind}`
+  out += `${style.note(`${text === null ? 'jump: ' : '\t'}${operand ?? 'address'}${address}${kind}`)}\n`
+  return out
+}
