@@ -46,16 +46,22 @@ export class CompiledUnit {
     try {
       return parse()
     } catch (error) {
-      this.#diagnostics.addError('dwarf-unit', error)
+      this.#report(error)
       return undefined
     }
+  }
+
+  #report(error: unknown): void {
+    this.#diagnostics.addError('dwarf-unit', error)
   }
 
   get lines(): LineTable | undefined {
     if (this.#lines === undefined) {
       const offset = this.#unit.root.number(DW_AT.stmt_list)
       this.#lines =
-        (offset === undefined ? undefined : this.#attempt(() => LineTable.parse(this.#unit, offset))) ?? null
+        (offset === undefined
+          ? undefined
+          : this.#attempt(() => LineTable.parse(this.#unit, offset, error => this.#report(error)))) ?? null
     }
     return this.#lines ?? undefined
   }
@@ -66,7 +72,7 @@ export class CompiledUnit {
 
   get functions(): FunctionIndex | undefined {
     if (this.#functions === undefined) {
-      this.#functions = this.#attempt(() => FunctionIndex.parse(this.#bodyUnit())) ?? null
+      this.#functions = this.#attempt(() => FunctionIndex.parse(this.#bodyUnit(), error => this.#report(error))) ?? null
     }
     return this.#functions ?? undefined
   }

@@ -20,26 +20,31 @@ export class FunctionIndex {
     this.#ends = Float64Array.from(ends)
   }
 
-  /** Walks the unit once, reading nothing but subprograms. @throws FormatError */
-  static parse(unit: Unit): FunctionIndex {
+  /** Walks the unit once, reading nothing but subprograms. Those before a damaged place are kept, and `onError` told of it. */
+  static parse(unit: Unit, onError: (error: unknown) => void): FunctionIndex {
     const ranges = new RangeIndexBuilder()
     const offsets: number[] = []
     const entries: number[] = []
     const ends: number[] = []
     const attributes = new DieAttributes()
-    const walker = new DieWalker(unit, unit.header.firstDie)
-    while (walker.next()) {
-      if (walker.tag !== DW_TAG.subprogram) {
-        if (!mayHoldFunctions(walker.tag)) walker.skipChildren()
-        continue
+    try {
+      const walker = new DieWalker(unit, unit.header.firstDie)
+      while (walker.next()) {
+        if (walker.tag !== DW_TAG.subprogram) {
+          if (!mayHoldFunctions(walker.tag)) walker.skipChildren()
+          continue
+        }
+        const {offset} = walker
+        walker.read(attributes)
+        const extent = readExtent(unit, attributes, onError)
+        if (!extent) continue
+        for (const {start, end} of extent.ranges) ranges.add(start, end, offsets.length)
+        offsets.push(offset)
+        entries.push(extent.entry)
+        ends.push(extent.end)
       }
-      const {offset} = walker
-      walker.read(attributes)
-      const extent = readExtent(unit, attributes, (start, end) => ranges.add(start, end, offsets.length))
-      if (!extent) continue
-      offsets.push(offset)
-      entries.push(extent.entry)
-      ends.push(extent.end)
+    } catch (error) {
+      onError(error)
     }
     return new FunctionIndex(ranges.build(), offsets, entries, ends)
   }
@@ -68,15 +73,25 @@ export class FunctionIndex {
   }
 }
 
-/** Reports a subprogram's ranges; its entry is DW_AT_low_pc or DW_AT_entry_pc, else where its first range starts. */
-function readExtent(unit: Unit, attributes: DieAttributes, sink: RangeSink): {entry: number; end: number} | undefined {
+interface Extent {
+  entry: number
+  /** End of the range that starts at the entry. */
+  end: number
+  ranges: {start: number; end: number}[]
+}
+
+/** A subprogram's ranges; its entry is DW_AT_low_pc or DW_AT_entry_pc, else where its first range starts. */
+function readExtent(unit: Unit, attributes: DieAttributes, onError: (error: unknown) => void): Extent | undefined {
   if (!attributes.has(DW_AT.low_pc) && !attributes.has(DW_AT.ranges)) return undefined
-  let entry = unit.address(attributes, DW_AT.low_pc) ?? unit.address(attributes, DW_AT.entry_pc)
-  let end: number | undefined
-  unit.ranges(attributes, (start, stop) => {
-    sink(start, stop)
-    entry ||= start
-    if (end === undefined || start === entry) end = stop
-  })
-  return entry === undefined || end === undefined ? undefined : {entry, end}
+  const ranges: {start: number; end: number}[] = []
+  try {
+    unit.ranges(attributes, (start, end) => ranges.push({start, end}))
+  } catch (error) {
+    onError(error)
+  }
+  const first = ranges[0]
+  if (!first) return undefined
+  const entry = (unit.address(attributes, DW_AT.low_pc) ?? unit.address(attributes, DW_AT.entry_pc)) || first.start
+  const own = ranges.find(({start}) => start === entry) ?? first
+  return {entry, end: own.end, ranges}
 }

@@ -27,7 +27,10 @@ export interface LineFile {
   directory: number
 }
 
-/** @throws FormatError, UnsupportedError-free: an unknown version is a format error of this table alone */
+/** Directories or files of one table: the largest units name some 10,000. */
+const ENTRY_LIMIT = 1_000_000
+
+/** @throws FormatError */
 export function readLineHeader(unit: Unit, offset: number): LineHeader {
   const section = unit.file.sections.cursor('.debug_line')
   section.seek(offset)
@@ -93,8 +96,9 @@ function readEntries(cursor: Cursor, unit: Unit, context: FormContext): LineFile
     forms.push(cursor.uleb128())
   }
   const count = cursor.uleb128()
-  // an entry without any bytes would let a count of 2^53 run for ever
-  if (count > cursor.remaining) throw cursor.error(`${count} entries in a table of ${cursor.remaining} bytes`)
+  // entries may take no bytes at all, so that the section's size alone bounds nothing
+  if (count > cursor.remaining || count > ENTRY_LIMIT)
+    throw cursor.error(`${count} entries in a table of ${cursor.remaining} bytes`)
   const entries: LineFile[] = []
   const values = new DieAttributes()
   for (let at = 0; at < count; at++) {

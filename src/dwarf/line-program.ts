@@ -39,8 +39,8 @@ export class LineTable {
     this.#compDir = compDir
   }
 
-  /** @throws FormatError */
-  static parse(unit: Unit, offset: number): LineTable {
+  /** Sequences before a damaged place are kept, and `onError` told of it. @throws FormatError for a broken header */
+  static parse(unit: Unit, offset: number, onError: (error: unknown) => void): LineTable {
     const header = readLineHeader(unit, offset)
     const rows = new LineRows()
     const sequences = new RangeIndexBuilder()
@@ -53,7 +53,13 @@ export class LineTable {
         bounds.push(first, rows.count)
       } else rows.cut(first)
     }
-    new LineMachine(header, rows, finish).run()
+    const machine = new LineMachine(header, rows, finish)
+    try {
+      machine.run()
+    } catch (error) {
+      onError(error)
+      machine.dropOpenSequence()
+    }
     return new LineTable(header, rows.trim(), sequences.build(), bounds, unit.compDir)
   }
 
@@ -174,7 +180,11 @@ class LineMachine {
       } else if (opcode === 0) this.#extended(program)
       else this.#standard(program, opcode)
     }
-    // a table cut off before its end_sequence has no end: its last sequence cannot be trusted to cover anything
+    this.dropOpenSequence()
+  }
+
+  /** A sequence without its end_sequence has no end: it cannot be trusted to cover anything. */
+  dropOpenSequence(): void {
     this.#rows.cut(this.#firstRow)
   }
 

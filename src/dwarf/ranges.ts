@@ -6,8 +6,6 @@ import type {Unit} from './unit.ts'
 /** Takes one half-open pc range. */
 export type RangeSink = (start: number, end: number) => void
 
-/** Ranges of one list that are read; the largest seen in the wild (a unit of a browser built as one file) has some 100,000. */
-const RANGE_LIMIT = 4_000_000
 const TOMBSTONE = 2 ** 53
 
 /** A list of `.debug_rnglists` (DWARF 5, 2.17.3) or, before version 5, of `.debug_ranges`. Empty and dead ranges are left out. */
@@ -34,7 +32,8 @@ function readDebugRanges(cursor: Cursor, unit: Unit, sink: RangeSink): void {
   const size = unit.addressSize
   const largest = size === 8 ? 2 ** 64 : 2 ** 32 - 1
   let base = unit.lowPc
-  for (let count = 0; count < RANGE_LIMIT; count++) {
+  for (;;) {
+    unit.spendRange(cursor)
     const start = readAddress(cursor, size)
     const end = readAddress(cursor, size)
     if (start === 0 && end === 0) return
@@ -52,7 +51,8 @@ function readRnglist(cursor: Cursor, unit: Unit, sink: RangeSink): void {
   const size = unit.addressSize
   const indexed = () => unit.indexedAddress(cursor.uleb128()) ?? TOMBSTONE
   let base = unit.lowPc
-  for (let count = 0; count < RANGE_LIMIT; count++) {
+  for (;;) {
+    unit.spendRange(cursor)
     const kind = cursor.u8()
     switch (kind) {
       case DW_RLE.end_of_list:

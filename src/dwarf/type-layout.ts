@@ -22,8 +22,10 @@ export interface TypeLayout {
 }
 
 /** Structs within structs, and fields in all, that are followed. */
-const NESTING_LIMIT = 6
+const NESTING_LIMIT = 4
 const FIELD_LIMIT = 20_000
+/** Members read for one layout, whatever they are called. */
+const MEMBER_LIMIT = 100_000
 const TYPE_CHAIN_LIMIT = 16
 
 /** Layouts of struct types by name; names that are not there are absent from the result. */
@@ -50,7 +52,7 @@ function readStruct(name: string, die: DieReference): TypeLayout | undefined {
   const size = attributes.number(DW_AT.byte_size)
   if (size === undefined || attributes.has(DW_AT.declaration)) return undefined
   const fields = new Map<string, FieldLayout>()
-  collectFields(die, '', 0, 0, fields)
+  collectFields(die, '', 0, 0, {fields, membersLeft: MEMBER_LIMIT})
   return {name, size, fields}
 }
 
@@ -59,13 +61,14 @@ function collectFields(
   prefix: string,
   base: number,
   nesting: number,
-  fields: Map<string, FieldLayout>,
+  collected: {fields: Map<string, FieldLayout>; membersLeft: number},
 ): void {
+  const {fields} = collected
   const {unit} = die
   const attributes = new DieAttributes()
   const walker = new DieWalker(unit, die.offset)
   walker.next()
-  while (walker.next() && fields.size < FIELD_LIMIT) {
+  while (walker.next() && fields.size < FIELD_LIMIT && --collected.membersLeft > 0) {
     if (walker.depth !== 1 || walker.tag !== DW_TAG.member) {
       walker.skipChildren()
       continue
@@ -80,7 +83,7 @@ function collectFields(
     if (name !== undefined) fields.set(path, {offset, size: shape.size, type: shape.name})
     if (shape.struct && nesting < NESTING_LIMIT) {
       // members of an unnamed struct or union are reached as the outer one's own
-      collectFields(shape.struct, name === undefined ? prefix : `${path}.`, offset, nesting + 1, fields)
+      collectFields(shape.struct, name === undefined ? prefix : `${path}.`, offset, nesting + 1, collected)
     }
   }
 }

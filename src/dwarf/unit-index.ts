@@ -70,7 +70,8 @@ export class UnitIndex {
     const unit = this.#seen[index] === 2 ? undefined : this.#file.info.unit(index)
     this.#seen[index] = 2
     if (!unit || named) return
-    FunctionIndex.parse(unit).forEachRange((start, end) => ranges.add(start, end, index))
+    const report = (error: unknown) => this.#diagnostics.addError('dwarf-unit', error)
+    FunctionIndex.parse(unit, report).forEachRange((start, end) => ranges.add(start, end, index))
   }
 
   /** `.debug_aranges` (DWARF 5, 6.1.2). A broken set loses itself and what follows; the root DIEs stand in. */

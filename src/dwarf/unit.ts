@@ -14,6 +14,12 @@ export interface DieReference {
   readonly offset: number
 }
 
+/**
+ * Range list entries that one unit may have read, all lists together: lists can be shared, so that the file's size bounds
+ * nothing. The largest unit seen, a browser built as one, has some 10 million.
+ */
+const RANGE_BUDGET = 50_000_000
+
 /** Addresses at and above this are marks of linkers for code that was thrown away (lld: -1, -2). */
 const TOMBSTONE = 2 ** 53
 
@@ -26,6 +32,7 @@ export class Unit {
   readonly rootTag: number
   readonly abbrevs: AbbrevTable
   readonly #bytes: Uint8Array
+  #rangesLeft = RANGE_BUDGET
 
   /** @throws FormatError for a broken root DIE */
   constructor(file: DwarfFile, section: string, header: UnitHeader) {
@@ -53,6 +60,11 @@ export class Unit {
 
   get version(): number {
     return this.header.version
+  }
+
+  /** Counts an entry of a range list. @throws FormatError past the budget */
+  spendRange(list: Cursor): void {
+    if (--this.#rangesLeft < 0) throw list.error('more range list entries than a unit can have')
   }
 
   /** A cursor over the unit's bytes, at a section offset. */

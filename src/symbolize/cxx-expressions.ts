@@ -10,6 +10,7 @@ import {
   templated,
   text,
 } from './cxx-nodes.ts'
+import {readType} from './cxx-types.ts'
 import {findOperator} from './cxx-words.ts'
 
 /** Suffixes of integer literals by the code of their type; other types are written as a cast. */
@@ -17,17 +18,17 @@ const LITERAL_SUFFIX: Readonly<Record<string, string>> = {i: '', j: 'u', l: 'l',
 
 /** `L…E` (Itanium C++ ABI, 5.1.6, <expr-primary>). */
 export function readLiteral(reader: CxxReader): CxxNode {
-  reader.expect('L')
-  if (reader.accept('_Z') || reader.accept('Z')) {
+  reader.text.expect('L')
+  if (reader.text.accept('_Z') || reader.text.accept('Z')) {
     const entity = reader.encoding(true)
-    reader.expect('E')
+    reader.text.expect('E')
     return entity
   }
-  const code = reader.peek()
+  const code = reader.text.peek()
   const suffix = LITERAL_SUFFIX[code]
-  const type = reader.type()
-  const sign = reader.accept('n') ? '-' : ''
-  const value = reader.until('E')
+  const type = readType(reader)
+  const sign = reader.text.accept('n') ? '-' : ''
+  const value = reader.text.until('E')
   if (code === 'b' && sign === '' && (value === '0' || value === '1')) return text(value === '1' ? 'true' : 'false')
   if (suffix !== undefined) return text(`${sign}${value}${suffix}`)
   const isFloat = code === 'f' || code === 'd' || code === 'e' || code === 'g'
@@ -43,21 +44,21 @@ export function readExpression(reader: CxxReader): CxxNode {
 }
 
 function read(reader: CxxReader): CxxNode {
-  const next = reader.peek()
+  const next = reader.text.peek()
   if (next === 'L') return readLiteral(reader)
   if (next === 'T') return reader.templateParam()
-  if (next === 'f' && /^f[pL]/.test(reader.peekTwo())) return readParameter(reader)
-  if (next === 'f' && /^f[lrLR]/.test(reader.peekTwo())) return readFold(reader)
+  if (next === 'f' && /^f[pL]/.test(reader.text.peekTwo())) return readParameter(reader)
+  if (next === 'f' && /^f[lrLR]/.test(reader.text.peekTwo())) return readFold(reader)
   if (/[0-9]/.test(next)) return readUnresolvedBase(reader)
-  const two = reader.peekTwo()
+  const two = reader.text.peekTwo()
   const named = NAMED[two]
   if (named) {
-    reader.expect(two)
+    reader.text.expect(two)
     return named(reader)
   }
   const operator = findOperator(two)
   if (!operator) throw new MangledNameError(`expression ${two}`)
-  reader.expect(two)
+  reader.text.expect(two)
   return readOperator(reader, two, operator)
 }
 
@@ -70,7 +71,7 @@ function readOperator(reader: CxxReader, code: string, operator: {name: string; 
   const {name} = operator
   if (operator.operands === 1) {
     if (code === 'pp' || code === 'mm') {
-      const isPrefix = reader.accept('_')
+      const isPrefix = reader.text.accept('_')
       const value = operand(readExpression(reader))
       return text(isPrefix ? name + value : value + name)
     }
@@ -89,13 +90,13 @@ function readOperator(reader: CxxReader, code: string, operator: {name: string; 
 }
 
 function readMember(reader: CxxReader): CxxNode {
-  return /[0-9]/.test(reader.peek()) ? readUnresolvedBase(reader) : readExpression(reader)
+  return /[0-9]/.test(reader.text.peek()) ? readUnresolvedBase(reader) : readExpression(reader)
 }
 
 /** Expressions up to `E`, as the arguments of a call. */
 function readArguments(reader: CxxReader): string {
   const values: CxxNode[] = []
-  while (!reader.accept('E')) values.push(readExpression(reader))
+  while (!reader.text.accept('E')) values.push(readExpression(reader))
   return printNode({
     left: printer => {
       printer.add('(')
@@ -107,27 +108,27 @@ function readArguments(reader: CxxReader): string {
 
 /** A name without scope, perhaps with template arguments. */
 function readUnresolvedBase(reader: CxxReader): CxxNode {
-  const name = reader.accept('on') ? reader.operatorName() : reader.sourceName()
-  return reader.peek() === 'I' ? templated(name, reader.templateArgs(false)) : name
+  const name = reader.text.accept('on') ? reader.operatorName() : reader.sourceName()
+  return reader.text.peek() === 'I' ? templated(name, reader.templateArgs(false)) : name
 }
 
 /** `fp_` is the first parameter, `fp0_` the second; `fL` counts levels outward. */
 function readParameter(reader: CxxReader): CxxNode {
-  if (reader.accept('fpT')) return text('this')
-  if (reader.accept('fL')) {
-    reader.digits()
-    reader.expect('p')
-  } else reader.expect('fp')
-  while (/[rVK]/.test(reader.peek())) reader.next()
-  const digits = reader.digits()
-  reader.expect('_')
+  if (reader.text.accept('fpT')) return text('this')
+  if (reader.text.accept('fL')) {
+    reader.text.digits()
+    reader.text.expect('p')
+  } else reader.text.expect('fp')
+  while (/[rVK]/.test(reader.text.peek())) reader.text.next()
+  const digits = reader.text.digits()
+  reader.text.expect('_')
   return plain(`{parm#${digits === '' ? 1 : Number(digits) + 2}}`)
 }
 
 function readFold(reader: CxxReader): CxxNode {
-  reader.expect('f')
-  const kind = reader.next()
-  const code = reader.next() + reader.next()
+  reader.text.expect('f')
+  const kind = reader.text.next()
+  const code = reader.text.next() + reader.text.next()
   const name = findOperator(code)?.name ?? code
   const first = operand(readExpression(reader))
   switch (kind) {
@@ -143,13 +144,13 @@ function readFold(reader: CxxReader): CxxNode {
 /** `sr <type> <name>`, `srN <type> <name>* E <name>`, and `sr <name>+ E <name>`. */
 function readScoped(reader: CxxReader): CxxNode {
   let scope: CxxNode
-  if (/[0-9]/.test(reader.peek())) {
+  if (/[0-9]/.test(reader.text.peek())) {
     scope = readUnresolvedBase(reader)
-    while (!reader.accept('E')) scope = nested(scope, readUnresolvedBase(reader))
+    while (!reader.text.accept('E')) scope = nested(scope, readUnresolvedBase(reader))
   } else {
-    const isNested = reader.accept('N')
-    scope = reader.type()
-    if (isNested) while (!reader.accept('E')) scope = nested(scope, readUnresolvedBase(reader))
+    const isNested = reader.text.accept('N')
+    scope = readType(reader)
+    if (isNested) while (!reader.text.accept('E')) scope = nested(scope, readUnresolvedBase(reader))
   }
   const name = readUnresolvedBase(reader)
   return {...nested(scope, name), plain: name.plain}
@@ -157,14 +158,14 @@ function readScoped(reader: CxxReader): CxxNode {
 
 /** `cv <type> <expression>` and `cv <type> _ <expression>* E`. */
 function readConversion(reader: CxxReader): CxxNode {
-  const type = printNode(reader.type())
-  if (reader.accept('_')) return text(`(${type})${readArguments(reader)}`)
+  const type = printNode(readType(reader))
+  if (reader.text.accept('_')) return text(`(${type})${readArguments(reader)}`)
   return text(`(${type})(${printNode(readExpression(reader))})`)
 }
 
 function readCast(word: string): (reader: CxxReader) => CxxNode {
   return reader => {
-    const type = printNode(reader.type())
+    const type = printNode(readType(reader))
     return text(`${word}<${type}>(${printNode(readExpression(reader))})`)
   }
 }
@@ -174,11 +175,11 @@ function readBraces(reader: CxxReader): string {
 }
 
 const NAMED: Readonly<Record<string, (reader: CxxReader) => CxxNode>> = {
-  st: reader => prefixed('sizeof (', reader.type(), ')'),
+  st: reader => prefixed('sizeof (', readType(reader), ')'),
   sz: reader => text(`sizeof ${operand(readExpression(reader))}`),
-  at: reader => prefixed('alignof (', reader.type(), ')'),
+  at: reader => prefixed('alignof (', readType(reader), ')'),
   az: reader => text(`alignof ${operand(readExpression(reader))}`),
-  ti: reader => prefixed('typeid (', reader.type(), ')'),
+  ti: reader => prefixed('typeid (', readType(reader), ')'),
   te: reader => text(`typeid ${operand(readExpression(reader))}`),
   nx: reader => text(`noexcept ${operand(readExpression(reader))}`),
   sp: reader => packExpansion(readExpression(reader)),
@@ -189,7 +190,7 @@ const NAMED: Readonly<Record<string, (reader: CxxReader) => CxxNode>> = {
   rc: readCast('reinterpret_cast'),
   cc: readCast('const_cast'),
   tl: reader => {
-    const type = printNode(reader.type())
+    const type = printNode(readType(reader))
     return text(type + readBraces(reader))
   },
   il: reader => text(readBraces(reader)),
@@ -197,15 +198,15 @@ const NAMED: Readonly<Record<string, (reader: CxxReader) => CxxNode>> = {
   tr: () => text('throw'),
   on: reader => {
     const name = reader.operatorName()
-    return reader.peek() === 'I' ? templated(name, reader.templateArgs(false)) : name
+    return reader.text.peek() === 'I' ? templated(name, reader.templateArgs(false)) : name
   },
   sZ: reader => {
-    const pack = reader.peek() === 'f' ? readParameter(reader) : reader.templateParam()
+    const pack = reader.text.peek() === 'f' ? readParameter(reader) : reader.templateParam()
     return text(pack.pack ? String(pack.pack.length) : `sizeof...(${printNode(pack)})`)
   },
   sP: reader => {
     let count = 0
-    while (!reader.accept('E')) {
+    while (!reader.text.accept('E')) {
       reader.templateArg()
       count++
     }
