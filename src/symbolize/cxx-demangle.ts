@@ -275,7 +275,8 @@ export class CxxReader {
     const isDestructor = this.text.next() === 'D'
     const inherits = this.text.accept('I')
     this.text.next()
-    if (inherits) readType(this)
+    // an inherited constructor goes by the name of the class it comes from
+    if (inherits) return text(readType(this).base ?? scope.base)
     return text(isDestructor ? `~${scope.base}` : scope.base)
   }
 

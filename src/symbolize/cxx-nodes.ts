@@ -33,10 +33,13 @@ export class Printer {
   packIndex = -1
   /** Elements of the expansion; -1 until its first pack is met. */
   packLength = -1
+  /** Whether the last thing printed was a pack without elements. */
+  endsEmpty = false
   #depth = 0
 
   add(text: string): void {
     this.text += text
+    this.endsEmpty = false
     if (this.text.length > TEXT_LIMIT) throw new MangledNameError('too long')
   }
 
@@ -65,8 +68,11 @@ export class Printer {
       if (!first) this.add(', ')
       const start = this.text.length
       this.whole(node)
-      if (this.text.length === start) this.text = before
-      else first = false
+      if (this.text.length > start) first = false
+      else {
+        this.text = before
+        this.endsEmpty = true
+      }
     }
   }
 
@@ -108,8 +114,9 @@ export function templated(name: CxxNode, args: readonly CxxNode[]): CxxNode {
     left: printer => {
       printer.whole(name)
       printer.add(printer.lastIs('<') ? ' <' : '<')
+      // both GNU's and LLVM's demangler forget the space behind an empty pack
       printer.list(args)
-      printer.add(printer.lastIs('>') ? ' >' : '>')
+      printer.add(printer.lastIs('>') && !printer.endsEmpty ? ' >' : '>')
     },
     base: name.base,
   }

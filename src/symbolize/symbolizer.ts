@@ -126,13 +126,13 @@ export class Symbolizer {
 
 /**
  * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all (assembly), and
- * where the symbol says more (the scope of a C++ function with internal linkage, the number of a nested function).
+ * where it is C++ with internal linkage, whose scope and parameters the symbol alone tells. C names stay as in the source:
+ * symbols add suffixes of the optimizer (`.constprop.0`, `.cold`).
  */
 function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry): DwarfFrame {
   if (frame.function === undefined) return {...frame, linkageName: symbol.name, entry: symbol.entry}
   const isSame = symbol.entry === frame.entry
-  const saysMore = symbol.name.startsWith('_Z') || symbol.name.startsWith(`${frame.function}.`)
-  return isSame && saysMore ? {...frame, linkageName: symbol.name} : frame
+  return isSame && symbol.name.startsWith('_Z') ? {...frame, linkageName: symbol.name} : frame
 }
 
 type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}
