@@ -12,14 +12,23 @@ const GROUP_5 = 0xff
  */
 export function isPrecededByCall(memory: MemoryReader, pc: Address): boolean | 'unknown' {
   if (pc < LONGEST_CALL) return false
-  const bytes = memory.read(toAddress(pc - LONGEST_CALL), LONGEST_CALL)
+  const bytes = bytesBefore(memory, pc)
   if (!bytes) return 'unknown'
-  if (bytes[LONGEST_CALL - 5] === CALL_REL32) return true
-  for (let length = 2; length <= LONGEST_CALL; length++) {
-    const at = LONGEST_CALL - length
+  if (bytes[bytes.length - 5] === CALL_REL32) return true
+  for (let length = 2; length <= bytes.length; length++) {
+    const at = bytes.length - length
     if (bytes[at] === GROUP_5 && indirectCallLength(bytes[at + 1] ?? 0, bytes[at + 2] ?? 0) === length) return true
   }
   return false
+}
+
+/** As many bytes as the longest call has; fewer where code begins. */
+function bytesBefore(memory: MemoryReader, pc: Address): Uint8Array | undefined {
+  for (let length = LONGEST_CALL; length >= 2; length--) {
+    const bytes = memory.read(toAddress(pc - length), length)
+    if (bytes) return bytes
+  }
+  return undefined
 }
 
 /** Length of FF /2 by its ModRM and SIB bytes; 0 where ModRM says that it is no near call. */

@@ -176,7 +176,9 @@ export class Unwinder<G extends GoCode = GoCode> {
     const {cfa, caller} = applied
     const pc = caller.pc
     if (pc === NULL_ADDRESS) return {cfa, next: 'end-of-stack'}
-    if (pc === undefined || !this.#code.isCode(pc, exactPc)) return {cfa, next: 'unmapped'}
+    if (pc === undefined) return {cfa, next: 'unmapped'}
+    // A restorer is returned to without a call: it may be the first thing in its mapping.
+    if (!this.#code.isCode(pc, exactPc) && !isSignalRestorer(this.#input.memory, pc)) return {cfa, next: 'unmapped'}
     return {cfa, next: {registers: caller, foundBy, exactPc}}
   }
 }

@@ -1,0 +1,210 @@
+import test from 'ava'
+import {type Address, toAddress} from '../../src/base/address.ts'
+import {
+  asmcgocallBase,
+  crosscall2FrameSize,
+  crosscall2Row,
+  enterCallback,
+  leaveAsmcgocall,
+} from '../../src/unwind/stack-switch.ts'
+import type {StackSwitches} from '../../src/unwind/unwind-frame.ts'
+import {at, FakeProcess, pcs, release} from './process.ts'
+
+const G_STACK = 0xc000040000
+const G_HIGH = G_STACK + 0x1000
+const G0_STACK = 0x7ffd0000
+const TOP_FRAME = 1
+const SP_WRITE = 2
+
+function address(value: number): Address {
+  return toAddress(value)
+}
+
+test('pcsp: CFA = sp + delta + 8, rbp below the return address, goexit is the top', t => {
+  const process = new FakeProcess()
+    .go({name: 'main.f', entry: 0x1000, end: 0x1100, frame: 16})
+    .go({name: 'runtime.goexit', entry: 0x2000, end: 0x2010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .words(G_STACK, 1, 0x99, 0x2001)
+  const walk = process.walk(at(0x1020, G_STACK), {foundBy: 'gobuf', exactPc: false})
+  t.deepEqual(pcs(walk), [0x1020, 0x2001])
+  t.like(walk.frames[0], {cfa: G_STACK + 24, foundBy: 'gobuf', lookupPc: 0x101f, kind: 'go'})
+  t.like(walk.frames[1], {foundBy: 'pcsp', sp: G_STACK + 24, cfa: G_STACK + 32})
+  t.is(walk.frames[1]?.registers.bp, address(0x99))
+  t.is(walk.stop, 'end-of-stack')
+})
+
+test('a goroutine that never ran starts at its function: pc is looked up as it is', t => {
+  const process = new FakeProcess().go({name: 'main.f', entry: 0x1000, end: 0x1100, frame: 0}).words(G_STACK, 0)
+  const walk = process.walk(at(0x1000, G_STACK), {foundBy: 'gobuf', exactPc: false})
+  t.is(walk.frames[0]?.lookupPc, address(0x1000))
+})
+
+test('the caller of sigpanic was interrupted, Go or C', t => {
+  const process = new FakeProcess()
+    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 8, funcID: 'sigpanic'})
+    .fde(0x2000, 0x2010, '07 10')
+    .words(G0_STACK, 0, 0x2000)
+  const walk = process.walk(at(0x1020, G0_STACK))
+  t.like(walk.frames[1], {pc: 0x2000, lookupPc: 0x2000, interrupted: true, kind: 'native'})
+})
+
+test('a function that writes SP ends the walk, as it ends the runtime’s', t => {
+  const process = new FakeProcess()
+    .go({name: 'main.f', entry: 0x1000, end: 0x1100, frame: 0})
+    .go({name: 'runtime.gogo', entry: 0x2000, end: 0x2010, frame: 0, funcID: 'gogo', flag: SP_WRITE})
+    .words(G_STACK, 0x2001, 0x1020)
+  const walk = process.walk(at(0x1010, G_STACK))
+  t.deepEqual(pcs(walk), [0x1010, 0x2001])
+  t.is(walk.stop, 'end-of-stack')
+})
+
+for (const {minor, slot, frame} of [
+  {minor: 15, slot: 0x28, frame: 0},
+  {minor: 20, slot: 0x28, frame: 0},
+  {minor: 21, slot: 0x28, frame: 8},
+  {minor: 22, slot: 0, frame: 8},
+  {minor: 27, slot: 0, frame: 8},
+]) {
+  test(`Go 1.${minor}: asmcgocall saved the depth of the goroutine's SP at base+${slot}`, t => {
+    const base = G0_STACK
+    const depth = 0x200
+    const sp = G_HIGH - depth
+    const process = new FakeProcess().words(base + slot, depth, 0xc000001000)
+    process.words(sp, ...(frame === 8 ? [0x77, 0x1234] : [0x1234, 0x77]))
+    const g = {stackLo: address(G_STACK), stackHi: address(G_HIGH)}
+    const input = {memory: process, version: release(minor), base: address(base), g}
+    const side = leaveAsmcgocall(input)
+    t.like(side, {sp, cfa: sp + frame + 8, sameStack: false})
+    t.is(side?.caller.pc, address(0x1234))
+    t.is(side?.caller.sp, address(sp + frame + 8))
+    t.is(side?.caller.bp, frame === 8 ? address(0x77) : undefined)
+    const elsewhere = {stackLo: address(G_STACK), stackHi: address(G_STACK + 0x100)}
+    t.is(leaveAsmcgocall({...input, g: elsewhere}), undefined)
+  })
+}
+
+test('asmcgocall on a system stack saves no g but its old SP', t => {
+  const old = G0_STACK + 0x80
+  const process = new FakeProcess().words(G0_STACK, old, 0).words(old, 0x77, 0x1234)
+  const side = leaveAsmcgocall({memory: process, version: release(27), base: address(G0_STACK), g: undefined})
+  t.like(side, {sp: old, cfa: old + 16, sameStack: true})
+})
+
+test('the base of asmcgocall is below g0.sched.sp by 64 bytes, from 1.22 on by 16, aligned', t => {
+  t.is(asmcgocallBase(release(21), address(0x10048)), address(0x10000))
+  t.is(asmcgocallBase(release(22), address(0x10048)), address(0x10030))
+})
+
+test('a callback keeps the former g0.sched.sp at the new one, and its return address above', t => {
+  const process = new FakeProcess().words(G0_STACK, G0_STACK + 0x200, 1, 2, 0x111, 0x222)
+  const newer = enterCallback({memory: process, version: release(16), schedSp: address(G0_STACK)})
+  t.is(newer?.outerSchedSp, address(G0_STACK + 0x200))
+  t.is(newer?.caller.pc, address(0x222))
+  t.is(newer?.caller.sp, address(G0_STACK + 40))
+  const older = enterCallback({memory: process, version: release(15), schedSp: address(G0_STACK)})
+  t.is(older?.caller.pc, address(0x111))
+})
+
+test('crosscall2 keeps C’s registers at places that no table tells', t => {
+  t.deepEqual(
+    [16, 17, 21, 22, 27].map(minor => crosscall2FrameSize(release(minor))),
+    [0x58, 0x48, 0x48, 0x50, 0x50],
+  )
+  // 1.22+: rbp at S+0x48, CFA = S+0x58
+  t.deepEqual(crosscall2Row(release(22)).rules[6], {kind: 'at-cfa', offset: -0x10})
+  t.deepEqual(crosscall2Row(release(22)).rules[3], {kind: 'at-cfa', offset: -0x40})
+})
+
+/*
+ * A thread in Go → C → Go → C, Go 1.22+. g0 stack, upwards: the C leaf's return into asmcgocall, the inner base, crosscall2's
+ * frame (0x58), a C frame of two words that asmcgocall called, the outer base. Goroutine: cgocall, cgocallback (frame 32, below
+ * the planted systemstack_switch), cgocall, goexit.
+ */
+function callbackProcess(): {process: FakeProcess; switches: StackSwitches; leafSp: number} {
+  const innerSched = G0_STACK + 0x80
+  const outerSched = innerSched + 0xa0
+  const innerSp = G_HIGH - 0x200
+  const outerSp = innerSp + 64
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .fde(0x1100, 0x1110, '0e 10')
+    .go({name: 'runtime.asmcgocall', entry: 0x2000, end: 0x2100, frame: 8, funcID: 'asmcgocall', flag: SP_WRITE})
+    .go({name: 'runtime.cgocall', entry: 0x3000, end: 0x3100, frame: 0})
+    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback', flag: SP_WRITE})
+    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8, funcID: 'systemstack_switch'})
+    .go({name: 'crosscall2', entry: 0x5000, end: 0x5100, frame: 0x50})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .words(innerSched - 24, 0x2010, G_HIGH - innerSp, 0xc000001000)
+    .words(innerSched, outerSched, 0, 0, 0, 0x5020)
+    .words(innerSched + 40 + 0x48, 0xb9, 0x1108, 0, 0x2010, G_HIGH - outerSp, 0xc000001000)
+    .words(innerSp, 0, 0x3010, 0x4010, 0, 0, 0, 0, 0x4808)
+    .words(outerSp, 0, 0x3020, 0x6001)
+    .words(innerSched + 40, 0, 0, 0, 0xb3, 0xbc, 0xbd, 0xbe, 0xbf, 0)
+  const saved = {schedPc: address(0), schedBp: address(0)}
+  const switches = {
+    g: {...saved, stackLo: address(G_STACK), stackHi: address(G_HIGH), schedSp: address(innerSp)},
+    g0: {...saved, stackLo: address(G0_STACK), stackHi: address(G0_STACK + 0x1000), schedSp: address(innerSched)},
+  }
+  return {process, switches, leafSp: innerSched - 24}
+}
+
+test('without the stacks of the thread C ends where Go called it', t => {
+  const {process, leafSp} = callbackProcess()
+  const walk = process.walk(at(0x1004, leafSp))
+  t.deepEqual(pcs(walk), [0x1004, 0x2010])
+  t.is(walk.stop, 'end-of-stack')
+})
+
+test('with them the walk follows the calls from stack to stack', t => {
+  const {process, switches, leafSp} = callbackProcess()
+  const walk = process.walk(at(0x1004, leafSp), {}, {switches})
+  t.deepEqual(
+    walk.frames.map(({pc, stack, foundBy}) => `${pc.toString(16)} ${stack} ${foundBy}`),
+    [
+      '1004 g0 context',
+      '2010 g0 cfi',
+      '3010 goroutine stack-switch',
+      '4010 goroutine pcsp',
+      '5020 g0 stack-switch',
+      '1108 g0 pcsp',
+      '2010 g0 cfi',
+      '3020 goroutine stack-switch',
+      '6001 goroutine pcsp',
+    ],
+  )
+  t.is(walk.stop, 'end-of-stack')
+  // C below crosscall2 has its registers back.
+  t.is(walk.frames[5]?.registers.word(6), 0xb9n)
+  t.is(walk.frames[5]?.registers.word(3), 0xb3n)
+  t.is(walk.frames[5]?.registers.word(15), 0xbfn)
+})
+
+test('a callback that a recovered panic abandoned is walked through, for its C frames are gone', t => {
+  // The chain on g0 starts at the outer call already: nothing that asmcgocall saved fits the cgocallback frame.
+  const {process, switches} = callbackProcess()
+  const g0 = switches.g0 && {...switches.g0, schedSp: address(G0_STACK + 0x120)}
+  const walk = process.walk(at(0x4010, G_HIGH - 0x200 + 24), {exactPc: false}, {switches: {...switches, g0}})
+  t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x3020, 0x6001])
+})
+
+test('the goroutine’s own walk passes cgocallback to the pc that was planted there', t => {
+  // cgocallback (frame 32) at SP: the word at its CFA - 8 is systemstack_switch
+  const process = new FakeProcess()
+    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback', flag: SP_WRITE})
+    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8, funcID: 'systemstack_switch'})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .words(G_STACK, 0, 0, 0, 0, 0x4808, 0, 0x6001)
+  const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
+  t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
+})
+
+test('up to 1.16 asmcgocall is what was planted, and it is left by its row', t => {
+  const process = new FakeProcess()
+    .go({name: 'runtime.cgocallback_gofunc', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback'})
+    .go({name: 'runtime.asmcgocall', entry: 0x4800, end: 0x4810, frame: 0, funcID: 'asmcgocall'})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit'})
+    .words(G_STACK, 0, 0, 0, 0, 0x4808, 0x6001)
+  process.minor = 15
+  const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
+  t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
+})

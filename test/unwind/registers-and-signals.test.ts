@@ -1,0 +1,133 @@
+import test from 'ava'
+import {toAddress} from '../../src/base/address.ts'
+import {makeRow} from '../../src/dwarf/unwind-row.ts'
+import {applyRow} from '../../src/unwind/apply-row.ts'
+import {Disassembler} from '../../src/unwind/disassembler.ts'
+import {RegisterSet, RegisterSetBuilder} from '../../src/unwind/register-set.ts'
+import {isPrecededByCall} from '../../src/unwind/return-address.ts'
+import {findSignalFrames, isSignalRestorer, readSignalFrame} from '../../src/unwind/signal-frame.ts'
+import {BytesBuilder} from '../support/bytes-builder.ts'
+import {at, FakeProcess} from './process.ts'
+
+test('user_regs_struct is put into DWARF order, -1 and other wide words exactly', t => {
+  const userRegs = BigUint64Array.from({length: 27}, (_, index) => BigInt(index + 1))
+  userRegs[10] = 0xffffffffffffffffn
+  const registers = RegisterSet.ofUserRegs(userRegs)
+  // r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp
+  t.is(registers.word(0), 0xffffffffffffffffn)
+  t.is(registers.address(0), undefined)
+  t.is(registers.word(15), 1n)
+  t.is(registers.bp, toAddress(5))
+  t.is(registers.word(3), 6n)
+  t.is(registers.word(2), 12n)
+  t.is(registers.word(1), 13n)
+  t.is(registers.word(4), 14n)
+  t.is(registers.word(5), 15n)
+  t.is(registers.pc, toAddress(17))
+  t.is(registers.sp, toAddress(20))
+})
+
+test('a register that is not known stays so', t => {
+  const registers = at(0x1000, 0x2000)
+  t.false(registers.isKnown(0))
+  t.is(registers.word(6), undefined)
+  t.is(new RegisterSetBuilder().copy(3, registers, 6).build().word(3), undefined)
+})
+
+test('rows: callee-saved registers survive, rsp is the CFA, rules read memory', t => {
+  const memory = new FakeProcess().words(0x2000, 0xffffffffffffffffn, 0x1234)
+  const registers = new RegisterSetBuilder().setAddress(7, 0x2000).setAddress(12, 0xc).setAddress(0, 0xa).build()
+  const row = makeRow(
+    {kind: 'register', register: 7, offset: 16},
+    {3: {kind: 'at-cfa', offset: -16}, 6: {kind: 'cfa', offset: 8}, 16: {kind: 'at-cfa', offset: -8}},
+  )
+  const applied = applyRow(row, registers, memory)
+  t.is(applied?.cfa, toAddress(0x2010))
+  t.is(applied?.caller.sp, toAddress(0x2010))
+  t.is(applied?.caller.pc, toAddress(0x1234))
+  t.is(applied?.caller.word(3), 0xffffffffffffffffn)
+  t.is(applied?.caller.word(6), 0x2018n)
+  t.is(applied?.caller.word(12), 0xcn)
+  t.is(applied?.caller.word(0), undefined)
+})
+
+test('a CFA by a register that is not known cannot be computed', t => {
+  const row = makeRow({kind: 'register', register: 6, offset: 16}, {16: {kind: 'at-cfa', offset: -8}})
+  t.is(applyRow(row, at(0x1000, 0x2000), new FakeProcess()), undefined)
+})
+
+test('every form of a call is known by its last bytes', t => {
+  const calls = ['e8 00 00 00 00', 'ff d0', '41 ff d3', 'ff 10', 'ff 14 24', 'ff 50 08', 'ff 54 24 10']
+  calls.push('ff 15 11 22 33 44', 'ff 90 11 22 33 44', 'ff 94 c8 11 22 33 44', 'ff 14 c5 11 22 33 44', '3e ff d0')
+  for (const hex of calls) {
+    const bytes = new BytesBuilder().fill(16, 0x90).hex(hex).build()
+    t.true(isPrecededByCall(new FakeProcess().bytes(0x1000, bytes), toAddress(0x1000 + bytes.length)), hex)
+  }
+  for (const hex of ['ff e0', 'ff 25 00 00 00 00', 'ff 35 00 00 00 00', '90 90', 'ff 50', 'c3']) {
+    const bytes = new BytesBuilder().fill(16, 0x90).hex(hex).build()
+    t.false(isPrecededByCall(new FakeProcess().bytes(0x1000, bytes), toAddress(0x1000 + bytes.length)), hex)
+  }
+  t.is(isPrecededByCall(new FakeProcess(), toAddress(0x1000)), 'unknown')
+})
+
+interface Interruption {
+  pc: number
+  sp: number
+  signal: number
+  address?: number
+}
+
+function ucontext({pc, sp, signal, address = 0}: Interruption): Uint8Array {
+  const bytes = new BytesBuilder().u64(7, 0, 0xc000008000, 0, 0x8000).padTo(160).u64(sp, pc, 0x10246)
+  return bytes.u64(0x2b000000000033n).padTo(0x130).u32(signal, 0, 1, 0).u64(address).padTo(0x1b0).build()
+}
+
+test('nested signal frames are found on a signal stack, the outermost first', t => {
+  const stack = new BytesBuilder().fill(0x400, 0x33)
+  stack.bytes(ucontext({pc: 0x46000, sp: 0x1800, signal: 6})).fill(0x150, 0xff)
+  const outer = stack.size
+  stack.bytes(ucontext({pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, address: 0x10})).zeros(0x20)
+  const memory = new FakeProcess().bytes(0x10000, stack.build())
+  const frames = findSignalFrames(memory, {start: toAddress(0x10000), end: toAddress(0x10000 + stack.size)})
+  t.is(frames.length, 2)
+  t.like(frames[0], {ucontext: 0x10000 + outer, pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, code: 1, faultAddress: 0x10n})
+  t.like(frames[1], {pc: 0x46000, signal: 6})
+  t.deepEqual(frames[0]?.altStack, {start: 0xc000008000n, size: 0x8000n})
+})
+
+test('a handler without SA_SIGINFO has no siginfo', t => {
+  const memory = new FakeProcess().bytes(0x10000, ucontext({pc: 1, sp: 2, signal: 0x12345}))
+  t.is(readSignalFrame(memory, toAddress(0x10000))?.signal, 0)
+  t.is(readSignalFrame(new FakeProcess().bytes(0x10000, new Uint8Array(0x200)), toAddress(0x10000)), undefined)
+})
+
+test('a restorer is known by its bytes, before its system call and at it', t => {
+  const glibc = new FakeProcess().code(0x5000, '48 c7 c0 0f 00 00 00 0f 05')
+  t.true(isSignalRestorer(glibc, toAddress(0x5000)))
+  t.true(isSignalRestorer(glibc, toAddress(0x5007)))
+  t.false(isSignalRestorer(glibc, toAddress(0x5001)))
+  const musl = new FakeProcess().code(0x5000, 'b8 0f 00 00 00 0f 05')
+  t.true(isSignalRestorer(musl, toAddress(0x5000)))
+})
+
+test('a faulting instruction is shown with the addresses that it touched', t => {
+  const registers = new RegisterSetBuilder()
+    .setAddress(3, 0x1000)
+    .setAddress(2, 2)
+    .setWord(0, 0xfffffffffffffff8n)
+    .build()
+  const describe = (hex: string) =>
+    new Disassembler(new FakeProcess().code(0x4000, hex)).describeFault(registers, toAddress(0x4000))
+  // mov %edx,0x10(%rbx,%rcx,8)
+  t.deepEqual(describe('89 54 cb 10'), {
+    text: 'movl %edx,0x10(%rbx,%rcx,8)',
+    length: 4,
+    operands: [{address: 0x1020n, segment: undefined}],
+  })
+  t.is(describe('8b 40 08')?.operands[0]?.address, 0n)
+  t.is(describe('8b 47 08')?.operands[0]?.address, undefined)
+  t.is(describe('64 48 8b 04 25 f8 ff ff ff')?.operands[0]?.segment, 'fs')
+  t.is(describe('48 8b 05 10 00 00 00')?.operands[0]?.address, 0x4017n)
+  t.deepEqual(describe('f7 7d fc')?.operands.length, 1)
+  t.is(describe('06'), undefined)
+})

@@ -1,0 +1,174 @@
+import test from 'ava'
+import {toAddress} from '../../src/base/address.ts'
+import {BytesBuilder} from '../support/bytes-builder.ts'
+import {at, FakeProcess, pcs} from './process.ts'
+
+/** DW_CFA_def_cfa_offset 16: a function that has pushed one word. */
+const PUSHED = '0e 10'
+/** DW_CFA_undefined ra: the outermost frame. */
+const ROOT = '07 10'
+const STACK = 0x7ffe0000
+
+test("a return address at a function's end belongs to the caller, not to the function behind it", t => {
+  // 1000 leaf; 2000 calls abort as its last instruction, so the return address is 2010, where the next function starts
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .fde(0x2000, 0x2010, PUSHED)
+    .fde(0x2010, 0x2020, '0e 80 01')
+    .fde(0x3000, 0x3010, ROOT)
+    .words(STACK, 0x2010, 0xbad, 0x3008)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual(pcs(walk), [0x1000, 0x2010, 0x3008])
+  t.is(walk.frames[1]?.lookupPc, toAddress(0x200f))
+  t.is(walk.stop, 'end-of-stack')
+})
+
+test('frames say how they were found, where they lie, and that only the innermost pc is exact', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, '').fde(0x3000, 0x3010, ROOT).words(STACK, 0x3008)
+  const [leaf, root] = process.walk(at(0x1004, STACK)).frames
+  t.like(leaf, {pc: 0x1004, lookupPc: 0x1004, sp: STACK, cfa: STACK + 8, foundBy: 'context', interrupted: true})
+  t.like(root, {pc: 0x3008, lookupPc: 0x3007, sp: STACK + 8, foundBy: 'cfi', interrupted: false, kind: 'native'})
+})
+
+test('a garbage return address ends the stack and keeps the frames before it', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, '').fde(0x2000, 0x2010, PUSHED)
+  process.words(STACK, 0x2008, 0, 0x4141414141414141n)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual(pcs(walk), [0x1000, 0x2008])
+  t.is(walk.stop, 'unmapped')
+})
+
+test('a return address of zero is the end of the stack', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, '').words(STACK, 0)
+  t.is(process.walk(at(0x1000, STACK)).stop, 'end-of-stack')
+})
+
+test('memory that was not dumped ends the stack', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, PUSHED)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual(pcs(walk), [0x1000])
+  t.is(walk.stop, 'unmapped')
+})
+
+test('a call through a null or wild pointer just pushed its return address', t => {
+  // 2006: call *%rax
+  for (const wild of [0, 0xdead0000]) {
+    const process = new FakeProcess()
+      .fde(0x2000, 0x2010, PUSHED)
+      .fde(0x3000, 0x3010, ROOT)
+      .code(0x2006, 'ff d0')
+      .words(STACK, 0x2008, 0, 0x3008)
+    const walk = process.walk(at(wild, STACK))
+    t.deepEqual(pcs(walk), [wild, 0x2008, 0x3008])
+    t.is(walk.frames[1]?.foundBy, 'scan')
+  }
+})
+
+test('a row that does not move up the stack stops the walk', t => {
+  // CFA = rbp + 0, ra at CFA - 8: rbp leads back to the same frame for ever
+  const process = new FakeProcess().fde(0x1000, 0x1010, '0c 06 00').words(STACK, 0x1008, 0x1008)
+  const walk = process.walk(at(0x1008, STACK + 8, STACK + 8))
+  t.is(walk.stop, 'no-progress')
+  t.is(walk.frames.length, 1)
+})
+
+test('the frame limit holds', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, '')
+  process.words(STACK, ...new Array<number>(64).fill(0x1008))
+  const walk = process.walk(at(0x1000, STACK), {}, {frameLimit: 10})
+  t.is(walk.frames.length, 10)
+  t.is(walk.stop, 'frame-limit')
+})
+
+test('a malformed CFI expression is a diagnostic, not an exception', t => {
+  // DW_CFA_def_cfa_expression: DW_OP_plus on an empty stack
+  const process = new FakeProcess().fde(0x1000, 0x1010, '0f 01 22').words(STACK, 0x1008)
+  t.is(process.walk(at(0x1000, STACK)).stop, 'unmapped')
+  t.is(process.diagnostics.list()[0]?.code, 'bad-cfi')
+})
+
+test('without tables a frame pointer is followed where a call is before the return address', t => {
+  // 2003: call 1000 / 2008: jmp *%rax hides the function's end
+  const process = new FakeProcess()
+    .code(0x1000, 'ff e0 90 90')
+    .code(0x2003, 'e8 f8 ef ff ff ff e0')
+    .fde(0x2000, 0x2010, ROOT)
+    .words(STACK, 0, 0, STACK + 0x40, 0x2008)
+  const walk = process.walk(at(0x1000, STACK, STACK + 16))
+  t.deepEqual(pcs(walk), [0x1000, 0x2008])
+  t.is(walk.frames[1]?.foundBy, 'frame-pointer')
+  t.is(walk.frames[1]?.registers.bp, toAddress(STACK + 0x40))
+})
+
+test('without tables and frame pointer the code up to its return says where the return address is', t => {
+  /*
+   * 1000: push %rbx; sub $0x18,%rsp
+   * 1005: mov %edi,(%rax)             the fault
+   * 1007: test %eax,%eax; je 1011
+   * 100b: call 3000; 1010: ud2... (never returns)
+   * 1012: add $0x18,%rsp; pop %rbx; ret
+   */
+  const process = new FakeProcess()
+    .code(0x1000, '53 48 83 ec 18 89 38 85 c0 74 07 e8 f0 1f 00 00 0f 0b 48 83 c4 18 5b c3')
+    .code(0x2000, 'e8 fb ef ff ff c3')
+    .fde(0x2000, 0x2006, ROOT)
+    .words(STACK, 0x2005, 0x2005, 0, 0x77, 0x2005)
+  const walk = process.walk(at(0x1005, STACK))
+  t.deepEqual(pcs(walk), [0x1005, 0x2005])
+  t.is(walk.frames[0]?.cfa, toAddress(STACK + 0x28))
+  t.is(walk.frames[1]?.registers.word(3), 0x77n)
+  t.is(walk.frames[1]?.foundBy, 'scan')
+})
+
+test('a stale return address whose call leads elsewhere is passed over', t => {
+  // 1000 loops for ever and so has no return; 2000 calls 3000, 2010 calls 1000
+  const process = new FakeProcess()
+    .code(0x1000, '90 eb fd')
+    .code(0x2000, 'e8 fb 0f 00 00 c3')
+    .code(0x2010, 'e8 eb ef ff ff c3')
+    .code(0x3000, 'c3')
+    .fde(0x2010, 0x2016, ROOT)
+    .words(STACK, 0x2005, 0x1234, 0x2015)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual(pcs(walk), [0x1000, 0x2015])
+})
+
+test('nothing to go by is said so', t => {
+  const process = new FakeProcess().code(0x1000, '90 eb fd').words(STACK, 1, 2, 3)
+  t.is(process.walk(at(0x1000, STACK)).stop, 'no-unwind-info')
+})
+
+/** A kernel's signal frame from its ucontext on: only what is read. */
+function signalFrame(registers: {pc: number; sp: number; bp: number}, signal = 11): Uint8Array {
+  const bytes = new BytesBuilder().u64(7).padTo(120).u64(registers.bp).padTo(160).u64(registers.sp, registers.pc)
+  return bytes.u64(0x10246, 0x2b000000000033n).padTo(0x130).u32(signal).padTo(0x150).build()
+}
+
+const RESTORER = '48 c7 c0 0f 00 00 00 0f 05'
+
+test('below a signal frame the pc is exact, even on a lower stack', t => {
+  const ALT = 0x7fff0000
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .code(0x5000, RESTORER)
+    .fde(0x2000, 0x2010, PUSHED)
+    .fde(0x3000, 0x3010, ROOT)
+    .words(ALT, 0x5000)
+    .bytes(ALT + 8, signalFrame({pc: 0x2000, sp: STACK, bp: 0x55}))
+    .words(STACK, 0, 0x3008)
+  const walk = process.walk(at(0x1000, ALT))
+  t.deepEqual(pcs(walk), [0x1000, 0x5000, 0x2000, 0x3008])
+  t.deepEqual(
+    walk.frames.map(frame => frame.kind),
+    ['native', 'signal', 'native', 'native'],
+  )
+  t.like(walk.frames[2], {lookupPc: 0x2000, foundBy: 'signal-frame', interrupted: true})
+  t.is(walk.frames[2]?.registers.bp, toAddress(0x55))
+})
+
+test('a signal frame that leads back to itself ends', t => {
+  const process = new FakeProcess().code(0x5000, RESTORER)
+  process.bytes(STACK, signalFrame({pc: 0x5000, sp: STACK, bp: 0}))
+  const walk = process.walk(at(0x5000, STACK))
+  t.is(walk.stop, 'no-progress')
+})
