@@ -25,11 +25,16 @@ export function reportSavedPc(process: DeadProcess, pc: Address): FrameReport[] 
   }))
 }
 
+/** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */
+function sourceName(name: string): string {
+  return name.replace(/(?: ?\[clone [^\]]*\])+$|(?:\.(?:constprop|isra|part|cold|lto_priv|llvm|localalias)(?:\.\d+)*)+$/, '')
+}
+
 function reportSource(source: SourceFrame, pc: Address): FrameReport {
   const {entry, inlined} = source
   return {
     kind: source.kind,
-    function: source.function,
+    function: source.function === null ? null : sourceName(source.function),
     file: source.file,
     line: source.file === null ? null : source.line,
     column: source.column,
