@@ -45,3 +45,6 @@ export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnosti
   readonly threads: Iterable<ThreadReport>
   diagnostics(): WholeThreads['diagnostics']
 }
+
+/** What `info` answers. */
+export type InfoReport = z.infer<typeof schema.infoReportSchema>

@@ -39,7 +39,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const image = findGoImage(memory, modules)
   const symbols = symbolLookup(image?.module)
   const buildInfo = image?.buildInfo
-  const known = buildInfo?.version ?? versionBySymbol(memory, symbols)
+  const known = versionOf(memory, image, symbols)
   const tables = GoTables.open({
     memory,
     version: known,
@@ -84,13 +84,14 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   }
 }
 
-interface GoImage {
+/** The file that holds the Go runtime, and what it says of itself. */
+export interface GoImage {
   module: Module
   buildInfo: BuildInfo | undefined
 }
 
 /** The module that holds the Go runtime: the executable, or a library built with -buildmode=c-shared. */
-function findGoImage(memory: AddressSpace, modules: readonly Module[]): GoImage | undefined {
+export function findGoImage(memory: AddressSpace, modules: readonly Module[]): GoImage | undefined {
   const ordered = [...modules].sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable))
   for (const module of ordered) {
     const section = module.image?.section('.go.buildinfo')
@@ -131,6 +132,15 @@ function symbolLookup(module: Module | undefined): (name: string) => Address | u
     }
     return undefined
   }
+}
+
+/** The release as the build information or runtime.buildVersion tells it; undefined where neither is there. */
+export function versionOf(
+  memory: AddressSpace,
+  image: GoImage | undefined,
+  symbols: (name: string) => Address | undefined = symbolLookup(image?.module),
+): GoVersion | undefined {
+  return image?.buildInfo?.version ?? versionBySymbol(memory, symbols)
 }
 
 function versionBySymbol(memory: AddressSpace, symbols: (name: string) => Address | undefined): GoVersion | undefined {

@@ -1,5 +1,7 @@
 import {hex} from '../base/address.ts'
+import {ElfFile} from '../elf/elf-file.ts'
 import type {Module} from '../elf/module.ts'
+import type {BuildInfo} from '../gosym/build-info.ts'
 import type {CoreReport, ModuleReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 
@@ -15,7 +17,10 @@ export interface CoreOrigin {
   compression: string | null
 }
 
-export function reportCoreFacts(process: DeadProcess, origin: CoreOrigin): CoreReport['core'] {
+export function reportCoreFacts(
+  process: Pick<DeadProcess, 'core' | 'modules'>,
+  origin: CoreOrigin,
+): CoreReport['core'] {
   const {core, modules} = process
   return {
     ...origin,
@@ -35,12 +40,21 @@ function splitArguments(commandLine: string): string[] {
 
 export function reportGo(process: DeadProcess): CoreReport['go'] {
   const {buildInfo, tables, runtime, version} = process
-  const settings: Record<string, string> = {}
-  for (const [key, value] of Object.entries(buildInfo?.settings ?? {})) settings[key] = value
   return {
+    ...reportBuildInfo(buildInfo),
     version: buildInfo?.versionText ?? (tables?.versionSource === 'given' ? version.text : null),
     symbols: goSymbols(process),
     layoutSource: runtime?.layoutSource ?? null,
+  }
+}
+
+/** What `go version -m` prints. */
+export function reportBuildInfo(
+  buildInfo: BuildInfo | undefined,
+): Pick<CoreReport['go'], 'main' | 'modules' | 'settings'> {
+  const settings: Record<string, string> = {}
+  for (const [key, value] of Object.entries(buildInfo?.settings ?? {})) settings[key] = value
+  return {
     main: buildInfo?.main?.path ?? buildInfo?.path ?? null,
     modules: (buildInfo?.modules ?? []).map(({path, version: moduleVersion, sum}) => ({
       path,
@@ -59,16 +73,19 @@ function goSymbols({modules, tables}: DeadProcess): CoreReport['go']['symbols'] 
   return found === 'dwarf' ? 'dwarf' : found === 'symtab' ? 'symtab' : 'pclntab'
 }
 
-function moduleSymbols({image, debug}: Module): ModuleReport['symbols'] {
+/** The fullest table that names the module's functions. */
+export function moduleSymbols({image, debug}: Module): ModuleReport['symbols'] {
   if (!image) return null
-  if (debug.dwarf?.section('.debug_info')) return 'dwarf'
+  const {dwarf} = debug
+  // To ask for the section would decompress it.
+  if (dwarf instanceof ElfFile ? dwarf.sectionHeader('.debug_info') : dwarf?.section('.debug_info')) return 'dwarf'
   const names = new Set(image.sections.map(({name}) => name))
   if (names.has('.symtab') || debug.symbols) return 'symtab'
   if (names.has('.gopclntab')) return 'pclntab'
   return names.has('.dynsym') || image.section('.dynsym') ? 'dynsym' : 'none'
 }
 
-export function reportModules({modules}: DeadProcess): ModuleReport[] {
+export function reportModules({modules}: Pick<DeadProcess, 'modules'>): ModuleReport[] {
   return modules.map(module => ({
     path: module.path,
     buildId: module.buildId ?? null,

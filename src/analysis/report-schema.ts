@@ -296,3 +296,59 @@ export const threadsReportSchema = z
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({title: 'gotrace-core threads --json'})
+
+export const coreSignalSchema = z
+  .strictObject({
+    number: z.number().int(),
+    name: text,
+    code: count,
+    codeName: text,
+    address: address,
+    senderPid: count,
+  })
+  .meta({
+    id: 'coreSignal',
+    description: 'the signal that the kernel dumped the core for; Go raises one of its own at its end',
+  })
+
+export const coreMemorySchema = z
+  .strictObject({
+    segments: z.number().int(),
+    mapped: z.number().describe('bytes of address space that were mapped'),
+    dumped: z.number().describe('bytes that the core was to hold'),
+    missing: z.number().describe('bytes of them behind the end of the file'),
+    missingParts: z
+      .array(z.strictObject({start: hexString, end: hexString, what: z.string()}))
+      .describe('the first 100 of them'),
+    threadsWithoutStack: z.array(z.number().int()).describe('threads whose stack is not in the core'),
+  })
+  .meta({id: 'coreMemory'})
+
+export const infoReportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    core: coreSchema,
+    signal: coreSignalSchema.nullable(),
+    process: z
+      .strictObject({
+        pid: z.number().int(),
+        parentPid: z.number().int(),
+        uid: z.number().int(),
+        gid: z.number().int(),
+        name: z.string(),
+      })
+      .nullable(),
+    go: goSchema,
+    memory: coreMemorySchema,
+    modules: z.array(
+      moduleSchema
+        .extend({
+          goBuildId: text,
+          debugInfo: text.describe('the file whose debug information is used'),
+        })
+        .meta({id: 'infoModule'}),
+    ),
+    diagnostics: z.array(diagnosticSchema),
+  })
+  .meta({title: 'gotrace-core info --json'})

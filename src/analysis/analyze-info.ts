@@ -1,0 +1,70 @@
+import {hex} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {CoreFile} from '../elf/core-file.ts'
+import {reportCoreMemory} from './core-memory.ts'
+import type {InfoReport} from './core-report.ts'
+import {findGoImage, type ProcessFiles, versionOf} from './examine-process.ts'
+import {
+  type CoreOrigin,
+  moduleSymbols,
+  reportBuildInfo,
+  reportCoreFacts,
+  reportModules,
+  type Tool,
+} from './process-facts.ts'
+import {signalCodeName, signalName} from './signal-names.ts'
+
+/** What a core and the files that it names say of themselves: no stack is walked, no goroutine read. */
+export function analyzeInfo(
+  files: ProcessFiles & CoreOrigin,
+  {tool, diagnostics}: {tool: Tool; diagnostics: Diagnostics},
+): InfoReport {
+  const {core, modules} = files
+  const reports = reportModules({modules}).map((report, index) => {
+    const module = modules[index]
+    return {...report, goBuildId: module?.goBuildId ?? null, debugInfo: module?.debug.dwarf?.name ?? null}
+  })
+  return {
+    schemaVersion: '1',
+    tool,
+    core: reportCoreFacts(files, {path: files.path, size: files.size, compression: files.compression}),
+    signal: reportSignal(core),
+    process: core.process
+      ? {
+          pid: core.process.pid,
+          parentPid: core.process.parentPid,
+          uid: core.process.uid,
+          gid: core.process.gid,
+          name: core.process.name,
+        }
+      : null,
+    go: reportGoImage(files),
+    memory: reportCoreMemory(core),
+    modules: reports,
+    diagnostics: diagnostics.list(),
+  }
+}
+
+function reportSignal({signal}: CoreFile): InfoReport['signal'] {
+  if (!signal) return null
+  const {number, code, address, senderPid} = signal
+  return {
+    number,
+    name: signalName(number),
+    code: code ?? null,
+    codeName: code === undefined ? null : signalCodeName(number, code),
+    address: address === undefined ? null : hex(address),
+    senderPid: senderPid ?? null,
+  }
+}
+
+function reportGoImage({addressSpace, modules}: ProcessFiles): InfoReport['go'] {
+  const image = findGoImage(addressSpace, modules)
+  const symbols = image && moduleSymbols(image.module)
+  return {
+    ...reportBuildInfo(image?.buildInfo),
+    version: image?.buildInfo?.versionText ?? versionOf(addressSpace, image)?.text ?? null,
+    symbols: !image ? 'none' : symbols === 'dwarf' || symbols === 'symtab' ? symbols : 'pclntab',
+    layoutSource: null,
+  }
+}

@@ -1,0 +1,49 @@
+import {Args, Flags} from '@oclif/core'
+import {analyzeInfo} from '../analysis/analyze-info.ts'
+import {renderInfoText} from '../render/info-text.ts'
+import {CoreCommand, coreFlags} from './core-command.ts'
+import {EXIT} from './errors.ts'
+import {openFromFlags} from './open-core.ts'
+
+const {exe, sysroot, json, output, color, quiet} = coreFlags
+
+export default class Info extends CoreCommand {
+  static override summary =
+    'facts about a core without unwinding: signal, command line, Go build, modules, completeness'
+  static override description =
+    `Says what the core and the files it names say of themselves: which signal ended the process, how Go built it, which
+module files and symbols were found and why others were refused, and which part of a cut core is missing.`
+  static override args = {
+    core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
+  }
+  static override flags = {
+    exe,
+    sysroot,
+    'debug-dir': coreFlags['debug-dir'],
+    debuginfod: coreFlags.debuginfod,
+    json,
+    output,
+    color,
+    quiet,
+    strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
+  }
+  static override examples = ['<%= config.bin %> info core.1234', '<%= config.bin %> info core.zst --json']
+
+  async run(): Promise<void> {
+    const {args, flags} = await this.parse(Info)
+    const dead = await openFromFlags(args.core, flags, this.diagnostics)
+    try {
+      const {name, version} = this.config
+      const report = analyzeInfo(dead, {tool: {name, version}, diagnostics: this.diagnostics})
+      const text = flags.json
+        ? [`${JSON.stringify(report, null, 2)}\n`]
+        : renderInfoText(report, await this.style(flags.color, flags.output))
+      this.writeAll(text, flags.output)
+      if (!flags.json) this.showDiagnostics(flags.quiet)
+      const isWhole = !report.core.truncated && report.modules.every(({found}) => found !== null)
+      if (flags.strict && !isWhole) this.exit(EXIT.incomplete)
+    } finally {
+      dead.close()
+    }
+  }
+}

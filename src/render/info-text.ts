@@ -1,0 +1,92 @@
+import type {InfoReport} from '../analysis/core-report.ts'
+import type {Style} from './style.ts'
+
+const LABEL_WIDTH = 14
+
+/** Facts about a core, one a line, then its modules. Yields text that ends in a newline. */
+export function* renderInfoText(report: InfoReport, style: Style): Generator<string> {
+  for (const [label, value] of facts(report)) yield line(label, value, style)
+  yield* renderGo(report.go, style)
+  yield* renderModules(report, style)
+}
+
+function line(label: string, value: string, style: Style): string {
+  return `${style.header(label.padEnd(LABEL_WIDTH))}${value}\n`
+}
+
+function* facts({core, signal, process, memory}: InfoReport): Generator<[string, string]> {
+  yield ['core', `${core.path} (${formatSize(core.size)}${core.compression ? `, was ${core.compression}` : ''})`]
+  yield ['signal', signal ? describeSignal(signal) : 'none: no signal ended the process']
+  if (process)
+    yield [
+      'process',
+      `pid ${process.pid} ${JSON.stringify(process.name)}, parent ${process.parentPid}, uid ${process.uid}`,
+    ]
+  if (core.arguments.length > 0) yield ['command', core.arguments.join(' ')]
+  yield ['executable', core.executable ?? 'unknown']
+  yield ['threads', String(core.threadCount)]
+  yield ['page size', String(core.pageSize)]
+  const {segments, mapped, dumped} = memory
+  yield ['memory', `${formatSize(mapped)} mapped in ${segments} segments, ${formatSize(dumped)} of it in the core`]
+  yield ['completeness', describeCompleteness(core, memory)]
+  for (const {start, end, what} of memory.missingParts) yield ['', `missing: ${start}-${end} ${what}`]
+  if (memory.threadsWithoutStack.length > 0) {
+    yield ['', `without their stack: threads ${memory.threadsWithoutStack.join(' ')}`]
+  }
+}
+
+function describeSignal({number, name, code, codeName, address, senderPid}: NonNullable<InfoReport['signal']>): string {
+  let text = `${name ?? 'signal'} (${number})`
+  if (code !== null) text += `, ${codeName ?? 'code'} (${code})`
+  if (address !== null) text += `, address ${address}`
+  if (senderPid !== null) text += `, sent by pid ${senderPid}`
+  return text
+}
+
+function describeCompleteness(core: InfoReport['core'], memory: InfoReport['memory']): string {
+  if (!core.truncated) return 'complete'
+  const share = memory.dumped > 0 ? (100 * memory.missing) / memory.dumped : 0
+  return `cut short: ${formatSize(memory.missing)} of ${formatSize(memory.dumped)} are missing (${share.toFixed(1)} %)`
+}
+
+function* renderGo(go: InfoReport['go'], style: Style): Generator<string> {
+  if (go.symbols === 'none') {
+    yield line('go', 'no Go code was found in this process', style)
+    return
+  }
+  yield line('go', `${go.version ?? 'unknown release'}, symbols: ${go.symbols}`, style)
+  if (go.main !== null) yield line('main', go.main, style)
+  for (const {path, version, sum} of go.modules)
+    yield line('module', [path, version, sum].filter(Boolean).join(' '), style)
+  for (const [key, value] of Object.entries(go.settings)) yield line('build', `${key}=${value}`, style)
+}
+
+function* renderModules({modules}: InfoReport, style: Style): Generator<string> {
+  for (const {path, buildId, goBuildId, start, end, loadBias, found, symbols, mismatch, debugInfo} of modules) {
+    yield `\n${style.goroutine(path)}\n`
+    yield `\t${start}-${end}, load bias ${loadBias}\n`
+    yield `\tbuild ID ${buildId ?? 'unknown'}\n`
+    if (goBuildId !== null) yield `\tGo build ID ${goBuildId}\n`
+    yield `\t${describeFile(found, mismatch)}\n`
+    const from = debugInfo === null || debugInfo === found ? '' : `, from ${debugInfo}`
+    yield `\tsymbols: ${symbols ?? 'unknown'}${from}\n`
+  }
+}
+
+function describeFile(found: string | null, mismatch: string | null): string {
+  const refused = mismatch === null ? '' : `; a file of build ID ${mismatch} was refused`
+  if (found === null) return `not found${refused}`
+  return `${found === 'memory' ? 'read from memory' : `found: ${found}`}${refused}`
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+
+function formatSize(bytes: number): string {
+  let size = bytes
+  let unit = 0
+  while (size >= 1000 && unit < UNITS.length - 1) {
+    size /= 1000
+    unit++
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${UNITS[unit] ?? ''}`
+}
