@@ -7,8 +7,7 @@ import {reportCrash} from './crash-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {examineProcess, type ProcessFiles} from './examine-process.ts'
 import type {Visibility} from './go-frames.ts'
-import {GoroutineFacts} from './goroutine-facts.ts'
-import {goroutineHeader, goroutineState} from './goroutine-header.ts'
+import {GoroutineReporter} from './goroutine-reporter.ts'
 import {type CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process-facts.ts'
 import {makeSignature} from './signature.ts'
@@ -47,7 +46,7 @@ class Analysis implements CoreReport {
   readonly #options: AnalysisOptions
   readonly #threads: ThreadStacks
   readonly #stacks: GoroutineStacks
-  readonly #facts: GoroutineFacts
+  readonly #reporter: GoroutineReporter
   readonly #cause: CrashCause
   readonly #level: TracebackLevel
   readonly #completeness = new CompletenessCount()
@@ -59,9 +58,9 @@ class Analysis implements CoreReport {
     this.#options = options
     this.#threads = new ThreadStacks(process)
     this.#stacks = new GoroutineStacks(process, this.#threads)
-    this.#facts = new GoroutineFacts(process)
     this.#cause = findCrashCause(process, this.#threads)
     this.#level = tracebackLevel(options.traceback, this.#cause.throwing, process.version)
+    this.#reporter = new GoroutineReporter(process, this.#stacks, this.#cause, {...options, level: this.#level})
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
     this.go = reportGo(process)
@@ -101,48 +100,9 @@ class Analysis implements CoreReport {
   }
 
   #report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
-    const {runtime, version} = this.#process
-    const facts = this.#facts.of(goroutine)
-    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
-    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
-    const detailed = this.#level.level > 1 || (ofCrash && this.#level.detailedCrash)
-    const stack = this.#assemble(goroutine, crashing)
-    const report: GoroutineReport = {
-      id: goroutine.id,
-      status: facts.status,
-      state: goroutineState(facts, version),
-      header: goroutineHeader(facts, version, detailed),
-      waitReason: facts.waitReason,
-      waitMinutes: facts.waitMinutes,
-      lockedToThread: facts.isLockedToThread,
-      system: runtime?.isSystemGoroutine(goroutine) ?? false,
-      labels: Object.fromEntries(goroutine.labels),
-      address: `0x${goroutine.address.toString(16)}`,
-      m: machine?.id ?? null,
-      thread: machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null,
-      inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
-      waitingFor: null,
-      detailed,
-      ...stack,
-    }
+    const report = this.#reporter.report(goroutine, crashing)
     this.#completeness.add(report)
     return report
-  }
-
-  #assemble(goroutine: Goroutine, crashing: boolean) {
-    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
-    const visibility: Visibility = {
-      version: this.#process.version,
-      level: this.#level.level,
-      whole: this.#level.wholeCrash && ofCrash,
-    }
-    if (Date.now() > this.#options.deadline) {
-      this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
-      return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
-    }
-    const {start} = this.#cause
-    const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
-    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
   }
 
   #runtimeStack(): FrameReport[] {

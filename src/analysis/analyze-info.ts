@@ -62,9 +62,9 @@ function reportGoImage({addressSpace, modules}: ProcessFiles): InfoReport['go'] 
   const image = findGoImage(addressSpace, modules)
   const symbols = image && moduleSymbols(image.module)
   return {
-    ...reportBuildInfo(image?.buildInfo),
     version: image?.buildInfo?.versionText ?? versionOf(addressSpace, image)?.text ?? null,
     symbols: !image ? 'none' : symbols === 'dwarf' || symbols === 'symtab' ? symbols : 'pclntab',
     layoutSource: null,
+    ...reportBuildInfo(image?.buildInfo),
   }
 }

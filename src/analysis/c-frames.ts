@@ -27,7 +27,10 @@ export function reportSavedPc(process: DeadProcess, pc: Address): FrameReport[] 
 
 /** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */
 function sourceName(name: string): string {
-  return name.replace(/(?: ?\[clone [^\]]*\])+$|(?:\.(?:constprop|isra|part|cold|lto_priv|llvm|localalias)(?:\.\d+)*)+$/, '')
+  return name.replace(
+    /(?: ?\[clone [^\]]*\])+$|(?:\.(?:constprop|isra|part|cold|lto_priv|llvm|localalias)(?:\.\d+)*)+$/,
+    '',
+  )
 }
 
 function reportSource(source: SourceFrame, pc: Address): FrameReport {

@@ -41,10 +41,10 @@ function splitArguments(commandLine: string): string[] {
 export function reportGo(process: DeadProcess): CoreReport['go'] {
   const {buildInfo, tables, runtime, version} = process
   return {
-    ...reportBuildInfo(buildInfo),
     version: buildInfo?.versionText ?? (tables?.versionSource === 'given' ? version.text : null),
     symbols: goSymbols(process),
     layoutSource: runtime?.layoutSource ?? null,
+    ...reportBuildInfo(buildInfo),
   }
 }
 

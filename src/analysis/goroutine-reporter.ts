@@ -1,0 +1,77 @@
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {GoroutineReport} from './core-report.ts'
+import type {CrashCause} from './crash-cause.ts'
+import type {DeadProcess} from './dead-process.ts'
+import type {Visibility} from './go-frames.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
+import {goroutineHeader, goroutineState} from './goroutine-header.ts'
+import type {CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
+import type {TracebackLevel} from './traceback-level.ts'
+
+export interface ReporterOptions {
+  level: TracebackLevel
+  cgoFrames: CgoFrames
+  /** Milliseconds since the epoch after which no further stack is walked. */
+  deadline: number
+}
+
+/** Makes the report of one goroutine after the other. */
+export class GoroutineReporter {
+  readonly #process: DeadProcess
+  readonly #stacks: GoroutineStacks
+  readonly #facts: GoroutineFacts
+  readonly #cause: CrashCause
+  readonly #options: ReporterOptions
+
+  constructor(process: DeadProcess, stacks: GoroutineStacks, cause: CrashCause, options: ReporterOptions) {
+    this.#process = process
+    this.#stacks = stacks
+    this.#facts = new GoroutineFacts(process)
+    this.#cause = cause
+    this.#options = options
+  }
+
+  /** One goroutine with its stack. `crashing`: the one that the runtime would print first, where the frames of dying are left out. */
+  report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
+    const {runtime, version} = this.#process
+    const facts = this.#facts.of(goroutine)
+    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
+    const stack = this.#assemble(goroutine, crashing)
+    return {
+      id: goroutine.id,
+      status: facts.status,
+      state: goroutineState(facts, version),
+      header: goroutineHeader(facts, version, detailed),
+      waitReason: facts.waitReason,
+      waitMinutes: facts.waitMinutes,
+      lockedToThread: facts.isLockedToThread,
+      system: runtime?.isSystemGoroutine(goroutine) ?? false,
+      labels: Object.fromEntries(goroutine.labels),
+      address: `0x${goroutine.address.toString(16)}`,
+      m: machine?.id ?? null,
+      thread: machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null,
+      inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
+      waitingFor: null,
+      detailed,
+      ...stack,
+    }
+  }
+
+  #assemble(goroutine: Goroutine, crashing: boolean) {
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const visibility: Visibility = {
+      version: this.#process.version,
+      level: this.#options.level.level,
+      whole: this.#options.level.wholeCrash && ofCrash,
+    }
+    if (Date.now() > this.#options.deadline) {
+      this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
+      return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
+    }
+    const {start} = this.#cause
+    const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
+    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
+  }
+}
