@@ -59,7 +59,7 @@ class Analysis implements CoreReport {
     this.#threads = new ThreadStacks(process)
     this.#stacks = new GoroutineStacks(process, this.#threads)
     this.#cause = findCrashCause(process, this.#threads)
-    this.#level = tracebackLevel(options.traceback, this.#cause.throwing, process.version)
+    this.#level = tracebackLevel(options.traceback, this.#cause, process.version)
     this.#reporter = new GoroutineReporter(process, this.#stacks, this.#cause, {...options, level: this.#level})
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
@@ -76,9 +76,10 @@ class Analysis implements CoreReport {
   *#reportGoroutines(): Generator<GoroutineReport> {
     const {runtime} = this.#process
     const {goroutine: first, current} = this.#cause
+    if (this.#level.level === 0) return
     const printed = new Set<number>()
     for (const goroutine of [first, current]) {
-      if (!goroutine || printed.has(goroutine.address) || this.#level.level === 0) continue
+      if (!goroutine || printed.has(goroutine.address)) continue
       printed.add(goroutine.address)
       if (!this.#isWanted(goroutine)) continue
       const report = this.#report(goroutine, goroutine === first)
@@ -107,7 +108,7 @@ class Analysis implements CoreReport {
 
   #runtimeStack(): FrameReport[] {
     const {runtimeStack} = this.#cause
-    if (!runtimeStack || this.#level.level === 0) return []
+    if (!runtimeStack || !this.#level.runtimeStack) return []
     const visibility: Visibility = {version: this.#process.version, level: this.#level.level, whole: true}
     const {g0, start} = runtimeStack
     return this.#stacks.assemble({goroutine: g0, visibility, cgoFrames: 'none', start}).frames

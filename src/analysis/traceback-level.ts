@@ -10,12 +10,22 @@ export interface TracebackLevel {
   all: boolean
   /** Every frame of the crashing goroutine is shown, whatever the level (runtime.showframe). */
   wholeCrash: boolean
+  /** The stack under `runtime stack:`, where the crash was on a system stack. */
+  runtimeStack: boolean
   /** `gp=`, fp, sp and pc on the crashing goroutine, whatever the level. */
   detailedCrash: boolean
 }
 
 /** How the crashing M was throwing (`m.throwing`): 0 no, 1 user (`fatal`), 2 runtime (`throw`, fatal signal). */
 export type Throwing = 0 | 1 | 2
+
+/** What of the crash decides on the level. */
+export interface CrashState {
+  throwing: Throwing
+  kind: 'signal' | 'panic' | 'fatal' | 'none'
+  /** Where the crash was on a g0 or gsignal stack. */
+  runtimeStack: object | undefined
+}
 
 const LEVELS: Record<Traceback, {level: 0 | 1 | 2; all: boolean}> = {
   none: {level: 0, all: false},
@@ -26,16 +36,18 @@ const LEVELS: Record<Traceback, {level: 0 | 1 | 2; all: boolean}> = {
 }
 
 /**
- * What a release shows when GOTRACEBACK has the given value.
+ * What a release shows when GOTRACEBACK has the given value (runtime.gotraceback, runtime.dopanic_m, runtime.sighandler).
  * Without a choice of the user: as `all`, but the crashing goroutine of a throw or a fatal signal is whole.
  */
-export function tracebackLevel(choice: Traceback | undefined, throwing: Throwing, version: GoVersion): TracebackLevel {
-  const {level, all} = LEVELS[choice ?? 'all']
+export function tracebackLevel(choice: Traceback | undefined, crash: CrashState, version: GoVersion): TracebackLevel {
+  const {throwing, kind} = crash
+  const setting = LEVELS[choice ?? 'all']
   const runtimeThrow = throwing === 2
-  const wholeCrash = version.atLeast(19) ? runtimeThrow : throwing > 0
-  const crash = {wholeCrash, detailedCrash: wholeCrash}
-  if (choice === undefined) return {level, all, ...crash}
-  // From 1.19 a runtime throw forces level 2; from 1.26 `fatal` (user) no longer forces all goroutines (go-runtime: gotraceback).
+  // From 1.19 on a runtime throw forces level 2.
+  const level = choice !== undefined && runtimeThrow && version.atLeast(19) ? 2 : setting.level
+  // From 1.26 on `fatal` (user) no longer forces all goroutines; a signal's handler, and a crash on a system stack, always show them.
   const forcesAll = version.atLeast(26) ? runtimeThrow : throwing > 0
-  return {level: version.atLeast(19) && runtimeThrow ? 2 : level, all: all || forcesAll, ...crash}
+  const all = setting.all || forcesAll || kind === 'signal' || crash.runtimeStack !== undefined
+  const runtimeStack = level > 1 || (level > 0 && runtimeThrow)
+  return {level, all: level > 0 && all, wholeCrash: runtimeThrow, detailedCrash: runtimeThrow, runtimeStack}
 }
