@@ -1,7 +1,14 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {CompletenessCount} from './completeness.ts'
-import type {CoreReport, FrameReport, GoroutineReport, ReportTail} from './core-report.ts'
+import type {
+  CompletenessReport,
+  CoreReport,
+  FrameReport,
+  GoroutineReport,
+  ReportTail,
+  ThreadReport,
+} from './core-report.ts'
 import {type CrashCause, findCrashCause} from './crash-cause.ts'
 import {reportCrash} from './crash-report.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -12,7 +19,7 @@ import {type CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process-facts.ts'
 import {makeSignature} from './signature.ts'
 import {ThreadStacks} from './thread-stacks.ts'
-import {reportThreads} from './threads-report.ts'
+import {reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './traceback-level.ts'
 
 export interface AnalysisOptions {
@@ -119,16 +126,24 @@ class Analysis implements CoreReport {
     return this.#tail
   }
 
+  get completeness(): CompletenessReport {
+    return this.#completeness.report(this.crash, this.#process.core.truncated)
+  }
+
+  threadsWithoutGoroutine(): Iterable<ThreadReport> {
+    return reportThreadsWithoutGoroutine(this.#process, this.#threads)
+  }
+
   #makeTail(): ReportTail {
     const modules = reportModules(this.#process)
-    const {core, diagnostics} = this.#process
+    const {diagnostics} = this.#process
     return {
       threads: reportThreads(this.#process, this.#threads),
       cgo: {enabled: null, hooks: {traceback: null, context: null, symbolizer: null}, calls: []},
       blocking: {locks: [], cycles: []},
       modules,
       signature: makeSignature(this.crash, this.#crashFrames, modules),
-      completeness: this.#completeness.report(this.crash, core.truncated),
+      completeness: this.completeness,
       diagnostics: diagnostics.list(),
     }
   }

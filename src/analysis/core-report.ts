@@ -35,6 +35,10 @@ export interface CoreReport extends ReportHead {
   /** How the text prints frames: fp, sp and pc behind each Go frame, registers at the end. */
   readonly detail: 'plain' | 'full'
   readonly goroutines: Iterable<GoroutineReport>
+  /** Counts what was walked so far. */
+  readonly completeness: CompletenessReport
+  /** What the text shows below the goroutines: only these threads are walked, and nothing else of the tail is made. */
+  threadsWithoutGoroutine(): Iterable<ThreadReport>
   tail(): ReportTail
 }
 

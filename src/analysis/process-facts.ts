@@ -1,4 +1,5 @@
 import {hex} from '../base/address.ts'
+import type {SectionSource} from '../base/section-source.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import type {Module} from '../elf/module.ts'
 import type {BuildInfo} from '../gosym/build-info.ts'
@@ -73,12 +74,16 @@ function goSymbols({modules, tables}: DeadProcess): CoreReport['go']['symbols'] 
   return found === 'dwarf' ? 'dwarf' : found === 'symtab' ? 'symtab' : 'pclntab'
 }
 
+/** By the section's header: unpacking it only to see that it is there would cost more than the rest of the report. */
+function holdsDebugInfo(dwarf: SectionSource | undefined): boolean {
+  if (!(dwarf instanceof ElfFile)) return dwarf?.section('.debug_info') !== undefined
+  return (dwarf.sectionHeader('.debug_info') ?? dwarf.sectionHeader('.zdebug_info')) !== undefined
+}
+
 /** The fullest table that names the module's functions. */
 export function moduleSymbols({image, debug}: Module): ModuleReport['symbols'] {
   if (!image) return null
-  const {dwarf} = debug
-  // To ask for the section would decompress it.
-  if (dwarf instanceof ElfFile ? dwarf.sectionHeader('.debug_info') : dwarf?.section('.debug_info')) return 'dwarf'
+  if (holdsDebugInfo(debug.dwarf)) return 'dwarf'
   const names = new Set(image.sections.map(({name}) => name))
   if (names.has('.symtab') || debug.symbols) return 'symtab'
   if (names.has('.gopclntab')) return 'pclntab'

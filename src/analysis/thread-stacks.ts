@@ -54,6 +54,13 @@ export class ThreadStacks {
     return this.#machines.get(tid)
   }
 
+  /** Whether the thread's M runs a living goroutine. */
+  isOnGoroutine(tid: number): boolean {
+    const curg = this.#machines.get(tid)?.curg ?? 0
+    const goroutine = curg === 0 ? undefined : this.#process.runtime?.goroutineAt(toAddress(curg))
+    return goroutine !== undefined && !goroutine.isDead
+  }
+
   ofThread(tid: number): ThreadStack | undefined {
     const known = this.#stacks.get(tid)
     if (known) return known

@@ -15,6 +15,13 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks): Thre
   return process.core.threads.map(thread => reportThread(process, threads, thread))
 }
 
+/** Only those that no living goroutine was on, walked as they are asked for. */
+export function* reportThreadsWithoutGoroutine(process: DeadProcess, threads: ThreadStacks): Generator<ThreadReport> {
+  for (const thread of process.core.threads) {
+    if (!threads.isOnGoroutine(thread.tid)) yield reportThread(process, threads, thread)
+  }
+}
+
 /** One thread with its whole stack. */
 export function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
   const stack = threads.ofThread(thread.tid)

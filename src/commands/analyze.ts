@@ -47,7 +47,7 @@ export default class Analyze extends CoreCommand {
       const cause = renderCause(report.crash)
       if (cause && !flags.json && !flags.quiet) process.stderr.write(`${this.config.bin}: ${cause}\n`)
       if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && report.tail().completeness.score !== 1) this.exit(3)
+      if (flags.strict && report.completeness.score !== 1) this.exit(3)
     } finally {
       dead.close()
     }

@@ -22,6 +22,8 @@ const SHN_UNDEF = 0
 const SHN_ABS = 0xfff1
 /** How far `find` looks back for a symbol that encloses those that start later (nested asm labels). */
 const ENCLOSING_MAX = 64
+/** Names that are looked up by searching before an index of all names pays. */
+const SEARCHED_LOOKUPS = 24
 const utf8 = new TextDecoder('utf-8')
 
 /** Columns of one or more symbol tables. */
@@ -43,6 +45,7 @@ export class SymbolTable {
   #columns: Columns | undefined
   #strings: Uint8Array[] = []
   #slots: Uint32Array | undefined
+  #lookups = 0
 
   private constructor(files: readonly ElfFile[]) {
     this.#files = files
@@ -82,8 +85,9 @@ export class SymbolTable {
   /** The symbol of that name; of several the global one, else the one at the lowest address. */
   lookup(name: string): ElfSymbol | undefined {
     const columns = this.#sorted()
-    const slots = this.#nameSlots(columns)
     const wanted = new TextEncoder().encode(name)
+    if (!this.#slots && ++this.#lookups <= SEARCHED_LOOKUPS) return this.#search(columns, wanted)
+    const slots = this.#nameSlots(columns)
     const mask = slots.length - 1
     let best = -1
     for (let slot = hashBytes(wanted, 0, wanted.length) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
@@ -91,6 +95,24 @@ export class SymbolTable {
       if (!this.#hasName(columns, index, wanted)) continue
       if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
     }
+    return best < 0 ? undefined : this.#symbol(columns, best)
+  }
+
+  /** Without an index: where the name's bytes stand in the strings, and which symbols name those places. */
+  #search(columns: Columns, wanted: Uint8Array): ElfSymbol | undefined {
+    let best = -1
+    this.#strings.forEach((strings, table) => {
+      const text = Buffer.from(strings.buffer, strings.byteOffset, strings.length)
+      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
+        const end = at + wanted.length
+        if (end < strings.length && strings[end] !== 0) continue
+        for (let index = columns.names.indexOf(at); index >= 0; index = columns.names.indexOf(at, index + 1)) {
+          if (index >= columns.count) break
+          if (columns.tables[index] !== table) continue
+          if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
+        }
+      }
+    })
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
 

@@ -35,8 +35,8 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     yield `${separator}${renderRegisters(crash.registers)}`
     separator = '\n'
   }
-  for (const thread of report.tail().threads) {
-    if (thread.goroutine !== null || thread.frames.length === 0) continue
+  for (const thread of report.threadsWithoutGoroutine()) {
+    if (thread.frames.length === 0) continue
     if (thread.idle && detail === 'plain') continue
     yield separator + renderThread(thread, thread.frames.slice(thread.handlerFrames), detail, style)
     separator = '\n'
