@@ -32,7 +32,6 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
   minifySyntax: true,
-  keepNames: true,
 })
 
 const schemaOut = await build({

@@ -176,6 +176,11 @@ class DescriptorSource implements ClosableSource {
     return bytes
   }
 
+  number64(offset: number): number {
+    checkRange(this, offset, 8)
+    return this.#pages.number64(offset)
+  }
+
   close(): void {
     closeSync(this.#fd)
   }

@@ -1,11 +1,15 @@
 import {hex} from '../base/address.ts'
-import type {MemoryReader} from '../base/memory-reader.ts'
+import type {AddressSpace} from '../elf/address-space.ts'
 import type {FuncID} from '../gosym/func-id.ts'
 import {isUserVisible, isWrapperShownFor, nameForTraceback} from '../gosym/func-name.ts'
 import type {LogicalFrame} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import type {GoFrame} from '../unwind/goroutine-walk.ts'
 import type {FrameReport} from './core-report.ts'
+import type {DeadProcess} from './dead-process.ts'
+
+/** Places in the code whose facts are kept; far above what the stacks of one process show. */
+const FACTS_LIMIT = 1 << 16
 
 /** Which frames of a Go stack are shown (runtime.showframe, runtime.showfuncinfo; traceback.go). */
 export interface Visibility {
@@ -20,6 +24,8 @@ export interface VisibleFrame {
   physical: GoFrame
   logical: LogicalFrame
 }
+
+const NOTHING: readonly VisibleFrame[] = []
 
 /**
  * The logical frames of one physical frame that the runtime would print, innermost first. It is asked frame after frame, for what
@@ -36,14 +42,17 @@ export class FrameFilter {
     this.#everything = everything
   }
 
-  *visible(physical: GoFrame): Generator<VisibleFrame> {
+  visible(physical: GoFrame): readonly VisibleFrame[] {
+    let frames: VisibleFrame[] | undefined
     for (const logical of physical.fn.inlineFrames(physical.symPc)) {
       const callee = this.#callee
       this.#callee = logical.funcID
       if (!this.#everything && !this.#isShown(physical, logical, callee)) continue
       this.shown++
-      yield {physical, logical}
+      frames ??= []
+      frames.push({physical, logical})
     }
+    return frames ?? NOTHING
   }
 
   #isShown(physical: GoFrame, logical: LogicalFrame, callee: FuncID): boolean {
@@ -58,37 +67,74 @@ export class FrameFilter {
   }
 }
 
-/** Where a frame of Go code lies in the files that were loaded. */
-export interface Placement {
-  module: string | null
-  moduleOffset: string | null
-}
+/** What the pc of a frame alone tells, whichever goroutine it is in. */
+type PcFacts = Omit<FrameReport, 'sp' | 'fp' | 'args' | 'foundBy'>
 
-export function reportGoFrame(
-  {physical, logical}: VisibleFrame,
-  version: GoVersion,
-  memory: MemoryReader,
-  placement: Placement,
-  foundBy: FrameReport['foundBy'],
-): FrameReport {
-  const {fn, pc, sp, fp, symPc} = physical
-  // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
-  const livenessPc = version.atLeast(21) ? symPc : (logical.pc ?? symPc)
-  return {
-    kind: 'go',
-    function: nameForTraceback(logical.name, version),
-    file: logical.file,
-    line: logical.line,
-    column: null,
-    pc: hex(pc),
-    entry: logical.inlined ? null : hex(fn.entry),
-    offset: logical.inlined || pc <= fn.entry ? null : hex(pc - fn.entry),
-    sp: hex(sp),
-    fp: hex(fp),
-    args: logical.inlined ? null : fn.argText(livenessPc, fp, memory),
-    inlined: logical.inlined,
-    ...placement,
-    language: 'Go',
-    foundBy,
+/** Makes reports of Go frames; what is the same for all frames at one pc is made once. */
+export class GoFrameReports {
+  readonly #version: GoVersion
+  readonly #memory: AddressSpace
+  readonly #facts = new Map<LogicalFrame, {pc: number; facts: PcFacts}>()
+  #lastFp = -1
+  #lastFpText = ''
+
+  constructor({version, memory}: Pick<DeadProcess, 'version' | 'memory'>) {
+    this.#version = version
+    this.#memory = memory
+  }
+
+  report({physical, logical}: VisibleFrame, foundBy: FrameReport['foundBy']): FrameReport {
+    const {fn, sp, fp, symPc} = physical
+    // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
+    const livenessPc = this.#version.atLeast(21) ? symPc : (logical.pc ?? symPc)
+    // The caller's sp is the callee's fp.
+    const spText = sp === this.#lastFp ? this.#lastFpText : hex(sp)
+    if (fp !== this.#lastFp) {
+      this.#lastFp = fp
+      this.#lastFpText = hex(fp)
+    }
+    const facts = this.#factsOf(physical, logical)
+    return {
+      kind: facts.kind,
+      function: facts.function,
+      file: facts.file,
+      line: facts.line,
+      column: facts.column,
+      pc: facts.pc,
+      entry: facts.entry,
+      offset: facts.offset,
+      sp: spText,
+      fp: this.#lastFpText,
+      args: logical.inlined ? null : fn.argText(livenessPc, fp, this.#memory),
+      inlined: facts.inlined,
+      module: facts.module,
+      moduleOffset: facts.moduleOffset,
+      language: facts.language,
+      foundBy,
+    }
+  }
+
+  /** The logical frames of a pc are kept by its function, so each is a key; a trap and a call can share one. */
+  #factsOf({fn, pc}: GoFrame, logical: LogicalFrame): PcFacts {
+    const known = this.#facts.get(logical)
+    if (known?.pc === pc) return known.facts
+    if (this.#facts.size >= FACTS_LIMIT) this.#facts.clear()
+    const module = this.#memory.moduleAt(pc)
+    const facts: PcFacts = {
+      kind: 'go',
+      function: nameForTraceback(logical.name, this.#version),
+      file: logical.file,
+      line: logical.line,
+      column: null,
+      pc: hex(pc),
+      entry: logical.inlined ? null : hex(fn.entry),
+      offset: logical.inlined || pc <= fn.entry ? null : hex(pc - fn.entry),
+      inlined: logical.inlined,
+      module: module?.path ?? null,
+      moduleOffset: module ? hex(pc - module.start) : null,
+      language: 'Go',
+    }
+    this.#facts.set(logical, {pc, facts})
+    return facts
   }
 }

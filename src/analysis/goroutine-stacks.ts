@@ -1,4 +1,4 @@
-import {type Address, hex} from '../base/address.ts'
+import type {Address} from '../base/address.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {type GoFrame, type GoStart, type GoWalkEnd, walkGoStack} from '../unwind/goroutine-walk.ts'
 import {reportNativeFrame, reportSavedPc, reportSwitch} from './c-frames.ts'
@@ -7,7 +7,7 @@ import type {FrameReport, GoroutineReport} from './core-report.ts'
 import {reportAncestors, reportCreatedBy} from './creation.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {type StackItem, takeWindow} from './frame-window.ts'
-import {FrameFilter, type Placement, reportGoFrame, type Visibility} from './go-frames.ts'
+import {FrameFilter, GoFrameReports, type Visibility} from './go-frames.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
@@ -32,11 +32,12 @@ export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'stop' | 'c
 export class GoroutineStacks {
   readonly #process: DeadProcess
   readonly #threads: ThreadStacks
-  readonly #placements = new Map<number, Placement>()
+  readonly #goFrames: GoFrameReports
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
     this.#threads = threads
+    this.#goFrames = new GoFrameReports(process)
   }
 
   assemble(request: StackRequest): StackParts {
@@ -92,8 +93,7 @@ export class GoroutineStacks {
     for (; !next.done; next = walk.next()) {
       const physical = next.value
       for (const visible of filter.visible(physical)) {
-        const placement = this.#place(physical.pc)
-        yield {frame: reportGoFrame(visible, version, memory, placement, foundBy), counts: true}
+        yield {frame: this.#goFrames.report(visible, foundBy), counts: true}
       }
       foundBy = 'pcsp'
       if (isCallback(physical)) for (const frame of segments.callbacks[callbacks++] ?? []) yield {frame, counts: false}
@@ -127,18 +127,6 @@ export class GoroutineStacks {
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
     if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
     return runtime.savedCallers(machine).pcs
-  }
-
-  #place(pc: Address): Placement {
-    let placement = this.#placements.get(pc)
-    if (!placement) {
-      const module = this.#process.memory.moduleAt(pc)
-      placement = module
-        ? {module: module.path, moduleOffset: hex(pc - module.start)}
-        : {module: null, moduleOffset: null}
-      this.#placements.set(pc, placement)
-    }
-    return placement
   }
 }
 

@@ -6,7 +6,7 @@ import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {reportNativeFrame} from './c-frames.ts'
 import type {FrameReport, ThreadReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
-import {FrameFilter, reportGoFrame} from './go-frames.ts'
+import {FrameFilter, GoFrameReports} from './go-frames.ts'
 import {cPlumbing, goPlumbing} from './plumbing.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
@@ -25,7 +25,8 @@ export function* reportThreadsWithoutGoroutine(process: DeadProcess, threads: Th
 /** One thread with its whole stack. */
 export function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
   const stack = threads.ofThread(thread.tid)
-  const physical = (stack?.frames ?? []).map(frame => reportPhysical(process, frame))
+  const goFrames = new GoFrameReports(process)
+  const physical = (stack?.frames ?? []).map(frame => reportPhysical(process, frame, goFrames))
   const frames = physical.flat()
   const base = stack?.base ?? 0
   const {machine, goroutine} = stack ?? {}
@@ -50,15 +51,13 @@ function isSchedulerFrame(frame: FrameReport): boolean {
 }
 
 /** One physical frame: inlined calls first. */
-function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport[] {
-  const {version, memory} = process
+function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>, goFrames: GoFrameReports): FrameReport[] {
+  const {version} = process
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
   if (!go) return reportNativeFrame(process, frame)
-  const module = memory.moduleAt(pc)
-  const placement = {module: module?.path ?? null, moduleOffset: module ? hex(pc - module.start) : null}
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp, calleeFuncID: 'normal' as const}
   const everything = new FrameFilter({version, level: 2, whole: true}, true)
-  return [...everything.visible(physical)].map(visible => reportGoFrame(visible, version, memory, placement, foundBy))
+  return everything.visible(physical).map(visible => goFrames.report(visible, foundBy))
 }
 
 function reportUserRegisters({registers}: CoreThread): Record<string, string> {

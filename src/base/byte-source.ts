@@ -12,6 +12,16 @@ export interface ByteSource {
    * @throws TruncatedFileError where the source ends before
    */
   read(offset: number, length: number): Uint8Array
+  /** The 8 bytes at `offset` as a double (MemoryReader.number64); same errors. Sources that many small reads go through have it. */
+  number64?(offset: number): number
+}
+
+/** 8 bytes of a source as a double: exact below 2^53. */
+export function readSourceNumber64(source: ByteSource, offset: number): number {
+  if (source.number64) return source.number64(offset)
+  const bytes = source.read(offset, 8)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
+  return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
 }
 
 /** Bytes in memory. */
@@ -81,6 +91,13 @@ export class FileSource implements ByteSource {
     }
     if (length >= BYPASS_LENGTH) return this.#readAround(offset, length)
     return this.#pages.read(offset, length)
+  }
+
+  number64(offset: number): number {
+    if (!(offset >= 0 && offset + 8 <= this.size)) {
+      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, 8, this.size)
+    }
+    return this.#pages.number64(offset)
   }
 
   #readAround(offset: number, length: number): Uint8Array {

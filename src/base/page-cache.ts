@@ -1,15 +1,22 @@
 /**
  * A bounded cache of file pages: one slab, set-associative, tags in a Float64Array.
- * Measured on Node 20 at 0.3 us for a hot 8-byte read, where a positional readSync costs 1.8 us.
+ * Measured on Node 20 at 0.3 us for a hot 8-byte read, where a positional readSync costs 1.8 us. Pages are as large as eight of
+ * the smallest goroutine stacks, which lie side by side.
  */
-const PAGE_SIZE = 4096
+const PAGE_SIZE = 16_384
 const WAYS = 4
 /** Pages in the whole cache; the slab grows by chunks as sets are first used, so small files stay small. */
-const DEFAULT_PAGES = 8192
-const CHUNK_PAGES = 256
+const DEFAULT_PAGES = 2048
+const CHUNK_PAGES = 64
+const TWO_32 = 0x100000000
 
 /** Fills `page` from the file offset; returns the bytes read (short at the file's end). */
 export type PageReader = (page: Uint8Array, offset: number) => number
+
+interface Chunk {
+  bytes: Uint8Array
+  view: DataView
+}
 
 export class PageCache {
   readonly #readPage: PageReader
@@ -18,7 +25,7 @@ export class PageCache {
   readonly #tags: Float64Array
   /** The way that is replaced next, per set. */
   readonly #victims: Uint8Array
-  readonly #chunks: (Uint8Array | undefined)[]
+  readonly #chunks: (Chunk | undefined)[]
 
   constructor(readPage: PageReader, pages = DEFAULT_PAGES) {
     this.#readPage = readPage
@@ -32,7 +39,11 @@ export class PageCache {
   read(offset: number, length: number): Uint8Array {
     const first = Math.floor(offset / PAGE_SIZE)
     const within = offset - first * PAGE_SIZE
-    if (within + length <= PAGE_SIZE) return this.#page(first).subarray(within, within + length)
+    if (within + length <= PAGE_SIZE) {
+      const slot = this.#slotOf(first)
+      const at = (slot % CHUNK_PAGES) * PAGE_SIZE + within
+      return this.#chunkOf(slot).bytes.subarray(at, at + length)
+    }
     const bytes = new Uint8Array(length)
     let done = 0
     while (done < length) {
@@ -40,18 +51,34 @@ export class PageCache {
       const number = Math.floor(at / PAGE_SIZE)
       const start = at - number * PAGE_SIZE
       const count = Math.min(PAGE_SIZE - start, length - done)
-      bytes.set(this.#page(number).subarray(start, start + count), done)
+      bytes.set(this.#slotBytes(this.#slotOf(number)).subarray(start, start + count), done)
       done += count
     }
     return bytes
   }
 
-  #page(number: number): Uint8Array {
+  /** 8 bytes as a double, exact below 2^53, without a view of them. */
+  number64(offset: number): number {
+    const number = Math.floor(offset / PAGE_SIZE)
+    const within = offset - number * PAGE_SIZE
+    if (within > PAGE_SIZE - 8) {
+      const bytes = this.read(offset, 8)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
+      return view.getUint32(4, true) * TWO_32 + view.getUint32(0, true)
+    }
+    const slot = this.#slotOf(number)
+    const at = (slot % CHUNK_PAGES) * PAGE_SIZE + within
+    const {view} = this.#chunkOf(slot)
+    return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true)
+  }
+
+  /** Where a page is, after reading it if need be. */
+  #slotOf(number: number): number {
     const set = number % this.#sets
     const slot = set * WAYS
     const tag = number + 1
     for (let way = 0; way < WAYS; way++) {
-      if (this.#tags[slot + way] === tag) return this.#slotBytes(slot + way)
+      if (this.#tags[slot + way] === tag) return slot + way
     }
     const way = this.#victims[set] as number
     this.#victims[set] = (way + 1) % WAYS
@@ -60,17 +87,22 @@ export class PageCache {
     const count = this.#readPage(bytes, number * PAGE_SIZE)
     if (count < PAGE_SIZE) bytes.fill(0, Math.max(count, 0))
     this.#tags[slot + way] = tag
-    return bytes
+    return slot + way
   }
 
   #slotBytes(slot: number): Uint8Array {
+    const at = (slot % CHUNK_PAGES) * PAGE_SIZE
+    return this.#chunkOf(slot).bytes.subarray(at, at + PAGE_SIZE)
+  }
+
+  #chunkOf(slot: number): Chunk {
     const index = Math.floor(slot / CHUNK_PAGES)
     let chunk = this.#chunks[index]
     if (!chunk) {
-      chunk = new Uint8Array(CHUNK_PAGES * PAGE_SIZE)
+      const bytes = new Uint8Array(CHUNK_PAGES * PAGE_SIZE)
+      chunk = {bytes, view: new DataView(bytes.buffer)}
       this.#chunks[index] = chunk
     }
-    const at = (slot % CHUNK_PAGES) * PAGE_SIZE
-    return chunk.subarray(at, at + PAGE_SIZE)
+    return chunk
   }
 }

@@ -1,5 +1,5 @@
 import type {Address} from '../base/address.ts'
-import type {ByteSource} from '../base/byte-source.ts'
+import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
@@ -49,6 +49,19 @@ export class AddressSpace implements MemoryReader {
       return piece.source.read(piece.offset + (address - piece.start), length)
     }
     return this.#segments.read(address, length) ?? this.#readBeyondCore(address, length)
+  }
+
+  number64(address: Address): number | undefined {
+    const piece = this.#lastPiece
+    if (piece && address >= piece.start && address + 8 <= piece.end) {
+      return readSourceNumber64(piece.source, piece.offset + (address - piece.start))
+    }
+    const value = this.#segments.number64(address)
+    if (value !== undefined) return value
+    const bytes = this.#readBeyondCore(address, 8)
+    if (!bytes) return undefined
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
+    return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
   }
 
   /** Which layer serves the byte at the address. */

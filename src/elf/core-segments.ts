@@ -1,5 +1,5 @@
 import type {Address} from '../base/address.ts'
-import type {ByteSource} from '../base/byte-source.ts'
+import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {Segment} from './elf-headers.ts'
@@ -83,6 +83,14 @@ export class CoreSegments implements MemoryReader {
     return this.#source.read(address + this.#lastDelta, length)
   }
 
+  number64(address: Address): number | undefined {
+    if (address >= this.#lastStart && address + 8 <= this.#lastEnd) {
+      return readSourceNumber64(this.#source, address + this.#lastDelta)
+    }
+    const bytes = this.read(address, 8)
+    return bytes && number64Of(bytes)
+  }
+
   /** A read over the border of adjacent segments; memory that is contiguous was not always one mapping. */
   #readCrossing(address: Address, length: number): Uint8Array | undefined {
     if (length > CROSSING_READ_MAX) return undefined
@@ -139,6 +147,11 @@ export class CoreSegments implements MemoryReader {
       if (end > start) yield {start, end, writable: flags % 4 >= 2, executable: flags % 2 === 1}
     }
   }
+}
+
+function number64Of(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
+  return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
 }
 
 interface Columns {

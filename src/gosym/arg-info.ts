@@ -1,5 +1,5 @@
-import {type Address, offsetAddress} from '../base/address.ts'
-import {type MemoryReader, readU8} from '../base/memory-reader.ts'
+import {type Address, hex, offsetAddress} from '../base/address.ts'
+import {type MemoryReader, readNumber64, readU8} from '../base/memory-reader.ts'
 
 /** Bytes of a FUNCDATA_ArgInfo program that are not an offset (internal/abi/symtab.go, `TraceArgs…`; 1.17+). */
 const ARG_END = 0xff
@@ -112,6 +112,11 @@ export function renderArgWords(argsSize: number, base: Address, memory: MemoryRe
 function readValue(memory: MemoryReader, base: Address, offset: number, size: number): string | undefined {
   const at = offsetAddress(base, offset)
   const width = Math.min(size, WORD_SIZE)
+  if (width === WORD_SIZE && at !== undefined) {
+    const value = readNumber64(memory, at)
+    if (value === undefined) return undefined
+    if (value <= Number.MAX_SAFE_INTEGER) return hex(value)
+  }
   const bytes = at === undefined ? undefined : memory.read(at, width)
   if (!bytes) return undefined
   let low = 0

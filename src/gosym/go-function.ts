@@ -67,6 +67,7 @@ export class GoFunction {
   readonly #record: FuncRecord
   readonly #tables = new Map<number, PcValueTable>()
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
+  readonly #liveness = new Map<number, ArgLiveness | undefined>()
   #name: string | undefined
   #funcID: FuncID | undefined
   #argProgram: Uint8Array | null | undefined
@@ -197,10 +198,17 @@ export class GoFunction {
   }
 
   #argLiveness(lookupPc: Address): ArgLiveness | undefined {
+    const known = this.#liveness.get(lookupPc)
+    if (known !== undefined || this.#liveness.has(lookupPc)) return known
     const {indices} = this.#pclntab.places.release
     const info = this.#funcdata(indices.funcdataArgLive)
-    if (info === undefined) return undefined
-    return readArgLiveness(this.#pclntab.memory, info, this.#pcdataAt(indices.pcdataArgLive, lookupPc))
+    const liveness =
+      info === undefined
+        ? undefined
+        : readArgLiveness(this.#pclntab.memory, info, this.#pcdataAt(indices.pcdataArgLive, lookupPc))
+    if (this.#liveness.size >= FRAME_CACHE_LIMIT) this.#liveness.clear()
+    this.#liveness.set(lookupPc, liveness)
+    return liveness
   }
 
   #expand(lookupPc: Address): LogicalFrame[] {

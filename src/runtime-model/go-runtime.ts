@@ -1,6 +1,6 @@
-import {type Address, hex, NULL_ADDRESS} from '../base/address.ts'
+import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
 import {decideHandler, type HandlerDecision, readSavedCallers, type SavedCallers} from './cgo-call.ts'
 import {Goroutine} from './goroutine.ts'
 import type {LayoutSample} from './layout-check.ts'
@@ -16,7 +16,7 @@ import {RuntimeGlobals} from './runtime-globals.ts'
 import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors} from './runtime-lists.ts'
 import {RuntimeState} from './runtime-state.ts'
 import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
-import {isSystemGoroutine} from './system-goroutine.ts'
+import {isSystem, type StartKind, startKind} from './system-goroutine.ts'
 
 export interface GoRuntimeInput {
   readonly memory: MemoryReader
@@ -47,6 +47,7 @@ export class GoRuntime {
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
+  readonly #startKinds = new Map<Address, StartKind>()
 
   private constructor(
     access: RuntimeAccess,
@@ -166,10 +167,15 @@ export class GoRuntime {
   }
 
   isSystemGoroutine(goroutine: Goroutine): boolean {
-    return isSystemGoroutine(this.#access, goroutine.startpc, {
-      finalizerRunning: this.state.finalizerRunning,
-      cleanupRunning: goroutine.runningCleanups,
-    })
+    const {startpc} = goroutine
+    let kind = this.#startKinds.get(startpc)
+    if (kind === undefined) {
+      kind = startKind(this.#access, startpc)
+      this.#startKinds.set(startpc, kind)
+    }
+    if (kind === 'user' || kind === 'system') return kind === 'system'
+    const {finalizerRunning} = this.state
+    return isSystem(kind, {finalizerRunning, cleanupRunning: goroutine.runningCleanups})
   }
 
   savedCallers(machine: Machine): SavedCallers {
@@ -205,10 +211,17 @@ export class GoRuntime {
     return this.#nowLowerBound
   }
 
+  /** g.waitsince alone, word by word: to copy each g a second time would double the time of a core with many. */
   #latestWait(): bigint {
-    let latest = 0n
-    for (const goroutine of this.goroutines()) latest = maximum(latest, goroutine.waitSince)
-    return latest
+    const offset = this.layouts.g.offset('waitsince')
+    if (offset === undefined) return 0n
+    let latest = 0
+    for (const address of this.#goroutineAddresses()) {
+      const since = readNumber64(this.#access.memory, toAddress(address + offset)) ?? 0
+      // Negative ones, which only damage makes, read as huge.
+      if (since > latest && since < 2 ** 63) latest = since
+    }
+    return BigInt(latest)
   }
 
   /** Ancestors a goroutine can have at most is a setting; how many frames each keeps is fixed: 100, from 1.21 on 50. */

@@ -2,6 +2,25 @@ import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import {atLeast} from './layouts-by-version.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
+/** By the start function. Finalizer and cleanup goroutines are the program's own only while they run its functions. */
+export type StartKind = 'user' | 'system' | 'finalizers' | 'cleanups'
+
+/** Start functions of system goroutines before 1.11, when the runtime compared entry points. */
+const OLD_HELPERS = new Set(['runtime.bgsweep', 'runtime.forcegchelper', 'runtime.timerproc', 'runtime.gcBgMarkWorker'])
+const USER_IN_RUNTIME = new Set(['runtime.main', 'runtime.handleAsyncEvent', 'runtime.corostart'])
+const FINALIZERS = new Set(['runtime.runfinq', 'runtime.runFinalizers'])
+
+/** isSystemGoroutine (src/runtime/traceback.go): such goroutines are left out of tracebacks below level system. */
+export function startKind(access: RuntimeAccess, startpc: Address): StartKind {
+  const start = startpc === NULL_ADDRESS ? undefined : access.tables.functionAt(startpc)
+  if (!start) return 'user'
+  if (FINALIZERS.has(start.name)) return 'finalizers'
+  if (!atLeast(access.release, 11)) return start.entry === startpc && OLD_HELPERS.has(start.name) ? 'system' : 'user'
+  if (USER_IN_RUNTIME.has(start.name)) return 'user'
+  if (start.name === 'runtime.runCleanups') return 'cleanups'
+  return start.name.startsWith('runtime.') ? 'system' : 'user'
+}
+
 /** What the runtime knows of its helpers at this moment. */
 export interface HelperState {
   /** The finalizer goroutine runs a finalizer, so it is in the program's code. */
@@ -10,18 +29,7 @@ export interface HelperState {
   readonly cleanupRunning: boolean
 }
 
-/** Start functions of system goroutines before 1.11, when the runtime compared entry points. */
-const OLD_HELPERS = new Set(['runtime.bgsweep', 'runtime.forcegchelper', 'runtime.timerproc', 'runtime.gcBgMarkWorker'])
-const USER_IN_RUNTIME = new Set(['runtime.main', 'runtime.handleAsyncEvent', 'runtime.corostart'])
-const FINALIZERS = new Set(['runtime.runfinq', 'runtime.runFinalizers'])
-
-/** isSystemGoroutine (src/runtime/traceback.go): such goroutines are left out of tracebacks below level system. */
-export function isSystemGoroutine(access: RuntimeAccess, startpc: Address, state: HelperState): boolean {
-  const start = startpc === NULL_ADDRESS ? undefined : access.tables.functionAt(startpc)
-  if (!start) return false
-  if (FINALIZERS.has(start.name)) return !state.finalizerRunning
-  if (!atLeast(access.release, 11)) return start.entry === startpc && OLD_HELPERS.has(start.name)
-  if (USER_IN_RUNTIME.has(start.name)) return false
-  if (start.name === 'runtime.runCleanups') return !state.cleanupRunning
-  return start.name.startsWith('runtime.')
+export function isSystem(kind: StartKind, state: HelperState): boolean {
+  if (kind === 'finalizers') return !state.finalizerRunning
+  return kind === 'cleanups' ? !state.cleanupRunning : kind === 'system'
 }

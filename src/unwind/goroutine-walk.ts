@@ -1,5 +1,5 @@
 import {type Address, offsetAddress, toAddress} from '../base/address.ts'
-import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import {type MemoryReader, readNumber64} from '../base/memory-reader.ts'
 import type {GoTables} from '../gosym/func-table.ts'
 import {FUNC_FLAG, type GoFunction} from '../gosym/go-function.ts'
 
@@ -88,9 +88,8 @@ function end(stop: GoWalkEnd['stop'], lastSp: Address, unknownPc?: Address): GoW
 
 /** A word as a pc; a word that cannot be an address is a pc of no function, kept as the largest exact number. */
 function readPointer(memory: MemoryReader, address: Address): Address | undefined {
-  const word = readWord(memory, address)
-  if (word === undefined) return undefined
-  return toAddress(word < 0x20000000000000n ? Number(word) : Number.MAX_SAFE_INTEGER)
+  const word = readNumber64(memory, address)
+  return word === undefined ? undefined : toAddress(Math.min(word, Number.MAX_SAFE_INTEGER))
 }
 
 /** CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal). */

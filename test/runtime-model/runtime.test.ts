@@ -7,7 +7,7 @@ import {Goroutine} from '../../src/runtime-model/goroutine.ts'
 import {statusOf} from '../../src/runtime-model/goroutine-status.ts'
 import {readInterfaceValue} from '../../src/runtime-model/interface-value.ts'
 import {Machine} from '../../src/runtime-model/machine.ts'
-import {isSystemGoroutine} from '../../src/runtime-model/system-goroutine.ts'
+import {isSystem as isSystemKind, startKind} from '../../src/runtime-model/system-goroutine.ts'
 import {fixtureNames, openFixture} from '../support/fixtures.ts'
 import {openProcess} from './open-process.ts'
 import {ProcessBuilder} from './process-builder.ts'
@@ -322,17 +322,17 @@ test("system goroutines are the helpers that are not in the program's code", t =
   const builder = new ProcessBuilder(26)
   const at = (name: string) => builder.functionNamed(name)
   const idle = {finalizerRunning: false, cleanupRunning: false}
-  const isSystem = (name: string, state = idle) => isSystemGoroutine(builder.access, at(name), state)
+  const isSystem = (name: string, state = idle) => isSystemKind(startKind(builder.access, at(name)), state)
   t.true(isSystem('runtime.bgsweep'))
   t.false(isSystem('runtime.main'))
   t.false(isSystem('main.worker'))
   t.true(isSystem('runtime.runFinalizers'))
   t.false(isSystem('runtime.runFinalizers', {...idle, finalizerRunning: true}))
   t.false(isSystem('runtime.runCleanups', {...idle, cleanupRunning: true}))
-  t.false(isSystemGoroutine(builder.access, NULL_ADDRESS, idle), "the goroutine of an extra M is the program's")
+  t.is(startKind(builder.access, NULL_ADDRESS), 'user', "the goroutine of an extra M is the program's")
   const old = new ProcessBuilder(8)
-  t.true(isSystemGoroutine(old.access, old.functionNamed('runtime.timerproc'), idle))
-  t.false(isSystemGoroutine(old.access, old.functionNamed('runtime.gopanic'), idle))
+  t.is(startKind(old.access, old.functionNamed('runtime.timerproc')), 'system')
+  t.is(startKind(old.access, old.functionNamed('runtime.gopanic')), 'user')
 })
 
 test('saved callers are empty, saved, consumed or busy by the first pc and the use count', t => {
