@@ -55,7 +55,8 @@ export class CxxReader {
   #templateArgs: CxxNode[] = []
   /** Template parameters that are named before their arguments: in the type of a conversion operator. */
   #forward: {index: number; target: CxxNode | undefined}[] = []
-  #allowForward = false
+  /** Whether the type of a conversion operator is being read: its template parameters are named before their arguments. */
+  inConversion = false
   #inLambda = 0
 
   constructor(mangled: string, start: number) {
@@ -285,10 +286,10 @@ export class CxxReader {
     this.text.skip(2)
     if (code === 'cv') {
       if (state) state.withoutResult = true
-      const allowed = this.#allowForward
-      this.#allowForward = true
+      const allowed = this.inConversion
+      this.inConversion = true
       const type = readType(this)
-      this.#allowForward = allowed
+      this.inConversion = allowed
       return prefixed('operator ', type)
     }
     if (code === 'li') return text(`operator"" ${this.text.sourceText()}`)
@@ -384,7 +385,7 @@ export class CxxReader {
     this.text.expect('_')
     const index = digits === '' ? 0 : Number(digits) + 1
     if (this.#inLambda > 0 && (level > 0 || index >= this.#templateArgs.length)) return text(`auto:${index + 1}`)
-    if (this.#allowForward) return this.#forwardParam(index)
+    if (this.inConversion) return this.#forwardParam(index)
     if (this.#inLambda > 0) return text(`auto:${index + 1}`)
     const found = this.#templateArgs[index]
     if (!found) throw new MangledNameError('unknown template parameter')

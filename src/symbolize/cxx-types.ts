@@ -73,7 +73,9 @@ function readTypeBody(reader: CxxReader): CxxNode {
         return reader.remember(reader.name())
       }
       const param = reader.remember(reader.templateParam())
-      return reader.text.peek() === 'I' ? reader.remember(reader.withArgs(param)) : param
+      // behind the type of a conversion operator stand the operator's own arguments
+      const hasArgs = reader.text.peek() === 'I' && !reader.inConversion
+      return hasArgs ? reader.remember(reader.withArgs(param)) : param
     }
     case 'S':
       if (reader.text.peek(1) !== 't') {
