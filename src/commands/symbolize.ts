@@ -25,8 +25,13 @@ export default class Symbolize extends CoreCommand {
     'runtime.SetCgoTraceback after each call of the symbolizer.'
   static override strict = false
   static override args = {
-    module: Args.string({required: true, name: 'MODULE', description: 'executable, shared library or .debug file'}),
-    address: Args.string({name: 'ADDRESS', description: 'hexadecimal; any number of them'}),
+    module: Args.string({
+      required: true,
+      ignoreStdin: true,
+      name: 'MODULE',
+      description: 'executable, shared library or .debug file',
+    }),
+    address: Args.string({ignoreStdin: true, name: 'ADDRESS', description: 'hexadecimal; any number of them'}),
   }
   static override flags = {
     ...searchFlags,
