@@ -1,5 +1,6 @@
 import {hex} from '../base/address.ts'
 import type {GoVersion} from '../gosym/version.ts'
+import {isIdleInSynctest} from '../runtime-model/wait-reason.ts'
 
 /** What the first line of a goroutine's block says. */
 export interface HeaderFacts {
@@ -21,22 +22,6 @@ export interface HeaderFacts {
   labels: readonly (readonly [string, string])[]
 }
 
-/** Wait reasons of a goroutine that counts as idle inside a synctest bubble (runtime2.go, isIdleInSynctest). */
-const IDLE_IN_SYNCTEST = new Set([
-  'chan receive (nil chan)',
-  'chan send (nil chan)',
-  'select (no cases)',
-  'sleep',
-  'sync.Cond.Wait',
-  'sync.WaitGroup.Wait (durable)',
-  'coroutine',
-  'synctest.Run',
-  'synctest.Wait',
-  'chan receive (durable)',
-  'chan send (durable)',
-  'select (durable)',
-])
-
 /** The text in brackets (runtime.goroutineheader, traceback.go). */
 export function goroutineState(facts: HeaderFacts, version: GoVersion): string {
   let state = facts.statusText
@@ -54,7 +39,7 @@ export function goroutineState(facts: HeaderFacts, version: GoVersion): string {
 }
 
 function isDurable({bubble, waitReason, status, statusText}: HeaderFacts, version: GoVersion): boolean {
-  if (bubble === null || waitReason === null || !IDLE_IN_SYNCTEST.has(waitReason)) return false
+  if (bubble === null || waitReason === null || !isIdleInSynctest(waitReason)) return false
   return (status === 'waiting' || !version.atLeast(26)) && !statusText.endsWith('(durable)')
 }
 

@@ -182,33 +182,27 @@ export class Cursor {
 
   /** SLEB128 as signed 64 bits. */
   sleb128Word(): bigint {
-    const start = this.#position
-    let result = 0n
-    let shift = 0n
-    let byte: number
-    do {
-      byte = this.u8()
-      result |= BigInt(byte % 0x80) << shift
-      shift += 7n
-      if (shift > 77n) throw this.error('SLEB128 too long', start)
-    } while (byte >= 0x80)
-    if (byte >= 0x40) result -= 1n << shift
-    return BigInt.asIntN(64, result)
+    const {value, bits, isNegative} = this.#wideLeb128()
+    return BigInt.asIntN(64, isNegative ? value - (1n << bits) : value)
   }
 
   /** ULEB128 as 64 raw bits. */
   uleb128Word(): Word {
+    return BigInt.asUintN(64, this.#wideLeb128().value)
+  }
+
+  #wideLeb128(): {value: bigint; bits: bigint; isNegative: boolean} {
     const start = this.#position
-    let result = 0n
-    let shift = 0n
+    let value = 0n
+    let bits = 0n
     let byte: number
     do {
       byte = this.u8()
-      result |= BigInt(byte % 0x80) << shift
-      shift += 7n
-      if (shift > 77n) throw this.error('ULEB128 too long', start)
+      value |= BigInt(byte % 0x80) << bits
+      bits += 7n
+      if (bits > 77n) throw this.error('LEB128 too long', start)
     } while (byte >= 0x80)
-    return BigInt.asUintN(64, result)
+    return {value, bits, isNegative: byte >= 0x40}
   }
 
   /** The next `length` bytes, as a view without copying. */
