@@ -1,6 +1,7 @@
 import {Config, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import {explainError} from './commands/errors.ts'
+import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
@@ -8,6 +9,7 @@ import Threads from './commands/threads.ts'
 /** What oclif loads: each command by its name (package.json, "oclif.commands"). */
 export const COMMANDS = {
   analyze: Analyze,
+  goroutines: Goroutines,
   info: Info,
   symbolize: Symbolize,
   threads: Threads,

@@ -52,3 +52,14 @@ export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnosti
 
 /** What `info` answers. */
 export type InfoReport = z.infer<typeof schema.infoReportSchema>
+
+export type GoroutineGroupReport = z.infer<typeof schema.goroutineGroupSchema>
+type WholeGoroutines = z.infer<typeof schema.goroutinesReportSchema>
+
+/** What `goroutines` answers: `goroutines()` streams, `groups()` gathers; `counts()` and `diagnostics()` are called after that. */
+export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'> {
+  goroutines(): Iterable<GoroutineReport>
+  groups(): GoroutineGroupReport[]
+  counts(): WholeGoroutines['counts']
+  diagnostics(): WholeGoroutines['diagnostics']
+}

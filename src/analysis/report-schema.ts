@@ -352,3 +352,32 @@ export const infoReportSchema = z
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({title: 'gotrace-core info --json'})
+
+export const goroutineGroupSchema = z
+  .strictObject({
+    count: z.number().int(),
+    state: z.string().describe('the wait reason, else the status'),
+    goroutines: z.array(z.number().int()),
+    minWaitMinutes: count,
+    maxWaitMinutes: count,
+    frames: z.array(frameSchema).describe('without arguments and stack addresses where there are several goroutines'),
+    createdBy: createdBySchema.nullable(),
+    stop: stopReasonSchema.nullable(),
+    elided: goroutineSchema.shape.elided,
+  })
+  .meta({id: 'goroutineGroup', description: 'goroutines with the same state and the same stack'})
+
+export const goroutinesReportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    core: coreSchema,
+    go: goSchema,
+    goroutines: z.array(goroutineSchema).nullable().describe('null with --group'),
+    groups: z.array(goroutineGroupSchema).nullable().describe('the biggest first; null without --group'),
+    counts: z
+      .strictObject({listed: z.number().int(), matched: z.number().int()})
+      .describe('goroutines that were looked at, and those that all conditions hold for'),
+    diagnostics: z.array(diagnosticSchema),
+  })
+  .meta({title: 'gotrace-core goroutines --json'})

@@ -48,7 +48,13 @@ export function renderCause(crash: CrashReport): string | undefined {
   return crash.cause ? `${crash.cause.kind}: ${crash.cause.text}` : undefined
 }
 
-export function renderGoroutine(goroutine: GoroutineReport, style: Style): string {
+/** What a block of one goroutine, or of a group of them, is made of. */
+export type GoroutineBlock = Pick<
+  GoroutineReport,
+  'header' | 'frames' | 'elided' | 'createdBy' | 'ancestors' | 'detailed'
+>
+
+export function renderGoroutine(goroutine: GoroutineBlock, style: Style): string {
   const {frames, elided} = goroutine
   const detail = goroutine.detailed ? 'full' : 'plain'
   let out = `${style.goroutine(goroutine.header)}\n`

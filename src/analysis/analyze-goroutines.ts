@@ -1,0 +1,106 @@
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {AnalysisOptions} from './analyze-core.ts'
+import type {GoroutineGroupReport, GoroutineReport, GoroutinesReport} from './core-report.ts'
+import {type CrashCause, findCrashCause} from './crash-cause.ts'
+import type {DeadProcess} from './dead-process.ts'
+import {examineProcess, type ProcessFiles} from './examine-process.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
+import {GoroutineGroups} from './goroutine-groups.ts'
+import {goroutineState} from './goroutine-header.ts'
+import {listedGoroutines, sortGoroutines} from './goroutine-order.ts'
+import {type GoroutineQuery, type GoroutineSort, matchesFacts, matchesFrames} from './goroutine-query.ts'
+import {GoroutineReporter} from './goroutine-reporter.ts'
+import {GoroutineStacks} from './goroutine-stacks.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo} from './process-facts.ts'
+import {ThreadStacks} from './thread-stacks.ts'
+import {tracebackLevel} from './traceback-level.ts'
+
+export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines'> & {
+  query: GoroutineQuery
+  sort: GoroutineSort
+  /** At most so many goroutines or groups; undefined: all. */
+  limit: number | undefined
+}
+
+/** The goroutines of a core that are wanted, in the order that is wanted, one by one or in groups. */
+export function analyzeGoroutines(files: ProcessFiles & CoreOrigin, options: GoroutinesOptions): GoroutinesReport {
+  return new GoroutineListing(examineProcess(files, options), files, options)
+}
+
+class GoroutineListing implements GoroutinesReport {
+  readonly schemaVersion = '1' as const
+  readonly tool: GoroutinesReport['tool']
+  readonly core: GoroutinesReport['core']
+  readonly go: GoroutinesReport['go']
+  readonly #process: DeadProcess
+  readonly #options: GoroutinesOptions
+  readonly #threads: ThreadStacks
+  readonly #cause: CrashCause
+  readonly #facts: GoroutineFacts
+  readonly #reporter: GoroutineReporter
+  readonly #withSystem: boolean
+  #listed = 0
+  #matched = 0
+
+  constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
+    this.#process = process
+    this.#options = options
+    this.#threads = new ThreadStacks(process)
+    this.#cause = findCrashCause(process, this.#threads)
+    this.#facts = new GoroutineFacts(process)
+    const level = tracebackLevel(options.traceback, this.#cause.throwing, process.version)
+    this.#withSystem = level.level > 1
+    const stacks = new GoroutineStacks(process, this.#threads)
+    this.#reporter = new GoroutineReporter(process, stacks, this.#cause, {...options, level})
+    this.tool = options.tool
+    this.core = reportCoreFacts(process, {path, size, compression})
+    this.go = reportGo(process)
+  }
+
+  *goroutines(): Generator<GoroutineReport> {
+    const {sort, limit = Number.POSITIVE_INFINITY, query} = this.#options
+    const {goroutine: first, current} = this.#cause
+    if (limit <= 0) return
+    for (const goroutine of sortGoroutines(this.#process, this.#candidates(), sort, [first, current])) {
+      const report = this.#report(goroutine)
+      if (!matchesFrames(report.frames, query)) continue
+      this.#matched++
+      yield report
+      if (this.#matched >= limit) return
+    }
+  }
+
+  groups(): GoroutineGroupReport[] {
+    const groups = new GoroutineGroups(this.#process, this.#threads)
+    for (const goroutine of this.#candidates()) {
+      groups.add(goroutine, () => {
+        const report = this.#report(goroutine)
+        return matchesFrames(report.frames, this.#options.query) ? report : undefined
+      })
+    }
+    this.#matched = groups.matched
+    return groups.list().slice(0, this.#options.limit)
+  }
+
+  counts(): ReturnType<GoroutinesReport['counts']> {
+    return {listed: this.#listed, matched: this.#matched}
+  }
+
+  diagnostics() {
+    return this.#process.diagnostics.list()
+  }
+
+  *#candidates(): Generator<Goroutine> {
+    const {runtime} = this.#process
+    if (!runtime) return
+    const stateOf = (goroutine: Goroutine) => goroutineState(this.#facts.of(goroutine), this.#process.version)
+    for (const goroutine of listedGoroutines(runtime, this.#cause, this.#withSystem)) {
+      this.#listed++
+      if (matchesFacts(this.#process, goroutine, this.#options.query, stateOf)) yield goroutine
+    }
+  }
+
+  #report(goroutine: Goroutine): GoroutineReport {
+    return this.#reporter.report(goroutine, goroutine === this.#cause.goroutine)
+  }
+}
