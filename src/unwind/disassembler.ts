@@ -1,8 +1,7 @@
 import {createRequire} from 'node:module'
-import type {Decoder, Formatter, Instruction} from 'iced-x86'
-import {type Address, addressOfWord, toAddress, type Word} from '../base/address.ts'
+import type {Decoder, Instruction} from 'iced-x86'
+import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import type {RegisterSet} from './register-set.ts'
 
 type Iced = typeof import('iced-x86')
 
@@ -36,15 +35,6 @@ export interface DecodedInstruction {
   /** Of tail jumps: where the target's address is kept. */
   readonly slot: Address | undefined
   readonly effect: StackEffect
-}
-
-/** The instruction that faulted, for a reader. */
-export interface FaultingInstruction {
-  /** AT&T syntax, as gdb and Go's own disassembly of C print it. */
-  readonly text: string
-  readonly length: number
-  /** Each memory operand's effective address; undefined where a register of it is not known. Segment bases are not added. */
-  readonly operands: readonly {readonly address: Word | undefined; readonly segment: 'fs' | 'gs' | undefined}[]
 }
 
 /** Longest x86 instruction (Intel SDM 2, 2.3.11). */
@@ -110,25 +100,6 @@ export class Disassembler {
         target: direct ? addressOfWord(instruction.nearBranchTarget) : undefined,
         slot: flow === 'tail-jump' ? addressOfWord(instruction.ipRelMemoryAddress) : undefined,
         effect: effectOf(instruction, iced),
-      }
-    })
-  }
-
-  /** The instruction at a fault, with the addresses that it touched. */
-  describeFault(registers: RegisterSet, pc: Address): FaultingInstruction | undefined {
-    return this.#withInstruction(pc, (instruction, iced) => {
-      let formatter: Formatter | undefined
-      try {
-        formatter = new iced.Formatter(iced.FormatterSyntax.Gas)
-        formatter.hexPrefix = '0x'
-        formatter.hexSuffix = ''
-        formatter.uppercaseHex = false
-        formatter.spaceAfterOperandSeparator = false
-        formatter.gasShowMnemonicSizeSuffix = true
-        const text = formatter.format(instruction)
-        return {text, length: instruction.length, operands: operandsOf(instruction, iced, registers)}
-      } finally {
-        formatter?.free()
       }
     })
   }
@@ -216,46 +187,6 @@ function addressEffect(instruction: Instruction, iced: Iced, register: number): 
   if (base === undefined) return undefined
   const offset = Number(BigInt.asIntN(64, BigInt(instruction.memoryDisplacement)))
   return {kind: isAddress ? 'address' : 'load', register, base, offset}
-}
-
-function operandsOf(instruction: Instruction, iced: Iced, registers: RegisterSet): FaultingInstruction['operands'] {
-  const {OpKind, Register, Mnemonic} = iced
-  if (instruction.mnemonic === Mnemonic.Lea || instruction.mnemonic === Mnemonic.Nop) return []
-  const operands: {address: Word | undefined; segment: 'fs' | 'gs' | undefined}[] = []
-  for (let index = 0; index < instruction.opCount; index++) {
-    const kind = instruction.opKind(index)
-    if (kind < OpKind.MemorySegSI || kind > OpKind.Memory) continue
-    const {memorySegment} = instruction
-    const segment = memorySegment === Register.FS ? 'fs' : memorySegment === Register.GS ? 'gs' : undefined
-    operands.push({address: effectiveAddress(instruction, iced, registers, kind), segment})
-  }
-  return operands
-}
-
-function effectiveAddress(
-  instruction: Instruction,
-  iced: Iced,
-  registers: RegisterSet,
-  kind: number,
-): Word | undefined {
-  const {OpKind, Register} = iced
-  if (kind !== OpKind.Memory) {
-    const source = kind === OpKind.MemorySegRSI || kind === OpKind.MemorySegESI || kind === OpKind.MemorySegSI
-    return registers.word(source ? 4 : 5)
-  }
-  if (instruction.isIpRelMemoryOperand) return BigInt.asUintN(64, BigInt(instruction.ipRelMemoryAddress))
-  let sum = BigInt(instruction.memoryDisplacement)
-  for (const [register, scale] of [
-    [instruction.memoryBase, 1],
-    [instruction.memoryIndex, instruction.memoryIndexScale],
-  ] as const) {
-    if (register === Register.None) continue
-    const number = dwarfRegister(register, iced)
-    const value = number === undefined ? undefined : registers.word(number)
-    if (value === undefined) return undefined
-    sum += value * BigInt(scale)
-  }
-  return BigInt.asUintN(64, sum)
 }
 
 /** The address that follows an instruction. */

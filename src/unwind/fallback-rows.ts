@@ -4,7 +4,7 @@ import {DWARF_REGISTER, makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CalleeCheck} from './callee-check.ts'
 import type {CodeMap} from './code-map.ts'
-import {Disassembler} from './disassembler.ts'
+import {type DecodedInstruction, Disassembler} from './disassembler.ts'
 import {walkToReturns} from './epilogue-rows.ts'
 import {findFramePointerCaller} from './frame-pointer-rows.ts'
 import {scanForCaller} from './scan.ts'
@@ -18,6 +18,9 @@ const JUST_CALLED_ROW: UnwindRow = makeRow(
 )
 
 const ROW_CACHE_LIMIT = 10_000
+const INSTRUCTION_CACHE_LIMIT = 50_000
+/** Instructions decoded for one process (a few microseconds each): a stack full of chance likenesses must not take minutes. */
+const DECODE_BUDGET = 500_000
 
 /** The callers of frames that no table covers. */
 export class FallbackRows {
@@ -25,6 +28,8 @@ export class FallbackRows {
   readonly #code: CodeMap
   readonly #disassembler: Disassembler
   readonly #callees: CalleeCheck
+  readonly #instructions = new Map<Address, DecodedInstruction>()
+  #budget = DECODE_BUDGET
   readonly #rows = new Map<Address, readonly UnwindRow[]>()
 
   constructor(memory: MemoryReader, code: CodeMap) {
@@ -81,8 +86,14 @@ export class FallbackRows {
     return rows
   }
 
-  #decodeCode(at: Address) {
-    return this.#code.isCode(at, true) ? this.#disassembler.decode(at) : undefined
+  #decodeCode(at: Address): DecodedInstruction | undefined {
+    const known = this.#instructions.get(at)
+    if (known || this.#budget <= 0 || !this.#code.isCode(at, true)) return known
+    this.#budget--
+    const instruction = this.#disassembler.decode(at)
+    if (this.#instructions.size >= INSTRUCTION_CACHE_LIMIT) this.#instructions.clear()
+    if (instruction) this.#instructions.set(at, instruction)
+    return instruction
   }
 
   /** A call through a null or wild pointer: the fault is at the target, the return address was just pushed. */

@@ -188,18 +188,17 @@ function isRestorer(code: GoCode): boolean {
 }
 
 /**
- * Every return pops its stack. Another stack may lie lower: switches and signal frames go there, and CFI of coroutines far
- * away, each place once.
+ * Every return pops its stack, unless the return address is in a register (vfork keeps it in rdi). Another stack may lie
+ * lower: switches and signal frames go there, and CFI of coroutines far away. Each such place once.
  */
 function progresses(sp: Address, pc: Address, next: Position, descents: Set<string>): boolean {
-  const nextSp = next.registers.sp
-  if (nextSp === undefined) return true
-  if (nextSp > sp) return true
-  if (nextSp === sp && next.registers.pc === pc) return false
-  const farAway = sp - nextSp > OTHER_STACK_DISTANCE
+  const {pc: nextPc, sp: nextSp} = next.registers
+  if (nextSp === undefined || nextSp > sp) return true
   const switching = next.foundBy === 'signal-frame' || next.foundBy === 'stack-switch'
-  if (!switching && !farAway) return false
-  const key = `${nextSp}:${next.registers.pc}`
+  const inRegister = nextSp === sp && nextPc !== pc
+  const farAway = sp - nextSp > OTHER_STACK_DISTANCE
+  if (!switching && !inRegister && !farAway) return false
+  const key = `${nextSp}:${nextPc}`
   if (descents.has(key) || descents.size >= DESCENT_LIMIT) return false
   descents.add(key)
   return true

@@ -241,3 +241,32 @@ test('a loop, a division by zero, an empty stack and an unknown operation are fo
     t.throws(() => evaluate(hex), {instanceOf: FormatError}, hex)
   }
 })
+
+test('damaged entries give a row, nothing, or a diagnostic; never another error', t => {
+  const builder = new BytesBuilder(EH_FRAME)
+  fde(cie(builder), 0x1000, 0x42, STANDARD)
+  fde(builder, 0x2000, 0x20, '0f 0b 77 08 80 00 3f 1a 3b 2a 33 24 22 16 03 02 76 00 10 0c 02 76 00')
+  const whole = builder.build()
+  let state = 12345
+  const random = (limit: number) => {
+    state = (state * 1103515245 + 12345) % 2147483648
+    return Math.floor((state / 2147483648) * limit)
+  }
+  for (let round = 0; round < 3000; round++) {
+    const bytes = whole.slice(0, random(4) === 0 ? random(whole.length) : whole.length)
+    for (let flips = 1 + random(4); flips > 0 && bytes.length > 0; flips--) bytes[random(bytes.length)] = random(256)
+    const diagnostics = new Diagnostics()
+    const cfi = new CfiTable(sectionSource({'.eh_frame': {bytes, address: EH_FRAME}}), diagnostics)
+    for (const pc of [0x1000, 0x1005, 0x2004, 0x1041]) {
+      const row = cfi.rowAt(toAddress(pc))?.row
+      if (row?.cfa.kind === 'expression') {
+        try {
+          evaluateExpression(row.cfa.expression, [], CONTEXT)
+        } catch (error) {
+          t.true(error instanceof FormatError, String(error))
+        }
+      }
+    }
+  }
+  t.pass()
+})

@@ -2,7 +2,6 @@ import test from 'ava'
 import {toAddress} from '../../src/base/address.ts'
 import {makeRow} from '../../src/dwarf/unwind-row.ts'
 import {applyRow} from '../../src/unwind/apply-row.ts'
-import {Disassembler} from '../../src/unwind/disassembler.ts'
 import {RegisterSet, RegisterSetBuilder} from '../../src/unwind/register-set.ts'
 import {isPrecededByCall} from '../../src/unwind/return-address.ts'
 import {findSignalFrames, isSignalRestorer, readSignalFrame} from '../../src/unwind/signal-frame.ts'
@@ -108,26 +107,4 @@ test('a restorer is known by its bytes, before its system call and at it', t => 
   t.false(isSignalRestorer(glibc, toAddress(0x5001)))
   const musl = new FakeProcess().code(0x5000, 'b8 0f 00 00 00 0f 05')
   t.true(isSignalRestorer(musl, toAddress(0x5000)))
-})
-
-test('a faulting instruction is shown with the addresses that it touched', t => {
-  const registers = new RegisterSetBuilder()
-    .setAddress(3, 0x1000)
-    .setAddress(2, 2)
-    .setWord(0, 0xfffffffffffffff8n)
-    .build()
-  const describe = (hex: string) =>
-    new Disassembler(new FakeProcess().code(0x4000, hex)).describeFault(registers, toAddress(0x4000))
-  // mov %edx,0x10(%rbx,%rcx,8)
-  t.deepEqual(describe('89 54 cb 10'), {
-    text: 'movl %edx,0x10(%rbx,%rcx,8)',
-    length: 4,
-    operands: [{address: 0x1020n, segment: undefined}],
-  })
-  t.is(describe('8b 40 08')?.operands[0]?.address, 0n)
-  t.is(describe('8b 47 08')?.operands[0]?.address, undefined)
-  t.is(describe('64 48 8b 04 25 f8 ff ff ff')?.operands[0]?.segment, 'fs')
-  t.is(describe('48 8b 05 10 00 00 00')?.operands[0]?.address, 0x4017n)
-  t.deepEqual(describe('f7 7d fc')?.operands.length, 1)
-  t.is(describe('06'), undefined)
 })

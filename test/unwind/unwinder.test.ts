@@ -72,6 +72,13 @@ test('a row that does not move up the stack stops the walk', t => {
   t.is(walk.frames.length, 1)
 })
 
+test('a return address in a register does not move the stack', t => {
+  // vfork of glibc: pop %rdi; CFA = rsp + 0, DW_CFA_register ra rdi
+  const process = new FakeProcess().fde(0x1000, 0x1010, '0e 00 09 10 05').fde(0x3000, 0x3010, ROOT)
+  const registers = at(0x1001, STACK).toBuilder().setAddress(5, 0x3008).build()
+  t.deepEqual(pcs(process.walk(registers)), [0x1001, 0x3008])
+})
+
 test('the frame limit holds', t => {
   const process = new FakeProcess().fde(0x1000, 0x1010, '')
   process.words(STACK, ...new Array<number>(64).fill(0x1008))
