@@ -4,7 +4,7 @@
 //   npx tsx scripts/parity.ts --go 1.22 --program cfault --mode segv [--variant pie] [-v]    only these
 //   npx tsx scripts/parity.ts --cores fixtures/cores      the committed crashes
 //   npx tsx scripts/parity.ts --live /tmp/crashes         crashes kept by scripts/fixtures.ts --live
-//   --write puts the table into docs/go-versions.md, --keep keeps the crashes, -v prints every line that differs.
+//   --write puts the rows into the table of docs/go-versions.md, --keep keeps the crashes, -v prints every line that differs.
 import {existsSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import process from 'node:process'
@@ -246,20 +246,37 @@ function renderTable(rows: readonly Row[]): string {
   return lines.map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-const startMark = '<!-- parity:start -->'
-const endMark = '<!-- parity:end -->'
+const startMark = '<!-- parity table: begin (written by a script, do not edit by hand) -->'
+const endMark = '<!-- parity table: end -->'
 
+/** Rows measured now replace those of the same release and program; the others stay. */
 function writeTable(table: string): void {
   const path = join(dirname(fileURLToPath(import.meta.url)), '../docs/go-versions.md')
   const text = existsSync(path) ? readFileSync(path, 'utf8') : '# Go versions\n'
-  const block = `${startMark}\n${table}\n${endMark}`
   const start = text.indexOf(startMark)
   const end = text.indexOf(endMark)
   const marked = start >= 0 && end > start
-  const updated = marked
-    ? text.slice(0, start) + block + text.slice(end + endMark.length)
-    : `${text.trimEnd()}\n\n${block}\n`
-  writeFileSync(path, updated)
+  const before = marked ? text.slice(0, start) : `${text.trimEnd()}\n\n`
+  const after = marked ? text.slice(end + endMark.length) : '\n'
+  const [head = '', rule = '', ...rows] = table.split('\n')
+  const merged = new Map(rowsOf(marked ? text.slice(start, end).split('\n') : []))
+  for (const [key, row] of rowsOf(rows)) merged.set(key, row)
+  const sorted = [...merged].sort(([a], [b]) => compareKeys(a, b)).map(([, row]) => row)
+  writeFileSync(path, `${before}${[startMark, head, rule, ...sorted, endMark].join('\n')}${after}`)
+}
+
+/** Rows of a table by release and program. */
+function rowsOf(lines: readonly string[]): [string, string][] {
+  return lines.flatMap(line => {
+    const [, release = '', program = ''] = line.split('|').map(cell => cell.trim())
+    return /^1\.\d+$/.test(release) ? [[`${release} ${program}`, line] as [string, string]] : []
+  })
+}
+
+function compareKeys(a: string, b: string): number {
+  const [releaseA = '', programA = ''] = a.split(' ')
+  const [releaseB = '', programB = ''] = b.split(' ')
+  return minorOf(releaseA) - minorOf(releaseB) || programA.localeCompare(programB)
 }
 
 async function run(): Promise<void> {
