@@ -136,9 +136,12 @@ function checkFunctions(core: string, expectation: Expectation): void {
   }
 }
 
-/** Names alone: arguments hold no parentheses, so the last one opens them. */
+/** Names alone, without gcc's marks of a clone; arguments hold no parentheses, so the last one opens them. */
 function functionsOf(block: TracebackBlock): string[] {
-  return framesOf(block).map(({call}) => (call.endsWith(')') ? call.slice(0, call.lastIndexOf('(')) : call))
+  return framesOf(block).map(({call}) => {
+    const name = call.endsWith(')') ? call.slice(0, call.lastIndexOf('(')) : call
+    return name.replace(/(\.(constprop|isra|part|cold)(\.\d+)?)+$/, '')
+  })
 }
 
 /** The system's libc names its functions twice where its debug info is installed. */
