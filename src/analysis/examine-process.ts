@@ -66,7 +66,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     modules: lookup,
     go: tables,
     version: tables && version,
-    isExecutable: address => core.segments.extentAt(address).executable,
+    isExecutable: address => isExecutable(files, address),
     diagnostics,
   })
   return {
@@ -82,6 +82,15 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     diagnostics,
     maxFrames: options.maxFrames,
   }
+}
+
+/** By the core; a core of gcore has no segments for the code of files at all, and there the files say it. */
+function isExecutable({core, addressSpace}: ProcessFiles, address: Address): boolean {
+  const extent = core.segments.extentAt(address)
+  if (extent.executable || extent.state !== 'unmapped') return extent.executable
+  const module = addressSpace.moduleAt(address)
+  const linkAddress = module?.linkAddress(address)
+  return linkAddress !== undefined && module?.image?.loadAt(linkAddress)?.executable === true
 }
 
 /** The file that holds the Go runtime, and what it says of itself. */
