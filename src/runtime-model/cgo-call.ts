@@ -18,6 +18,8 @@ export interface SavedCallers {
   readonly state: SavedCallersState
   /** Up to the first zero; of a consumed list what follows the zeroed first entry. A full list has no end mark. */
   readonly pcs: readonly Address[]
+  /** Behind the end mark: left over from earlier, longer lists, for nothing ever clears more than the first entry. */
+  readonly tail: readonly Address[]
 }
 
 /** A condition of runtime.cgoSigtramp (src/runtime/sys_linux_amd64.s), in the order it tests them. */
@@ -39,18 +41,19 @@ export interface HandlerDecision {
 }
 
 export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedCallers {
-  if (machine.cgoCallers === NULL_ADDRESS) return {state: 'none', pcs: []}
+  if (machine.cgoCallers === NULL_ADDRESS) return {state: 'none', pcs: [], tail: []}
   const bytes = memory.read(machine.cgoCallers, CGO_CALLERS * 8)
-  if (!bytes) return {state: 'none', pcs: []}
+  if (!bytes) return {state: 'none', pcs: [], tail: []}
   const cursor = new Cursor(bytes, 'm.cgoCallers')
   const words = Array.from({length: CGO_CALLERS}, () => addressOfWord(cursor.word()) ?? NULL_ADDRESS)
   const isConsumed = words[0] === NULL_ADDRESS
   const rest = isConsumed ? words.slice(1) : words
   const end = rest.indexOf(NULL_ADDRESS)
   const pcs = end < 0 ? rest : rest.slice(0, end)
-  if (machine.cgoCallersUse !== 0) return {state: 'busy', pcs}
-  if (isConsumed) return {state: pcs.length > 0 ? 'consumed' : 'empty', pcs}
-  return {state: 'saved', pcs}
+  const tail = end < 0 ? [] : rest.slice(end).filter(pc => pc !== NULL_ADDRESS)
+  if (machine.cgoCallersUse !== 0) return {state: 'busy', pcs, tail}
+  if (isConsumed) return {state: pcs.length > 0 ? 'consumed' : 'empty', pcs, tail}
+  return {state: 'saved', pcs, tail}
 }
 
 /**
