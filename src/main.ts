@@ -1,5 +1,6 @@
 import {Config, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
+import Cgo from './commands/cgo.ts'
 import {explainError} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
@@ -9,6 +10,7 @@ import Threads from './commands/threads.ts'
 /** What oclif loads: each command by its name (package.json, "oclif.commands"). */
 export const COMMANDS = {
   analyze: Analyze,
+  cgo: Cgo,
   goroutines: Goroutines,
   info: Info,
   symbolize: Symbolize,

@@ -1,5 +1,6 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {
   CompletenessReport,
@@ -139,7 +140,7 @@ class Analysis implements CoreReport {
     const {diagnostics} = this.#process
     return {
       threads: reportThreads(this.#process, this.#threads),
-      cgo: {enabled: null, hooks: {traceback: null, context: null, symbolizer: null}, calls: []},
+      cgo: reportCgo(this.#process, this.#threads),
       blocking: {locks: [], cycles: []},
       modules,
       signature: makeSignature(this.crash, this.#crashFrames, modules),

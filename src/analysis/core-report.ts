@@ -11,11 +11,16 @@ export type InstructionReport = z.infer<typeof schema.instructionSchema>
 export type CrashReport = z.infer<typeof schema.crashSchema>
 export type SavedCallersReport = z.infer<typeof schema.savedCallersSchema>
 export type CgoCallReport = z.infer<typeof schema.cgoCallSchema>
+export type CgoThreadReport = z.infer<typeof schema.cgoThreadSchema>
 export type CgoReport = z.infer<typeof schema.cgoSchema>
 export type ModuleReport = z.infer<typeof schema.moduleSchema>
 export type SignatureReport = z.infer<typeof schema.signatureSchema>
 export type CompletenessReport = z.infer<typeof schema.completenessSchema>
+export type LockReport = z.infer<typeof schema.lockSchema>
 export type BlockingReport = z.infer<typeof schema.blockingSchema>
+
+/** What `cgo` answers. */
+export type CgoAnswer = z.infer<typeof schema.cgoReportSchema>
 
 type Whole = z.infer<typeof schema.reportSchema>
 

@@ -9,6 +9,7 @@ import type {DeadProcess} from './dead-process.ts'
 import {type StackItem, takeWindow} from './frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from './go-frames.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
+import {checkSavedCallers} from './saved-callers-check.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 export type CgoFrames = 'auto' | 'saved' | 'none'
@@ -126,7 +127,7 @@ export class GoroutineStacks {
     const {runtime} = this.#process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
     if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
-    return runtime.savedCallers(machine).pcs
+    return checkSavedCallers(this.#process, this.#threads, machine).pcs
   }
 }
 

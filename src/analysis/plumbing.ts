@@ -66,7 +66,13 @@ export function goPlumbing(name: string): string | undefined {
   return undefined
 }
 
-/** The C function that a cgo wrapper's symbol stands for, as the programmer wrote it: `_cgo_0a1b2c_Cfunc_sqlite3_step` → `sqlite3_step`. */
+/**
+ * The C function that a cgo wrapper's symbol stands for, as the programmer wrote it: `_cgo_0a1b2c_Cfunc_sqlite3_step` and
+ * `main._Cfunc_sqlite3_step` → `sqlite3_step`. cgo calls malloc under a name of its own (cmd/cgo/out.go).
+ */
 export function cgoWrapperTarget(symbol: string): string | undefined {
-  return /^_cgo_[0-9a-f]+_C(?:2?func)_(.+)$/.exec(symbol)?.[1] ?? /\._C2?func_([^.]+?)(?:\.abi\w+)?$/.exec(symbol)?.[1]
+  const name =
+    /^_cgo_[0-9a-f]+_C(?:2?func|macro)_(.+)$/.exec(symbol)?.[1] ??
+    /\._C(?:2?func|macro)_([^.]+?)(?:\.abi\w+)?$/.exec(symbol)?.[1]
+  return name !== undefined && /^_C[mM]alloc$/.test(name) ? 'malloc' : name
 }

@@ -160,6 +160,30 @@ export const savedCallersSchema = z
   })
   .meta({id: 'savedCallers'})
 
+const handlerSchema = z.strictObject({
+  wouldCollect: z.boolean(),
+  failedCondition: text.describe('the first condition of runtime.cgoSigtramp that fails'),
+  explanation: z.string(),
+})
+const tracebackSchema = z.strictObject({
+  wouldPrint: z.boolean(),
+  failedCondition: text.describe('the first condition of runtime.traceback1 that fails'),
+  explanation: z.string(),
+})
+const contextsSchema = z
+  .array(z.strictObject({value: hexString, popped: z.boolean()}))
+  .describe('g.cgoCtxt, oldest first; popped: a panic ran the deferred function that takes it off')
+const callbacksSchema = z
+  .array(z.strictObject({function: text, frames: z.array(frameSchema)}))
+  .describe('calls from C into Go, innermost first: the Go function and the C frames that called it')
+
+const nestedCallSchema = z.strictObject({
+  entry: text.describe('the C function Go called, as the programmer wrote it'),
+  caller: createdBySchema.nullable().describe('the Go line that called it'),
+  current: frameSchema.nullable().describe('where C is now'),
+  cFrames: count.describe('C frames of this call'),
+})
+
 export const cgoCallSchema = z
   .strictObject({
     m: count,
@@ -167,24 +191,43 @@ export const cgoCallSchema = z
     goroutine: count,
     depth: count.describe('m.ncgo: nested calls'),
     total: count.describe('m.ncgocall: calls so far'),
-    entry: text.describe('the C function Go called, as the programmer wrote it'),
-    caller: createdBySchema.nullable().describe('the Go line that called it'),
-    current: frameSchema.nullable().describe('where C is now'),
-    cFrames: count.describe('C frames of this call'),
+    ...nestedCallSchema.shape,
+    inCallback: z.boolean().describe('C has called back into Go and waits for it'),
+    outer: z.array(nestedCallSchema).describe('the calls that this one is nested in, innermost first'),
     saved: savedCallersSchema,
-    handler: z.strictObject({wouldCollect: z.boolean(), failedCondition: text, explanation: z.string()}),
-    traceback: z.strictObject({wouldPrint: z.boolean(), failedCondition: text, explanation: z.string()}),
-    contexts: z.array(z.strictObject({value: hexString, popped: z.boolean()})),
+    handler: handlerSchema,
+    traceback: tracebackSchema,
+    contexts: contextsSchema,
+    callbacks: callbacksSchema,
   })
-  .meta({id: 'cgoCall'})
+  .meta({id: 'cgoCall', description: 'the innermost cgo call of an M'})
+
+export const cgoThreadSchema = z
+  .strictObject({
+    m: count.describe('null: a thread that Go does not know'),
+    thread: count.describe('null: an M that no thread runs'),
+    goroutine: count,
+    depth: count,
+    total: count,
+    saved: savedCallersSchema,
+    handler: handlerSchema,
+    traceback: tracebackSchema,
+    contexts: contextsSchema,
+    callbacks: callbacksSchema,
+  })
+  .meta({id: 'cgoThread'})
 
 const hookSchema = z.strictObject({address: hexString, symbol: text}).nullable()
 
 export const cgoSchema = z
   .strictObject({
-    enabled: z.boolean().nullable(),
+    enabled: z.boolean().nullable().describe('runtime.iscgo'),
     hooks: z.strictObject({traceback: hookSchema, context: hookSchema, symbolizer: hookSchema}),
+    groups: z
+      .array(z.strictObject({entry: text, count: z.number().int(), goroutines: z.array(z.number().int())}))
+      .describe('innermost calls by the C function that Go called, most first; the first 20 goroutines of each'),
     calls: z.array(cgoCallSchema),
+    threads: z.array(cgoThreadSchema).describe('every thread, and every M that no thread runs'),
   })
   .meta({id: 'cgo'})
 
@@ -284,6 +327,18 @@ export const reportSchema = z
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({id: 'report', title: 'gotrace-core analyze --json'})
+
+export const cgoReportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    core: coreSchema,
+    go: goSchema,
+    cgo: cgoSchema,
+    blocking: blockingSchema,
+    diagnostics: z.array(diagnosticSchema),
+  })
+  .meta({title: 'gotrace-core cgo --json'})
 
 export const threadsReportSchema = z
   .strictObject({

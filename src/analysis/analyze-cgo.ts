@@ -1,0 +1,23 @@
+import type {AnalysisOptions} from './analyze-core.ts'
+import {reportCgo} from './cgo-report.ts'
+import type {CgoAnswer} from './core-report.ts'
+import {examineProcess, type ProcessFiles} from './examine-process.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo} from './process-facts.ts'
+import {ThreadStacks} from './thread-stacks.ts'
+
+export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'diagnostics'>
+
+/** What `cgo` answers about a core: threads are walked, goroutines only where one is in C. */
+export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {
+  const process = examineProcess(files, options)
+  const threads = new ThreadStacks(process)
+  return {
+    schemaVersion: '1',
+    tool: options.tool,
+    core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
+    go: reportGo(process),
+    cgo: reportCgo(process, threads),
+    blocking: {locks: [], cycles: []},
+    diagnostics: process.diagnostics.list(),
+  }
+}

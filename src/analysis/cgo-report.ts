@@ -1,0 +1,132 @@
+import {hex, type Word} from '../base/address.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {Machine} from '../runtime-model/machine.ts'
+import {reportNativeFrame, reportSavedPc} from './c-frames.ts'
+import {type CgoCall, type CgoCalls, findCgoCalls} from './cgo-calls.ts'
+import {decideCollecting, decidePrinting} from './cgo-decisions.ts'
+import {reportHooks} from './cgo-hooks.ts'
+import type {CgoCallReport, CgoReport, CgoThreadReport} from './core-report.ts'
+import type {DeadProcess} from './dead-process.ts'
+import {checkSavedCallers} from './saved-callers-check.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
+
+/** Goroutines that a group names; the count is whole. */
+const GOROUTINES_PER_GROUP = 20
+const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false}
+
+/** Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost. */
+export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoReport {
+  const {runtime, core} = process
+  const calls: CgoCallReport[] = []
+  const reports: CgoThreadReport[] = []
+  const add = (machine: Machine | undefined, tid: number | null): void => {
+    const goroutine = machine && goroutineOf(process, machine)
+    const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
+    const report = reportThread(process, threads, {machine, tid, goroutine, found})
+    reports.push(report)
+    if (machine && machine.ncgo > 0) calls.push(reportCall(process, report, found))
+  }
+  for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
+  for (const machine of runtime?.machines ?? []) {
+    if (threads.machineOf(machine.procid)?.address !== machine.address) add(machine, null)
+  }
+  return {
+    enabled: runtime?.state.iscgo ?? null,
+    hooks: reportHooks(process),
+    groups: groupCalls(calls),
+    calls,
+    threads: reports,
+  }
+}
+
+/** m.curg; where that is nil, the goroutine that was parked inside of a callback and will come back to this M alone. */
+export function goroutineOf({runtime}: DeadProcess, machine: Machine): Goroutine | undefined {
+  const current = machine.curg !== 0 ? machine.curg : machine.lockedg
+  const goroutine = current === 0 ? undefined : runtime?.goroutineAt(current)
+  return goroutine?.isDead ? undefined : goroutine
+}
+
+interface ThreadFacts {
+  machine: Machine | undefined
+  tid: number | null
+  goroutine: Goroutine | undefined
+  found: CgoCalls
+}
+
+function reportThread(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  {machine, tid, goroutine, found}: ThreadFacts,
+): CgoThreadReport {
+  const facts = {machine, hasThread: tid !== null, goroutine, entry: found.calls[0]?.entry ?? null}
+  const {state, pcs, tail, agreement} = checkSavedCallers(process, threads, machine)
+  return {
+    m: machine?.id ?? null,
+    thread: tid,
+    goroutine: goroutine?.id ?? null,
+    depth: machine?.ncgo ?? null,
+    total: machine ? Number(machine.ncgocall) : null,
+    saved: {
+      state,
+      pcs: pcs.map(pc => hex(pc)),
+      tail: tail.map(pc => hex(pc)),
+      frames: pcs.flatMap(pc => reportSavedPc(process, pc)),
+      agreesWithUnwind: agreement,
+    },
+    handler: decideCollecting(process, facts),
+    traceback: decidePrinting(process, facts),
+    contexts: goroutine ? reportContexts(goroutine, found.callbacks.length) : [],
+    callbacks: found.callbacks.map(({function: name, frames}) => ({
+      function: name,
+      frames: frames.flatMap(frame => reportNativeFrame(process, frame)),
+    })),
+  }
+}
+
+function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCalls): CgoCallReport {
+  const [innermost, ...outer] = found.calls
+  const {m, thread: tid, goroutine, depth, total, ...state} = thread
+  const call = innermost ?? {entry: null, caller: null, frames: []}
+  return {
+    m,
+    thread: tid,
+    goroutine,
+    depth,
+    total,
+    ...reportNested(process, call),
+    inCallback: found.inCallback,
+    outer: outer.map(nested => reportNested(process, nested)),
+    ...state,
+  }
+}
+
+function reportNested(process: DeadProcess, {entry, caller, frames}: CgoCall) {
+  const reported = frames.flatMap(frame => reportNativeFrame(process, frame))
+  return {entry, caller, current: reported[0] ?? null, cFrames: reported.length}
+}
+
+/**
+ * Values above the slice's length were pushed before and taken off again. Of those only as many as callbacks are still on the stack
+ * were taken off by a panic's deferred functions; the others belong to callbacks that returned.
+ */
+function reportContexts(goroutine: Goroutine, callbacks: number): CgoThreadReport['contexts'] {
+  const live = goroutine.cgoCtxt
+  const backing = goroutine.cgoCtxtBacking
+  const popped = backing.slice(live.length, Math.max(callbacks, live.length)).filter(value => value !== 0n)
+  const report = (isPopped: boolean) => (value: Word) => ({value: hex(value), popped: isPopped})
+  return [...live.map(report(false)), ...popped.map(report(true))]
+}
+
+function groupCalls(calls: readonly CgoCallReport[]): CgoReport['groups'] {
+  const groups = new Map<string | null, CgoReport['groups'][number]>()
+  for (const {entry, goroutine} of calls) {
+    let group = groups.get(entry)
+    if (!group) {
+      group = {entry, count: 0, goroutines: []}
+      groups.set(entry, group)
+    }
+    group.count++
+    if (goroutine !== null && group.goroutines.length < GOROUTINES_PER_GROUP) group.goroutines.push(goroutine)
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count)
+}

@@ -1,0 +1,33 @@
+import {Args} from '@oclif/core'
+import {analyzeCgo} from '../analysis/analyze-cgo.ts'
+import {renderCgoText} from '../render/cgo-text.ts'
+import {CoreCommand, coreFlags} from './core-command.ts'
+import {analysisOptions, openFromFlags} from './open-core.ts'
+
+export default class Cgo extends CoreCommand {
+  static override summary = 'the cgo calls in progress, and what the runtime had saved of their C stacks'
+  static override description =
+    `Lists who called which C function, by function; then, for each thread, the C stack that the runtime's
+signal handler had saved (m.cgoCallers), held against the real one, and whether a signal now would make it save one, and if not, why.`
+  static override args = {
+    core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
+  }
+  static override flags = coreFlags
+  static override examples = ['<%= config.bin %> cgo core.1234', '<%= config.bin %> cgo core.1234 --json']
+
+  async run(): Promise<void> {
+    const {args, flags} = await this.parse(Cgo)
+    const dead = await openFromFlags(args.core, flags, this.diagnostics)
+    try {
+      const answer = analyzeCgo(dead, {...analysisOptions(flags, this.config), diagnostics: this.diagnostics})
+      const text = flags.json
+        ? [`${JSON.stringify(answer, null, 2)}\n`]
+        : renderCgoText(answer, await this.style(flags.color, flags.output))
+      this.writeAll(text, flags.output)
+      if (!flags.json) this.showDiagnostics(flags.quiet)
+      if (flags.strict && answer.cgo.enabled === null) this.exit(3)
+    } finally {
+      dead.close()
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import type {CgoAnswer, CgoCallReport, CgoReport, CgoThreadReport, FrameReport} from '../analysis/core-report.ts'
+import {renderFrames} from './go-text.ts'
+import type {Style} from './style.ts'
+
+/** What `cgo` prints: the hooks, the calls by the C function that Go called, then what each M knows of its call. */
+export function* renderCgoText({cgo}: CgoAnswer, style: Style): Generator<string> {
+  if (cgo.enabled === false) {
+    yield 'the program does not use cgo\n'
+    return
+  }
+  yield renderHooks(cgo.hooks, style)
+  yield '\n'
+  if (cgo.calls.length === 0) yield 'no call from Go into C is in progress\n'
+  for (const group of cgo.groups) {
+    yield `${style.header(`${group.count} ${group.count === 1 ? 'goroutine' : 'goroutines'} in ${cName(group.entry)}`)}\n`
+    for (const call of cgo.calls) if (call.entry === group.entry) yield renderCall(call, style)
+  }
+  for (const [state, names] of groupByState(cgo.threads, style)) yield `\n${names.join('')}${state}`
+}
+
+function cName(entry: string | null): string {
+  if (entry === null) return 'C (which function Go called is not known)'
+  return entry.startsWith('0x') ? `the C function at ${entry}` : `C.${entry}`
+}
+
+function renderHooks(hooks: CgoReport['hooks'], style: Style): string {
+  let out = ''
+  for (const [name, hook] of Object.entries(hooks)) {
+    const what = hook === null ? 'none' : `${style.cFunction(hook.symbol ?? '?')} ${style.location(hook.address)}`
+    out += `${`${name} function`.padEnd(20)} ${what}\n`
+  }
+  return out
+}
+
+function place({file, line}: {file: string | null; line: number | null}): string {
+  return file === null ? '' : ` ${file}:${line ?? 0}`
+}
+
+function renderCall(call: CgoCallReport, style: Style): string {
+  const who = [
+    call.goroutine === null ? null : `goroutine ${call.goroutine}`,
+    call.m === null ? null : `m ${call.m}`,
+    call.thread === null ? null : `thread ${call.thread}`,
+  ]
+  let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${call.depth} deep, ${call.total} calls so far\n`
+  out += renderNested(call, style)
+  if (call.inCallback) out += `\t\t${style.note(`called back into ${call.callbacks[0]?.function ?? 'Go'}`)}\n`
+  for (const outer of call.outer) {
+    out += `\t    inside of ${cName(outer.entry)}\n${renderNested(outer, style)}`
+  }
+  return out
+}
+
+function renderNested(call: CgoCallReport['outer'][number], style: Style): string {
+  const {caller, current, cFrames} = call
+  let out = ''
+  if (caller) out += `\t\tcalled by ${style.goFunction(caller.function ?? '?')}${style.location(place(caller))}\n`
+  if (current) {
+    const frames = `${cFrames} C ${cFrames === 1 ? 'frame' : 'frames'}`
+    out += `\t\tnow in ${style.cFunction(nameOf(current))}${style.location(place(current))}, ${frames}\n`
+  } else out += `\t\t${style.note('its C frames are not in the core')}\n`
+  return out
+}
+
+function nameOf({function: name, pc}: FrameReport): string {
+  return name ?? `non-Go function at pc=${pc}`
+}
+
+/** Ms of which the same is to be said, as of all idle ones, stand together. */
+function groupByState(threads: readonly CgoThreadReport[], style: Style): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const thread of threads) {
+    const state = renderThreadState(thread, style)
+    const names = groups.get(state)
+    if (names) names.push(renderThreadName(thread, style))
+    else groups.set(state, [renderThreadName(thread, style)])
+  }
+  return groups
+}
+
+function renderThreadName(thread: CgoThreadReport, style: Style): string {
+  const name = [
+    thread.m === null ? 'no m' : `m ${thread.m}`,
+    thread.thread === null ? 'no thread' : `thread ${thread.thread}`,
+    thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`,
+  ]
+  const counters = thread.m === null ? '' : `: ncgo=${thread.depth} ncgocall=${thread.total}`
+  return `${style.goroutine(name.join(', '))}${counters}\n`
+}
+
+function renderThreadState(thread: CgoThreadReport, style: Style): string {
+  let out = ''
+  if (thread.m !== null) out += renderSaved(thread.saved, style)
+  out += `\t${thread.handler.explanation}\n`
+  out += `\t${thread.traceback.explanation}\n`
+  if (thread.contexts.length > 0) {
+    const values = thread.contexts.map(({value, popped}) => (popped ? `${value} (unwound by a panic)` : value))
+    out += `\tcontexts, oldest first: ${values.join(', ')}\n`
+  }
+  for (const {function: callee, frames} of thread.callbacks) {
+    out += `\tcalled back into ${style.goFunction(callee ?? 'Go')} by\n${indent(renderFrames(frames, 'plain', style))}`
+  }
+  return out
+}
+
+const STATES: Record<CgoThreadReport['saved']['state'], string> = {
+  none: 'none, the M has no array',
+  empty: 'empty',
+  saved: 'saved',
+  consumed: 'printed by the runtime, its first entry put back',
+  busy: 'being read when the process ended',
+  stale: 'left over from an earlier call',
+}
+
+function renderSaved({state, pcs, tail, frames, agreesWithUnwind}: CgoThreadReport['saved'], style: Style): string {
+  const size = pcs.length > 0 ? `, ${pcs.length} ${pcs.length === 1 ? 'pc' : 'pcs'}` : ''
+  const older = tail.length > 0 ? `, ${tail.length} older behind them` : ''
+  let out = `\tm.cgoCallers: ${STATES[state]}${size}${older}`
+  if (agreesWithUnwind !== null) out += `; ${AGREEMENTS[agreesWithUnwind]}`
+  return `${out}\n${indent(renderFrames(frames, 'plain', style))}`
+}
+
+const AGREEMENTS: Record<NonNullable<CgoThreadReport['saved']['agreesWithUnwind']>, string> = {
+  agrees: 'agrees with the stack',
+  longer: 'goes on where the stack ends',
+  shorter: 'is only a part of the stack',
+  contradicts: 'contradicts the stack',
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '\t\t')
+}

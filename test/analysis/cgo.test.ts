@@ -1,0 +1,151 @@
+import {readFileSync} from 'node:fs'
+import {Ajv2020} from 'ajv/dist/2020.js'
+import test from 'ava'
+import {z} from 'zod'
+import {openProcess} from '../../src/acquire/open-process.ts'
+import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
+import type {CgoAnswer} from '../../src/analysis/core-report.ts'
+import {cgoWrapperTarget} from '../../src/analysis/plumbing.ts'
+import {cgoReportSchema} from '../../src/analysis/report-schema.ts'
+import {compareCallers} from '../../src/analysis/saved-callers-check.ts'
+import {toAddress} from '../../src/base/address.ts'
+import {Diagnostics} from '../../src/base/diagnostics.ts'
+import {renderCgoText} from '../../src/render/cgo-text.ts'
+import {PLAIN_STYLE} from '../../src/render/style.ts'
+import {fixtureNames, openFixture} from '../support/fixtures.ts'
+
+async function answerOf(name: string): Promise<CgoAnswer> {
+  const fixture = await openFixture(name)
+  const diagnostics = new Diagnostics()
+  const dead = await openProcess(fixture.core, {
+    exe: undefined,
+    sysroots: [fixture.sysroot],
+    debugDirs: [],
+    debuginfodUrls: [],
+    diagnostics,
+  })
+  try {
+    return analyzeCgo(dead, {tool: {name: 'test', version: '0'}, maxFrames: 1000, demangle: true, diagnostics})
+  } finally {
+    dead.close()
+  }
+}
+
+const releases = (pattern: RegExp): string[] => fixtureNames(pattern)
+
+for (const name of releases(/^callback-deep-go[\d.]+$/)) {
+  test(`${name}: nested calls are one entry, with the calls that they are nested in`, async t => {
+    const {cgo} = await answerOf(name)
+    const call = cgo.calls.find(({entry}) => entry === 'relay_fault')
+    t.is(call?.depth, 4)
+    t.deepEqual(
+      call?.outer.map(({entry}) => entry),
+      ['call_go', 'call_go', 'call_go'],
+    )
+    t.is(call?.caller?.function, 'main.(*stage).step')
+    t.is(call?.current?.function, 'poke')
+    t.is(call?.inCallback, false)
+    t.is(call?.callbacks.length, 3)
+    for (const {function: callee, frames} of call?.callbacks ?? []) {
+      t.is(callee, 'main.goRelay')
+      t.true(frames.some(frame => frame.function === 'relay_inner'))
+    }
+  })
+}
+
+for (const name of releases(/^callback-parked-go[\d.]+$/)) {
+  test(`${name}: a goroutine that is parked in a callback is still in its call`, async t => {
+    const {cgo} = await answerOf(name)
+    const parked = cgo.calls.find(({inCallback}) => inCallback)
+    t.is(parked?.entry, 'call_go')
+    t.is(parked?.callbacks[0]?.function, 'main.goRelay')
+    t.is(parked?.traceback.failedCondition, 'g.m')
+    t.deepEqual(cgo.groups.map(({entry, count}) => [entry, count]).sort(), [
+      ['call_go', 1],
+      ['relay_fault', 1],
+    ])
+  })
+}
+
+for (const name of releases(/^hooks-(fault|callback)-go[\d.]+$/)) {
+  test(`${name}: hooks have names, and the saved list agrees with the stack`, async t => {
+    const {cgo} = await answerOf(name)
+    t.is(cgo.hooks.traceback?.symbol, 'hooks_traceback')
+    t.is(cgo.hooks.context?.symbol, 'hooks_context')
+    t.is(cgo.hooks.symbolizer?.symbol, 'hooks_symbolizer')
+    const [call] = cgo.calls
+    t.is(call?.entry, 'hooks_fault')
+    t.true(call?.handler.wouldCollect)
+    t.true(['saved', 'consumed'].includes(call?.saved.state ?? ''))
+    t.not(call?.saved.agreesWithUnwind, 'contradicts')
+    t.is(call?.contexts.length, call?.callbacks.length)
+    t.true(call?.contexts.every(({popped}) => !popped))
+  })
+}
+
+for (const name of releases(/^blocked-gcore-go[\d.]+$/)) {
+  test(`${name}: calls of a live process, grouped by the function that Go called`, async t => {
+    const {cgo} = await answerOf(name)
+    const group = cgo.groups.find(({entry}) => entry === 'wait_forever')
+    t.is(group?.count, 2)
+    const call = cgo.calls.find(({entry}) => entry === 'wait_forever')
+    t.true((call?.cFrames ?? 0) >= 4, 'a core of gcore holds no code, and is walked all the same')
+    t.is(call?.handler.failedCondition, 'cgoTraceback')
+  })
+}
+
+test('every answer fits its schema, and has a text', async t => {
+  const validate = new Ajv2020({strict: false}).compile(z.toJSONSchema(cgoReportSchema, {target: 'draft-2020-12'}))
+  for (const name of [
+    'hooks-callback-go1.27',
+    'blocked-gcore-go1.27',
+    'callback-parked-go1.24',
+    'gopanic-nil-go1.27',
+  ]) {
+    const answer = await answerOf(name)
+    t.true(validate(JSON.parse(JSON.stringify(answer))), `${name}: ${JSON.stringify(validate.errors?.[0])}`)
+    const text = [...renderCgoText(answer, PLAIN_STYLE)].join('')
+    t.true(text.endsWith('\n'))
+    t.false(text.includes('undefined') || text.includes('NaN'))
+  }
+})
+
+test('the text groups the calls by the C function', async t => {
+  const text = [...renderCgoText(await answerOf('blocked-gcore-go1.27'), PLAIN_STYLE)].join('')
+  t.regex(text, /^2 goroutines in C\.wait_forever$/m)
+  t.regex(text, /^1 goroutine in C\.wait_in_callback$/m)
+  t.regex(text, /called back into main\.goWait/)
+})
+
+test('a wrapper stands for the function that the programmer wrote', t => {
+  t.is(cgoWrapperTarget('_cgo_0a1b2c3d4e5f_Cfunc_sqlite3_step'), 'sqlite3_step')
+  t.is(cgoWrapperTarget('_cgo_0a1b2c3d4e5f_C2func_open'), 'open')
+  t.is(cgoWrapperTarget('_cgo_0a1b2c3d4e5f_Cmacro_errno_value'), 'errno_value')
+  t.is(cgoWrapperTarget('example.com/a.b/c._Cfunc_x_y.abi0'), 'x_y')
+  t.is(cgoWrapperTarget('main._C2func_getaddrinfo'), 'getaddrinfo')
+  t.is(cgoWrapperTarget('_cgo_0a1b2c3d4e5f_Cfunc__Cmalloc'), 'malloc')
+  t.is(cgoWrapperTarget('main.compute'), undefined)
+})
+
+test('saved pcs are addresses of calls, their ends, or one less', t => {
+  const live = [0x1000, 0x2005, 0x3005].map((pc, index) => ({
+    pc: toAddress(pc),
+    lookupPc: toAddress(index === 0 ? pc : pc - 1),
+  }))
+  const compare = (...pcs: number[]) => compareCallers(pcs.map(toAddress), live)
+  t.is(compare(0x1000, 0x2005, 0x3005), 'agrees')
+  t.is(compare(0x1000, 0x2000, 0x3004), 'agrees')
+  t.is(compare(0x1000, 0x2004), 'shorter')
+  t.is(compare(0x2004, 0x3004), 'shorter', 'a collector that skips the innermost frames')
+  t.is(compare(0x1000, 0x3004), 'shorter', 'a collector that follows frame pointers')
+  t.is(compare(0x1000, 0x2004, 0x3004, 0x4000), 'longer')
+  t.is(compare(0x9000, 0x1000, 0x2004, 0x3004), 'longer')
+  t.is(compare(0x1000, 0x5000, 0x3004), 'contradicts')
+  t.is(compare(0x8000, 0x9000, 0x3004), 'contradicts', 'another moment of the same call')
+  t.is(compare(), 'contradicts')
+})
+
+test('the published schema is the one of the source', t => {
+  const published = JSON.parse(readFileSync(new URL('../../schema/cgo-1.schema.json', import.meta.url), 'utf8'))
+  t.deepEqual(published, z.toJSONSchema(cgoReportSchema, {target: 'draft-2020-12'}))
+})
