@@ -60,13 +60,25 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   return cause ?? nativeCrash(process, thread)
 }
 
-/** The M that began to die; where several did, the one with the runtime's attention, then the first in the core. */
+/**
+ * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m: lock(&deadlock)), then
+ * the first in the core.
+ */
 function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
   const dying = (runtime?.machines ?? []).filter(
     machine => machine.dying > 0 && threads.machineOf(machine.procid)?.address === machine.address,
   )
+  if (dying.length < 2) return dying[0]
   const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
-  return dying.sort((a, b) => (order.get(a.procid) ?? 0) - (order.get(b.procid) ?? 0))[0]
+  const rank = (machine: Machine): number =>
+    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) + (order.get(machine.procid) ?? 0)
+  return dying.sort((a, b) => rank(a) - rank(b))[0]
+}
+
+function hasPrinted(thread: ThreadStack | undefined): boolean {
+  const names = (thread?.frames ?? []).map(({go}) => go?.name)
+  const dopanic = names.indexOf('runtime.dopanic_m')
+  return dopanic > 0 && names.slice(0, dopanic).some(name => name?.startsWith('runtime.lock') === true)
 }
 
 function runtimeCrash(
