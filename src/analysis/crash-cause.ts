@@ -246,6 +246,17 @@ interface Death {
   frame: {sp: Address; fp: Address}
 }
 
+/** Where the printed frames of another goroutine that was dying too begin; undefined for one that was not. */
+export function findStartOfDying(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  goroutine: Goroutine,
+): FoundStart | undefined {
+  const machine = goroutine.m === 0 ? undefined : process.runtime?.machineAt(goroutine.m)
+  if (!machine || machine.dying <= 0 || machine.curg !== goroutine.address) return undefined
+  return startBelowDeath(process, findStart(process, threads, goroutine), false)?.start
+}
+
 /** The first frame below the functions that end the process, on a goroutine's or a g0's own stack. */
 function startBelowDeath(process: DeadProcess, from: FoundStart, onSystemStack: boolean): Death | undefined {
   const {memory, tables} = process

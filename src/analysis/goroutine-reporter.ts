@@ -1,6 +1,6 @@
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {GoroutineReport} from './core-report.ts'
-import type {CrashCause} from './crash-cause.ts'
+import {type CrashCause, findStartOfDying} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
 import type {Visibility} from './go-frames.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
@@ -70,8 +70,8 @@ export class GoroutineReporter {
       this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
       return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
     }
-    const {start} = this.#cause
+    const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
-    return this.#stacks.assemble(crashing && start ? {...request, start} : request)
+    return this.#stacks.assemble(start ? {...request, start} : request)
   }
 }

@@ -32,18 +32,18 @@ export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'stop' | 'c
 /** Puts a goroutine's frames together: Go frames as the runtime walks them, C frames where they were called. */
 export class GoroutineStacks {
   readonly #process: DeadProcess
-  readonly #threads: ThreadStacks
+  readonly threads: ThreadStacks
   readonly #goFrames: GoFrameReports
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
-    this.#threads = threads
+    this.threads = threads
     this.#goFrames = new GoFrameReports(process)
   }
 
   assemble(request: StackRequest): StackParts {
     const {goroutine, visibility} = request
-    const start = request.start ?? findStart(this.#process, this.#threads, goroutine)
+    const start = request.start ?? findStart(this.#process, this.threads, goroutine)
     const segments = this.#cFrames(request)
     const first = this.#print(request, start, segments, false)
     const printed = first.goFrames > 0 ? first : this.#print(request, start, segments, true)
@@ -113,7 +113,7 @@ export class GoroutineStacks {
       const leaf = this.#savedPcs(goroutine).flatMap(pc => reportSavedPc(this.#process, pc))
       return {leaf, callbacks: [], stop: undefined}
     }
-    const segments = findCSegments(this.#process, this.#threads, goroutine)
+    const segments = findCSegments(this.#process, this.threads, goroutine)
     const report = (frames: CSegments['leaf']): FrameReport[] =>
       frames.flatMap(frame => {
         if (frame.kind !== 'go') return reportNativeFrame(this.#process, frame)
@@ -127,7 +127,7 @@ export class GoroutineStacks {
     const {runtime} = this.#process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
     if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
-    return checkSavedCallers(this.#process, this.#threads, machine).pcs
+    return checkSavedCallers(this.#process, this.threads, machine).pcs
   }
 }
 
