@@ -48,7 +48,7 @@ class GoroutineListing implements GoroutinesReport {
     this.#threads = new ThreadStacks(process)
     this.#cause = findCrashCause(process, this.#threads)
     this.#facts = new GoroutineFacts(process)
-    const level = tracebackLevel(options.traceback, this.#cause.throwing, process.version)
+    const level = tracebackLevel(options.traceback, this.#cause, process.version)
     this.#withSystem = level.level > 1
     const stacks = new GoroutineStacks(process, this.#threads)
     this.#reporter = new GoroutineReporter(process, stacks, this.#cause, {...options, level})
