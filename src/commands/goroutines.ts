@@ -39,7 +39,7 @@ the time of death is in no core.`
     limit: Flags.integer({description: 'at most so many goroutines or groups', helpValue: 'N', min: 0}),
     ndjson: Flags.boolean({description: 'one JSON object a line, for each goroutine or group', exclusive: ['json']}),
     traceback: Flags.option({
-      options: ['single', 'all', 'system', 'crash'] as const,
+      options: ['all', 'system', 'crash'] as const,
       description: 'which frames to show, with the meaning of GOTRACEBACK; system: goroutines of the runtime too',
     })(),
     'cgo-frames': Flags.option({
