@@ -7,7 +7,7 @@ import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
 import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
 import type {RegisterSet} from './register-set.ts'
-import {isSignalRestorer, SIGNAL_ROW} from './signal-frame.ts'
+import {isSignalRestorer, readSignalFrame, SIGNAL_ROW} from './signal-frame.ts'
 import type {ReleaseTest} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
@@ -85,7 +85,7 @@ export class Unwinder<G extends GoCode = GoCode> {
       const {pc, sp} = registers
       if (pc === undefined || sp === undefined) return 'unmapped'
       const go = this.#goEntry(pc)
-      const native = go ? undefined : this.#nativeEntry(pc, exactPc)
+      const native = go ? undefined : this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
       const departure = go
         ? this.#leaveGo(go, position, switcher, count === 0)
         : this.#leaveNative(native ?? 'uncovered', position)
@@ -129,6 +129,14 @@ export class Unwinder<G extends GoCode = GoCode> {
     if (entries.size >= ROW_CACHE_LIMIT) entries.clear()
     entries.set(pc, entry)
     return entry
+  }
+
+  /** Without the libc's file its restorer cannot be told by its code: the kernel's frame above it, by its shape, tells. */
+  #isUnreadRestorer(pc: Address, {registers, exactPc}: Position): boolean {
+    const {memory} = this.#input
+    const {sp} = registers
+    if (exactPc || sp === undefined || memory.read(pc, 1)) return false
+    return (readSignalFrame(memory, sp)?.signal ?? 0) !== 0
   }
 
   #leaveGo(entry: GoEntry<G>, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
