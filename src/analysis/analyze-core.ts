@@ -1,4 +1,5 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {GoRuntime} from '../runtime-model/go-runtime.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
@@ -86,26 +87,29 @@ class Analysis implements CoreReport {
     const {goroutine: first, current} = this.#cause
     if (this.#level.level === 0) return
     const printed = new Set<number>()
+    const asked = this.#options.goroutines && new Set(this.#options.goroutines)
     for (const goroutine of [first, current]) {
       if (!goroutine || printed.has(goroutine.address)) continue
       printed.add(goroutine.address)
-      if (!this.#isWanted(goroutine)) continue
+      if (asked && !asked.delete(goroutine.id)) continue
       const report = this.#report(goroutine, goroutine === first)
       if (goroutine === first || first === undefined) this.#crashFrames = report.frames
       yield report
-      if (!this.#level.all) return
+      if (!this.#level.all && !asked) return
     }
-    if (!runtime || !this.#level.all) return
+    if (!runtime || (!this.#level.all && !asked)) return
     for (const goroutine of runtime.goroutines()) {
-      if (printed.has(goroutine.address) || goroutine.isDead || !this.#isWanted(goroutine)) continue
-      if (this.#level.level < 2 && runtime.isSystemGoroutine(goroutine)) continue
-      if (runtime.isBorrowedBySignal(goroutine)) continue
+      if (printed.has(goroutine.address) || goroutine.isDead) continue
+      if (asked ? !asked.delete(goroutine.id) : this.#isHidden(goroutine, runtime)) continue
       yield this.#report(goroutine, false)
+      if (asked?.size === 0) return
     }
+    for (const id of asked ?? []) this.#process.diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
   }
 
-  #isWanted({id}: Goroutine): boolean {
-    return this.#options.goroutines?.includes(id) ?? true
+  /** Not in the runtime's own listing; one that is asked for by its number is shown all the same. */
+  #isHidden(goroutine: Goroutine, runtime: GoRuntime): boolean {
+    return (this.#level.level < 2 && runtime.isSystemGoroutine(goroutine)) || runtime.isBorrowedBySignal(goroutine)
   }
 
   #report(goroutine: Goroutine, crashing: boolean): GoroutineReport {

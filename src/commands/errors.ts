@@ -8,6 +8,17 @@ interface OclifError {
   code?: string
 }
 
+/** oclif explains in several lines, with advice of its own: the first thing it says is enough. */
+function usageMessage(error: unknown): string {
+  const [first = ''] = messageOf(error)
+    .replace(/\n+(See more help with|Note: )[\s\S]*/, '')
+    .split(/\n\n/)
+  return first
+    .split('\n')
+    .map(line => line.trim())
+    .join(' ')
+}
+
 /** The lines for standard error and the exit code that an error ends the program with. */
 export function explainError(error: unknown, bin: string): {lines: string[]; exitCode: number} {
   const {oclif, code} = error as OclifError
@@ -18,7 +29,7 @@ export function explainError(error: unknown, bin: string): {lines: string[]; exi
     return {lines, exitCode: error.code === 'bad-argument' ? EXIT.usage : EXIT.input}
   }
   if (oclif !== undefined) {
-    return {lines: [`${bin}: ${messageOf(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}
+    return {lines: [`${bin}: ${usageMessage(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}
   }
   return {
     lines: [

@@ -2,7 +2,7 @@ import type {Address, Word} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
 import type {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError, InputError, TruncatedFileError, UnsupportedError} from '../base/errors.ts'
+import {FormatError, GotraceError, InputError, TruncatedFileError, UnsupportedError} from '../base/errors.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {CoreSegments} from './core-segments.ts'
 import {type FileHeader, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
@@ -97,6 +97,9 @@ export class CoreFile {
   }
 }
 
+/** Size of an ELF header (gABI ch. 4). */
+const MIN_FILE_SIZE = 64
+
 /** @throws InputError that says what the file is instead of a core */
 function readCoreHeader(source: ByteSource): FileHeader {
   let header: FileHeader
@@ -110,6 +113,14 @@ function readCoreHeader(source: ByteSource): FileHeader {
     if (error instanceof InputError) {
       const hint = 'name a core file; `file PATH` tells what this is'
       throw new InputError('not-a-core', `${source.name}: not a core (not an ELF file)`, hint, {cause: error})
+    }
+    if (error instanceof FormatError) {
+      const cut = source.size < MIN_FILE_SIZE
+      const what = cut
+        ? `not a core any more: it is cut short after ${source.size} bytes`
+        : `a damaged header: ${error.message}`
+      const hint = 'copy the core again in full; check `ulimit -c` and free disk space where it was written'
+      throw new InputError('not-a-core', `${source.name}: ${what}`, hint, {cause: error})
     }
     throw error
   }

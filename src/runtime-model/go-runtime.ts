@@ -158,7 +158,8 @@ export class GoRuntime {
    * by the relay that follows the runtime's own listing, so that listing does not have it.
    */
   isBorrowedBySignal(goroutine: Goroutine): boolean {
-    const machine = this.machines.find(each => each.address === goroutine.lockedM)
+    const {lockedM} = goroutine
+    const machine = lockedM === NULL_ADDRESS ? undefined : this.machineAt(lockedM)
     if (!machine || machine.procid === 0) return false
     if (machine.isExtraInSig) return true
     // 1.21 keeps a C thread's M bound to it but does not mark the second one that a signal takes.
