@@ -38,7 +38,7 @@ export function parseTraceback(text: string): Traceback {
   )
   const relayStart = lines.findIndex((line, index) => index >= start && line === '-----')
   const first = lines.slice(start, relayStart < 0 ? undefined : relayStart)
-  const firstBlock = first.findIndex(line => blockHeader.test(line))
+  const firstBlock = first.findIndex(line => blockHeader.test(line) || foreignSection.test(line))
   const registersStart = first.findIndex(line => register.test(line))
   const crashHeader = trimBlank(first.slice(0, firstBlock < 0 ? first.length : firstBlock))
   return {
