@@ -12,10 +12,7 @@ const require = createRequire(import.meta.url)
 
 mkdirSync(join(root, 'schema'), {recursive: true})
 
-// The demangler's wasm is read from beside the bundle at first use.
-const wasm = require.resolve('gecko-profiler-demangle/index_bg.wasm')
 mkdirSync(join(root, 'dist'), {recursive: true})
-writeFileSync(join(root, 'dist', 'demangle.wasm'), readFileSync(wasm))
 
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
 await build({

@@ -21,7 +21,12 @@ export default class Analyze extends CoreCommand {
       default: 'auto' as const,
       description: 'C frames: unwound and checked against the saved ones; only the saved ones; none',
     })(),
-    goroutine: Flags.integer({multiple: true, description: 'only this goroutine', helpValue: 'ID'}),
+    goroutine: Flags.integer({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'only this goroutine',
+      helpValue: 'ID',
+    }),
   }
   static override examples = [
     '<%= config.bin %> analyze core.1234',

@@ -18,10 +18,21 @@ export const outputFlags = {
 
 /** Where files that the core names are looked for. */
 export const searchFlags = {
-  sysroot: Flags.string({multiple: true, description: 'look for the files of the core below DIR', helpValue: 'DIR'}),
-  'debug-dir': Flags.string({multiple: true, description: 'look for separate debug files in DIR', helpValue: 'DIR'}),
+  sysroot: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'look for the files of the core below DIR',
+    helpValue: 'DIR',
+  }),
+  'debug-dir': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'look for separate debug files in DIR',
+    helpValue: 'DIR',
+  }),
   debuginfod: Flags.string({
     multiple: true,
+    multipleNonGreedy: true,
     description: 'fetch missing files from this debuginfod server (default: DEBUGINFOD_URLS)',
     helpValue: 'URL',
   }),

@@ -24,12 +24,22 @@ the time of death is in no core.`
     ...coreFlags,
     state: Flags.string({description: 'only those whose text in brackets matches', helpValue: 'REGEX'}),
     function: Flags.string({description: 'only those with a frame of such a function, Go or C', helpValue: 'REGEX'}),
-    label: Flags.string({multiple: true, description: 'only those with this profiler label', helpValue: 'KEY[=VALUE]'}),
+    label: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'only those with this profiler label',
+      helpValue: 'KEY[=VALUE]',
+    }),
     'min-wait': Flags.string({
       description: 'only those blocked at least so long: minutes, or 90s, 1h30m',
       helpValue: 'DURATION',
     }),
-    goroutine: Flags.integer({multiple: true, description: 'only this goroutine', helpValue: 'ID'}),
+    goroutine: Flags.integer({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'only this goroutine',
+      helpValue: 'ID',
+    }),
     sort: Flags.option({
       options: SORTS,
       default: 'runtime' as const,

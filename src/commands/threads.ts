@@ -18,7 +18,7 @@ stack, as they were called; frames of signal handlers are shown.`
   static override flags = {
     ...coreFlags,
     registers: Flags.boolean({description: 'the registers of each thread below its frames'}),
-    thread: Flags.integer({multiple: true, description: 'only this thread', helpValue: 'TID'}),
+    thread: Flags.integer({multiple: true, multipleNonGreedy: true, description: 'only this thread', helpValue: 'TID'}),
   }
   static override examples = [
     '<%= config.bin %> threads core.1234',
