@@ -15,6 +15,8 @@ import type {Unwinder} from '../unwind/unwinder.ts'
 export interface DeadProcess {
   readonly core: CoreFile
   readonly modules: readonly Module[]
+  /** The module that holds the Go runtime, or may hold it where its file is gone. */
+  readonly goModule: Module | undefined
   readonly memory: AddressSpace
   readonly version: GoVersion
   /** undefined where the process holds no Go code, or none that can be read. */
@@ -23,6 +25,8 @@ export interface DeadProcess {
   readonly runtime: GoRuntime | undefined
   readonly symbolizer: Symbolizer
   readonly unwinder: Unwinder<GoFunction>
+  /** Whether code can be at an address. */
+  readonly isExecutable: (address: Address) => boolean
   readonly diagnostics: Diagnostics
   readonly maxFrames: number
 }

@@ -12,6 +12,7 @@ import type {ScanRange} from '../gosym/memory-scan.ts'
 import {GoVersion} from '../gosym/version.ts'
 import {GoRuntime} from '../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../runtime-model/layouts-from-dwarf.ts'
+import type {DataRange} from '../runtime-model/root-search.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {Unwinder} from '../unwind/unwinder.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -47,18 +48,23 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     candidates: image ? rangesOf([image.module]) : rangesOf(modules),
     diagnostics,
   })
-  const version = known ?? tables?.version ?? UNKNOWN_RELEASE
+  const home = image?.module ?? lostProgram(modules)
+  const isExecutable = (address: Address) => isExecutableAt(files, address)
   const runtime =
-    tables &&
+    (tables || home) &&
     GoRuntime.open({
       memory,
-      version: known ?? tables.version,
+      version: known ?? tables?.version,
       tables,
       symbols,
       layouts: layoutQuery(image?.module, diagnostics),
       threadIds: new Set(core.threads.map(({tid}) => tid)),
+      data: dataRanges(core, home),
+      isExecutable,
       diagnostics,
     })
+  const guessed = runtime ? GoVersion.ofMinor(runtime.release.minor) : UNKNOWN_RELEASE
+  const version = known ?? tables?.version ?? guessed
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
   const symbolizer = new Symbolizer({...lookup, go: tables, diagnostics, demangle: options.demangle})
   const unwinder = new Unwinder({
@@ -66,12 +72,13 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     modules: lookup,
     go: tables,
     version: tables && version,
-    isExecutable: address => isExecutable(files, address),
+    isExecutable,
     diagnostics,
   })
   return {
     core,
     modules,
+    goModule: home,
     memory,
     version,
     tables,
@@ -79,13 +86,14 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     runtime,
     symbolizer,
     unwinder,
+    isExecutable,
     diagnostics,
     maxFrames: options.maxFrames,
   }
 }
 
 /** By the core; a core of gcore has no segments for the code of files at all, and there the files say it. */
-function isExecutable({core, addressSpace}: ProcessFiles, address: Address): boolean {
+function isExecutableAt({core, addressSpace}: ProcessFiles, address: Address): boolean {
   const extent = core.segments.extentAt(address)
   if (extent.executable || extent.state !== 'unmapped') return extent.executable
   const module = addressSpace.moduleAt(address)
@@ -114,6 +122,24 @@ export function findGoImage(memory: AddressSpace, modules: readonly Module[]): G
     if (buildInfo) return {module, buildInfo}
   }
   return undefined
+}
+
+/** The program where neither its file nor its notes are at hand: it may have been written in Go. */
+function lostProgram(modules: readonly Module[]): Module | undefined {
+  return modules.find(({isExecutable, imageOrigin}) => isExecutable && imageOrigin !== 'file')
+}
+
+/** Writable memory of a module that the core holds: its data, and bss, which no file mapping covers but which follows the last one. */
+function dataRanges(core: CoreFile, module: Module | undefined): DataRange[] {
+  if (!module) return []
+  const ranges: DataRange[] = []
+  let end: number = module.end
+  for (const part of core.segments.dumped()) {
+    if (part.start > end || part.start < module.start) continue
+    end = Math.max(end, part.end)
+    if (part.writable) ranges.push({start: part.start, end: part.end})
+  }
+  return ranges
 }
 
 /** The loaded segments of the modules, as far as they are mapped. */

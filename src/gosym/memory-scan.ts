@@ -22,6 +22,17 @@ export function* scanWords(
   high: number,
   testLow: (low: number) => boolean,
 ): Generator<Address> {
+  for (const {bytes, start} of readablePieces(memory, range, alignment)) {
+    yield* wordsIn(bytes, start, alignment, high, testLow)
+  }
+}
+
+/** What can be read of a range, in pieces that begin at a multiple of `alignment`. Each is a view: use it before the next read. */
+export function* readablePieces(
+  memory: MemoryReader,
+  range: {readonly start: Address; readonly end: Address},
+  alignment: number,
+): Generator<{bytes: Uint8Array; start: number}> {
   let at = Math.ceil(range.start / alignment) * alignment
   while (at + 8 <= range.end) {
     let length = Math.min(CHUNK_SIZE - (at % CHUNK_SIZE), range.end - at)
@@ -30,7 +41,7 @@ export function* scanWords(
       length = shorter(at, length)
       bytes = memory.read(toAddress(at), length)
     }
-    if (bytes) yield* wordsIn(bytes, at, alignment, high, testLow)
+    if (bytes) yield {bytes, start: at}
     at = Math.ceil((at + length) / alignment) * alignment
   }
 }

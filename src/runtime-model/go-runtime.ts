@@ -5,12 +5,13 @@ import {decideHandler, type HandlerDecision, readSavedCallers, type SavedCallers
 import {Goroutine} from './goroutine.ts'
 import type {LayoutSample} from './layout-check.ts'
 import {type ChosenLayouts, chooseLayouts} from './layout-choice.ts'
-import {atLeast, type GoRelease} from './layouts-by-version.ts'
+import {alllinksOf, atLeast, type GoRelease} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
 import type {Machine} from './machine.ts'
 import type {Processor} from './processor.ts'
 import type {RemoteSlice} from './remote-slice.ts'
 import {RemoteStruct} from './remote-struct.ts'
+import {type DataRange, searchRoots} from './root-search.ts'
 import type {RuntimeAccess, RuntimeTables} from './runtime-access.ts'
 import {RuntimeGlobals} from './runtime-globals.ts'
 import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors} from './runtime-lists.ts'
@@ -22,16 +23,22 @@ export interface GoRuntimeInput {
   readonly memory: MemoryReader
   /** undefined where nothing names the release: layouts are then proven from machine code and live data. */
   readonly version: GoRelease | undefined
-  readonly tables: RuntimeTables
+  /** undefined where the executable is gone, and its function tables with it. */
+  readonly tables: RuntimeTables | undefined
   /** Runtime address of an ELF symbol of the Go image. */
   readonly symbols: (name: string) => Address | undefined
   /** Struct layouts from DWARF, all asked for at once; an empty map where there is no DWARF. */
   readonly layouts: LayoutQuery
   /** Thread ids of the core, to check layouts against. */
   readonly threadIds?: ReadonlySet<number>
+  /** Writable data of the Go image: searched for the roots where neither symbols nor code tell them. */
+  readonly data?: readonly DataRange[]
+  /** Whether code can be at an address: what function tables would say better. */
+  readonly isExecutable?: (address: Address) => boolean
   readonly diagnostics: Diagnostics
 }
 
+const NO_TABLES: RuntimeTables = {modules: [], functionNamed: () => undefined, functionAt: () => undefined}
 /** Goroutines that layouts are tried on. */
 const SAMPLE_SIZE = 64
 
@@ -65,8 +72,9 @@ export class GoRuntime {
 
   /** undefined where neither the goroutines nor the machines can be found; a diagnostic says why. */
   static open(input: GoRuntimeInput): GoRuntime | undefined {
-    const {memory, diagnostics, tables} = input
-    const globals = new RuntimeGlobals(memory, tables, input.symbols)
+    const {memory, diagnostics, tables = NO_TABLES} = input
+    const search = () => searchRoots(memory, input.data ?? [], alllinksOf(input.version))
+    const globals = new RuntimeGlobals(memory, tables, input.symbols, search)
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
     const sample = readSample(input, globals, allgs)
@@ -88,6 +96,11 @@ export class GoRuntime {
     })
     const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics}
     return new GoRuntime(access, globals, allgs, chosen.origin)
+  }
+
+  /** The version given, or the release whose layouts fit best where none was. */
+  get release(): GoRelease {
+    return this.#access.release
   }
 
   /** Length of allgs: living and dead goroutines. */
@@ -247,5 +260,10 @@ function readSample(input: GoRuntimeInput, globals: RuntimeGlobals, allgs: Remot
     for (const address of readGoroutineAddresses(input.memory, head, () => undefined)) goroutines.push(address)
   }
   const allm = readGlobalPointer(input.memory, globals)
-  return {goroutines, allm, threadIds: input.threadIds ?? new Set(), functions: input.tables}
+  const {tables, isExecutable} = input
+  const code: LayoutSample['code'] = {
+    isCode: pc => (tables ? tables.functionAt(pc) !== undefined : (isExecutable?.(pc) ?? true)),
+    isFunction: pc => (tables ? tables.functionAt(pc)?.entry === pc : (isExecutable?.(pc) ?? true)),
+  }
+  return {goroutines, allm, threadIds: input.threadIds ?? new Set(), code}
 }

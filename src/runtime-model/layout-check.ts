@@ -3,7 +3,6 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {GOROUTINE_STATUS, statusOf} from './goroutine-status.ts'
 import type {GoRelease} from './layouts-by-version.ts'
 import {RemoteStruct} from './remote-struct.ts'
-import type {FunctionTable} from './runtime-globals.ts'
 import type {LayoutSet} from './struct-layout.ts'
 import {waitReasonText} from './wait-reason.ts'
 
@@ -13,7 +12,8 @@ export interface LayoutSample {
   readonly allm: Address
   /** Thread ids of the core; empty where nobody knows. */
   readonly threadIds: ReadonlySet<number>
-  readonly functions: FunctionTable
+  /** What is code of the process, as well as anybody can tell. */
+  readonly code: {isCode(pc: Address): boolean; isFunction(pc: Address): boolean}
 }
 
 /** How well layouts fit what is in memory. */
@@ -145,7 +145,7 @@ class LayoutChecker {
     const isStarted = g.word('startpc') !== 0n
     this.#tally.check('g.startpc and g.gopc are set', isStarted && g.word('gopc') !== 0n)
     if (isStarted) {
-      this.#tally.check('g.startpc is a function', this.#sample.functions.functionAt(start)?.entry === start)
+      this.#tally.check('g.startpc is a function', this.#sample.code.isFunction(start))
       this.#tally.check('g.gopc is code', this.#isCode(g.pointer('gopc')))
     }
     this.#tally.check('g.parentGoid is small', g.number('parentGoid') < GOID_LIMIT)
@@ -153,7 +153,7 @@ class LayoutChecker {
   }
 
   #isCode(pc: Address): boolean {
-    return pc !== NULL_ADDRESS && this.#sample.functions.functionAt(pc) !== undefined
+    return pc !== NULL_ADDRESS && this.#sample.code.isCode(pc)
   }
 
   #checkMachines(): void {

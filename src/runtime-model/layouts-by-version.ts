@@ -86,3 +86,10 @@ export function layoutsFromTables(release: GoRelease): LayoutSet {
     hmap: layoutFromTable('hmap', release),
   }
 }
+
+/** Where m.alllink may be: at one place in a release that is known, else at any that the tables have. */
+export function alllinksOf(release: GoRelease | undefined): number[] {
+  const {alllink} = M_TABLE.rows
+  if (release && isTabulated(release)) return [alllink[columnOf(M_TABLE, release)] as number]
+  return [...new Set<number>(alllink)]
+}

@@ -1,6 +1,7 @@
 import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {type CodeAccess, type CodeConstant, readCodeAccesses} from './code-accesses.ts'
+import type {FoundRoots} from './root-search.ts'
 import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
 
 /** Variables of the runtime that we read, by the names of their ELF symbols; extram became extraM in 1.21, fingRunning fingStatus in 1.20. */
@@ -43,6 +44,9 @@ export interface FunctionTable {
 /** sched.lock is the fourth or fifth word of sched (1.7-1.24, 1.25+). */
 const MAX_SCHED_LOCK = 64
 
+/** What a search of the data finds without any code. */
+const SEARCHED: ReadonlySet<GlobalName> = new Set<GlobalName>(['runtime.allgs', 'runtime.allm', 'runtime.allp'])
+
 type Accesses = readonly (CodeAccess | CodeConstant)[]
 /** What a function's code says about globals: names to addresses. */
 type Recipe = (accesses: Accesses) => Partial<Record<GlobalName, Address | undefined>>
@@ -56,22 +60,38 @@ export class RuntimeGlobals {
   readonly #functions: FunctionTable
   readonly #symbols: (name: string) => Address | undefined
   readonly #found = new Map<GlobalName, Address | undefined>()
+  readonly #search: () => FoundRoots
   #fromCode: ReadonlyMap<GlobalName, Address> | undefined
+  #fromSearch: FoundRoots | undefined
   #sigtramp: SigtrampFacts | undefined
   #sigtrampRead = false
 
-  constructor(memory: MemoryReader, functions: FunctionTable, symbols: (name: string) => Address | undefined) {
+  /** `search` is the last resort, for processes whose code is not at hand; it is made once, when first needed. */
+  constructor(
+    memory: MemoryReader,
+    functions: FunctionTable,
+    symbols: (name: string) => Address | undefined,
+    search: () => FoundRoots = () => ({}),
+  ) {
     this.#memory = memory
     this.#functions = functions
     this.#symbols = symbols
+    this.#search = search
   }
 
   /** undefined where neither a symbol nor code tells; a linker also drops variables that nothing uses. */
   address(name: GlobalName): Address | undefined {
     if (this.#found.has(name)) return this.#found.get(name)
-    const found = this.#symbols(name) ?? (this.#isStripped() ? this.#addressFromCode(name) : undefined)
+    const found = this.#symbols(name) ?? (this.#isStripped() ? this.#withoutSymbols(name) : undefined)
     this.#found.set(name, found)
     return found
+  }
+
+  #withoutSymbols(name: GlobalName): Address | undefined {
+    const fromCode = this.#addressFromCode(name)
+    if (fromCode !== undefined || !SEARCHED.has(name)) return fromCode
+    this.#fromSearch ??= this.#search()
+    return this.#fromSearch[name]
   }
 
   /** Where the machine code alone says the variable is: the answer for stripped binaries. */

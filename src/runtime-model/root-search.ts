@@ -1,0 +1,153 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type MemoryReader, readAddress, readU32} from '../base/memory-reader.ts'
+import {readablePieces} from '../gosym/memory-scan.ts'
+import {isMachine, isPlausiblePointer, shapeOfGoroutine} from './object-shape.ts'
+import {type RemoteSlice, readSlice} from './remote-slice.ts'
+import type {GlobalName} from './runtime-globals.ts'
+
+export interface DataRange {
+  readonly start: Address
+  readonly end: Address
+}
+
+export type FoundRoots = Partial<Record<GlobalName, Address>>
+
+/** Data and bss of a Go program are a few megabytes; what lies behind so much is not the runtime's. */
+const SEARCH_LIMIT = 512 * 1024 * 1024
+const ELEMENT_SAMPLE = 64
+const GOROUTINE_LIMIT = 2 ** 27
+const PROCESSOR_LIMIT = 4096
+const MACHINE_LIMIT = 200_000
+/** A head of a list that is longer than any seen so far is looked for among these many candidates. */
+const HEAD_LIMIT = 4096
+const TWO_32 = 0x100000000
+
+/**
+ * The runtime's roots in a process whose executable is gone: in its data and bss stands one slice whose elements all are goroutines
+ * (allgs), one whose n-th element is the n-th processor (allp), and the head of the longest list of Ms (allm). `alllinks` are the offsets
+ * that m.alllink may have.
+ */
+export function searchRoots(
+  memory: MemoryReader,
+  ranges: readonly DataRange[],
+  alllinks: readonly number[],
+): FoundRoots {
+  const search = new RootSearch(memory, alllinks)
+  let left = SEARCH_LIMIT
+  for (const range of ranges) {
+    const end = toAddress(Math.min(range.end, range.start + left))
+    // The candidates are copied out first: whoever examines one reads other memory.
+    for (const {bytes, start} of readablePieces(memory, {start: range.start, end}, 8)) {
+      for (const candidate of plausibleWords(bytes, start)) search.examine(candidate.at, candidate.value)
+    }
+    left -= Math.max(0, end - range.start)
+    if (left <= 0) break
+  }
+  return search.found()
+}
+
+interface Candidate {
+  readonly at: Address
+  readonly value: Address
+}
+
+/** The aligned words of a piece that may be pointers. */
+function plausibleWords(bytes: Uint8Array, start: number): Candidate[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const found: Candidate[] = []
+  for (let offset = 0; offset + 8 <= bytes.length; offset += 8) {
+    const high = view.getUint32(offset + 4, true)
+    if (high >= 0x8000) continue
+    const value = high * TWO_32 + view.getUint32(offset, true)
+    if (isPlausiblePointer(value)) found.push({at: toAddress(start + offset), value: toAddress(value)})
+  }
+  return found
+}
+
+class RootSearch {
+  readonly #memory: MemoryReader
+  readonly #alllinks: readonly number[]
+  readonly #heads = new Set<Address>()
+  #allgs: {at: Address; score: number} | undefined
+  #allp: {at: Address; score: number} | undefined
+  #allm: {at: Address; score: number} | undefined
+
+  constructor(memory: MemoryReader, alllinks: readonly number[]) {
+    this.#memory = memory
+    this.#alllinks = alllinks
+  }
+
+  examine(at: Address, value: Address): void {
+    this.#examineSlice(at)
+    if (this.#heads.has(value) || this.#heads.size >= HEAD_LIMIT || !isMachine(this.#memory, value)) return
+    this.#heads.add(value)
+    const length = this.#listLength(value)
+    if (length > (this.#allm?.score ?? 0)) this.#allm = {at, score: length}
+  }
+
+  found(): FoundRoots {
+    return {
+      ...(this.#allgs && {'runtime.allgs': this.#allgs.at}),
+      ...(this.#allp && {'runtime.allp': this.#allp.at}),
+      ...(this.#allm && {'runtime.allm': this.#allm.at}),
+    }
+  }
+
+  #examineSlice(at: Address): void {
+    const slice = readSlice(this.#memory, at, GOROUTINE_LIMIT)
+    if (!slice || slice.length === 0) return
+    const first = readAddress(this.#memory, slice.array)
+    if (first === undefined || !isPlausiblePointer(first)) return
+    const goroutines = this.#countGoroutines(slice)
+    if (goroutines > (this.#allgs?.score ?? 0)) this.#allgs = {at, score: goroutines}
+    const processors = slice.length > PROCESSOR_LIMIT ? 0 : this.#countProcessors(slice)
+    if (processors > (this.#allp?.score ?? 0)) this.#allp = {at, score: processors}
+  }
+
+  /** Length of the slice where all elements that the core holds are goroutines and some live; else 0. */
+  #countGoroutines({array, length}: RemoteSlice): number {
+    let living = 0
+    for (let index = 0; index < Math.min(length, ELEMENT_SAMPLE); index++) {
+      const g = readAddress(this.#memory, toAddress(array + index * 8))
+      if (g === undefined) continue
+      const shape = shapeOfGoroutine(this.#memory, g)
+      if (shape === 'none') return 0
+      if (shape === 'live') living++
+    }
+    return living === 0 ? 0 : length
+  }
+
+  /** p.id is the index in allp, p.status one of five; a lone P proves itself by the M that points back. */
+  #countProcessors({array, length}: RemoteSlice): number {
+    let owned = false
+    for (let index = 0; index < length; index++) {
+      const p = readAddress(this.#memory, toAddress(array + index * 8))
+      if (p === undefined || !isPlausiblePointer(p) || readU32(this.#memory, p) !== index) return 0
+      if ((readU32(this.#memory, toAddress(p + 4)) ?? 5) > 4) return 0
+      const owner = P_M_OFFSETS.some(offset => {
+        const m = readAddress(this.#memory, toAddress(p + offset))
+        return m !== undefined && isMachine(this.#memory, m)
+      })
+      owned ||= owner
+    }
+    return owned || length > 2 ? length : 0
+  }
+
+  #listLength(head: Address): number {
+    let longest = 0
+    for (const link of this.#alllinks) {
+      const seen = new Set<Address>()
+      let at: Address | undefined = head
+      while (at !== undefined && at !== NULL_ADDRESS && seen.size < MACHINE_LIMIT) {
+        if (seen.has(at) || !isMachine(this.#memory, at)) break
+        seen.add(at)
+        at = readAddress(this.#memory, toAddress(at + link))
+      }
+      if (at === NULL_ADDRESS) longest = Math.max(longest, seen.size)
+    }
+    return longest
+  }
+}
+
+/** p.m up to 1.22 and later (src/runtime/runtime2.go). */
+const P_M_OFFSETS = [56, 48]
