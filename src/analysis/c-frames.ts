@@ -6,12 +6,22 @@ import type {FrameReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 
 /** The source frames of one physical C frame, innermost inline first. */
-export function reportNativeFrame(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport[] {
+export function reportNativeFrame(
+  process: DeadProcess,
+  frame: Pick<UnwindFrame<GoFunction>, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'>,
+): FrameReport[] {
   const {pc, lookupPc, sp, cfa, foundBy, kind} = frame
   const place = {pc: hex(pc), sp: hex(sp), fp: cfa === undefined ? null : hex(cfa), foundBy}
-  return process.symbolizer
-    .locate(pc, lookupPc)
-    .map(source => ({...reportSource(source, pc), ...place, kind: kind === 'signal' ? 'signal' : 'c'}))
+  return process.symbolizer.locate(pc, lookupPc).map(source => ({
+    ...reportSource(source, pc),
+    ...place,
+    kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
+  }))
+}
+
+/** Go or C: without function tables nothing tells, in the module that holds both. */
+function isUnknownCode({tables, goModule}: DeadProcess, pc: Address, {function: name}: SourceFrame): boolean {
+  return tables === undefined && name === null && goModule !== undefined && pc >= goModule.start && pc < goModule.end
 }
 
 /** A pc that the runtime had saved: the address of a call, to be looked up as it is. */

@@ -1,4 +1,4 @@
-import {type Address, hex, type Word, wordOfAddress} from '../base/address.ts'
+import {type Address, addressOfWord, hex, type Word, wordOfAddress} from '../base/address.ts'
 import {readString, readWord} from '../base/memory-reader.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
@@ -112,7 +112,26 @@ function runtimeCrash(
       runtimeStack,
     }
   }
-  return signalCrash(process, base, thread, machine, g0)
+  return deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
+}
+
+/**
+ * Without function tables no frame says that the runtime was dying, but its records do: panics that nobody recovered, or a throw
+ * without a signal that was caught.
+ */
+function deathByRecords(
+  process: DeadProcess,
+  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
+  g0: Goroutine | undefined,
+): CrashCause | undefined {
+  const {current, machine} = base
+  if (process.tables || !current || machine?.caughtsig !== 0) return undefined
+  const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
+  if (current.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
+    return {...whole, ...describePanic(process, current)}
+  }
+  const signalled = [current, g0].find(goroutine => goroutine && goroutine.signal.number !== 0)
+  return base.throwing > 0 ? {...whole, ...describeThrow(process, signalled ?? current, current, null)} : undefined
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */
@@ -300,39 +319,57 @@ function describeDeath(
   current: Goroutine | undefined,
   death: Death,
 ): Description {
-  const {version} = process
-  const {signal: saved} = goroutine
-  const lines =
-    saved.number === 0
-      ? []
-      : [signalLine({signal: saved.number, code0: saved.code0, code1: saved.code1, pc: wordOfAddress(saved.pc)})]
-  const signal: FaultSignal | undefined =
-    saved.number === 0
-      ? undefined
-      : {
-          number: saved.number,
-          code: Number(BigInt.asIntN(64, saved.code0)),
-          address: saved.code1,
-          pc: saved.pc,
-          registers: undefined,
-        }
   if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
-    const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
-      text: value.text ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
-      recovered,
-      repanicked,
-      goexit,
-    }))
-    const message = panics[0]?.text ?? null
-    return {kind: 'panic', signal, duringCgo: false, message, header: [...panicLines(panics, version), ...lines]}
+    return describePanic(process, goroutine)
   }
-  const message = readThrowText(process, death)
-  const before = message === null ? [] : linesBeforeThrow(process, message, saved, current)
-  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, version)
+  return describeThrow(process, goroutine, current, readThrowText(process, death))
+}
+
+function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
+  const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
+    text: value.text ?? textWithoutType(process, value) ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
+    recovered,
+    repanicked,
+    goexit,
+  }))
+  const {signal, lines} = savedSignal(goroutine)
+  const header = [...panicLines(panics, process.version), ...lines]
+  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
+}
+
+/** Types are gone with the executable; but before printing the runtime makes errors and Stringers strings (preprintpanics). */
+function textWithoutType(process: DeadProcess, value: {data: Word}): string | null {
+  const header = process.tables ? undefined : addressOfWord(value.data)
+  return header === undefined ? null : readText(process, header)
+}
+
+function describeThrow(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  current: Goroutine | undefined,
+  message: string | null,
+): Description {
+  const {signal, lines} = savedSignal(goroutine)
+  const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
+  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, process.version)
   // Up to 1.20 a fault in C became this throw: the fault is the cause.
   const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
   const kind = isFaultInC ? 'signal' : 'fatal'
   return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
+}
+
+/** The signal that the goroutine keeps (g.sig), and the line it is printed as. */
+function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefined; lines: string[]} {
+  if (saved.number === 0) return {signal: undefined, lines: []}
+  const signal: FaultSignal = {
+    number: saved.number,
+    code: Number(BigInt.asIntN(64, saved.code0)),
+    address: saved.code1,
+    pc: saved.pc,
+    registers: undefined,
+  }
+  const {number, code0, code1, pc} = saved
+  return {signal, lines: [signalLine({signal: number, code0, code1, pc: wordOfAddress(pc)})]}
 }
 
 /** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */

@@ -1,6 +1,7 @@
 import type {Address} from '../base/address.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {type GoFrame, type GoStart, type GoWalkEnd, walkGoStack} from '../unwind/goroutine-walk.ts'
+import {walkBareStack} from './bare-stack.ts'
 import {reportNativeFrame, reportSavedPc, reportSwitch} from './c-frames.ts'
 import {type CSegments, findCSegments} from './c-segments.ts'
 import type {FrameReport, GoroutineReport} from './core-report.ts'
@@ -85,7 +86,11 @@ export class GoroutineStacks {
   ): Generator<StackItem<FrameReport>> {
     const {version, memory, tables} = this.#process
     for (const frame of segments.leaf) yield {frame, counts: false}
-    if (!tables) return
+    if (!tables) {
+      const stop = yield* this.#bareItems(request.goroutine, filter)
+      end.value = {stop, unknownPc: undefined, lastSp: request.goroutine.stack.lo}
+      return
+    }
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     const walk = walkGoStack(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
     let foundBy: FrameReport['foundBy'] = start.foundBy
@@ -100,6 +105,17 @@ export class GoroutineStacks {
       if (isCallback(physical)) for (const frame of segments.callbacks[callbacks++] ?? []) yield {frame, counts: false}
     }
     end.value = next.value
+  }
+
+  /** Without function tables nothing tells which frames the runtime would hide. */
+  *#bareItems(goroutine: Goroutine, filter: FrameFilter): Generator<StackItem<FrameReport>, GoWalkEnd['stop']> {
+    const walk = walkBareStack(this.#process, this.threads, goroutine)
+    let next = walk.next()
+    for (; !next.done; next = walk.next()) {
+      filter.shown++
+      yield {frame: next.value, counts: true}
+    }
+    return next.value
   }
 
   #stop(end: GoWalkEnd | undefined, segments: ReportedSegments): GoroutineReport['stop'] {

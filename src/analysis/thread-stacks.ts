@@ -84,13 +84,18 @@ export class ThreadStacks {
     const switches = machine && this.switchesOf(machine, goroutine)
     const registers = RegisterSet.ofUserRegs(thread.registers)
     let {frames, stop} = this.#collect(registers, 'context', switches)
-    const escape = machine && this.#escapeHandler(machine, frames)
-    if (escape) {
-      const outer = this.#collect(escape, 'signal-frame', switches)
-      frames = [...frames, ...outer.frames]
+    const gsignal = machine && machine.gsignal !== 0 ? runtime?.goroutineAt(machine.gsignal) : undefined
+    const handler = gsignal ? handlerFrames(frames, gsignal) : frames
+    const outside = gsignal && this.#escapeHandler(gsignal, handler)
+    const interruptions: Interruption[] = []
+    if (outside) {
+      const outer = this.#collect(outside.registers, 'signal-frame', switches)
+      frames = [...handler, ...outer.frames]
       stop = outer.stop
+      interruptions.push({index: handler.length, signal: outside.signal, isPlumbing: true})
     }
-    const interruptions = this.#findInterruptions(frames)
+    interruptions.push(...this.#findInterruptions(frames, gsignal))
+    interruptions.sort((a, b) => a.index - b.index)
     const base = interruptions.filter(({isPlumbing}) => isPlumbing).at(-1)?.index ?? 0
     return {thread, machine, goroutine, frames, stop, interruptions, base}
   }
@@ -109,23 +114,29 @@ export class ThreadStacks {
   }
 
   /** Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by its shape. */
-  #escapeHandler(machine: Machine, frames: readonly Frame[]): RegisterSet | undefined {
-    const {runtime, memory} = this.#process
-    const gsignal = machine.gsignal === 0 ? undefined : runtime?.goroutineAt(machine.gsignal)
+  #escapeHandler(
+    gsignal: Goroutine,
+    frames: readonly Frame[],
+  ): {registers: RegisterSet; signal: SignalFrame} | undefined {
+    const {memory} = this.#process
     const sp = frames.at(-1)?.sp
-    if (!gsignal || sp === undefined || !holds(gsignal.stack, sp)) return undefined
-    for (const {ucontext, sp: interruptedSp} of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
-      if (holds(gsignal.stack, interruptedSp)) continue
-      return applyRow(SIGNAL_ROW, RegisterSet.ofPosition(toAddress(0), ucontext), memory)?.caller
+    if (sp === undefined || !holds(gsignal.stack, sp)) return undefined
+    for (const signal of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
+      if (holds(gsignal.stack, signal.sp)) continue
+      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(toAddress(0), signal.ucontext), memory)?.caller
+      return registers && {registers, signal}
     }
     return undefined
   }
 
-  #findInterruptions(frames: readonly Frame[]): Interruption[] {
+  #findInterruptions(frames: readonly Frame[], gsignal: Goroutine | undefined): Interruption[] {
+    const nameless = this.#process.tables === undefined
     const found: Interruption[] = []
     let sawHandler = false
     frames.forEach((frame, index) => {
       if (frame.go && HANDLERS.has(frame.go.name)) sawHandler = true
+      // Without names, handlers are told by the stack that the runtime has them run on.
+      if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
       const isSignal = frame.kind === 'signal'
       const next = frames[index + 1]
       const intoC = frame.go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
@@ -150,6 +161,17 @@ export class ThreadStacks {
       vdso: machine.vdso,
     }
   }
+}
+
+/**
+ * The frames on the M's signal stack, where the walk left it without meeting the kernel's frame: by a frame pointer, for the handler is
+ * entered with that of the code it interrupted. Else all frames.
+ */
+function handlerFrames(frames: readonly Frame[], {stack}: Goroutine): readonly Frame[] {
+  const last = frames.findLastIndex(({sp}) => holds(stack, sp))
+  const next = frames[last + 1]
+  const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
+  return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames
 }
 
 function savedStack(goroutine: Goroutine) {

@@ -96,6 +96,7 @@ export function renderFrames(frames: readonly FrameReport[], detail: Detail, sty
 function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
   if (frame.kind === 'go') return renderGoFrame(frame, detail, style)
   if (frame.kind === 'switch') return ''
+  if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
   const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
   const guessed = frame.foundBy === 'scan' ? ' (guessed: found by a scan of the stack)' : ''
@@ -103,6 +104,7 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
 }
 
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string {
+  if (frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
   let place = `${frame.file ?? '?'}:${frame.line ?? 0}`
   if (!frame.inlined) {
@@ -113,6 +115,14 @@ function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string
     }
   }
   return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place)}\n`
+}
+
+/** Code that nothing names: where it lies in its file is what a symbolizer needs later. */
+function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
+  const file = frame.module?.slice(frame.module.lastIndexOf('/') + 1)
+  const place = file === undefined || frame.moduleOffset === null ? '?' : `${file}+${frame.moduleOffset}`
+  const stack = detail === 'full' && frame.sp !== null ? ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}` : ''
+  return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}\n`
 }
 
 function renderCreatedBy(createdBy: CreatedByReport, style: Style): string {

@@ -1,0 +1,42 @@
+import test from 'ava'
+import {type Fixture, fixtureNames, openFixture} from '../support/fixtures.ts'
+import {analyse} from '../support/incomplete-process.ts'
+
+/** One goroutine as the dying runtime printed it: the text in brackets, and the pcs of its physical frames. */
+interface PrintedGoroutine {
+  readonly id: number
+  readonly state: string
+  readonly pcs: readonly string[]
+}
+
+/** The runtime's own listing, up to the relay of GOTRACEBACK=crash. */
+function printedGoroutines(fixture: Fixture): PrintedGoroutine[] {
+  const [listing = ''] = fixture.stderr.split('\n-----\n')
+  const blocks = listing.split('\n\n').flatMap(block => {
+    const match = /^goroutine (\d+)(?: gp=\S+ m=\S+(?: mp=\S+)?)? \[([^\]]*)\]/m.exec(block)
+    return match ? [{id: Number(match[1]), state: match[2] as string, text: block.slice(match.index)}] : []
+  })
+  return blocks
+    .filter(({id}) => id !== 0)
+    .map(({id, state, text}) => ({
+      id,
+      state,
+      pcs: [...text.matchAll(/ fp=\S+ sp=\S+ pc=(0x[0-9a-f]+)$/gm)].map(found => found[1] as string),
+    }))
+}
+
+for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|cxx)-(?!gcore)/)) {
+  test(`${name}: without the executable the goroutines, their states and their pcs are those that the runtime printed`, async t => {
+    const fixture = await openFixture(name)
+    const {goroutines} = await analyse(fixture, {withoutExecutable: true})
+    const ours = new Map(goroutines.map(goroutine => [goroutine.id, goroutine]))
+    const printed = printedGoroutines(fixture)
+    t.true(printed.length > 0)
+    for (const {id, state, pcs} of printed) {
+      const found = ours.get(id)
+      t.is(found?.state, state, `state of goroutine ${id}`)
+      const walked = found?.frames.filter(({inlined}) => !inlined).map(({pc}) => pc) ?? []
+      t.deepEqual(walked.slice(-pcs.length), [...pcs], `pcs of goroutine ${id}`)
+    }
+  })
+}
