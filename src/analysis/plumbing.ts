@@ -1,7 +1,7 @@
 /** Frames that are on a stack because of how a program dies or crosses into C, not because of what it did. */
 
 /** C functions between a fault and the end of the process. */
-const C_PLUMBING = new Set([
+const DEATH = new Set([
   '__assert_fail',
   '__assert_fail_base',
   '__assert_perror_fail',
@@ -16,14 +16,24 @@ const C_PLUMBING = new Set([
   '__pthread_kill_internal',
   '__restore_rt',
   'abort',
-  'crosscall1',
-  'crosscall2',
-  'crosscall_amd64',
   'gsignal',
   'malloc_printerr',
   'pthread_kill',
   'raise',
   'tgkill',
+  '__gnu_cxx::__verbose_terminate_handler()',
+  '__cxxabiv1::__terminate(void (*)())',
+  'std::terminate()',
+  '__cxa_throw',
+  '__cxa_rethrow',
+  'x_cgo_callers',
+])
+
+/** C functions that a thread begins in. */
+const BEGINNING = new Set([
+  'crosscall1',
+  'crosscall2',
+  'crosscall_amd64',
   'threadentry',
   'start_thread',
   'clone',
@@ -34,27 +44,28 @@ const C_PLUMBING = new Set([
   '__libc_start_main',
   '__libc_start_main_impl',
   '__libc_start_call_main',
-  '__gnu_cxx::__verbose_terminate_handler()',
-  '__cxxabiv1::__terminate(void (*)())',
-  'std::terminate()',
-  '__cxa_throw',
-  '__cxa_rethrow',
   'x_cgo_thread_start',
-  'x_cgo_callers',
 ])
+
+const RUST_PANIC =
+  /^(?:__rustc::|rust_panic|__rust_start_panic|rust_begin_unwind|core::panicking::|core::option::(?:unwrap|expect)_failed|core::result::unwrap_failed|std::panicking::|std::process::abort|std::sys::(?:backtrace|pal)::|std::rt::)/
+
+/** Whether a C function is on the stack only because the process was ending. */
+export function isDeathOfC(name: string): boolean {
+  return DEATH.has(withoutAlias(name)) || RUST_PANIC.test(name)
+}
 
 /** Why a C frame does not tell one bug from another, or undefined where it does. */
 export function cPlumbing(name: string): string | undefined {
-  const base = name.startsWith('__GI_') ? name.slice(5) : name
-  if (C_PLUMBING.has(base)) return 'death or start of a thread'
+  if (isDeathOfC(name)) return 'the end of the process'
+  if (BEGINNING.has(withoutAlias(name))) return 'the start of a thread'
   if (/^_cgo_[0-9a-f]+_C(?:func|2func|macro)_/.test(name) || /^_cgoexp_/.test(name)) return 'cgo glue'
-  if (
-    /^(rust_panic|__rust_start_panic|rust_begin_unwind|core::panicking::|std::panicking::|std::sys::backtrace::)/.test(
-      name,
-    )
-  )
-    return 'panic machinery'
   return undefined
+}
+
+/** glibc's own calls of its functions go by an alias. */
+function withoutAlias(name: string): string {
+  return name.startsWith('__GI_') ? name.slice(5) : name
 }
 
 /** Why a Go frame does not tell one bug from another, or undefined where it does. */

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from './core-report.ts'
-import {cPlumbing, goPlumbing} from './plumbing.ts'
+import {cPlumbing, goPlumbing, isDeathOfC} from './plumbing.ts'
 
 /** Frames of the crashing stack that a signature is made of, at most. */
 const FRAME_LIMIT = 24
@@ -19,9 +19,11 @@ export function makeSignature(
   }
   const explain: string[] = []
   const used: {name: string; kind: FrameReport['kind']}[] = []
-  for (const frame of frames) {
+  const death = deathDepth(frames)
+  for (const [depth, frame] of frames.entries()) {
     const name = stableName(frame, modules)
-    const reason = name === undefined ? 'neither name nor module' : plumbingOf(frame)
+    const above = depth < death ? 'the end of the process' : plumbingOf(frame)
+    const reason = name === undefined ? 'neither name nor module' : above
     const shown = name ?? frame.pc ?? '?'
     if (reason !== undefined || name === undefined) explain.push(`left out ${shown}: ${reason}`)
     else if (frame.foundBy === 'scan') explain.push(`left out ${shown}: guessed by a scan of the stack`)
@@ -43,6 +45,13 @@ export function makeSignature(
     frames: names,
     explain,
   }
+}
+
+/** Frames above the outermost one that ends the process (abort, terminate, a panic of Rust) only serve it, named or not. */
+function deathDepth(frames: readonly FrameReport[]): number {
+  const firstGo = frames.findIndex(({kind}) => kind === 'go')
+  const native = firstGo < 0 ? frames : frames.slice(0, firstGo)
+  return native.findLastIndex(frame => frame.function !== null && isDeathOfC(frame.function)) + 1
 }
 
 function plumbingOf(frame: FrameReport): string | undefined {
