@@ -27,15 +27,16 @@ export class CodeMap {
 
   /**
    * Whether `pc`, found right below `cfa` without tables, can be a return address: a call ends there, or it is where a signal
-   * handler returns to and the kernel's frame follows. 'unknown' where the code is not at hand.
+   * handler returns to and the kernel's frame follows. 'unknown' where the code is not at hand. `callee`: where execution was, if
+   * that was no code.
    */
-  isReturnAddress(pc: Address, cfa: Address): boolean | 'unknown' {
+  isReturnAddress(pc: Address, cfa: Address, callee?: Address): boolean | 'unknown' {
     if (!this.isCode(pc, false)) return false
     const {memory} = this.#input
     const preceded = isPrecededByCall(memory, pc)
     if (preceded === true) {
       const target = directCallTarget(memory, pc)
-      if (target === undefined || this.isCode(target, true)) return true
+      if (target === undefined || target === callee || this.isCode(target, true)) return true
     }
     if (isSignalRestorer(memory, pc)) return readSignalFrame(memory, cfa) !== undefined
     return preceded === 'unknown' ? 'unknown' : false

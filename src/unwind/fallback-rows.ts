@@ -100,7 +100,7 @@ export class FallbackRows {
   #leaveWildPc(position: Position): Departure {
     const applied = applyRow(JUST_CALLED_ROW, position.registers, this.#memory)
     const pc = applied?.caller.pc
-    if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa) === false) {
+    if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa, position.registers.pc) === false) {
       return {cfa: undefined, next: 'unmapped'}
     }
     return toDeparture(applied, 'scan')

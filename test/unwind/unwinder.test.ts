@@ -64,6 +64,17 @@ test('a call through a null or wild pointer just pushed its return address', t =
   }
 })
 
+test('a direct call of what is no code, a variable, was made all the same; one of something else was not', t => {
+  // 2003: call 0x10000
+  const process = new FakeProcess()
+    .fde(0x2000, 0x2010, PUSHED)
+    .fde(0x3000, 0x3010, ROOT)
+    .code(0x2003, 'e8 f8 df 00 00')
+    .words(STACK, 0x2008, 0, 0x3008)
+  t.deepEqual(pcs(process.walk(at(0x10000, STACK))), [0x10000, 0x2008, 0x3008])
+  t.deepEqual(pcs(process.walk(at(0x20000, STACK))), [0x20000])
+})
+
 test('a row that does not move up the stack stops the walk', t => {
   // CFA = rbp + 0, ra at CFA - 8: rbp leads back to the same frame for ever
   const process = new FakeProcess().fde(0x1000, 0x1010, '0c 06 00').words(STACK, 0x1008, 0x1008)
