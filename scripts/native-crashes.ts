@@ -54,6 +54,7 @@ __attribute__((noinline)) void past_file(void) {
 __attribute__((noinline)) void pushes_by_hand(void) {
   __asm__ volatile("push %%rbx\n\t" ADJUST(8) "push %%r12\n\t" ADJUST(8) "movl $1,8\n\t"
                    "pop %%r12\n\t" ADJUST(-8) "pop %%rbx\n\t" ADJUST(-8) ::: "memory");
+  tail_target();
 }
 __asm__(".text\n.type bare_asm,@function\nbare_asm:\n\tsub $24,%rsp\n\tmov $0,%eax\n\tmovl $1,(%rax)\n\tadd $24,%rsp\n\tret\n.size bare_asm,.-bare_asm\n");
 void bare_asm(void);

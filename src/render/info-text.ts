@@ -15,7 +15,10 @@ function line(label: string, value: string, style: Style): string {
 }
 
 function* facts({core, signal, process, memory}: InfoReport): Generator<[string, string]> {
-  yield ['core', `${core.path} (${formatSize(core.size)}${core.compression ? `, was ${core.compression}` : ''})`]
+  yield [
+    'core',
+    `${core.path} (${formatSize(core.size)}${core.compression !== null && core.compression !== 'none' ? `, was ${core.compression}` : ''})`,
+  ]
   yield ['signal', signal ? describeSignal(signal) : 'none: no signal ended the process']
   if (process)
     yield [

@@ -28,7 +28,7 @@ export function* renderThreadsText(report: ThreadsReport, style: Style, register
 }
 
 const STOPS: Record<Exclude<NonNullable<ThreadReport['stop']>, 'end-of-stack'>, string> = {
-  unmapped: 'the memory of the next frame is not in the core',
+  unmapped: 'what should be the next frame is not in memory',
   'no-progress': 'the next frame is not above this one',
   'no-unwind-info': 'nothing tells how to find the next frame',
   'frame-limit': 'the limit of frames (--max-frames) is reached',
