@@ -1,0 +1,67 @@
+// What each command prints for the committed crashes, as plain text beside this file.
+import test from 'ava'
+import {compareCFrames, compareTracebacks} from '../../scripts/lab/compare.ts'
+import {parseTraceback} from '../../scripts/lab/traceback.ts'
+import {type Fixture, fixtureNames, openFixture} from '../support/fixtures.ts'
+import {type RunResult, runCommand} from '../support/run-command.ts'
+import {matchGolden, withoutPlaces} from './golden-file.ts'
+
+const commands = ['analyze', 'cgo', 'goroutines', 'info', 'symbolize', 'threads', 'batch']
+const known = runCommand(['--help']).stdout
+const present = commands.filter(name => new RegExp(`^ {2}${name} `, 'm').test(known))
+
+test('the commands are explained', t => {
+  matchGolden(t, 'help/gotrace-core.txt', withoutPlaces(known, {}))
+})
+
+for (const command of present) {
+  test(`${command} is explained`, t => {
+    const {stdout, exitCode} = runCommand([command, '--help'])
+    t.is(exitCode, 0)
+    matchGolden(t, `help/${command}.txt`, withoutPlaces(stdout, {}))
+  })
+}
+
+function run(fixture: Fixture, command: string, args: readonly string[] = []): RunResult {
+  return runCommand([command, fixture.core, '-e', fixture.executable, '--sysroot', fixture.sysroot, ...args])
+}
+
+function places(fixture: Fixture): Record<string, string> {
+  return {[fixture.directory]: 'CASE'}
+}
+
+for (const name of fixtureNames()) {
+  test(`${name}: the report`, async t => {
+    const fixture = await openFixture(name)
+    const {stdout, stderr, exitCode} = run(fixture, 'analyze')
+    t.is(exitCode, 0, stderr)
+    const notes = stderr === '' ? '' : `\n--- standard error ---\n${stderr}`
+    matchGolden(t, `analyze/${name}.txt`, withoutPlaces(stdout + notes, places(fixture)))
+  })
+
+  test(`${name}: without C frames it is what the runtime printed, with them it has all that the runtime's symbolizer found`, async t => {
+    const fixture = await openFixture(name)
+    const want = parseTraceback(fixture.stderr)
+    // A core that gdb took of a living process comes without a traceback.
+    if (fixture.meta.trigger === 'gcore' || want.blocks.length === 0) return t.pass()
+    const plain = run(fixture, 'analyze', ['--traceback', 'crash', '--cgo-frames', 'none', '--quiet'])
+    t.is(plain.exitCode, 0, plain.stderr)
+    t.deepEqual(compareTracebacks(want, parseTraceback(plain.stdout)).differences, [])
+    if (compareCFrames(want, want).count.of === 0) return
+    const full = run(fixture, 'analyze', ['--traceback', 'crash', '--quiet'])
+    t.deepEqual(compareCFrames(want, parseTraceback(full.stdout)).differences, [])
+  })
+}
+
+/** Cases that stand for the other commands: one is not enough, all are too many. */
+const shown = /^(callback-deep|cfault-abort|blocked-gcore|busy-all-fault|cxx-throw)-go1\.27$/
+for (const name of fixtureNames(shown)) {
+  for (const command of ['cgo', 'goroutines', 'info', 'threads'].filter(each => present.includes(each))) {
+    test(`${name}: ${command}`, async t => {
+      const fixture = await openFixture(name)
+      const {stdout, stderr, exitCode} = run(fixture, command)
+      t.is(exitCode, 0, stderr)
+      matchGolden(t, `${command}/${name}.txt`, withoutPlaces(stdout, places(fixture)))
+    })
+  }
+}
