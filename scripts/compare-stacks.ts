@@ -1,6 +1,6 @@
 /**
- * Holds `threads` against gdb and eu-stack, thread by thread and frame by frame: the pcs of the C frames, innermost first, up to the
- * first Go frame. Where gdb and eu-stack agree we must say the same; where they differ we must agree with one of them.
+ * Holds `threads` against gdb and eu-stack, thread by thread and frame by frame: the pcs of the frames, innermost first, up to where
+ * the Go runtime had changed stacks. Where gdb and eu-stack agree we must say the same; where they differ we must agree with one of them.
  *
  *   npm run compare:stacks -- [--native DIRECTORY] [--only PATTERN] [--show N] [CORE…]
  *
@@ -31,7 +31,7 @@ const {values: flags, positionals} = parseArgs({
   },
 })
 
-/** Frames at which ours leave C for Go are the end of what other tools can be asked about. */
+/** Where ours go on on another stack is the end of what other tools can be asked about. */
 async function ourStacks({core, executable}: NativeCrash): Promise<Stacks> {
   const diagnostics = new Diagnostics()
   const dead = await openProcess(core, {exe: executable, diagnostics})
@@ -41,14 +41,15 @@ async function ourStacks({core, executable}: NativeCrash): Promise<Stacks> {
     const options = {tool, maxFrames: 400, demangle: true, deadline, diagnostics, threads: undefined}
     const stacks: Stacks = new Map()
     for (const {id, frames} of analyzeThreads(dead, options).threads) {
-      const end = frames.findIndex(({kind}) => kind === 'go')
+      const end = frames.findIndex(({foundBy}) => foundBy === 'stack-switch')
       const native = end < 0 ? frames : frames.slice(0, end)
       const physical = native.filter(({inlined}) => !inlined)
       stacks.set(
         id,
         physical.map(({pc, function: name}) => ({pc: pc ?? '?', name})),
       )
-      if (end >= 0) endsInGo.add(id)
+      if (end >= 0 || frames.at(-1)?.kind === 'go') endsInGo.add(id)
+      counts.frames += physical.length
     }
     return stacks
   } finally {
@@ -109,7 +110,7 @@ function euStacks({core, executable}: NativeCrash): Stacks {
   return stacks
 }
 
-/** Whether two walks tell the same. Other tools walk on below _start and clone, and into Go. */
+/** Whether two walks tell the same. Other tools walk on below _start and clone, and over the end of a Go stack. */
 function agree(ours: readonly Frame[], theirs: readonly Frame[], intoGo: boolean): boolean {
   const expected = [...theirs]
   while (expected.length > 1 && expected.at(-1)?.pc === '0x0') expected.pop()
@@ -122,7 +123,7 @@ function show(title: string, frames: readonly Frame[] | undefined): void {
   for (const {pc, name} of (frames ?? []).slice(0, Number(flags.show))) console.log(`      ${pc} ${name ?? '?'}`)
 }
 
-const counts = {both: 0, gdb: 0, eu: 0, neither: 0}
+const counts = {both: 0, gdb: 0, eu: 0, neither: 0, frames: 0}
 
 async function compare(crash: NativeCrash): Promise<void> {
   endsInGo = new Set()
@@ -153,5 +154,5 @@ const crashes =
 for (const crash of crashes) await compare(crash)
 const total = counts.both + counts.gdb + counts.eu + counts.neither
 console.log(
-  `${crashes.length} cores, ${total} threads: ${counts.both} as both, ${counts.gdb} as gdb alone, ${counts.eu} as eu-stack alone, ${counts.neither} as neither`,
+  `${crashes.length} cores, ${total} threads, ${counts.frames} frames: ${counts.both} as both, ${counts.gdb} as gdb alone, ${counts.eu} as eu-stack alone, ${counts.neither} as neither`,
 )
