@@ -14,9 +14,9 @@ import {analysisOptions, openFromFlags} from './open-core.ts'
 export default class Goroutines extends CoreCommand {
   static override summary = 'goroutines of a core: filtered, sorted, grouped by identical stack'
   static override description =
-    `Prints the blocks of the goroutines for which all conditions hold, as analyze prints them; with --group one block for
-all that have the same state and stack, the biggest group first. How long a goroutine has waited is what the core proves:
-the time of death is in no core.`
+    'Prints the blocks of the goroutines for which all conditions hold, as analyze prints them; with ' +
+    '--group one block for all that have the same state and stack, the biggest group first. How long a ' +
+    'goroutine has waited is what the core proves: the time of death is in no core.'
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }

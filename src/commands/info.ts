@@ -11,8 +11,9 @@ export default class Info extends CoreCommand {
   static override summary =
     'facts about a core without unwinding: signal, command line, Go build, modules, completeness'
   static override description =
-    `Says what the core and the files it names say of themselves: which signal ended the process, how Go built it, which
-module files and symbols were found and why others were refused, and which part of a cut core is missing.`
+    'Says what the core and the files it names say of themselves: which signal ended the process, how Go ' +
+    'built it, which module files and symbols were found and why others were refused, and which part of a ' +
+    'cut core is missing.'
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }

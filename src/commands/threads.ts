@@ -9,9 +9,9 @@ import {analysisOptions, openFromFlags} from './open-core.ts'
 export default class Threads extends CoreCommand {
   static override summary = 'every OS thread of a core: its m, its goroutine, its full native stack'
   static override description =
-    `The crashing thread comes first, with the instruction that faulted, the operand, and what its address is: null plus
-an offset, a stack's guard page, unmapped next to a mapping, a read-only page. Go frames and C frames stand in one
-stack, as they were called; frames of signal handlers are shown.`
+    'The crashing thread comes first, with the instruction that faulted, the operand, and what its ' +
+    'address is: null plus an offset, a stack’s guard page, unmapped next to a mapping, a read-only page. ' +
+    'Go frames and C frames stand in one stack, as they were called; frames of signal handlers are shown.'
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }
