@@ -21,6 +21,11 @@ export const variants: readonly Variant[] = [
     flags: ['-ldflags=-linkmode=external -extldflags=-static'],
     excludesLibrary: true,
   },
+  {
+    name: 'static-pie',
+    flags: ['-buildmode=pie', '-ldflags=-linkmode=external -extldflags=-static-pie'],
+    excludesLibrary: true,
+  },
   {name: 'nosymbols', flags: ['-ldflags=-s -w']},
   {name: 'pie-nosymbols', flags: ['-buildmode=pie', '-ldflags=-s -w']},
   {name: 'strip', flags: [], after: 'strip'},
