@@ -13,6 +13,7 @@ import {GoVersion} from '../gosym/version.ts'
 import {GoRuntime} from '../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../runtime-model/root-search.ts'
+import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {Unwinder} from '../unwind/unwinder.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -41,13 +42,18 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const symbols = symbolLookup(image?.module)
   const buildInfo = image?.buildInfo
   const known = versionOf(memory, image, symbols)
-  const tables = GoTables.open({
+  const inCore = GoTables.open({
     memory,
     version: known,
     firstModuledata: symbols('runtime.firstmoduledata'),
     candidates: image ? rangesOf([image.module]) : rangesOf(modules),
     diagnostics,
   })
+  const tables = inCore && inCore.modules.length > 0 ? inCore : (tablesOfFile(image?.module, diagnostics) ?? inCore)
+  if (tables && !known && tables.versionSource === 'tables') {
+    const message = `nothing names the Go release; its function tables are those of go1.${tables.version.minor}`
+    diagnostics.add('go-version-unknown', message)
+  }
   const home = image?.module ?? lostProgram(modules)
   const isExecutable = (address: Address) => isExecutableAt(files, address)
   const runtime =
@@ -60,6 +66,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       layouts: layoutQuery(image?.module, diagnostics),
       threadIds: new Set(core.threads.map(({tid}) => tid)),
       data: dataRanges(core, home),
+      heap: () => writableMemory(core),
       isExecutable,
       diagnostics,
     })
@@ -127,6 +134,16 @@ export function findGoImage(memory: AddressSpace, modules: readonly Module[]): G
 /** The program where neither its file nor its notes are at hand: it may have been written in Go. */
 function lostProgram(modules: readonly Module[]): Module | undefined {
   return modules.find(({isExecutable, imageOrigin}) => isExecutable && imageOrigin !== 'file')
+}
+
+/** The tables as they are on disk, where the core does not hold the data that leads to them. */
+function tablesOfFile(module: Module | undefined, diagnostics: Diagnostics): GoTables | undefined {
+  if (module?.imageOrigin !== 'file' || !module.image) return undefined
+  return openGoFileTables(module.image, diagnostics, module.loadBias)
+}
+
+function* writableMemory(core: CoreFile): Generator<DataRange> {
+  for (const part of core.segments.dumped()) if (part.writable) yield part
 }
 
 /** Writable memory of a module that the core holds: its data, and bss, which no file mapping covers but which follows the last one. */

@@ -3,11 +3,14 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
 import {decideHandler, type HandlerDecision, readSavedCallers, type SavedCallers} from './cgo-call.ts'
 import {Goroutine} from './goroutine.ts'
+import {searchGoroutines} from './goroutine-search.ts'
+import {GOROUTINE_STATUS} from './goroutine-status.ts'
 import type {LayoutSample} from './layout-check.ts'
 import {type ChosenLayouts, chooseLayouts} from './layout-choice.ts'
 import {alllinksOf, atLeast, type GoRelease} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
-import type {Machine} from './machine.ts'
+import {Machine} from './machine.ts'
+import {isMachine} from './object-shape.ts'
 import type {Processor} from './processor.ts'
 import type {RemoteSlice} from './remote-slice.ts'
 import {RemoteStruct} from './remote-struct.ts'
@@ -33,12 +36,16 @@ export interface GoRuntimeInput {
   readonly threadIds?: ReadonlySet<number>
   /** Writable data of the Go image: searched for the roots where neither symbols nor code tell them. */
   readonly data?: readonly DataRange[]
+  /** All writable memory of the core: searched for goroutines where their list is lost. */
+  readonly heap?: () => Iterable<DataRange>
   /** Whether code can be at an address: what function tables would say better. */
   readonly isExecutable?: (address: Address) => boolean
   readonly diagnostics: Diagnostics
 }
 
 const NO_TABLES: RuntimeTables = {modules: [], functionNamed: () => undefined, functionAt: () => undefined}
+/** A goroutine id past this would take centuries to count to. */
+const GOID_LIMIT = 2 ** 48
 /** Goroutines that layouts are tried on. */
 const SAMPLE_SIZE = 64
 
@@ -50,6 +57,8 @@ export class GoRuntime {
   readonly #access: RuntimeAccess
   readonly #globals: RuntimeGlobals
   readonly #allgs: RemoteSlice | undefined
+  /** Found by a search, where the list is lost. */
+  readonly #strays: readonly Address[]
   #machines: readonly Machine[] | undefined
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
@@ -60,6 +69,7 @@ export class GoRuntime {
     access: RuntimeAccess,
     globals: RuntimeGlobals,
     allgs: RemoteSlice | undefined,
+    strays: readonly Address[],
     origin: LayoutOrigin,
   ) {
     this.layoutSource = origin
@@ -68,6 +78,7 @@ export class GoRuntime {
     this.#access = access
     this.#globals = globals
     this.#allgs = allgs
+    this.#strays = strays
   }
 
   /** undefined where neither the goroutines nor the machines can be found; a diagnostic says why. */
@@ -77,8 +88,10 @@ export class GoRuntime {
     const globals = new RuntimeGlobals(memory, tables, input.symbols, search)
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
-    const sample = readSample(input, globals, allgs)
-    if (!allgs && sample.allm === NULL_ADDRESS) {
+    const listed = readSample(input, globals, allgs)
+    const strays = listed.goroutines.length > 0 ? [] : [...searchGoroutines(memory, input.heap?.() ?? [])]
+    const sample = strays.length > 0 ? {...listed, goroutines: strays.slice(0, SAMPLE_SIZE)} : listed
+    if (!allgs && strays.length === 0 && sample.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
         severity: 'error',
         hint: 'give the executable that made the core with --exe; a core cut short may lack its data segments',
@@ -95,7 +108,14 @@ export class GoRuntime {
       diagnostics,
     })
     const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics}
-    return new GoRuntime(access, globals, allgs, chosen.origin)
+    const found = selectStrays(access, strays)
+    if (found.length > 0) {
+      diagnostics.add(
+        'goroutines-searched',
+        'goroutines were searched for in the memory that the core holds: some may be missing',
+      )
+    }
+    return new GoRuntime(access, globals, allgs, found, chosen.origin)
   }
 
   /** The version given, or the release whose layouts fit best where none was. */
@@ -105,7 +125,7 @@ export class GoRuntime {
 
   /** Length of allgs: living and dead goroutines. */
   get goroutineCount(): number {
-    return this.#allgs?.length ?? 0
+    return this.#strays.length || (this.#allgs?.length ?? 0)
   }
 
   /** All goroutines in allgs order, dead ones too, read one at a time: memory does not grow with their number. */
@@ -118,6 +138,7 @@ export class GoRuntime {
   }
 
   #goroutineAddresses(): Iterable<Address> {
+    if (this.#strays.length > 0) return this.#strays
     if (!this.#allgs) return []
     return readGoroutineAddresses(this.#access.memory, this.#allgs, (first, count) => {
       const message = `entries ${first} to ${first + count - 1} of runtime.allgs are not in the core`
@@ -135,8 +156,21 @@ export class GoRuntime {
     if (!this.#machines) {
       const head = readGlobalPointer(this.#access.memory, this.#globals)
       this.#machines = readMachines(this.#access, head, 'alllink')
+      if (this.#strays.length > 0) this.#machines = [...this.#machines, ...this.#strayMachines(this.#machines)]
     }
     return this.#machines
+  }
+
+  /** Ms that goroutines point at, where the list of Ms may be as incomplete as theirs. */
+  #strayMachines(listed: readonly Machine[]): Machine[] {
+    const found = new Map<Address, Machine | undefined>(listed.map(machine => [machine.address, undefined]))
+    for (const {m, lockedM} of this.goroutines()) {
+      for (const at of [m, lockedM]) {
+        if (!found.has(at))
+          found.set(at, isMachine(this.#access.memory, at) ? Machine.read(this.#access, at) : undefined)
+      }
+    }
+    return [...found.values()].filter(machine => machine !== undefined)
   }
 
   /** The M at an address, as g.m and g.lockedm have it. */
@@ -251,6 +285,18 @@ function maximum(a: bigint, b: bigint): bigint {
 function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Address {
   const at = globals.address('runtime.allm')
   return (at === undefined ? undefined : readAddress(memory, at)) ?? NULL_ADDRESS
+}
+
+/** Of the places where a g may be those that have an id and a status, by id; a stale copy loses to the one found first. */
+function selectStrays(access: RuntimeAccess, places: readonly Address[]): Address[] {
+  const byId = new Map<number, Address>()
+  for (const address of places) {
+    const goroutine = Goroutine.read(access, address)
+    if (!goroutine || goroutine.id === 0 || goroutine.id >= GOID_LIMIT) continue
+    if (goroutine.status.number > GOROUTINE_STATUS._Gdeadextra || byId.has(goroutine.id)) continue
+    byId.set(goroutine.id, address)
+  }
+  return [...byId.keys()].sort((a, b) => a - b).map(id => byId.get(id) as Address)
 }
 
 function readSample(input: GoRuntimeInput, globals: RuntimeGlobals, allgs: RemoteSlice | undefined): LayoutSample {

@@ -8,17 +8,21 @@ import {GoTables} from '../gosym/func-table.ts'
 import type {ScanRange} from '../gosym/memory-scan.ts'
 import {RelocatedImage} from './relocated-image.ts'
 
-/** Go's own tables of a file that is not running; undefined where it holds no Go code. */
-export function openGoFileTables(image: ElfFile, diagnostics: Diagnostics): GoTables | undefined {
+/** Go's own tables from a file alone, as if it were loaded `loadBias` above where it was linked; undefined where it holds no Go code. */
+export function openGoFileTables(image: ElfFile, diagnostics: Diagnostics, loadBias = 0): GoTables | undefined {
   if (!mayHoldGo(image)) return undefined
-  const memory = new RelocatedImage(image)
+  const memory = new RelocatedImage(image, loadBias)
   const candidates: ScanRange[] = image.segments
     .filter(({type, fileSize}) => type === PT.PT_LOAD && fileSize > 0)
-    .map(({address, fileSize, writable}) => ({start: address, end: toAddress(address + fileSize), writable}))
+    .map(({address, fileSize, writable}) => {
+      const start = toAddress(address + loadBias)
+      return {start, end: toAddress(start + fileSize), writable}
+    })
+  const moduledata = SymbolTable.of(image).lookup('runtime.firstmoduledata')?.address
   return GoTables.open({
     memory,
     version: findBuildInfo(memory, candidates)?.version,
-    firstModuledata: SymbolTable.of(image).lookup('runtime.firstmoduledata')?.address,
+    firstModuledata: moduledata && toAddress(moduledata + loadBias),
     candidates,
     diagnostics,
   })

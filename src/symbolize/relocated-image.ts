@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import {type Address, offsetAddress, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
@@ -8,7 +8,7 @@ const R_X86_64_RELATIVE = 8
 const RELA_SIZE = 24
 
 /**
- * An image on disk as the loader would place it at its link address: pointers of position-independent code are 0 in the
+ * An image on disk as the loader would place it, at its link address or `loadBias` above: pointers of position-independent code are 0 in the
  * file, and their relocations (R_X86_64_RELATIVE, psABI amd64, 4.4) hold the value.
  */
 export class RelocatedImage implements MemoryReader {
@@ -17,13 +17,17 @@ export class RelocatedImage implements MemoryReader {
   #places: Float64Array | undefined
   #values = new Float64Array(0)
 
-  constructor(image: ElfFile) {
+  readonly #loadBias: number
+
+  constructor(image: ElfFile, loadBias = 0) {
     this.#image = image
+    this.#loadBias = loadBias
   }
 
-  read(address: Address, length: number): Uint8Array | undefined {
-    const bytes = this.#image.readAtLinkAddress(address, length)
-    if (!bytes) return undefined
+  read(at: Address, length: number): Uint8Array | undefined {
+    const address = offsetAddress(at, -this.#loadBias)
+    const bytes = address === undefined ? undefined : this.#image.readAtLinkAddress(address, length)
+    if (address === undefined || !bytes) return undefined
     this.#places ??= this.#readRelocations()
     let index = lastAtOrBelow(this.#places, address - 8) + 1
     if (index >= this.#places.length || (this.#places[index] as number) >= address + length) return bytes
@@ -31,7 +35,7 @@ export class RelocatedImage implements MemoryReader {
     for (; index < this.#places.length; index++) {
       const place = this.#places[index] as number
       if (place >= address + length) break
-      patch(patched, place - address, this.#values[index] as number)
+      patch(patched, place - address, (this.#values[index] as number) + this.#loadBias)
     }
     return patched
   }

@@ -1,0 +1,69 @@
+import {closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import test from 'ava'
+import {InputError} from '../../src/base/errors.ts'
+import {openFixture} from '../support/fixtures.ts'
+import {type Analysed, analyse} from '../support/incomplete-process.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'gotrace-cut-'))
+test.after.always(() => rmSync(directory, {recursive: true, force: true}))
+
+/** The first `length` bytes of a core, as a full disk or a limit leaves them. */
+function cut(core: string, name: string, length: number): string {
+  const path = join(directory, `${name}-${length}`)
+  const bytes = new Uint8Array(length)
+  const file = openSync(core, 'r')
+  readSync(file, bytes, 0, length, 0)
+  closeSync(file)
+  writeFileSync(path, bytes)
+  return path
+}
+
+async function analyseCut(name: string, length: number): Promise<Analysed | InputError> {
+  const fixture = await openFixture(name)
+  const core = cut(fixture.core, name, length)
+  try {
+    return await analyse(fixture, {core})
+  } catch (error) {
+    if (error instanceof InputError) return error
+    throw error
+  } finally {
+    rmSync(core)
+  }
+}
+
+for (const name of ['cfault-segv-go1.27-pie', 'callback-deep-go1.24', 'blocked-panic-go1.22-pie-nosymbols']) {
+  test(`${name}: a core cut at any length gives a report that says what is missing, or one error`, async t => {
+    const whole = await analyse(await openFixture(name))
+    const states: ReadonlyMap<number, string | undefined> = new Map(whole.goroutines.map(({id, state}) => [id, state]))
+    const size = statSync((await openFixture(name)).core).size
+    for (let length = 60; length < size; length = Math.round(length * 2.3)) {
+      const result = await analyseCut(name, length)
+      if (result instanceof InputError) continue
+      t.true(result.report.core.truncated, `${length}: truncated`)
+      t.true((result.report.tail().completeness.score ?? 0) < 1, `${length}: incomplete`)
+      t.true(
+        result.diagnostics.list().some(({code}) => code === 'core-truncated'),
+        `${length}: says so`,
+      )
+      for (const {id, state} of result.goroutines) t.is(states.get(id), state, `${length}: goroutine ${id}`)
+    }
+  })
+}
+
+test('goroutines are found in the heap when the core ends before the data that lists them', async t => {
+  const whole = await analyse(await openFixture('blocked-panic-go1.22-pie-nosymbols'))
+  const part = await analyseCut('blocked-panic-go1.22-pie-nosymbols', 1_500_000)
+  if (part instanceof InputError) return t.fail(part.message)
+  const byId = (analysed: Analysed) =>
+    new Map(
+      analysed.goroutines.filter(({id}) => id !== 0).map(({id, state, frames}) => [id, {state, frames: frames.length}]),
+    )
+  const found = byId(part)
+  t.deepEqual(
+    [...found.keys()],
+    [...byId(whole).keys()].sort((a, b) => a - b),
+  )
+  t.true(part.diagnostics.list().some(({code}) => code === 'goroutines-searched'))
+})
