@@ -94,7 +94,7 @@ export default class Goroutines extends CoreCommand {
         process.stderr.write(`${this.config.bin}: none of ${report.counts().listed} goroutines matches\n`)
       }
       if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && watch.incomplete) this.exit(EXIT.incomplete)
+      if (flags.strict && (watch.incomplete || report.core.truncated)) this.exit(EXIT.incomplete)
     } finally {
       dead.close()
     }

@@ -50,7 +50,7 @@ export default class Threads extends CoreCommand {
         flags.output,
       )
       if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && incomplete) this.exit(EXIT.incomplete)
+      if (flags.strict && (incomplete || report.core.truncated)) this.exit(EXIT.incomplete)
     } finally {
       dead.close()
     }

@@ -1,6 +1,8 @@
 import type {InfoReport} from '../analysis/core-report.ts'
 import type {Style} from './style.ts'
 
+/** Missing parts that the text names. */
+const PARTS_SHOWN = 20
 const LABEL_WIDTH = 14
 
 /** Facts about a core, one a line, then its modules. Yields text that ends in a newline. */
@@ -30,9 +32,11 @@ function* facts({core, signal, process, memory}: InfoReport): Generator<[string,
   yield ['threads', String(core.threadCount)]
   yield ['page size', String(core.pageSize)]
   const {segments, mapped, dumped} = memory
-  yield ['memory', `${formatSize(mapped)} mapped in ${segments} segments, ${formatSize(dumped)} of it in the core`]
+  yield ['memory', `${formatSize(mapped)} mapped in ${segments} segments, ${formatSize(dumped)} of it dumped`]
   yield ['completeness', describeCompleteness(core, memory)]
-  for (const {start, end, what} of memory.missingParts) yield ['', `missing: ${start}-${end} ${what}`]
+  const {missingParts} = memory
+  for (const {start, end, what} of missingParts.slice(0, PARTS_SHOWN)) yield ['', `missing: ${start}-${end} ${what}`]
+  if (missingParts.length > PARTS_SHOWN) yield ['', 'missing: … and more (--json)']
   if (memory.threadsWithoutStack.length > 0) {
     yield ['', `without their stack: threads ${memory.threadsWithoutStack.join(' ')}`]
   }
