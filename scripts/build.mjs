@@ -43,10 +43,11 @@ const schemaOut = await build({
 const schemas = await import(
   `data:text/javascript;base64,${Buffer.from(schemaOut.outputFiles[0].contents).toString('base64')}`
 )
+const kebab = name => name.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase()
 const {z} = await import('zod')
 for (const [name, schema] of Object.entries(schemas)) {
   if (!name.endsWith('ReportSchema') && name !== 'reportSchema') continue
-  const file = name === 'reportSchema' ? 'analyze' : name.replace(/ReportSchema$/, '').toLowerCase()
+  const file = name === 'reportSchema' ? 'analyze' : kebab(name.replace(/ReportSchema$/, ''))
   const json = z.toJSONSchema(schema, {target: 'draft-2020-12'})
   writeFileSync(join(root, 'schema', `${file}-1.schema.json`), `${JSON.stringify(json, null, 2)}\n`)
 }

@@ -1,5 +1,7 @@
 import {Config, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
+import Batch from './commands/batch.ts'
+import BatchWorker from './commands/batch-worker.ts'
 import Cgo from './commands/cgo.ts'
 import {explainError} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
@@ -10,6 +12,8 @@ import Threads from './commands/threads.ts'
 /** What oclif loads: each command by its name (package.json, "oclif.commands"). */
 export const COMMANDS = {
   analyze: Analyze,
+  batch: Batch,
+  'batch-worker': BatchWorker,
   cgo: Cgo,
   goroutines: Goroutines,
   info: Info,

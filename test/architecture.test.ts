@@ -28,8 +28,9 @@ const KEEPERS: Record<string, RegExp> = {
   'iced-x86': /^(unwind\/(disassembler|faulting-instruction)|runtime-model\/.*)\.ts$/,
   '@oclif/core': /^(commands\/.*|main)\.ts$/,
   chalk: /^commands\/.*\.ts$/,
-  'node:fs': /^(base|acquire)\/.*\.ts$/,
+  'node:fs': /^((base|acquire)\/.*|triage\/(work-list|line-store))\.ts$/,
   'node:fs/promises': /^(base|acquire)\/.*\.ts$/,
+  workerpool: /^triage\/analyst-pool\.ts$/,
   zod: /^analysis\/(report-schema|core-report)\.ts$/,
 }
 

@@ -41,9 +41,8 @@ const MAGICS: readonly [Compression | 'bzip2', readonly number[]][] = [
   ['bzip2', [0x42, 0x5a, 0x68]],
 ]
 
-/** What the first bytes are, whatever the name says: systemd packs with zstd, lz4 or xz, by its build. */
-function detectCompression(source: FileSource): Compression | 'bzip2' {
-  const head = source.read(0, Math.min(8, source.size))
+/** What the first 8 bytes of a file are, whatever its name says: systemd packs with zstd, lz4 or xz, by its build. */
+export function detectCompression(head: Uint8Array): Compression | 'bzip2' {
   const found = MAGICS.find(([, magic]) => magic.every((byte, index) => head[index] === byte))
   return found ? found[0] : 'none'
 }
@@ -59,7 +58,7 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
     if (file.size === 0) {
       throw new InputError('not-a-core', `${path}: the file is empty`, 'check free disk space where it was written')
     }
-    const compression = detectCompression(file)
+    const compression = detectCompression(file.read(0, Math.min(8, file.size)))
     if (compression === 'none') return {source: file, compression}
     if (compression === 'bzip2') {
       throw new InputError('unreadable', `${path}: packed with bzip2`, `unpack it first: bunzip2 -k ${path}`)
@@ -71,6 +70,30 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
     file.close()
     throw error
   }
+}
+
+/**
+ * The first bytes of what a packed file holds, fewer where it holds fewer: enough to tell whether the rest is wanted.
+ * @throws InputError where it cannot be unpacked
+ */
+export async function readPackedHead(
+  path: string,
+  compression: Exclude<Compression, 'none'>,
+  length: number,
+): Promise<Uint8Array> {
+  const head = new Uint8Array(length)
+  let filled = 0
+  try {
+    for await (const chunk of unpackedChunks(path, compression, {read: 0})) {
+      const part = chunk.subarray(0, length - filled)
+      head.set(part, filled)
+      filled += part.length
+      if (filled === length) break
+    }
+  } catch (error) {
+    if (filled < length) throw unpackFailed(path, compression, error)
+  }
+  return head.subarray(0, filled)
 }
 
 async function unpackInput(

@@ -68,3 +68,8 @@ export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' 
   counts(): WholeGoroutines['counts']
   diagnostics(): WholeGoroutines['diagnostics']
 }
+
+/** What `batch` says of one core. */
+export type BatchLine = z.infer<typeof schema.batchReportSchema>
+/** Cores with the same signature. */
+export type BatchGroup = z.infer<typeof schema.batchGroupReportSchema>

@@ -436,3 +436,63 @@ export const goroutinesReportSchema = z
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({title: 'gotrace-core goroutines --json'})
+
+const batchErrorSchema = z
+  .strictObject({code: z.string(), message: z.string(), hint: text})
+  .meta({id: 'batchError', description: 'why there is no report; code as in the diagnostics, stable'})
+
+export const batchReportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    path: z.string().describe('absolute; with size and mtime the key that --resume knows a core by'),
+    size: count.describe('of the file as it lies there, packed or not'),
+    mtime: text.describe('ISO 8601, UTC, to the millisecond'),
+    compression: text,
+    truncated: z.boolean().nullable(),
+    pid: count,
+    executable: z.strictObject({path: text, buildId: text}).nullable(),
+    goVersion: text,
+    crash: crashSchema
+      .pick({
+        kind: true,
+        signal: true,
+        codeName: true,
+        faultAddress: true,
+        message: true,
+        thread: true,
+        goroutine: true,
+        duringCgo: true,
+        cause: true,
+      })
+      .meta({id: 'batchCrash'})
+      .nullable(),
+    signature: signatureSchema.omit({explain: true}).meta({id: 'batchSignature'}).nullable(),
+    completeness: completenessSchema.nullable(),
+    diagnostics: z
+      .strictObject({info: z.number().int(), warning: z.number().int(), error: z.number().int()})
+      .nullable()
+      .describe('how many of each severity; `analyze` prints them'),
+    durationMs: count,
+    error: batchErrorSchema.nullable().describe('null: the core was analysed'),
+  })
+  .meta({id: 'batchLine', title: 'gotrace-core batch: one line'})
+
+export const batchGroupReportSchema = z
+  .strictObject({
+    schemaVersion,
+    count: z.number().int().describe('cores of this signature'),
+    exact: text.describe('null: not crashed, or not analysed'),
+    family: text,
+    frames: z.array(z.string()),
+    kind: text.describe('of the crash'),
+    signal: text,
+    message: text.describe('of the example: of the panic, or what C code said of its own end'),
+    error: text.describe('code of the error, where these cores could not be analysed'),
+    executables: z.array(z.string()).describe('the first 10'),
+    goVersions: z.array(z.string()).describe('the first 10'),
+    first: text.describe('mtime of the oldest core'),
+    last: text.describe('mtime of the newest core'),
+    example: z.string().describe('the newest core'),
+  })
+  .meta({id: 'batchGroup', title: 'gotrace-core batch --group: one line'})

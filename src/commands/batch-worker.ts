@@ -1,0 +1,16 @@
+import {Command} from '@oclif/core'
+import {InputError} from '../base/errors.ts'
+import {serveAnalyses} from '../triage/analyst-pool.ts'
+
+/** The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache. */
+export default class BatchWorker extends Command {
+  static override hidden = true
+  static override summary = 'analyses cores for batch, which starts it'
+
+  async run(): Promise<void> {
+    if (process.send === undefined) {
+      throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
+    }
+    serveAnalyses()
+  }
+}

@@ -1,0 +1,197 @@
+import {availableParallelism, totalmem} from 'node:os'
+import {Args, Flags, type Interfaces} from '@oclif/core'
+import {FileSource} from '../base/byte-source.ts'
+import {TextSink} from '../base/text-sink.ts'
+import {renderBatchSummary} from '../render/batch-text.ts'
+import {renderNdjson} from '../render/json-stream.ts'
+import {AnalystPool} from '../triage/analyst-pool.ts'
+import {type BatchCounts, runBatch} from '../triage/batch-run.ts'
+import type {LineKey} from '../triage/core-line.ts'
+import {LineStore} from '../triage/line-store.ts'
+import {SignatureGroups} from '../triage/signature-groups.ts'
+import {listWork} from '../triage/work-list.ts'
+import {BatchProgress} from './batch-progress.ts'
+import {colorLevel, colouredStyle} from './color.ts'
+import {CoreCommand, coreFlags} from './core-command.ts'
+import {EXIT} from './errors.ts'
+import {analysisOptions, searchOptions} from './open-core.ts'
+
+const MEGABYTE = 1024 * 1024
+/** A process may take this share of the memory, divided among all. */
+const MEMORY_SHARE = 0.7
+const MEMORY_MB = {min: 512, max: 4096} as const
+/** 128 + the number, as a shell reports them. */
+const STOP_SIGNALS = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143} as const
+
+export default class Batch extends CoreCommand {
+  static override summary = 'many cores: one NDJSON line each, grouped by signature, resumable'
+  static override description =
+    'Analyses every core that the paths stand for: files, folders (searched through) and quoted patterns ' +
+    '(* ? [] **). In folders and behind patterns a core is known by its content, packed ones too; a file that is ' +
+    'named is always analysed. Each core has a line (docs/json-schema.md) as soon as it is done, in no particular ' +
+    'order; one that cannot be analysed has a line that says why. A core that crashes or holds up its analysis ' +
+    'costs nothing but itself.\n\n' +
+    'With --output lines are appended; with --resume, too, a core that has a line there (same path, size and time ' +
+    'of change) is passed over, and the groups count those lines with the new ones. What a killed run left of its ' +
+    'last line is cut off.\n\n' +
+    'Exit codes: 0 every core was analysed, 1 some lines of this run have an error, 3 with --strict: some are ' +
+    'incomplete.'
+  static override strict = false
+  static override args = {
+    path: Args.string({required: true, ignoreStdin: true, name: 'PATH', description: 'core, folder or pattern'}),
+  }
+  static override flags = {
+    exe: coreFlags.exe,
+    sysroot: coreFlags.sysroot,
+    'debug-dir': coreFlags['debug-dir'],
+    debuginfod: coreFlags.debuginfod,
+    output: Flags.string({char: 'o', description: 'append the lines to a file', helpValue: 'FILE'}),
+    resume: Flags.boolean({description: 'pass over cores that have a line in FILE', dependsOn: ['output']}),
+    jobs: Flags.integer({
+      char: 'j',
+      description: 'cores at a time (default: one per CPU)',
+      helpValue: 'N',
+      min: 1,
+      max: 512,
+    }),
+    memory: Flags.integer({
+      description: 'memory for one core (default: by what the machine has)',
+      helpValue: 'MB',
+      min: 64,
+    }),
+    timeout: Flags.integer({
+      description: 'time for one core; what is missing after four fifths of it is left out',
+      helpValue: 'SECONDS',
+      min: 1,
+      max: 1_000_000,
+      default: 600,
+    }),
+    summary: Flags.boolean({
+      description: 'print the groups on standard error at the end (default: when that is a terminal)',
+      allowNo: true,
+    }),
+    group: Flags.boolean({description: 'print a line for each group instead, at the end; lines go to --output alone'}),
+    'max-frames': coreFlags['max-frames'],
+    'no-demangle': coreFlags['no-demangle'],
+    color: coreFlags.color,
+    quiet: Flags.boolean({description: 'no progress and no summary on standard error'}),
+    strict: Flags.boolean({description: 'exit with 3 when a report is incomplete'}),
+  }
+  static override examples = [
+    '<%= config.bin %> batch /var/crash',
+    "<%= config.bin %> batch '/var/crash/core.*.zst' -o crashes.ndjson --resume",
+    '<%= config.bin %> batch /var/crash --group --jobs 2 --timeout 60',
+  ]
+
+  async run(): Promise<void> {
+    const {argv, flags} = await this.parse(Batch)
+    // A wrong name would otherwise be told once for each core.
+    if (flags.exe !== undefined) FileSource.open(flags.exe).close()
+    const known = new Set<string>()
+    const groups = new SignatureGroups()
+    const store =
+      flags.output === undefined
+        ? undefined
+        : LineStore.open(flags.output, line => {
+            if (!flags.resume) return
+            known.add(keyOf(line))
+            groups.add(line)
+          })
+    const counts: BatchCounts = {lines: 0, errors: 0, incomplete: 0, known: 0}
+    const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
+    if (flags.group) this.writeAll(renderNdjson(groups.list()), undefined)
+    if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
+    if (stop !== undefined) this.exit(STOP_SIGNALS[stop])
+    if (counts.errors > 0) this.exit(EXIT.input)
+    if (flags.strict && counts.incomplete > 0) this.exit(EXIT.incomplete)
+  }
+
+  /** @returns the signal that ended it early */
+  async #runAll(paths: readonly string[], flags: BatchFlags, state: BatchState): Promise<StopSignal | undefined> {
+    const {known, groups, store, counts} = state
+    const jobs = flags.jobs ?? availableParallelism()
+    const pool = this.#openPool(flags, jobs)
+    const abort = new AbortController()
+    const stopNow = (signal: NodeJS.Signals): void => {
+      abort.abort(signal)
+      void pool.close()
+    }
+    for (const name of Object.keys(STOP_SIGNALS)) process.once(name, stopNow)
+    const progress = new BatchProgress(!flags.quiet)
+    const sink = (store ?? flags.group) ? undefined : TextSink.open(undefined)
+    try {
+      const lines = runBatch(
+        {
+          items: listWork(paths),
+          pool,
+          jobs,
+          isKnown: item => known.has(keyOf(item)),
+          signal: abort.signal,
+          onProgress: now => progress.show(now),
+        },
+        counts,
+      )
+      for await (const line of lines) {
+        const text = `${JSON.stringify(line)}\n`
+        groups.add(line)
+        progress.clear()
+        store?.append(text)
+        // The reader of a pipe may have gone.
+        if (sink && !sink.write(text)) break
+        sink?.flush()
+      }
+    } finally {
+      progress.clear()
+      for (const name of Object.keys(STOP_SIGNALS)) process.removeListener(name, stopNow)
+      await pool.close()
+      store?.close()
+      sink?.close()
+    }
+    return abort.signal.aborted ? (abort.signal.reason as StopSignal) : undefined
+  }
+
+  #openPool(flags: BatchFlags, jobs: number): AnalystPool {
+    const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+    const share = Math.floor((memory * MEMORY_SHARE) / MEGABYTE / jobs)
+    const {tool, maxFrames, demangle} = analysisOptions({...flags, timeout: undefined}, this.config)
+    return new AnalystPool(
+      {
+        script: process.argv[1] ?? '',
+        scriptArguments: ['batch-worker'],
+        nodeArguments: process.execArgv.filter(argument => !argument.startsWith('--inspect')),
+        jobs,
+        memoryMb: flags.memory ?? Math.max(MEMORY_MB.min, Math.min(MEMORY_MB.max, share)),
+        timeoutSeconds: flags.timeout,
+      },
+      {
+        search: searchOptions(flags),
+        analysis: {tool, maxFrames, demangle},
+      },
+    )
+  }
+
+  async #showSummary(groups: SignatureGroups, counts: BatchCounts, {color}: BatchFlags): Promise<void> {
+    const list = groups.list()
+    const cores = list.reduce((sum, {count}) => sum + count, 0)
+    const errors = list.reduce((sum, {count, error}) => sum + (error === null ? 0 : count), 0)
+    const style = await colouredStyle(colorLevel(color, process.env, process.stderr.isTTY === true))
+    for (const piece of renderBatchSummary(list, {cores, known: counts.known, errors}, style)) {
+      process.stderr.write(piece)
+    }
+  }
+}
+
+type BatchFlags = Interfaces.InferredFlags<typeof Batch.flags>
+type StopSignal = keyof typeof STOP_SIGNALS
+
+interface BatchState {
+  /** Keys of the cores that have a line. */
+  readonly known: ReadonlySet<string>
+  readonly groups: SignatureGroups
+  readonly store: LineStore | undefined
+  readonly counts: BatchCounts
+}
+
+function keyOf({path, size, mtime}: LineKey): string {
+  return `${path}\0${size}\0${mtime}`
+}

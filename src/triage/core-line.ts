@@ -1,0 +1,133 @@
+import {detectCompression, readPackedHead} from '../acquire/core-input.ts'
+import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
+import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
+import type {BatchLine} from '../analysis/core-report.ts'
+import type {Tool} from '../analysis/process-facts.ts'
+import {FileSource} from '../base/byte-source.ts'
+import {Diagnostics} from '../base/diagnostics.ts'
+import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
+import type {WorkItem} from './work-list.ts'
+
+/** What goes to the process that analyses a core, with its path: plain data. */
+export interface LineOptions {
+  readonly search: Pick<OpenProcessOptions, 'exe' | 'sysroots' | 'debugDirs' | 'debuginfodUrls' | 'debuginfodCacheDir'>
+  readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
+  /** After so long no further stack is walked, and the line tells how much is missing. */
+  readonly softTimeoutMs: number
+}
+
+/** The part of a work item that a line begins with. */
+export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime'>
+
+/** The line of a core; null for a packed file nobody named that holds something else. */
+export async function makeLine(item: Omit<WorkItem, 'error'>, options: LineOptions): Promise<BatchLine | null> {
+  const started = Date.now()
+  const diagnostics = new Diagnostics()
+  const {tool} = options.analysis
+  try {
+    if (item.uncertain && !(await holdsCore(item.path))) return null
+    const process = await openProcess(item.path, {...options.search, diagnostics})
+    try {
+      const deadline = started + options.softTimeoutMs
+      return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}
+    } finally {
+      process.close()
+    }
+  } catch (error) {
+    return {...errorLine(item, tool, explain(error)), durationMs: Date.now() - started}
+  }
+}
+
+/** Only the beginning is unpacked: folders hold packed logs too. */
+async function holdsCore(path: string): Promise<boolean> {
+  const file = FileSource.open(path)
+  try {
+    const compression = detectCompression(file.read(0, Math.min(8, file.size)))
+    if (compression === 'none' || compression === 'bzip2') return compression === 'none'
+    return isCoreHead(await readPackedHead(path, compression, CORE_HEAD_SIZE))
+  } finally {
+    file.close()
+  }
+}
+
+function reportProcess(
+  key: LineKey,
+  process: OpenProcess,
+  {analysis, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: number},
+): BatchLine {
+  const report = analyzeCore(process, {
+    ...analysis,
+    traceback: undefined,
+    cgoFrames: 'auto',
+    goroutines: undefined,
+    deadline,
+    diagnostics,
+  })
+  for (const _goroutine of report.goroutines);
+  const {core, go, crash} = report
+  const {signature, completeness, modules} = report.tail()
+  const severities = {info: 0, warning: 0, error: 0}
+  for (const {severity} of diagnostics.list()) severities[severity]++
+  return {
+    ...lineHead(key, analysis.tool),
+    compression: core.compression,
+    truncated: core.truncated,
+    pid: core.pid,
+    executable: {
+      path: core.executable,
+      buildId: modules.find(({path}) => path === core.executable)?.buildId ?? null,
+    },
+    goVersion: go.version,
+    crash: {
+      kind: crash.kind,
+      signal: crash.signal,
+      codeName: crash.codeName,
+      faultAddress: crash.faultAddress,
+      message: crash.message,
+      thread: crash.thread,
+      goroutine: crash.goroutine,
+      duringCgo: crash.duringCgo,
+      cause: crash.cause,
+    },
+    signature: {exact: signature.exact, family: signature.family, frames: signature.frames},
+    completeness,
+    diagnostics: severities,
+    durationMs: null,
+    error: null,
+  }
+}
+
+function lineHead({path, size, mtime}: LineKey, tool: Tool): Pick<BatchLine, 'schemaVersion' | 'tool' | keyof LineKey> {
+  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path, size, mtime}
+}
+
+/** The line of a core that could not be analysed. */
+export function errorLine(key: LineKey, tool: Tool, error: NonNullable<BatchLine['error']>): BatchLine {
+  return {
+    ...lineHead(key, tool),
+    compression: null,
+    truncated: null,
+    pid: null,
+    executable: null,
+    goVersion: null,
+    crash: null,
+    signature: null,
+    completeness: null,
+    diagnostics: null,
+    durationMs: null,
+    error,
+  }
+}
+
+/** A bug of ours costs this core alone, and is told apart by its code. */
+export function explain(error: unknown): NonNullable<BatchLine['error']> {
+  if (error instanceof GotraceError) {
+    return {code: error.code, message: error.message, hint: error instanceof InputError ? error.hint : null}
+  }
+  return {
+    code: 'bug',
+    message: `a bug of this program, not of the core: ${messageOf(error)}`,
+    hint: 'please report it, with the core if you can',
+  }
+}

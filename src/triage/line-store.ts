@@ -1,0 +1,212 @@
+import {closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs'
+import type {BatchLine} from '../analysis/core-report.ts'
+import {InputError, messageOf} from '../base/errors.ts'
+
+/** What an earlier line says, as far as a later run needs it. */
+export type StoredLine = Pick<
+  BatchLine,
+  'path' | 'size' | 'mtime' | 'executable' | 'goVersion' | 'crash' | 'signature' | 'error'
+>
+
+const CHUNK_SIZE = 1024 * 1024
+/** No line of ours is so long: names and paths are bounded. */
+const LINE_MAX = 16 * 1024 * 1024
+const NEWLINE = 10
+/** Keys stand in the order of the schema. */
+const LINE_START = '{"schemaVersion":'
+
+/** The file that lines are appended to. Each is written in one piece, so that a run that is killed leaves at most one torn. */
+export class LineStore {
+  readonly path: string
+  readonly #fd: number
+
+  private constructor(path: string, fd: number) {
+    this.path = path
+    this.#fd = fd
+  }
+
+  /**
+   * Opens or makes the file, and mends what a killed run left: a torn last line is cut off.
+   * @param onLine gets every line that is there
+   * @throws InputError when the file cannot be written, or holds something else
+   */
+  static open(path: string, onLine: (line: StoredLine) => void): LineStore {
+    let fd: number
+    try {
+      fd = openSync(path, 'a+')
+    } catch (cause) {
+      throw notWritable(path, cause)
+    }
+    const store = new LineStore(path, fd)
+    try {
+      if (fstatSync(fd).isFile()) store.#takeUp(onLine)
+      return store
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  }
+
+  #takeUp(onLine: (line: StoredLine) => void): void {
+    let kept = 0
+    let isEnded = true
+    for (const {bytes, end, ended} of this.#rawLines()) {
+      const text = bytes && new TextDecoder().decode(bytes)
+      const line = text === undefined ? undefined : parseStoredLine(text)
+      // What is not ours must not be cut off, nor grow.
+      if (kept === 0 && !line && (ended || text === undefined || !isTornLine(text))) throw notOurs(this.path)
+      if (line) onLine(line)
+      if (line || ended) kept = end
+      isEnded = ended
+    }
+    if (kept < fstatSync(this.#fd).size) ftruncateSync(this.#fd, kept)
+    else if (!isEnded) this.append('\n')
+  }
+
+  /** Each line with its end; `bytes` is undefined for one that is too long to be ours, `ended` false for a torn last one. */
+  *#rawLines(): Generator<{bytes: Uint8Array | undefined; end: number; ended: boolean}> {
+    let pending: Uint8Array[] = []
+    let length = 0
+    let position = 0
+    for (;;) {
+      const chunk = new Uint8Array(CHUNK_SIZE)
+      const count = readSync(this.#fd, chunk, 0, CHUNK_SIZE, position)
+      if (count <= 0) break
+      let start = 0
+      while (start < count) {
+        const newline = chunk.subarray(0, count).indexOf(NEWLINE, start)
+        const end = newline < 0 ? count : newline + 1
+        length += end - start
+        if (length <= LINE_MAX) pending.push(chunk.subarray(start, end))
+        else pending = []
+        start = end
+        if (newline < 0) continue
+        yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position + end, ended: true}
+        pending = []
+        length = 0
+      }
+      position += count
+    }
+    if (length > 0) {
+      yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position, ended: false}
+    }
+  }
+
+  /** @throws InputError when the disk is full or the like */
+  append(text: string): void {
+    let bytes: Uint8Array = new TextEncoder().encode(text)
+    try {
+      while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd, bytes))
+    } catch (cause) {
+      throw notWritable(this.path, cause)
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+/** Whether a text without an end is what a killed run left of a line. */
+function isTornLine(text: string): boolean {
+  const length = Math.min(text.length, LINE_START.length)
+  return length > 0 && text.slice(0, length) === LINE_START.slice(0, length) && parseJson(text) === undefined
+}
+
+function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const [first] = parts
+  if (parts.length === 1 && first) return first
+  const joined = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A line of ours, or undefined. It may come from a later release: only what is used is looked at. */
+function parseStoredLine(text: string): StoredLine | undefined {
+  const line = fieldsOf(parseJson(text))
+  if (!line || typeof line.schemaVersion !== 'string' || typeof line.path !== 'string') return undefined
+  return {
+    path: line.path,
+    size: typeof line.size === 'number' ? line.size : null,
+    mtime: textOf(line.mtime),
+    executable: executableOf(fieldsOf(line.executable)),
+    goVersion: textOf(line.goVersion),
+    crash: crashOf(fieldsOf(line.crash)),
+    signature: signatureOf(fieldsOf(line.signature)),
+    error: errorOf(fieldsOf(line.error)),
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function executableOf(fields: Fields | undefined): StoredLine['executable'] {
+  return fields ? {path: textOf(fields.path), buildId: textOf(fields.buildId)} : null
+}
+
+const KINDS = ['signal', 'panic', 'fatal', 'none'] as const
+
+function crashOf(fields: Fields | undefined): StoredLine['crash'] {
+  if (!fields) return null
+  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null)
+  return {
+    kind: KINDS.find(kind => kind === fields.kind) ?? 'none',
+    signal: textOf(fields.signal),
+    codeName: textOf(fields.codeName),
+    faultAddress: textOf(fields.faultAddress),
+    message: textOf(fields.message),
+    thread: number(fields.thread),
+    goroutine: number(fields.goroutine),
+    duringCgo: fields.duringCgo === true,
+    cause: causeOf(fieldsOf(fields.cause)),
+  }
+}
+
+function causeOf(fields: Fields | undefined): NonNullable<StoredLine['crash']>['cause'] {
+  return fields ? {kind: textOf(fields.kind) ?? 'unknown', text: textOf(fields.text) ?? ''} : null
+}
+
+function signatureOf(fields: Fields | undefined): StoredLine['signature'] {
+  if (!fields) return null
+  const frames = Array.isArray(fields.frames) ? fields.frames.filter(name => typeof name === 'string') : []
+  return {exact: textOf(fields.exact), family: textOf(fields.family), frames}
+}
+
+function errorOf(fields: Fields | undefined): StoredLine['error'] {
+  return fields
+    ? {code: textOf(fields.code) ?? 'unknown', message: textOf(fields.message) ?? '', hint: textOf(fields.hint)}
+    : null
+}
+
+function notOurs(path: string): InputError {
+  return new InputError(
+    'bad-argument',
+    `${path}: holds something else than lines of batch`,
+    'name a new file, or one that batch has written, with --output',
+  )
+}
+
+function notWritable(path: string, cause: unknown): InputError {
+  return new InputError('unreadable', `${path}: ${messageOf(cause)}`, 'name a file that can be written with --output', {
+    cause,
+  })
+}
