@@ -1,14 +1,12 @@
 // Builds what is published: dist/main.cjs (one bundle), schema/*.json, oclif.manifest.json.
 import {execFileSync} from 'node:child_process'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
-import {createRequire} from 'node:module'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const require = createRequire(import.meta.url)
 
 mkdirSync(join(root, 'schema'), {recursive: true})
 
