@@ -54,5 +54,5 @@ const oclif = join(root, 'node_modules', 'oclif', 'bin', 'run.js')
 execFileSync(process.execPath, [oclif, 'manifest', root], {
   stdio: ['ignore', 'ignore', 'inherit'],
   cwd: root,
-  env: {...process.env, NODE_NO_WARNINGS: '1'},
+  env: {...process.env, NODE_NO_WARNINGS: '1', OCLIF_SKIP_NEW_VERSION_CHECK: 'true'},
 })

@@ -28,7 +28,7 @@ export function findCSegments(process: DeadProcess, threads: ThreadStacks, gorou
     return stack ? cutAtSeams(stack.frames.slice(stack.base), stack.stop, isAwayFrom(goroutine)) : NONE
   }
   const locked = goroutine.lockedM === 0 ? undefined : runtime.machineAt(goroutine.lockedM)
-  if (!locked || locked.curg !== 0 || locked.lockedg !== goroutine.address) return NONE
+  if (locked?.curg !== 0 || locked.lockedg !== goroutine.address) return NONE
   // Parked inside of a callback: its Go frames begin at the gobuf, its C frames are on the stack of the M that is kept for it.
   const {sched} = goroutine
   const switches = threads.switchesOf(locked, goroutine)
