@@ -136,7 +136,7 @@ class Analysis implements CoreReport {
   }
 
   threadsWithoutGoroutine(): Iterable<ThreadReport> {
-    return reportThreadsWithoutGoroutine(this.#process, this.#threads)
+    return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#level.level > 1)
   }
 
   #makeTail(): ReportTail {

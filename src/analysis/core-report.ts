@@ -42,7 +42,7 @@ export interface CoreReport extends ReportHead {
   readonly goroutines: Iterable<GoroutineReport>
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport
-  /** What the text shows below the goroutines: only these threads are walked, and nothing else of the tail is made. */
+  /** What the text shows below the goroutines, idle Ms at level 2 alone; nothing else of the tail is made for it. */
   threadsWithoutGoroutine(): Iterable<ThreadReport>
   tail(): ReportTail
 }

@@ -8,27 +8,45 @@ import type {FrameReport, ThreadReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {FrameFilter, GoFrameReports} from './go-frames.ts'
 import {cPlumbing, goPlumbing} from './plumbing.ts'
-import type {ThreadStacks} from './thread-stacks.ts'
+import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
 /** Every thread with its whole stack: Go frames and C frames stitched, from the registers out. */
 export function reportThreads(process: DeadProcess, threads: ThreadStacks): ThreadReport[] {
   return process.core.threads.map(thread => reportThread(process, threads, thread))
 }
 
-/** Only those that no living goroutine was on, walked as they are asked for. */
-export function* reportThreadsWithoutGoroutine(process: DeadProcess, threads: ThreadStacks): Generator<ThreadReport> {
+/**
+ * Those that no living goroutine was on, walked as they are asked for, without the frames of the runtime's own signal handlers.
+ * `idle`: whether Ms that only wait for work are wanted too.
+ */
+export function* reportThreadsWithoutGoroutine(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  idle: boolean,
+): Generator<ThreadReport> {
   for (const thread of process.core.threads) {
-    if (!threads.isOnGoroutine(thread.tid)) yield reportThread(process, threads, thread)
+    if (threads.isOnGoroutine(thread.tid)) continue
+    const stack = threads.ofThread(thread.tid)
+    if (!idle && stack && waitsInGo(stack)) continue
+    const report = reportFrames(process, thread, stack, stack?.base ?? 0)
+    if (idle || !report.idle) yield report
   }
 }
 
 /** One thread with its whole stack. */
 export function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
-  const stack = threads.ofThread(thread.tid)
+  return reportFrames(process, thread, threads.ofThread(thread.tid), 0)
+}
+
+function reportFrames(
+  process: DeadProcess,
+  thread: CoreThread,
+  stack: ThreadStack | undefined,
+  from: number,
+): ThreadReport {
   const goFrames = new GoFrameReports(process)
-  const physical = (stack?.frames ?? []).map(frame => reportPhysical(process, frame, goFrames))
-  const frames = physical.flat()
-  const base = stack?.base ?? 0
+  const physical = (stack?.frames ?? []).slice(from).map(frame => reportPhysical(process, frame, goFrames))
+  const base = (stack?.base ?? 0) - from
   const {machine, goroutine} = stack ?? {}
   return {
     id: thread.tid,
@@ -38,10 +56,15 @@ export function reportThread(process: DeadProcess, threads: ThreadStacks, thread
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
     idle: machine !== undefined && physical.slice(base).flat().every(isSchedulerFrame),
     handlerFrames: physical.slice(0, base).flat().length,
-    frames,
+    frames: physical.flat(),
     stop: stack?.stop ?? null,
     registers: reportUserRegisters(thread),
   }
+}
+
+/** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
+function waitsInGo({machine, frames, base}: ThreadStack): boolean {
+  return machine !== undefined && frames.slice(base).every(({go}) => go && goPlumbing(go.name) === 'runtime')
 }
 
 /** An M without work shows the scheduler's frames, and below them those that began the thread. */

@@ -37,8 +37,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   }
   for (const thread of report.threadsWithoutGoroutine()) {
     if (thread.frames.length === 0) continue
-    if (thread.idle && detail === 'plain') continue
-    yield separator + renderThread(thread, thread.frames.slice(thread.handlerFrames), detail, style)
+    yield separator + renderThread(thread, thread.frames, detail, style)
     separator = '\n'
   }
 }
