@@ -36,6 +36,13 @@ export const variants: readonly Variant[] = [
   },
   {name: 'race', flags: ['-race']},
   {name: 'v3', flags: [], environment: {GOAMD64: 'v3'}, since: 18},
+  {name: 'race-nosymbols', flags: ['-race', '-ldflags=-s -w']},
+  {name: 'v3-nosymbols', flags: ['-ldflags=-s -w'], environment: {GOAMD64: 'v3'}, since: 18},
+  {
+    name: 'static-pie-nosymbols',
+    flags: ['-buildmode=pie', '-ldflags=-s -w -linkmode=external -extldflags=-static-pie'],
+    excludesLibrary: true,
+  },
   {name: 'noopt', flags: ['-gcflags=all=-N -l']},
   {name: 'nocgo', flags: [], environment: {CGO_ENABLED: '0'}, pure: true},
 ]

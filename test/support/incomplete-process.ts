@@ -5,11 +5,15 @@ import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {AddressSpace} from '../../src/elf/address-space.ts'
 import {openMemoryImage} from '../../src/elf/memory-image.ts'
 import {Module} from '../../src/elf/module.ts'
+import {renderGoroutine} from '../../src/render/go-text.ts'
+import {PLAIN_STYLE} from '../../src/render/style.ts'
 import type {Fixture} from './fixtures.ts'
 
 export interface Analysed {
   readonly report: CoreReport
   readonly goroutines: readonly GoroutineReport[]
+  /** The goroutines as `analyze --traceback crash --cgo-frames none` prints them. */
+  readonly text: string
   readonly diagnostics: Diagnostics
 }
 
@@ -39,8 +43,9 @@ export async function analyse(fixture: Fixture, options: AnalyseOptions = {}): P
       diagnostics,
     })
     const goroutines = [...report.goroutines]
+    const text = goroutines.map(goroutine => renderGoroutine(goroutine, PLAIN_STYLE)).join('\n')
     report.tail()
-    return {report, goroutines, diagnostics}
+    return {report, goroutines, text, diagnostics}
   } finally {
     opened.close()
   }
