@@ -1,4 +1,5 @@
 import type {AnalysisOptions} from './analyze-core.ts'
+import {Blocking} from './blocking.ts'
 import {reportCgo} from './cgo-report.ts'
 import type {CgoAnswer} from './core-report.ts'
 import {examineProcess, type ProcessFiles} from './examine-process.ts'
@@ -11,13 +12,14 @@ export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'
 export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {
   const process = examineProcess(files, options)
   const threads = new ThreadStacks(process)
+  const blocking = new Blocking(process, threads).report(process.diagnostics)
   return {
     schemaVersion: '1',
     tool: options.tool,
     core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
     go: reportGo(process),
     cgo: reportCgo(process, threads),
-    blocking: {locks: [], cycles: []},
+    blocking,
     diagnostics: process.diagnostics.list(),
   }
 }

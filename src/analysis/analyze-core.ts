@@ -4,6 +4,7 @@ import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {
+  BlockingReport,
   CompletenessReport,
   CoreReport,
   FrameReport,
@@ -60,6 +61,7 @@ class Analysis implements CoreReport {
   readonly #level: TracebackLevel
   readonly #completeness = new CompletenessCount()
   #crashFrames: readonly FrameReport[] = []
+  #blocking: BlockingReport | undefined
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
@@ -131,6 +133,11 @@ class Analysis implements CoreReport {
     return this.#tail
   }
 
+  findBlocking(): BlockingReport {
+    this.#blocking ??= this.#reporter.blocking.report(this.#process.diagnostics)
+    return this.#blocking
+  }
+
   get completeness(): CompletenessReport {
     return this.#completeness.report(this.crash, this.#process.core.truncated)
   }
@@ -145,7 +152,7 @@ class Analysis implements CoreReport {
     return {
       threads: reportThreads(this.#process, this.#threads),
       cgo: reportCgo(this.#process, this.#threads),
-      blocking: {locks: [], cycles: []},
+      blocking: this.findBlocking(),
       modules,
       signature: makeSignature(this.crash, this.#crashFrames, modules),
       completeness: this.completeness,

@@ -6,6 +6,7 @@ import {type GoFrame, walkGoStack} from '../unwind/goroutine-walk.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {findCSegments} from './c-segments.ts'
 import type {CreatedByReport} from './core-report.ts'
+import {reportCreatedBy} from './creation.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {findStart} from './goroutine-start.ts'
 import {cgoWrapperTarget, goPlumbing} from './plumbing.ts'
@@ -47,7 +48,7 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
   const {memory, tables} = process
   if (!tables) return {calls: [], callbacks: [], inCallback: false}
   const segments = findCSegments(process, threads, goroutine)
-  const crossings = new Crossings(process, goroutine.id)
+  const crossings = new Crossings(process, goroutine)
   let segment: readonly Frame[] | undefined = segments.leaf
   const start = findStart(process, threads, goroutine)
   for (const frame of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: WALK_LIMIT})) {
@@ -71,14 +72,14 @@ class Crossings implements CgoCalls {
   readonly callbacks: CgoCallback[] = []
   inCallback = false
   readonly #process: DeadProcess
-  readonly #goid: number
+  readonly #goroutine: Goroutine
   /** Name of the last Go frame that is not the seam's own. */
   #lastName: string | null = null
   #open: CgoCall | undefined
 
-  constructor(process: DeadProcess, goid: number) {
+  constructor(process: DeadProcess, goroutine: Goroutine) {
     this.#process = process
-    this.#goid = goid
+    this.#goroutine = goroutine
   }
 
   addCallback(frames: Frame[]): void {
@@ -106,9 +107,18 @@ class Crossings implements CgoCalls {
       const {name, file, line, inlined} = frame
       const offset = !inlined && pc > fn.entry ? hex(pc - fn.entry) : null
       const called = nameForTraceback(name, this.#process.version)
-      call.caller = {function: called, file, line, offset, goroutine: this.#goid}
+      call.caller =
+        fn.funcID === 'goexit'
+          ? this.#goStatement()
+          : {function: called, file, line, offset, goroutine: this.#goroutine.id}
       this.#open = undefined
     }
+  }
+
+  /** Of `go C.f()`: no Go function stands above the call. */
+  #goStatement(): CreatedByReport | null {
+    const {gopc, id, parentGoid} = this.#goroutine
+    return reportCreatedBy(this.#process, gopc, id, parentGoid, {version: this.#process.version, level: 2, whole: true})
   }
 
   /** The wrapper that cgo wrote is the outermost C frame. */

@@ -44,6 +44,8 @@ export interface CoreReport extends ReportHead {
   readonly completeness: CompletenessReport
   /** What the text shows below the goroutines, idle Ms at level 2 alone; nothing else of the tail is made for it. */
   threadsWithoutGoroutine(): Iterable<ThreadReport>
+  /** Deadlocks are diagnostics too, from when this is asked for. */
+  findBlocking(): BlockingReport
   tail(): ReportTail
 }
 

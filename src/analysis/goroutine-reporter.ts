@@ -1,4 +1,5 @@
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {Blocking} from './blocking.ts'
 import type {GoroutineReport} from './core-report.ts'
 import {type CrashCause, findStartOfDying} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -20,6 +21,8 @@ export class GoroutineReporter {
   readonly #process: DeadProcess
   readonly #stacks: GoroutineStacks
   readonly #facts: GoroutineFacts
+  /** What the goroutines reported so far wait for. */
+  readonly blocking: Blocking
   readonly #cause: CrashCause
   readonly #options: ReporterOptions
 
@@ -27,6 +30,7 @@ export class GoroutineReporter {
     this.#process = process
     this.#stacks = stacks
     this.#facts = new GoroutineFacts(process)
+    this.blocking = new Blocking(process, stacks.threads)
     this.#cause = cause
     this.#options = options
   }
@@ -39,6 +43,9 @@ export class GoroutineReporter {
     const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
+    const thread = machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null
+    const {blocking} = this
+    let waitingFor: {value: GoroutineReport['waitingFor']} | undefined
     return {
       id: goroutine.id,
       status: facts.status,
@@ -51,9 +58,13 @@ export class GoroutineReporter {
       labels: Object.fromEntries(goroutine.labels),
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
-      thread: machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null,
+      thread,
       inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
-      waitingFor: null,
+      // Only JSON asks for it.
+      get waitingFor() {
+        waitingFor ??= {value: blocking.waitingFor(goroutine, thread)}
+        return waitingFor.value
+      },
       detailed,
       ...stack,
     }

@@ -83,7 +83,12 @@ export const goroutineSchema = z
       }),
     ),
     waitingFor: z
-      .strictObject({kind: z.string(), address: address, owner: text})
+      .strictObject({
+        kind: z.string(),
+        address: address,
+        addresses: z.array(hexString).describe('all channels of a select'),
+        owner: text.describe('null: not known; Go records none for its own locks and channels'),
+      })
       .nullable()
       .describe('what a blocked goroutine waits for, as far as memory tells'),
     stop: stopReasonSchema.nullable(),
@@ -299,13 +304,20 @@ export const lockSchema = z
   .strictObject({
     kind: z.string(),
     address: hexString,
-    waiters: z.array(z.strictObject({thread: count, goroutine: count})),
+    waiters: z.array(z.strictObject({thread: count, goroutine: count})).describe('the first 100'),
+    waiterCount: z.number().int(),
     owner: z.strictObject({thread: count, goroutine: count}).nullable(),
   })
   .meta({id: 'lock'})
 
 export const blockingSchema = z
-  .strictObject({locks: z.array(lockSchema), cycles: z.array(z.array(z.string()))})
+  .strictObject({
+    locks: z.array(lockSchema),
+    cycles: z
+      .array(z.array(z.string()))
+      .describe('deadlocks: each waits for what the next one holds, the last for the first'),
+    chains: z.array(z.string()).describe('waits for a lock of C whose owner waits in Go, where no owner is recorded'),
+  })
   .meta({id: 'blocking', description: 'who waits for whom'})
 
 const schemaVersion = z.literal('1')

@@ -51,7 +51,10 @@ export default class Analyze extends CoreCommand {
       )
       const cause = renderCause(report.crash)
       if (cause && !flags.json && !flags.quiet) process.stderr.write(`${this.config.bin}: ${cause}\n`)
-      if (!flags.json) this.showDiagnostics(flags.quiet)
+      if (!flags.json && !flags.quiet) {
+        report.findBlocking()
+        this.showDiagnostics(flags.quiet)
+      }
       if (flags.strict && report.completeness.score !== 1) this.exit(3)
     } finally {
       dead.close()

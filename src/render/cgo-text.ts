@@ -1,9 +1,16 @@
-import type {CgoAnswer, CgoCallReport, CgoReport, CgoThreadReport, FrameReport} from '../analysis/core-report.ts'
+import type {
+  BlockingReport,
+  CgoAnswer,
+  CgoCallReport,
+  CgoReport,
+  CgoThreadReport,
+  FrameReport,
+} from '../analysis/core-report.ts'
 import {renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What `cgo` prints: the hooks, the calls by the C function that Go called, then what each M knows of its call. */
-export function* renderCgoText({cgo}: CgoAnswer, style: Style): Generator<string> {
+export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Generator<string> {
   if (cgo.enabled === false) {
     yield 'the program does not use cgo\n'
     return
@@ -15,7 +22,24 @@ export function* renderCgoText({cgo}: CgoAnswer, style: Style): Generator<string
     yield `${style.header(`${group.count} ${group.count === 1 ? 'goroutine' : 'goroutines'} in ${cName(group.entry)}`)}\n`
     for (const call of cgo.calls) if (call.entry === group.entry) yield renderCall(call, style)
   }
+  yield* renderBlocking(blocking, style)
   for (const [state, names] of groupByState(cgo.threads, style)) yield `\n${names.join('')}${state}`
+}
+
+function* renderBlocking({locks, cycles, chains}: BlockingReport, style: Style): Generator<string> {
+  if (locks.length > 0) yield '\n'
+  for (const {kind, address, waiters, waiterCount, owner} of locks) {
+    const held = owner === null ? 'its owner is not known' : `held by ${renderParty(owner)}`
+    yield `${style.header(`${kind} ${address}`)}: ${held}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
+    yield `${waiters.map(renderParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
+  }
+  for (const cycle of cycles) yield `${style.header('deadlock')}\n${cycle.map(link => `\t${link}\n`).join('')}`
+  for (const chain of chains) yield `${chain}\n`
+}
+
+function renderParty({thread, goroutine}: BlockingReport['locks'][number]['waiters'][number]): string {
+  if (thread === null) return `goroutine ${goroutine ?? '?'}`
+  return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
 }
 
 function cName(entry: string | null): string {
