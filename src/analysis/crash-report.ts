@@ -2,6 +2,7 @@ import {hex, type Word} from '../base/address.ts'
 import {readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
+import {findDeathCause} from './c-death-cause.ts'
 import type {CrashReport, FrameReport, InstructionReport} from './core-report.ts'
 import type {CrashCause} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -56,7 +57,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
       instruction ??= {value: explainFault(process, cause)}
       return instruction.value
     },
-    cause: null,
+    cause: findDeathCause(process, cause),
   }
 }
 
