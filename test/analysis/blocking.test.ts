@@ -1,0 +1,131 @@
+import test from 'ava'
+import {openProcess} from '../../src/acquire/open-process.ts'
+import {analyzeCore} from '../../src/analysis/analyze-core.ts'
+import type {BlockingReport, CrashReport, GoroutineReport} from '../../src/analysis/core-report.ts'
+import {Diagnostics} from '../../src/base/diagnostics.ts'
+import {fixtureNames, openFixture} from '../support/fixtures.ts'
+
+interface Found {
+  blocking: BlockingReport
+  crash: CrashReport
+  waits: Map<number, GoroutineReport['waitingFor']>
+  messages: string[]
+}
+
+async function analyze(name: string): Promise<Found> {
+  const fixture = await openFixture(name)
+  const diagnostics = new Diagnostics()
+  const dead = await openProcess(fixture.core, {
+    exe: undefined,
+    sysroots: [fixture.sysroot],
+    debugDirs: [],
+    debuginfodUrls: [],
+    diagnostics,
+  })
+  try {
+    const report = analyzeCore(dead, {
+      tool: {name: 'test', version: '0'},
+      traceback: undefined,
+      cgoFrames: 'auto',
+      goroutines: undefined,
+      maxFrames: 1000,
+      demangle: true,
+      deadline: Number.POSITIVE_INFINITY,
+      diagnostics,
+    })
+    const waits = new Map<number, GoroutineReport['waitingFor']>()
+    for (const goroutine of report.goroutines) waits.set(goroutine.id, goroutine.waitingFor)
+    const {blocking} = report.tail()
+    return {blocking, crash: report.crash, waits, messages: diagnostics.list().map(({message}) => message)}
+  } finally {
+    dead.close()
+  }
+}
+
+for (const name of fixtureNames(/^stuck-mutexes-/)) {
+  test(`${name}: two threads that take two mutexes in opposite order are a deadlock`, async t => {
+    const {blocking, messages, waits} = await analyze(name)
+    t.is(blocking.cycles.length, 1)
+    t.is(blocking.cycles[0]?.length, 2)
+    t.is(blocking.locks.filter(({kind, owner}) => kind === 'pthread mutex' && owner !== null).length, 2)
+    t.regex(
+      messages.join('\n'),
+      /^deadlock: thread \d+ \(goroutine \d+\) waits for pthread mutex 0x[0-9a-f]+ held by thread \d+ \(goroutine \d+\), which waits for pthread mutex 0x[0-9a-f]+ held by/m,
+    )
+    const inC = [...waits.values()].filter(wait => wait?.kind === 'pthread mutex')
+    t.is(inC.length, 2)
+    t.true(inC.every(wait => /^thread \d+ \(goroutine \d+\)$/.test(wait?.owner ?? '')))
+  })
+}
+
+for (const name of fixtureNames(/^stuck-cross-/)) {
+  test(`${name}: a chain that ends at a lock of Go says that its owner is not recorded`, async t => {
+    const {blocking, waits} = await analyze(name)
+    t.deepEqual(blocking.cycles, [])
+    t.is(blocking.chains.length, 1)
+    t.regex(
+      blocking.chains[0] ?? '',
+      /which waits for sync\.Mutex 0x[0-9a-f]+, whose owner Go does not record: if that is/,
+    )
+    t.true([...waits.values()].some(wait => wait?.kind === 'sync.Mutex' && wait.owner === null))
+  })
+}
+
+for (const name of fixtureNames(/^stuck-join-/)) {
+  test(`${name}: a thread that joins one that waits for its mutex`, async t => {
+    const {blocking} = await analyze(name)
+    t.is(blocking.cycles.length, 1)
+    t.true(blocking.cycles[0]?.some(link => link.includes('waits for the end of thread')))
+  })
+}
+
+for (const name of fixtureNames(/^stuck-others-/)) {
+  test(`${name}: a writer is known, a signaller is not`, async t => {
+    const {blocking} = await analyze(name)
+    const byKind = new Map(blocking.locks.map(lock => [lock.kind, lock]))
+    t.is(byKind.get('pthread rwlock')?.waiterCount, 2)
+    t.truthy(byKind.get('pthread rwlock')?.owner)
+    t.is(byKind.get('pthread condition')?.owner, null)
+    t.is(byKind.get('semaphore')?.owner, null)
+    t.deepEqual(blocking.cycles, [])
+  })
+}
+
+/** fixtures/programs/blocked: type parked begins mutex 0, rw 8, readers 32, group 56. */
+for (const name of fixtureNames(/^blocked-(gcore|quit)-/)) {
+  test(`${name}: what goroutines wait for, by kind and address`, async t => {
+    const {waits, blocking} = await analyze(name)
+    const found = new Map([...waits.values()].map(wait => [wait?.kind, wait?.address]))
+    const base = Number(found.get('sync.Mutex'))
+    t.is(Number(found.get('sync.RWMutex, for reading')), base + 8)
+    t.is(Number(found.get('sync.RWMutex')), base + 32)
+    t.is(Number(found.get('sync.WaitGroup')), base + 56)
+    t.truthy(found.get('sync.Cond'))
+    t.truthy(found.get('chan send'))
+    t.is(found.get('chan receive (nil chan)'), null)
+    t.is([...waits.values()].find(wait => wait?.kind === 'select')?.addresses.length, 3)
+    t.true(blocking.locks.some(({kind, owner}) => kind === 'sync.Mutex' && owner === null))
+  })
+}
+
+for (const name of fixtureNames(/^cfault-abort-/)) {
+  test(`${name}: the text of a failed assertion`, async t => {
+    const {crash} = await analyze(name)
+    t.is(crash.cause?.kind, 'assert')
+    t.regex(crash.cause?.text ?? '', /check_record: Assertion `record->length < 4 && "record too long"' failed\.$/)
+  })
+}
+
+for (const name of fixtureNames(/^cxx-throw-/)) {
+  test(`${name}: the type and the text of an exception that nobody catches`, async t => {
+    const {crash} = await analyze(name)
+    t.is(crash.cause?.kind, 'c++ exception')
+    t.regex(crash.cause?.text ?? '', /^uncaught std::runtime_error: no such tree: elm, in .*check/)
+  })
+}
+
+for (const name of fixtureNames(/^(cxx-fault|cfault-segv|gopanic-nil)-/)) {
+  test(`${name}: C said nothing of its end`, async t => {
+    t.is((await analyze(name)).crash.cause, null)
+  })
+}
