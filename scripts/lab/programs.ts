@@ -141,6 +141,15 @@ const plugged: Program = {name: 'plugged', kind: 'plugin', modes: plain('panic n
 const query: Program = {name: 'query', kind: 'go', modes: plain('fault panic')}
 const cxx: Program = {name: 'cxx', kind: 'go', modes: plain('fault throw terminate')}
 
+const stuck: Program = {
+  name: 'stuck',
+  kind: 'go',
+  modes: [
+    ...plain('mutexes cross join self others').map((mode): Mode => ({...mode, trigger: 'gcore'})),
+    {name: 'mutexes-quit', arguments: ['mutexes'], trigger: 'SIGQUIT'},
+  ],
+}
+
 export const programs: readonly Program[] = [
   cfault,
   callback,
@@ -155,6 +164,7 @@ export const programs: readonly Program[] = [
   plugged,
   query,
   cxx,
+  stuck,
 ]
 
 export function findProgram(name: string): Program {

@@ -23,6 +23,7 @@ const committed: readonly {
   {releases: '1.27', program: 'query', modes: 'fault'},
   {releases: '1.27', program: 'cxx', modes: 'fault throw'},
   {releases: '1.27', program: 'busy', modes: 'all-fault ancestors'},
+  {releases: '1.15 1.27', program: 'stuck', modes: 'mutexes cross join others'},
   {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
 ]
 
