@@ -24,7 +24,8 @@ export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoRepor
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
-    if (machine && machine.ncgo > 0) calls.push(reportCall(process, report, found))
+    // A panic takes ncgo back before the traceback, though the calls are still on the stack.
+    if (machine && (machine.ncgo > 0 || found.calls.length > 0)) calls.push(reportCall(process, report, found))
   }
   for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
   for (const machine of runtime?.machines ?? []) {

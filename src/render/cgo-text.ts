@@ -66,13 +66,17 @@ function renderCall(call: CgoCallReport, style: Style): string {
     call.m === null ? null : `m ${call.m}`,
     call.thread === null ? null : `thread ${call.thread}`,
   ]
-  let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${call.depth} deep, ${call.total} calls so far\n`
+  let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${depthOf(call)}, ${call.total} calls so far\n`
   out += renderNested(call, style)
   if (call.inCallback) out += `\t\t${style.note(`called back into ${call.callbacks[0]?.function ?? 'Go'}`)}\n`
   for (const outer of call.outer) {
     out += `\t    inside of ${cName(outer.entry)}\n${renderNested(outer, style)}`
   }
   return out
+}
+
+function depthOf({depth, outer}: CgoCallReport): string {
+  return depth === 0 ? `${outer.length + 1} deep, already taken back by a panic` : `${depth} deep`
 }
 
 function renderNested(call: CgoCallReport['outer'][number], style: Style): string {
@@ -82,7 +86,7 @@ function renderNested(call: CgoCallReport['outer'][number], style: Style): strin
   if (current) {
     const frames = `${cFrames} C ${cFrames === 1 ? 'frame' : 'frames'}`
     out += `\t\tnow in ${style.cFunction(nameOf(current))}${style.location(place(current))}, ${frames}\n`
-  } else out += `\t\t${style.note('its C frames are not in the core')}\n`
+  } else out += `\t\t${style.note('its C frames cannot be found')}\n`
   return out
 }
 
