@@ -488,7 +488,7 @@ export const batchReportSchema = z
     durationMs: count,
     error: batchErrorSchema.nullable().describe('null: the core was analysed'),
   })
-  .meta({id: 'batchLine', title: 'gotrace-core batch: one line'})
+  .meta({title: 'gotrace-core batch: one line'})
 
 export const batchGroupReportSchema = z
   .strictObject({
@@ -507,4 +507,4 @@ export const batchGroupReportSchema = z
     last: text.describe('mtime of the newest core'),
     example: z.string().describe('the newest core'),
   })
-  .meta({id: 'batchGroup', title: 'gotrace-core batch --group: one line'})
+  .meta({title: 'gotrace-core batch --group: one line'})

@@ -55,7 +55,7 @@ export default class Batch extends CoreCommand {
       max: 512,
     }),
     memory: Flags.integer({
-      description: 'memory for one core (default: by what the machine has)',
+      description: 'heap for one core (default: by what the machine has)',
       helpValue: 'MB',
       min: 64,
     }),
@@ -99,6 +99,9 @@ export default class Batch extends CoreCommand {
           })
     const counts: BatchCounts = {lines: 0, errors: 0, incomplete: 0, known: 0}
     const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
+    if (!flags.quiet && stop === undefined && counts.lines + counts.known === 0) {
+      process.stderr.write(`${this.config.bin}: no cores found\n`)
+    }
     if (flags.group) this.writeAll(renderNdjson(groups.list()), undefined)
     if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
     if (stop !== undefined) this.exit(STOP_SIGNALS[stop])
@@ -134,11 +137,12 @@ export default class Batch extends CoreCommand {
       for await (const line of lines) {
         const text = `${JSON.stringify(line)}\n`
         groups.add(line)
-        progress.clear()
         store?.append(text)
+        if (!sink) continue
+        progress.clear()
         // The reader of a pipe may have gone.
-        if (sink && !sink.write(text)) break
-        sink?.flush()
+        if (!sink.write(text)) break
+        sink.flush()
       }
     } finally {
       progress.clear()

@@ -15,10 +15,12 @@ export interface PoolOptions {
   readonly timeoutSeconds: number
 }
 
-/** Only what does not fit into memory or time within itself needs to be killed: most cores of a long analysis still get a line. */
+/** Of the time for a core: after it the analysis ends itself, with what it has; only one that does not come to it is killed. */
 const SOFT_SHARE = 0.8
 /** A process that was told to end has nothing to tidy up. */
 const TERMINATE_MS = 100
+/** A process on a busy machine may take its time to start; that is not the core's. */
+const START_MS = 60_000
 const STDERR_KEPT = 4096
 
 /** Processes that analyse cores, so that one that dies or hangs costs its core alone. */
@@ -57,22 +59,28 @@ export class AnalystPool {
   }
 
   async #run(item: Omit<WorkItem, 'error'>, last: {text: string}): Promise<BatchLine | null> {
-    const on = (event: {stderr?: string}): void => {
-      if (event.stderr !== undefined) last.text = (last.text + event.stderr).slice(-STDERR_KEPT)
-    }
     for (let attempt = 0; ; attempt++) {
+      let begun = false
+      const timeout = this.#options.timeoutSeconds * 1000
+      const on = (event: WorkerEvent): void => {
+        if (event === BEGUN) {
+          begun = true
+          answer.timeout(timeout)
+        } else if (event.stderr !== undefined) last.text = (last.text + event.stderr).slice(-STDERR_KEPT)
+      }
+      const answer = this.#pool.exec('makeLine', [item, this.#line], {on})
       try {
-        return await this.#pool.exec('makeLine', [item, this.#line], {on}).timeout(this.#options.timeoutSeconds * 1000)
+        return await answer.timeout(timeout + START_MS)
       } catch (cause) {
-        // The process had died after its last core: this one was never begun.
-        if (attempt > 0 || (cause as Error).message !== 'Worker is terminated') throw cause
+        // A process that died before it came to this core, after its last one, says nothing about this one.
+        if (begun || attempt > 0 || isTimeout(cause)) throw cause
       }
     }
   }
 
   #explainDeath(cause: unknown, lastWords: string): NonNullable<BatchLine['error']> {
     const {timeoutSeconds, memoryMb} = this.#options
-    if ((cause as Error)?.name === 'TimeoutError') {
+    if (isTimeout(cause)) {
       return {
         code: 'timeout',
         message: `no answer within ${timeoutSeconds} s`,
@@ -107,7 +115,20 @@ export class AnalystPool {
   }
 }
 
+function isTimeout(cause: unknown): boolean {
+  return (cause as Error | undefined)?.name === 'TimeoutError'
+}
+
+/** What comes from a process before its answer: what it writes, and that it has begun. */
+type WorkerEvent = typeof BEGUN | {stderr?: string}
+const BEGUN = 'begun'
+
 /** The other side: answers in a process that an `AnalystPool` has started. */
 export function serveAnalyses(): void {
-  workerpool.worker({makeLine})
+  workerpool.worker({
+    makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
+      workerpool.workerEmit(BEGUN)
+      return makeLine(item, options)
+    },
+  })
 }
