@@ -2,6 +2,12 @@ import {Command} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
 import {serveAnalyses} from '../triage/analyst-pool.ts'
 
+/**
+ * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of crashes
+ * that would be over one named core. In /proc nothing can be made.
+ */
+const NO_CORE_HERE = process.platform === 'linux' ? '/proc' : '/'
+
 /** The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache. */
 export default class BatchWorker extends Command {
   static override hidden = true
@@ -11,6 +17,7 @@ export default class BatchWorker extends Command {
     if (process.send === undefined) {
       throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
     }
+    process.chdir(NO_CORE_HERE)
     serveAnalyses()
   }
 }

@@ -1,4 +1,5 @@
 import {availableParallelism, totalmem} from 'node:os'
+import {resolve} from 'node:path'
 import {Args, Flags, type Interfaces} from '@oclif/core'
 import {FileSource} from '../base/byte-source.ts'
 import {TextSink} from '../base/text-sink.ts'
@@ -6,7 +7,7 @@ import {renderBatchSummary} from '../render/batch-text.ts'
 import {renderNdjson} from '../render/json-stream.ts'
 import {AnalystPool} from '../triage/analyst-pool.ts'
 import {type BatchCounts, runBatch} from '../triage/batch-run.ts'
-import type {LineKey} from '../triage/core-line.ts'
+import type {LineKey, LineOptions} from '../triage/core-line.ts'
 import {LineStore} from '../triage/line-store.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork} from '../triage/work-list.ts'
@@ -168,7 +169,7 @@ export default class Batch extends CoreCommand {
         timeoutSeconds: flags.timeout,
       },
       {
-        search: searchOptions(flags),
+        search: absolute(searchOptions(flags)),
         analysis: {tool, maxFrames, demangle},
       },
     )
@@ -194,6 +195,18 @@ interface BatchState {
   readonly groups: SignatureGroups
   readonly store: LineStore | undefined
   readonly counts: BatchCounts
+}
+
+/** The processes work in another folder. */
+function absolute(search: LineOptions['search']): LineOptions['search'] {
+  const {exe, sysroots = [], debugDirs = [], debuginfodCacheDir} = search
+  return {
+    ...search,
+    exe: exe === undefined ? undefined : resolve(exe),
+    sysroots: sysroots.map(path => resolve(path)),
+    debugDirs: debugDirs.map(path => resolve(path)),
+    ...(debuginfodCacheDir === undefined ? {} : {debuginfodCacheDir: resolve(debuginfodCacheDir)}),
+  }
 }
 
 function keyOf({path, size, mtime}: LineKey): string {

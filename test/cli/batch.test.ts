@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -266,6 +267,26 @@ for (const [title, args, exitCode, first] of wrong) {
     t.deepEqual([rest, result.exitCode], [[], exitCode])
   })
 }
+
+test('a process that aborts leaves no core where the crashes lie', async t => {
+  const here = mkdtempSync(join(directory, 'here-'))
+  writeFileSync(join(here, 'core'), 'of somebody else')
+  const limited = `ulimit -c unlimited; exec ${process.execPath} ${entry} batch-worker`
+  const worker = spawn('bash', ['-c', limited], {cwd: here, stdio: ['ignore', 'ignore', 'ignore', 'ipc']})
+  const ended = new Promise<string>(done => worker.once('exit', (_code, signal) => done(signal ?? '')))
+  await new Promise(ready => worker.once('message', ready))
+  worker.kill('SIGABRT')
+  t.is(await ended, 'SIGABRT')
+  t.deepEqual(readdirSync(here), ['core'])
+  t.is(readFileSync(join(here, 'core'), 'utf8'), 'of somebody else')
+})
+
+test('folders and files may be named from where one is', t => {
+  const [sysroot, exe] = [basename(fault.sysroot), basename(fault.executable)]
+  const {stdout, exitCode} = runCommand(['batch', 'core', '-e', exe, '--sysroot', sysroot], {cwd: fault.directory})
+  t.is(exitCode, 0)
+  t.is(parseLines<BatchLine>(t, stdout, 'batch')[0]?.completeness?.score, 1)
+})
 
 test('the other end of batch is not for users', t => {
   const {stdout, stderr, exitCode} = runCommand(['batch-worker'])

@@ -18,11 +18,12 @@ import type {BatchLine} from '../../src/analysis/core-report.ts'
 import {InputError} from '../../src/base/errors.ts'
 import {AnalystPool, type PoolOptions} from '../../src/triage/analyst-pool.ts'
 import {type BatchCounts, runBatch} from '../../src/triage/batch-run.ts'
-import {errorLine} from '../../src/triage/core-line.ts'
+import {errorLine, makeLine} from '../../src/triage/core-line.ts'
 import {parseGlob} from '../../src/triage/glob.ts'
 import {LineStore, type StoredLine} from '../../src/triage/line-store.ts'
 import {SignatureGroups} from '../../src/triage/signature-groups.ts'
 import {listWork, type WorkItem} from '../../src/triage/work-list.ts'
+import {openFixture} from '../support/fixtures.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-triage-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
@@ -317,6 +318,16 @@ test('a core that was analysed again counts once, as it was last', t => {
     groups.list().map(({count, exact}) => [count, exact]),
     [[1, 'a']],
   )
+})
+
+test('what is left of the time decides how much of a core is told', async t => {
+  const {core, sysroot} = await openFixture('blocked-gcore-go1.27')
+  const options = {search: {sysroots: [sysroot]}, analysis: {tool, maxFrames: 100, demangle: true}}
+  const whole = await makeLine(item(core), {...options, softTimeoutMs: 60_000})
+  t.is(whole?.completeness?.score, 1)
+  const hurried = await makeLine(item(core), {...options, softTimeoutMs: -1})
+  t.is(hurried?.error, null)
+  t.true((hurried?.completeness?.score ?? 1) < 1)
 })
 
 /** A process that does as the path of its item says. */
