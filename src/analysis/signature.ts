@@ -33,6 +33,8 @@ export function makeSignature(
       used.push({name, kind: frame.kind})
     }
   }
+  if (used.length === 0)
+    return {exact: null, family: null, frames: [], explain: [...explain, 'no frame is left to sign with']}
   const kind = crash.kind === 'signal' ? `signal ${crash.signal ?? ''}`.trim() : crash.kind
   const names = used.map(({name}) => name)
   const top = (wanted: FrameReport['kind']): string => used.find(frame => frame.kind === wanted)?.name ?? '-'

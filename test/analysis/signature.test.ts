@@ -107,3 +107,7 @@ test('clones of a compiler are one function', t => {
 test('a process that did not crash has no signature', t => {
   t.is(makeSignature({kind: 'none'} as CrashReport, GO, MODULES).exact, null)
 })
+
+test('a crash without a meaningful frame has no signature: cut cores must not all be one bug', t => {
+  t.is(makeSignature(SIGSEGV, [], MODULES).exact, null)
+})

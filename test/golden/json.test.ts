@@ -49,7 +49,10 @@ function retell(report: Report): string {
   const told = {
     ...report,
     detail: 'plain' as const,
-    threadsWithoutGoroutine: () => report.threads.filter(({goroutine}) => goroutine === null),
+    threadsWithoutGoroutine: () =>
+      report.threads
+        .filter(({goroutine, idle}) => goroutine === null && !idle)
+        .map(thread => ({...thread, frames: thread.frames.slice(thread.handlerFrames)})),
     tail: () => report,
   }
   return [...renderGoText(told as unknown as CoreReport, PLAIN_STYLE)].join('')
