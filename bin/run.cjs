@@ -7,8 +7,17 @@ const path = require('node:path')
 const vm = require('node:vm')
 const Module = require('node:module')
 
+// Optimizing takes longer than most runs last: hot loops of large cores still earn it (V8 11: Node 20; later ones choose better).
+if (process.versions.v8.startsWith('11.')) require('node:v8').setFlagsFromString('--interrupt-budget=1000000')
+
 const root = path.join(__dirname, '..')
 const file = path.join(root, 'dist', 'main.cjs')
+
+// Each command compiles other functions, so each has a cache of its own.
+function commandName() {
+  const name = process.argv[2] ?? ''
+  return /^[a-z]{1,20}$/.test(name) ? name : 'other'
+}
 
 function cacheFile(stat) {
   const base = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache')
@@ -21,7 +30,7 @@ function cacheFile(stat) {
     return undefined
   }
   const key = `${Math.trunc(stat.mtimeMs)}-${stat.size}-${stat.ino}-${process.version}-${process.arch}`
-  return path.join(directory, `code-${key}`)
+  return path.join(directory, `code-${commandName()}-${key}`)
 }
 
 function readCache(name) {
@@ -37,14 +46,25 @@ function writeCache(name, script) {
     const temporary = `${name}.${process.pid}`
     fs.writeFileSync(temporary, script.createCachedData(), {mode: 0o600})
     fs.renameSync(temporary, name)
+    removeOlder(name)
   } catch {
     // A cache that cannot be written costs time, nothing else.
   }
 }
 
+// Of the same command, made from another build or by another Node; one that another installation still uses is made again.
+function removeOlder(name) {
+  const prefix = `code-${commandName()}-`
+  const directory = path.dirname(name)
+  for (const entry of fs.readdirSync(directory)) {
+    if (entry.startsWith(prefix) && entry !== path.basename(name)) fs.rmSync(path.join(directory, entry), {force: true})
+  }
+}
+
 let source
 try {
-  source = fs.readFileSync(file, 'utf8')
+  // The bundler writes ASCII alone.
+  source = fs.readFileSync(file, 'latin1')
 } catch {
   process.stderr.write(`gotrace-core: ${file} is missing\n  build it: npm run build\n`)
   process.exit(70)

@@ -244,18 +244,36 @@ function collect(parts: Cursor[], strings: readonly Uint8Array[]): Columns {
   return columns
 }
 
+/** Indices by ascending address, equal ones as they were. */
+function orderByAddress(addresses: Float64Array): Uint32Array {
+  const count = addresses.length
+  let lowest = Number.POSITIVE_INFINITY
+  let highest = 0
+  for (const address of addresses) {
+    if (address < lowest) lowest = address
+    if (address > highest) highest = address
+  }
+  // An image spans far less than 2^53 / count: address and index fit one number, and numbers sort without a comparing function,
+  // which takes a tenth of the time.
+  if ((highest - lowest + 1) * count < Number.MAX_SAFE_INTEGER) {
+    const keys = addresses.map((address, index) => (address - lowest) * count + index)
+    keys.sort()
+    return Uint32Array.from(keys, key => key % count)
+  }
+  const order = new Uint32Array(count)
+  for (let index = 0; index < count; index++) order[index] = index
+  return order.sort((a, b) => (addresses[a] as number) - (addresses[b] as number) || a - b)
+}
+
 /** Reorders the columns by address; equal addresses keep the file's order. */
 function sortByAddress(columns: Columns): Columns {
   const {count} = columns
-  const order = new Uint32Array(count)
-  for (let index = 0; index < count; index++) order[index] = index
-  const {addresses} = columns
-  order.sort((a, b) => (addresses[a] as number) - (addresses[b] as number) || a - b)
+  const order = orderByAddress(columns.addresses.subarray(0, count))
   const sorted = emptyColumns(count)
   sorted.count = count
   for (let to = 0; to < count; to++) {
     const from = order[to] as number
-    sorted.addresses[to] = addresses[from] as number
+    sorted.addresses[to] = columns.addresses[from] as number
     sorted.sizes[to] = columns.sizes[from] as number
     sorted.names[to] = columns.names[from] as number
     sorted.infos[to] = columns.infos[from] as number
