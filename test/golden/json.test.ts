@@ -49,6 +49,7 @@ function retell(report: Report): string {
   const told = {
     ...report,
     detail: 'plain' as const,
+    // At this level the text leaves out idle threads, and of the others what the runtime's signal handlers did.
     threadsWithoutGoroutine: () =>
       report.threads
         .filter(({goroutine, idle}) => goroutine === null && !idle)

@@ -39,7 +39,15 @@ export function runShell(line: string, options: RunOptions = {}): RunResult {
   return {stdout, stderr, exitCode: status}
 }
 
-const SILENT = ['NO_COLOR', 'FORCE_COLOR', 'DEBUGINFOD_URLS', 'NODE_EXTRA_CA_CERTS', 'GOTRACE_DEBUG', 'NODE_OPTIONS']
+const SILENT = [
+  'NO_COLOR',
+  'FORCE_COLOR',
+  'DEBUGINFOD_URLS',
+  'NODE_EXTRA_CA_CERTS',
+  'GOTRACE_DEBUG',
+  'NODE_OPTIONS',
+  'OCLIF_COLUMNS',
+]
 
 function environment(extra: RunOptions['env'] = {}): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = {...process.env}
