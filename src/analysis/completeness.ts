@@ -1,5 +1,9 @@
 import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from './core-report.ts'
 
+function isUnnamedGo({kind, function: name}: FrameReport): boolean {
+  return name === null && (kind === 'go' || kind === 'unknown')
+}
+
 /** Counts, as the stacks are made, how much of the answer was there to be had. */
 export class CompletenessCount {
   #stacks = 0
@@ -9,7 +13,9 @@ export class CompletenessCount {
 
   add({frames, stop}: Pick<GoroutineReport, 'frames' | 'stop'>): void {
     this.#stacks++
-    if (stop === 'end-of-stack' || stop === 'frame-limit') this.#wholeStacks++
+    const ended = stop === 'end-of-stack' || stop === 'frame-limit'
+    // Without function tables a stack may be walked to its end and still tell no name.
+    if (ended && !frames.some(isUnnamedGo)) this.#wholeStacks++
     this.addCFrames(frames)
   }
 

@@ -185,7 +185,13 @@ function checkReport(t: import('ava').ExecutionContext, result: RunResult, ...sh
 
 test('a core without its program is still a report, which names what is missing', t => {
   const result = runCommand(['analyze', alone])
-  checkReport(t, result, /^SIGSEGV: segmentation violation\nPC=0x48600f .*addr=0x8/, /non-Go function\n\tpc=0x48600f/)
+  checkReport(
+    t,
+    result,
+    /^SIGSEGV: segmentation violation\nPC=0x48600f .*addr=0x8/,
+    /cfault\+0x8600f .*pc=0x48600f/,
+    /^goroutine 1 \[chan receive\]:$/m,
+  )
   t.regex(result.stderr, /error: the program was not found: \/tmp\/gotrace-LAB\S+ \(build ID [0-9a-f]{40}\)/)
   t.regex(result.stderr, /--exe cfault/)
   t.regex(result.stderr, /warning: a library was not found: \S+libc\.so\.6/)
