@@ -42,7 +42,8 @@ export async function analyse(fixture: Fixture, options: AnalyseOptions = {}): P
       deadline: Number.POSITIVE_INFINITY,
       diagnostics,
     })
-    const goroutines = [...report.goroutines]
+    // Copied whole: what a goroutine waits for is read when it is first asked for, and the files are closed then.
+    const goroutines = Array.from(report.goroutines, goroutine => ({...goroutine}))
     const text = goroutines.map(goroutine => renderGoroutine(goroutine, PLAIN_STYLE)).join('\n')
     report.tail()
     return {report, goroutines, text, diagnostics}
