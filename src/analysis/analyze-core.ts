@@ -139,7 +139,8 @@ class Analysis implements CoreReport {
   }
 
   get completeness(): CompletenessReport {
-    return this.#completeness.report(this.crash, this.#process.core.truncated)
+    const {core, runtime} = this.#process
+    return this.#completeness.report(this.crash, core.truncated || runtime?.isIncomplete === true)
   }
 
   threadsWithoutGoroutine(): Iterable<ThreadReport> {

@@ -27,12 +27,13 @@ export class CompletenessCount {
     }
   }
 
-  report(crash: CrashReport, coreIsTruncated: boolean): CompletenessReport {
+  /** `isCut`: what is missing from the core cannot be counted. */
+  report(crash: CrashReport, isCut: boolean): CompletenessReport {
     const goFrames = this.#stacks === 0 ? null : this.#wholeStacks / this.#stacks
     const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
     const parts = [goFrames, cFrames].filter(part => part !== null)
     const mean = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length
-    const score = mean === null ? (crash.kind === 'none' ? null : 0) : coreIsTruncated ? mean * 0.99 : mean
+    const score = mean === null ? (crash.kind === 'none' ? null : 0) : isCut ? mean * 0.99 : mean
     return {goFrames, cFrames, score}
   }
 }

@@ -130,8 +130,11 @@ function deathByRecords(
   if (current.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
-  const signalled = [current, g0].find(goroutine => goroutine && goroutine.signal.number !== 0)
-  return base.throwing > 0 ? {...whole, ...describeThrow(process, signalled ?? current, current, null)} : undefined
+  if (base.throwing === 0) return undefined
+  // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go).
+  const onG0 = g0 !== undefined && g0.signal.number !== 0
+  const message = onG0 ? 'unexpected signal during runtime execution' : null
+  return {...whole, ...describeThrow(process, onG0 ? g0 : current, current, message)}
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */

@@ -42,14 +42,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const symbols = symbolLookup(image?.module)
   const buildInfo = image?.buildInfo
   const known = versionOf(memory, image, symbols)
-  const inCore = GoTables.open({
-    memory,
-    version: known,
-    firstModuledata: symbols('runtime.firstmoduledata'),
-    candidates: image ? rangesOf([image.module]) : rangesOf(modules),
-    diagnostics,
-  })
-  const tables = inCore && inCore.modules.length > 0 ? inCore : (tablesOfFile(image?.module, diagnostics) ?? inCore)
+  const tables = openTables(files, image, known, symbols('runtime.firstmoduledata'), diagnostics)
   if (tables && !known && tables.versionSource === 'tables') {
     const message = `nothing names the Go release; its function tables are those of go1.${tables.version.minor}`
     diagnostics.add('go-version-unknown', message)
@@ -134,6 +127,24 @@ export function findGoImage(memory: AddressSpace, modules: readonly Module[]): G
 /** The program where neither its file nor its notes are at hand: it may have been written in Go. */
 function lostProgram(modules: readonly Module[]): Module | undefined {
   return modules.find(({isExecutable, imageOrigin}) => isExecutable && imageOrigin !== 'file')
+}
+
+/** Through the relocated data of the process; where the core does not hold that, as they are on disk. */
+function openTables(
+  {core, modules, addressSpace: memory}: ProcessFiles,
+  image: GoImage | undefined,
+  version: GoVersion | undefined,
+  firstModuledata: Address | undefined,
+  diagnostics: Diagnostics,
+): GoTables | undefined {
+  const candidates = image ? rangesOf([image.module]) : rangesOf(modules)
+  const isLost =
+    image?.module.imageOrigin === 'file' &&
+    (firstModuledata === undefined
+      ? dataRanges(core, image.module).length === 0
+      : memory.read(firstModuledata, 8) === undefined)
+  const inCore = isLost ? undefined : GoTables.open({memory, version, firstModuledata, candidates, diagnostics})
+  return inCore && inCore.modules.length > 0 ? inCore : (tablesOfFile(image?.module, diagnostics) ?? inCore)
 }
 
 /** The tables as they are on disk, where the core does not hold the data that leads to them. */

@@ -70,7 +70,7 @@ export class GoFunction {
   readonly #liveness = new Map<number, ArgLiveness | undefined>()
   #name: string | undefined
   #funcID: FuncID | undefined
-  #argProgram: Uint8Array | null | undefined
+  #argProgram: Uint8Array | null | 'missing' | undefined
 
   private constructor(pclntab: Pclntab, record: FuncRecord, entry: Address, end: Address, version: GoVersion) {
     this.#pclntab = pclntab
@@ -186,13 +186,15 @@ export class GoFunction {
   argText(lookupPc: Address, cfa: Address, memory: MemoryReader): string {
     if (!this.version.atLeast(17)) return renderArgWords(this.#record.args, cfa, memory)
     const program = this.#readArgProgram()
+    if (program === 'missing') return '...'
     return program ? renderArgs(program, cfa, memory, this.#argLiveness(lookupPc)) : ''
   }
 
-  #readArgProgram(): Uint8Array | null {
+  /** null: the function has none, and so no arguments are printed. missing: it has one, in memory that is not at hand. */
+  #readArgProgram(): Uint8Array | null | 'missing' {
     if (this.#argProgram === undefined) {
       const address = this.#funcdata(this.#pclntab.places.release.indices.funcdataArgInfo)
-      this.#argProgram = (address !== undefined && readArgProgram(this.#pclntab.memory, address)) || null
+      this.#argProgram = address === undefined ? null : (readArgProgram(this.#pclntab.memory, address) ?? 'missing')
     }
     return this.#argProgram
   }

@@ -63,6 +63,7 @@ export class GoRuntime {
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
+  #isIncomplete = false
   readonly #startKinds = new Map<Address, StartKind>()
 
   private constructor(
@@ -94,7 +95,9 @@ export class GoRuntime {
     if (!allgs && strays.length === 0 && sample.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
         severity: 'error',
-        hint: 'give the executable that made the core with --exe; a core cut short may lack its data segments',
+        hint: input.tables
+          ? 'the data of the program is not in it: was it cut short, or left out by coredump_filter (see core(5))?'
+          : 'give the executable that made the core with --exe',
       })
       return undefined
     }
@@ -128,12 +131,21 @@ export class GoRuntime {
     return this.#strays.length || (this.#allgs?.length ?? 0)
   }
 
+  /** Whether goroutines are known to be missing, as far as they have been walked through. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete || this.#strays.length > 0
+  }
+
   /** All goroutines in allgs order, dead ones too, read one at a time: memory does not grow with their number. */
   *goroutines(): Generator<Goroutine> {
     for (const address of this.#goroutineAddresses()) {
       const goroutine = Goroutine.read(this.#access, address)
-      if (goroutine) yield goroutine
-      else this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
+      if (goroutine) {
+        yield goroutine
+        continue
+      }
+      this.#isIncomplete = true
+      this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
     }
   }
 
@@ -141,6 +153,7 @@ export class GoRuntime {
     if (this.#strays.length > 0) return this.#strays
     if (!this.#allgs) return []
     return readGoroutineAddresses(this.#access.memory, this.#allgs, (first, count) => {
+      this.#isIncomplete = true
       const message = `entries ${first} to ${first + count - 1} of runtime.allgs are not in the core`
       this.#access.diagnostics.add('allgs-unreadable', message)
     })

@@ -1,4 +1,4 @@
-import {closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
@@ -51,6 +51,40 @@ for (const name of ['cfault-segv-go1.27-pie', 'callback-deep-go1.24', 'blocked-p
     }
   })
 }
+
+/** A copy of a core in whose program headers the Go heap is mapped but not in the file, from the given size on. */
+function withoutHeap(core: string, kept: number): string {
+  const bytes = readFileSync(core)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [table, count] = [Number(view.getBigUint64(32, true)), view.getUint16(56, true)]
+  for (let at = table; at < table + count * 56; at += 56) {
+    if (view.getBigUint64(at + 16, true) === GO_HEAP) view.setBigUint64(at + 32, BigInt(kept), true)
+  }
+  const path = join(directory, `heap-${kept}`)
+  writeFileSync(path, bytes)
+  return path
+}
+
+/** Where releases before 1.26 begin their heap. */
+const GO_HEAP = 0xc000000000n
+
+test('a goroutine whose g is not in the core costs itself alone, and the report is incomplete', async t => {
+  const fixture = await openFixture('blocked-panic-go1.24')
+  const whole = await analyse(fixture)
+  const states = new Map(whole.goroutines.map(({id, state}) => [id, state]))
+  const listed: number[] = []
+  for (const kept of [0, 0x8000, 0x40000, 0x80000, 0x100000]) {
+    const {goroutines, report} = await analyse(fixture, {core: withoutHeap(fixture.core, kept)})
+    for (const {id, state} of goroutines) t.is(state, states.get(id) ?? '', `${kept}: goroutine ${id}`)
+    listed.push(goroutines.length)
+    if (goroutines.length < whole.goroutines.length) t.not(report.completeness.score, 1, `${kept}: incomplete`)
+  }
+  t.deepEqual(
+    listed,
+    [...listed].sort((a, b) => a - b),
+  )
+  t.true((listed.at(-1) ?? 0) > (listed[0] ?? 0))
+})
 
 test('goroutines are found in the heap when the core ends before the data that lists them', async t => {
   const whole = await analyse(await openFixture('blocked-panic-go1.22-pie-nosymbols'))
