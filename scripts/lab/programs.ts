@@ -150,6 +150,30 @@ const stuck: Program = {
   ],
 }
 
+const deaths: Program = {
+  name: 'deaths',
+  kind: 'go',
+  modes: [
+    ...plain(
+      'nest worker parked parked-locked thread thread-nest thread-panic thread-nil thread-throw altstack again systemstack mcall ' +
+        'callback-runtime morestack overflow spill finalizer bus sys smash trap ill fpe free jump data watchdog bus-go trap-go ' +
+        'before-abort before-nostack after after-nostack after-raise',
+    ),
+    ...plain('returned returned-abort stranger stranger-abort before-crash before-resign').map(silent),
+    ...plain('after-abort after-crash after-crash-nostack after-stranger default').map(silent),
+    ...['single', 'none', undefined].map((level, index) => ({
+      ...silent(plain('default-go default-nested default-abort')[index] as Mode),
+      environment: level === undefined ? {} : {GOTRACEBACK: level},
+    })),
+    {name: 'held', arguments: ['held'], trigger: 'gcore', silent: true},
+    {name: 'held-nostack', arguments: ['held-nostack'], trigger: 'gcore', silent: true},
+  ],
+}
+
+function silent(mode: Mode): Mode {
+  return {...mode, silent: true}
+}
+
 export const programs: readonly Program[] = [
   cfault,
   callback,
@@ -165,6 +189,7 @@ export const programs: readonly Program[] = [
   query,
   cxx,
   stuck,
+  deaths,
 ]
 
 export function findProgram(name: string): Program {

@@ -1,0 +1,123 @@
+import {readdirSync, readFileSync} from 'node:fs'
+import {basename, join} from 'node:path'
+import {programsDirectory} from './build.ts'
+import type {Mode} from './programs.ts'
+
+/** What a crash must show, as the program's own source says it. */
+export interface ExpectedChain {
+  readonly mode: string
+  /** A signal's name, `panic` or `fatal`. */
+  readonly what: string
+  /** Functions from the fault out; `?` has no name, `name...` is there once or more. */
+  readonly functions: readonly string[]
+  /** Of another goroutine. */
+  readonly also: readonly string[] | undefined
+}
+
+interface Frame {
+  readonly kind: string
+  readonly function: string | null
+  readonly module: string | null
+  readonly pc: string
+  readonly foundBy: string | null
+}
+
+/** What is read here of the JSON of `analyze`. */
+export interface ReportToCheck {
+  readonly crash: {
+    readonly kind: string
+    readonly signal: string | null
+    readonly pc: string | null
+    readonly thread: number | null
+    readonly goroutine: number | null
+  }
+  readonly goroutines: readonly {readonly id: number; readonly thread: number | null; readonly frames: readonly Frame[]}[]
+  readonly threads: readonly {
+    readonly id: number
+    readonly goroutine: number | null
+    readonly handlerFrames: number
+    readonly frames: readonly Frame[]
+  }[]
+}
+
+/** The comments `chain MODE WHAT: …` and `also MODE: …` in a program's C and Go sources. */
+export function readChains(program: string): Map<string, ExpectedChain> {
+  const directory = join(programsDirectory, program)
+  const text = readdirSync(directory)
+    .filter(name => /\.(c|cc|go)$/.test(name))
+    .map(name => readFileSync(join(directory, name), 'utf8'))
+    .join('\n')
+  const also = new Map<string, readonly string[]>()
+  for (const [, mode = '', functions = ''] of text.matchAll(/\/\/ also (\S+): (.+)/g)) also.set(mode, functions.split(' '))
+  const chains = new Map<string, ExpectedChain>()
+  for (const [, mode = '', what = '', functions = ''] of text.matchAll(/\/\/ chain (\S+) (\S+): (.+)/g)) {
+    chains.set(mode, {mode, what, functions: functions.split(' '), also: also.get(mode)})
+  }
+  return chains
+}
+
+/** Whether a mode's crash is on a thread that was in no Go code: its name says so. */
+export function isOutsideGo(mode: Pick<Mode, 'name'>): boolean {
+  return /^(stranger|returned|after-stranger)/.test(mode.name)
+}
+
+/** What is wrong with a report of a crash; nothing where all is as expected. */
+export function checkChain(report: ReportToCheck, expected: ExpectedChain): string[] {
+  const {crash, goroutines, threads} = report
+  const wrong: string[] = []
+  const what = crash.kind === 'signal' ? crash.signal : crash.kind
+  if (what !== expected.what) wrong.push(`crash is ${what}, not ${expected.what}`)
+  const thread = threads.find(({id}) => id === crash.thread)
+  const goroutine = goroutines.find(({id}) => id === crash.goroutine)
+  if (!thread) return [...wrong, `no thread ${crash.thread}`]
+  const onThread = thread.frames.slice(thread.handlerFrames)
+  wrong.push(...checkFrames(`thread ${thread.id}`, onThread, expected.functions))
+  if (isOutsideGo({name: expected.mode})) {
+    if (crash.goroutine !== null) wrong.push(`goroutine ${crash.goroutine} has nothing to do with it`)
+  } else if (expected.mode !== 'mcall') {
+    if (!goroutine) return [...wrong, `no goroutine ${crash.goroutine}`]
+    if (goroutine.thread !== thread.id) wrong.push(`goroutine ${goroutine.id} is on thread ${goroutine.thread}`)
+    wrong.push(...checkFrames(`goroutine ${goroutine.id}`, goroutine.frames, expected.functions))
+  }
+  if (crash.kind === 'signal' && crash.pc !== onThread[0]?.pc) wrong.push(`crash.pc ${crash.pc}, first ${onThread[0]?.pc}`)
+  const {also} = expected
+  if (also && !goroutines.some(({frames}) => checkFrames('', frames, also).length === 0)) {
+    const near = goroutines.map(({id, frames}) => `  goroutine ${id}: ${chainOf(frames).join(' ')}`)
+    wrong.push(`no goroutine is at ${also.join(' ')}:\n${near.join('\n')}`)
+  }
+  return wrong
+}
+
+function checkFrames(where: string, frames: readonly Frame[], functions: readonly string[]): string[] {
+  const wrong: string[] = []
+  const chain = chainOf(frames)
+  if (!isChain(chain, functions)) wrong.push(`${where}: ${chain.join(' ')}\n  instead of ${functions.join(' ')}`)
+  for (const {function: name, foundBy, kind} of frames) {
+    if (foundBy === null) wrong.push(`${where}: ${name} (${kind}) does not say how it was found`)
+  }
+  return wrong
+}
+
+function isChain(chain: readonly string[], functions: readonly string[]): boolean {
+  let at = 0
+  for (const name of functions) {
+    const repeated = name.endsWith('...')
+    const wanted = repeated ? name.slice(0, -3) : name
+    if (chain[at] !== wanted) return false
+    at++
+    while (repeated && chain[at] === wanted) at++
+  }
+  return at === chain.length
+}
+
+/** The program's own functions: without the runtime's, cgo's and the C library's. */
+function chainOf(frames: readonly Frame[]): string[] {
+  return frames.filter(isOwn).map(({function: name}) => name ?? '?')
+}
+
+function isOwn({kind, function: name, module}: Frame): boolean {
+  if (kind === 'signal' || kind === 'switch') return false
+  if (module !== null && /^(libc|libpthread|ld-linux)\b.*\.so/.test(basename(module))) return false
+  if (name === null) return true
+  return !/^(runtime\.|runtime\/|internal\/|panic$|_cgo|crosscall|threadentry$|x_cgo_)|\._Cfunc_|\._cgoexpwrap_/.test(name)
+}
