@@ -20,7 +20,9 @@ for (const release of releases.length > 0 ? releases : readdirSync(lab)) {
       const result = gotrace(['analyze', join(directory, 'core'), '--exe', join(directory, 'exe'), '--json'])
       const wrong = result.exitCode === 0 ? checkChain(JSON.parse(result.stdout), chain) : [result.stderr]
       if (wrong.length > 0) wrongCases++
-      console.log(`${release} ${program.name} ${mode.name}: ${wrong.length === 0 ? 'as expected' : `\n  ${wrong.join('\n  ')}`}`)
+      console.log(
+        `${release} ${program.name} ${mode.name}: ${wrong.length === 0 ? 'as expected' : `\n  ${wrong.join('\n  ')}`}`,
+      )
     }
   }
 }

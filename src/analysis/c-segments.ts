@@ -24,7 +24,7 @@ export function findCSegments(process: DeadProcess, threads: ThreadStacks, gorou
   if (!runtime) return NONE
   const machine = goroutine.m === 0 ? undefined : runtime.machineAt(goroutine.m)
   if (machine && machine.curg === goroutine.address) {
-    const stack = threads.ofMachine(machine)
+    const stack = threads.goroutineOn(machine) && threads.ofMachine(machine)
     return stack ? cutAtSeams(stack.frames.slice(stack.base), stack.stop, isAwayFrom(goroutine)) : NONE
   }
   const locked = goroutine.lockedM === 0 ? undefined : runtime.machineAt(goroutine.lockedM)

@@ -9,7 +9,7 @@ import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.t
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
 import {isFault} from './signal-names.ts'
-import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
+import {isFirstFault, isRaisedAgain, type ThreadStack, type ThreadStacks} from './thread-stacks.ts'
 import type {Throwing} from './traceback-level.ts'
 
 /** The signal that began it all. */
@@ -46,8 +46,6 @@ const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopa
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
 const MESSAGE_LIMIT = 64 * 1024
-/** raise, tgkill and their wrappers stand above dieFromSignal. */
-const RAISE_DEPTH = 4
 /** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
 const DEFAULT_MAX_STACK = 1_000_000_000
 
@@ -57,7 +55,7 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const tid = machine?.procid ?? process.core.threads[0]?.tid
   const thread = tid === undefined ? undefined : threads.ofThread(tid)
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
-  return cause ?? nativeCrash(process, thread)
+  return cause ?? nativeCrash(process, threads, thread)
 }
 
 /**
@@ -95,7 +93,7 @@ function runtimeCrash(
   if (onGoroutine && current) {
     return {
       ...base,
-      ...describeDeath(process, current, current, onGoroutine),
+      ...describeDeath(process, current, current, onGoroutine, undefined),
       goroutine: current,
       start: onGoroutine.start,
       runtimeStack: undefined,
@@ -106,7 +104,7 @@ function runtimeCrash(
     const runtimeStack = {g0, start: onSystemStack.start}
     return {
       ...base,
-      ...describeDeath(process, g0, current, onSystemStack),
+      ...describeDeath(process, g0, current, onSystemStack, thread),
       goroutine: current,
       start: undefined,
       runtimeStack,
@@ -182,8 +180,7 @@ function isOnGoroutine({frames, base, goroutine}: ThreadStack): boolean {
 }
 
 /** No Go runtime saw it die: a C thread, a kernel core without Go's handler, or a live process. */
-function nativeCrash(process: DeadProcess, thread: ThreadStack | undefined): CrashCause {
-  const {core} = process
+function nativeCrash(process: DeadProcess, threads: ThreadStacks, first: ThreadStack | undefined): CrashCause {
   const none: CrashCause = {
     kind: 'none',
     thread: undefined,
@@ -198,30 +195,44 @@ function nativeCrash(process: DeadProcess, thread: ThreadStack | undefined): Cra
     header: [],
     throwing: 0,
   }
-  const own = core.signal
-  if (!thread || !own || !isDeadly(own.number)) return none
-  const pc = thread.frames[0]?.pc
-  const kernel: FaultSignal | undefined =
-    pc === undefined
-      ? undefined
-      : {
-          number: own.number,
-          code: own.code ?? 0,
-          address: own.address ?? 0n,
-          pc,
-          registers: thread.frames[0]?.registers,
-        }
-  const signal = firstFault(thread) ?? kernel
-  if (!signal) return none
+  const thread = diesOf(process, first) ? first : findFaultingThread(process, threads)
+  const signal = thread && (firstFault(thread) ?? lastSignal(process, thread))
+  if (!thread || !signal) return none
   const {machine, goroutine} = thread
   const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
   const header = signalLines(process, signal, machine?.id ?? null, duringCgo)
   return {...none, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
 }
 
-/** Signals that a debugger's core carries although nothing died of them: SIGSTOP, SIGTRAP, none. */
-function isDeadly(signal: number): boolean {
-  return signal > 0 && signal !== 19 && signal !== 5
+const SIGTRAP = 5
+const SIGSTOP = 19
+const INT3 = 0xcc
+
+/**
+ * Whether the signal that the core names ended the process. A debugger's core has one too although nothing died of it: SIGSTOP, or
+ * SIGTRAP where the program itself has no breakpoint.
+ */
+function diesOf({core, memory}: DeadProcess, thread: ThreadStack | undefined): boolean {
+  const number = core.signal?.number ?? 0
+  const pc = thread?.frames[0]?.pc
+  if (number === 0 || number === SIGSTOP || pc === undefined) return false
+  return number !== SIGTRAP || (pc > 0 && memory.read((pc - 1) as Address, 1)?.[0] === INT3)
+}
+
+/** In a core of a living process: a thread that handles a fault. */
+function findFaultingThread({core}: DeadProcess, threads: ThreadStacks): ThreadStack | undefined {
+  for (const {tid} of core.threads) {
+    const thread = threads.ofThread(tid)
+    if (thread?.interruptions.some(interruption => isFirstFault(thread.frames, interruption))) return thread
+  }
+  return undefined
+}
+
+/** The signal that the kernel ended the process with, where no handler saw it. */
+function lastSignal({core: {signal}}: DeadProcess, {frames: [frame]}: ThreadStack): FaultSignal | undefined {
+  if (!signal || !frame) return undefined
+  const {number, code = 0, address = 0n} = signal
+  return {number, code, address, pc: frame.pc, registers: frame.registers}
 }
 
 /**
@@ -230,17 +241,12 @@ function isDeadly(signal: number): boolean {
  */
 export function firstFault(thread: ThreadStack): FaultSignal | undefined {
   const signals = thread.interruptions.filter(
-    ({index, signal}) => signal !== undefined && !isRaisedAgain(thread, index),
+    ({index, signal}) => signal !== undefined && !isRaisedAgain(thread.frames, index),
   )
   const found = signals.findLast(({signal}) => signal && isFault(signal.signal)) ?? signals.at(-1)
   if (!found?.signal) return undefined
   const {signal, code, faultAddress, pc} = found.signal
   return {number: signal, code, address: faultAddress, pc, registers: thread.frames[found.index]?.registers}
-}
-
-/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
-function isRaisedAgain({frames}: ThreadStack, index: number): boolean {
-  return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
 }
 
 function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null, duringCgo: boolean): string[] {
@@ -321,11 +327,15 @@ function describeDeath(
   goroutine: Goroutine,
   current: Goroutine | undefined,
   death: Death,
+  systemThread: ThreadStack | undefined,
 ): Description {
   if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
     return describePanic(process, goroutine)
   }
-  return describeThrow(process, goroutine, current, readThrowText(process, death))
+  const described = describeThrow(process, goroutine, current, readThrowText(process, death))
+  const {signal} = described
+  const registers = signal && systemThread && registersAt(systemThread, signal.pc)
+  return registers ? {...described, signal: {...signal, registers}} : described
 }
 
 function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
@@ -373,6 +383,13 @@ function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefin
   }
   const {number, code0, code1, pc} = saved
   return {signal, lines: [signalLine({signal: number, code0, code1, pc: wordOfAddress(pc)})]}
+}
+
+/** What is known of the registers where a call of sigpanic was injected: pc and sp. */
+function registersAt({frames, interruptions}: ThreadStack, pc: Address): RegisterSet | undefined {
+  const index = interruptions.findLast(({signal}) => signal === undefined)?.index
+  const frame = index === undefined ? undefined : frames[index]
+  return frame?.pc === pc ? frame.registers : undefined
 }
 
 /** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */

@@ -76,8 +76,10 @@ function reportRegisters(process: DeadProcess, cause: CrashCause, registers: Reg
 }
 
 /** From the signal frame that holds the registers, else from the thread. */
-function flagsAndSegments(process: DeadProcess, {thread}: CrashCause): Record<string, string> {
-  const frame = thread?.interruptions.findLast(({signal}) => signal !== undefined)
+function flagsAndSegments(process: DeadProcess, {thread, signal}: CrashCause): Record<string, string> {
+  const frame = thread?.interruptions.findLast(interruption => interruption.signal?.pc === signal?.pc)
+  // Up to 1.20 the frame of a fault in C is gone when the process dies.
+  if (!frame?.signal && thread?.frames[0]?.pc !== signal?.pc) return {}
   if (frame?.signal) {
     const {ucontext} = frame.signal
     const eflags = readWord(process.memory, (ucontext + UCONTEXT_EFLAGS) as never)

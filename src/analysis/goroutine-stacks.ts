@@ -95,15 +95,21 @@ export class GoroutineStacks {
     const walk = walkGoStack(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
     let foundBy: FrameReport['foundBy'] = start.foundBy
     let callbacks = 0
+    let pending: readonly FrameReport[] = []
     let next = walk.next()
     for (; !next.done; next = walk.next()) {
       const physical = next.value
+      // Up to 1.16 the Go walk passes through asmcgocall, whose frame on the thread's stack is the same call.
+      const isSeen = physical.fn.funcID === 'asmcgocall' && pending.at(-1)?.function === physical.fn.name
+      for (const frame of isSeen ? pending.slice(0, -1) : pending) yield {frame, counts: false}
+      pending = []
       for (const visible of filter.visible(physical)) {
         yield {frame: this.#goFrames.report(visible, foundBy), counts: true}
       }
       foundBy = 'pcsp'
-      if (isCallback(physical)) for (const frame of segments.callbacks[callbacks++] ?? []) yield {frame, counts: false}
+      if (isCallback(physical)) pending = segments.callbacks[callbacks++] ?? []
     }
+    for (const frame of pending) yield {frame, counts: false}
     end.value = next.value
   }
 

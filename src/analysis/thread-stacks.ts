@@ -2,12 +2,14 @@ import {type Address, toAddress} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {applyRow} from '../unwind/apply-row.ts'
 import {RegisterSet} from '../unwind/register-set.ts'
 import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
-import type {StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
-import {type DeadProcess, holds} from './dead-process.ts'
+import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
+import {type DeadProcess, holds, NOWHERE} from './dead-process.ts'
+import {isFault} from './signal-names.ts'
 
 type Frame = UnwindFrame<GoFunction>
 
@@ -15,7 +17,7 @@ type Frame = UnwindFrame<GoFunction>
 export interface Interruption {
   /** Index in `frames` of what was interrupted. */
   index: number
-  /** undefined for a call of sigpanic that the runtime injected into C code (up to Go 1.20). */
+  /** undefined for a call of sigpanic that the runtime injected into C code or its own (up to Go 1.20). */
   signal: SignalFrame | undefined
   /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
   isPlumbing: boolean
@@ -25,7 +27,7 @@ export interface Interruption {
 export interface ThreadStack {
   thread: CoreThread
   machine: Machine | undefined
-  /** m.curg. */
+  /** m.curg; undefined while C runs on a thread of its own that is in no callback, whatever M waits for its next one. */
   goroutine: Goroutine | undefined
   frames: readonly Frame[]
   stop: StopReason
@@ -34,6 +36,9 @@ export interface ThreadStack {
   /** Index of the first frame that is the program's own: behind the runtime's signal handlers. */
   base: number
 }
+
+/** raise, tgkill and their wrappers stand above dieFromSignal. */
+const RAISE_DEPTH = 4
 
 /** Functions of the runtime that are on a thread's stack because it handles a signal or dies. */
 const HANDLERS = new Set(['runtime.sigtramp', 'runtime.cgoSigtramp', 'runtime.sigtrampgo', 'runtime.sighandler'])
@@ -54,11 +59,23 @@ export class ThreadStacks {
     return this.#machines.get(tid)
   }
 
-  /** Whether the thread's M runs a living goroutine. */
+  /** Whether the thread runs a living goroutine. */
   isOnGoroutine(tid: number): boolean {
-    const curg = this.#machines.get(tid)?.curg ?? 0
-    const goroutine = curg === 0 ? undefined : this.#process.runtime?.goroutineAt(toAddress(curg))
+    const machine = this.#machines.get(tid)
+    const goroutine = machine && this.goroutineOn(machine)
     return goroutine !== undefined && !goroutine.isDead
+  }
+
+  /**
+   * What an M runs. The M of a C thread keeps a goroutine for the next callback, which waits at runtime.goexit as if in a system call:
+   * after the thread has returned from Go (1.21+), or because a signal handler needed an M (runtime.needm, oneNewExtraM).
+   */
+  goroutineOn(machine: Machine): Goroutine | undefined {
+    const {runtime, tables} = this.#process
+    const goroutine = machine.curg === 0 ? undefined : runtime?.goroutineAt(machine.curg)
+    if (!goroutine || machine.ncgo > 0 || goroutine.status.number !== GOROUTINE_STATUS._Gsyscall) return goroutine
+    const isWaiting = tables?.functionAt(goroutine.syscall.pc)?.funcID === 'goexit'
+    return isWaiting && runtime?.isExtraMachine(machine) ? undefined : goroutine
   }
 
   ofThread(tid: number): ThreadStack | undefined {
@@ -78,13 +95,12 @@ export class ThreadStacks {
   }
 
   #walk(thread: CoreThread): ThreadStack {
-    const {runtime} = this.#process
     const machine = this.#machines.get(thread.tid)
-    const goroutine = machine && machine.curg !== 0 ? runtime?.goroutineAt(machine.curg) : undefined
+    const goroutine = machine && this.goroutineOn(machine)
     const switches = machine && this.switchesOf(machine, goroutine)
     const registers = RegisterSet.ofUserRegs(thread.registers)
     let {frames, stop} = this.#collect(registers, 'context', switches)
-    const gsignal = machine && machine.gsignal !== 0 ? runtime?.goroutineAt(machine.gsignal) : undefined
+    const gsignal = machine && machine.gsignal !== 0 ? this.#process.runtime?.goroutineAt(machine.gsignal) : undefined
     const handler = gsignal ? handlerFrames(frames, gsignal) : frames
     const outside = gsignal && this.#escapeHandler(gsignal, handler)
     const interruptions: Interruption[] = []
@@ -94,13 +110,19 @@ export class ThreadStacks {
       stop = outer.stop
       interruptions.push({index: handler.length, signal: outside.signal, isPlumbing: true})
     }
+    const called = machine && this.#findWildCall(machine, frames)
+    if (called) {
+      const outer = this.#collect(called.registers, 'gobuf', switches)
+      frames = [...frames.slice(0, called.index), ...outer.frames]
+      stop = outer.stop
+    }
     interruptions.push(...this.#findInterruptions(frames, gsignal))
     interruptions.sort((a, b) => a.index - b.index)
-    const base = interruptions.filter(({isPlumbing}) => isPlumbing).at(-1)?.index ?? 0
+    const base = findBase(frames, interruptions)
     return {thread, machine, goroutine, frames, stop, interruptions, base}
   }
 
-  #collect(registers: RegisterSet, foundBy: 'context' | 'signal-frame', switches: StackSwitches | undefined) {
+  #collect(registers: RegisterSet, foundBy: FoundBy, switches: StackSwitches | undefined) {
     const frames: Frame[] = []
     const walk = this.#process.unwinder.frames(
       {registers, foundBy, exactPc: true},
@@ -123,10 +145,23 @@ export class ThreadStacks {
     if (sp === undefined || !holds(gsignal.stack, sp)) return undefined
     for (const signal of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
       if (holds(gsignal.stack, signal.sp)) continue
-      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(toAddress(0), signal.ucontext), memory)?.caller
+      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(NOWHERE, signal.ucontext), memory)?.caller
       return registers && {registers, signal}
     }
     return undefined
+  }
+
+  /**
+   * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20, runtime.shouldPushSigpanic), and the
+   * place that faulted, which g.sigpc knows, is on no stack.
+   */
+  #findWildCall(machine: Machine, frames: readonly Frame[]): {index: number; registers: RegisterSet} | undefined {
+    const signal = this.#process.runtime?.goroutineAt(machine.g0)?.signal
+    if (!signal || signal.number === 0 || signal.pc !== NOWHERE) return undefined
+    const index = frames.findIndex((frame, at) => isInjectedIntoC(frame, frames[at + 1])) + 1
+    const sp = frames[index]?.sp
+    if (index === 0 || sp === undefined) return undefined
+    return {index, registers: RegisterSet.ofPosition(NOWHERE, toAddress(sp - 8))}
   }
 
   #findInterruptions(frames: readonly Frame[], gsignal: Goroutine | undefined): Interruption[] {
@@ -139,12 +174,12 @@ export class ThreadStacks {
       if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
       const isSignal = frame.kind === 'signal'
       const next = frames[index + 1]
-      const intoC = frame.go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
       if (isSignal && next) {
         const signal = readSignalFrame(this.#process.memory, frame.sp)
         found.push({index: index + 1, signal, isPlumbing: sawHandler})
         sawHandler = false
-      } else if (intoC) found.push({index: index + 1, signal: undefined, isPlumbing: true})
+      } else if (isInjectedIntoC(frame, next) || isInjectedIntoRuntime(frame))
+        found.push({index: index + 1, signal: undefined, isPlumbing: true})
     })
     return found
   }
@@ -172,6 +207,34 @@ function handlerFrames(frames: readonly Frame[], {stack}: Goroutine): readonly F
   const next = frames[last + 1]
   const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
   return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames
+}
+
+/** Up to 1.20 the runtime pretends a call of sigpanic for faults in C, too; on any system stack it ends in a throw. */
+function isInjectedIntoC({go}: Frame, next: Frame | undefined): boolean {
+  return go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
+}
+
+function isInjectedIntoRuntime({go, stack}: Frame): boolean {
+  return go?.funcID === 'sigpanic' && (stack === 'g0' || stack === 'native')
+}
+
+/**
+ * The program's own frames begin behind the outermost handler of Go, and behind the first fault whoever handled it: what a handler did
+ * after that (abort, a fault of its own, waiting for somebody) is not what went wrong.
+ */
+function findBase(frames: readonly Frame[], interruptions: readonly Interruption[]): number {
+  const decisive = interruptions.filter(interruption => interruption.isPlumbing || isFirstFault(frames, interruption))
+  return decisive.at(-1)?.index ?? 0
+}
+
+/** A fault that the process did not raise itself to end what another had begun. */
+export function isFirstFault(frames: readonly Frame[], {index, signal}: Interruption): boolean {
+  return signal !== undefined && isFault(signal.signal) && !isRaisedAgain(frames, index)
+}
+
+/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
+export function isRaisedAgain(frames: readonly Frame[], index: number): boolean {
+  return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
 }
 
 function savedStack(goroutine: Goroutine) {

@@ -26,6 +26,11 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style)}`
     separator = '\n'
   }
+  const crashing = findThreadOfCrash(report)
+  if (crashing) {
+    yield separator + renderThread(crashing, crashing.frames, detail, style)
+    separator = '\n'
+  }
   for (const goroutine of report.goroutines) {
     yield separator + renderGoroutine(goroutine, style)
     separator = '\n'
@@ -36,10 +41,18 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     separator = '\n'
   }
   for (const thread of report.threadsWithoutGoroutine()) {
-    if (thread.frames.length === 0) continue
+    if (thread.frames.length === 0 || thread.id === crashing?.id) continue
     yield separator + renderThread(thread, thread.frames, detail, style)
     separator = '\n'
   }
+}
+
+/** The thread that crashed, where no goroutine was on it: the report opens with it. */
+function findThreadOfCrash(report: CoreReport): ThreadReport | undefined {
+  const {thread: id, goroutine} = report.crash
+  if (id === null || goroutine !== null || report.crash.runtimeStack.length > 0) return undefined
+  for (const thread of report.threadsWithoutGoroutine()) if (thread.id === id) return thread
+  return undefined
 }
 
 /** What C code said of its own end; for standard error, behind the report. */

@@ -1,6 +1,6 @@
 import type {Address} from '../base/address.ts'
 import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {crosscall2FrameSize, crosscall2Row, type ReleaseTest} from './stack-switch.ts'
+import {crosscall2FrameSize, crosscall2Row, type ReleaseTest, sigtrampRow} from './stack-switch.ts'
 
 /** What the unwinder needs of a Go function; gosym's GoFunction is one. */
 export interface GoCode {
@@ -50,14 +50,17 @@ export class PcspRows {
     if (size === undefined || size < 0 || size > 2 ** 40) return undefined
     const hasFlags = this.#version?.atLeast(17) ?? true
     return {
-      row: this.#isCrosscall2(code, size) ? crosscall2Row(this.#version ?? NEWEST) : this.#row(size),
+      row: this.#rowCalledByC(code, size) ?? this.#row(size),
       topFrame: hasFlags ? code.flag % 2 === TOP_FRAME : TOP_FUNCTIONS.has(code.funcID),
       writesSp: hasFlags && code.funcID !== 'cgocallback' && Math.floor(code.flag / SP_WRITE) % 2 === 1,
     }
   }
 
-  #isCrosscall2(code: GoCode, size: number): boolean {
-    return code.name === 'crosscall2' && size === crosscall2FrameSize(this.#version ?? NEWEST)
+  /** What C calls keeps C's registers in places of its own. */
+  #rowCalledByC(code: GoCode, size: number): UnwindRow | undefined {
+    const version = this.#version ?? NEWEST
+    if (code.name === 'crosscall2' && size === crosscall2FrameSize(version)) return crosscall2Row(version)
+    return code.name === 'runtime.sigtramp' ? sigtrampRow(size) : undefined
   }
 
   /** CFA = sp + pcsp + 8; a function with a frame keeps its caller's rbp on top of it (frame pointers since Go 1.7). */

@@ -131,6 +131,67 @@ function crosscall2RowOf(saved: readonly number[], bp: number, returnAddress: nu
   )
 }
 
+/** Where sigtramp keeps rbx, rbp and r12 to r15 of the C code that called it, by the size of its frame; offsets from its CFA. */
+const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: number, offset: number])[]>> = {
+  // MOVQ BX, bx-8(SP) and so on below a frame pointer of its own (sys_linux_amd64.s up to 1.16).
+  80: [
+    [3, -24],
+    [6, -16],
+    [12, -40],
+    [13, -48],
+    [14, -56],
+    [15, -64],
+  ],
+  // PUSH_REGS_HOST_TO_ABI0 (abi_amd64.h, 1.17+).
+  72: [
+    [3, -56],
+    [6, -64],
+    [12, -48],
+    [13, -40],
+    [14, -32],
+    [15, -24],
+  ],
+}
+
+/**
+ * The row of runtime.sigtramp, which no table tells: a C handler that was installed later may have called it, and its frame may
+ * hang on the registers that sigtramp saved. undefined for a frame of another size.
+ */
+export function sigtrampRow(frameSize: number): UnwindRow | undefined {
+  const saved = SIGTRAMP_SAVED[frameSize]
+  if (!saved) return undefined
+  const rules = [...saved, [16, -8] as const].map(
+    ([register, offset]) => [register, {kind: 'at-cfa' as const, offset}] as const,
+  )
+  return makeRow({kind: 'register', register: 7, offset: frameSize + 8}, Object.fromEntries(rules), 'unknown')
+}
+
+/** `mov %rbx,%rsp`, `mov %r12,%rsp` and the like: the source register's number is in the third byte, its fourth bit in the first. */
+const MOV_TO_SP = {opcode: 0x89, modrmMin: 0xc4, modrmStep: 8} as const
+/** `mov (%rsp),%rsp`. */
+const POP_SP = [0x48, 0x8b, 0x24, 0x24] as const
+
+/**
+ * SP as a Go function sets it right behind its call of C: functions that align the stack for C keep the old one in a register or at
+ * the new top (runtime·sigfwd, callCgoMmap, callCgoSigaction, …), which pcsp does not say. undefined where the code does no such thing.
+ */
+export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet): Address | undefined {
+  const {pc, sp} = registers
+  const code = pc === undefined ? undefined : memory.read(pc, 4)
+  if (!code || sp === undefined) return undefined
+  if (POP_SP.every((byte, index) => code[index] === byte)) return readAddress(memory, sp)
+  const [rex = 0, opcode, modrm = 0] = code
+  if ((rex !== 0x48 && rex !== 0x4c) || opcode !== MOV_TO_SP.opcode) return undefined
+  const low = (modrm - MOV_TO_SP.modrmMin) / MOV_TO_SP.modrmStep
+  if (!Number.isInteger(low) || low < 0 || low > 7) return undefined
+  const x86 = low + (rex === 0x4c ? 8 : 0)
+  const kept = registers.address(X86_TO_DWARF[x86] ?? x86)
+  return kept !== undefined && kept >= sp ? kept : undefined
+}
+
+/** DWARF numbers the first eight registers in another order (System V ABI, AMD64 supplement, figure 3.36). */
+const X86_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5] as const
+
 /** The pcsp of crosscall2 at its call: the row above holds there and only there. */
 export function crosscall2FrameSize(version: ReleaseTest): number {
   const row = crosscall2Row(version)

@@ -1,14 +1,15 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {DWARF_REGISTER, REGISTER_COUNT} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
 import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
 import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
-import type {RegisterSet} from './register-set.ts'
+import {type RegisterSet, RegisterSetBuilder} from './register-set.ts'
 import {isSignalRestorer, readSignalFrame, SIGNAL_ROW} from './signal-frame.ts'
-import type {ReleaseTest} from './stack-switch.ts'
+import {type ReleaseTest, spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
 
@@ -142,14 +143,30 @@ export class Unwinder<G extends GoCode = GoCode> {
   #leaveGo(entry: GoEntry<G>, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
     const {code, pcsp} = entry
     if (!pcsp) return this.#leaveUncovered(position)
-    const applied = applyRow(pcsp.row, position.registers, this.#input.memory)
+    const realigned = isBehindNative(position) ? this.#realign(position.registers) : undefined
+    const applied = applyRow(pcsp.row, realigned ?? position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
+    if (realigned) return this.#caller(applied, 'pcsp', false)
+    if (INJECTED_CALLS.has(code.funcID) && applied.caller.pc !== undefined) {
+      // Whatever was interrupted, a jump into nowhere too.
+      return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'pcsp', exactPc: true}}
+    }
     const switched = switcher.leave(code, applied.cfa, position)
     if (switched) return switched
     const inSyscall = innermost && position.foundBy === 'syscall'
     if (pcsp.topFrame && !switcher.isSignalTrampoline(code)) return {cfa: applied.cfa, next: 'end-of-stack'}
     if (pcsp.writesSp && !inSyscall && !innermost) return {cfa: applied.cfa, next: 'end-of-stack'}
-    return this.#caller(applied, 'pcsp', INJECTED_CALLS.has(code.funcID))
+    return this.#caller(applied, 'pcsp', false)
+  }
+
+  /** SP as it was before a Go function aligned it for the C function that returns here. */
+  #realign(registers: RegisterSet): RegisterSet | undefined {
+    const sp = spBeforeAlignment(this.#input.memory, registers)
+    if (sp === undefined) return undefined
+    const builder = new RegisterSetBuilder()
+    for (let register = 0; register < REGISTER_COUNT; register++) builder.copy(register, registers)
+    builder.setAddress(DWARF_REGISTER.rsp, sp)
+    return builder.build()
   }
 
   #leaveNative(entry: NativeEntry, position: Position): Departure {
@@ -189,6 +206,11 @@ export class Unwinder<G extends GoCode = GoCode> {
     if (!this.#code.isCode(pc, exactPc) && !isSignalRestorer(this.#input.memory, pc)) return {cfa, next: 'unmapped'}
     return {cfa, next: {registers: caller, foundBy, exactPc}}
   }
+}
+
+/** Whether the frame's callee was C. */
+function isBehindNative({foundBy, exactPc}: Position): boolean {
+  return !exactPc && (foundBy === 'cfi' || foundBy === 'frame-pointer' || foundBy === 'scan')
 }
 
 function isRestorer(code: GoCode): boolean {
