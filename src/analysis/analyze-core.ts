@@ -22,7 +22,7 @@ import {type CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process-facts.ts'
 import {makeSignature} from './signature.ts'
 import {ThreadStacks} from './thread-stacks.ts'
-import {reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
+import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './traceback-level.ts'
 
 export interface AnalysisOptions {
@@ -147,6 +147,14 @@ class Analysis implements CoreReport {
     return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#level.level > 1)
   }
 
+  /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
+  #framesOfCrash(): readonly FrameReport[] {
+    const {thread, goroutine} = this.#cause
+    if (!thread || goroutine) return this.#crashFrames
+    const {frames, handlerFrames} = reportThread(this.#process, this.#threads, thread.thread)
+    return frames.slice(handlerFrames)
+  }
+
   #makeTail(): ReportTail {
     const modules = reportModules(this.#process)
     const {diagnostics} = this.#process
@@ -155,7 +163,7 @@ class Analysis implements CoreReport {
       cgo: reportCgo(this.#process, this.#threads),
       blocking: this.findBlocking(),
       modules,
-      signature: makeSignature(this.crash, this.#crashFrames, modules),
+      signature: makeSignature(this.crash, this.#framesOfCrash(), modules),
       completeness: this.completeness,
       diagnostics: diagnostics.list(),
     }
