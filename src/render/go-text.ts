@@ -26,13 +26,19 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style)}`
     separator = '\n'
   }
-  const crashing = findThreadOfCrash(report)
-  if (crashing) {
-    yield separator + renderThread(crashing, crashing.frames, detail, style)
-    separator = '\n'
-  }
+  let crashing = findThreadOfCrash(report)
+  let isFirst = true
   for (const goroutine of report.goroutines) {
-    yield separator + renderGoroutine(goroutine, style)
+    // A g0 in the list is the crashing thread's own.
+    if (isFirst && goroutine.id === 0) crashing = undefined
+    if (isFirst && crashing) yield `${separator}${renderThread(crashing, crashing.frames, detail, style)}\n`
+    else yield separator
+    yield renderGoroutine(goroutine, style)
+    separator = '\n'
+    isFirst = false
+  }
+  if (isFirst && crashing) {
+    yield separator + renderThread(crashing, crashing.frames, detail, style)
     separator = '\n'
   }
   // Only the header of a fatal signal is followed by registers; a throw's is not.
