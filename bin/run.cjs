@@ -52,12 +52,15 @@ function writeCache(name, script) {
   }
 }
 
-// Of the same command, made from another build or by another Node; one that another installation still uses is made again.
+// Of the same command, made from another build or by another Node, and not lately: two installations in use keep theirs.
 function removeOlder(name) {
   const prefix = `code-${commandName()}-`
   const directory = path.dirname(name)
+  const limit = Date.now() - 7 * 24 * 3600 * 1000
   for (const entry of fs.readdirSync(directory)) {
-    if (entry.startsWith(prefix) && entry !== path.basename(name)) fs.rmSync(path.join(directory, entry), {force: true})
+    const file = path.join(directory, entry)
+    if (!entry.startsWith(prefix) || file === name) continue
+    if (fs.statSync(file).mtimeMs < limit) fs.rmSync(file, {force: true})
   }
 }
 
