@@ -33,8 +33,8 @@ await build({
 
 // One byte a character: the starter reads it without decoding. The bundler leaves regular expressions as they are.
 const bundle = join(root, 'dist', 'main.cjs')
-const escape = char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-writeFileSync(bundle, readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escape))
+const escaped = char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+writeFileSync(bundle, readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped))
 
 const schemaOut = await build({
   absWorkingDir: root,
