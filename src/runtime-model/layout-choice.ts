@@ -4,9 +4,9 @@ import {checkLayouts, type LayoutFit, type LayoutSample} from './layout-check.ts
 import {agreesWithSigtramp, searchLayouts} from './layout-search.ts'
 import {KNOWN_MINORS} from './layout-tables.ts'
 import {type GoRelease, isTabulated, layoutsFromTables} from './layouts-by-version.ts'
-import {joinLayouts, type LayoutQuery, layoutsFromDwarf} from './layouts-from-dwarf.ts'
+import {type DeclaredLayouts, joinLayouts, type LayoutQuery, layoutsFromDwarf} from './layouts-from-dwarf.ts'
 import type {SigtrampFacts} from './sigtramp-offsets.ts'
-import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
+import type {FieldName, LayoutOrigin, LayoutSet, StructLayout} from './struct-layout.ts'
 
 export interface LayoutChoiceInput {
   readonly memory: MemoryReader
@@ -39,8 +39,8 @@ const ANY_PATCH = 99
  */
 export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts {
   const release = input.version ?? guessRelease(input)
-  const declared = layoutsFromDwarf(input.query)
   const tables = layoutsFromTables(release)
+  const declared = readDeclared(input.query, release, tables)
   const candidates: Candidate[] = []
   if (declared.g && declared.m) candidates.push(tryLayouts(input, release, joinLayouts(declared, tables), 'dwarf'))
   if (isBroken(candidates[0])) candidates.push(tryLayouts(input, release, tables, 'table'))
@@ -49,6 +49,22 @@ export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts {
   const best = candidates.reduce((a, b) => (isClearlyBetter(b.fit, a.fit) ? b : a), preferred)
   report(input, release, preferred, best)
   return best
+}
+
+/**
+ * A search of the DWARF costs by the number of names. A binary whose g and m stand where its release's table has them is of that release
+ * in its other structures too; only one that differs is asked for them all.
+ */
+function readDeclared(query: LayoutQuery, release: GoRelease, tables: LayoutSet): DeclaredLayouts {
+  if (!isTabulated(release)) return layoutsFromDwarf(query)
+  const declared = layoutsFromDwarf(query, ['g', 'm'])
+  const {g, m} = declared
+  if (!g && !m) return declared
+  return g && m && isSame(g, tables.g) && isSame(m, tables.m) ? declared : layoutsFromDwarf(query)
+}
+
+function isSame<S extends 'g' | 'm'>(declared: StructLayout<S>, table: StructLayout<S>): boolean {
+  return [...table.fields()].every(([field, offset]) => declared.offset(field as FieldName<S>) === offset)
 }
 
 function tryLayouts(input: LayoutChoiceInput, release: GoRelease, layouts: LayoutSet, origin: LayoutOrigin): Candidate {

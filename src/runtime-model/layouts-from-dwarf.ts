@@ -58,18 +58,22 @@ const MEMBER_OFFSETS: Readonly<Record<string, number>> = {
   cap: 16,
 }
 
-export const DWARF_STRUCT_NAMES: readonly string[] = Object.values(DWARF_NAMES).flat()
+/** Layouts that a binary declares. */
+export type DeclaredLayouts = {readonly [S in StructName]?: StructLayout<S>}
 
 /** The layouts that the binary declares; structures that it does not declare usably are missing. */
-export function layoutsFromDwarf(query: LayoutQuery): {readonly [S in StructName]?: StructLayout<S>} {
-  const declared = query(DWARF_STRUCT_NAMES)
+export function layoutsFromDwarf(
+  query: LayoutQuery,
+  names = Object.keys(STRUCT_FIELDS) as StructName[],
+): DeclaredLayouts {
+  const declared = query(names.flatMap(name => DWARF_NAMES[name]))
   const layouts: Partial<Record<StructName, StructLayout<StructName>>> = {}
-  for (const name of Object.keys(STRUCT_FIELDS) as StructName[]) {
+  for (const name of names) {
     const declaration = DWARF_NAMES[name].map(each => declared.get(each)).find(each => each !== undefined)
     const layout = declaration && layoutOf(name, declaration)
     if (layout) layouts[name] = layout
   }
-  return layouts as {readonly [S in StructName]?: StructLayout<S>}
+  return layouts as DeclaredLayouts
 }
 
 function layoutOf<S extends StructName>(name: S, declaration: DeclaredLayout): StructLayout<S> | undefined {
@@ -102,6 +106,6 @@ function memberOffset(field: string, declaration: DeclaredLayout): number | unde
 }
 
 /** Declared layouts where there are some, tables elsewhere. */
-export function joinLayouts(declared: {readonly [S in StructName]?: StructLayout<S>}, tables: LayoutSet): LayoutSet {
+export function joinLayouts(declared: DeclaredLayouts, tables: LayoutSet): LayoutSet {
   return {...tables, ...declared}
 }
