@@ -65,7 +65,7 @@ export function readChains(program: string): Map<string, ExpectedChain> {
 
 /** Whether a mode's crash is on a thread that was in no Go code: its name says so. */
 export function isOutsideGo(mode: Pick<Mode, 'name'>): boolean {
-  return /^(stranger|returned|after-stranger)/.test(mode.name)
+  return /^(stranger|returned|after-stranger|default-stranger)/.test(mode.name)
 }
 
 /** What is wrong with a report of a crash; nothing where all is as expected. */
@@ -128,7 +128,7 @@ function chainOf(frames: readonly Frame[]): string[] {
 
 function isOwn({kind, function: name, module}: Frame): boolean {
   if (kind === 'signal' || kind === 'switch') return false
-  if (module !== null && /^(libc|libpthread|ld-linux)\b.*\.so/.test(basename(module))) return false
+  if (module !== null && /^(libc|libpthread|ld-linux|libstdc\+\+|libgcc_s)\b.*\.so/.test(basename(module))) return false
   if (name === null) return true
   return !/^(runtime\.|runtime\/|internal\/|panic$|_cgo|crosscall|threadentry$|x_cgo_)|\._Cfunc_|\._cgoexpwrap_/.test(
     name,

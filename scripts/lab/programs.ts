@@ -160,7 +160,7 @@ const deaths: Program = {
         'before-abort before-nostack after after-nostack after-raise',
     ),
     ...plain('returned returned-abort stranger stranger-abort before-crash before-resign').map(silent),
-    ...plain('after-abort after-crash after-crash-nostack after-stranger default').map(silent),
+    ...plain('after-abort after-crash after-crash-nostack after-stranger default default-stranger').map(silent),
     ...['single', 'none', undefined].map((level, index) => ({
       ...silent(plain('default-go default-nested default-abort')[index] as Mode),
       environment: level === undefined ? {} : {GOTRACEBACK: level},

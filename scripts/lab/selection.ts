@@ -24,6 +24,14 @@ const committed: readonly {
   {releases: '1.27', program: 'cxx', modes: 'fault throw'},
   {releases: '1.27', program: 'busy', modes: 'all-fault ancestors'},
   {releases: '1.15 1.27', program: 'stuck', modes: 'mutexes cross join others'},
+  {
+    releases: '1.15 1.21 1.24 1.27',
+    program: 'deaths',
+    modes: 'nest altstack stranger systemstack mcall morestack',
+    variants: 'nodwarf',
+  },
+  {releases: '1.15', program: 'deaths', modes: 'before-abort', variants: 'nodwarf'},
+  {releases: '1.27', program: 'deaths', modes: 'after-crash', variants: 'nodwarf'},
   {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
 ]
 

@@ -27,6 +27,7 @@ export const variants: readonly Variant[] = [
     excludesLibrary: true,
   },
   {name: 'nosymbols', flags: ['-ldflags=-s -w']},
+  {name: 'nodwarf', flags: ['-ldflags=-w']},
   {name: 'pie-nosymbols', flags: ['-buildmode=pie', '-ldflags=-s -w']},
   {name: 'strip', flags: [], after: 'strip'},
   {

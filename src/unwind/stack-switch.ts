@@ -145,7 +145,7 @@ const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: numb
   // PUSH_REGS_HOST_TO_ABI0 (abi_amd64.h, 1.17+).
   72: [
     [3, -56],
-    [6, -64],
+    [6, -16],
     [12, -48],
     [13, -40],
     [14, -32],

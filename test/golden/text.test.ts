@@ -43,6 +43,8 @@ for (const name of fixtureNames()) {
     const fixture = await openFixture(name)
     const want = parseTraceback(fixture.stderr)
     // A core that gdb took of a living process comes without a traceback.
+    // Where a handler of C aborts, the runtime tells of the abort alone; we tell of the fault that came first.
+    if (fixture.meta.mode === 'before-abort') return t.pass()
     if (fixture.meta.trigger === 'gcore' || want.blocks.length === 0) return t.pass()
     const plain = run(fixture, 'analyze', ['--traceback', 'crash', '--cgo-frames', 'none', '--quiet'])
     t.is(plain.exitCode, 0, plain.stderr)
