@@ -78,7 +78,7 @@ function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>, go
   const {version} = process
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
   if (!go) return reportNativeFrame(process, frame)
-  const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp, calleeFuncID: 'normal' as const}
+  const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
   const everything = new FrameFilter({version, level: 2, whole: true}, true)
   return everything.visible(physical).map(visible => goFrames.report(visible, foundBy))
 }

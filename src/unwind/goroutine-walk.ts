@@ -12,8 +12,6 @@ export interface GoFrame {
   sp: Address
   /** The CFA; Go calls it fp. */
   fp: Address
-  /** funcID of the physical frame that this one called; `normal` for the innermost. */
-  calleeFuncID: string
 }
 
 /** Where a walk of a Go stack begins. */
@@ -61,21 +59,19 @@ export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame, G
     pc = caller
     sp = toAddress(sp + 8)
   }
-  let calleeFuncID = 'normal'
   for (let count = 0; count < walk.maxFrames; count++) {
     const fn = walk.tables.functionAt(pc)
     if (!fn) return end('no-unwind-info', sp, pc)
     const innermost = count === 0
     const fp = framePointer(fn, pc, sp)
     if (fp === undefined) return end('no-unwind-info', sp)
-    yield {fn, pc, symPc: trap || pc <= fn.entry ? pc : toAddress(pc - 1), sp, fp, calleeFuncID}
+    yield {fn, pc, symPc: trap || pc <= fn.entry ? pc : toAddress(pc - 1), sp, fp}
     if (endsStack(fn, walk, innermost && start.isSyscall)) return end('end-of-stack', fp)
     const returnPc = readPointer(walk.memory, toAddress(fp - 8))
     if (returnPc === undefined) return end('unmapped', fp)
     if (returnPc === 0) return end('end-of-stack', fp)
     if (returnPc === pc && fp === sp) return end('no-progress', fp)
     trap = fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID))
-    calleeFuncID = fn.funcID
     pc = returnPc
     sp = fp
   }
