@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {AddressSpace} from '../elf/address-space.ts'
 import type {CoreFile} from '../elf/core-file.ts'
@@ -35,5 +35,3 @@ export interface DeadProcess {
 export function holds(range: {lo: Address; hi: Address}, address: Address): boolean {
   return address >= range.lo && address < range.hi
 }
-
-export const NOWHERE = toAddress(0)

@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
@@ -8,7 +8,7 @@ import {applyRow} from '../unwind/apply-row.ts'
 import {RegisterSet} from '../unwind/register-set.ts'
 import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
-import {type DeadProcess, holds, NOWHERE} from './dead-process.ts'
+import {type DeadProcess, holds} from './dead-process.ts'
 import {isFault} from './signal-names.ts'
 
 type Frame = UnwindFrame<GoFunction>
@@ -145,7 +145,7 @@ export class ThreadStacks {
     if (sp === undefined || !holds(gsignal.stack, sp)) return undefined
     for (const signal of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
       if (holds(gsignal.stack, signal.sp)) continue
-      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(NOWHERE, signal.ucontext), memory)?.caller
+      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(NULL_ADDRESS, signal.ucontext), memory)?.caller
       return registers && {registers, signal}
     }
     return undefined
@@ -157,11 +157,11 @@ export class ThreadStacks {
    */
   #findWildCall(machine: Machine, frames: readonly Frame[]): {index: number; registers: RegisterSet} | undefined {
     const signal = this.#process.runtime?.goroutineAt(machine.g0)?.signal
-    if (!signal || signal.number === 0 || signal.pc !== NOWHERE) return undefined
+    if (!signal || signal.number === 0 || signal.pc !== NULL_ADDRESS) return undefined
     const index = frames.findIndex((frame, at) => isInjectedIntoC(frame, frames[at + 1])) + 1
     const sp = frames[index]?.sp
     if (index === 0 || sp === undefined) return undefined
-    return {index, registers: RegisterSet.ofPosition(NOWHERE, toAddress(sp - 8))}
+    return {index, registers: RegisterSet.ofPosition(NULL_ADDRESS, toAddress(sp - 8))}
   }
 
   #findInterruptions(frames: readonly Frame[], gsignal: Goroutine | undefined): Interruption[] {
