@@ -31,7 +31,7 @@ const KEEPERS: Record<string, RegExp> = {
   'node:fs': /^((base|acquire)\/.*|triage\/(work-list|line-store))\.ts$/,
   'node:fs/promises': /^(base|acquire)\/.*\.ts$/,
   workerpool: /^triage\/analyst-pool\.ts$/,
-  zod: /^analysis\/(report-schema|core-report)\.ts$/,
+  zod: /^analysis\/((report|answer)-schema|core-report)\.ts$/,
 }
 
 interface Import {
@@ -91,7 +91,7 @@ test('third-party code and the file system stay behind the files that keep them'
 test('zod is never loaded by a run: its shapes are imported as types', t => {
   const loaded = imports.filter(
     ({target, typeOnly, file}) =>
-      target.endsWith('report-schema.ts') && !typeOnly && file !== 'analysis/report-schema.ts',
+      /(report|answer)-schema\.ts$/.test(target) && !typeOnly && file !== 'analysis/answer-schema.ts',
   )
   t.deepEqual(loaded, [])
 })

@@ -1,7 +1,11 @@
 import type {z} from 'zod'
+import type * as answer from './answer-schema.ts'
 import type * as schema from './report-schema.ts'
 
-/** The report's types, all from `report-schema.ts`: what the text shows and what the JSON carries are the same values. */
+/**
+ * The types of the reports, from `report-schema.ts` and `answer-schema.ts`: what the text shows and what the JSON carries
+ * are the same values.
+ */
 export type FrameReport = z.infer<typeof schema.frameSchema>
 export type StopReasonReport = z.infer<typeof schema.stopReasonSchema>
 export type CreatedByReport = z.infer<typeof schema.createdBySchema>
@@ -20,7 +24,7 @@ export type LockReport = z.infer<typeof schema.lockSchema>
 export type BlockingReport = z.infer<typeof schema.blockingSchema>
 
 /** What `cgo` answers. */
-export type CgoAnswer = z.infer<typeof schema.cgoReportSchema>
+export type CgoAnswer = z.infer<typeof answer.cgoReportSchema>
 
 type Whole = z.infer<typeof schema.reportSchema>
 
@@ -49,7 +53,7 @@ export interface CoreReport extends ReportHead {
   tail(): ReportTail
 }
 
-type WholeThreads = z.infer<typeof schema.threadsReportSchema>
+type WholeThreads = z.infer<typeof answer.threadsReportSchema>
 
 /** What `threads` answers. `threads` can be iterated once; `diagnostics()` is called after that. */
 export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnostics'> {
@@ -58,10 +62,10 @@ export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnosti
 }
 
 /** What `info` answers. */
-export type InfoReport = z.infer<typeof schema.infoReportSchema>
+export type InfoReport = z.infer<typeof answer.infoReportSchema>
 
-export type GoroutineGroupReport = z.infer<typeof schema.goroutineGroupSchema>
-type WholeGoroutines = z.infer<typeof schema.goroutinesReportSchema>
+export type GoroutineGroupReport = z.infer<typeof answer.goroutineGroupSchema>
+type WholeGoroutines = z.infer<typeof answer.goroutinesReportSchema>
 
 /** What `goroutines` answers: `goroutines()` streams, `groups()` gathers; `counts()` and `diagnostics()` are called after that. */
 export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'> {
@@ -72,6 +76,6 @@ export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' 
 }
 
 /** What `batch` says of one core. */
-export type BatchLine = z.infer<typeof schema.batchReportSchema>
+export type BatchLine = z.infer<typeof answer.batchReportSchema>
 /** Cores with the same signature. */
-export type BatchGroup = z.infer<typeof schema.batchGroupReportSchema>
+export type BatchGroup = z.infer<typeof answer.batchGroupReportSchema>
