@@ -29,7 +29,7 @@ export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoRepor
   }
   for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
   for (const machine of runtime?.machines ?? []) {
-    if (threads.machineOf(machine.procid)?.address !== machine.address) add(machine, null)
+    if (threads.threadOf(machine) === undefined) add(machine, null)
   }
   return {
     enabled: runtime?.state.iscgo ?? null,

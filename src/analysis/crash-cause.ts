@@ -52,7 +52,7 @@ const DEFAULT_MAX_STACK = 1_000_000_000
 /** Finds the first fault, whatever the runtime did after it. */
 export function findCrashCause(process: DeadProcess, threads: ThreadStacks): CrashCause {
   const machine = dyingMachine(process, threads)
-  const tid = machine?.procid ?? process.core.threads[0]?.tid
+  const tid = (machine && threads.threadOf(machine)) ?? process.core.threads[0]?.tid
   const thread = tid === undefined ? undefined : threads.ofThread(tid)
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
   return cause ?? nativeCrash(process, threads, thread)
@@ -64,12 +64,13 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
  */
 function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
   const dying = (runtime?.machines ?? []).filter(
-    machine => machine.dying > 0 && threads.machineOf(machine.procid)?.address === machine.address,
+    machine => machine.dying > 0 && threads.threadOf(machine) !== undefined,
   )
   if (dying.length < 2) return dying[0]
   const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
   const rank = (machine: Machine): number =>
-    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) + (order.get(machine.procid) ?? 0)
+    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) +
+    (order.get(threads.threadOf(machine) ?? 0) ?? 0)
   return dying.sort((a, b) => rank(a) - rank(b))[0]
 }
 

@@ -43,7 +43,7 @@ export class GoroutineReporter {
     const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
-    const thread = machine && machine.curg === goroutine.address && machine.procid !== 0 ? machine.procid : null
+    const thread = machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
     const {blocking} = this
     let waitingFor: {value: GoroutineReport['waitingFor']} | undefined
     return {

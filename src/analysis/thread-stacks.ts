@@ -9,6 +9,7 @@ import {RegisterSet} from '../unwind/register-set.ts'
 import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
+import {pairMachines} from './machine-pairing.ts'
 import {isFault} from './signal-names.ts'
 
 type Frame = UnwindFrame<GoFunction>
@@ -48,15 +49,22 @@ export class ThreadStacks {
   readonly #process: DeadProcess
   readonly #stacks = new Map<number, ThreadStack>()
   readonly #machines: ReadonlyMap<number, Machine>
+  readonly #threadIds: ReadonlyMap<Address, number>
 
   constructor(process: DeadProcess) {
     this.#process = process
     this.#machines = pairMachines(process)
+    this.#threadIds = new Map([...this.#machines].map(([tid, {address}]) => [address, tid]))
   }
 
   /** The M that a thread runs; extra Ms of C threads included. */
   machineOf(tid: number): Machine | undefined {
     return this.#machines.get(tid)
+  }
+
+  /** The thread that runs an M; undefined where none of this core does. */
+  threadOf(machine: Machine): number | undefined {
+    return this.#threadIds.get(machine.address)
   }
 
   /** Whether the thread runs a living goroutine. */
@@ -88,10 +96,10 @@ export class ThreadStacks {
     return stack
   }
 
-  /** The stack of the thread that an M runs on; undefined where its thread is not in the core, or runs another M. */
+  /** The stack of the thread that runs an M. */
   ofMachine(machine: Machine): ThreadStack | undefined {
-    if (this.#machines.get(machine.procid)?.address !== machine.address) return undefined
-    return this.ofThread(machine.procid)
+    const tid = this.threadOf(machine)
+    return tid === undefined ? undefined : this.ofThread(tid)
   }
 
   #walk(thread: CoreThread): ThreadStack {
@@ -240,34 +248,4 @@ export function isRaisedAgain(frames: readonly Frame[], index: number): boolean 
 function savedStack(goroutine: Goroutine) {
   const {stack, sched} = goroutine
   return {stackLo: stack.lo, stackHi: stack.hi, schedSp: sched.sp, schedPc: sched.pc, schedBp: sched.bp}
-}
-
-/**
- * Pairs each thread with its M by m.procid. Of several (a C thread that was given a second M inside of a signal handler, a stale
- * procid) the one whose stacks hold the thread's sp wins, then one that is in use, then the highest id.
- */
-function pairMachines({core, runtime}: DeadProcess): Map<number, Machine> {
-  const pairs = new Map<number, Machine>()
-  if (!runtime) return pairs
-  const stackPointers = new Map<number, Address | undefined>()
-  for (const {tid, registers} of core.threads) stackPointers.set(tid, RegisterSet.ofUserRegs(registers).sp)
-  const score = (machine: Machine): number => {
-    const sp = stackPointers.get(machine.procid)
-    const stacks = [machine.curg, machine.gsignal, machine.g0]
-      .filter(g => g !== 0)
-      .map(g => runtime.goroutineAt(g)?.stack)
-    const holdsSp = sp !== undefined && stacks.some(stack => stack && holds(stack, sp))
-    return (holdsSp ? 4 : 0) + (machine.isExtraInSig ? 2 : 0) + (machine.curg !== 0 ? 1 : 0)
-  }
-  for (const machine of runtime.machines) {
-    if (machine.procid === 0 || !stackPointers.has(machine.procid)) continue
-    const rival = pairs.get(machine.procid)
-    if (!rival) {
-      pairs.set(machine.procid, machine)
-      continue
-    }
-    const difference = score(machine) - score(rival)
-    if (difference > 0 || (difference === 0 && machine.id > rival.id)) pairs.set(machine.procid, machine)
-  }
-  return pairs
 }

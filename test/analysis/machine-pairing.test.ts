@@ -1,0 +1,119 @@
+import test from 'ava'
+import type {DeadProcess} from '../../src/analysis/dead-process.ts'
+import {pairMachines} from '../../src/analysis/machine-pairing.ts'
+import {type Address, toAddress} from '../../src/base/address.ts'
+import {USER_REGS, USER_REGS_COUNT} from '../../src/elf/notes.ts'
+
+interface FakeMachine {
+  id: number
+  procid: number
+  g0: number
+}
+
+/** A process whose threads have their storage at 0x10000 * index, with g `distance` below the thread pointer. */
+function processOf(threads: {tid: number; g: number | undefined}[], machines: FakeMachine[], distance = 8) {
+  const words = new Map<number, number>()
+  const ends: number[] = []
+  const registers = threads.map(({g}, index) => {
+    const base = 0x10000 * (index + 1) + 0x800
+    if (g !== undefined) {
+      ends.push(base)
+      words.set(base - distance, g)
+    }
+    const values = new BigUint64Array(USER_REGS_COUNT)
+    values[USER_REGS.fs_base] = BigInt(base)
+    return values
+  })
+  const read = (address: Address, length: number) => {
+    const bytes = new Uint8Array(length)
+    if (!ends.some(end => address >= end - 0x4000 && address + length <= end)) return undefined
+    for (const [at, value] of words) {
+      if (at >= address && at + 8 <= address + length) {
+        new DataView(bytes.buffer).setBigUint64(at - address, BigInt(value), true)
+      }
+    }
+    return bytes
+  }
+  return {
+    core: {threads: threads.map(({tid}, index) => ({tid, name: undefined, signal: 0, registers: registers[index]}))},
+    memory: {read},
+    runtime: {
+      machines: machines.map(machine => ({
+        ...machine,
+        address: toAddress(0x900000 + machine.id * 0x1000),
+        gsignal: machine.g0 + 0x1000,
+        curg: machine.g0 + 0x2000,
+        isExtraInSig: false,
+      })),
+      goroutineAt: () => undefined,
+    },
+  } as unknown as DeadProcess
+}
+
+const pairsOf = (process: DeadProcess) =>
+  Object.fromEntries([...pairMachines(process)].map(([tid, machine]) => [tid, machine.id]))
+
+const MACHINES = [
+  {id: 0, procid: 100, g0: 0x500000},
+  {id: 1, procid: 101, g0: 0x510000},
+  {id: 2, procid: 102, g0: 0x520000},
+]
+
+test('a thread without g runs no M, whatever M has kept its id', t => {
+  const process = processOf(
+    [
+      {tid: 100, g: 0x500000},
+      {tid: 101, g: 0x511000},
+      {tid: 102, g: 0},
+    ],
+    MACHINES,
+  )
+  t.deepEqual(pairsOf(process), {100: 0, 101: 1})
+})
+
+test('threads that a dump from outside of the container numbers otherwise are known by their g', t => {
+  const process = processOf(
+    [
+      {tid: 7100, g: 0x502000},
+      {tid: 101, g: 0x520000},
+      {tid: 7102, g: 0x510000},
+    ],
+    MACHINES,
+  )
+  t.deepEqual(pairsOf(process), {7100: 0, 101: 2, 7102: 1})
+})
+
+test('g is where most threads have one, however far from the thread pointer', t => {
+  for (const distance of [8, 16, 0x48, 0x1230]) {
+    const process = processOf(
+      [
+        {tid: 100, g: 0x500000},
+        {tid: 101, g: 0x510000},
+        {tid: 102, g: 0},
+      ],
+      MACHINES,
+      distance,
+    )
+    t.deepEqual(pairsOf(process), {100: 0, 101: 1}, `${distance}`)
+  }
+})
+
+test('a thread whose storage is not in the core is known by its id, unless another thread runs that M', t => {
+  const process = processOf(
+    [
+      {tid: 100, g: 0x500000},
+      {tid: 101, g: undefined},
+      {tid: 102, g: 0x510000},
+    ],
+    MACHINES,
+  )
+  t.deepEqual(pairsOf(process), {100: 0, 102: 1})
+  const none = processOf(
+    [
+      {tid: 100, g: undefined},
+      {tid: 101, g: undefined},
+    ],
+    MACHINES,
+  )
+  t.deepEqual(pairsOf(none), {100: 0, 101: 1})
+})
