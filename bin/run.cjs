@@ -79,11 +79,30 @@ const script = new vm.Script(Module.wrap(source), {
   cachedData,
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 })
+// Built-in modules that few runs need take as long to load as all the rest: each is loaded when something of it is used.
+const LATE = ['assert', 'child_process', 'crypto', 'fs/promises', 'perf_hooks', 'readline', 'stream', 'timers/promises']
+LATE.push('tty', 'worker_threads', 'zlib')
+const requireNow = Module.createRequire(file)
+function requireLate(id) {
+  if (!LATE.includes(id.replace(/^node:/, ''))) return requireNow(id)
+  return new Proxy(() => undefined, {
+    get: (_, key) => requireNow(id)[key],
+    apply: (_, self, args) => Reflect.apply(requireNow(id), self, args),
+    // import * asks for all names, and so loads it at once.
+    ownKeys: () => Reflect.ownKeys(requireNow(id)),
+    getOwnPropertyDescriptor: (_, key) => ({value: requireNow(id)[key], enumerable: true, configurable: true}),
+  })
+}
+requireLate.resolve = requireNow.resolve
+
+// oclif would compare "engines" with this Node, and look whether its messages to developers go to a terminal.
+process.env.OCLIF_DISABLE_ENGINE_WARNING = '1'
+process.env.DEBUG_COLORS ??= '0'
 const bundle = new Module(file, module)
 bundle.filename = file
 bundle.paths = Module._nodeModulePaths(path.dirname(file))
 Module._cache[file] = bundle
-script.runInThisContext()(bundle.exports, Module.createRequire(file), bundle, file, path.dirname(file))
+script.runInThisContext()(bundle.exports, requireLate, bundle, file, path.dirname(file))
 bundle.loaded = true
 
 bundle.exports.start(root).then(() => {

@@ -13,9 +13,12 @@ mkdirSync(join(root, 'schema'), {recursive: true})
 mkdirSync(join(root, 'dist'), {recursive: true})
 
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
+// Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
+const leftOut = ['lilconfig', 'minimatch', 'semver', 'supports-color', 'tinyglobby', 'wsl-utils']
 await build({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
+  alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
   outfile: 'dist/main.cjs',
   bundle: true,
   platform: 'node',

@@ -1,4 +1,4 @@
-import {Config, run, settings} from '@oclif/core'
+import {type Interfaces, Plugin, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import Batch from './commands/batch.ts'
 import BatchWorker from './commands/batch-worker.ts'
@@ -29,14 +29,22 @@ declare const PACKAGE_JSON: string | undefined
  * @param root the package's folder
  * @param manifest package.json when the bundle does not carry it
  */
-export async function start(root: string, manifest?: object): Promise<void> {
+export async function start(root: string, manifest?: Interfaces.PJSON): Promise<void> {
   if (process.env.NO_COLOR !== undefined && process.env.FORCE_COLOR === undefined) process.env.FORCE_COLOR = '0'
-  process.env.OCLIF_DISABLE_ENGINE_WARNING = '1'
+  process.env.GOTRACE_CORE_DISABLE_THEME = '1'
   settings.enableAutoTranspile = false
   const pjson = manifest ?? JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
   try {
-    const config = await Config.load({root, pjson, ignoreManifest: manifest !== undefined})
-    await run(process.argv.slice(2), config)
+    // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
+    const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
+    await plugin.load()
+    await run(process.argv.slice(2), {
+      root,
+      pjson,
+      plugins: new Map([[plugin.name, plugin]]),
+      userPlugins: false,
+      devPlugins: false,
+    })
   } catch (error) {
     const {lines, exitCode} = explainError(error, 'gotrace-core')
     if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)

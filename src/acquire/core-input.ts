@@ -1,7 +1,7 @@
 import {closeSync, createReadStream, openSync, readSync} from 'node:fs'
 import {pipeline} from 'node:stream'
 import {setImmediate} from 'node:timers/promises'
-import * as zlib from 'node:zlib'
+import zlib from 'node:zlib'
 import {FileSource} from '../base/byte-source.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'

@@ -1,4 +1,4 @@
-import * as zlib from 'node:zlib'
+import zlib from 'node:zlib'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError, messageOf, UnsupportedError} from '../base/errors.ts'
 
