@@ -64,9 +64,10 @@ function nameFrames({symbolizer}: DeadProcess, frames: readonly Frame[]): NamedF
   return found
 }
 
-/** The first frame that is neither libc's nor a runtime's machinery: who asked for the end. */
+/** The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no machinery. */
 function place(frames: readonly NamedFrame[]): string {
-  const found = frames.find(({source}) => !isPartOfDying(source))
+  const candidates = frames.filter(({source}) => !isPartOfDying(source))
+  const found = candidates.find(({source}) => !isOfLanguage(source)) ?? candidates[0]
   if (!found) return ''
   const {function: name, file, line} = found.source
   return `, in ${name}${file === null ? '' : ` (${file}:${line ?? 0})`}`
@@ -77,6 +78,16 @@ function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
   // glibc's checking strcpy and its like are inlined from its headers.
   return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
 }
+
+/** Whether a function belongs to the library of C or C++: by its file, by its name where that is linked into the program or inlined. */
+function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
+  if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
+  if (file !== null && /\/include\/c\+\+\//.test(file)) return true
+  return name !== null && /^(?:[\w:*&<> ]+ )?(?:std|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_/.test(name)
+}
+
+const LANGUAGE_LIBRARIES =
+  /(?:^|\/)(?:libc|libm|libpthread|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind)[-.\d]*\.so[.\d]*$/
 
 const LIBC =
   /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
@@ -117,7 +128,8 @@ function isTerminate(frames: readonly NamedFrame[]): boolean {
 
 const TERMINATE =
   /^(std::terminate\(\)|__cxxabiv1::__terminate|__cxa_call_terminate|__gnu_cxx::__verbose_terminate_handler)/
-const RAISES = /^(__cxa_(throw|rethrow|call_terminate)|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
+const RAISES =
+  /^(__cxa_(throw|rethrow|call_terminate)|std::rethrow_exception|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
 
 function describeTerminate(process: DeadProcess, frames: readonly NamedFrame[]): Cause {
   const raising = frames.filter(({source: {function: name}}) => name !== null && RAISES.test(name))
@@ -126,9 +138,15 @@ function describeTerminate(process: DeadProcess, frames: readonly NamedFrame[]):
     raising.map(({frame}) => frame),
   )
   const where = placeOfThrow(frames)
-  if (!exception) return {kind: 'c++ terminate', text: `std::terminate was called without an exception${where}`}
+  if (!exception) return {kind: 'c++ terminate', text: `${reasonOfTerminate(frames)}${where}`}
   const {type, what} = exception
   return {kind: 'c++ exception', text: `uncaught ${type}${what === undefined ? '' : `: ${what}`}${where}`}
+}
+
+function reasonOfTerminate(frames: readonly NamedFrame[]): string {
+  if (frames.some(({name}) => name === 'cxa_pure_virtual')) return 'a pure virtual function was called'
+  if (frames.some(({name}) => name === 'cxa_deleted_virtual')) return 'a deleted virtual function was called'
+  return 'std::terminate was called without an exception'
 }
 
 /** Below the last frame of the C++ runtime stands who threw. */

@@ -15,8 +15,17 @@ export interface CxxException {
   what: string | undefined
 }
 
-/** exception_class of struct _Unwind_Exception: `GNUCC++` of libstdc++ and `CLNGC++` of libc++abi; the last byte is 1 for a dependent one. */
-const CLASSES: ReadonlySet<bigint> = new Set([0x474e5543432b2b00n, 0x434c4e47432b2b00n])
+/**
+ * exception_class of struct _Unwind_Exception: `GNUCC++` of libstdc++ and `CLNGC++` of libc++abi. The last byte is 1 for a dependent
+ * exception, which std::rethrow_exception throws in the name of another: how far before it lies the pointer to the other's object
+ * (libstdc++, unwind-cxx.h: __cxa_dependent_exception; libc++abi, cxa_exception.h).
+ */
+const CLASSES: ReadonlyMap<bigint, {object: number | undefined}> = new Map([
+  [0x474e5543432b2b00n, {object: undefined}],
+  [0x434c4e47432b2b00n, {object: undefined}],
+  [0x474e5543432b2b01n, {object: 80}],
+  [0x434c4e47432b2b01n, {object: 88}],
+])
 /** struct __cxa_exception begins with the type; it ends in the _Unwind_Exception, and the object follows (Itanium C++ ABI, 2.2.1). */
 const TYPE_BEFORE_UNWIND = 80
 const UNWIND_SIZE = 32
@@ -30,7 +39,7 @@ const TEXT_LIMIT = 4096
 export function findException({memory}: DeadProcess, raising: readonly Frame[]): CxxException | undefined {
   for (const candidate of candidates(memory, raising)) {
     const header = findHeader(memory, candidate)
-    if (header !== undefined) return readException(memory, header)
+    if (header !== undefined) return readException(memory, primaryOf(memory, header) ?? header)
   }
   return undefined
 }
@@ -56,6 +65,12 @@ function findHeader(memory: MemoryReader, candidate: Address): Address | undefin
     if (word !== undefined && CLASSES.has(word)) return toAddress(at)
   }
   return undefined
+}
+
+function primaryOf(memory: MemoryReader, header: Address): Address | undefined {
+  const before = CLASSES.get(readWord(memory, header) ?? 0n)?.object
+  const object = before === undefined ? undefined : readAddress(memory, toAddress(header - before))
+  return object === undefined || object < 4096 ? undefined : toAddress(object - UNWIND_SIZE)
 }
 
 function readException(memory: MemoryReader, header: Address): CxxException | undefined {

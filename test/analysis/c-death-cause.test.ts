@@ -1,0 +1,157 @@
+// What C and C++ say of their own end, told by the names of the frames and by what lies in memory.
+import test from 'ava'
+import {findDeathCause} from '../../src/analysis/c-death-cause.ts'
+import type {CrashCause} from '../../src/analysis/crash-cause.ts'
+import type {DeadProcess} from '../../src/analysis/dead-process.ts'
+import {toAddress} from '../../src/base/address.ts'
+import {RegisterSet} from '../../src/unwind/register-set.ts'
+import {BytesBuilder} from '../support/bytes-builder.ts'
+
+interface Called {
+  name: string
+  module?: string
+  file?: string
+  inlined?: boolean
+}
+
+const STACK = 0x7000
+const FRAME = 0x40
+
+/** A thread that died in the first of these functions; each has a frame of 64 bytes, all zero but for `words`. */
+function deathOf(
+  called: readonly (string | Called)[],
+  words: Record<number, number | bigint> = {},
+  heap = new BytesBuilder(0x100000),
+) {
+  const stack = new BytesBuilder(STACK)
+  for (let at = STACK; at < STACK + called.length * FRAME; at += 8) stack.u64(words[at] ?? 0)
+  const pieces = [
+    {start: STACK, bytes: stack.build()},
+    {start: heap.origin, bytes: heap.build()},
+  ]
+  const memory = {
+    read(address: number, length: number) {
+      const piece = pieces.find(({start, bytes}) => address >= start && address + length <= start + bytes.length)
+      return piece?.bytes.subarray(address - piece.start, address - piece.start + length)
+    },
+  }
+  const frames = called.map((_, index) => {
+    const sp = toAddress(STACK + index * FRAME)
+    const pc = toAddress(0x400000 + index)
+    return {kind: 'native', pc, lookupPc: pc, sp, cfa: toAddress(sp + FRAME), registers: RegisterSet.ofPosition(pc, sp)}
+  })
+  const symbolizer = {
+    locate(pc: number) {
+      const frame = called[pc - 0x400000] ?? ''
+      const {
+        name,
+        module = '/opt/app/program',
+        file = null,
+        inlined = false,
+      } = typeof frame === 'string' ? {name: frame} : frame
+      return [{function: name, module, file, line: file === null ? null : 7, inlined}]
+    },
+  }
+  const process = {memory, modules: [], symbolizer} as unknown as DeadProcess
+  return findDeathCause(process, {thread: {frames, base: 0}} as unknown as CrashCause)
+}
+
+const libc = (name: string): Called => ({name, module: '/lib/x86_64-linux-gnu/libc.so.6', file: './debug/x.c'})
+const libstdcxx = (name: string): Called => ({name, module: '/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30'})
+
+test('the place of a failed check is in the program, not in the library that checks', t => {
+  const death = deathOf([
+    libc('__GI_abort'),
+    libc('__libc_message'),
+    libc('__GI___fortify_fail'),
+    libc('__GI___chk_fail'),
+    libc('_IO_str_chk_overflow'),
+    libc('outstring_func'),
+    {name: 'sprintf', file: '/usr/include/x86_64-linux-gnu/bits/stdio2.h', inlined: true},
+    {name: 'label_of', file: '/src/label.c'},
+    'main',
+  ])
+  t.deepEqual(death, {kind: 'fortify', text: 'a buffer overflow was detected, in label_of (/src/label.c:7)'})
+})
+
+test('a program that is nothing but libc has its place there', t => {
+  const death = deathOf([libc('__GI_abort'), libc('malloc_printerr'), libc('munmap_chunk')])
+  t.is(death?.text, 'a check of malloc failed, in munmap_chunk (./debug/x.c:7)')
+})
+
+test('a pure virtual call is called by its name', t => {
+  const death = deathOf([
+    libc('__GI_abort'),
+    libstdcxx('std::terminate()'),
+    libstdcxx('__cxa_pure_virtual'),
+    {name: 'draw(Shape*)', file: '/src/shape.cc'},
+  ])
+  t.deepEqual(death, {
+    kind: 'c++ terminate',
+    text: 'a pure virtual function was called, in draw(Shape*) (/src/shape.cc:7)',
+  })
+})
+
+/** A thrown std::runtime_error whose text is `text`; labels: `object` (after its header) and, where asked for, `dependent`. */
+function thrownError(text: string, dependent?: {classWord: bigint; objectAt: number}): BytesBuilder {
+  const heap = new BytesBuilder(0x100000)
+  heap.u64(0, 0).label('typeinfo').u64(0, 'name').u64(0, 0)
+  heap.label('name').bytes(new TextEncoder().encode('St13runtime_error\0')).align(16)
+  heap
+    .label('text')
+    .bytes(new TextEncoder().encode(`${text}\0`))
+    .align(16)
+  heap.u64('typeinfo', 0, 0, 0, 0, 0, 0, 0, 0, 0).label('unwind').u64(0x474e5543432b2b00n, 0, 0, 0)
+  heap.label('object').u64('name', 'text').align(16)
+  if (dependent) {
+    const before: (string | number)[] = new Array(12).fill(0)
+    before[12 - dependent.objectAt / 8] = 'object'
+    heap
+      .u64(...before)
+      .label('dependent')
+      .u64(dependent.classWord, 0, 0, 0)
+  }
+  return heap
+}
+
+for (const [library, classWord, objectAt] of [
+  ['libstdc++', 0x474e5543432b2b01n, 80],
+  ['libc++', 0x434c4e47432b2b01n, 88],
+] as const) {
+  test(`an exception thrown by std::rethrow_exception of ${library} is the one that it stands for`, t => {
+    const heap = thrownError('no space', {classWord, objectAt})
+    heap.build()
+    const death = deathOf(
+      [
+        libc('__GI_abort'),
+        libstdcxx('std::terminate()'),
+        libstdcxx('std::rethrow_exception(std::__exception_ptr::exception_ptr)'),
+        {name: 'wait_for(Job*)', file: '/src/job.cc'},
+      ],
+      {[STACK + 2 * FRAME + 16]: heap.addressOf('dependent')},
+      heap,
+    )
+    t.deepEqual(death, {
+      kind: 'c++ exception',
+      text: 'uncaught std::runtime_error: no space, in wait_for(Job*) (/src/job.cc:7)',
+    })
+  })
+}
+
+test('who threw is not the helper of the library, nor a function of its headers', t => {
+  const heap = thrownError('map::at')
+  heap.build()
+  const death = deathOf(
+    [
+      libc('__GI_abort'),
+      libstdcxx('std::terminate()'),
+      libstdcxx('__cxa_throw'),
+      libstdcxx('std::__throw_out_of_range(char const*)'),
+      {name: 'std::map<int, int>::at(int const&)', file: '/usr/include/c++/12/bits/stl_map.h'},
+      {name: 'price(Item)', file: '/src/price.cc'},
+    ],
+    {[STACK + 2 * FRAME + 8]: heap.addressOf('object')},
+    heap,
+  )
+  t.is(death?.text, 'uncaught std::runtime_error: map::at, in price(Item) (/src/price.cc:7)')
+})
