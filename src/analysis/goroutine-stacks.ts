@@ -141,7 +141,8 @@ export class GoroutineStacks {
         if (frame.kind !== 'go') return reportNativeFrame(this.#process, frame)
         return [reportSwitch(this.#process, frame)]
       })
-    return {leaf: report(segments.leaf), callbacks: segments.callbacks.map(report), stop: segments.stop}
+    const leaf = segments.leaf.some(endsProcess) ? [] : report(segments.leaf)
+    return {leaf, callbacks: segments.callbacks.map(report), stop: segments.stop}
   }
 
   /** What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print first. */
@@ -157,6 +158,11 @@ interface ReportedSegments {
   leaf: readonly FrameReport[]
   callbacks: readonly (readonly FrameReport[])[]
   stop: GoroutineReport['stop'] | undefined
+}
+
+/** Above a throw the system stack holds nothing but what the runtime did to end the process. */
+function endsProcess({go}: CSegments['leaf'][number]): boolean {
+  return go !== undefined && /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
 }
 
 function isCallback({fn}: GoFrame): boolean {

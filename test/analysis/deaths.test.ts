@@ -24,6 +24,10 @@ for (const name of fixtureNames(/^deaths-/)) {
     t.is(exitCode, 0, stderr)
     const report = JSON.parse(stdout) as ReportToCheck
     t.deepEqual(checkChain(report, chain), [])
+    const ofDying = report.goroutines
+      .flatMap(({frames}) => frames)
+      .filter(({function: name}) => name === 'runtime.dieFromSignal')
+    t.deepEqual(ofDying, [], 'no stack holds how the runtime ended the process')
     const guessed = report.goroutines.flatMap(({frames}) => frames).filter(({foundBy}) => foundBy === null)
     t.deepEqual(guessed, [], 'every frame says how it was found')
   })
