@@ -8,8 +8,8 @@ import type {RegisterSet} from '../unwind/register-set.ts'
 import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
-import {isFault} from './signal-names.ts'
-import {isFirstFault, isRaisedAgain, type ThreadStack, type ThreadStacks} from './thread-stacks.ts'
+import {killingSignal} from './killing-signal.ts'
+import {findFirstFault, isRaisedAgain, type ThreadStack, type ThreadStacks} from './thread-stacks.ts'
 import type {Throwing} from './traceback-level.ts'
 
 /** The signal that began it all. */
@@ -90,6 +90,7 @@ function runtimeCrash(
   const current = thread.goroutine
   const g0 = runtime?.goroutineAt(machine.g0)
   const base = {thread, machine, current, throwing: throwingOf(process, machine)}
+  if (diedInHandler(thread)) return signalCrash(process, base, thread, machine, g0)
   const onGoroutine = current && startBelowDeath(process, findStart(process, threads, current), false)
   if (onGoroutine && current) {
     return {
@@ -112,6 +113,13 @@ function runtimeCrash(
     }
   }
   return deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
+}
+
+/** Whether a throw or panic came while a fault was being handled: by the runtime that was printing it, or by a handler that called Go. */
+function diedInHandler({frames, interruptions}: ThreadStack): boolean {
+  const death = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+  const fault = findFirstFault(frames, interruptions)
+  return death >= 0 && fault?.signal !== undefined && fault.index > death
 }
 
 /**
@@ -197,34 +205,26 @@ function nativeCrash(process: DeadProcess, threads: ThreadStacks, first: ThreadS
     throwing: 0,
   }
   const thread = diesOf(process, first) ? first : findFaultingThread(process, threads)
-  const signal = thread && (firstFault(thread) ?? lastSignal(process, thread))
-  if (!thread || !signal) return none
+  if (!thread) return none
+  const last = lastSignal(process, thread)
+  const signal = thread.base === 0 && last ? last : (firstFault(thread) ?? last)
+  if (!signal) return none
   const {machine, goroutine} = thread
   const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
   const header = signalLines(process, signal, machine?.id ?? null, duringCgo)
   return {...none, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
 }
 
-const SIGTRAP = 5
-const SIGSTOP = 19
-const INT3 = 0xcc
-
-/**
- * Whether the signal that the core names ended the process. A debugger's core has one too although nothing died of it: SIGSTOP, or
- * SIGTRAP where the program itself has no breakpoint.
- */
-function diesOf({core, memory}: DeadProcess, thread: ThreadStack | undefined): boolean {
-  const number = core.signal?.number ?? 0
+function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean {
   const pc = thread?.frames[0]?.pc
-  if (number === 0 || number === SIGSTOP || pc === undefined) return false
-  return number !== SIGTRAP || (pc > 0 && memory.read((pc - 1) as Address, 1)?.[0] === INT3)
+  return thread !== undefined && pc !== undefined && killingSignal(process, thread.thread.tid, pc) !== undefined
 }
 
 /** In a core of a living process: a thread that handles a fault. */
 function findFaultingThread({core}: DeadProcess, threads: ThreadStacks): ThreadStack | undefined {
   for (const {tid} of core.threads) {
     const thread = threads.ofThread(tid)
-    if (thread?.interruptions.some(interruption => isFirstFault(thread.frames, interruption))) return thread
+    if (thread && findFirstFault(thread.frames, thread.interruptions)) return thread
   }
   return undefined
 }
@@ -236,18 +236,13 @@ function lastSignal({core: {signal}}: DeadProcess, {frames: [frame]}: ThreadStac
   return {number, code, address, pc: frame.pc, registers: frame.registers}
 }
 
-/**
- * The oldest fault on the thread's stack: frames of a handler lie above the code that it interrupted, so the outermost signal frame
- * came first. A signal that does not kill (preemption, profiling) is not one, unless nothing else is there.
- */
-export function firstFault(thread: ThreadStack): FaultSignal | undefined {
-  const signals = thread.interruptions.filter(
-    ({index, signal}) => signal !== undefined && !isRaisedAgain(thread.frames, index),
-  )
-  const found = signals.findLast(({signal}) => signal && isFault(signal.signal)) ?? signals.at(-1)
+/** The oldest fault on the thread's stack; a signal that does not kill (preemption, profiling) is not one, unless nothing else is there. */
+export function firstFault({frames, interruptions}: ThreadStack): FaultSignal | undefined {
+  const signals = interruptions.filter(({index, signal}) => signal !== undefined && !isRaisedAgain(frames, index))
+  const found = findFirstFault(frames, signals) ?? signals.at(-1)
   if (!found?.signal) return undefined
   const {signal, code, faultAddress, pc} = found.signal
-  return {number: signal, code, address: faultAddress, pc, registers: thread.frames[found.index]?.registers}
+  return {number: signal, code, address: faultAddress, pc, registers: frames[found.index]?.registers}
 }
 
 function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null, duringCgo: boolean): string[] {

@@ -9,6 +9,7 @@ import {RegisterSet} from '../unwind/register-set.ts'
 import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
+import {killingSignal} from './killing-signal.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {isFault} from './signal-names.ts'
 
@@ -38,6 +39,7 @@ export interface ThreadStack {
   base: number
 }
 
+const SIGQUIT = 3
 /** raise, tgkill and their wrappers stand above dieFromSignal. */
 const RAISE_DEPTH = 4
 
@@ -126,7 +128,11 @@ export class ThreadStacks {
     }
     interruptions.push(...this.#findInterruptions(frames, gsignal))
     interruptions.sort((a, b) => a.index - b.index)
-    const base = findBase(frames, interruptions)
+    const base = findBase(
+      frames,
+      interruptions,
+      killingSignal(this.#process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS),
+    )
     return {thread, machine, goroutine, frames, stop, interruptions, base}
   }
 
@@ -227,17 +233,37 @@ function isInjectedIntoRuntime({go, stack}: Frame): boolean {
 }
 
 /**
- * The program's own frames begin behind the outermost handler of Go, and behind the first fault whoever handled it: what a handler did
- * after that (abort, a fault of its own, waiting for somebody) is not what went wrong.
+ * The program's own frames begin behind the first fault, whoever handled it: what a handler did after that (abort, a fault of its own,
+ * waiting for somebody) is not what went wrong. Without one, behind the outermost handler of Go.
  */
-function findBase(frames: readonly Frame[], interruptions: readonly Interruption[]): number {
-  const decisive = interruptions.filter(interruption => interruption.isPlumbing || isFirstFault(frames, interruption))
-  return decisive.at(-1)?.index ?? 0
+function findBase(
+  frames: readonly Frame[],
+  interruptions: readonly Interruption[],
+  killedBy: number | undefined,
+): number {
+  const fault = findFirstFault(frames, interruptions)
+  if (fault) return fault.index
+  // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
+  if (killedBy !== undefined && isFault(killedBy) && !isRaisedAgain(frames, 0)) return 0
+  return interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
 }
 
-/** A fault that the process did not raise itself to end what another had begun. */
-export function isFirstFault(frames: readonly Frame[], {index, signal}: Interruption): boolean {
-  return signal !== undefined && isFault(signal.signal) && !isRaisedAgain(frames, index)
+/**
+ * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends nothing (a timer's,
+ * a preemption) may be farther out: its handler is where the fault came from.
+ */
+export function findFirstFault(
+  frames: readonly Frame[],
+  interruptions: readonly Interruption[],
+): Interruption | undefined {
+  return interruptions.findLast(interruption => isFirstFault(frames, interruption))
+}
+
+/** A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its stacks. */
+function isFirstFault(frames: readonly Frame[], {index, signal, isPlumbing}: Interruption): boolean {
+  if (!signal) return isPlumbing
+  const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)
+  return ends && !isRaisedAgain(frames, index)
 }
 
 /** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
