@@ -34,6 +34,8 @@ const GOID_LIMIT = 2 ** 48
 const STACK_LIMIT = 2 ** 36
 const COUNT_LIMIT = 1_000_000
 const SIGNAL_LIMIT = 65
+/** PID_MAX_LIMIT (include/linux/threads.h). */
+const PID_LIMIT = 4 * 1024 * 1024
 const FAILURE_WEIGHT = 4
 
 /** Counts how often each invariant held. */
@@ -181,10 +183,10 @@ class LayoutChecker {
     const tally = this.#tally
     if (m.word('gsignal') !== 0n) tally.check('m.gsignal.m is m', this.#isBackLinked(m, m.pointer('gsignal')))
     if (m.word('curg') !== 0n) tally.check('m.curg.m is m', this.#isBackLinked(m, m.pointer('curg')))
+    // In a child of fork, and in a core taken from outside of a container, no M has the id of a thread of the core.
     const procid = m.number('procid')
-    if (this.#sample.threadIds.size > 0 && procid !== 0) {
-      tally.check('m.procid is a thread', this.#sample.threadIds.has(procid))
-    }
+    const isThread = this.#sample.threadIds.has(procid)
+    if (isThread || procid >= PID_LIMIT) tally.check('m.procid is a thread', isThread)
     if (m.word('p') !== 0n) {
       const p = RemoteStruct.read(this.#memory, m.pointer('p'), this.#layouts.p)
       tally.check('m.p is a processor', p !== undefined && p.u32('id') < COUNT_LIMIT && p.u32('status') <= 4)
