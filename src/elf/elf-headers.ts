@@ -81,6 +81,8 @@ export interface RawSectionHeader {
   link: number
   info: number
   entrySize: number
+  /** SHF_* (gABI ch. 4, "Sections"); none is above bit 31. */
+  flags: number
   compressed: boolean
 }
 
@@ -234,7 +236,8 @@ function toSectionHeader(chunk: Uint8Array, header: FileHeader): RawSectionHeade
   const cursor = new Cursor(chunk, 'section header')
   cursor.seek(4)
   const type = cursor.u32()
-  const compressed = Math.floor(cursor.u32() / SHF_COMPRESSED) % 2 === 1
+  const flags = cursor.u32()
+  const compressed = Math.floor(flags / SHF_COMPRESSED) % 2 === 1
   // elfy reads sh_entsize two bytes early.
   cursor.seek(56)
   const entrySize = Number(cursor.word())
@@ -247,6 +250,7 @@ function toSectionHeader(chunk: Uint8Array, header: FileHeader): RawSectionHeade
     link: entry.link,
     info: entry.info,
     entrySize,
+    flags,
     compressed,
   }
 }
