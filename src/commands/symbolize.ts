@@ -68,7 +68,7 @@ export default class Symbolize extends CoreCommand {
       const arg = emptySymbolizerArg()
       for await (const {word} of questions.length > 0 ? questions : readQuestions()) {
         const address = addressOf(word)
-        const calls = address === NULL_ADDRESS ? [emptySymbolizerArg()] : [...cgo.steps(arg, address)]
+        const calls = address === NULL_ADDRESS ? [cgo.clear(arg)] : [...cgo.steps(arg, address)]
         const asked = word ?? 0n
         const text = flags.json
           ? renderSymbolizerCalls(asked, calls)

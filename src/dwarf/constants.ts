@@ -206,6 +206,7 @@ const LANGUAGES: Readonly<Record<number, string>> = {
   44: 'c', // C17
   45: 'fortran',
   46: 'ada',
+  49: 'assembler',
   58: 'c++', // C++23
   62: 'c', // C23
   32769: 'assembler', // DW_LANG_Mips_Assembler, what gas writes

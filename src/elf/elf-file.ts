@@ -33,6 +33,9 @@ export interface ElfFileOptions {
   loadBias?: number
 }
 
+/** Section flags (gABI ch. 4, "Sections"). A .tbss takes no room where its address says. */
+const SHF_ALLOC = 0x2
+const SHF_TLS = 0x400
 const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
@@ -134,6 +137,14 @@ export class ElfFile implements SectionSource {
     return undefined
   }
 
+  /** The section that a link address is in. */
+  sectionAt(address: Address): SectionHeader | undefined {
+    return this.sections.find(section => {
+      if (!flag(section.flags, SHF_ALLOC) || flag(section.flags, SHF_TLS)) return false
+      return address >= section.address && address < section.address + section.size
+    })
+  }
+
   /** The file's bytes at a link address, zero-filled past a segment's file size; undefined outside one PT_LOAD. */
   readAtLinkAddress(address: Address, length: number): Uint8Array | undefined {
     const load = this.loadAt(address)
@@ -230,6 +241,10 @@ export class ElfFile implements SectionSource {
     ids.gnu ??= found.gnu
     ids.go ??= found.go
   }
+}
+
+function flag(flags: number, bit: number): boolean {
+  return Math.floor(flags / bit) % 2 === 1
 }
 
 function takeSegments(source: ByteSource, header: FileHeader): Segment[] {

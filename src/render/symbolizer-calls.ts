@@ -9,10 +9,10 @@ export function renderSymbolizerCall(call: CgoSymbolizerArg, pc: bigint, style: 
   return `${name}\n\t${place}pc=${hex(pc)}\n`
 }
 
-/** The struct after each call for one address, as a line of JSON (docs/json-schema.md). */
+/** The struct after each call for one address, as a line of JSON; the runtime sets `pc` to what it asks for, whatever that is. */
 export function renderSymbolizerCalls(address: bigint, calls: readonly CgoSymbolizerArg[]): string {
-  const steps = calls.map(({pc, file, lineno, func, entry, more, data}) => ({
-    pc: hex(pc),
+  const steps = calls.map(({file, lineno, func, entry, more, data}) => ({
+    pc: hex(address),
     file,
     lineno,
     func,

@@ -56,6 +56,11 @@ export class CgoSymbolizer {
     } while (arg.more !== 0)
   }
 
+  /** The struct for what is no address of any process: nothing is known of it. */
+  clear(arg: CgoSymbolizerArg): CgoSymbolizerArg {
+    return {...Object.assign(arg, emptySymbolizerArg())}
+  }
+
   /** The one call with pc 0 that tells the symbolizer to free what it keeps in `data`. */
   close(arg: CgoSymbolizerArg): CgoSymbolizerArg {
     arg.pc = NULL_ADDRESS

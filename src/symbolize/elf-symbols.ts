@@ -7,6 +7,7 @@ import {SourceFileSymbols} from './source-file-symbols.ts'
 export interface NamedEntry {
   name: string
   entry: Address
+  isLocal: boolean
   /** Of a local function: the name of its source file. */
   file: string | undefined
 }
@@ -28,11 +29,12 @@ export class ElfSymbols {
 
   find(linkAddress: Address): NamedEntry | undefined {
     const stub = this.#stubs?.find(linkAddress)
-    if (stub) return {...stub, file: undefined}
+    if (stub) return {...stub, isLocal: false, file: undefined}
     const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
-    if (!symbol || !this.#shareSection(symbol.address, linkAddress)) return undefined
-    const file = symbol.binding === STB.STB_LOCAL ? this.#sourceFile(symbol.address) : undefined
-    return {name: withoutVersion(symbol.name), entry: symbol.address, file}
+    if (!symbol || !this.#shareSection(symbol, linkAddress)) return undefined
+    const isLocal = symbol.binding === STB.STB_LOCAL
+    const file = isLocal ? this.#sourceFile(symbol.address) : undefined
+    return {name: withoutVersion(symbol.name), entry: symbol.address, isLocal, file}
   }
 
   #sourceFile(entry: Address): string | undefined {
@@ -43,12 +45,11 @@ export class ElfSymbols {
     return undefined
   }
 
-  /** A label without a size (`_init`) reaches to the next symbol, but not into another section. */
-  #shareSection(symbol: Address, address: Address): boolean {
-    const section = this.#image?.sections.find(
-      ({address: start, size}) => start > 0 && address >= start && address < start + size,
-    )
-    return !section || (symbol >= section.address && symbol < section.address + section.size)
+  /** A label without a size (`_init`) reaches to the next symbol, but not into another section, nor out of all of them. */
+  #shareSection(symbol: ElfSymbol, address: Address): boolean {
+    const section = this.#image?.sectionAt(address)
+    if (section) return symbol.address >= section.address && symbol.address < section.address + section.size
+    return symbol.size > 0 || symbol.address === address || (this.#image?.sections.length ?? 0) === 0
   }
 }
 

@@ -125,14 +125,15 @@ export class Symbolizer {
 }
 
 /**
- * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all (assembly), and
- * where it is C++ with internal linkage, whose scope and parameters the symbol alone tells. C names stay as in the source:
- * symbols add suffixes of the optimizer (`.constprop.0`, `.cold`).
+ * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where it is C++
+ * with internal linkage, whose scope and parameters the symbol alone tells; and in assembly, where gas writes a function for
+ * one label of several (`__GI_linkat` for `linkat`). C names stay as in the source: symbols add suffixes of the optimizer
+ * (`.constprop.0`, `.cold`).
  */
 function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry): DwarfFrame {
   if (frame.function === undefined) return {...frame, linkageName: symbol.name, entry: symbol.entry}
-  const isSame = symbol.entry === frame.entry
-  return isSame && symbol.name.startsWith('_Z') ? {...frame, linkageName: symbol.name} : frame
+  const isBetter = symbol.name.startsWith('_Z') || (frame.language === 'assembler' && !symbol.isLocal)
+  return symbol.entry === frame.entry && isBetter ? {...frame, linkageName: symbol.name} : frame
 }
 
 type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}

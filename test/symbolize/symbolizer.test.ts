@@ -160,6 +160,28 @@ test('the symbol names what DWARF leaves unnamed, and C++ functions with interna
   t.is(at(plain, 0x11014)[0]?.function, '_ZN2ns3runEi')
 })
 
+/** What gas writes for a function in assembly: the one label that it chose. */
+function assembly(name: string, start: number): DwarfBuilder {
+  const range = [
+    ['low_pc', 'addr', start],
+    ['high_pc', 'data4', 0x10],
+  ] as const
+  return new DwarfBuilder().unit({
+    root: {
+      tag: 'compile_unit',
+      attributes: [['language', 'data2', 0x8001], ...range],
+      children: [{tag: 'subprogram', attributes: [['name', 'string', name], ...range]}],
+    },
+  })
+}
+
+test('of the labels of a function in assembly the global one names it', t => {
+  const nameAt = (builder: DwarfBuilder, pc: number) =>
+    at(symbolizerOf(moduleOf(library(), {dwarf: sectionSource(builder.build())})), pc)[0]?.function
+  t.is(nameAt(assembly('__GI_copy', 0x1020), 0x11024), 'copy')
+  t.is(nameAt(assembly('also_hidden', 0x1000), 0x11004), 'also_hidden')
+})
+
 test('a module whose information cannot be read loses its own names alone', t => {
   const diagnostics = new Diagnostics()
   const dwarf = {
@@ -203,6 +225,14 @@ test('the symbolizer hands out one frame a call, more follows until the last, an
   )
   t.deepEqual([...cgo.steps(arg, toAddress(0x222))], [{...emptySymbolizerArg(), pc: toAddress(0x222)}])
   t.deepEqual([...cgo.steps(arg, toAddress(0x333))], [{...emptySymbolizerArg(), pc: toAddress(0x333)}])
+})
+
+test('what is no address leaves nothing in the struct', t => {
+  const cgo = new CgoSymbolizer(() => [frame('f', 7)])
+  const arg = emptySymbolizerArg()
+  t.is([...cgo.steps(arg, toAddress(0x111))].length, 1)
+  t.deepEqual(cgo.clear(arg), emptySymbolizerArg())
+  t.deepEqual(cgo.close(arg), emptySymbolizerArg())
 })
 
 test('the closing call has pc 0 and leaves the other fields as they were', t => {
