@@ -1,191 +1,65 @@
-/** C and C++ programs without any Go that end in ways a stack walk stumbles over, and how they are built. */
+/** C, C++ and Rust programs without any Go that end in ways a stack walk stumbles over (scripts/native), and how they are built. */
 import {execFileSync, spawnSync} from 'node:child_process'
-import {existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
+import {fileURLToPath} from 'node:url'
 
-const C_PROGRAM = String.raw`
-#define _GNU_SOURCE
-#include <assert.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
-
-/* Where the CFA is told from rsp, a push has to say so. */
-#if defined(__OPTIMIZE__) && !defined(KEEPS_FRAME_POINTER)
-#define ADJUST(bytes) ".cfi_adjust_cfa_offset " #bytes "\n\t"
-#else
-#define ADJUST(bytes) ""
-#endif
-typedef void (*action)(void);
-volatile int sink;
-static pthread_barrier_t ready;
-
-static inline __attribute__((always_inline)) void store(volatile int *at) { *at = 42; }
-__attribute__((noinline)) void null_store(void) { store((volatile int *)8); sink++; }
-__attribute__((noinline)) void null_call(void) { ((action)0)(); sink++; }
-__attribute__((noinline)) void wild_call(void) { ((action)0x123456789000)(); sink++; }
-__attribute__((noinline)) void odd_call(void) { ((action)0x4141414141414141)(); sink++; }
-__attribute__((noinline)) void data_call(void) { ((action)(void *)&sink)(); sink++; }
-__attribute__((noinline)) void wild_store(void) { store((volatile int *)0x4141414141414141); sink++; }
-__attribute__((noinline)) void readonly_store(void) { store((volatile int *)(size_t)"constant"); sink++; }
-__attribute__((noinline)) void give_up(void) { abort(); }
-__attribute__((noinline, noreturn)) void never_back(int code) { if (code) give_up(); _exit(code); }
-__attribute__((noinline)) void ends_in_noreturn(void) { never_back(3); }
-__attribute__((noinline)) void asserts(void) { assert(sink == 12345); }
-__attribute__((noinline)) void smash(void) { char small[8]; memset(small, 'A', 64 + sink); sink += small[3]; }
-__attribute__((noinline)) void divide(void) { sink = 5 / sink; }
-__attribute__((noinline)) void trap(void) { __builtin_trap(); }
-__attribute__((noinline)) int overflow(int depth) { volatile char room[4096]; room[0] = depth; return overflow(depth + 1) + room[0]; }
-__attribute__((noinline)) void overflows(void) { sink = overflow(0); }
-__attribute__((noinline)) void tail_target(void) { null_store(); sink--; }
-__attribute__((noinline)) void tail_caller(void) { sink++; tail_target(); }
-__attribute__((noinline)) void with_alloca(void) { char *room = __builtin_alloca(sink + 100); memset(room, 1, 50); sink += room[5]; null_store(); sink += room[7]; }
-__attribute__((noinline)) void reads_clock(void) { struct timespec t; for (;;) { clock_gettime(CLOCK_MONOTONIC, &t); sink += t.tv_nsec; } }
-__attribute__((noinline)) void past_file(void) {
-  FILE *file = tmpfile();
-  volatile char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
-  page[10] = 1;
-}
-__attribute__((noinline)) void pushes_by_hand(void) {
-  __asm__ volatile("push %%rbx\n\t" ADJUST(8) "push %%r12\n\t" ADJUST(8) "movl $1,8\n\t"
-                   "pop %%r12\n\t" ADJUST(-8) "pop %%rbx\n\t" ADJUST(-8) ::: "memory");
-  tail_target();
-}
-__asm__(".text\n.type bare_asm,@function\nbare_asm:\n\tsub $24,%rsp\n\tmov $0,%eax\n\tmovl $1,(%rax)\n\tadd $24,%rsp\n\tret\n.size bare_asm,.-bare_asm\n");
-void bare_asm(void);
-__attribute__((noinline)) void calls_bare_asm(void) { bare_asm(); sink++; }
-/* An assembly function with a frame pointer but without unwind tables. */
-__asm__(".text\n.type framed_asm,@function\nframed_asm:\n\tpush %rbp\n\tmov %rsp,%rbp\n\tsub $32,%rsp\n\tcall null_store\n\tleave\n\tret\n.size framed_asm,.-framed_asm\n");
-void framed_asm(void);
-__attribute__((noinline)) void calls_framed_asm(void) { framed_asm(); sink++; }
-
-__attribute__((noinline)) void handler_dies(int number) { sink = number; null_call(); }
-__attribute__((noinline)) void handler_aborts(int number, siginfo_t *info, void *context) { sink = number; give_up(); }
-__attribute__((noinline)) void in_handler(void) {
-  struct sigaction act = {.sa_handler = handler_dies};
-  sigaction(SIGUSR1, &act, 0);
-  raise(SIGUSR1);
-  sink++;
-}
-static void use_altstack(void) {
-  stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
-  sigaltstack(&stack, 0);
-  struct sigaction act = {.sa_sigaction = handler_aborts, .sa_flags = SA_ONSTACK | SA_SIGINFO};
-  sigaction(SIGSEGV, &act, 0);
-}
-__attribute__((noinline)) void on_altstack(void) { use_altstack(); null_store(); sink++; }
-__attribute__((noinline)) void overflow_on_altstack(void) { use_altstack(); overflows(); sink++; }
-__attribute__((noinline)) void null_call_on_altstack(void) { use_altstack(); null_call(); sink++; }
-static int compare(const void *a, const void *b) { null_store(); return *(const int *)a - *(const int *)b; }
-__attribute__((noinline)) void below_qsort(void) { int numbers[] = {3, 1, 2}; qsort(numbers, 3, sizeof *numbers, compare); sink++; }
-
-static void *sleeps(void *unused) { pthread_barrier_wait(&ready); for (;;) pause(); return unused; }
-static void *spins(void *unused) { pthread_barrier_wait(&ready); for (;;) sink++; return unused; }
-static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
-static void *locks(void *unused) { pthread_barrier_wait(&ready); pthread_mutex_lock(&held); return unused; }
-static void *waits(void *unused) { static pthread_cond_t never = PTHREAD_COND_INITIALIZER; static pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER; pthread_barrier_wait(&ready); pthread_mutex_lock(&own); pthread_cond_wait(&never, &own); return unused; }
-static void *clocks(void *unused) { pthread_barrier_wait(&ready); reads_clock(); return unused; }
-static void *dies(void *unused) { pthread_barrier_wait(&ready); usleep(50000); null_store(); return unused; }
-static void *overflows_there(void *unused) { pthread_barrier_wait(&ready); usleep(50000); overflows(); return unused; }
-__attribute__((noinline)) void threads(void *(*last)(void *)) {
-  void *(*bodies[])(void *) = {sleeps, spins, locks, waits, clocks, last};
-  pthread_t thread;
-  pthread_mutex_lock(&held);
-  pthread_barrier_init(&ready, 0, 7);
-  for (int i = 0; i < 6; i++) pthread_create(&thread, 0, bodies[i], 0);
-  pthread_barrier_wait(&ready);
-  pthread_join(thread, 0);
-}
-void in_thread(void) { threads(dies); sink++; }
-void overflow_in_thread(void) { threads(overflows_there); sink++; }
-
-static const struct { const char *name; action run; } actions[] = {
-#define ACTION(name) {#name, name}
-  ACTION(null_store), ACTION(null_call), ACTION(wild_call), ACTION(odd_call), ACTION(data_call), ACTION(wild_store),
-  ACTION(readonly_store), ACTION(give_up), ACTION(ends_in_noreturn), ACTION(asserts), ACTION(smash), ACTION(divide),
-  ACTION(trap), ACTION(overflows), ACTION(tail_caller), ACTION(with_alloca), ACTION(past_file), ACTION(pushes_by_hand),
-  ACTION(calls_bare_asm), ACTION(calls_framed_asm), ACTION(in_handler), ACTION(on_altstack), ACTION(overflow_on_altstack),
-  ACTION(null_call_on_altstack), ACTION(below_qsort), ACTION(in_thread), ACTION(overflow_in_thread),
-};
-
-int main(int argc, char **argv) {
-  for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-    if (argc < 2) puts(actions[i].name);
-    else if (!strcmp(argv[1], actions[i].name)) actions[i].run();
-  }
-  return 0;
-}
-`
-
-const CXX_PROGRAM = `
-#include <cstdio>
-#include <cstring>
-#include <memory>
-#include <stdexcept>
-#include <thread>
-#include <vector>
-#include <algorithm>
-volatile int sink;
-namespace shop {
-struct Item { virtual ~Item() = default; virtual void sell(int) = 0; };
-struct Book : Item { void sell(int n) override { if (n > 1) throw std::runtime_error("sold out"); *(volatile int *)8 = n; } };
-template <typename T> __attribute__((noinline)) void trade(T &item, int n) { item.sell(n); sink = sink + 1; }
-}
-static void uncaught() { shop::Book book; shop::trade(book, 2); }
-static void method() { shop::Book book; shop::trade(book, 1); }
-static void no_except() noexcept { shop::Book book; shop::trade(book, 2); }
-struct Bad { ~Bad() noexcept(false) { throw 1; } };
-static void twice() { try { Bad bad; throw 2; } catch (int) { } }
-static void lambda() { std::vector<int> v{3, 1, 2}; std::sort(v.begin(), v.end(), [](int a, int b) { *(volatile int *)8 = a; return a < b; }); }
-struct Base { Base() { late(); } void late() { call(); } virtual void call() = 0; virtual ~Base() = default; };
-struct Derived : Base { void call() override { sink = 1; } };
-static void pure() { Derived derived; }
-static void thread_throws() { std::thread worker([] { shop::Book book; shop::trade(book, 2); }); worker.join(); }
-static void bad_vector() { std::vector<int> v; sink = v.at(sink); }
-static const struct { const char *name; void (*run)(); } actions[] = {
-  {"uncaught", uncaught}, {"method", method}, {"no_except", no_except}, {"twice", twice}, {"lambda", lambda},
-  {"pure", pure}, {"thread_throws", thread_throws}, {"bad_vector", bad_vector},
-};
-int main(int argc, char **argv) {
-  for (const auto &[name, run] : actions)
-    if (argc < 2) std::puts(name); else if (!std::strcmp(argv[1], name)) run();
-  return 0;
-}
-`
+const SOURCES = fileURLToPath(new URL('native', import.meta.url))
 
 interface Build {
   name: string
-  compiler: string
   source: string
-  flags: string[]
+  /** The compiler and its flags. */
+  command: string
 }
 
-const BUILDS: Build[] = [
-  {name: 'c-O0', compiler: 'gcc', source: 'crash.c', flags: ['-g', '-O0']},
-  {
-    name: 'c-O1',
-    compiler: 'gcc',
-    source: 'crash.c',
-    flags: ['-g', '-O1', '-fno-omit-frame-pointer', '-DKEEPS_FRAME_POINTER'],
-  },
-  {name: 'c-O2', compiler: 'gcc', source: 'crash.c', flags: ['-g', '-O2', '-fomit-frame-pointer']},
-  {name: 'c-O3-static', compiler: 'gcc', source: 'crash.c', flags: ['-g', '-O3', '-static']},
-  {name: 'c-Os-nosymbols', compiler: 'gcc', source: 'crash.c', flags: ['-Os', '-s']},
-  {
-    name: 'c-O2-protected',
-    compiler: 'gcc',
-    source: 'crash.c',
-    flags: ['-g', '-O2', '-fstack-protector-all', '-D_FORTIFY_SOURCE=2'],
-  },
-  {name: 'c-O2-clang', compiler: 'clang', source: 'crash.c', flags: ['-g', '-O2']},
-  {name: 'cxx-O0', compiler: 'g++', source: 'crash.cc', flags: ['-g', '-O0', '-std=c++17']},
-  {name: 'cxx-O2', compiler: 'g++', source: 'crash.cc', flags: ['-g', '-O2', '-std=c++17']},
-]
+const C_FLAGS: Readonly<Record<string, string>> = {
+  O0: 'gcc -g -O0',
+  'O1-framed': 'gcc -g -O1 -fno-omit-frame-pointer -DKEEPS_FRAME_POINTER',
+  O2: 'gcc -g -O2 -fomit-frame-pointer',
+  'O3-static': 'gcc -g -O3 -static',
+  'O2-static-pie': 'gcc -g -O2 -static-pie',
+  'Os-nosymbols': 'gcc -Os -s',
+  'O2-protected': 'gcc -g -O2 -fstack-protector-all -D_FORTIFY_SOURCE=2 -fcf-protection=none -fstack-clash-protection',
+  'O2-debugframe': 'gcc -g -O2 -fno-asynchronous-unwind-tables -fno-unwind-tables',
+  'O2-notables': 'gcc -O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer',
+  'O1-notables-framed':
+    'gcc -O1 -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer -DKEEPS_FRAME_POINTER',
+  'O2-notables-nosymbols': 'gcc -O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -s',
+  'O2-nohdr': 'gcc -g -O2 -no-pie -Wl,--no-eh-frame-hdr -Wl,--build-id=none -Wl,-z,noseparate-code',
+  'O2-now': 'gcc -g -O2 -Wl,-z,now -fno-plt',
+  'O2-clang': 'clang -g -O2',
+  'O0-clang': 'clang -g -O0',
+  'Os-clang': 'clang -g -Os -gdwarf-4 -fomit-frame-pointer',
+  'O2-clang-notables': 'clang -O2 -fno-asynchronous-unwind-tables -fno-unwind-tables',
+  musl: 'musl-gcc -g -O2',
+  'musl-static': 'musl-gcc -g -O1 -static',
+}
+const CXX_FLAGS: Readonly<Record<string, string>> = {
+  O0: 'g++ -g -O0',
+  O2: 'g++ -g -O2',
+  'Os-nosymbols': 'g++ -Os -s',
+  'O2-static': 'g++ -g -O2 -static',
+  'O1-clang': 'clang++ -g -O1',
+}
+const RUST_FLAGS: Readonly<Record<string, string>> = {
+  'O0-abort': 'rustc -g -C panic=abort',
+  'O2-abort': 'rustc -g -C opt-level=2 -C panic=abort',
+  'O2-unwind': 'rustc -g -C opt-level=2',
+  'O3-static-nosymbols': 'rustc -C opt-level=3 -C panic=abort -C target-feature=+crt-static -C strip=symbols',
+}
+
+function* builds(): Generator<Build> {
+  for (const [name, command] of Object.entries(C_FLAGS)) {
+    yield {name: `c-${name}`, source: 'crash.c', command: `${command} -pthread`}
+    yield {name: `signals-${name}`, source: 'signals.c', command: `${command} -pthread`}
+  }
+  for (const [name, command] of Object.entries(CXX_FLAGS)) {
+    yield {name: `cxx-${name}`, source: 'crash.cc', command: `${command} -std=c++20 -pthread`}
+    yield {name: `more-${name}`, source: 'more.cc', command: `${command} -std=c++20 -pthread`}
+  }
+  for (const [name, command] of Object.entries(RUST_FLAGS)) yield {name: `rust-${name}`, source: 'crash.rs', command}
+}
 
 export interface NativeCrash {
   name: string
@@ -194,31 +68,36 @@ export interface NativeCrash {
 }
 
 /** Builds the programs and lets each die in each of its ways; crashes that are there already are used again. */
-export function makeNativeCrashes(directory: string, pattern: RegExp): NativeCrash[] {
+export function* makeNativeCrashes(directory: string, pattern: RegExp): Generator<NativeCrash> {
   mkdirSync(directory, {recursive: true})
-  writeFileSync(join(directory, 'crash.c'), C_PROGRAM)
-  writeFileSync(join(directory, 'crash.cc'), CXX_PROGRAM)
-  return BUILDS.flatMap(build => crashesOf(build, directory, pattern))
+  for (const build of builds()) yield* crashesOf(build, directory, pattern)
 }
 
-function crashesOf({name, compiler, source, flags}: Build, directory: string, pattern: RegExp): NativeCrash[] {
+function* crashesOf({name, source, command}: Build, directory: string, pattern: RegExp): Generator<NativeCrash> {
   const executable = join(directory, name)
+  const actions = readActions(join(SOURCES, source)).filter(action => pattern.test(`${name}-${action}`))
+  if (actions.length === 0) return
+  const [compiler = '', ...flags] = command.split(' ')
+  const quiet = compiler === 'rustc' ? ['-A', 'warnings'] : ['-w']
   try {
     if (!existsSync(executable)) {
-      execFileSync(compiler, [...flags, '-w', '-pthread', '-o', executable, join(directory, source)], {stdio: 'pipe'})
+      execFileSync(compiler, [...flags, ...quiet, '-o', executable, join(SOURCES, source)], {stdio: 'pipe'})
     }
   } catch (error) {
-    console.log(`${name}: not built: ${String(error).split('\n')[0]}`)
-    return []
+    console.log(`${name}: not built: ${String(error).split('\n').slice(0, 3).join(' ')}`)
+    return
   }
-  const actions = execFileSync(executable, {encoding: 'utf8'}).trim().split('\n')
-  const crashes: NativeCrash[] = []
   for (const action of actions) {
-    if (!pattern.test(`${name}-${action}`)) continue
     const core = join(directory, `${name}-${action}.core`)
-    if (existsSync(core) || crash(executable, action, core)) crashes.push({name: `${name}-${action}`, executable, core})
+    if (existsSync(core) || crash(executable, action, core)) yield {name: `${name}-${action}`, executable, core}
   }
-  return crashes
+}
+
+/** The ways to die, from the table at a program's end: `A(name)` in C and C++, `("name", ...)` in Rust. */
+function readActions(source: string): string[] {
+  return [...readFileSync(source, 'utf8').matchAll(/\b(?:A|ACTION)\((\w+)\)[,\s]|\("(\w+)", \w+\)/g)]
+    .map(match => match[1] ?? match[2] ?? '')
+    .filter(name => name !== 'name')
 }
 
 /** Relies on a core_pattern that leaves cores in the current directory. */
