@@ -1,6 +1,8 @@
 import {type Address, hex} from '../base/address.ts'
+import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {SourceFrame} from '../symbolize/source-frame.ts'
+import {wordOfPlace} from '../unwind/register-set.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import type {FrameReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -8,10 +10,13 @@ import type {DeadProcess} from './dead-process.ts'
 /** The source frames of one physical C frame, innermost inline first. */
 export function reportNativeFrame(
   process: DeadProcess,
-  frame: Pick<UnwindFrame<GoFunction>, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'>,
+  frame: Pick<UnwindFrame<GoFunction>, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
+    Partial<Pick<UnwindFrame<GoFunction>, 'registers'>>,
 ): FrameReport[] {
-  const {pc, lookupPc, sp, cfa, foundBy, kind} = frame
-  const place = {pc: hex(pc), sp: hex(sp), fp: cfa === undefined ? null : hex(cfa), foundBy}
+  const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
+  const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
+  const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))
+  const place = {pc: pcWord, sp: spWord, fp: cfa === undefined ? null : hex(cfa), foundBy}
   return process.symbolizer.locate(pc, lookupPc).map(source => ({
     ...reportSource(source, pc),
     ...place,

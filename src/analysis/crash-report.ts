@@ -4,7 +4,7 @@ import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
 import {findDeathCause} from './c-death-cause.ts'
 import type {CrashReport, FrameReport, InstructionReport} from './core-report.ts'
-import type {CrashCause} from './crash-cause.ts'
+import {type CrashCause, signalPc} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {explainFault} from './fault-instruction.ts'
 import {signalCodeName, signalName} from './signal-names.ts'
@@ -43,7 +43,9 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     code: signal?.code ?? null,
     codeName: signal ? signalCodeName(signal.number, signal.code) : null,
     faultAddress: signal && hasAddress(signal.number, signal.code) ? hex(signal.address) : null,
-    pc: signal ? hex(signal.pc) : (thread?.frames[thread.base] && hex(thread.frames[thread.base]?.pc ?? 0)) || null,
+    pc: signal
+      ? hex(signalPc(signal))
+      : (thread?.frames[thread.base] && hex(thread.frames[thread.base]?.pc ?? 0)) || null,
     message: cause.message,
     thread: thread?.thread.tid ?? null,
     m: machine?.id ?? null,

@@ -15,6 +15,9 @@ export type ModuleOffset = number & {readonly [offsetBrand]: 'ModuleOffset'}
 
 export const NULL_ADDRESS = 0 as Address
 
+/** Stands for a word that is no address of user space (>= 2^53), a wild rip or rsp: nothing is mapped there. Who prints it has the word. */
+export const NOWHERE = 0x1fffffffffffff as Address
+
 /** The number as an address. Callers have checked that it is an integer below 2^53; this is the one cast. */
 export function toAddress(value: number): Address {
   return value as Address

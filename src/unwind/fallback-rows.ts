@@ -45,7 +45,8 @@ export class FallbackRows {
    */
   leave(position: Position): Departure {
     const {registers, exactPc} = position
-    const {pc, bp} = registers
+    const {bp} = registers
+    const pc = registers.place(DWARF_REGISTER.rip)
     if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
     if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position)
     const returned = this.#leaveByReturn(position, pc)

@@ -1,4 +1,4 @@
-import {type Address, toAddress, type Word} from '../base/address.ts'
+import {type Address, NOWHERE, toAddress, type Word} from '../base/address.ts'
 import {DWARF_REGISTER, REGISTER_COUNT} from '../dwarf/unwind-row.ts'
 
 const EXACT_LIMIT = 0x20000000000000n
@@ -64,6 +64,11 @@ export class RegisterSet {
     return number === undefined || Number.isNaN(number) ? undefined : toAddress(number)
   }
 
+  /** As `address`, but NOWHERE for a value that is too large for one. */
+  place(register: number): Address | undefined {
+    return this.address(register) ?? (this.#wide?.has(register) ? NOWHERE : undefined)
+  }
+
   get pc(): Address | undefined {
     return this.address(DWARF_REGISTER.rip)
   }
@@ -80,6 +85,11 @@ export class RegisterSet {
   toBuilder(): RegisterSetBuilder {
     return new RegisterSetBuilder([...this.#numbers], this.#wide && new Map(this.#wide))
   }
+}
+
+/** What a place that came from a register says in full. */
+export function wordOfPlace(place: Address, registers: RegisterSet | undefined, register: number): Word | Address {
+  return place === NOWHERE ? (registers?.word(register) ?? place) : place
 }
 
 /** Collects the registers of a set to come. */

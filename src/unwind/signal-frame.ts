@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import {type Address, addressOfWord, NOWHERE, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
@@ -54,6 +54,7 @@ function matches(memory: MemoryReader, address: Address, pattern: readonly numbe
 export interface SignalFrame {
   /** Address of the ucontext; registers by SIGNAL_ROW with rsp here. */
   readonly ucontext: Address
+  /** NOWHERE, as sp too, for what is no address of user space. */
   readonly pc: Address
   readonly sp: Address
   /** 0 where the handler was installed without SA_SIGINFO: the kernel then leaves siginfo as the stack was. */
@@ -92,7 +93,8 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
   const fpstate = wordAt(cursor, at + UCONTEXT.fpstate)
   const pc = wordAt(cursor, at + 168)
   const sp = wordAt(cursor, at + 160)
-  if (pc >= USER_LIMIT || sp >= USER_LIMIT || fpstate >= USER_LIMIT) return undefined
+  // pc and sp may be anything at all: that may have been the fault.
+  if (fpstate >= USER_LIMIT) return undefined
   cursor.seek(at + UCONTEXT.siginfo)
   const signal = cursor.u32()
   const isSiginfo = signal >= 1 && signal <= SIGNAL_MAX
@@ -101,8 +103,8 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
   cursor.skip(4)
   return {
     ucontext: address,
-    pc: toAddress(Number(pc)),
-    sp: toAddress(Number(sp)),
+    pc: addressOfWord(pc) ?? NOWHERE,
+    sp: addressOfWord(sp) ?? NOWHERE,
     signal: isSiginfo ? signal : 0,
     code,
     faultAddress: cursor.word(),

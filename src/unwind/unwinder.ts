@@ -83,7 +83,8 @@ export class Unwinder<G extends GoCode = GoCode> {
     let position: Position = seed
     for (let count = 0; count < limit; count++) {
       const {registers, foundBy, exactPc} = position
-      const {pc, sp} = registers
+      const pc = registers.place(DWARF_REGISTER.rip)
+      const sp = registers.place(DWARF_REGISTER.rsp)
       if (pc === undefined || sp === undefined) return 'unmapped'
       const go = this.#goEntry(pc)
       const native = go ? undefined : this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
@@ -187,9 +188,9 @@ export class Unwinder<G extends GoCode = GoCode> {
   #leaveSignal(position: Position): Departure {
     const applied = applyRow(SIGNAL_ROW, position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
-    const {pc, sp} = applied.caller
-    if (pc === undefined || sp === undefined) return {cfa: applied.cfa, next: 'unmapped'}
-    return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'signal-frame', exactPc: true}}
+    const {caller} = applied
+    if (!caller.isKnown(DWARF_REGISTER.rip)) return {cfa: applied.cfa, next: 'unmapped'}
+    return {cfa: applied.cfa, next: {registers: caller, foundBy: 'signal-frame', exactPc: true}}
   }
 
   #leaveUncovered(position: Position): Departure {

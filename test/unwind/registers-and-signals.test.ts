@@ -1,5 +1,5 @@
 import test from 'ava'
-import {toAddress} from '../../src/base/address.ts'
+import {NOWHERE, toAddress} from '../../src/base/address.ts'
 import {makeRow} from '../../src/dwarf/unwind-row.ts'
 import {applyRow} from '../../src/unwind/apply-row.ts'
 import {RegisterSet, RegisterSetBuilder} from '../../src/unwind/register-set.ts'
@@ -92,6 +92,14 @@ test('nested signal frames are found on a signal stack, the outermost first', t 
   t.like(frames[0], {ucontext: 0x10000 + outer, pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, code: 1, faultAddress: 0x10n})
   t.like(frames[1], {pc: 0x46000, signal: 6})
   t.deepEqual(frames[0]?.altStack, {start: 0xc000008000n, size: 0x8000n})
+})
+
+test('a signal frame may have interrupted a jump to what is no address, on a stack that is none', t => {
+  const wild = ucontext({pc: 0, sp: 0, signal: 11})
+  new DataView(wild.buffer).setBigUint64(168, 2n ** 64n - 1n, true)
+  new DataView(wild.buffer).setBigUint64(160, 0x4141414141414141n, true)
+  const memory = new FakeProcess().bytes(0x10000, wild)
+  t.like(readSignalFrame(memory, toAddress(0x10000)), {pc: NOWHERE, sp: NOWHERE, signal: 11})
 })
 
 test('a handler without SA_SIGINFO has no siginfo', t => {

@@ -1,5 +1,6 @@
 import test from 'ava'
-import {toAddress} from '../../src/base/address.ts'
+import {NOWHERE, toAddress} from '../../src/base/address.ts'
+import {DWARF_REGISTER} from '../../src/dwarf/unwind-row.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {at, FakeProcess, pcs} from './process.ts'
 
@@ -62,6 +63,29 @@ test('a call through a null or wild pointer just pushed its return address', t =
     t.deepEqual(pcs(walk), [wild, 0x2008, 0x3008])
     t.is(walk.frames[1]?.foundBy, 'scan')
   }
+})
+
+test('a call of what is no address is a frame, and its caller the next', t => {
+  const process = new FakeProcess()
+    .fde(0x2000, 0x2010, PUSHED)
+    .fde(0x3000, 0x3010, ROOT)
+    .code(0x2006, 'ff d0')
+    .words(STACK, 0x2008, 0, 0x3008)
+  const registers = at(0, STACK)
+    .toBuilder()
+    .setWord(DWARF_REGISTER.rip, 2n ** 64n - 1n)
+    .build()
+  const walk = process.walk(registers)
+  t.deepEqual(pcs(walk), [NOWHERE, 0x2008, 0x3008])
+  t.is(walk.frames[0]?.registers.word(DWARF_REGISTER.rip), 2n ** 64n - 1n)
+})
+
+test('a frame without a stack is a frame all the same', t => {
+  const process = new FakeProcess().fde(0x1000, 0x1010, '')
+  const walk = process.walk(at(0x1004, 0).toBuilder().setWord(DWARF_REGISTER.rsp, 0x4141414141414141n).build())
+  t.deepEqual(pcs(walk), [0x1004])
+  t.like(walk.frames[0], {sp: NOWHERE, cfa: undefined})
+  t.is(walk.stop, 'unmapped')
 })
 
 test('a direct call of what is no code, a variable, was made all the same; one of something else was not', t => {
