@@ -8,6 +8,9 @@ export type AccessKind = 'read' | 'write' | 'execute'
 /** User space ends here on amd64 with four-level page tables; the kernel begins as far below 2^64. */
 const USER_END = 0x800000000000n
 const KERNEL_START = 0xffff800000000000n
+/** Old system calls by address (Linux: Documentation/arch/x86/x86_64/mm.rst); only emulated today, or not there at all. */
+const VSYSCALL_START = 0xffffffffff600000n
+const VSYSCALL_END = 0xffffffffff601000n
 /** Nothing is mapped below vm.mmap_min_addr; 64 kB wherever it has not been changed. */
 const NULL_PAGES = 0x10000n
 /** Farther from a mapping, its neighbourhood says nothing. */
@@ -28,6 +31,7 @@ export function describeAddress(
   if (word === 0n) return 'null'
   if (word < NULL_PAGES) return `null plus ${hex(word)}`
   if (2n ** 64n - word <= NULL_PAGES) return `null minus ${hex(2n ** 64n - word)}`
+  if (word >= VSYSCALL_START && word < VSYSCALL_END) return 'the vsyscall page'
   if (word >= KERNEL_START) return 'kernel address'
   const address = addressOfWord(word)
   if (word >= USER_END || address === undefined) return 'non-canonical'

@@ -1,10 +1,11 @@
 import {type Address, addressOfWord, hex, type Word, wordOfAddress} from '../base/address.ts'
 import {readString, readWord} from '../base/memory-reader.ts'
+import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {walkGoStack} from '../unwind/goroutine-walk.ts'
-import type {RegisterSet} from '../unwind/register-set.ts'
+import {type RegisterSet, wordOfPlace} from '../unwind/register-set.ts'
 import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
@@ -19,6 +20,11 @@ export interface FaultSignal {
   address: Word
   pc: Address
   registers: RegisterSet | undefined
+}
+
+/** Where it was, as the register had it: a jump may lead to what is no address. */
+export function signalPc({pc, registers}: FaultSignal): Address | Word {
+  return wordOfPlace(pc, registers, DWARF_REGISTER.rip)
 }
 
 /** Why the process died, where, and what the runtime said of it. */
@@ -251,7 +257,7 @@ function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null
   const facts = {
     signal: signal.number,
     code: signal.code,
-    pc,
+    pc: signalPc(signal),
     faultAddress: signal.address,
     m,
     duringCgo,

@@ -1,4 +1,4 @@
-import {addressOfWord, hex, toAddress, type Word} from '../base/address.ts'
+import {type Address, addressOfWord, hex, type Word} from '../base/address.ts'
 import {USER_REGS} from '../elf/notes.ts'
 import {
   decodeFault,
@@ -7,8 +7,9 @@ import {
   type MemoryAccess,
 } from '../unwind/faulting-instruction.ts'
 import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
+import {findBreakpoint} from './breakpoint.ts'
 import type {InstructionReport} from './core-report.ts'
-import type {CrashCause, FaultSignal} from './crash-cause.ts'
+import {type CrashCause, type FaultSignal, signalPc} from './crash-cause.ts'
 import type {DeadProcess} from './dead-process.ts'
 
 const SIGILL = 4
@@ -18,8 +19,8 @@ const SIGFPE = 8
 const SIGSEGV = 11
 /** si_code of faults for which the kernel has no address: #GP (arch/x86/kernel/traps.c, exc_general_protection). */
 const SI_KERNEL = 128
+const BUS_ADRALN = 1
 const BUS_ADRERR = 2
-const INT3 = 0xcc
 
 /** The faulting operand of an instruction. */
 interface Operand {
@@ -38,8 +39,8 @@ export function explainFault(process: DeadProcess, cause: CrashCause): Instructi
   if (!signal || signal.code <= 0 || ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number)) return null
   const stacks = stackPointers(process, cause)
   if (isFetchFault(process, signal)) {
-    const kind = describeAddress(process, BigInt(signal.pc), 'execute', stacks)
-    return {text: null, bytes: null, operand: '%rip', operandAddress: hex(signal.pc), addressKind: kind}
+    const kind = describeAddress(process, BigInt(signalPc(signal)), 'execute', stacks)
+    return {text: null, bytes: null, operand: '%rip', operandAddress: hex(signalPc(signal)), addressKind: kind}
   }
   const decoded = decodeFault(process.memory, instructionStart(process, signal), faultRegisters(cause))
   if (!decoded) return null
@@ -55,9 +56,8 @@ export function explainFault(process: DeadProcess, cause: CrashCause): Instructi
 }
 
 /** After a breakpoint pc is behind it (Intel SDM 3, 6.5: traps). */
-function instructionStart({memory}: DeadProcess, {number, pc}: FaultSignal) {
-  const before = toAddress(Math.max(0, pc - 1))
-  return number === SIGTRAP && memory.read(before, 1)?.[0] === INT3 ? before : pc
+function instructionStart({memory}: DeadProcess, {number, pc}: FaultSignal): Address {
+  return (number === SIGTRAP ? findBreakpoint(memory, pc) : undefined) ?? pc
 }
 
 /** The processor could not even read code: a jump to nowhere. */
@@ -101,8 +101,10 @@ function faultingOperand(
   if (number === SIGFPE && decoded.divisor !== undefined) {
     return {text: decoded.divisor, address: undefined, kind: undefined}
   }
+  if (number === SIGILL && decoded.refusal === 'invalid') return withoutOperand('no valid instruction')
   if (number !== SIGSEGV && number !== SIGBUS) return undefined
   if (code === SI_KERNEL) return protectionFault(decoded)
+  if (number === SIGBUS && code === BUS_ADRALN) return misalignedOperand(decoded.accesses, ({size}) => size)
   const access = touchedAccess(decoded.accesses, address)
   const described = describeAddress(process, address, accessKind(access), stacks)
   // The kernel dumps zeros for pages that no part of the file stands behind.
@@ -125,27 +127,51 @@ function touchedAccess(accesses: readonly MemoryAccess[], address: Word): Memory
   return unknown.find(({text}) => !text.includes('(%rsp')) ?? unknown[0]
 }
 
+/** What was wrong with the instruction as a whole. */
+function withoutOperand(kind: string): Operand {
+  return {text: null, address: undefined, kind}
+}
+
+function misalignedOperand(
+  accesses: readonly MemoryAccess[],
+  alignmentOf: (access: MemoryAccess) => number,
+): Operand | undefined {
+  const isMisaligned = (access: MemoryAccess): boolean =>
+    access.address !== undefined && access.address % BigInt(Math.max(alignmentOf(access), 1)) !== 0n
+  const found = accesses.find(isMisaligned)
+  if (!found) return undefined
+  const kind = `misaligned: the instruction needs a multiple of ${alignmentOf(found)}`
+  return {text: found.text, address: found.address, kind}
+}
+
+const REFUSALS = {
+  invalid: 'no valid instruction',
+  privileged: 'privileged instruction',
+  interrupt: 'software interrupt that a program may not raise',
+} as const
+
+function isWild(word: Word | undefined): boolean {
+  return word !== undefined && word >= 0x800000000000n && word < 0xffff800000000000n
+}
+
 /** #GP tells no address: it is the operand that no page table could map, or that lies across its alignment. */
-function protectionFault({accesses, indirect}: FaultingInstruction): Operand | undefined {
-  const isWild = (word: Word | undefined): boolean =>
-    word !== undefined && word >= 0x800000000000n && word < 0xffff800000000000n
-  const wild = accesses.find(({address}) => isWild(address))
+function protectionFault({accesses, indirect, refusal}: FaultingInstruction): Operand | undefined {
+  if (refusal) return withoutOperand(REFUSALS[refusal])
+  const wild = accesses.find(
+    ({address, size}) => address !== undefined && (isWild(address) || isWild(address + BigInt(Math.max(size, 1)) - 1n)),
+  )
   if (wild) return {text: wild.text, address: wild.address, kind: 'non-canonical'}
   if (indirect && isWild(indirect.target)) {
     return {text: indirect.text, address: indirect.target, kind: 'jump to a non-canonical address'}
   }
-  const misaligned = accesses.find(
-    ({address, size, aligned}) => aligned && address !== undefined && size > 0 && address % BigInt(size) !== 0n,
-  )
-  if (misaligned) {
-    const kind = `misaligned: the instruction needs a multiple of ${misaligned.size}`
-    return {text: misaligned.text, address: misaligned.address, kind}
-  }
+  const misaligned = misalignedOperand(accesses, ({alignment}) => alignment)
+  if (misaligned) return misaligned
   const unknown = accesses.find(({address}) => address === undefined)
-  if (!unknown) return undefined
+  // A reserved bit in mxcsr, a selector that is none: the value was wrong, not its place.
+  if (!unknown) return withoutOperand('general protection: not by an address')
   return {
     text: unknown.text,
     address: undefined,
-    kind: unknown.aligned ? 'non-canonical or misaligned' : 'non-canonical',
+    kind: unknown.alignment > 1 ? 'non-canonical or misaligned' : 'non-canonical',
   }
 }

@@ -1,9 +1,9 @@
-import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import type {Address} from '../base/address.ts'
+import {findBreakpoint} from './breakpoint.ts'
 import type {DeadProcess} from './dead-process.ts'
 
 const SIGTRAP = 5
 const SIGSTOP = 19
-const INT3 = 0xcc
 
 /**
  * The signal that the kernel ended the process with, where the thread that stands at `pc` got it; undefined for other threads. A
@@ -16,6 +16,5 @@ export function killingSignal(
 ): number | undefined {
   const number = core.signal?.number ?? 0
   if (core.threads[0]?.tid !== tid || number === 0 || number === SIGSTOP) return undefined
-  const isBreakpoint = pc > NULL_ADDRESS && memory.read((pc - 1) as Address, 1)?.[0] === INT3
-  return number !== SIGTRAP || isBreakpoint ? number : undefined
+  return number !== SIGTRAP || findBreakpoint(memory, pc) !== undefined ? number : undefined
 }

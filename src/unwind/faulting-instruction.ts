@@ -2,6 +2,7 @@ import {createRequire} from 'node:module'
 import type {Formatter, Instruction, InstructionInfoFactory, UsedMemory} from 'iced-x86'
 import type {Address, Word} from '../base/address.ts'
 import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import {operandAlignment} from './operand-alignment.ts'
 import type {RegisterSet} from './register-set.ts'
 
 type Iced = typeof import('iced-x86')
@@ -15,8 +16,8 @@ export interface MemoryAccess {
   /** Bytes; 0 where the instruction does not fix them (rep movs, xsave). */
   readonly size: number
   readonly writes: boolean
-  /** The operand has to lie on a multiple of its size, or the processor raises #GP. */
-  readonly aligned: boolean
+  /** The address has to be a multiple of it, or the processor raises #GP; 1: of nothing. */
+  readonly alignment: number
 }
 
 /** Where a call, jump or return that goes through a register or memory would have gone. */
@@ -34,6 +35,8 @@ export interface FaultingInstruction {
   readonly indirect: IndirectTarget | undefined
   /** The first operand of a division, as printed; undefined for other instructions. */
   readonly divisor: string | undefined
+  /** Why the processor refuses it whatever its operands are. */
+  readonly refusal: 'invalid' | 'privileged' | 'interrupt' | undefined
 }
 
 /** What a thread's registers were, as far as they are known. */
@@ -47,12 +50,10 @@ export interface FaultRegisters {
 const LONGEST_INSTRUCTION = 15
 /** iced's general registers run in encoding order; DWARF numbers differ in the first eight. */
 const ENCODING_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const
-/** SSE moves that fault on an address that is no multiple of their size (Intel SDM 2, type 1 exceptions). */
-const ALIGNED_MOVES =
-  /^v?(?:mov(?:aps|apd|dqa(?:32|64)?|ntdq|ntdqa|ntps|ntpd)|fx(?:save|rstor)(?:64)?|xsave\w*|xrstor\w*)$/
+const INVALID_TEXT = '(bad)'
 
 /**
- * Decodes the instruction at `pc`; undefined where there is none. iced-x86 takes 50 ms to load (createRequire reads its
+ * Decodes the instruction at `pc`; undefined where memory has no bytes of it. iced-x86 takes 50 ms to load (createRequire reads its
  * CommonJS build; `import()` would lex a megabyte first), so only who shows an instruction asks for one.
  */
 export function decodeFault(
@@ -70,7 +71,7 @@ export function decodeFault(
   try {
     decoder.ip = BigInt(pc)
     decoder.decodeOut(instruction)
-    if (instruction.code === iced.Code.INVALID) return undefined
+    if (instruction.code === iced.Code.INVALID) return invalidInstruction(bytes)
     return new Decoding(iced, instruction, formatter, memory, registers).describe(bytes, infos)
   } finally {
     // iced's objects live in the memory of its wasm module.
@@ -79,6 +80,15 @@ export function decodeFault(
     instruction.free()
     decoder.free()
   }
+}
+
+function invalidInstruction(bytes: Uint8Array): FaultingInstruction {
+  return {text: INVALID_TEXT, bytes, accesses: [], indirect: undefined, divisor: undefined, refusal: 'invalid'}
+}
+
+/** A scale of 1 as gdb and objdump print it; iced leaves it out. */
+function withScale(text: string): string {
+  return text.replace(/(\((?:%\w+)?,%\w+)\)/g, '$1,1)')
 }
 
 function signed(value: bigint): string {
@@ -120,6 +130,7 @@ class Decoding {
     formatter.spaceAfterOperandSeparator = false
     // Not the absolute address: the operand's address is told beside the text.
     formatter.ripRelativeAddresses = true
+    formatter.branchLeadingZeros = false
   }
 
   describe(bytes: Uint8Array, infos: InstructionInfoFactory): FaultingInstruction {
@@ -129,7 +140,7 @@ class Decoding {
     const isIndirect = flowControl === FlowControl.IndirectBranch || flowControl === FlowControl.IndirectCall
     const divides = [Mnemonic.Div, Mnemonic.Idiv].includes(mnemonic)
     return {
-      text: this.#formatter.format(instruction),
+      text: withScale(this.#formatter.format(instruction)),
       bytes: bytes.subarray(0, instruction.length),
       accesses: this.#accesses(infos),
       indirect:
@@ -138,7 +149,12 @@ class Decoding {
           : isIndirect
             ? this.#indirect(instruction.op0Kind === OpKind.Register)
             : undefined,
-      divisor: divides ? this.#formatter.formatOperand(instruction, 0) : undefined,
+      divisor: divides ? withScale(this.#formatter.formatOperand(instruction, 0)) : undefined,
+      refusal: instruction.isPrivileged
+        ? 'privileged'
+        : flowControl === FlowControl.Interrupt
+          ? 'interrupt'
+          : undefined,
     }
   }
 
@@ -146,19 +162,22 @@ class Decoding {
     const {Mnemonic, OpAccess} = this.#iced
     const {mnemonic} = this.#instruction
     if (mnemonic === Mnemonic.Lea || mnemonic === Mnemonic.Nop) return []
-    const name = this.#formatter.formatMnemonic(this.#instruction)
+    // Behind prefixes: `lock cmpxchg16b`.
+    const name = this.#formatter.formatMnemonic(this.#instruction).split(' ').at(-1) ?? ''
     const info = infos.info(this.#instruction)
     try {
       return (info.usedMemory() as UsedMemory[]).map(used => {
         const writes = [OpAccess.Write, OpAccess.CondWrite, OpAccess.ReadWrite, OpAccess.ReadCondWrite].includes(
           used.access,
         )
+        const size = this.#iced.MemorySizeExt.size(used.memorySize)
+        const address = this.#addressOf(used)
         const access = {
           text: this.#operandText(used),
-          address: this.#addressOf(used),
-          size: this.#iced.MemorySizeExt.size(used.memorySize),
+          address: address === undefined ? undefined : this.#plusBitOffset(address, size),
+          size,
           writes,
-          aligned: ALIGNED_MOVES.test(name),
+          alignment: operandAlignment({mnemonic: name, size, isSse: this.#isSse()}),
         }
         used.free()
         return access
@@ -166,6 +185,28 @@ class Decoding {
     } finally {
       info.free()
     }
+  }
+
+  #isSse(): boolean {
+    const {EncodingKind, OpKind, Register} = this.#iced
+    const {encoding, op0Kind, op0Register, op1Kind, op1Register} = this.#instruction
+    const isXmm = (kind: number, register: number): boolean =>
+      kind === OpKind.Register && register >= Register.XMM0 && register <= Register.XMM31
+    return encoding === EncodingKind.Legacy && (isXmm(op0Kind, op0Register) || isXmm(op1Kind, op1Register))
+  }
+
+  /** Of bt and its kin a register's bit number reaches beyond the operand, both ways (Intel SDM 2, BT). */
+  #plusBitOffset(address: Word, size: number): Word | undefined {
+    const {Mnemonic, OpKind} = this.#iced
+    const {mnemonic, op0Kind, op1Kind, op1Register} = this.#instruction
+    const tests = [Mnemonic.Bt, Mnemonic.Btc, Mnemonic.Btr, Mnemonic.Bts].includes(mnemonic)
+    if (!tests || op0Kind !== OpKind.Memory || op1Kind !== OpKind.Register) return address
+    const word = this.#valueOf(op1Register)
+    if (word === undefined) return undefined
+    const bits = BigInt(size) * 8n
+    const number = BigInt.asIntN(size * 8, word)
+    const units = (number - BigInt.asUintN(64, ((number % bits) + bits) % bits)) / bits
+    return BigInt.asUintN(64, address + units * BigInt(size))
   }
 
   #operandText({base, index, scale, displacement, segment}: UsedMemory): string {
@@ -221,7 +262,7 @@ class Decoding {
   }
 
   #indirect(throughRegister: boolean): IndirectTarget {
-    const text = this.#formatter.formatOperand(this.#instruction, 0)
+    const text = withScale(this.#formatter.formatOperand(this.#instruction, 0))
     const {Register} = this.#iced
     if (throughRegister) return {text, target: this.#valueOf(this.#instruction.op0Register)}
     const {memoryBase, memoryIndex, memoryIndexScale, memoryDisplacement, memorySegment} = this.#instruction

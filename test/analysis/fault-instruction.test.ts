@@ -1,5 +1,6 @@
 import test from 'ava'
 import {describeAddress} from '../../src/analysis/address-kind.ts'
+import {findBreakpoint} from '../../src/analysis/breakpoint.ts'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
 import {DWARF_REGISTER} from '../../src/dwarf/unwind-row.ts'
@@ -28,7 +29,7 @@ function decode(code: string, registers?: Partial<Record<keyof typeof DWARF_REGI
 test('a memory operand is told with the address that the registers gave it', t => {
   const store = decode('89 04 8a', {rdx: 8n, rcx: 2n})
   t.is(store?.text, 'mov %eax,(%rdx,%rcx,4)')
-  t.deepEqual(store?.accesses, [{text: '(%rdx,%rcx,4)', address: 16n, size: 4, writes: true, aligned: false}])
+  t.deepEqual(store?.accesses, [{text: '(%rdx,%rcx,4)', address: 16n, size: 4, writes: true, alignment: 1}])
   const load = decode('48 8b 43 f8', {rbx: 0n})
   t.like(load?.accesses[0], {text: '-0x8(%rbx)', address: 0xfffffffffffffff8n, writes: false})
 })
@@ -49,14 +50,52 @@ test('push and call touch the stack, ret and call say where they go', t => {
 })
 
 test('an aligned move is known as such, a division by its divisor', t => {
-  t.true(decode('0f 29 44 24 10')?.accesses[0]?.aligned)
-  t.false(decode('0f 11 44 24 10')?.accesses[0]?.aligned)
+  t.is(decode('0f 29 44 24 10')?.accesses[0]?.alignment, 16)
+  t.is(decode('0f 11 44 24 10')?.accesses[0]?.alignment, 1)
   t.is(decode('f7 fe')?.divisor, '%esi')
 })
 
-test('an operand with an unknown register has no address; bytes that are no instruction decode to nothing', t => {
+test('SSE takes its 16 bytes from a multiple of 16, but for what says otherwise; AVX from anywhere', t => {
+  const alignment = (code: string): number | undefined => decode(code)?.accesses[0]?.alignment
+  t.is(alignment('66 0f fe 43 04'), 16) // paddd 4(%rbx),%xmm0
+  t.is(alignment('66 0f 3a 63 43 04 00'), 1) // pcmpistri $0,4(%rbx),%xmm0
+  t.is(alignment('f2 0f 58 43 04'), 1) // addsd 4(%rbx),%xmm0
+  t.is(alignment('c5 f9 fe 43 04'), 1) // vpaddd 4(%rbx),%xmm0,%xmm0
+  t.is(alignment('f0 48 0f c7 4b 08'), 16) // lock cmpxchg16b 8(%rbx)
+  t.is(alignment('0f ae 43 08'), 16) // fxsave 8(%rbx)
+  t.is(alignment('0f ae 63 08'), 64) // xsave 8(%rbx)
+})
+
+test('a bit number reaches beyond its operand, both ways', t => {
+  // bt %rax,(%rbx)
+  t.is(decode('48 0f a3 03', {rbx: 0x1000n, rax: 64n})?.accesses[0]?.address, 0x1008n)
+  t.is(decode('48 0f a3 03', {rbx: 0x1000n, rax: 2n ** 64n - 1n})?.accesses[0]?.address, 0xff8n)
+})
+
+test('what a program may not run is known as such', t => {
+  t.is(decode('f4')?.refusal, 'privileged') // hlt
+  t.is(decode('e4 60')?.refusal, 'privileged') // in $0x60,%al
+  t.is(decode('cd 21')?.refusal, 'interrupt')
+  t.like(decode('06'), {text: '(bad)', refusal: 'invalid'})
+  t.is(decode('89 04 8a')?.refusal, undefined)
+})
+
+test('the breakpoint behind which a SIGTRAP stops', t => {
+  const find = (code: string, at: number): number | undefined => {
+    const bytes = Uint8Array.from(code.split(' '), byte => Number.parseInt(byte, 16))
+    const read = (address: Address, length: number) =>
+      address >= PC && address + length <= PC + bytes.length
+        ? bytes.subarray(address - PC, address - PC + length)
+        : undefined
+    return findBreakpoint({read}, toAddress(PC + at))
+  }
+  t.is(find('cc 90', 1), PC)
+  t.is(find('cd 03 90', 2), PC)
+  t.is(find('90 90', 1), undefined)
+})
+
+test('an operand with an unknown register has no address', t => {
   t.is(decode('48 8b 00')?.accesses[0]?.address, undefined)
-  t.is(decode('06'), undefined)
 })
 
 const load = (address: number, memorySize: number, flags: string): Segment =>
