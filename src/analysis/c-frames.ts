@@ -29,15 +29,15 @@ function isUnknownCode({tables, goModule}: DeadProcess, pc: Address, {function: 
   return tables === undefined && name === null && goModule !== undefined && pc >= goModule.start && pc < goModule.end
 }
 
-/** A pc that the runtime had saved: the address of a call, to be looked up as it is. */
-export function reportSavedPc(process: DeadProcess, pc: Address): FrameReport[] {
-  return process.symbolizer.locate(pc, pc).map(source => ({
-    ...reportSource(source, pc),
-    pc: hex(pc),
-    sp: null,
-    fp: null,
-    foundBy: 'saved-cgo-callers',
-  }))
+/** pcs that the runtime had saved: addresses of calls, to be looked up as they are. The first may have been put back. */
+export function reportSavedPcs(
+  process: DeadProcess,
+  {pcs, recovered}: {pcs: readonly Address[]; recovered: Address | undefined},
+): FrameReport[] {
+  return pcs.flatMap((pc, index) => {
+    const foundBy = index === 0 && recovered !== undefined ? 'signal-frame' : 'saved-cgo-callers'
+    return process.symbolizer.locate(pc, pc).map(source => ({...reportSource(source, pc), foundBy}) as const)
+  })
 }
 
 /** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */

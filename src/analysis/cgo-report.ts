@@ -1,7 +1,7 @@
 import {hex, type Word} from '../base/address.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {Machine} from '../runtime-model/machine.ts'
-import {reportNativeFrame, reportSavedPc} from './c-frames.ts'
+import {reportNativeFrame, reportSavedPcs} from './c-frames.ts'
 import {type CgoCall, type CgoCalls, findCgoCalls} from './cgo-calls.ts'
 import {decideCollecting, decidePrinting} from './cgo-decisions.ts'
 import {reportHooks} from './cgo-hooks.ts'
@@ -60,7 +60,7 @@ function reportThread(
   {machine, tid, goroutine, found}: ThreadFacts,
 ): CgoThreadReport {
   const facts = {machine, hasThread: tid !== null, goroutine, entry: found.calls[0]?.entry ?? null}
-  const {state, pcs, tail, agreement} = checkSavedCallers(process, threads, machine)
+  const saved = checkSavedCallers(process, threads, machine)
   return {
     m: machine?.id ?? null,
     thread: tid,
@@ -68,11 +68,11 @@ function reportThread(
     depth: machine?.ncgo ?? null,
     total: machine ? Number(machine.ncgocall) : null,
     saved: {
-      state,
-      pcs: pcs.map(pc => hex(pc)),
-      tail: tail.map(pc => hex(pc)),
-      frames: pcs.flatMap(pc => reportSavedPc(process, pc)),
-      agreesWithUnwind: agreement,
+      state: saved.state,
+      pcs: saved.pcs.map(pc => hex(pc)),
+      tail: saved.tail.map(pc => hex(pc)),
+      frames: reportSavedPcs(process, saved),
+      agreesWithUnwind: saved.agreement,
     },
     handler: decideCollecting(process, facts),
     traceback: decidePrinting(process, facts),

@@ -1,8 +1,7 @@
-import type {Address} from '../base/address.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {type GoFrame, type GoStart, type GoWalkEnd, walkGoStack} from '../unwind/goroutine-walk.ts'
 import {walkBareStack} from './bare-stack.ts'
-import {reportNativeFrame, reportSavedPc, reportSwitch} from './c-frames.ts'
+import {reportNativeFrame, reportSavedPcs, reportSwitch} from './c-frames.ts'
 import {type CSegments, findCSegments} from './c-segments.ts'
 import type {FrameReport, GoroutineReport} from './core-report.ts'
 import {reportAncestors, reportCreatedBy} from './creation.ts'
@@ -132,8 +131,7 @@ export class GoroutineStacks {
   #cFrames({goroutine, cgoFrames}: StackRequest): ReportedSegments {
     if (cgoFrames === 'none') return {leaf: [], callbacks: [], stop: undefined}
     if (cgoFrames === 'saved') {
-      const leaf = this.#savedPcs(goroutine).flatMap(pc => reportSavedPc(this.#process, pc))
-      return {leaf, callbacks: [], stop: undefined}
+      return {leaf: this.#savedFrames(goroutine), callbacks: [], stop: undefined}
     }
     const segments = findCSegments(this.#process, this.threads, goroutine)
     const report = (frames: CSegments['leaf']): FrameReport[] =>
@@ -146,11 +144,11 @@ export class GoroutineStacks {
   }
 
   /** What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print first. */
-  #savedPcs(goroutine: Goroutine): readonly Address[] {
+  #savedFrames(goroutine: Goroutine): FrameReport[] {
     const {runtime} = this.#process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
     if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
-    return checkSavedCallers(this.#process, this.threads, machine).pcs
+    return reportSavedPcs(this.#process, checkSavedCallers(this.#process, this.threads, machine))
   }
 }
 

@@ -4,6 +4,7 @@ import type {Machine} from '../runtime-model/machine.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import type {SavedCallersReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
+import {cgoWrapperTarget} from './plumbing.ts'
 import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
 type Frame = UnwindFrame<GoFunction>
@@ -12,21 +13,23 @@ type Agreement = NonNullable<SavedCallersReport['agreesWithUnwind']>
 /** What m.cgoCallers holds, held against the stack of the thread. */
 export interface CheckedCallers {
   state: SavedCallersReport['state']
-  /** What the runtime had collected in the present call; of a consumed list with its first entry put back. */
+  /** What the runtime had collected in the present call. */
   pcs: readonly Address[]
+  /** The first of a consumed list, where a signal frame still tells it; else it is lost, and not in `pcs`. */
+  recovered: Address | undefined
   /** What is left of lists that were made before. */
   tail: readonly Address[]
   agreement: Agreement | null
 }
 
-const ABSENT: CheckedCallers = {state: 'none', pcs: [], tail: [], agreement: null}
+const ABSENT: CheckedCallers = {state: 'none', pcs: [], recovered: undefined, tail: [], agreement: null}
 /** A call instruction has at most 7 bytes: collectors save its start, its end, or end - 1. */
 const CALL_LENGTH_MAX = 7
 
 /**
- * cgocall zeroes the first entry when a call begins, and traceback1 when it has printed the list; nothing clears the others (Go,
- * src/runtime/cgocall.go, traceback.go). So a list without its first entry was either printed, in which case it goes on as the stack
- * does, or it is older than this call.
+ * cgocall zeroes the first entry when a call begins; traceback1 and sigprof do when they have read the list; nothing clears the others
+ * (Go, src/runtime/cgocall.go, traceback.go, proc.go). So a list with its first entry was made since the last call began, in this one or
+ * in one nested in it that has ended; a list without it was read, or is older than this call.
  */
 export function checkSavedCallers(
   process: DeadProcess,
@@ -36,56 +39,97 @@ export function checkSavedCallers(
   const raw = machine && process.runtime?.savedCallers(machine)
   if (!machine || !raw || raw.state === 'none') return ABSENT
   const {state, pcs, tail} = raw
+  const isInCall = machine.ncgo > 0
   const stack = threads.ofMachine(machine)
-  const live = stack && machine.ncgo > 0 ? possibleStarts(stack) : []
-  if (state === 'empty') {
-    return tail.length === 0
-      ? {state, pcs: [], tail: [], agreement: null}
-      : {state: 'stale', pcs: [], tail, agreement: null}
+  const live = stack && isInCall ? possibleStacks(stack) : []
+  if (state === 'empty' || state === 'consumed') {
+    const read = findReadList(process, machine, pcs, live)
+    if (read) return {...read, state: 'consumed', tail}
+    const older = [...pcs, ...tail]
+    return {...ABSENT, state: older.length === 0 ? 'empty' : 'stale', tail: older}
   }
-  if (state === 'consumed') return checkConsumed(pcs, tail, live, stack, machine)
-  const agreement = best(live.map(frames => compareCallers(pcs, frames)))
-  if (state === 'busy') return {state, pcs, tail, agreement}
-  const isOfThisCall = machine.ncgo > 0 && (agreement !== 'contradicts' || sharesFunctions(process, pcs, live))
-  return {state: isOfThisCall ? 'saved' : 'stale', pcs, tail, agreement: isOfThisCall ? agreement : null}
+  const agreement = best(live.map(({frames}) => compareCallers(pcs, frames)))
+  if (state === 'busy') return {...ABSENT, state, pcs, tail, agreement}
+  const isOlder = !isInCall || (agreement === 'contradicts' && isOfOtherCall(process, pcs, live))
+  return {...ABSENT, state: isOlder ? 'stale' : 'saved', pcs, tail, agreement: isOlder ? null : agreement}
 }
 
-function checkConsumed(
-  rest: readonly Address[],
-  tail: readonly Address[],
-  live: readonly Frame[][],
-  stack: ThreadStack | undefined,
-  machine: Machine,
-): CheckedCallers {
-  for (const frames of live) {
-    const [first, second] = frames
-    const saved = rest[0]
-    if (!first || !second || saved === undefined || !isSameCall(saved, second)) continue
-    const agreement = compareCallers(rest, frames.slice(1))
-    if (agreement === 'contradicts') continue
-    return {state: 'consumed', pcs: [first.pc, ...rest], tail, agreement}
-  }
-  // A thread that died of a signal had printed it, even where its stack cannot be walked far enough to see it.
-  const isUnwalkable = live.every(frames => frames.length < 2)
-  const hasPrinted = machine.dying > 0 || stack?.interruptions.some(({isPlumbing}) => isPlumbing) === true
-  if (machine.ncgo > 0 && isUnwalkable && hasPrinted) {
-    const first = live[0]?.[0]
-    return {state: 'consumed', pcs: first ? [first.pc, ...rest] : rest, tail, agreement: null}
-  }
-  return {state: 'stale', pcs: [], tail: [...rest, ...tail], agreement: null}
+/** A C stack that the list may be of. */
+interface PossibleStack {
+  frames: readonly Frame[]
+  /** A signal found the thread there, and the runtime's handler took it. */
+  wasInterrupted: boolean
+  /** The walk came to the call from Go. */
+  isWhole: boolean
 }
 
 /**
- * The C stack from each place where a signal found the thread, the oldest first: a list is made by the handler of any signal, also of
- * the SIGABRT that the runtime kills itself with.
+ * The stack of the present call from each place where a signal found the thread, the oldest first: a list is made by the handler of any
+ * signal, also of the SIGABRT that the runtime kills itself with. Of a thread in a callback also the C frames alone, as a signal before
+ * it found them.
  */
-function possibleStarts(stack: ThreadStack): Frame[][] {
-  const indices = new Set([stack.base, ...stack.interruptions.map(({index}) => index).reverse(), 0])
-  return [...indices].map(index => {
-    const frames = stack.frames.slice(index)
-    const end = frames.findIndex(({go}) => go?.funcID === 'asmcgocall')
-    return end < 0 ? frames : frames.slice(0, end)
-  })
+function possibleStacks({frames, base, interruptions}: ThreadStack): PossibleStack[] {
+  const indices = new Set([base, ...interruptions.map(({index}) => index).reverse(), 0])
+  const stacks: PossibleStack[] = []
+  for (const index of indices) {
+    const rest = frames.slice(index)
+    const end = rest.findIndex(({go}) => go?.funcID === 'asmcgocall')
+    const call = end < 0 ? rest : rest.slice(0, end)
+    const wasInterrupted = interruptions.some(each => each.index === index && each.isPlumbing)
+    stacks.push({frames: call, wasInterrupted, isWhole: end >= 0})
+    const callback = call.findLastIndex(({kind}) => kind === 'go')
+    if (index === base && callback >= 0) {
+      stacks.push({frames: call.slice(callback + 1), wasInterrupted: false, isWhole: end >= 0})
+    }
+  }
+  return stacks.filter(stack => stack.frames.length > 0)
+}
+
+/**
+ * A list without its first entry, if it is one that the runtime has read in this call: what is left goes on as the stack does, and the
+ * runtime had an occasion to read it. An earlier call by the same path leaves the same, so without an occasion it is taken for older.
+ */
+function findReadList(
+  {runtime}: DeadProcess,
+  machine: Machine,
+  rest: readonly Address[],
+  live: readonly PossibleStack[],
+): Pick<CheckedCallers, 'pcs' | 'recovered' | 'agreement'> | undefined {
+  const hasListed = runtime?.state.didothers === true || (runtime?.state.profileRate ?? 0) > 0
+  for (const {frames, wasInterrupted, isWhole} of live) {
+    const [first, second] = frames
+    if (!first || !(wasInterrupted || hasListed)) continue
+    const [saved] = rest
+    if (saved !== undefined && second && isSameCall(saved, second)) {
+      const agreement = compareCallers(rest, frames.slice(1))
+      if (agreement === 'contradicts') continue
+      return wasInterrupted
+        ? {pcs: [first.pc, ...rest], recovered: first.pc, agreement}
+        : {pcs: rest, recovered: undefined, agreement}
+    }
+    if (!wasInterrupted) continue
+    // The hook gave one pc alone.
+    if (saved === undefined && runtime?.handlerDecision(machine).wouldCollect) {
+      return {pcs: [first.pc], recovered: first.pc, agreement: compareCallers([first.pc], frames)}
+    }
+    if (saved !== undefined && !second && !isWhole) {
+      return {pcs: [first.pc, ...rest], recovered: first.pc, agreement: null}
+    }
+  }
+  return undefined
+}
+
+/** The outermost C frame of a call from Go is the wrapper that cgo wrote: a list that has another one is of another call. */
+function isOfOtherCall({symbolizer}: DeadProcess, pcs: readonly Address[], live: readonly PossibleStack[]): boolean {
+  const wrapperAt = (pc: Address, lookupPc: Address): string | undefined => {
+    const name = symbolizer.locate(pc, lookupPc).at(-1)?.function ?? ''
+    return cgoWrapperTarget(name) === undefined ? undefined : name
+  }
+  const present = new Set<string | undefined>()
+  for (const {frames} of live) for (const {pc, lookupPc} of frames) present.add(wrapperAt(pc, lookupPc))
+  const saved = pcs.map(pc => wrapperAt(pc, pc)).findLast(name => name !== undefined)
+  present.delete(undefined)
+  return present.size > 0 && saved !== undefined && !present.has(saved)
 }
 
 const RANK: readonly Agreement[] = ['agrees', 'shorter', 'longer', 'contradicts']
@@ -124,13 +168,4 @@ function isSameCall(saved: Address, {pc, lookupPc}: Pick<Frame, 'pc' | 'lookupPc
   // pc - 1 of a pc that a signal found: the runtime's call of sigpanic looked like one to the collector.
   if (saved === pc || saved === pc - 1) return true
   return lookupPc < pc && saved < pc && pc - saved <= CALL_LENGTH_MAX
-}
-
-/** Whether any pc lies in a function that is on the stack now: then the list is of this call, from another moment. */
-function sharesFunctions({symbolizer}: DeadProcess, pcs: readonly Address[], live: readonly Frame[][]): boolean {
-  const entryOf = (pc: Address, lookupPc: Address): number | null =>
-    symbolizer.locate(pc, lookupPc).at(-1)?.entry ?? null
-  const entries = new Set(live.flat().map(({pc, lookupPc}) => entryOf(pc, lookupPc)))
-  entries.delete(null)
-  return pcs.some(pc => entries.has(entryOf(pc, pc)))
 }

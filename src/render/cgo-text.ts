@@ -135,15 +135,17 @@ const STATES: Record<CgoThreadReport['saved']['state'], string> = {
   none: 'none, the M has no array',
   empty: 'empty',
   saved: 'saved',
-  consumed: 'printed by the runtime, its first entry put back',
+  consumed: 'read by the runtime, which cleared the first entry',
   busy: 'being read when the process ended',
-  stale: 'left over from an earlier call',
+  stale: 'left over from an earlier stack',
 }
 
 function renderSaved({state, pcs, tail, frames, agreesWithUnwind}: CgoThreadReport['saved'], style: Style): string {
   const size = pcs.length > 0 ? `, ${pcs.length} ${pcs.length === 1 ? 'pc' : 'pcs'}` : ''
   const older = tail.length > 0 ? `, ${tail.length} older behind them` : ''
-  let out = `\tm.cgoCallers: ${STATES[state]}${size}${older}`
+  const putBack =
+    state === 'consumed' && frames[0]?.foundBy === 'signal-frame' ? ' (put back from the signal frame)' : ''
+  let out = `\tm.cgoCallers: ${STATES[state]}${putBack}${size}${older}`
   if (agreesWithUnwind !== null) out += `; ${AGREEMENTS[agreesWithUnwind]}`
   return `${out}\n${indent(renderFrames(frames, 'plain', style))}`
 }

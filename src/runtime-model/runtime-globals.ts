@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {type CodeAccess, type CodeConstant, readCodeAccesses} from './code-accesses.ts'
 import type {FoundRoots} from './root-search.ts'
@@ -22,6 +22,7 @@ export const GLOBAL_NAMES = [
   'runtime.fingRunning',
   'runtime.fingStatus',
   'runtime.maxstacksize',
+  'runtime.prof',
   'runtime.extram',
   'runtime.extraM',
   'runtime.m0',
@@ -43,6 +44,9 @@ export interface FunctionTable {
 
 /** sched.lock is the fourth or fifth word of sched (1.7-1.24, 1.25+). */
 const MAX_SCHED_LOCK = 64
+
+/** Offset of prof.hz (src/runtime/proc.go). */
+export const PROF_HZ = 4
 
 /** What a search of the data finds without any code. */
 const SEARCHED: ReadonlySet<GlobalName> = new Set<GlobalName>(['runtime.allgs', 'runtime.allm', 'runtime.allp'])
@@ -166,6 +170,7 @@ const RECIPES: readonly (readonly [functionName: string, recipe: Recipe])[] = [
       'runtime.fingStatus': firstTarget(accesses, 'load', 4),
     }),
   ],
+  ['runtime.sigprof', accesses => ({'runtime.prof': findProfile(accesses)})],
   ['runtime.SetCgoTraceback', findHooks],
   ['runtime.printCgoTraceback', accesses => ({'runtime.cgoSymbolizer': firstTarget(accesses, 'compare', 8)})],
   ['runtime.goroutineheader', findTracebackLabels],
@@ -226,6 +231,12 @@ function findHooks(accesses: Accesses): ReturnType<Recipe> {
     'runtime.cgoContext': context,
     'runtime.cgoSymbolizer': symbolizer,
   }
+}
+
+/** sigprof begins with `if prof.hz == 0`, the second field of prof (src/runtime/proc.go). */
+function findProfile(accesses: Accesses): Address | undefined {
+  const hz = firstTarget(accesses, 'compare', 4) ?? firstTarget(accesses, 'load', 4)
+  return hz === undefined ? undefined : toAddress(hz - PROF_HZ)
 }
 
 /** From 1.26 the header reads two words of 4 bytes: first traceback_cache, for the level, then the labels setting. */

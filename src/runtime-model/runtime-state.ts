@@ -1,6 +1,6 @@
-import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readU8, readU32} from '../base/memory-reader.ts'
-import type {GlobalName, RuntimeGlobals} from './runtime-globals.ts'
+import {type GlobalName, PROF_HZ, type RuntimeGlobals} from './runtime-globals.ts'
 
 /** The setting of GOTRACEBACK as the runtime keeps it (traceback_cache, src/runtime/runtime1.go). */
 export interface TracebackSetting {
@@ -56,6 +56,12 @@ export class RuntimeState {
   get didothers(): boolean | undefined {
     const value = this.#u8('runtime.didothers')
     return value === undefined ? undefined : value !== 0
+  }
+
+  /** Samples a second that the CPU profiler takes; 0 while it is off. */
+  get profileRate(): number | undefined {
+    const at = this.#globals.address('runtime.prof')
+    return at === undefined ? undefined : readU32(this.#memory, toAddress(at + PROF_HZ))
   }
 
   /** Number of Ms that have taken part in the relay of GOTRACEBACK=crash. */
