@@ -51,7 +51,13 @@ function check(situation: Situation) {
   } as unknown as DeadProcess
   const threads = {ofMachine: () => ({frames, base: interrupted ?? 0, interruptions})} as unknown as ThreadStacks
   const {state, pcs, recovered, tail, agreement} = checkSavedCallers(process, threads, machine)
-  return {state, pcs: pcs as number[], recovered: recovered as number | undefined, tail: tail as number[], agreement}
+  return {
+    state,
+    pcs: [...pcs] as number[],
+    recovered: recovered as number | undefined,
+    tail: [...tail] as number[],
+    agreement,
+  }
 }
 
 test('the first entry of a list that the runtime has printed is what the signal found', t => {
