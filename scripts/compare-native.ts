@@ -37,7 +37,7 @@ class Score {
   right = 0
   /** Paths that differ in `.` and `..` alone; readable names whose linkage names agree. */
   spelling = 0
-  /** Addresses of which two tools say that nothing is known, where we know something: stubs of the linker, mostly. */
+  /** Code of which two tools know nothing, where we say something: stubs of the linker, split DWARF. */
   beyond = 0
 
   add(other: Score): void {
@@ -107,7 +107,7 @@ function compareField(
     if (wanted === undefined) continue
     const mine = ours.get(address) ?? []
     const given = valuesOf(mine, field)
-    if (wanted === '?' && given !== '?' && kindOf(question, address) === 'stub') {
+    if (wanted === '?' && given !== '?' && kindOf(question, address) !== 'outside') {
       score.beyond++
       continue
     }
@@ -174,7 +174,7 @@ function compareAll(files: readonly string[]): void {
     const share = (100 * right) / Math.max(asked, 1)
     const notes = [`${share.toFixed(2)} %`]
     if (spelling > 0) notes.push(`${spelling} more but for spelling`)
-    if (beyond > 0) notes.push(`${beyond} stubs apart, named by us where two tools say nothing`)
+    if (beyond > 0) notes.push(`${beyond} apart where two tools know nothing`)
     console.log(`${field}: ${right} of ${asked} (${notes.join(', ')})`)
   }
 }

@@ -1,60 +1,97 @@
-// Runs our debuginfod client against elfutils' own server on loopback. Slow, and needs `debuginfod` and gcc: not in npm test.
+// Runs the command against elfutils' own debuginfod on loopback. Needs `debuginfod`, gcc and dwz: not in npm test.
 //
-//   npx tsx scripts/debuginfod-live.ts
-import {execFileSync, spawn} from 'node:child_process'
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+//   npm run build && npx tsx scripts/debuginfod-live.ts
+import {execFileSync, spawn, spawnSync} from 'node:child_process'
+import {copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import process from 'node:process'
 import {setTimeout} from 'node:timers/promises'
-import {DebuginfodClient} from '../src/acquire/debuginfod.ts'
-import {openModuleFile} from '../src/acquire/open-process.ts'
-import {Diagnostics} from '../src/base/diagnostics.ts'
+import {fileURLToPath} from 'node:url'
+import {openFixture} from '../test/support/fixtures.ts'
 
 const PORT = 18002
-const INDEX_SECONDS = 30
+const URL = `http://127.0.0.1:${PORT}`
+const INDEX_SECONDS = 60
+const CASE = 'cxx-throw-go1.27'
+const ENTRY = join(dirname(fileURLToPath(import.meta.url)), '../bin/run.cjs')
 
 const directory = mkdtempSync(join(tmpdir(), 'debuginfod-live-'))
-const served = join(directory, 'served')
-mkdirSync(served)
-const program = join(served, 'program')
-const source = join(directory, 'program.c')
-writeFileSync(source, 'int main(void) { return 0; }\n')
-execFileSync('gcc', ['-g', '-Wl,--build-id', '-o', program, source])
-// What the user has: the program without symbols. What the server has: all of it.
-const stripped = join(directory, 'stripped')
-execFileSync('strip', ['-o', stripped, program])
-const server = spawn('debuginfod', ['-p', String(PORT), '-d', ':memory:', '-F', served, '-t', '0', '-g', '0'], {
-  stdio: 'ignore',
-})
+const at = (...parts: string[]): string => join(directory, ...parts)
+for (const name of ['served', 'mine', 'cache']) mkdirSync(at(name))
 
+let failures = 0
+function check(what: string, isRight: boolean, seen: string): void {
+  if (!isRight) failures++
+  console.log(`${isRight ? 'ok  ' : 'FAIL'} ${what}${isRight ? '' : `\n${seen}`}`)
+}
+
+function run(args: string[], cache = 'cache'): {stdout: string; stderr: string; status: number | null} {
+  const env = {...process.env, DEBUGINFOD_URLS: URL, DEBUGINFOD_CACHE_PATH: at(cache)}
+  return spawnSync(process.execPath, [ENTRY, ...args], {encoding: 'utf8', env, cwd: at('mine'), maxBuffer: 1 << 28})
+}
+
+/** Two programs whose common debug information dwz put into a third file; I have them without any. */
+function buildPrograms(): void {
+  writeFileSync(at('common.h'), 'struct node { struct node *next; int value; };\nint depth(struct node *n);\n')
+  const source = (name: string) =>
+    `#include "common.h"\n#include <stdio.h>\nint ${name}(struct node *n) { return n ? 1 + ${name}(n->next) : 0; }\n` +
+    `int main(int c, char **v) { return ${name}(0) + puts(v[0]); }\n`
+  for (const name of ['first', 'second']) {
+    writeFileSync(at(`${name}.c`), source(name))
+    execFileSync('gcc', ['-g', '-O1', '-Wl,--build-id', '-o', at('served', name), at(`${name}.c`)])
+  }
+  execFileSync('dwz', ['-m', at('served', 'common.debug'), at('served', 'first'), at('served', 'second')])
+  for (const name of ['first', 'second']) execFileSync('strip', ['-g', '-o', at('mine', name), at('served', name)])
+}
+
+function addressOf(program: string, name: string): string {
+  const symbols = execFileSync('nm', [program], {encoding: 'utf8'})
+  const address = new RegExp(`^([0-9a-f]+) T ${name}$`, 'm').exec(symbols)?.[1]
+  return `0x${address?.replace(/^0+/, '')}`
+}
+
+/** The server answers 404 until it has scanned, and 503 while it does. */
+async function waitFor(buildId: string): Promise<boolean> {
+  for (let second = 0; second < INDEX_SECONDS; second++) {
+    const response = await fetch(`${URL}/buildid/${buildId}/executable`).catch(() => undefined)
+    await response?.body?.cancel()
+    if (response?.ok) return true
+    await setTimeout(1000)
+  }
+  return false
+}
+
+const fixture = await openFixture(CASE)
+const core = at('mine', 'core')
+buildPrograms()
+copyFileSync(fixture.core, core)
+for (const name of readdirSync(fixture.directory)) {
+  if (name !== 'core' && name !== 'sysroot') copyFileSync(join(fixture.directory, name), at('served', name))
+}
+const start = () =>
+  spawn('debuginfod', ['-p', String(PORT), '-d', ':memory:', '-F', at('served'), '-t', '0', '-g', '0'], {
+    stdio: 'ignore',
+  })
+const server = start()
 try {
-  const url = `http://127.0.0.1:${PORT}`
-  const options = {diagnostics: new Diagnostics(), debuginfodUrls: [url], debuginfodCacheDir: join(directory, 'cache')}
-  const {module} = await openModuleFile(stripped, {diagnostics: new Diagnostics()})
-  const id = module.buildId ?? ''
-  const path = await waitFor(url, id)
-  const identical = path !== undefined && readFileSync(path).equals(readFileSync(program))
-  const completed = await openModuleFile(stripped, options)
-  const dwarf = completed.module.debug.dwarf?.name
-  const unknown = await client(url, 'unknown').find('0'.repeat(40), 'executable')
-  console.log(`executable identical: ${identical}; debug information from: ${dwarf}; unknown id: ${unknown}`)
-  process.exitCode = identical && dwarf !== undefined && unknown === undefined ? 0 : 1
+  const executable = fixture.meta.files.find(file => file.name === fixture.meta.executable)
+  check('the server has scanned', await waitFor(executable?.buildId ?? ''), '')
+  const wanted = run(['analyze', core, '--sysroot', fixture.sysroot, '--exe', fixture.executable], 'unused').stdout
+  const fetched = run(['analyze', core])
+  check('a core alone is analysed as with all its files', fetched.stdout === wanted, fetched.stderr)
+  const address = addressOf(at('mine', 'first'), 'first')
+  const symbolized = run(['symbolize', 'first', address])
+  check('lines of a program without debug information', /first\.c:3 /.test(symbolized.stdout), symbolized.stderr)
+  check('dwz: nothing is missing', symbolized.stderr === '', symbolized.stderr)
+  server.kill()
+  await new Promise(resolve => server.once('exit', resolve))
+  check('the server is gone, the cache is not', run(['analyze', core]).stdout === wanted, '')
+  const alone = run(['analyze', core], 'empty')
+  check('no server, no cache: a report all the same', alone.status === 0 && alone.stdout !== '', alone.stderr)
+  check('and it says why', /debuginfod/.test(alone.stderr), alone.stderr)
 } finally {
   server.kill()
   rmSync(directory, {recursive: true, force: true})
 }
-
-function client(url: string, cache: string): DebuginfodClient {
-  return new DebuginfodClient({urls: [url], cacheDir: join(directory, cache), diagnostics: new Diagnostics()})
-}
-
-/** The server answers 404 until it has scanned; each try has a cache of its own, so that no miss is remembered. */
-async function waitFor(url: string, id: string): Promise<string | undefined> {
-  for (let second = 0; second < INDEX_SECONDS; second++) {
-    const path = await client(url, `try${second}`).find(id, 'executable')
-    if (path !== undefined) return path
-    await setTimeout(1000)
-  }
-  return undefined
-}
+process.exitCode = failures === 0 ? 0 : 1

@@ -2,7 +2,6 @@ import {existsSync, realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join, resolve} from 'node:path'
 import {crc32} from 'node:zlib'
 import {FileSource} from '../base/byte-source.ts'
-import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {SectionSource} from '../base/section-source.ts'
@@ -11,6 +10,7 @@ import {ElfFile} from '../elf/elf-file.ts'
 import {SHT} from '../elf/elf-headers.ts'
 import type {DebugFiles} from '../elf/module.ts'
 import {SplitPackage} from '../elf/split-package.ts'
+import {readDebugLink, readSupplementaryId, readSupplementaryLink, type SupplementaryLink} from './debug-links.ts'
 import type {ZstdSections} from './zstd-decoder.ts'
 
 /** Where distributions put debug files. */
@@ -103,6 +103,7 @@ export class ModuleDebugFiles implements DebugFiles {
   readonly #extra: string[] = []
   #miniDebugInfo: ElfFile | undefined
   #separate: {file: ElfFile | undefined} | undefined
+  #fetchedSupplementary: string | undefined
   #supplementary: {file: ElfFile | undefined} | undefined
   #packages: SplitPackage[] | undefined
 
@@ -126,8 +127,15 @@ export class ModuleDebugFiles implements DebugFiles {
   }
 
   get supplementary(): SectionSource | undefined {
-    this.#supplementary ??= {file: this.#findSupplementary()}
+    this.#supplementary ??= {file: this.#requireSupplementary()}
     return this.#supplementary.file
+  }
+
+  /** The build ID of a supplementary file that is needed and not here. */
+  get missingSupplementary(): string | undefined {
+    const {dwarf} = this
+    const link = dwarf && readSupplementaryLink(dwarf)
+    return link && isBuildId(link.id) && !this.#findSupplementary(dwarf, link) ? link.id : undefined
   }
 
   splitUnit(name: string, compDir: string | undefined, dwoId: bigint | undefined): SectionSource | undefined {
@@ -150,10 +158,22 @@ export class ModuleDebugFiles implements DebugFiles {
     return this.#separate.file
   }
 
+  /** Opens what the debug information is spread over, but for split units, which DWARF alone can name. */
+  openFiles(): void {
+    void this.separateFile
+    void this.missingSupplementary
+  }
+
   /** A file that may be the debug file, to be tried first: from a debuginfod server. */
   addCandidate(path: string): void {
     this.#extra.push(path)
     this.#separate = undefined
+  }
+
+  /** The supplementary file, from a debuginfod server. */
+  addSupplementary(path: string): void {
+    this.#fetchedSupplementary = path
+    this.#supplementary = undefined
   }
 
   /** The unpacked .gnu_debugdata: symbols alone. It is xz, whose decoder is asynchronous: acquire unpacks it ahead. */
@@ -209,23 +229,29 @@ export class ModuleDebugFiles implements DebugFiles {
     return false
   }
 
-  #findSupplementary(): ElfFile | undefined {
+  #requireSupplementary(): ElfFile | undefined {
     const {dwarf} = this
-    const link = dwarf && readAltLink(dwarf)
-    if (!link) return undefined
-    const paths = [resolve(dirname(dwarf.name), link.name)]
-    if (isBuildId(link.buildId)) {
-      for (const directory of this.#directories()) paths.push(buildIdPath(directory, link.buildId, '.debug'))
-    }
-    for (const directory of this.#directories()) paths.push(join(directory, '.dwz', basename(link.name)))
-    for (const path of paths) {
-      const file = this.#search.files.elf(path)
-      if (file && file.buildId === link.buildId) return file
-    }
+    const link = dwarf && readSupplementaryLink(dwarf)
+    const file = link && this.#findSupplementary(dwarf, link)
+    if (!link || file) return file
     this.#search.files.diagnostics.add('no-supplementary-file', `${link.name} (dwz) was not found`, {
       where: dwarf.name,
       hint: 'install the debug package of the same version, or name its directory with --debug-dir',
     })
+    return undefined
+  }
+
+  #findSupplementary(dwarf: SectionSource, link: SupplementaryLink): ElfFile | undefined {
+    const paths = [resolve(dirname(dwarf.name), link.name)]
+    if (isBuildId(link.id)) {
+      for (const directory of this.#directories()) paths.push(buildIdPath(directory, link.id, '.debug'))
+    }
+    for (const directory of this.#directories()) paths.push(join(directory, '.dwz', basename(link.name)))
+    if (this.#fetchedSupplementary !== undefined) paths.push(this.#fetchedSupplementary)
+    for (const path of paths) {
+      const file = this.#search.files.elf(path)
+      if (file && (file.buildId ?? readSupplementaryId(file)) === link.id) return file
+    }
     return undefined
   }
 
@@ -281,26 +307,6 @@ const DEBUG_INFO_NAMES = ['.debug_info', '.zdebug_info', '.debug_info.dwo']
 
 export function hasDebugInfo(file: ElfFile): boolean {
   return DEBUG_INFO_NAMES.some(name => holds(file, name))
-}
-
-/** .gnu_debuglink (GDB manual, "Separate Debug Files"): name, padding to 4 bytes, CRC32 of the debug file. */
-function readDebugLink(image: ElfFile): {name: string; crc: number} | undefined {
-  const section = image.section('.gnu_debuglink')
-  if (!section) return undefined
-  const cursor = new Cursor(section.bytes, `${image.name}:.gnu_debuglink`)
-  const name = cursor.cstring()
-  cursor.alignTo(4)
-  return cursor.remaining >= 4 && name !== '' ? {name, crc: cursor.u32()} : undefined
-}
-
-/** .gnu_debugaltlink (dwz): name, then the build ID of the supplementary file. DWARF 5's .debug_sup is alike. */
-function readAltLink(dwarf: SectionSource): {name: string; buildId: string} | undefined {
-  const section = dwarf.section('.gnu_debugaltlink')
-  if (!section) return undefined
-  const cursor = new Cursor(section.bytes, `${dwarf.name}:.gnu_debugaltlink`)
-  const name = cursor.cstring()
-  const id = cursor.take(cursor.remaining)
-  return {name, buildId: Array.from(id, byte => byte.toString(16).padStart(2, '0')).join('')}
 }
 
 function crcOf(file: ElfFile): number {

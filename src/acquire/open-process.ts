@@ -11,7 +11,7 @@ import {loadBiasOf} from '../elf/memory-image.ts'
 import {Module} from '../elf/module.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
 import {hasDebugInfo, isBuildId, ModuleDebugFiles, OpenFiles} from './debug-files.ts'
-import {DebuginfodClient, debuginfodCacheDir} from './debuginfod.ts'
+import {DebuginfodClient, type DebuginfodSettings} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {unpackXzBytes} from './xz-stream.ts'
 import {ZstdSections} from './zstd-decoder.ts'
@@ -21,10 +21,7 @@ export interface AcquireOptions {
   sysroots?: readonly string[]
   debugDirs?: readonly string[]
   /** Servers that are asked for what is not found here; none by default. */
-  debuginfodUrls?: readonly string[]
-  /** Where fetched files are kept; `debuginfodCacheDir(environment)` is where elfutils keeps them. */
-  debuginfodCacheDir?: string
-  debuginfodTimeoutSeconds?: number
+  debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
 }
 
@@ -147,16 +144,9 @@ function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
   throw new InputError('not-elf', `${path}: ${elf.type === 'core' ? 'a core' : 'an object file'}, no executable`, hint)
 }
 
-function debuginfodClient(options: AcquireOptions): DebuginfodClient | undefined {
-  const {debuginfodUrls = [], diagnostics, progress, debuginfodTimeoutSeconds} = options
-  if (debuginfodUrls.length === 0) return undefined
-  return new DebuginfodClient({
-    urls: debuginfodUrls,
-    cacheDir: options.debuginfodCacheDir ?? debuginfodCacheDir({}),
-    diagnostics,
-    progress,
-    timeoutSeconds: debuginfodTimeoutSeconds,
-  })
+function debuginfodClient({debuginfod, diagnostics, progress}: AcquireOptions): DebuginfodClient | undefined {
+  if (!debuginfod || debuginfod.urls.length === 0) return undefined
+  return new DebuginfodClient({...debuginfod, diagnostics, progress})
 }
 
 async function fetchImage(
@@ -193,13 +183,23 @@ async function completeDebugFiles(
 ): Promise<void> {
   const {debug, result} = placed
   const elf = result.found?.elf
-  if (elf && (hasDebugInfo(elf) || (elf.sectionHeader('.symtab') && !client))) return
-  const id = image.buildIds.gnu ?? elf?.buildId
-  if (client && isBuildId(id) && !debug.dwarf) {
+  if (client) await fetchDebugFiles(image.buildIds.gnu ?? elf?.buildId, debug, client)
+  if (elf && (hasDebugInfo(elf) || elf.sectionHeader('.symtab'))) return
+  if (elf) await addMiniDebugInfo(elf, debug, files)
+}
+
+async function fetchDebugFiles(
+  id: string | undefined,
+  debug: ModuleDebugFiles,
+  client: DebuginfodClient,
+): Promise<void> {
+  if (isBuildId(id) && !debug.dwarf) {
     const path = await client.find(id, 'debuginfo')
     if (path !== undefined) debug.addCandidate(path)
   }
-  if (elf) await addMiniDebugInfo(elf, debug, files)
+  const supplementaryId = debug.missingSupplementary
+  const path = supplementaryId === undefined ? undefined : await client.find(supplementaryId, 'debuginfo')
+  if (path !== undefined) debug.addSupplementary(path)
 }
 
 async function addMiniDebugInfo(elf: ElfFile, debug: ModuleDebugFiles, files: OpenFiles): Promise<void> {
@@ -217,8 +217,7 @@ async function addMiniDebugInfo(elf: ElfFile, debug: ModuleDebugFiles, files: Op
 /** Node 20 has no zstd of its own: its decoder starts only for files that need it. */
 async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise<void> {
   if (files.zstd.ready) return
-  // Looks for the separate debug files, so that they are among the open ones.
-  for (const {debug} of placed) debug.separateFile?.needsZstd
+  for (const {debug} of placed) debug.openFiles()
   for (const file of files) {
     if (!file.needsZstd) continue
     await files.zstd.prepare()
@@ -281,6 +280,7 @@ export async function openModuleFile(path: string, options: AcquireOptions): Pro
     const input = await openInput(path, {diagnostics: options.diagnostics, progress})
     const elf = ElfFile.open(input.source, options.diagnostics, {zstd: files.zstd.unpack})
     files.add(path, elf, () => input.source.close())
+    requireExecutable(elf, path, 'name an executable, a shared library or a .debug file')
     const image: LoadedImage = {
       path,
       deleted: false,

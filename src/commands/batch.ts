@@ -200,13 +200,13 @@ interface BatchState {
 
 /** The processes work in another folder. */
 function absolute(search: LineOptions['search']): LineOptions['search'] {
-  const {exe, sysroots = [], debugDirs = [], debuginfodCacheDir} = search
+  const {exe, sysroots = [], debugDirs = [], debuginfod} = search
   return {
     ...search,
     exe: exe === undefined ? undefined : resolve(exe),
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
-    ...(debuginfodCacheDir === undefined ? {} : {debuginfodCacheDir: resolve(debuginfodCacheDir)}),
+    debuginfod: debuginfod && {...debuginfod, cacheDir: resolve(debuginfod.cacheDir)},
   }
 }
 

@@ -1,25 +1,53 @@
-import {debuginfodCacheDir, debuginfodUrls} from '../acquire/debuginfod.ts'
-import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
+import {debuginfodSettings} from '../acquire/debuginfod.ts'
+import {
+  type OpenModule,
+  type OpenProcess,
+  type OpenProcessOptions,
+  openModuleFile,
+  openProcess,
+} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFlags} from './core-command.ts'
+import {ProgressLine} from './progress-line.ts'
 
 type SearchFlags = Pick<CoreFlags, 'exe' | 'sysroot' | 'debug-dir' | 'debuginfod'>
+type OpenFlags = SearchFlags & Pick<CoreFlags, 'quiet'>
 
 /** Where the flags and the environment say that files are to be looked for. */
-export function searchOptions(flags: SearchFlags): Omit<OpenProcessOptions, 'diagnostics'> {
+export function searchOptions(
+  flags: Omit<SearchFlags, 'exe'> & {exe?: string | undefined},
+): Omit<OpenProcessOptions, 'diagnostics'> {
   return {
     exe: flags.exe,
     sysroots: flags.sysroot ?? [],
     debugDirs: flags['debug-dir'] ?? [],
-    debuginfodUrls: flags.debuginfod ?? debuginfodUrls(process.env),
-    debuginfodCacheDir: debuginfodCacheDir(process.env),
+    debuginfod: debuginfodSettings(process.env, flags.debuginfod),
   }
 }
 
 /** The core that the flags name, with the files it needs. */
-export function openFromFlags(path: string, flags: SearchFlags, diagnostics: Diagnostics): Promise<OpenProcess> {
-  return openProcess(path, {...searchOptions(flags), diagnostics})
+export async function openFromFlags(path: string, flags: OpenFlags, diagnostics: Diagnostics): Promise<OpenProcess> {
+  const progress = new ProgressLine(!flags.quiet)
+  try {
+    return await openProcess(path, {...searchOptions(flags), diagnostics, progress: progress.show})
+  } finally {
+    progress.clear()
+  }
+}
+
+/** One file that is not running, with the files it needs. */
+export async function openModuleFromFlags(
+  path: string,
+  flags: Omit<OpenFlags, 'exe'>,
+  diagnostics: Diagnostics,
+): Promise<OpenModule> {
+  const progress = new ProgressLine(!flags.quiet)
+  try {
+    return await openModuleFile(path, {...searchOptions(flags), diagnostics, progress: progress.show})
+  } finally {
+    progress.clear()
+  }
 }
 
 /** What every analysis is told by flags and by the package. */

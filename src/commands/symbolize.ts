@@ -1,7 +1,5 @@
 import {createInterface} from 'node:readline'
 import {Args, Flags} from '@oclif/core'
-import {debuginfodUrls} from '../acquire/debuginfod.ts'
-import {openModuleFile} from '../acquire/open-process.ts'
 import {type Address, addressOfWord, NULL_ADDRESS} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
 import {TextSink} from '../base/text-sink.ts'
@@ -10,6 +8,7 @@ import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {CoreCommand, outputFlags, searchFlags} from './core-command.ts'
+import {openModuleFromFlags} from './open-core.ts'
 
 /** An address as asked for: text that is none is answered with zeros. */
 interface Question {
@@ -47,12 +46,7 @@ export default class Symbolize extends CoreCommand {
     const {args, argv, flags} = await this.parse(Symbolize)
     const questions = (argv as string[]).slice(1).map(parseQuestion)
     for (const {text, word} of questions) if (word === undefined) throw notAnAddress(text)
-    const opened = await openModuleFile(args.module, {
-      diagnostics: this.diagnostics,
-      sysroots: flags.sysroot ?? [],
-      debugDirs: flags['debug-dir'] ?? [],
-      debuginfodUrls: flags.debuginfod ?? debuginfodUrls(process.env),
-    })
+    const opened = await openModuleFromFlags(args.module, flags, this.diagnostics)
     const sink = TextSink.open(flags.output)
     try {
       const {module} = opened

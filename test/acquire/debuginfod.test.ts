@@ -1,4 +1,4 @@
-import {existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
@@ -8,12 +8,21 @@ import {
   DebuginfodClient,
   type DebuginfodOptions,
   debuginfodCacheDir,
+  debuginfodSettings,
   debuginfodUrls,
 } from '../../src/acquire/debuginfod.ts'
 import {type Diagnostic, Diagnostics} from '../../src/base/diagnostics.ts'
+import {buildElf, buildGnuBuildIdNote, ET, SHT} from '../support/elf-builder.ts'
 
 const ID = '0123456789abcdef0123456789abcdef01234567'
-const CONTENT = new TextEncoder().encode('the executable')
+/** An ELF file with a build ID, here the least that one can be. */
+function image(buildId: string): Uint8Array {
+  return buildElf({
+    type: ET.DYN,
+    sections: [{name: '.note.gnu.build-id', type: SHT.NOTE, bytes: buildGnuBuildIdNote(buildId)}],
+  })
+}
+const CONTENT = image(ID)
 
 interface Stub {
   url: string
@@ -126,6 +135,87 @@ test('a file above the limit is not fetched, by its header or by its bytes, and 
     t.is(await one.find(ID, 'executable'), undefined)
     t.false(existsSync(join(cacheDir, ID, 'executable')))
   }
+})
+
+test('what is not the file with that build ID never enters the cache', async t => {
+  for (const [content, message] of [
+    [new TextEncoder().encode('<html>please log in</html>'), /no ELF file/],
+    [image(ID.replace('0', 'f')), /build ID f1234/],
+    [CONTENT.subarray(0, 40), /no ELF file/],
+  ] as const) {
+    const stub = await serve((_, response) => response.end(content))
+    const {client: one, cacheDir, log} = client([stub.url])
+    t.is(await one.find(ID, 'executable'), undefined)
+    t.is(stub.requests.length, 1)
+    t.deepEqual(readdirSync(join(cacheDir, ID)), [])
+    t.regex(log()[0]?.message ?? '', message)
+  }
+})
+
+test('a server that drips is given up, by the rate or by the time for the whole file', async t => {
+  const drips: NodeJS.Timeout[] = []
+  const stub = await serve((_, response) => {
+    drips.push(setInterval(() => response.write('x'), 20))
+  })
+  try {
+    for (const limits of [{timeoutSeconds: 0.3}, {maxSeconds: 0.3}]) {
+      const {client: one, log} = client([stub.url], limits)
+      t.is(await one.find(ID, 'executable'), undefined)
+      t.regex(log()[0]?.message ?? '', /0\.3 s/)
+    }
+    t.is(stub.requests.length, 2)
+  } finally {
+    for (const drip of drips) clearInterval(drip)
+  }
+})
+
+test('a name and a password go into a header, and into no message', async t => {
+  const logins: (string | undefined)[] = []
+  const stub = await serve((request, response) => {
+    logins.push(request.headers.authorization)
+    response.writeHead(500).end()
+  })
+  const {client: one, log} = client([stub.url.replace('//', '//user:p%40ss@')])
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.is(logins[0], `Basic ${Buffer.from('user:p@ss').toString('base64')}`)
+  t.notRegex(JSON.stringify(log()), /p@ss|p%40ss/)
+})
+
+test('what is no URL is named', async t => {
+  const {client: one, log} = client(['debuginfod.example'])
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.regex(log()[0]?.message ?? '', /not a URL/)
+})
+
+test('limits are those of the environment, and survive JSON', t => {
+  const settings = debuginfodSettings({
+    DEBUGINFOD_URLS: 'http://a',
+    DEBUGINFOD_CACHE_PATH: '/c',
+    DEBUGINFOD_TIMEOUT: '7',
+    DEBUGINFOD_MAXTIME: '0',
+    DEBUGINFOD_MAXSIZE: '1000',
+  })
+  t.like(settings, {urls: ['http://a'], cacheDir: '/c', timeoutSeconds: 7, sizeMax: 1000})
+  t.true((settings.maxSeconds ?? 0) > 1e9)
+  t.deepEqual(JSON.parse(JSON.stringify(settings)), settings)
+  t.deepEqual(debuginfodSettings({DEBUGINFOD_URLS: 'http://a'}, ['http://b']).urls, ['http://b'])
+  t.is(debuginfodSettings({}).timeoutSeconds, undefined)
+})
+
+test('a file that nobody wants costs itself alone, and half a file is none', async t => {
+  const other = ID.replace('0', 'f')
+  const stub = await serve((request, response) => {
+    if (request.url?.includes(other)) response.end(image(other))
+    else response.writeHead(200, {'x-debuginfod-size': '100000000000'}).end(CONTENT)
+  })
+  const {client: one, log} = client([stub.url])
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.truthy(await one.find(other, 'executable'))
+  t.regex(log()[0]?.message ?? '', /limit/)
+  const half = await serve((_, response) => response.writeHead(200, {'x-debuginfod-size': '9999'}).end(CONTENT))
+  const {client: two, log: log2} = client([half.url])
+  t.is(await two.find(ID, 'executable'), undefined)
+  t.regex(log2()[0]?.message ?? '', /of 9999/)
 })
 
 test('what is no build ID reaches neither a path nor a server', async t => {

@@ -233,6 +233,33 @@ test('a dwz supplementary file is found by build ID, relative to the debug file'
   t.is(module.debug.supplementary?.name, join(here, 'dwz/common.debug'))
 })
 
+test('a supplementary file of DWARF 5 is known by the checksum that both sides hold', async t => {
+  const sup = (isSupplementary: number, name: string, checksum: string): SectionSpec => ({
+    name: '.debug_sup',
+    bytes: new BytesBuilder().u16(5).u8(isSupplementary).cstring(name).u8(4).hex(checksum).build(),
+  })
+  const supplementary = (checksum: string) => buildElf({type: ET.REL, sections: [DEBUG_INFO, sup(1, '', checksum)]})
+  const here = directory({
+    app: program(ID, [DEBUG_INFO, sup(0, 'common.sup', '5eed5eed')]),
+    other: program(ID, [DEBUG_INFO, sup(0, 'other.sup', '5eed5eed')]),
+    'common.sup': supplementary('5eed5eed'),
+    'other.sup': supplementary('00000000'),
+  })
+  const diagnostics = new Diagnostics()
+  const {module} = await openModuleFile(join(here, 'app'), {diagnostics})
+  t.is(module.debug.supplementary?.name, join(here, 'common.sup'))
+  const other = await openModuleFile(join(here, 'other'), {diagnostics})
+  t.is(other.module.debug.supplementary, undefined)
+  t.is(diagnostics.list()[0]?.code, 'no-supplementary-file')
+})
+
+test('what was not linked, and a core, are no modules', async t => {
+  const here = directory({'a.o': buildElf({type: ET.REL, sections: [DEBUG_INFO]}), core: core('/app')})
+  for (const name of ['a.o', 'core']) {
+    await t.throwsAsync(openModuleFile(join(here, name), {diagnostics: new Diagnostics()}), {instanceOf: InputError})
+  }
+})
+
 test('a split unit is found by its name in the compilation directory, else beside the image', async t => {
   const dwo = buildElf({type: ET.REL, sections: [{name: '.debug_info.dwo', bytes: new Uint8Array(8)}]})
   const here = directory({'bin/app': program(ID, [DEBUG_INFO]), 'build/a.dwo': dwo, 'bin/b.dwo': dwo})

@@ -19,7 +19,6 @@ async function analyze(name: string): Promise<Found> {
     exe: undefined,
     sysroots: [fixture.sysroot],
     debugDirs: [],
-    debuginfodUrls: [],
     diagnostics,
   })
   try {

@@ -21,7 +21,6 @@ async function answerOf(name: string): Promise<CgoAnswer> {
     exe: undefined,
     sysroots: [fixture.sysroot],
     debugDirs: [],
-    debuginfodUrls: [],
     diagnostics,
   })
   try {
