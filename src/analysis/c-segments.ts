@@ -1,8 +1,10 @@
+import type {Address} from '../base/address.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {RegisterSet} from '../unwind/register-set.ts'
 import type {StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
 import type {DeadProcess} from './dead-process.ts'
+import {findStart} from './goroutine-start.ts'
 import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
 type Frame = UnwindFrame<GoFunction>
@@ -23,9 +25,10 @@ export function findCSegments(process: DeadProcess, threads: ThreadStacks, gorou
   const {runtime} = process
   if (!runtime) return NONE
   const machine = goroutine.m === 0 ? undefined : runtime.machineAt(goroutine.m)
+  const start = findStart(process, threads, goroutine).sp
   if (machine && machine.curg === goroutine.address) {
     const stack = threads.goroutineOn(machine) && threads.ofMachine(machine)
-    return stack ? cutAtSeams(stack.frames.slice(stack.base), stack.stop, isAwayFrom(goroutine)) : NONE
+    return stack ? cutAtSeams(stack.frames.slice(stack.base), stack.stop, isAwayFrom(goroutine), start) : NONE
   }
   const locked = goroutine.lockedM === 0 ? undefined : runtime.machineAt(goroutine.lockedM)
   if (locked?.curg !== 0 || locked.lockedg !== goroutine.address) return NONE
@@ -41,7 +44,7 @@ export function findCSegments(process: DeadProcess, threads: ThreadStacks, gorou
   const walk = process.unwinder.frames(seed, {switches, frameLimit: process.maxFrames})
   let next = walk.next()
   for (; !next.done; next = walk.next()) frames.push(next.value)
-  return cutAtSeams(frames, next.value, isAwayFrom(goroutine))
+  return cutAtSeams(frames, next.value, isAwayFrom(goroutine), start)
 }
 
 /** Whether a frame is on another stack than the goroutine's. */
@@ -49,7 +52,16 @@ function isAwayFrom({stack}: Goroutine): (frame: Frame) => boolean {
   return ({sp}) => sp < stack.lo || sp > stack.hi
 }
 
-function cutAtSeams(frames: readonly Frame[], stop: StopReason, isAway: (frame: Frame) => boolean): CSegments {
+/**
+ * `start` is SP where the walk of the goroutine's own stack begins. What lies further in is not shown: a callback that is entering Go or
+ * leaving it (runtime.cgocallbackg around exitsyscall and reentersyscall) is still in the system call of the cgocall around it.
+ */
+function cutAtSeams(
+  frames: readonly Frame[],
+  stop: StopReason,
+  isAway: (frame: Frame) => boolean,
+  start: Address,
+): CSegments {
   const leaf: Frame[] = []
   const callbacks: Frame[][] = []
   let current: Frame[] | undefined = leaf
@@ -62,6 +74,10 @@ function cutAtSeams(frames: readonly Frame[], stop: StopReason, isAway: (frame: 
       }
       current?.push(frame)
       afterCallback = false
+      continue
+    }
+    if (frame.kind === 'go' && frame.sp < start) {
+      leaf.length = 0
       continue
     }
     // Frames on the goroutine's own stack are the Go walk's; native ones there (a vDSO call, a wild jump) belong to the leaf.

@@ -1,10 +1,22 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {GoCode} from './pcsp-rows.ts'
 import {RegisterSet} from './register-set.ts'
-import {asmcgocallBase, enterCallback, leaveAsmcgocall, type ReleaseTest} from './stack-switch.ts'
+import {directCallTarget} from './return-address.ts'
+import {asmcgocallBase, type CallbackSide, enterCallback, leaveAsmcgocall, type ReleaseTest} from './stack-switch.ts'
 import type {StackKind, StackSwitches} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
+
+/** Words that mcall (and systemstack up to 1.16) push before they call on the system stack. */
+const ENTRY_WORDS = 3
+
+/** What morestack calls where the stack is not a goroutine's (runtime·morestack, asm_amd64.s). */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'runtime.badmorestackg0',
+  'runtime.badmorestackgsignal',
+  'runtime.abort',
+])
 
 /** Follows one thread's calls across its stacks during one walk; knows how far down the chain of callbacks the walk is. */
 export class StackSwitcher {
@@ -15,6 +27,8 @@ export class StackSwitcher {
   /** g0.sched.sp as it was inside of the callback that the walk meets next. */
   #callbackSp: Address | undefined
   #afterCallback = false
+  /** SP in the frame by which the runtime came to the system stack that the walk has left last: g0.sched.sp and a few words. */
+  #enteredAt: Address | undefined
 
   constructor(
     memory: MemoryReader,
@@ -56,11 +70,16 @@ export class StackSwitcher {
       // Up to 1.16 the runtime plants asmcgocall as cgocallback's caller: there it is left by its row.
       return afterCallback || position.foundBy === 'gobuf' ? undefined : this.#leaveAsmcgocall(sp, cfa)
     }
+    if (code.name === 'runtime.switchToCrashStack0') return this.#leaveCrashStack(position, cfa)
+    if (code.funcID === 'morestack' && this.#isRefused(position)) return this.#leaveRefusedMorestack(position, cfa)
     if (!this.#switches) return undefined
     if (code.funcID === 'cgocallback') return this.#leaveCallback(cfa)
     const onGoroutine = this.#isOn(this.#switches.g, sp)
-    if (code.funcID === 'systemstack' && !onGoroutine) return this.#leaveSystemstack(code, position, cfa)
-    if ((code.funcID === 'morestack' || code.funcID === 'mcall') && !onGoroutine) return this.#resume(cfa)
+    const isEntry = code.funcID === 'systemstack' || code.funcID === 'morestack' || code.funcID === 'mcall'
+    if (isEntry && !onGoroutine) {
+      this.#enteredAt = sp
+      return code.funcID === 'systemstack' ? this.#leaveSystemstack(code, position, cfa) : this.#resume(cfa)
+    }
     return this.#leaveVdso(position, cfa)
   }
 
@@ -77,17 +96,32 @@ export class StackSwitcher {
    * and they are walked through as the runtime does.
    */
   #leaveCallback(cfa: Address): Departure | undefined {
-    const schedSp = this.#callbackSp
-    if (schedSp === undefined) return undefined
-    const side = enterCallback({memory: this.#memory, version: this.#version, schedSp})
-    const callerPc = side?.caller.pc
-    if (!side || callerPc === undefined || !this.#isCallbackGlue(callerPc)) return undefined
+    const [schedSp, side] = this.#callbackAt(this.#callbackSp) ?? this.#callbackBeforeEntry() ?? []
+    if (schedSp === undefined || side === undefined) return undefined
     // On a thread that C created nothing is further out: there the slot holds its own address.
     const outer = side.outerSchedSp > schedSp ? side.outerSchedSp : undefined
     const calledAt = outer === undefined ? undefined : this.#goroutineSpBefore(outer)
     if (calledAt !== undefined && calledAt !== cfa) return undefined
     this.#callbackSp = outer
     return {cfa, next: {registers: side.caller, foundBy: 'stack-switch', exactPc: false}}
+  }
+
+  /** Where g0.sched was written over (a refused morestack), or g0 itself replaced (switchToCrashStack0). */
+  #callbackBeforeEntry(): [Address, CallbackSide] | undefined {
+    if (this.#enteredAt === undefined) return undefined
+    for (let word = 0; word <= ENTRY_WORDS; word++) {
+      const found = this.#callbackAt(toAddress(this.#enteredAt + word * 8))
+      if (found) return found
+    }
+    return undefined
+  }
+
+  #callbackAt(schedSp: Address | undefined): [Address, CallbackSide] | undefined {
+    const side =
+      schedSp === undefined ? undefined : enterCallback({memory: this.#memory, version: this.#version, schedSp})
+    const callerPc = side?.caller.pc
+    if (schedSp === undefined || !side || callerPc === undefined) return undefined
+    return this.#isCallbackGlue(callerPc) ? [schedSp, side] : undefined
   }
 
   /** crosscall2, and up to 1.15 runtime.cgocallback, is all that calls cgocallback's system-stack side. */
@@ -101,6 +135,22 @@ export class StackSwitcher {
     const base = asmcgocallBase(this.#version, outerSchedSp)
     const side = leaveAsmcgocall({memory: this.#memory, version: this.#version, base, g: this.#switches?.g})
     return side && !side.sameStack ? side.sp : undefined
+  }
+
+  /**
+   * Where the outermost frame of a stack is C code that nothing on that stack has called, a coroutine's: asmcgocall's frame below which
+   * C had switched to it. undefined where the walk has ended on the thread's own stack, for want of tables.
+   */
+  leaveCoroutine(sp: Address): Position | undefined {
+    const {g, g0} = this.#switches ?? {}
+    if (!g || this.#callbackSp === undefined) return undefined
+    const base = asmcgocallBase(this.#version, this.#callbackSp)
+    if (sp < base && this.#isOn(g0, sp) && this.#isOn(g0, base)) return undefined
+    const pc = base < 8 ? undefined : readAddress(this.#memory, toAddress(base - 8))
+    if (pc === undefined || this.#functionAt(pc)?.funcID !== 'asmcgocall') return undefined
+    const side = leaveAsmcgocall({memory: this.#memory, version: this.#version, base, g})
+    if (!side || side.sameStack) return undefined
+    return {registers: RegisterSet.ofPosition(pc, base), foundBy: 'stack-switch', exactPc: false}
   }
 
   /** The goroutine called systemstack at its saved SP, where systemstack's own frame lies too (none up to 1.20, rbp from 1.21). */
@@ -122,6 +172,29 @@ export class StackSwitcher {
     if (!g || !this.#isOn(g, g.schedSp) || g.schedPc === 0) return {cfa, next: 'end-of-stack'}
     const registers = RegisterSet.ofPosition(g.schedPc, g.schedSp, g.schedBp)
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
+  }
+
+  /** morestack was called on a system stack, which does not grow: it calls badmorestackg0 and its like, and has not switched. */
+  #isRefused({registers}: Position): boolean {
+    const target = registers.pc === undefined ? undefined : directCallTarget(this.#memory, registers.pc)
+    const callee = target === undefined ? undefined : this.#functionAt(target)?.name
+    return callee !== undefined && REFUSALS.has(callee)
+  }
+
+  #leaveRefusedMorestack({registers}: Position, cfa: Address): Departure {
+    const pc = registers.sp === undefined ? undefined : readAddress(this.#memory, registers.sp)
+    if (pc === undefined) return {cfa, next: 'unmapped'}
+    const caller = RegisterSet.ofPosition(pc, cfa, registers.address(DWARF_REGISTER.rbp))
+    return {cfa, next: {registers: caller, foundBy: 'pcsp', exactPc: false}}
+  }
+
+  /** switchToCrashStack0 (1.22+) has its frame record on the stack that it leaves, and takes that stack's g0 from the M. */
+  #leaveCrashStack({registers}: Position, cfa: Address): Departure {
+    const record = registers.address(DWARF_REGISTER.rbp)
+    const pc = record === undefined ? undefined : readAddress(this.#memory, toAddress(record + 8))
+    if (record === undefined || pc === undefined) return {cfa, next: 'end-of-stack'}
+    const caller = RegisterSet.ofPosition(pc, toAddress(record + 16), readAddress(this.#memory, record))
+    return {cfa, next: {registers: caller, foundBy: 'stack-switch', exactPc: false}}
   }
 
   /** nanotime1 and walltime call the vDSO on g0 with their own SP in a register; m.vdsoPC/SP is their caller. */

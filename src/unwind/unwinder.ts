@@ -103,8 +103,10 @@ export class Unwinder<G extends GoCode = GoCode> {
         registers,
         interrupted: exactPc,
       }
-      if (typeof departure.next === 'string') return departure.next
-      position = departure.next
+      const next = typeof departure.next === 'string' && !go ? switcher.leaveCoroutine(sp) : undefined
+      if (next) position = next
+      else if (typeof departure.next === 'string') return departure.next
+      else position = departure.next
       if (!progresses(sp, pc, position, descents)) return 'no-progress'
     }
     return 'frame-limit'

@@ -208,3 +208,54 @@ test('up to 1.16 asmcgocall is what was planted, and it is left by its row', t =
   const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
   t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
 })
+
+test('where g0.sched is lost a callback is found from where the runtime came to the system stack', t => {
+  const {process, switches} = callbackProcess()
+  process.go({name: 'runtime.mcall', entry: 0x7000, end: 0x7100, frame: 0, funcID: 'mcall', flag: SP_WRITE})
+  process.go({name: 'runtime.systemstack', entry: 0x7400, end: 0x7500, frame: 0, funcID: 'systemstack', flag: SP_WRITE})
+  const innerSched = G0_STACK + 0x80
+  const lost = (schedSp: number, schedPc = 0): StackSwitches => ({
+    g: switches.g && {...switches.g, schedSp: address(schedSp), schedPc: address(schedPc)},
+    g0: switches.g0 && {...switches.g0, schedSp: address(0x10)},
+  })
+  const outward = [0x4010, 0x5020, 0x1108, 0x2010, 0x3020, 0x6001]
+  const inSystemstack = process.walk(at(0x7410, innerSched), {}, {switches: lost(G_HIGH - 0x200 + 16)})
+  t.deepEqual(pcs(inSystemstack), [0x7410, ...outward])
+  const inMcall = process.walk(at(0x7010, innerSched - 16), {}, {switches: lost(G_HIGH - 0x200 + 24, 0x4010)})
+  t.deepEqual(pcs(inMcall), [0x7010, ...outward])
+})
+
+test('a coroutine of C ends on a stack of its own; below it is the call of C that switched to it', t => {
+  // DW_CFA_undefined for the return address: the coroutine's outermost function.
+  const {process, switches} = callbackProcess()
+  process.fde(0x1200, 0x1210, '07 10').words(0xc0ffee000, 0)
+  const walk = process.walk(at(0x1204, 0xc0ffee000), {}, {switches})
+  t.deepEqual(pcs(walk), [0x1204, 0x2010, 0x3010, 0x4010, 0x5020, 0x1108, 0x2010, 0x3020, 0x6001])
+  t.is(walk.frames[1]?.foundBy, 'stack-switch')
+  const onThreadStack = process.walk(at(0x1204, G0_STACK + 0x20), {}, {switches})
+  t.deepEqual([pcs(onThreadStack), onThreadStack.stop], [[0x1204], 'end-of-stack'])
+})
+
+test('a morestack that the runtime refuses has not left the stack that it was called on', t => {
+  // 7100: call 7200 <runtime.badmorestackg0>
+  const process = new FakeProcess()
+    .code(0x7100, 'e8 fb 00 00 00')
+    .go({name: 'runtime.morestack', entry: 0x7100, end: 0x7110, frame: 0, funcID: 'morestack', flag: SP_WRITE})
+    .go({name: 'runtime.badmorestackg0', entry: 0x7200, end: 0x7210, frame: 0})
+    .go({name: 'runtime.sigpanic', entry: 0x7300, end: 0x7310, frame: 0})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .words(G0_STACK, 0x7105, 0x7305, 0x6001)
+  t.deepEqual(pcs(process.walk(at(0x7204, G0_STACK))), [0x7204, 0x7105, 0x7305, 0x6001])
+})
+
+test('the stack for crashes is left by the frame record of the function that went there', t => {
+  const process = new FakeProcess()
+    .go({name: 'runtime.switchToCrashStack0', entry: 0x7100, end: 0x7110, frame: 8, flag: TOP_FRAME})
+    .go({name: 'runtime.badmorestackg0', entry: 0x7200, end: 0x7210, frame: 0})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .words(G_STACK, 0, 0)
+    .words(G0_STACK, 0, 0x7205, 0x6001)
+  const walk = process.walk(at(0x7104, G_STACK, G0_STACK), {exactPc: false})
+  t.deepEqual(pcs(walk), [0x7104, 0x7205, 0x6001])
+  t.is(walk.frames[1]?.foundBy, 'stack-switch')
+})
