@@ -160,7 +160,9 @@ const deaths: Program = {
         'before-abort before-nostack after after-nostack after-raise',
     ),
     ...plain('returned returned-abort stranger stranger-abort before-crash before-resign').map(silent),
-    ...plain('after-abort after-crash after-crash-nostack after-stranger default default-stranger').map(silent),
+    ...plain(
+      'after-abort after-crash after-crash-nostack after-kill after-other after-plain after-stranger default default-stranger',
+    ).map(silent),
     ...['single', 'none', undefined].map((level, index) => ({
       ...silent(plain('default-go default-nested default-abort')[index] as Mode),
       environment: level === undefined ? {} : {GOTRACEBACK: level},

@@ -1,16 +1,20 @@
-import {type Address, addressOfWord, hex, type Word, wordOfAddress} from '../base/address.ts'
+import {type Address, addressOfWord, hex, toAddress, type Word, wordOfAddress} from '../base/address.ts'
 import {readString, readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
+import type {CoreThread} from '../elf/core-file.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {walkGoStack} from '../unwind/goroutine-walk.ts'
-import {type RegisterSet, wordOfPlace} from '../unwind/register-set.ts'
+import {RegisterSet, wordOfPlace} from '../unwind/register-set.ts'
+import {findSignalFrames} from '../unwind/signal-frame.ts'
 import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
+import {findFirstFault, isRaisedAgain} from './interruptions.ts'
 import {killingSignal} from './killing-signal.ts'
-import {findFirstFault, isRaisedAgain, type ThreadStack, type ThreadStacks} from './thread-stacks.ts'
+import {isFault} from './signal-names.ts'
+import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 import type {Throwing} from './traceback-level.ts'
 
 /** The signal that began it all. */
@@ -61,7 +65,10 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const tid = (machine && threads.threadOf(machine)) ?? process.core.threads[0]?.tid
   const thread = tid === undefined ? undefined : threads.ofThread(tid)
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
-  return cause ?? nativeCrash(process, threads, thread)
+  const found = cause ?? nativeCrash(process, threads, thread)
+  // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread abort.
+  const wasSent = found.kind === 'signal' && found.signal !== undefined && found.signal.code <= 0
+  return (wasSent ? earlierFault(process, threads, found) : undefined) ?? found
 }
 
 /**
@@ -194,31 +201,58 @@ function isOnGoroutine({frames, base, goroutine}: ThreadStack): boolean {
   return goroutine !== undefined && frame !== undefined && holds(goroutine.stack, frame.sp)
 }
 
+const NO_CRASH: CrashCause = {
+  kind: 'none',
+  thread: undefined,
+  machine: undefined,
+  goroutine: undefined,
+  current: undefined,
+  start: undefined,
+  runtimeStack: undefined,
+  signal: undefined,
+  duringCgo: false,
+  message: null,
+  header: [],
+  throwing: 0,
+}
+
 /** No Go runtime saw it die: a C thread, a kernel core without Go's handler, or a live process. */
 function nativeCrash(process: DeadProcess, threads: ThreadStacks, first: ThreadStack | undefined): CrashCause {
-  const none: CrashCause = {
-    kind: 'none',
-    thread: undefined,
-    machine: undefined,
-    goroutine: undefined,
-    current: undefined,
-    start: undefined,
-    runtimeStack: undefined,
-    signal: undefined,
-    duringCgo: false,
-    message: null,
-    header: [],
-    throwing: 0,
-  }
-  const thread = diesOf(process, first) ? first : findFaultingThread(process, threads)
-  if (!thread) return none
-  const last = lastSignal(process, thread)
-  const signal = thread.base === 0 && last ? last : (firstFault(thread) ?? last)
-  if (!signal) return none
+  const thread = diesOf(process, first) ? first : findFaultingThread(process, threads, () => true)
+  if (!thread) return NO_CRASH
+  const signal = firstFault(thread) ?? lastSignal(process, thread)
+  return signal ? signalledIn(process, thread, signal) : NO_CRASH
+}
+
+function signalledIn(process: DeadProcess, thread: ThreadStack, signal: FaultSignal): CrashCause {
   const {machine, goroutine} = thread
   const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
   const header = signalLines(process, signal, machine?.id ?? null, duringCgo)
-  return {...none, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
+  return {...NO_CRASH, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
+}
+
+/** A fault of the processor's on another thread, whose handler has not come to its end. */
+function earlierFault(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  {thread: known}: CrashCause,
+): CrashCause | undefined {
+  const isCandidate = (thread: CoreThread): boolean =>
+    thread.tid !== known?.thread.tid && holdsSignalFrame(process, thread)
+  const thread = findFaultingThread(process, threads, isCandidate)
+  const signal = thread && firstFault(thread)
+  return signal && signal.code > 0 ? signalledIn(process, thread, signal) : undefined
+}
+
+/** A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every stack. */
+const HANDLER_REACH = 256 * 1024
+
+function holdsSignalFrame({core, memory}: DeadProcess, {registers}: CoreThread): boolean {
+  const start = RegisterSet.ofUserRegs(registers).sp
+  if (start === undefined) return false
+  const extent = core.segments.extentAt(start)
+  const end = toAddress(Math.min(extent.end, start + HANDLER_REACH))
+  return findSignalFrames(memory, {start, end}).some(({signal, code}) => isFault(signal) && code > 0)
 }
 
 function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean {
@@ -226,10 +260,14 @@ function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean 
   return thread !== undefined && pc !== undefined && killingSignal(process, thread.thread.tid, pc) !== undefined
 }
 
-/** In a core of a living process: a thread that handles a fault. */
-function findFaultingThread({core}: DeadProcess, threads: ThreadStacks): ThreadStack | undefined {
-  for (const {tid} of core.threads) {
-    const thread = threads.ofThread(tid)
+/** The first thread that handles a fault. */
+function findFaultingThread(
+  {core}: DeadProcess,
+  threads: ThreadStacks,
+  isCandidate: (thread: CoreThread) => boolean,
+): ThreadStack | undefined {
+  for (const candidate of core.threads) {
+    const thread = isCandidate(candidate) ? threads.ofThread(candidate.tid) : undefined
     if (thread && findFirstFault(thread.frames, thread.interruptions)) return thread
   }
   return undefined
@@ -243,9 +281,10 @@ function lastSignal({core: {signal}}: DeadProcess, {frames: [frame]}: ThreadStac
 }
 
 /** The oldest fault on the thread's stack; a signal that does not kill (preemption, profiling) is not one, unless nothing else is there. */
-export function firstFault({frames, interruptions}: ThreadStack): FaultSignal | undefined {
+function firstFault({frames, interruptions, base}: ThreadStack): FaultSignal | undefined {
   const signals = interruptions.filter(({index, signal}) => signal !== undefined && !isRaisedAgain(frames, index))
-  const found = findFirstFault(frames, signals) ?? signals.at(-1)
+  // Where no handler saw the fault, what others handled is not it.
+  const found = findFirstFault(frames, signals) ?? (base > 0 ? signals.at(-1) : undefined)
   if (!found?.signal) return undefined
   const {signal, code, faultAddress, pc} = found.signal
   return {number: signal, code, address: faultAddress, pc, registers: frames[found.index]?.registers}

@@ -6,24 +6,16 @@ import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {applyRow} from '../unwind/apply-row.ts'
 import {RegisterSet} from '../unwind/register-set.ts'
-import {findSignalFrames, readSignalFrame, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
+import {findLeftFrame, findSignalFrames, SIGNAL_ROW, type SignalFrame} from '../unwind/signal-frame.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../unwind/unwind-frame.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
+import {findBase, findFirstFault, findInterruptions, type Interruption, isInjectedIntoC} from './interruptions.ts'
 import {killingSignal} from './killing-signal.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {isFault} from './signal-names.ts'
+import {withReason} from './trap-signal.ts'
 
 type Frame = UnwindFrame<GoFunction>
-
-/** A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic. */
-export interface Interruption {
-  /** Index in `frames` of what was interrupted. */
-  index: number
-  /** undefined for a call of sigpanic that the runtime injected into C code or its own (up to Go 1.20). */
-  signal: SignalFrame | undefined
-  /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
-  isPlumbing: boolean
-}
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
 export interface ThreadStack {
@@ -38,13 +30,6 @@ export interface ThreadStack {
   /** Index of the first frame that is the program's own: behind the runtime's signal handlers. */
   base: number
 }
-
-const SIGQUIT = 3
-/** raise, tgkill and their wrappers stand above dieFromSignal. */
-const RAISE_DEPTH = 4
-
-/** Functions of the runtime that are on a thread's stack because it handles a signal or dies. */
-const HANDLERS = new Set(['runtime.sigtramp', 'runtime.cgoSigtramp', 'runtime.sigtrampgo', 'runtime.sighandler'])
 
 /** Walks each thread once, when first asked. */
 export class ThreadStacks {
@@ -126,14 +111,35 @@ export class ThreadStacks {
       frames = [...frames.slice(0, called.index), ...outer.frames]
       stop = outer.stop
     }
-    interruptions.push(...this.#findInterruptions(frames, gsignal))
+    interruptions.push(...findInterruptions(this.#process, frames, gsignal))
     interruptions.sort((a, b) => a.index - b.index)
+    const left = this.#leftHandler(thread, interruptions, frames, registers, gsignal)
+    if (left) interruptions.unshift({index: 0, signal: left, isPlumbing: false})
     const base = findBase(
       frames,
       interruptions,
       killingSignal(this.#process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS),
     )
     return {thread, machine, goroutine, frames, stop, interruptions, base}
+  }
+
+  /**
+   * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the kernel ends the
+   * process at the place of the fault, with a signal that somebody sent. What was left of the handler's frame knows better.
+   */
+  #leftHandler(
+    thread: CoreThread,
+    interruptions: readonly Interruption[],
+    frames: readonly Frame[],
+    registers: RegisterSet,
+    gsignal: Goroutine | undefined,
+  ): SignalFrame | undefined {
+    const killedBy = killingSignal(this.#process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
+    const wasSent = (this.#process.core.signal?.code ?? 1) <= 0
+    if (killedBy === undefined || !wasSent || findFirstFault(frames, interruptions)) return undefined
+    const frame = findLeftFrame(this.#process.memory, registers, gsignal?.stack)
+    const signal = frame && withReason(this.#process, frame, registers)
+    return signal && isFault(signal.signal) && signal.code > 0 ? signal : undefined
   }
 
   #collect(registers: RegisterSet, foundBy: FoundBy, switches: StackSwitches | undefined) {
@@ -178,26 +184,6 @@ export class ThreadStacks {
     return {index, registers: RegisterSet.ofPosition(NULL_ADDRESS, toAddress(sp - 8))}
   }
 
-  #findInterruptions(frames: readonly Frame[], gsignal: Goroutine | undefined): Interruption[] {
-    const nameless = this.#process.tables === undefined
-    const found: Interruption[] = []
-    let sawHandler = false
-    frames.forEach((frame, index) => {
-      if (frame.go && HANDLERS.has(frame.go.name)) sawHandler = true
-      // Without names, handlers are told by the stack that the runtime has them run on.
-      if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
-      const isSignal = frame.kind === 'signal'
-      const next = frames[index + 1]
-      if (isSignal && next) {
-        const signal = readSignalFrame(this.#process.memory, frame.sp)
-        found.push({index: index + 1, signal, isPlumbing: sawHandler})
-        sawHandler = false
-      } else if (isInjectedIntoC(frame, next) || isInjectedIntoRuntime(frame))
-        found.push({index: index + 1, signal: undefined, isPlumbing: true})
-    })
-    return found
-  }
-
   /** The stacks of an M as plain data, for the unwinder. */
   switchesOf(machine: Machine, goroutine: Goroutine | undefined): StackSwitches {
     const {runtime} = this.#process
@@ -221,54 +207,6 @@ function handlerFrames(frames: readonly Frame[], {stack}: Goroutine): readonly F
   const next = frames[last + 1]
   const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
   return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames
-}
-
-/** Up to 1.20 the runtime pretends a call of sigpanic for faults in C, too; on any system stack it ends in a throw. */
-function isInjectedIntoC({go}: Frame, next: Frame | undefined): boolean {
-  return go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
-}
-
-function isInjectedIntoRuntime({go, stack}: Frame): boolean {
-  return go?.funcID === 'sigpanic' && (stack === 'g0' || stack === 'native')
-}
-
-/**
- * The program's own frames begin behind the first fault, whoever handled it: what a handler did after that (abort, a fault of its own,
- * waiting for somebody) is not what went wrong. Without one, behind the outermost handler of Go.
- */
-function findBase(
-  frames: readonly Frame[],
-  interruptions: readonly Interruption[],
-  killedBy: number | undefined,
-): number {
-  const fault = findFirstFault(frames, interruptions)
-  if (fault) return fault.index
-  // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
-  if (killedBy !== undefined && isFault(killedBy) && !isRaisedAgain(frames, 0)) return 0
-  return interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
-}
-
-/**
- * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends nothing (a timer's,
- * a preemption) may be farther out: its handler is where the fault came from.
- */
-export function findFirstFault(
-  frames: readonly Frame[],
-  interruptions: readonly Interruption[],
-): Interruption | undefined {
-  return interruptions.findLast(interruption => isFirstFault(frames, interruption))
-}
-
-/** A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its stacks. */
-function isFirstFault(frames: readonly Frame[], {index, signal, isPlumbing}: Interruption): boolean {
-  if (!signal) return isPlumbing
-  const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)
-  return ends && !isRaisedAgain(frames, index)
-}
-
-/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
-export function isRaisedAgain(frames: readonly Frame[], index: number): boolean {
-  return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
 }
 
 function savedStack(goroutine: Goroutine) {

@@ -1,7 +1,8 @@
 import {type Address, addressOfWord, NOWHERE, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
-import type {MemoryReader} from '../base/memory-reader.ts'
+import {type MemoryReader, readWord} from '../base/memory-reader.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import type {RegisterSet} from './register-set.ts'
 
 /**
  * Offsets in the kernel's `struct ucontext` (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h). When a handler returns,
@@ -14,6 +15,7 @@ const UCONTEXT = {
   stackSize: 32,
   eflags: 176,
   segments: 184,
+  trap: 192,
   fpstate: 224,
   siginfo: 0x130,
 } as const
@@ -62,6 +64,8 @@ export interface SignalFrame {
   readonly code: number
   /** si_addr, raw: an address for faults, pid and uid for signals that were sent. */
   readonly faultAddress: bigint
+  /** What the processor last said to this thread (err, trapno, cr2): of a signal that was sent, it is about something older. */
+  readonly trap: {readonly number: number; readonly error: number; readonly address: bigint}
   /** ss_sp and ss_size of the alternate stack that the thread had then. */
   readonly altStack: {readonly start: bigint; readonly size: bigint}
 }
@@ -69,6 +73,8 @@ export interface SignalFrame {
 const FRAME_SIZE = UCONTEXT.siginfo + 24
 const USER_CS = 0x33n
 const SIGNAL_MAX = 64
+/** Exceptions of the processor have numbers below (Intel SDM 3, 6.3.1). */
+const TRAP_LIMIT = 32
 const KNOWN_FLAGS = 0x10n
 /** Bit 1 of eflags is always set; bits above 21 never are (Intel SDM 1, 3.4.3). */
 const EFLAGS_LIMIT = 0x400000n
@@ -101,13 +107,21 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
   cursor.skip(4)
   const code = cursor.i32()
   cursor.skip(4)
+  const faultAddress = cursor.word()
+  const error = wordAt(cursor, at + UCONTEXT.trap)
+  const trap = wordAt(cursor, at + UCONTEXT.trap + 8)
   return {
     ucontext: address,
     pc: addressOfWord(pc) ?? NOWHERE,
     sp: addressOfWord(sp) ?? NOWHERE,
     signal: isSiginfo ? signal : 0,
     code,
-    faultAddress: cursor.word(),
+    faultAddress,
+    trap: {
+      number: trap < TRAP_LIMIT ? Number(trap) : TRAP_LIMIT,
+      error: Number(error % 0x100000000n),
+      address: wordAt(cursor, at + UCONTEXT.trap + 24),
+    },
     altStack: {start: wordAt(cursor, at + UCONTEXT.stackBase), size: wordAt(cursor, at + UCONTEXT.stackSize)},
   }
 }
@@ -115,11 +129,14 @@ function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalF
 /** A signal stack is 32 KiB in Go; a main stack that took a signal is searched no further than this. */
 const SEARCH_LIMIT = 1024 * 1024
 
-/**
- * Every signal frame in a range of stack, the outermost (highest) first: for stacks whose handler frames cannot be walked.
- * The kernel aligns a frame so that its ucontext is a multiple of 16.
- */
+/** Every signal frame in a range of stack, the outermost (highest) first: for stacks whose handler frames cannot be walked. */
 export function findSignalFrames(memory: MemoryReader, range: {start: Address; end: Address}): SignalFrame[] {
+  // Handlers that Go installs have a siginfo; it is one more thing that a chance likeness would have to match.
+  return candidates(memory, range).filter(({signal}) => signal !== 0)
+}
+
+/** The kernel aligns a frame so that its ucontext is a multiple of 16. */
+function candidates(memory: MemoryReader, range: {start: Address; end: Address}): SignalFrame[] {
   const start = Math.max(Math.ceil(range.start / 16) * 16, Math.ceil((range.end - SEARCH_LIMIT) / 16) * 16)
   const length = range.end - start
   if (!(length >= FRAME_SIZE)) return []
@@ -133,9 +150,38 @@ export function findSignalFrames(memory: MemoryReader, range: {start: Address; e
       bytes[offset + UCONTEXT.segments] === 0x33
         ? parseSignalFrame(cursor, offset, toAddress(start + offset))
         : undefined
-    // Handlers that Go installs have a siginfo; it is one more thing that a chance likeness would have to match.
-    if (frame && frame.signal !== 0) frames.push(frame)
+    if (frame) frames.push(frame)
     offset -= frame ? UCONTEXT.siginfo : 16
   }
   return frames
+}
+
+/** How far below rsp a handler on the thread's own stack had its frame: the red zone, and no more state of the processor than this. */
+const STATE_LIMIT = 16 * 1024
+const RED_ZONE = 128
+
+/**
+ * The frame of a handler that has returned: every register that it holds is the thread's own again, so the thread stands where that
+ * signal came. `stack`: its signal stack, where it has one.
+ */
+export function findLeftFrame(
+  memory: MemoryReader,
+  registers: RegisterSet,
+  stack: {lo: Address; hi: Address} | undefined,
+): SignalFrame | undefined {
+  const {sp} = registers
+  if (sp === undefined) return undefined
+  const below = {start: toAddress(Math.max(0, sp - RED_ZONE - STATE_LIMIT)), end: toAddress(sp)}
+  const ranges = stack ? [{start: stack.lo, end: stack.hi}, below] : [below]
+  for (const range of ranges) {
+    for (const frame of candidates(memory, range)) if (restores(memory, frame, registers)) return frame
+  }
+  return undefined
+}
+
+function restores(memory: MemoryReader, {ucontext}: SignalFrame, registers: RegisterSet): boolean {
+  return REGISTER_SLOTS.every((slot, register) => {
+    const word = registers.word(register)
+    return word !== undefined && readWord(memory, toAddress(ucontext + slot)) === word
+  })
 }

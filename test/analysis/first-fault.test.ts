@@ -1,6 +1,14 @@
 // Which of the signals that interrupted a thread began its end.
 import test from 'ava'
-import {findFirstFault, type Interruption, type ThreadStack} from '../../src/analysis/thread-stacks.ts'
+import type {DeadProcess} from '../../src/analysis/dead-process.ts'
+import {findFirstFault, type Interruption} from '../../src/analysis/interruptions.ts'
+import type {ThreadStack} from '../../src/analysis/thread-stacks.ts'
+import {withReason} from '../../src/analysis/trap-signal.ts'
+import {toAddress} from '../../src/base/address.ts'
+import {USER_REGS} from '../../src/elf/notes.ts'
+import {RegisterSet} from '../../src/unwind/register-set.ts'
+import type {SignalFrame} from '../../src/unwind/signal-frame.ts'
+import {BytesBuilder} from '../support/bytes-builder.ts'
 
 const SIGQUIT = 3
 const SIGABRT = 6
@@ -46,4 +54,56 @@ test('the signal that the runtime raises to end the process is no fault', t => {
     first('runtime.sighandler', `${SIGABRT}! runtime.raise`, 'runtime.dieFromSignal', 'runtime.fatalthrow'),
     undefined,
   )
+})
+
+interface Trap {
+  number: number
+  error?: number
+  address?: bigint
+}
+
+/** What a handler without SA_SIGINFO was called for, by the code at 0x1000 and the processor's words; rax is 0x10. */
+function reason(code: string, trap: Trap, isMapped = false) {
+  const bytes = new BytesBuilder().hex(code).fill(16, 0x90).build()
+  const memory = {
+    read: (at: number, length: number) =>
+      at >= 0x1000 && at + length <= 0x1000 + bytes.length
+        ? bytes.subarray(at - 0x1000, at - 0x1000 + length)
+        : undefined,
+  }
+  const core = {segments: {extentAt: () => ({state: isMapped ? 'dumped' : 'unmapped'})}}
+  const words = new BigUint64Array(27)
+  words[USER_REGS.rax] = 0x10n
+  const frame = {signal: 0, code: 77, pc: toAddress(0x1000), trap: {error: 0, address: 0n, ...trap}}
+  const {
+    signal,
+    code: found,
+    faultAddress,
+  } = withReason(
+    {memory, core} as unknown as DeadProcess,
+    frame as unknown as SignalFrame,
+    RegisterSet.ofUserRegs(words),
+  )
+  return signal === 0 ? undefined : [signal, found, faultAddress]
+}
+
+test('why a handler without SA_SIGINFO was called stands in what the processor said', t => {
+  t.deepEqual(reason('89 10', {number: 14, error: 6, address: 0x10n}), [11, 1, 0x10n], 'mov %edx,(%rax)')
+  t.deepEqual(reason('89 10', {number: 14, error: 7, address: 0x10n}, true), [11, 2, 0x10n], 'no right to')
+  t.deepEqual(
+    reason('89 10', {number: 14, error: 6, address: 0x12n}, true),
+    [7, 2, 0x12n],
+    'behind the end of the file',
+  )
+  t.deepEqual(reason('f7 f9', {number: 0}), [8, 1, 0x1000n], 'idiv %ecx')
+  t.deepEqual(reason('0f 0b', {number: 6}), [4, 2, 0x1000n], 'ud2')
+  t.deepEqual(reason('f4', {number: 13}), [11, 128, 0n], 'hlt')
+})
+
+test('what the processor said of an older fault is no reason', t => {
+  t.is(reason('89 10', {number: 14, address: 0x20n}), undefined)
+  t.is(reason('89 ca', {number: 14, address: 0x10n}), undefined, 'mov %ecx,%edx')
+  t.is(reason('90', {number: 6}), undefined)
+  t.is(reason('90', {number: 0}), undefined)
+  t.is(reason('90', {number: 99}), undefined)
 })

@@ -1,10 +1,11 @@
 import test from 'ava'
 import {NOWHERE, toAddress} from '../../src/base/address.ts'
 import {makeRow} from '../../src/dwarf/unwind-row.ts'
+import {USER_REGS} from '../../src/elf/notes.ts'
 import {applyRow} from '../../src/unwind/apply-row.ts'
 import {RegisterSet, RegisterSetBuilder} from '../../src/unwind/register-set.ts'
 import {isPrecededByCall} from '../../src/unwind/return-address.ts'
-import {findSignalFrames, isSignalRestorer, readSignalFrame} from '../../src/unwind/signal-frame.ts'
+import {findLeftFrame, findSignalFrames, isSignalRestorer, readSignalFrame} from '../../src/unwind/signal-frame.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {at, FakeProcess} from './process.ts'
 
@@ -69,6 +70,9 @@ test('every form of a call is known by its last bytes', t => {
   t.is(isPrecededByCall(new FakeProcess(), toAddress(0x1000)), 'unknown')
 })
 
+/** Slots of the ucontext by DWARF number. */
+const REGISTER_SLOTS = [144, 136, 152, 128, 112, 104, 120, 160, 40, 48, 56, 64, 72, 80, 88, 96, 168]
+
 interface Interruption {
   pc: number
   sp: number
@@ -106,6 +110,35 @@ test('a handler without SA_SIGINFO has no siginfo', t => {
   const memory = new FakeProcess().bytes(0x10000, ucontext({pc: 1, sp: 2, signal: 0x12345}))
   t.is(readSignalFrame(memory, toAddress(0x10000))?.signal, 0)
   t.is(readSignalFrame(new FakeProcess().bytes(0x10000, new Uint8Array(0x200)), toAddress(0x10000)), undefined)
+})
+
+test('the frame of a handler that has returned is known by all registers of the thread', t => {
+  const words: (number | bigint)[] = new Array(27).fill(0).map((_, index) => 0x5000 + index)
+  const [sp, pc] = [0x13000, 0x49dbf6]
+  words[USER_REGS.rsp] = sp
+  words[USER_REGS.rip] = pc
+  words[USER_REGS.rbx] = 0xffffffffffffffffn
+  const registers = RegisterSet.ofUserRegs(BigUint64Array.from(words, word => BigInt(word)))
+  const frame = (changed?: number) => {
+    const bytes = new DataView(ucontext({pc, sp, signal: 11, address: 0x10}).buffer.slice(0))
+    REGISTER_SLOTS.forEach((slot, register) => {
+      bytes.setBigUint64(slot, (registers.word(register) ?? 0n) + (register === changed ? 1n : 0n), true)
+    })
+    return new Uint8Array(bytes.buffer)
+  }
+  const stackWith = (start: number, size: number, at: number, bytes: Uint8Array) => {
+    const stack = new Uint8Array(size)
+    stack.set(bytes, at - start)
+    return new FakeProcess().bytes(start, stack)
+  }
+  const onStack = stackWith(sp - 0x8000, 0x9000, sp - 0x800, frame())
+  t.like(findLeftFrame(onStack, registers, undefined), {signal: 11, code: 1, faultAddress: 0x10n, pc})
+  const other = stackWith(sp - 0x8000, 0x9000, sp - 0x800, frame(3))
+  t.is(findLeftFrame(other, registers, undefined), undefined)
+  const signalStack = {lo: toAddress(0x20000), hi: toAddress(0x28000)}
+  const aside = stackWith(0x20000, 0x8000, 0x27000, frame())
+  t.is(findLeftFrame(aside, registers, undefined), undefined)
+  t.is(findLeftFrame(aside, registers, signalStack)?.ucontext, toAddress(0x27000))
 })
 
 test('a restorer is known by its bytes, before its system call and at it', t => {
