@@ -32,8 +32,8 @@ export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoRepor
     if (threads.threadOf(machine) === undefined) add(machine, null)
   }
   return {
-    enabled: runtime?.state.iscgo ?? null,
-    hooks: reportHooks(process),
+    enabled: runtime?.usesCgo ?? null,
+    ...reportHooks(process),
     groups: groupCalls(calls),
     calls,
     threads: reports,
@@ -59,7 +59,8 @@ function reportThread(
   threads: ThreadStacks,
   {machine, tid, goroutine, found}: ThreadFacts,
 ): CgoThreadReport {
-  const facts = {machine, hasThread: tid !== null, goroutine, entry: found.calls[0]?.entry ?? null}
+  const {inCallback} = found
+  const facts = {machine, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
   const saved = checkSavedCallers(process, threads, machine)
   return {
     m: machine?.id ?? null,

@@ -166,12 +166,14 @@ export const savedCallersSchema = z
   .meta({id: 'savedCallers'})
 
 const handlerSchema = z.strictObject({
-  wouldCollect: z.boolean(),
-  failedCondition: text.describe('the first condition of runtime.cgoSigtramp that fails'),
+  wouldCollect: z.boolean().nullable(),
+  failedCondition: text.describe(
+    'the first condition of runtime.cgoSigtramp that fails; null where one before it is not known',
+  ),
   explanation: z.string(),
 })
 const tracebackSchema = z.strictObject({
-  wouldPrint: z.boolean(),
+  wouldPrint: z.boolean().nullable(),
   failedCondition: text.describe('the first condition of runtime.traceback1 that fails'),
   explanation: z.string(),
 })
@@ -228,6 +230,7 @@ export const cgoSchema = z
   .strictObject({
     enabled: z.boolean().nullable().describe('runtime.iscgo'),
     hooks: z.strictObject({traceback: hookSchema, context: hookSchema, symbolizer: hookSchema}),
+    hooksKnown: z.boolean().describe('false: null among the hooks may stand for one that was not found'),
     groups: z
       .array(z.strictObject({entry: text, count: z.number().int(), goroutines: z.array(z.number().int())}))
       .describe('innermost calls by the C function that Go called, most first; the first 20 goroutines of each'),

@@ -1,5 +1,6 @@
 import type {Address} from '../base/address.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
+import type {HandlerDecision} from '../runtime-model/cgo-call.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import type {SavedCallersReport} from './core-report.ts'
@@ -95,21 +96,20 @@ function findReadList(
   rest: readonly Address[],
   live: readonly PossibleStack[],
 ): Pick<CheckedCallers, 'pcs' | 'recovered' | 'agreement'> | undefined {
-  const hasListed = runtime?.state.didothers === true || (runtime?.state.profileRate ?? 0) > 0
+  const hasListed = runtime?.hasListedGoroutines === true || (runtime?.state.profileRate ?? 0) > 0
   for (const {frames, wasInterrupted, isWhole} of live) {
     const [first, second] = frames
     if (!first || !(wasInterrupted || hasListed)) continue
     const [saved] = rest
-    if (saved !== undefined && second && isSameCall(saved, second)) {
-      const agreement = compareCallers(rest, frames.slice(1))
-      if (agreement === 'contradicts') continue
+    const agreement = compareCallers(rest, frames.slice(1))
+    if (agreement !== 'contradicts') {
       return wasInterrupted
         ? {pcs: [first.pc, ...rest], recovered: first.pc, agreement}
         : {pcs: rest, recovered: undefined, agreement}
     }
     if (!wasInterrupted) continue
     // The hook gave one pc alone.
-    if (saved === undefined && runtime?.handlerDecision(machine).wouldCollect) {
+    if (saved === undefined && runtime && isOpen(runtime.handlerDecision(machine))) {
       return {pcs: [first.pc], recovered: first.pc, agreement: compareCallers([first.pc], frames)}
     }
     if (saved !== undefined && !second && !isWhole) {
@@ -117,6 +117,10 @@ function findReadList(
     }
   }
   return undefined
+}
+
+function isOpen({fails, unknown}: HandlerDecision): boolean {
+  return fails === null && unknown === null
 }
 
 /** The outermost C frame of a call from Go is the wrapper that cgo wrote: a list that has another one is of another call. */

@@ -15,7 +15,7 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
     yield 'the program does not use cgo\n'
     return
   }
-  yield renderHooks(cgo.hooks, style)
+  yield renderHooks(cgo, style)
   yield '\n'
   if (cgo.calls.length === 0) yield 'no call from Go into C is in progress\n'
   for (const group of cgo.groups) {
@@ -47,10 +47,11 @@ function cName(entry: string | null): string {
   return entry.startsWith('0x') ? `the C function at ${entry}` : `C.${entry}`
 }
 
-function renderHooks(hooks: CgoReport['hooks'], style: Style): string {
+function renderHooks({hooks, hooksKnown}: CgoReport, style: Style): string {
+  const absent = hooksKnown ? 'none' : 'not known'
   let out = ''
   for (const [name, hook] of Object.entries(hooks)) {
-    const what = hook === null ? 'none' : `${style.cFunction(hook.symbol ?? '?')} ${style.location(hook.address)}`
+    const what = hook === null ? absent : `${style.cFunction(hook.symbol ?? '?')} ${style.location(hook.address)}`
     out += `${`${name} function`.padEnd(20)} ${what}\n`
   }
   return out

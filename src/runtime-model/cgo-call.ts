@@ -16,6 +16,8 @@ export type SavedCallersState = 'none' | 'empty' | 'saved' | 'consumed' | 'busy'
 
 export interface SavedCallers {
   readonly state: SavedCallersState
+  /** Whether the first entry is there: what traceback1 asks before it prints. */
+  readonly hasFirst: boolean
   /** Up to the first zero; of a consumed list what follows the zeroed first entry. A full list has no end mark. */
   readonly pcs: readonly Address[]
   /** Behind the end mark: left over from earlier, longer lists, for nothing ever clears more than the first entry. */
@@ -27,23 +29,34 @@ export type HandlerCondition =
   | 'cgoTraceback'
   | '_cgo_callers'
   | 'g'
-  | 'g.m'
   | 'm.ncgo'
   | 'm.curg'
   | 'm.curg.syscallsp'
   | 'm.cgoCallers'
   | 'm.cgoCallersUse'
 
-/** Whether the runtime's own signal handler would have collected a C traceback on this M, and if not what kept it from it. */
+/** What keeps the runtime's own signal handler from collecting a C traceback; both null: nothing does. */
 export interface HandlerDecision {
-  readonly wouldCollect: boolean
-  readonly failedCondition: HandlerCondition | null
+  /** The first condition that is known to fail. */
+  readonly fails: HandlerCondition | null
+  /** The first that is not known, of those before it. */
+  readonly unknown: HandlerCondition | null
 }
 
+/** undefined: not known. */
+export interface HandlerHooks {
+  /** Whether SetCgoTraceback was given a traceback function. */
+  readonly hasTraceback: boolean | undefined
+  /** Whether runtime/cgo is linked in. */
+  readonly hasSupport: boolean | undefined
+}
+
+const ABSENT: SavedCallers = {state: 'none', hasFirst: false, pcs: [], tail: []}
+
 export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedCallers {
-  if (machine.cgoCallers === NULL_ADDRESS) return {state: 'none', pcs: [], tail: []}
+  if (machine.cgoCallers === NULL_ADDRESS) return ABSENT
   const bytes = memory.read(machine.cgoCallers, CGO_CALLERS * 8)
-  if (!bytes) return {state: 'none', pcs: [], tail: []}
+  if (!bytes) return ABSENT
   const cursor = new Cursor(bytes, 'm.cgoCallers')
   const words = Array.from({length: CGO_CALLERS}, () => addressOfWord(cursor.word()) ?? NULL_ADDRESS)
   const isConsumed = words[0] === NULL_ADDRESS
@@ -51,34 +64,35 @@ export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedC
   const end = rest.indexOf(NULL_ADDRESS)
   const pcs = end < 0 ? rest : rest.slice(0, end)
   const tail = end < 0 ? [] : rest.slice(end).filter(pc => pc !== NULL_ADDRESS)
-  if (machine.cgoCallersUse !== 0) return {state: 'busy', pcs, tail}
-  if (isConsumed) return {state: pcs.length > 0 ? 'consumed' : 'empty', pcs, tail}
-  return {state: 'saved', pcs, tail}
+  const found = {hasFirst: !isConsumed, pcs, tail}
+  if (machine.cgoCallersUse !== 0) return {state: 'busy', ...found}
+  if (isConsumed) return {state: pcs.length > 0 ? 'consumed' : 'empty', ...found}
+  return {state: 'saved', ...found}
 }
 
 /**
- * The handler's decision for a signal now. It finds the M through the thread's g, so a thread whose M we know has passed the tests
- * of g and g.m; `curg` is the goroutine at m.curg.
+ * The handler's decision for a signal now. It finds the M through the thread's g: a thread without one has no M, and one that has an M has
+ * passed both tests. `curg` is the goroutine at m.curg, undefined where that cannot be read.
  */
 export function decideHandler(
-  hooks: {readonly cgoTraceback: Address | undefined; readonly cgoCallers: Address | undefined},
-  machine: Machine,
+  {hasTraceback, hasSupport}: HandlerHooks,
+  machine: Machine | undefined,
   curg: Goroutine | undefined,
 ): HandlerDecision {
-  const failedCondition = findFailedCondition(hooks, machine, curg)
-  return {wouldCollect: failedCondition === null, failedCondition}
-}
-
-function findFailedCondition(
-  hooks: {readonly cgoTraceback: Address | undefined; readonly cgoCallers: Address | undefined},
-  machine: Machine,
-  curg: Goroutine | undefined,
-): HandlerCondition | null {
-  if (!hooks.cgoTraceback) return 'cgoTraceback'
-  if (!hooks.cgoCallers) return '_cgo_callers'
-  if (machine.ncgo === 0) return 'm.ncgo'
-  if (machine.curg === NULL_ADDRESS) return 'm.curg'
-  if (!curg || curg.syscall.sp === NULL_ADDRESS) return 'm.curg.syscallsp'
-  if (machine.cgoCallers === NULL_ADDRESS) return 'm.cgoCallers'
-  return machine.cgoCallersUse === 0 ? null : 'm.cgoCallersUse'
+  const conditions: [HandlerCondition, boolean | undefined][] = [
+    ['cgoTraceback', hasTraceback],
+    ['_cgo_callers', hasSupport],
+    ['g', machine !== undefined],
+    ['m.ncgo', machine?.ncgo !== 0],
+    ['m.curg', machine?.curg !== NULL_ADDRESS],
+    ['m.curg.syscallsp', curg && curg.syscall.sp !== NULL_ADDRESS],
+    ['m.cgoCallers', machine?.cgoCallers !== NULL_ADDRESS],
+    ['m.cgoCallersUse', machine?.cgoCallersUse === 0],
+  ]
+  let unknown: HandlerCondition | null = null
+  for (const [condition, holds] of conditions) {
+    if (holds === false) return {fails: condition, unknown}
+    if (holds === undefined) unknown ??= condition
+  }
+  return {fails: null, unknown}
 }

@@ -22,13 +22,6 @@ export interface CodeAccess {
   readonly register: number
 }
 
-/** A constant put into a register: how PIE code passes the TLS offset of g (cmd/internal/obj/x86, rewriteTLS). */
-export interface CodeConstant {
-  readonly kind: 'constant'
-  readonly register: number
-  readonly value: bigint
-}
-
 /** Longest piece of one function that is decoded; the largest that we look into (procresize) has about 2 kB. */
 const MAX_CODE = 8192
 const CODE_CHUNK = 512
@@ -37,16 +30,12 @@ const CODE_CHUNK = 512
  * The memory operands of a function, in code order. `inside` says where the function ends.
  * iced-x86 takes about 50 ms to load, so it is loaded only when a binary has no symbols.
  */
-export function readCodeAccesses(
-  memory: MemoryReader,
-  entry: Address,
-  inside: (pc: Address) => boolean,
-): (CodeAccess | CodeConstant)[] {
+export function readCodeAccesses(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): CodeAccess[] {
   const iced = createRequire(import.meta.url)('iced-x86') as typeof Iced
   const code = readCode(memory, entry, inside)
   const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None)
   const instruction = new iced.Instruction()
-  const accesses: (CodeAccess | CodeConstant)[] = []
+  const accesses: CodeAccess[] = []
   try {
     decoder.ip = BigInt(entry)
     while (decoder.canDecode) {
@@ -74,12 +63,10 @@ function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) =>
   return code.subarray(0, length)
 }
 
-function accessOf(iced: typeof Iced, instruction: Iced.Instruction): CodeAccess | CodeConstant | undefined {
+function accessOf(iced: typeof Iced, instruction: Iced.Instruction): CodeAccess | undefined {
   const {OpKind, Mnemonic} = iced
   const memoryIsFirst = instruction.op0Kind === OpKind.Memory
-  if (!memoryIsFirst && instruction.op1Kind !== OpKind.Memory) {
-    return instruction.mnemonic === Mnemonic.Mov ? constantOf(iced, instruction) : undefined
-  }
+  if (!memoryIsFirst && instruction.op1Kind !== OpKind.Memory) return undefined
   if (instruction.flowControl !== iced.FlowControl.Next) return undefined
   const target = instruction.isIpRelMemoryOperand ? addressOfWord(instruction.ipRelMemoryAddress) : undefined
   const other = memoryIsFirst ? 1 : 0
@@ -111,12 +98,4 @@ function kindOf(mnemonics: typeof Iced.Mnemonic, mnemonic: number, memoryIsFirst
     default:
       return memoryIsFirst ? 'update' : 'load'
   }
-}
-
-function constantOf(iced: typeof Iced, instruction: Iced.Instruction): CodeConstant | undefined {
-  if (instruction.op0Kind !== iced.OpKind.Register) return undefined
-  const kind = instruction.op1Kind
-  const {Immediate32, Immediate64, Immediate32to64} = iced.OpKind
-  if (kind !== Immediate32 && kind !== Immediate64 && kind !== Immediate32to64) return undefined
-  return {kind: 'constant', register: instruction.op0Register, value: BigInt.asIntN(64, instruction.immediate(1))}
 }

@@ -1,7 +1,13 @@
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
-import {decideHandler, type HandlerDecision, readSavedCallers, type SavedCallers} from './cgo-call.ts'
+import {
+  decideHandler,
+  type HandlerDecision,
+  type HandlerHooks,
+  readSavedCallers,
+  type SavedCallers,
+} from './cgo-call.ts'
 import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
@@ -64,6 +70,8 @@ export class GoRuntime {
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
   #isIncomplete = false
+  #hasListed: boolean | undefined
+  #hooks: HandlerHooks | undefined
   readonly #startKinds = new Map<Address, StartKind>()
 
   private constructor(
@@ -243,14 +251,39 @@ export class GoRuntime {
     return readSavedCallers(this.#access.memory, machine)
   }
 
-  /** Whether the runtime's signal handler would collect a C traceback on this M now. */
-  handlerDecision(machine: Machine): HandlerDecision {
-    return decideHandler(this.state, machine, this.goroutineAt(machine.curg))
+  /** Whether the program uses cgo: by the variable, else by an M that has room for a C stack, which none has otherwise. */
+  get usesCgo(): boolean | undefined {
+    const {iscgo} = this.state
+    return iscgo === undefined && this.machines.some(each => each.cgoCallers !== NULL_ADDRESS) ? true : iscgo
   }
 
-  /** Offset of g from the thread pointer (fs_base), as the code says; undefined in programs without cgo. Loads a disassembler. */
-  get tlsOffset(): number | undefined {
-    return this.#globals.sigtramp()?.tlsOffset
+  /**
+   * Whether the dying runtime has printed all goroutines: a panic says so (dopanic_m, src/runtime/panic.go), a fatal signal leaves what
+   * it found in m.caughtsig (sighandler, src/runtime/signal_unix.go).
+   */
+  get hasListedGoroutines(): boolean {
+    if (this.#hasListed === undefined) {
+      const {didothers} = this.state
+      const isDying = (each: Machine) => each.caughtsig !== NULL_ADDRESS || (didothers === undefined && each.dying > 0)
+      this.#hasListed = didothers === true || this.machines.some(isDying)
+    }
+    return this.#hasListed
+  }
+
+  /** By the variables; where they cannot be found, by an M for which a hook has collected, and one that has room for it. */
+  #readHooks(): HandlerHooks {
+    const {cgoTraceback, cgoCallers} = this.state
+    const isRegistered = () => this.machines.some(each => isUsed(this.savedCallers(each))) || undefined
+    return {
+      hasTraceback: cgoTraceback === undefined ? isRegistered() : cgoTraceback !== null,
+      hasSupport: cgoCallers === undefined ? this.usesCgo : cgoCallers !== null,
+    }
+  }
+
+  /** What keeps the runtime's signal handler from collecting a C traceback on this M now; undefined: a thread without g. */
+  handlerDecision(machine: Machine | undefined): HandlerDecision {
+    this.#hooks ??= this.#readHooks()
+    return decideHandler(this.#hooks, machine, machine && this.goroutineAt(machine.curg))
   }
 
   #sched(): RemoteStruct<'schedt'> | undefined {
@@ -289,6 +322,10 @@ export class GoRuntime {
   get ancestorFrameLimit(): number {
     return atLeast(this.#access.release, 21) ? 50 : 100
   }
+}
+
+function isUsed({pcs, tail}: SavedCallers): boolean {
+  return pcs.length > 0 || tail.length > 0
 }
 
 function maximum(a: bigint, b: bigint): bigint {

@@ -1,6 +1,6 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {type CodeAccess, type CodeConstant, readCodeAccesses} from './code-accesses.ts'
+import {type CodeAccess, readCodeAccesses} from './code-accesses.ts'
 import type {FoundRoots} from './root-search.ts'
 import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
 
@@ -51,7 +51,7 @@ export const PROF_HZ = 4
 /** What a search of the data finds without any code. */
 const SEARCHED: ReadonlySet<GlobalName> = new Set<GlobalName>(['runtime.allgs', 'runtime.allm', 'runtime.allp'])
 
-type Accesses = readonly (CodeAccess | CodeConstant)[]
+type Accesses = readonly CodeAccess[]
 /** What a function's code says about globals: names to addresses. */
 type Recipe = (accesses: Accesses) => Partial<Record<GlobalName, Address | undefined>>
 
@@ -109,6 +109,17 @@ export class RuntimeGlobals {
     return this.#symbols('runtime.allgs') === undefined
   }
 
+  /** Whether the linker has dropped a variable, which it does where nothing in the program could set or read it. */
+  isDropped(name: GlobalName): boolean {
+    return !this.#isStripped() && this.#symbols(name) === undefined
+  }
+
+  /** Whether the program holds a function; undefined where nothing names its functions. */
+  hasFunction(name: string): boolean | undefined {
+    if (this.#functions.functionNamed('runtime.allgadd') === undefined) return undefined
+    return this.#functions.functionNamed(name) !== undefined
+  }
+
   /** The labels setting of 1.26+ is a field of runtime.debug, which only code (or DWARF) can place. */
   tracebackLabels(): Address | undefined {
     return this.#addressFromCode('runtime.debug.tracebacklabels')
@@ -119,7 +130,7 @@ export class RuntimeGlobals {
     if (!this.#sigtrampRead) {
       this.#sigtrampRead = true
       const accesses = this.#accessesOf('runtime.cgoSigtramp')
-      this.#sigtramp = accesses && parseSigtramp(accesses, this.#memory)
+      this.#sigtramp = accesses && parseSigtramp(accesses)
     }
     return this.#sigtramp
   }

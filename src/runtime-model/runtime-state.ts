@@ -36,12 +36,6 @@ export class RuntimeState {
     return at === undefined ? undefined : readU32(this.#memory, at)
   }
 
-  #pointer(name: GlobalName): Address | undefined {
-    const at = this.#globals.address(name)
-    const value = at === undefined ? undefined : readAddress(this.#memory, at)
-    return value === NULL_ADDRESS ? undefined : value
-  }
-
   get iscgo(): boolean | undefined {
     const value = this.#u8('runtime.iscgo')
     return value === undefined ? undefined : value !== 0
@@ -92,22 +86,30 @@ export class RuntimeState {
     return value === undefined ? undefined : value === 1
   }
 
-  /** The functions that SetCgoTraceback was given; undefined where there is none. */
-  get cgoTraceback(): Address | undefined {
-    return this.#pointer('runtime.cgoTraceback')
+  /** A function that SetCgoTraceback was given: null where there is none, undefined where that is not known. */
+  #hook(name: GlobalName): Address | null | undefined {
+    const at = this.#globals.address(name)
+    const value = at === undefined ? undefined : readAddress(this.#memory, at)
+    if (value !== undefined) return value === NULL_ADDRESS ? null : value
+    const isUnset = this.#globals.isDropped(name) || this.#globals.hasFunction('runtime.SetCgoTraceback') === false
+    return at === undefined && isUnset ? null : undefined
   }
 
-  get cgoContext(): Address | undefined {
-    return this.#pointer('runtime.cgoContext')
+  get cgoTraceback(): Address | null | undefined {
+    return this.#hook('runtime.cgoTraceback')
   }
 
-  get cgoSymbolizer(): Address | undefined {
-    return this.#pointer('runtime.cgoSymbolizer')
+  get cgoContext(): Address | null | undefined {
+    return this.#hook('runtime.cgoContext')
   }
 
-  /** x_cgo_callers of runtime/cgo: what the signal handler calls to collect a C traceback. */
-  get cgoCallers(): Address | undefined {
-    return this.#pointer('_cgo_callers')
+  get cgoSymbolizer(): Address | null | undefined {
+    return this.#hook('runtime.cgoSymbolizer')
+  }
+
+  /** x_cgo_callers of runtime/cgo, which the signal handler calls to collect a C traceback; null where that is not linked in. */
+  get cgoCallers(): Address | null | undefined {
+    return this.#hook('_cgo_callers')
   }
 
   get finalizerRunning(): boolean {

@@ -44,8 +44,9 @@ function check(situation: Situation) {
   const process = {
     runtime: {
       savedCallers: () => ({tail: [], ...words}),
-      handlerDecision: () => ({wouldCollect, failedCondition: null}),
-      state: {didothers, profileRate},
+      handlerDecision: () => ({fails: wouldCollect ? null : 'm.curg.syscallsp', unknown: null}),
+      state: {profileRate},
+      hasListedGoroutines: didothers,
     },
     symbolizer: {locate: (pc: number) => [{function: NAMES[Math.floor(pc / 256) * 256] ?? null}]},
   } as unknown as DeadProcess

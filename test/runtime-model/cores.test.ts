@@ -139,15 +139,14 @@ for (const name of fixtureNames(/hooks-fault/)) {
     t.is(runtime.state.cgoCallers, symbol('x_cgo_callers'))
     t.truthy(runtime.state.cgoTraceback)
     t.truthy(runtime.state.cgoSymbolizer)
-    t.is(runtime.tlsOffset, -8)
     const inCall = runtime.machines.filter(machine => machine.ncgo > 0)
     t.true(inCall.length > 0)
     for (const machine of inCall) {
-      t.deepEqual(runtime.handlerDecision(machine), {wouldCollect: true, failedCondition: null})
+      t.deepEqual(runtime.handlerDecision(machine), {fails: null, unknown: null})
       t.regex(runtime.savedCallers(machine).state, /^(saved|consumed)$/)
     }
     const idle = runtime.machines.find(machine => machine.ncgo === 0)
-    t.is(idle && runtime.handlerDecision(idle).failedCondition, 'm.ncgo')
+    t.is(idle && runtime.handlerDecision(idle).fails, 'm.ncgo')
   })
 }
 
@@ -155,7 +154,7 @@ for (const name of fixtureNames(/cfault-segv-go1.2[47]$/)) {
   test(`${name}: without SetCgoTraceback the handler collects nothing, and the first condition says so`, async t => {
     const {runtime} = openProcess(await openFixture(name), 'symbols')
     const machine = runtime.machines.find(each => each.ncgo > 0)
-    t.is(runtime.state.cgoTraceback, undefined)
-    t.deepEqual(machine && runtime.handlerDecision(machine), {wouldCollect: false, failedCondition: 'cgoTraceback'})
+    t.is(runtime.state.cgoTraceback, null)
+    t.deepEqual(machine && runtime.handlerDecision(machine), {fails: 'cgoTraceback', unknown: null})
   })
 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import {type Address, NULL_ADDRESS, toAddress} from '../../src/base/address.ts'
-import {decideHandler, readSavedCallers} from '../../src/runtime-model/cgo-call.ts'
+import {decideHandler, type HandlerHooks, readSavedCallers} from '../../src/runtime-model/cgo-call.ts'
 import {formatShortest, printFloat} from '../../src/runtime-model/go-float.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 import {Goroutine} from '../../src/runtime-model/goroutine.ts'
@@ -342,12 +342,12 @@ test('saved callers are empty, saved, consumed or busy by the first pc and the u
     const m = builder.struct('m', {cgoCallers: array, cgoCallersUse: use})
     return readSavedCallers(builder, Machine.read(builder.access, m) as Machine)
   }
-  t.deepEqual(read(), {state: 'empty', pcs: [], tail: []})
+  t.deepEqual(read(), {state: 'empty', hasFirst: false, pcs: [], tail: []})
   builder.write(array + 8, 0x22)
   builder.write(array + 16, 0x33)
-  t.deepEqual(read(), {state: 'consumed', pcs: [0x22, 0x33], tail: []} as never)
+  t.deepEqual(read(), {state: 'consumed', hasFirst: false, pcs: [0x22, 0x33], tail: []} as never)
   builder.write(array, 0x11)
-  t.deepEqual(read(), {state: 'saved', pcs: [0x11, 0x22, 0x33], tail: []} as never)
+  t.deepEqual(read(), {state: 'saved', hasFirst: true, pcs: [0x11, 0x22, 0x33], tail: []} as never)
   builder.write(array + 40, 0x55)
   t.deepEqual(read().tail, [0x55] as never, 'what an earlier, longer traceback left behind the end mark')
   t.is(read(1).state, 'busy')
@@ -359,20 +359,26 @@ test('saved callers are empty, saved, consumed or busy by the first pc and the u
 
 test('the handler names the first condition that fails, in the order it tests them', t => {
   const builder = new ProcessBuilder(22)
-  const hooks = {cgoTraceback: toAddress(1), cgoCallers: toAddress(2)}
+  const hooks: HandlerHooks = {hasTraceback: true, hasSupport: true}
   const g = builder.struct('g', {syscallsp: 0x1000})
   const curg = Goroutine.read(builder.access, g)
   const decide = (fields: Parameters<typeof builder.struct<'m'>>[1], given = hooks, at = curg) =>
-    decideHandler(given, Machine.read(builder.access, builder.struct('m', fields)) as Machine, at).failedCondition
+    decideHandler(given, Machine.read(builder.access, builder.struct('m', fields)), at).fails
   const whole = {ncgo: 1, curg: g, cgoCallers: 0x5000}
   t.is(decide(whole), null)
-  t.is(decide(whole, {...hooks, cgoTraceback: undefined as never}), 'cgoTraceback')
-  t.is(decide(whole, {...hooks, cgoCallers: undefined as never}), '_cgo_callers')
+  t.is(decide(whole, {...hooks, hasTraceback: false}), 'cgoTraceback')
+  t.is(decide(whole, {...hooks, hasSupport: false}), '_cgo_callers')
+  t.is(decideHandler(hooks, undefined, undefined).fails, 'g')
   t.is(decide({...whole, ncgo: 0, curg: 0}), 'm.ncgo')
   t.is(decide({...whole, curg: 0}), 'm.curg')
   t.is(decide(whole, hooks, Goroutine.read(builder.access, builder.struct('g', {}))), 'm.curg.syscallsp')
   t.is(decide({...whole, cgoCallers: 0}), 'm.cgoCallers')
   t.is(decide({...whole, cgoCallersUse: 1}), 'm.cgoCallersUse')
+  const blind = {hasTraceback: undefined, hasSupport: true}
+  t.deepEqual(decideHandler(blind, undefined, undefined), {fails: 'g', unknown: 'cgoTraceback'})
+  const inCall = Machine.read(builder.access, builder.struct('m', whole))
+  t.deepEqual(decideHandler(blind, inCall, curg), {fails: null, unknown: 'cgoTraceback'})
+  t.deepEqual(decideHandler(hooks, inCall, undefined), {fails: null, unknown: 'm.curg.syscallsp'})
 })
 
 /** Deterministic noise (xorshift32). */
