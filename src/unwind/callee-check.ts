@@ -1,6 +1,7 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {type DecodedInstruction, nextAddress} from './disassembler.ts'
+import type {CodePlace} from './prologue-rows.ts'
 import {directCallTarget} from './return-address.ts'
 
 /** Instructions of one function, tail calls included, that are looked at. */
@@ -14,11 +15,6 @@ interface Reach {
   readonly callEnds: ReadonlySet<Address>
   /** No indirect jump and no limit hid a part of it. */
   readonly complete: boolean
-}
-
-interface Slot {
-  readonly pc: Address
-  readonly exactPc: boolean
 }
 
 /**
@@ -36,7 +32,7 @@ export class CalleeCheck {
   }
 
   /** 'unknown' for an indirect call, and where an indirect jump hides a part of the callee. */
-  callLeadsTo(returnAddress: Address, callee: Slot): boolean | 'unknown' {
+  callLeadsTo(returnAddress: Address, callee: CodePlace): boolean | 'unknown' {
     const target = directCallTarget(this.#memory, returnAddress)
     if (target === undefined) return 'unknown'
     const reach = this.#reachOf(target)

@@ -38,7 +38,13 @@ export class CodeMap {
       const target = directCallTarget(memory, pc)
       if (target === undefined || target === callee || this.isCode(target, true)) return true
     }
-    if (isSignalRestorer(memory, pc)) return readSignalFrame(memory, cfa) !== undefined
+    if (isSignalRestorer(memory, pc)) return this.isHandlerReturn(pc, cfa)
     return preceded === 'unknown' ? 'unknown' : false
+  }
+
+  /** Whether `pc`, found right below `cfa`, is what a signal handler returns to: the kernel's frame follows it. */
+  isHandlerReturn(pc: Address, cfa: Address): boolean {
+    const {memory} = this.#input
+    return isSignalRestorer(memory, pc) && readSignalFrame(memory, cfa) !== undefined
   }
 }

@@ -7,6 +7,9 @@ import type {CodeMap} from './code-map.ts'
 import {type DecodedInstruction, Disassembler} from './disassembler.ts'
 import {walkToReturns} from './epilogue-rows.ts'
 import {findFramePointerCaller} from './frame-pointer-rows.ts'
+import {type CodePlace, walkFromEntry} from './prologue-rows.ts'
+import type {RegisterSet} from './register-set.ts'
+import {directCallTarget} from './return-address.ts'
 import {scanForCaller} from './scan.ts'
 import type {FoundBy} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
@@ -22,6 +25,15 @@ const INSTRUCTION_CACHE_LIMIT = 50_000
 /** Instructions decoded for one process (a few microseconds each): a stack full of chance likenesses must not take minutes. */
 const DECODE_BUDGET = 500_000
 
+/** The frame that is to be left. */
+interface Callee extends CodePlace {
+  readonly registers: RegisterSet
+}
+
+interface Found extends AppliedRow {
+  readonly byFramePointer: boolean
+}
+
 /** The callers of frames that no table covers. */
 export class FallbackRows {
   readonly #memory: MemoryReader
@@ -30,7 +42,7 @@ export class FallbackRows {
   readonly #callees: CalleeCheck
   readonly #instructions = new Map<Address, DecodedInstruction>()
   #budget = DECODE_BUDGET
-  readonly #rows = new Map<Address, readonly UnwindRow[]>()
+  readonly #rows = new Map<string, readonly UnwindRow[]>()
 
   constructor(memory: MemoryReader, code: CodeMap) {
     this.#memory = memory
@@ -40,8 +52,8 @@ export class FallbackRows {
   }
 
   /**
-   * By the code up to its return, which is exact where it can be followed; then by rbp; then by a scan. Whatever is found must
-   * be a return address behind a call.
+   * By the code from the function's entry or up to its return, which is exact where it can be followed; then by rbp; then by a scan.
+   * Whatever is found must be a return address behind a call.
    */
   leave(position: Position): Departure {
     const {registers, exactPc} = position
@@ -49,40 +61,76 @@ export class FallbackRows {
     const pc = registers.place(DWARF_REGISTER.rip)
     if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
     if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position)
-    const returned = this.#leaveByReturn(position, pc)
-    if (returned) return returned
+    const callee = {registers, pc, exactPc}
+    const returned = this.#findByReturn(callee)
+    const isSure = returned && this.#entered(returned.cfa, returned.caller.pc, callee) !== undefined
+    const found = isSure ? returned : (this.#findByEntry(callee) ?? returned)
+    if (found) return toDeparture(found, found.byFramePointer ? 'frame-pointer' : 'scan')
     const framed = findFramePointerCaller(registers, this.#memory, this.#code)
-    if (framed) return toDeparture(framed, 'frame-pointer')
-    const scanned = scanForCaller(registers, this.#memory, (returnPc, cfa) => this.#isCaller(returnPc, cfa, position))
+    // A handler is entered with the rbp of what it interrupted, and may keep it.
+    const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
+    if (handled && (!framed || handled.cfa < framed.cfa)) return toDeparture(handled, 'scan')
+    if (framed && this.#mayCall(framed.caller.pc, callee)) return toDeparture(framed, 'frame-pointer')
+    const scanned = scanForCaller(registers, this.#memory, (slot, cfa) => this.#isCaller(slot, cfa, callee))
     if (scanned) return toDeparture(scanned, 'scan')
     // Threads and processes start with rbp 0 (System V ABI, 3.4.1; clone in musl): an uncovered caller with it is the root.
     return {cfa: undefined, next: !exactPc && bp === 0 ? 'end-of-stack' : 'no-unwind-info'}
   }
 
-  #leaveByReturn(position: Position, pc: Address): Departure | undefined {
-    for (const row of this.#rowsAt(pc)) {
-      const applied = applyRow(row, position.registers, this.#memory)
-      const returnPc = applied?.caller.pc
-      if (!applied || returnPc === undefined || !this.#isCaller(returnPc, applied.cfa, position)) continue
-      const byFramePointer = row.cfa.kind === 'register' && row.cfa.register === DWARF_REGISTER.rbp
-      return toDeparture(applied, byFramePointer ? 'frame-pointer' : 'scan')
+  #findByReturn(callee: Callee): Found | undefined {
+    for (const row of this.#rowsAt(callee.pc)) {
+      const applied = applyRow(row, callee.registers, this.#memory)
+      if (!applied || !this.#isCaller(applied.caller.pc, applied.cfa, callee)) continue
+      return {...applied, byFramePointer: row.cfa.kind === 'register' && row.cfa.register === DWARF_REGISTER.rbp}
+    }
+    return undefined
+  }
+
+  /** The return address of a direct call whose target leads to the callee with as much on the stack as lies between the two. */
+  #findByEntry(callee: Callee): Found | undefined {
+    let found: AppliedRow | undefined
+    scanForCaller(callee.registers, this.#memory, (returnPc, cfa) => {
+      found = this.#code.isReturnAddress(returnPc, cfa) === true ? this.#entered(cfa, returnPc, callee) : undefined
+      return found !== undefined
+    })
+    return found && {...found, byFramePointer: false}
+  }
+
+  #entered(cfa: Address, returnPc: Address | undefined, callee: Callee): AppliedRow | undefined {
+    const entry = returnPc === undefined ? undefined : directCallTarget(this.#memory, returnPc)
+    if (entry === undefined) return undefined
+    for (const row of this.#rowsFrom(entry, callee)) {
+      const applied = applyRow(row, callee.registers, this.#memory)
+      if (applied?.cfa === cfa) return applied
     }
     return undefined
   }
 
   /** A call ends there, and nothing says that it called something else. */
-  #isCaller(returnPc: Address, cfa: Address, callee: Position): boolean {
-    const {pc} = callee.registers
-    if (pc === undefined || this.#code.isReturnAddress(returnPc, cfa) !== true) return false
-    return this.#callees.callLeadsTo(returnPc, {pc, exactPc: callee.exactPc}) !== false
+  #isCaller(returnPc: Address | undefined, cfa: Address, callee: Callee): boolean {
+    if (returnPc === undefined || this.#code.isReturnAddress(returnPc, cfa) !== true) return false
+    return this.#mayCall(returnPc, callee)
+  }
+
+  #mayCall(returnPc: Address | undefined, callee: Callee): boolean {
+    return returnPc !== undefined && this.#callees.callLeadsTo(returnPc, callee) !== false
   }
 
   #rowsAt(pc: Address): readonly UnwindRow[] {
-    let rows = this.#rows.get(pc)
+    return this.#cachedRows(`${pc}`, () => walkToReturns(pc, at => this.#decodeCode(at)))
+  }
+
+  #rowsFrom(entry: Address, {pc, exactPc}: Callee): readonly UnwindRow[] {
+    const walk = () => walkFromEntry(entry, {pc, exactPc}, this.#memory, at => this.#decodeCode(at))
+    return this.#cachedRows(`${entry} ${pc} ${exactPc}`, walk)
+  }
+
+  #cachedRows(key: string, walk: () => Iterable<UnwindRow>): readonly UnwindRow[] {
+    let rows = this.#rows.get(key)
     if (!rows) {
-      rows = [...walkToReturns(pc, at => this.#decodeCode(at))]
+      rows = [...walk()]
       if (this.#rows.size >= ROW_CACHE_LIMIT) this.#rows.clear()
-      this.#rows.set(pc, rows)
+      this.#rows.set(key, rows)
     }
     return rows
   }

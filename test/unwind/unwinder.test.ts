@@ -175,6 +175,37 @@ test('a stale return address whose call leads elsewhere is passed over', t => {
   t.deepEqual(pcs(walk), [0x1000, 0x2015])
 })
 
+test('without tables the code from the entry says where the return address is, though no return follows', t => {
+  /*
+    1000: push %rbx / sub $0x10,%rsp / mov %rdi,%rbx / call 4000, which never returns / 100d: a function of its own, ret
+    2000: call 1000 / 2008: call *%rax, an outer frame whose frame pointer is still in rbp
+  */
+  const process = new FakeProcess()
+    .code(0x1000, '53 48 83 ec 10 48 89 fb e8 f3 2f 00 00 c3')
+    .code(0x2000, 'e8 fb ef ff ff 90 90 90 ff d0')
+    .fde(0x2000, 0x2006, ROOT)
+    .fde(0x2006, 0x2010, ROOT)
+    .fde(0x4000, 0x4010, '')
+    .words(STACK, 0x100d, 0x200a, 0x200a, 0x77, 0x2005, 1, STACK + 0x100, 0x200a)
+  const walk = process.walk(at(0x4000, STACK, STACK + 0x30))
+  t.deepEqual(pcs(walk), [0x4000, 0x100d, 0x2005])
+  t.is(walk.frames[2]?.foundBy, 'scan')
+  t.is(walk.frames[2]?.registers.word(DWARF_REGISTER.rbx), 0x77n)
+})
+
+test('a handler without tables that never returns is left for the signal frame, not by the frame pointer of what it interrupted', t => {
+  const process = new FakeProcess()
+    .code(0x1000, '90 eb fd')
+    .code(0x2006, 'ff d0')
+    .code(0x5000, RESTORER)
+    .fde(0x2000, 0x2010, ROOT)
+    .words(STACK, 1, 2, 0x5000)
+    .bytes(STACK + 24, signalFrame({pc: 0x2000, sp: STACK + 0x400, bp: STACK + 0x410}))
+    .words(STACK + 0x410, 0, 0x2008)
+  const walk = process.walk(at(0x1000, STACK, STACK + 0x410))
+  t.deepEqual(pcs(walk), [0x1000, 0x5000, 0x2000])
+})
+
 test('nothing to go by is said so', t => {
   const process = new FakeProcess().code(0x1000, '90 eb fd').words(STACK, 1, 2, 3)
   t.is(process.walk(at(0x1000, STACK)).stop, 'no-unwind-info')

@@ -1,0 +1,92 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {type CfaRule, makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {type DecodedInstruction, nextAddress} from './disassembler.ts'
+import {CALLEE_SAVED, PathState, RBP, RSP, type Symbolic} from './path-state.ts'
+
+/** Instructions that are followed from one entry, over all paths. */
+const INSTRUCTION_LIMIT = 4000
+const PENDING_LIMIT = 256
+const CANDIDATE_LIMIT = 4
+
+/** Where execution was, at a pc or behind a call. */
+export interface CodePlace {
+  readonly pc: Address
+  readonly exactPc: boolean
+}
+
+/**
+ * Rows for a place in the function at `entry`: what was pushed and subtracted on the way there says where the return address is, and
+ * where registers were saved. Follows jumps, also out of PLT stubs, both sides of branches, and steps over calls; behind a call that
+ * never returns the path runs into other code, so that a row is an offer, to be checked by the return address that it finds.
+ */
+export function* walkFromEntry(
+  entry: Address,
+  place: CodePlace,
+  memory: MemoryReader,
+  decode: (pc: Address) => DecodedInstruction | undefined,
+): Generator<UnwindRow> {
+  const seen = new Set<Address>()
+  const pending: {pc: Address; state: PathState}[] = [{pc: entry, state: PathState.initial()}]
+  let candidates = 0
+  for (let path = pending.pop(); path; path = pending.pop()) {
+    let {pc: at, state} = path
+    while (!seen.has(at) && seen.size < INSTRUCTION_LIMIT) {
+      seen.add(at)
+      const instruction = decode(at)
+      if (!instruction) break
+      const isThere = place.exactPc ? at === place.pc : instruction.isCall && nextAddress(instruction) === place.pc
+      const row = isThere ? rowWithin(state) : undefined
+      if (row) yield row
+      if (row && ++candidates >= CANDIDATE_LIMIT) return
+      if (!state.apply(instruction.effect) && state.registers.get(RBP)?.kind !== 'register') break
+      if (instruction.flow === 'branch' && instruction.target !== undefined && pending.length < PENDING_LIMIT) {
+        pending.push({pc: instruction.target, state: state.clone()})
+      }
+      const next = successor(instruction, memory)
+      if (next === undefined) break
+      at = next
+    }
+  }
+}
+
+function successor(instruction: DecodedInstruction, memory: MemoryReader): Address | undefined {
+  const {flow, target, slot} = instruction
+  if (flow === 'next' || flow === 'branch') return nextAddress(instruction)
+  if (flow === 'jump') return target
+  const stored = flow === 'tail-jump' && slot !== undefined ? readAddress(memory, slot) : undefined
+  return stored === undefined ? undefined : toAddress(stored)
+}
+
+/** At the entry rsp points to the return address; rsp, else rbp, tells how far that is from where they are now. */
+function rowWithin(state: PathState): UnwindRow | undefined {
+  const cfa = cfaBy(RSP, state) ?? cfaBy(RBP, state)
+  if (!cfa) return undefined
+  const rules: Record<number, RegisterRule> = {16: {kind: 'at-cfa', offset: -8}}
+  for (const register of CALLEE_SAVED) rules[register] = savedRule(register, state) ?? keptRule(register, state)
+  return makeRow(cfa, rules, 'unknown')
+}
+
+function cfaBy(register: number, state: PathState): CfaRule | undefined {
+  const value = state.registers.get(register)
+  if (value?.kind !== 'register' || value.register !== RSP || value.offset > 0) return undefined
+  return {kind: 'register', register, offset: 8 - value.offset}
+}
+
+function savedRule(register: number, {stored}: PathState): RegisterRule | undefined {
+  for (const [slot, value] of stored) {
+    if (isOwn(value, register) && slot.startsWith(`${RSP}:`)) {
+      return {kind: 'at-cfa', offset: Number(slot.slice(2)) - 8}
+    }
+  }
+  return undefined
+}
+
+/** Once rsp was lost the path's effects were not followed any more. */
+function keptRule(register: number, {registers, sp}: PathState): RegisterRule {
+  return sp && isOwn(registers.get(register), register) ? {kind: 'register', register, offset: 0} : {kind: 'undefined'}
+}
+
+function isOwn(value: Symbolic | undefined, register: number): boolean {
+  return value?.kind === 'register' && value.register === register && value.offset === 0
+}
