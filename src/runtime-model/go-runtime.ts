@@ -98,7 +98,9 @@ export class GoRuntime {
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
     const listed = readSample(input, globals, allgs)
-    const strays = listed.goroutines.length > 0 ? [] : [...searchGoroutines(memory, input.heap?.() ?? [])]
+    // An empty list is not a lost one: a library's runtime has not begun yet when its host's threads do.
+    const isLost = listed.goroutines.length === 0 && allgs?.length !== 0
+    const strays = isLost ? [...searchGoroutines(memory, input.heap?.() ?? [])] : []
     const sample = strays.length > 0 ? {...listed, goroutines: strays.slice(0, SAMPLE_SIZE)} : listed
     if (!allgs && strays.length === 0 && sample.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {

@@ -61,6 +61,19 @@ test('an allgs longer than its capacity is no slice, and without machines there 
   t.deepEqual(codes(builder), ['runtime-not-found'])
 })
 
+test('an empty allgs is that of a runtime that has not begun: memory is not searched for goroutines', t => {
+  const builder = new ProcessBuilder(22)
+  const searched = {memory: builder, version: builder.release, tables: builder.access.tables, layouts: () => new Map()}
+  const runtime = GoRuntime.open({
+    ...searched,
+    symbols: name => (name === 'runtime.allgs' ? builder.words(0, 0, 0) : undefined),
+    heap: () => t.fail() as never,
+    diagnostics: builder.diagnostics,
+  })
+  t.deepEqual([...(runtime?.goroutines() ?? [])], [])
+  t.deepEqual(codes(builder), [])
+})
+
 test('a list of Ms that bites its tail ends', t => {
   const builder = new ProcessBuilder(22)
   const m = builder.struct('m', {id: 0})
