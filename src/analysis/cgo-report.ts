@@ -108,13 +108,16 @@ function reportNested(process: DeadProcess, {entry, caller, frames}: CgoCall) {
 }
 
 /**
- * Values above the slice's length were pushed before and taken off again. Of those only as many as callbacks are still on the stack
- * were taken off by a panic's deferred functions; the others belong to callbacks that returned.
+ * Values above the slice's length were pushed before and taken off again. In a panic as many of them as callbacks are still on the stack
+ * were taken off by its deferred functions; all others belong to callbacks that returned.
  */
-function reportContexts(goroutine: Goroutine, callbacks: number): CgoThreadReport['contexts'] {
+export function reportContexts(
+  goroutine: Pick<Goroutine, 'cgoCtxt' | 'cgoCtxtBacking' | 'hasPanics'>,
+  callbacks: number,
+): CgoThreadReport['contexts'] {
   const live = goroutine.cgoCtxt
-  const backing = goroutine.cgoCtxtBacking
-  const popped = backing.slice(live.length, Math.max(callbacks, live.length)).filter(value => value !== 0n)
+  const end = goroutine.hasPanics ? Math.max(callbacks, live.length) : live.length
+  const popped = goroutine.cgoCtxtBacking.slice(live.length, end).filter(value => value !== 0n)
   const report = (isPopped: boolean) => (value: Word) => ({value: hex(value), popped: isPopped})
   return [...live.map(report(false)), ...popped.map(report(true))]
 }

@@ -5,6 +5,7 @@ import {z} from 'zod'
 import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
 import {cgoReportSchema} from '../../src/analysis/answer-schema.ts'
+import {reportContexts} from '../../src/analysis/cgo-report.ts'
 import type {CgoAnswer} from '../../src/analysis/core-report.ts'
 import {cgoWrapperTarget} from '../../src/analysis/plumbing.ts'
 import {compareCallers} from '../../src/analysis/saved-callers-check.ts'
@@ -92,6 +93,17 @@ for (const name of releases(/^blocked-gcore-go[\d.]+$/)) {
     t.is(call?.handler.failedCondition, 'cgoTraceback')
   })
 }
+
+test('contexts above the length were unwound by a panic, or belong to callbacks that returned', t => {
+  const contexts = (hasPanics: boolean, live: number, callbacks: number) =>
+    reportContexts({cgoCtxt: [1n, 2n, 3n].slice(0, live), cgoCtxtBacking: [1n, 2n, 3n, 0n], hasPanics}, callbacks).map(
+      ({value, popped}) => (popped ? `${value} popped` : value),
+    )
+  t.deepEqual(contexts(false, 3, 3), ['0x1', '0x2', '0x3'])
+  t.deepEqual(contexts(true, 1, 2), ['0x1', '0x2 popped'])
+  t.deepEqual(contexts(true, 0, 4), ['0x1 popped', '0x2 popped', '0x3 popped'])
+  t.deepEqual(contexts(false, 1, 2), ['0x1'], 'a callback for which the hook gave no context')
+})
 
 test('every answer fits its schema, and has a text', async t => {
   const validate = new Ajv2020({strict: false}).compile(z.toJSONSchema(cgoReportSchema, {target: 'draft-2020-12'}))
