@@ -7,8 +7,11 @@ const path = require('node:path')
 const vm = require('node:vm')
 const Module = require('node:module')
 
-// Optimizing takes longer than most runs last: hot loops of large cores still earn it (V8 11: Node 20; later ones choose better).
-if (process.versions.v8.startsWith('11.')) require('node:v8').setFlagsFromString('--interrupt-budget=1000000')
+// Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones choose better).
+// While a flag is not what it was when code was cached, V8 takes nothing from that cache, Node's own included: see loadCached.
+const v8 = process.versions.v8.startsWith('11.') ? require('node:v8') : undefined
+const optimizeLate = () => v8?.setFlagsFromString('--interrupt-budget=1000000')
+const optimizeAsUsual = () => v8?.setFlagsFromString('--interrupt-budget=67584')
 
 const root = path.join(__dirname, '..')
 const file = path.join(root, 'dist', 'main.cjs')
@@ -79,25 +82,37 @@ const script = new vm.Script(Module.wrap(source), {
   cachedData,
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 })
+
 // Built-in modules that few runs need take as long to load as all the rest: each is loaded when something of it is used.
 const LATE = ['assert', 'child_process', 'crypto', 'fs/promises', 'perf_hooks', 'readline', 'stream', 'timers/promises']
 LATE.push('tty', 'worker_threads', 'zlib')
 const requireNow = Module.createRequire(file)
 function requireLate(id) {
   if (!LATE.includes(id.replace(/^node:/, ''))) return requireNow(id)
+  let loaded
+  const load = () => (loaded ??= loadCached(id))
   return new Proxy(() => undefined, {
-    get: (_, key) => requireNow(id)[key],
-    apply: (_, self, args) => Reflect.apply(requireNow(id), self, args),
+    get: (_, key) => load()[key],
+    apply: (_, self, args) => Reflect.apply(load(), self, args),
     // import * asks for all names, and so loads it at once.
-    ownKeys: () => Reflect.ownKeys(requireNow(id)),
-    getOwnPropertyDescriptor: (_, key) => ({value: requireNow(id)[key], enumerable: true, configurable: true}),
+    ownKeys: () => Reflect.ownKeys(load()),
+    getOwnPropertyDescriptor: (_, key) => ({value: load()[key], enumerable: true, configurable: true}),
   })
+}
+function loadCached(id) {
+  optimizeAsUsual()
+  try {
+    return requireNow(id)
+  } finally {
+    optimizeLate()
+  }
 }
 requireLate.resolve = requireNow.resolve
 
 // oclif would compare "engines" with this Node, and look whether its messages to developers go to a terminal.
 process.env.OCLIF_DISABLE_ENGINE_WARNING = '1'
 process.env.DEBUG_COLORS ??= '0'
+
 const bundle = new Module(file, module)
 bundle.filename = file
 bundle.paths = Module._nodeModulePaths(path.dirname(file))
@@ -105,6 +120,8 @@ Module._cache[file] = bundle
 script.runInThisContext()(bundle.exports, requireLate, bundle, file, path.dirname(file))
 bundle.loaded = true
 
+optimizeLate()
 bundle.exports.start(root).then(() => {
+  optimizeAsUsual()
   if (name && (!cachedData || script.cachedDataRejected)) writeCache(name, script)
 })

@@ -1,5 +1,4 @@
-// Builds what is published: dist/main.cjs (one bundle), schema/*.json, oclif.manifest.json.
-import {execFileSync} from 'node:child_process'
+// Builds what is published: dist/main.cjs (one bundle), schema/*.json.
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -59,10 +58,3 @@ for (const [name, schema] of Object.entries(schemas)) {
   const json = z.toJSONSchema(schema, {target: 'draft-2020-12'})
   writeFileSync(join(root, 'schema', `${file}-1.schema.json`), `${JSON.stringify(json, null, 2)}\n`)
 }
-
-const oclif = join(root, 'node_modules', 'oclif', 'bin', 'run.js')
-execFileSync(process.execPath, [oclif, 'manifest', root], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-  cwd: root,
-  env: {...process.env, NODE_NO_WARNINGS: '1', OCLIF_SKIP_NEW_VERSION_CHECK: 'true'},
-})

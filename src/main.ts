@@ -1,4 +1,4 @@
-import {type Interfaces, Plugin, run, settings} from '@oclif/core'
+import {type Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import Batch from './commands/batch.ts'
 import BatchWorker from './commands/batch-worker.ts'
@@ -9,8 +9,7 @@ import Info from './commands/info.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
 
-/** What oclif loads: each command by its name (package.json, "oclif.commands"). */
-export const COMMANDS = {
+const ALL: Readonly<Record<string, Command.Class>> = {
   analyze: Analyze,
   batch: Batch,
   'batch-worker': BatchWorker,
@@ -20,6 +19,10 @@ export const COMMANDS = {
   symbolize: Symbolize,
   threads: Threads,
 }
+
+const asked = process.argv[2] ?? ''
+/** What oclif loads (package.json, "oclif.commands"): the command that is asked for; all of them when help is. */
+export const COMMANDS = Object.hasOwn(ALL, asked) ? {[asked]: ALL[asked]} : ALL
 
 /** package.json without what only developers need; put in by the bundler. */
 declare const PACKAGE_JSON: string | undefined
