@@ -6,7 +6,7 @@
 const PAGE_SIZE = 16_384
 const WAYS = 4
 /** Pages in the whole cache; the slab grows by chunks as sets are first used, so small files stay small. */
-const DEFAULT_PAGES = 2048
+const DEFAULT_PAGES = 512
 const CHUNK_PAGES = 64
 const TWO_32 = 0x100000000
 
