@@ -1,4 +1,5 @@
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
 import {
@@ -120,7 +121,7 @@ export class GoRuntime {
       sample,
       diagnostics,
     })
-    const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics}
+    const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics, slab: new ByteSlab()}
     const found = selectStrays(access, strays)
     if (found.length > 0) {
       diagnostics.add(

@@ -75,7 +75,7 @@ export class Goroutine {
 
   /** undefined where the g is not (wholly) in memory. */
   static read(access: RuntimeAccess, address: Address): Goroutine | undefined {
-    const g = RemoteStruct.read(access.memory, address, access.layouts.g)
+    const g = RemoteStruct.read(access.memory, address, access.layouts.g, access.slab)
     return g && new Goroutine(g, access)
   }
 
@@ -100,6 +100,11 @@ export class Goroutine {
       number === GOROUTINE_STATUS._Gwaiting ||
       (number === GOROUTINE_STATUS._Gleaked && atLeast(this.#access.release, 26))
     return (isWaiting ? this.waitReason : '') || text
+  }
+
+  /** Whether the collector has seen it blocked; told without a bigint. */
+  get hasWaited(): boolean {
+    return this.#g.number('waitsince') !== 0
   }
 
   /** Monotonic nanoseconds when the collector first saw it blocked; 0 when none did. */
@@ -222,7 +227,8 @@ export class Goroutine {
   /** Who led to it, the nearest first, as the runtime prints them. */
   get ancestors(): Ancestor[] {
     const header = this.#g.pointer('ancestors')
-    const slice = header === NULL_ADDRESS ? undefined : readSlice(this.#access.memory, header, ANCESTOR_LIMIT)
+    if (header === NULL_ADDRESS) return []
+    const slice = readSlice(this.#access.memory, header, ANCESTOR_LIMIT)
     const {ancestorInfo} = this.#access.layouts
     const ancestors: Ancestor[] = []
     for (let index = 0; slice && index < slice.length; index++) {

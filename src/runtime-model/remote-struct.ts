@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
+import type {ByteSlab} from '../base/byte-slab.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
@@ -23,10 +24,11 @@ export class RemoteStruct<S extends StructName> {
     memory: MemoryReader,
     address: Address,
     layout: StructLayout<S>,
+    slab?: ByteSlab,
   ): RemoteStruct<S> | undefined {
     if (address === NULL_ADDRESS) return undefined
     const bytes = memory.read(address, layout.span)
-    return bytes && new RemoteStruct(address, layout, new Cursor(bytes.slice(), layout.name))
+    return bytes && new RemoteStruct(address, layout, new Cursor(slab ? slab.copy(bytes) : bytes.slice(), layout.name))
   }
 
   has(field: FieldName<S>): boolean {

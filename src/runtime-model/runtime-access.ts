@@ -1,4 +1,5 @@
 import type {Address} from '../base/address.ts'
+import type {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {GoRelease} from './layouts-by-version.ts'
@@ -22,4 +23,6 @@ export interface RuntimeAccess {
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables
   readonly diagnostics: Diagnostics
+  /** Where copies of goroutines are kept, of which there may be many. */
+  readonly slab: ByteSlab
 }

@@ -120,26 +120,25 @@ const SINCE_26 = [
   ...SINCE_25_TAIL.slice(3),
 ]
 
-/** First release of each list; a list reaches to the next. */
+/** First release of each list, newest first; a list reaches to the next. */
 const LISTS: readonly (readonly [minor: number, reasons: readonly string[]])[] = [
-  [11, SINCE_11],
-  [13, SINCE_13],
-  [14, [...SINCE_13, 'preempted']],
-  [15, [...SINCE_13, 'preempted', 'debug call']],
-  [20, SINCE_20],
-  [22, [...SINCE_20, ...FLUSHING.slice(0, 5)]],
-  [23, [...SINCE_20, ...FLUSHING]],
-  [24, SINCE_24],
-  [25, SINCE_25],
   [26, SINCE_26],
+  [25, SINCE_25],
+  [24, SINCE_24],
+  [23, [...SINCE_20, ...FLUSHING]],
+  [22, [...SINCE_20, ...FLUSHING.slice(0, 5)]],
+  [20, SINCE_20],
+  [15, [...SINCE_13, 'preempted', 'debug call']],
+  [14, [...SINCE_13, 'preempted']],
+  [13, SINCE_13],
+  [11, SINCE_11],
 ]
 
 /** Text of g.waitreason for 1.11 and later; '' for 0, the runtime's own words for a number outside its table. */
 export function waitReasonText(release: GoRelease, reason: number): string {
   if (reason === 0) return ''
-  let list: readonly string[] = []
-  for (const [minor, reasons] of LISTS) if (atLeast(release, minor)) list = reasons
-  return list[reason - 1] ?? 'unknown wait reason'
+  const list = LISTS.find(([minor]) => atLeast(release, minor))?.[1]
+  return list?.[reason - 1] ?? 'unknown wait reason'
 }
 
 const DURABLE_REASONS = new Set([

@@ -1,4 +1,5 @@
 import {type Address, toAddress} from '../../src/base/address.ts'
+import {ByteSlab} from '../../src/base/byte-slab.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import type {MemoryReader} from '../../src/base/memory-reader.ts'
 import {type GoRelease, layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
@@ -25,6 +26,7 @@ export class ProcessBuilder implements MemoryReader {
       layouts: layoutsFromTables(this.release),
       tables: {functionAt, functionNamed, modules: [{types}]},
       diagnostics: this.diagnostics,
+      slab: new ByteSlab(),
     }
   }
 
