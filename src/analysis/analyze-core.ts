@@ -37,6 +37,8 @@ export interface AnalysisOptions {
   /** Milliseconds since the epoch after which no further stack is walked. */
   deadline: number
   diagnostics: Diagnostics
+  /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
+  waits?: 'left-out' | undefined
 }
 
 /** The whole answer about a core. */

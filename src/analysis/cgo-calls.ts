@@ -6,7 +6,7 @@ import {type GoFrame, walkGoStack} from '../unwind/goroutine-walk.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {findCSegments} from './c-segments.ts'
 import type {CreatedByReport} from './core-report.ts'
-import {reportCreatedBy} from './creation.ts'
+import {Creation} from './creation.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {findStart} from './goroutine-start.ts'
 import {cgoWrapperTarget, goPlumbing} from './plumbing.ts'
@@ -118,7 +118,8 @@ class Crossings implements CgoCalls {
   /** Of `go C.f()`: no Go function stands above the call. */
   #goStatement(): CreatedByReport | null {
     const {gopc, id, parentGoid} = this.#goroutine
-    return reportCreatedBy(this.#process, gopc, id, parentGoid, {version: this.#process.version, level: 2, whole: true})
+    const {version} = this.#process
+    return new Creation(this.#process).report(gopc, id, parentGoid, {version, level: 2, whole: true})
   }
 
   /** The wrapper that cgo wrote is the outermost C frame. */

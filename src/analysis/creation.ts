@@ -1,5 +1,7 @@
 import {type Address, hex, toAddress} from '../base/address.ts'
 import {isUserVisible, nameForTraceback} from '../gosym/func-name.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {CreatedByReport, FrameReport, GoroutineReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -8,42 +10,64 @@ import type {Visibility} from './go-frames.ts'
 /** pcs that the runtime saves of each ancestor: as many as it prints of a stack's top. */
 const ANCESTOR_FRAMES = 50
 const ANCESTOR_FRAMES_OLD = 100
+/** `go` statements that are kept; no program runs into it. */
+const STATEMENTS_LIMIT = 1 << 16
 
-/** runtime.printcreatedby: not for the main goroutine, and not where the creating function is hidden. */
-export function reportCreatedBy(
-  {tables}: DeadProcess,
-  gopc: Address,
-  goid: number,
-  parent: number,
-  {level, version, whole}: Visibility,
-): CreatedByReport | null {
-  const fn = gopc === 0 ? undefined : tables?.functionAt(gopc)
-  if (!fn || goid === 1) return null
-  if (!whole && level < 2 && !isUserVisible(fn.name, version)) return null
-  const {file, line} = fn.fileLine(gopc > fn.entry ? toAddress(gopc - 1) : gopc)
-  return {
-    function: nameForTraceback(fn.name, version),
-    file,
-    line,
-    offset: gopc > fn.entry ? hex(gopc - fn.entry) : null,
-    goroutine: version.atLeast(21) && parent !== 0 ? parent : null,
+/** What the pc of a `go` statement tells, whichever goroutine was made there. */
+interface GoStatement {
+  isUserVisible: boolean
+  place: Omit<CreatedByReport, 'goroutine'>
+}
+
+/** Who created goroutines. Many were by one statement: what is known of it is kept. */
+export class Creation {
+  readonly #process: DeadProcess
+  readonly #statements = new Map<Address, GoStatement | undefined>()
+
+  constructor(process: DeadProcess) {
+    this.#process = process
+  }
+
+  /** runtime.printcreatedby: not for the main goroutine, and not where the creating function is hidden. */
+  report(gopc: Address, goid: number, parent: number, {level, version, whole}: Visibility): CreatedByReport | null {
+    const statement = gopc === 0 || goid === 1 ? undefined : this.#statementAt(gopc)
+    if (!statement || (!whole && level < 2 && !statement.isUserVisible)) return null
+    const {function: name, file, line, offset} = statement.place
+    const goroutine = version.atLeast(21) && parent !== 0 ? parent : null
+    return {function: name, file, line, offset, goroutine}
+  }
+
+  #statementAt(gopc: Address): GoStatement | undefined {
+    const known = this.#statements.get(gopc)
+    if (known || this.#statements.has(gopc)) return known
+    if (this.#statements.size >= STATEMENTS_LIMIT) this.#statements.clear()
+    const {tables, version} = this.#process
+    const fn = tables?.functionAt(gopc)
+    const statement = fn && readStatement(fn, gopc, version)
+    this.#statements.set(gopc, statement)
+    return statement
+  }
+
+  /** GODEBUG=tracebackancestors (runtime.printAncestorTraceback). */
+  reportAncestors(goroutine: Goroutine, visibility: Visibility): GoroutineReport['ancestors'] {
+    const {ancestors} = goroutine
+    if (ancestors.length === 0) return []
+    const rules = {...visibility, whole: false}
+    const limit = this.#process.version.atLeast(21) ? ANCESTOR_FRAMES : ANCESTOR_FRAMES_OLD
+    return ancestors.map(({goid, gopc, pcs}) => ({
+      goroutine: goid,
+      frames: pcs.flatMap((pc, index) => reportAncestorFrame(this.#process, pc, rules, index === 0)),
+      createdBy: this.report(gopc, goid, 0, rules),
+      elided: pcs.length === limit,
+    }))
   }
 }
 
-/** GODEBUG=tracebackancestors (runtime.printAncestorTraceback). */
-export function reportAncestors(
-  process: DeadProcess,
-  goroutine: Goroutine,
-  visibility: Visibility,
-): GoroutineReport['ancestors'] {
-  const rules = {...visibility, whole: false}
-  const limit = process.version.atLeast(21) ? ANCESTOR_FRAMES : ANCESTOR_FRAMES_OLD
-  return goroutine.ancestors.map(({goid, gopc, pcs}) => ({
-    goroutine: goid,
-    frames: pcs.flatMap((pc, index) => reportAncestorFrame(process, pc, rules, index === 0)),
-    createdBy: reportCreatedBy(process, gopc, goid, 0, rules),
-    elided: pcs.length === limit,
-  }))
+function readStatement(fn: GoFunction, gopc: Address, version: GoVersion): GoStatement {
+  const {file, line} = fn.fileLine(gopc > fn.entry ? toAddress(gopc - 1) : gopc)
+  const offset = gopc > fn.entry ? hex(gopc - fn.entry) : null
+  const isVisible = isUserVisible(fn.name, version)
+  return {isUserVisible: isVisible, place: {function: nameForTraceback(fn.name, version), file, line, offset}}
 }
 
 /** Looked up at the return address itself: the runtime does not step back to the call here. */

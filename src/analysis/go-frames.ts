@@ -1,7 +1,7 @@
 import {hex} from '../base/address.ts'
 import type {AddressSpace} from '../elf/address-space.ts'
 import type {FuncID} from '../gosym/func-id.ts'
-import {isUserVisible, isWrapperShownFor, nameForTraceback} from '../gosym/func-name.ts'
+import {isWrapperShownFor, nameForTraceback} from '../gosym/func-name.ts'
 import type {LogicalFrame} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import type {GoFrame} from '../unwind/goroutine-walk.ts'
@@ -19,13 +19,7 @@ export interface Visibility {
   whole: boolean
 }
 
-/** A logical frame of a physical one. */
-export interface VisibleFrame {
-  physical: GoFrame
-  logical: LogicalFrame
-}
-
-const NOTHING: readonly VisibleFrame[] = []
+const NOTHING: readonly LogicalFrame[] = []
 
 /**
  * The logical frames of one physical frame that the runtime would print, innermost first. It is asked frame after frame, for what
@@ -42,17 +36,21 @@ export class FrameFilter {
     this.#everything = everything
   }
 
-  visible(physical: GoFrame): readonly VisibleFrame[] {
-    let frames: VisibleFrame[] | undefined
-    for (const logical of physical.fn.inlineFrames(physical.symPc)) {
+  visible(physical: GoFrame): readonly LogicalFrame[] {
+    const all = physical.fn.inlineFrames(physical.symPc)
+    let hidden = 0
+    let shown: LogicalFrame[] | undefined
+    for (let index = 0; index < all.length; index++) {
+      const logical = all[index] as LogicalFrame
       const callee = this.#callee
       this.#callee = logical.funcID
-      if (!this.#everything && !this.#isShown(physical, logical, callee)) continue
-      this.shown++
-      frames ??= []
-      frames.push({physical, logical})
+      if (this.#everything || this.#isShown(physical, logical, callee)) {
+        this.shown++
+        shown?.push(logical)
+      } else if (hidden++ === 0) shown = all.slice(0, index)
     }
-    return frames ?? NOTHING
+    if (hidden === 0) return all
+    return hidden === all.length || !shown ? NOTHING : shown
   }
 
   #isShown(physical: GoFrame, logical: LogicalFrame, callee: FuncID): boolean {
@@ -63,7 +61,7 @@ export class FrameFilter {
     if (isWrapper && !isWrapperShownFor(callee) && (version.atLeast(12) || this.shown > 0)) return false
     if (version.atLeast(25) && (logical.funcID === 'runFinalizers' || logical.funcID === 'runCleanups')) return true
     if (logical.name === 'runtime.gopanic' && (this.shown > 0 || !version.atLeast(8))) return true
-    return isUserVisible(logical.name, version)
+    return logical.isUserVisible
   }
 }
 
@@ -83,7 +81,7 @@ export class GoFrameReports {
     this.#memory = memory
   }
 
-  report({physical, logical}: VisibleFrame, foundBy: FrameReport['foundBy']): FrameReport {
+  report(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
     const {fn, sp, fp, symPc} = physical
     // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
     const livenessPc = this.#version.atLeast(21) ? symPc : (logical.pc ?? symPc)

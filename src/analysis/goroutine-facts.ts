@@ -19,14 +19,14 @@ export class GoroutineFacts {
     const {runtime, version} = this.#process
     const {status, bubble} = goroutine
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
-    const isWaiting = status.number === GOROUTINE_STATUS._Gwaiting
+    const waitReason = status.number === GOROUTINE_STATUS._Gwaiting ? goroutine.waitReason : ''
     return {
       id: goroutine.id,
       address: goroutine.address,
       statusText: goroutine.state,
       status: status.text,
       isScanned: status.scan,
-      waitReason: isWaiting && goroutine.waitReason !== '' ? goroutine.waitReason : null,
+      waitReason: waitReason === '' ? null : waitReason,
       waitMinutes: this.#waitMinutes(goroutine),
       isLockedToThread: goroutine.lockedToThread,
       m: machine ? {id: machine.id, address: machine.address} : null,
@@ -39,7 +39,7 @@ export class GoroutineFacts {
   /** The time of death is in no core; what the core proves to have passed is asked for only where a goroutine has waited. */
   #waitMinutes(goroutine: Goroutine): number | null {
     const {runtime} = this.#process
-    if (!runtime || goroutine.waitSince <= 0n) return null
+    if (!runtime || !goroutine.hasWaited || goroutine.waitSince <= 0n) return null
     const now = runtime.nowLowerBound()
     return now - goroutine.waitSince < ONE_MINUTE ? null : (goroutine.waitMinutes(now) ?? null)
   }

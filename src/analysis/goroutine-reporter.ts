@@ -14,6 +14,7 @@ export interface ReporterOptions {
   cgoFrames: CgoFrames
   /** Milliseconds since the epoch after which no further stack is walked. */
   deadline: number
+  waits?: 'left-out' | undefined
 }
 
 /** Makes the report of one goroutine after the other. */
@@ -44,8 +45,6 @@ export class GoroutineReporter {
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
     const thread = machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
-    const {blocking} = this
-    let waitingFor: {value: GoroutineReport['waitingFor']} | undefined
     return {
       id: goroutine.id,
       status: facts.status,
@@ -55,18 +54,18 @@ export class GoroutineReporter {
       waitMinutes: facts.waitMinutes,
       lockedToThread: facts.isLockedToThread,
       system: runtime?.isSystemGoroutine(goroutine) ?? false,
-      labels: Object.fromEntries(goroutine.labels),
+      labels: goroutine.hasLabels ? Object.fromEntries(goroutine.labels) : {},
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
       thread,
       inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
-      // Only JSON asks for it.
-      get waitingFor() {
-        waitingFor ??= {value: blocking.waitingFor(goroutine, thread)}
-        return waitingFor.value
-      },
+      waitingFor: this.#options.waits === 'left-out' ? null : this.blocking.waitingFor(goroutine, thread),
       detailed,
-      ...stack,
+      frames: stack.frames,
+      elided: stack.elided,
+      stop: stack.stop,
+      createdBy: stack.createdBy,
+      ancestors: stack.ancestors,
     }
   }
 

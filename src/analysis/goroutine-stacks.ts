@@ -1,12 +1,13 @@
+import type {LogicalFrame} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
-import {type GoFrame, type GoStart, type GoWalkEnd, walkGoStack} from '../unwind/goroutine-walk.ts'
+import {GoStackWalk, type GoStart, type GoWalkEnd} from '../unwind/goroutine-walk.ts'
 import {walkBareStack} from './bare-stack.ts'
 import {reportNativeFrame, reportSavedPcs, reportSwitch} from './c-frames.ts'
 import {type CSegments, findCSegments} from './c-segments.ts'
 import type {FrameReport, GoroutineReport} from './core-report.ts'
-import {reportAncestors, reportCreatedBy} from './creation.ts'
+import {Creation} from './creation.ts'
 import type {DeadProcess} from './dead-process.ts'
-import {type StackItem, takeWindow} from './frame-window.ts'
+import {FrameWindow} from './frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from './go-frames.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
@@ -34,11 +35,13 @@ export class GoroutineStacks {
   readonly #process: DeadProcess
   readonly threads: ThreadStacks
   readonly #goFrames: GoFrameReports
+  readonly #creation: Creation
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
     this.threads = threads
     this.#goFrames = new GoFrameReports(process)
+    this.#creation = new Creation(process)
   }
 
   assemble(request: StackRequest): StackParts {
@@ -51,8 +54,8 @@ export class GoroutineStacks {
       frames: printed.frames,
       elided: printed.elided,
       stop: printed.stop,
-      createdBy: reportCreatedBy(this.#process, goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
-      ancestors: reportAncestors(this.#process, goroutine, visibility),
+      createdBy: this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
+      ancestors: this.#creation.reportAncestors(goroutine, visibility),
     }
   }
 
@@ -63,64 +66,63 @@ export class GoroutineStacks {
     everything: boolean,
   ) {
     const {version} = this.#process
+    const isOld = !version.atLeast(21)
     const filter = new FrameFilter(request.visibility, everything)
-    const end: {value: GoWalkEnd | undefined} = {value: undefined}
-    const items = this.#items(request, start, segments, filter, end)
-    if (version.atLeast(21)) {
-      const window = takeWindow(items)
-      return {...window, goFrames: filter.shown, stop: this.#stop(end.value, segments)}
+    const window = new FrameWindow<FrameReport>(isOld)
+    const end = this.#walk(request, start, segments, filter, window)
+    const {frames, elided} = window.take()
+    const isCut = isOld && filter.shown === OLD_FRAME_LIMIT
+    return {
+      frames,
+      elided: isCut ? {after: frames.length, count: null} : elided,
+      goFrames: filter.shown,
+      stop: this.#stop(end, segments),
     }
-    const frames = Array.from(items, item => item.frame)
-    const elided = filter.shown === OLD_FRAME_LIMIT ? {after: frames.length, count: null} : null
-    return {frames, elided, goFrames: filter.shown, stop: this.#stop(end.value, segments)}
   }
 
-  /** All frames in printing order. Go frames count against the limits; C frames do not. */
-  *#items(
+  /** Adds all frames in printing order. Go frames count against the limits; C frames do not. */
+  #walk(
     request: StackRequest,
     start: GoStart & {foundBy: FoundStart['foundBy']},
     segments: ReportedSegments,
     filter: FrameFilter,
-    end: {value: GoWalkEnd | undefined},
-  ): Generator<StackItem<FrameReport>> {
+    window: FrameWindow<FrameReport>,
+  ): GoWalkEnd | undefined {
     const {version, memory, tables} = this.#process
-    for (const frame of segments.leaf) yield {frame, counts: false}
-    if (!tables) {
-      const stop = yield* this.#bareItems(request.goroutine, filter)
-      end.value = {stop, unknownPc: undefined, lastSp: request.goroutine.stack.lo}
-      return
-    }
+    for (const frame of segments.leaf) window.add(frame, false)
+    if (!tables) return this.#walkBare(request.goroutine, filter, window)
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
-    const walk = walkGoStack(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
+    const walk = new GoStackWalk(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
     let foundBy: FrameReport['foundBy'] = start.foundBy
     let callbacks = 0
     let pending: readonly FrameReport[] = []
-    let next = walk.next()
-    for (; !next.done; next = walk.next()) {
-      const physical = next.value
-      // Up to 1.16 the Go walk passes through asmcgocall, whose frame on the thread's stack is the same call.
-      const isSeen = physical.fn.funcID === 'asmcgocall' && pending.at(-1)?.function === physical.fn.name
-      for (const frame of isSeen ? pending.slice(0, -1) : pending) yield {frame, counts: false}
-      pending = []
-      for (const visible of filter.visible(physical)) {
-        yield {frame: this.#goFrames.report(visible, foundBy), counts: true}
+    for (let physical = walk.next(); physical; physical = walk.next()) {
+      if (pending.length > 0) {
+        // Up to 1.16 the Go walk passes through asmcgocall, whose frame on the thread's stack is the same call.
+        const isSeen = physical.fn.funcID === 'asmcgocall' && pending.at(-1)?.function === physical.fn.name
+        for (const frame of isSeen ? pending.slice(0, -1) : pending) window.add(frame, false)
+        pending = []
+      }
+      const visible = filter.visible(physical)
+      for (let index = 0; index < visible.length; index++) {
+        window.add(this.#goFrames.report(physical, visible[index] as LogicalFrame, foundBy), true)
       }
       foundBy = 'pcsp'
-      if (isCallback(physical)) pending = segments.callbacks[callbacks++] ?? []
+      if (physical.fn.funcID === 'cgocallback') pending = segments.callbacks[callbacks++] ?? []
     }
-    for (const frame of pending) yield {frame, counts: false}
-    end.value = next.value
+    for (const frame of pending) window.add(frame, false)
+    return walk.end
   }
 
   /** Without function tables nothing tells which frames the runtime would hide. */
-  *#bareItems(goroutine: Goroutine, filter: FrameFilter): Generator<StackItem<FrameReport>, GoWalkEnd['stop']> {
+  #walkBare(goroutine: Goroutine, filter: FrameFilter, window: FrameWindow<FrameReport>): GoWalkEnd {
     const walk = walkBareStack(this.#process, this.threads, goroutine)
     let next = walk.next()
     for (; !next.done; next = walk.next()) {
       filter.shown++
-      yield {frame: next.value, counts: true}
+      window.add(next.value, true)
     }
-    return next.value
+    return {stop: next.value, unknownPc: undefined, lastSp: goroutine.stack.lo}
   }
 
   #stop(end: GoWalkEnd | undefined, segments: ReportedSegments): GoroutineReport['stop'] {
@@ -134,6 +136,7 @@ export class GoroutineStacks {
       return {leaf: this.#savedFrames(goroutine), callbacks: [], stop: undefined}
     }
     const segments = findCSegments(this.#process, this.threads, goroutine)
+    if (segments.leaf.length + segments.callbacks.length === 0) return {leaf: [], callbacks: [], stop: segments.stop}
     const report = (frames: CSegments['leaf']): FrameReport[] =>
       frames.flatMap(frame => {
         if (frame.kind !== 'go') return reportNativeFrame(this.#process, frame)
@@ -161,8 +164,4 @@ interface ReportedSegments {
 /** Above a throw the system stack holds nothing but what the runtime did to end the process. */
 function endsProcess({go}: CSegments['leaf'][number]): boolean {
   return go !== undefined && /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
-}
-
-function isCallback({fn}: GoFrame): boolean {
-  return fn.funcID === 'cgocallback'
 }

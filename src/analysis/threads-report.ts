@@ -80,7 +80,7 @@ function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>, go
   if (!go) return reportNativeFrame(process, frame)
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
   const everything = new FrameFilter({version, level: 2, whole: true}, true)
-  return everything.visible(physical).map(visible => goFrames.report(visible, foundBy))
+  return everything.visible(physical).map(logical => goFrames.report(physical, logical, foundBy))
 }
 
 function reportUserRegisters({registers}: CoreThread): Record<string, string> {

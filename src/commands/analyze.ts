@@ -44,6 +44,7 @@ export default class Analyze extends CoreCommand {
         cgoFrames: flags['cgo-frames'],
         goroutines: flags.goroutine,
         diagnostics: this.diagnostics,
+        waits: flags.json ? undefined : 'left-out',
       })
       this.writeAll(
         flags.json ? renderJson(report) : renderGoText(report, await this.style(flags.color, flags.output)),

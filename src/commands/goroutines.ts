@@ -80,6 +80,7 @@ export default class Goroutines extends CoreCommand {
         traceback: flags.traceback,
         cgoFrames: flags['cgo-frames'],
         diagnostics: this.diagnostics,
+        waits: flags.json || flags.ndjson ? undefined : 'left-out',
         query,
         sort: flags.sort,
         limit: flags.limit,

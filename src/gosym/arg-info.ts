@@ -55,40 +55,50 @@ export function readArgLiveness(memory: MemoryReader, info: Address, index: numb
   return {firstOffset, bitmap: bitmap?.slice()}
 }
 
-/**
- * Runs a program against the frame whose arguments start at `base`, as printArgs does. A value whose memory is missing
- * reads `?`: the runtime could always read it.
- */
-export function renderArgs(
-  program: Uint8Array,
-  base: Address,
-  memory: MemoryReader,
-  liveness: ArgLiveness | undefined,
-): string {
+/** An argument list without its values; the same for every frame at one pc. */
+export interface ArgTemplate {
+  values: readonly {before: string; offset: number; size: number; isLive: boolean}[]
+  after: string
+}
+
+/** What printArgs prints around the values when it runs a program. */
+export function makeArgTemplate(program: Uint8Array, liveness: ArgLiveness | undefined): ArgTemplate {
+  const values: {before: string; offset: number; size: number; isLive: boolean}[] = []
   let text = ''
   let first = true
   let slot = 0
-  const comma = (): string => (first ? '' : ', ')
   for (let index = 0; index < program.length; index++) {
     const op = program[index] as number
     if (op === ARG_END) break
-    if (op === ARG_START_AGGREGATE) {
-      text += `${comma()}{`
-      first = true
-      continue
-    }
-    if (op === ARG_END_AGGREGATE) text += '}'
-    else if (op === ARG_DOTDOTDOT) text += `${comma()}...`
-    else if (op === ARG_OFFSET_TOO_LARGE) text += `${comma()}_`
+    if (op !== ARG_END_AGGREGATE && !first) text += ', '
+    first = op === ARG_START_AGGREGATE
+    if (op === ARG_START_AGGREGATE) text += '{'
+    else if (op === ARG_END_AGGREGATE) text += '}'
+    else if (op === ARG_DOTDOTDOT) text += '...'
+    else if (op === ARG_OFFSET_TOO_LARGE) text += '_'
     else {
       index++
-      const value = readValue(memory, base, op, program[index] ?? WORD_SIZE)
-      text += comma() + (value ?? '?') + (value !== undefined && !isLive(liveness, op, slot) ? '?' : '')
+      values.push({before: text, offset: op, size: program[index] ?? WORD_SIZE, isLive: isLive(liveness, op, slot)})
+      text = ''
       if (op >= (liveness?.firstOffset ?? 0xff)) slot++
     }
-    first = false
   }
-  return text
+  return {values, after: text}
+}
+
+/**
+ * Puts in the values of the frame whose arguments start at `base`. A value whose memory is missing reads `?`: the runtime could
+ * always read it.
+ */
+export function renderArgs({values, after}: ArgTemplate, base: Address, memory: MemoryReader): string {
+  let text = ''
+  for (let index = 0; index < values.length; index++) {
+    const {before, offset, size, isLive} = values[index] as ArgTemplate['values'][number]
+    const value = readValue(memory, base, offset, size)
+    text += before + (value ?? '?')
+    if (value !== undefined && !isLive) text += '?'
+  }
+  return text + after
 }
 
 function isLive(liveness: ArgLiveness | undefined, offset: number, slot: number): boolean {

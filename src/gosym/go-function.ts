@@ -1,8 +1,17 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readU32} from '../base/memory-reader.ts'
-import {type ArgLiveness, readArgLiveness, readArgProgram, renderArgs, renderArgWords} from './arg-info.ts'
+import {
+  type ArgLiveness,
+  type ArgTemplate,
+  makeArgTemplate,
+  readArgLiveness,
+  readArgProgram,
+  renderArgs,
+  renderArgWords,
+} from './arg-info.ts'
 import {type FuncID, funcIDOf} from './func-id.ts'
+import {isUserVisible} from './func-name.ts'
 import {type InlinedCall, readInlinedCall} from './inline-tree.ts'
 import {NO_VALUE, PcValueTable} from './pc-value.ts'
 import type {Pclntab} from './pclntab.ts'
@@ -24,6 +33,8 @@ export interface LogicalFrame extends FileLine {
   name: string
   funcID: FuncID
   inlined: boolean
+  /** By its name alone, at the default level. */
+  isUserVisible: boolean
   /** Where it stands: the pc asked for, or for a caller of inlined code the pc of that call; undefined in 1.9–1.11. */
   pc: Address | undefined
   /** Line of the `func` keyword; undefined before 1.20. */
@@ -67,7 +78,7 @@ export class GoFunction {
   readonly #record: FuncRecord
   readonly #tables = new Map<number, PcValueTable>()
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
-  readonly #liveness = new Map<number, ArgLiveness | undefined>()
+  readonly #argTemplates = new Map<number, ArgTemplate | string>()
   #name: string | undefined
   #funcID: FuncID | undefined
   #argProgram: Uint8Array | null | 'missing' | undefined
@@ -185,9 +196,21 @@ export class GoFunction {
    */
   argText(lookupPc: Address, cfa: Address, memory: MemoryReader): string {
     if (!this.version.atLeast(17)) return renderArgWords(this.#record.args, cfa, memory)
-    const program = this.#readArgProgram()
-    if (program === 'missing') return '...'
-    return program ? renderArgs(program, cfa, memory, this.#argLiveness(lookupPc)) : ''
+    const template = this.#argTemplate(lookupPc)
+    return typeof template === 'string' ? template : renderArgs(template, cfa, memory)
+  }
+
+  /** The text itself where it has no values. */
+  #argTemplate(lookupPc: Address): ArgTemplate | string {
+    let template = this.#argTemplates.get(lookupPc)
+    if (template === undefined) {
+      const program = this.#readArgProgram()
+      if (program === 'missing') template = '...'
+      else template = program ? makeArgTemplate(program, this.#argLiveness(lookupPc)) : ''
+      if (this.#argTemplates.size >= FRAME_CACHE_LIMIT) this.#argTemplates.clear()
+      this.#argTemplates.set(lookupPc, template)
+    }
+    return template
   }
 
   /** null: the function has none, and so no arguments are printed. missing: it has one, in memory that is not at hand. */
@@ -200,17 +223,10 @@ export class GoFunction {
   }
 
   #argLiveness(lookupPc: Address): ArgLiveness | undefined {
-    const known = this.#liveness.get(lookupPc)
-    if (known !== undefined || this.#liveness.has(lookupPc)) return known
     const {indices} = this.#pclntab.places.release
     const info = this.#funcdata(indices.funcdataArgLive)
-    const liveness =
-      info === undefined
-        ? undefined
-        : readArgLiveness(this.#pclntab.memory, info, this.#pcdataAt(indices.pcdataArgLive, lookupPc))
-    if (this.#liveness.size >= FRAME_CACHE_LIMIT) this.#liveness.clear()
-    this.#liveness.set(lookupPc, liveness)
-    return liveness
+    if (info === undefined) return undefined
+    return readArgLiveness(this.#pclntab.memory, info, this.#pcdataAt(indices.pcdataArgLive, lookupPc))
   }
 
   #expand(lookupPc: Address): LogicalFrame[] {
@@ -232,6 +248,7 @@ export class GoFunction {
       ...position,
       funcID: this.funcID,
       inlined: false,
+      isUserVisible: isUserVisible(this.name, this.version),
       startLine: this.startLine,
     })
     return frames
@@ -240,7 +257,8 @@ export class GoFunction {
   #inlinedFrame(call: InlinedCall, position: Position): LogicalFrame {
     const name = this.#pclntab.name(call.nameOff)
     const funcID = funcIDOf(name, call.funcID, this.version)
-    return {name, ...position, funcID, inlined: true, startLine: call.startLine}
+    const visible = isUserVisible(name, this.version)
+    return {name, ...position, funcID, inlined: true, isUserVisible: visible, startLine: call.startLine}
   }
 
   /** Where an inlined call stands: 1.12+ at a pc of the function; 1.9–1.11 the entry itself says file and line. */

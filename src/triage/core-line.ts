@@ -63,6 +63,7 @@ function reportProcess(
     goroutines: undefined,
     deadline,
     diagnostics,
+    waits: 'left-out',
   })
   for (const _goroutine of report.goroutines);
   const {core, go, crash} = report

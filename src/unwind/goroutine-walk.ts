@@ -48,34 +48,89 @@ export interface GoWalk {
 
 /**
  * Walks a goroutine's stack exactly as runtime.unwinder (Go 1.21+) and runtime.gentraceback (before) walk it for a
- * traceback: by pcsp alone, ending where they end. The generator always ends; it returns how.
+ * traceback: by pcsp alone, ending where they end. It always ends; `end` says how.
  */
-export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame, GoWalkEnd> {
-  let {pc, sp, trap} = start
-  if (pc === 0) {
+export class GoStackWalk {
+  readonly #walk: GoWalk
+  #pc: Address
+  #sp: Address
+  #trap: boolean
+  /** The innermost frame's function may write SP later on. */
+  #isSyscall: boolean
+  #count = 0
+  #frame: GoFrame | undefined
+  end: GoWalkEnd | undefined
+
+  constructor(start: GoStart, walk: GoWalk) {
+    this.#walk = walk
+    this.#pc = start.pc
+    this.#sp = start.sp
+    this.#trap = start.trap
+    this.#isSyscall = start.isSyscall
+    if (start.pc !== 0) return
     // Probably a call of a nil func: begin in the caller (runtime.unwinder.initAt).
-    const caller = readPointer(walk.memory, sp)
-    if (caller === undefined) return end('unmapped', sp)
-    pc = caller
-    sp = toAddress(sp + 8)
+    const caller = readPointer(walk.memory, start.sp)
+    if (caller === undefined) this.end = end('unmapped', start.sp)
+    else {
+      this.#pc = caller
+      this.#sp = toAddress(start.sp + 8)
+    }
   }
-  for (let count = 0; count < walk.maxFrames; count++) {
-    const fn = walk.tables.functionAt(pc)
-    if (!fn) return end('no-unwind-info', sp, pc)
-    const innermost = count === 0
-    const fp = framePointer(fn, pc, sp)
-    if (fp === undefined) return end('no-unwind-info', sp)
-    yield {fn, pc, symPc: trap || pc <= fn.entry ? pc : toAddress(pc - 1), sp, fp}
-    if (endsStack(fn, walk, innermost && start.isSyscall)) return end('end-of-stack', fp)
-    const returnPc = readPointer(walk.memory, toAddress(fp - 8))
+
+  /** The next frame, in the same object each time: hundreds of thousands are looked at, and none of them kept. */
+  next(): GoFrame | undefined {
+    if (!this.end && this.#frame) this.end = this.#leave(this.#frame)
+    if (this.end) return undefined
+    const pc = this.#pc
+    const sp = this.#sp
+    const fn = this.#walk.tables.functionAt(pc)
+    const fp = fn && framePointer(fn, pc, sp)
+    if (!fn || fp === undefined) {
+      this.end = end('no-unwind-info', sp, fn ? undefined : pc)
+      return undefined
+    }
+    const symPc = this.#trap || pc <= fn.entry ? pc : toAddress(pc - 1)
+    this.#frame = putFrame(this.#frame, fn, pc, symPc, sp, fp)
+    return this.#frame
+  }
+
+  /** From a frame to its caller's position; how the walk ends where there is none. */
+  #leave({fn, pc, sp, fp}: GoFrame): GoWalkEnd | undefined {
+    if (endsStack(fn, this.#walk, this.#isSyscall)) return end('end-of-stack', fp)
+    const returnPc = readPointer(this.#walk.memory, toAddress(fp - 8))
     if (returnPc === undefined) return end('unmapped', fp)
     if (returnPc === 0) return end('end-of-stack', fp)
     if (returnPc === pc && fp === sp) return end('no-progress', fp)
-    trap = fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID))
-    pc = returnPc
-    sp = fp
+    this.#trap = fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID))
+    this.#pc = returnPc
+    this.#sp = fp
+    this.#isSyscall = false
+    this.#count++
+    return this.#count < this.#walk.maxFrames ? undefined : end('frame-limit', fp)
   }
-  return end('frame-limit', sp)
+}
+
+/** The same walk for those who keep frames. */
+export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame> {
+  const steps = new GoStackWalk(start, walk)
+  for (let frame = steps.next(); frame; frame = steps.next()) yield {...frame}
+}
+
+function putFrame(
+  frame: GoFrame | undefined,
+  fn: GoFunction,
+  pc: Address,
+  symPc: Address,
+  sp: Address,
+  fp: Address,
+): GoFrame {
+  if (!frame) return {fn, pc, symPc, sp, fp}
+  frame.fn = fn
+  frame.pc = pc
+  frame.symPc = symPc
+  frame.sp = sp
+  frame.fp = fp
+  return frame
 }
 
 function end(stop: GoWalkEnd['stop'], lastSp: Address, unknownPc?: Address): GoWalkEnd {
