@@ -38,6 +38,8 @@ export interface CgoCalls {
   callbacks: readonly CgoCallback[]
   /** The innermost crossing is a callback: the goroutine is in Go, and C waits for it. */
   inCallback: boolean
+  /** The goroutine is in runtime.cgocall before C or behind it: what it called is not in progress. */
+  isReturning: boolean
 }
 
 /** A goroutine in C has few frames or a recursion of thousands; its outermost call may be wanted below them. */
@@ -46,7 +48,7 @@ const WALK_LIMIT = 100_000
 /** Walks the goroutine's own stack and gives every crossing the C frames that belong to it. */
 export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CgoCalls {
   const {memory, tables} = process
-  if (!tables) return {calls: [], callbacks: [], inCallback: false}
+  if (!tables) return {calls: [], callbacks: [], inCallback: false, isReturning: false}
   const segments = findCSegments(process, threads, goroutine)
   const crossings = new Crossings(process, goroutine)
   let segment: readonly Frame[] | undefined = segments.leaf
@@ -56,11 +58,19 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
       segment = segments.callbacks[crossings.callbacks.length] ?? []
       crossings.addCallback(native(segment))
     } else if (frame.fn.name === 'runtime.cgocall') {
-      crossings.addCall(frame, native(segment ?? []))
+      const frames = native(segment ?? [])
+      if (frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
+      else crossings.addCall(frame, frames)
       segment = undefined
     } else crossings.addFrame(frame)
   }
   return crossings
+}
+
+/** cgocall sets m.incgo around the call of C alone, while g.syscallsp stays until the goroutine has a P again. */
+function isInC({runtime}: DeadProcess, goroutine: Goroutine): boolean {
+  const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+  return machine !== undefined && (runtime?.layouts.m.has('incgo') === true ? machine.incgo : machine.ncgo > 0)
 }
 
 function native(segment: readonly Frame[]): Frame[] {
@@ -71,6 +81,7 @@ class Crossings implements CgoCalls {
   readonly calls: CgoCall[] = []
   readonly callbacks: CgoCallback[] = []
   inCallback = false
+  isReturning = false
   readonly #process: DeadProcess
   readonly #goroutine: Goroutine
   /** Name of the last Go frame that is not the seam's own. */
@@ -80,6 +91,11 @@ class Crossings implements CgoCalls {
   constructor(process: DeadProcess, goroutine: Goroutine) {
     this.#process = process
     this.#goroutine = goroutine
+  }
+
+  /** Nothing was crossed yet. */
+  get isAtTop(): boolean {
+    return this.calls.length === 0 && this.callbacks.length === 0
   }
 
   addCallback(frames: Frame[]): void {

@@ -12,7 +12,7 @@ import type {ThreadStacks} from './thread-stacks.ts'
 
 /** Goroutines that a group names; the count is whole. */
 const GOROUTINES_PER_GROUP = 20
-const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false}
+const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
 
 /** Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost. */
 export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoReport {
@@ -25,7 +25,8 @@ export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoRepor
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
     // A panic takes ncgo back before the traceback, though the calls are still on the stack.
-    if (machine && (machine.ncgo > 0 || found.calls.length > 0)) calls.push(reportCall(process, report, found))
+    const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
+    if (machine && isInCall) calls.push(reportCall(process, report, found))
   }
   for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
   for (const machine of runtime?.machines ?? []) {
