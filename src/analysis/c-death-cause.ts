@@ -9,6 +9,7 @@ import type {CrashCause} from './crash-cause.ts'
 import {findException} from './cxx-exception.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {cPlumbing} from './plumbing.ts'
+import {findRustPanic, type RustPanic} from './rust-panic.ts'
 
 type Frame = UnwindFrame<GoFunction>
 type Cause = CrashReport['cause']
@@ -31,6 +32,11 @@ export function findDeathCause(process: DeadProcess, {thread}: CrashCause): Caus
   const abort = frames.findIndex(({name}) => name === 'abort')
   const names = new Set(frames.map(({name}) => name))
   if (isTerminate(frames)) return describeTerminate(process, frames)
+  const panic = findRustPanic(
+    process,
+    frames.map(({frame, source}) => ({frame, name: source.function ?? ''})),
+  )
+  if (panic) return describePanic(panic, frames)
   const checker = CHECKS.find(([functions]) => functions.some(name => names.has(name)))
   if (abort < 0 && !checker) return null
   const message = readAbortMessage(process)
@@ -64,6 +70,11 @@ function nameFrames({symbolizer}: DeadProcess, frames: readonly Frame[]): NamedF
   return found
 }
 
+function describePanic({text, location}: RustPanic, frames: readonly NamedFrame[]): Cause {
+  const at = location === undefined ? '' : ` at ${location}`
+  return {kind: 'rust panic', text: `panicked${at}${text === undefined ? '' : `: ${text}`}${place(frames)}`}
+}
+
 /** The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no machinery. */
 function place(frames: readonly NamedFrame[]): string {
   const candidates = frames.filter(({source}) => !isPartOfDying(source))
@@ -79,11 +90,13 @@ function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
   return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
 }
 
-/** Whether a function belongs to the library of C or C++: by its file, by its name where that is linked into the program or inlined. */
+/** Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the program or inlined. */
 function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
   if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
-  if (file !== null && /\/include\/c\+\+\//.test(file)) return true
-  return name !== null && /^(?:[\w:*&<> ]+ )?(?:std|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_/.test(name)
+  if (file !== null && /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//.test(file)) return true
+  return (
+    name !== null && /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_/.test(name)
+  )
 }
 
 const LANGUAGE_LIBRARIES =

@@ -52,7 +52,10 @@ function deathOf(
       return [{function: name, module, file, line: file === null ? null : 7, inlined}]
     },
   }
-  const process = {memory, modules: [], symbolizer} as unknown as DeadProcess
+  const writable = pieces.map(({start, bytes}) => ({start, end: start + bytes.length, writable: true}))
+  const core = {memory, segments: {dumped: () => writable}}
+  const moduleAt = (address: number) => (address >= heap.origin ? {} : undefined)
+  const process = {memory: {...memory, moduleAt}, core, modules: [], symbolizer} as unknown as DeadProcess
   return findDeathCause(process, {thread: {frames, base: 0}} as unknown as CrashCause)
 }
 
@@ -154,4 +157,60 @@ test('who threw is not the helper of the library, nor a function of its headers'
     heap,
   )
   t.is(death?.text, 'uncaught std::runtime_error: map::at, in price(Item) (/src/price.cc:7)')
+})
+
+const std = (name: string): Called => ({name, file: '/rustc/59807616e1fa/library/std/src/panicking.rs'})
+
+/** The frames of a panic; what the hook had at hand is in the closure's, the place in that of rust_begin_unwind. */
+const PANICKING = [
+  libc('__GI_abort'),
+  std('std::process::abort'),
+  std('rust_panic'),
+  std('std::panicking::rust_panic_with_hook'),
+  std('std::panicking::begin_panic_handler::{{closure}}'),
+  std('rust_begin_unwind'),
+  std('core::panicking::panic_fmt'),
+  {name: 'orders::check', file: 'src/orders.rs'},
+]
+const CLOSURE = STACK + 4 * FRAME
+const BEGIN = STACK + 5 * FRAME
+
+function rustHeap(message: string): BytesBuilder {
+  const heap = new BytesBuilder(0x100000)
+  const encoder = new TextEncoder()
+  const file = 'src/orders.rs'
+  heap.label('file').bytes(encoder.encode(file)).align(16).label('message').bytes(encoder.encode(message)).align(16)
+  heap.label('location').u64('file', file.length).u32(12, 41)
+  heap.label('vtable').u64(0, 24, 8, 0).label('string').u64(0x40, 'message', message.length).align(16)
+  // struct Exception of panic_unwind.
+  heap.label('exception').bytes(encoder.encode('MOZ\0RUST')).u64(0, 0, 0, 'file', 'string', 'vtable')
+  return heap
+}
+
+test('a panic of Rust is told by the text that its hook printed, and by its place', t => {
+  const heap = rustHeap('bad value 7')
+  heap.build()
+  const words = {
+    [CLOSURE + 8]: 0x28,
+    [CLOSURE + 16]: heap.addressOf('message'),
+    [CLOSURE + 24]: 11,
+    [BEGIN + 16]: heap.addressOf('location'),
+  }
+  t.deepEqual(deathOf(PANICKING, words, heap), {
+    kind: 'rust panic',
+    text: 'panicked at src/orders.rs:12:41: bad value 7, in orders::check (src/orders.rs:7)',
+  })
+})
+
+test('a text that was given to the exception is found there', t => {
+  const heap = rustHeap('no such order')
+  heap.build()
+  t.is(
+    deathOf(PANICKING, {[BEGIN + 16]: heap.addressOf('location')}, heap)?.text,
+    'panicked at src/orders.rs:12:41: no such order, in orders::check (src/orders.rs:7)',
+  )
+})
+
+test('a panic without any text is one all the same', t => {
+  t.deepEqual(deathOf(PANICKING), {kind: 'rust panic', text: 'panicked, in orders::check (src/orders.rs:7)'})
 })
