@@ -7,7 +7,7 @@ import {GOROUTINE_STATUS} from '../runtime-model/goroutine-status.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {walkGoStack} from '../unwind/goroutine-walk.ts'
 import {RegisterSet, wordOfPlace} from '../unwind/register-set.ts'
-import {findSignalFrames} from '../unwind/signal-frame.ts'
+import {findSignalFrames, type SignalFrame} from '../unwind/signal-frame.ts'
 import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
@@ -67,7 +67,8 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
   const found = cause ?? nativeCrash(process, threads, thread)
   // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread abort.
-  const wasSent = found.kind === 'signal' && found.signal !== undefined && found.signal.code <= 0
+  const {kind, signal} = found
+  const wasSent = kind === 'signal' && signal !== undefined && isFault(signal.number) && signal.code <= 0
   return (wasSent ? earlierFault(process, threads, found) : undefined) ?? found
 }
 
@@ -231,28 +232,33 @@ function signalledIn(process: DeadProcess, thread: ThreadStack, signal: FaultSig
   return {...NO_CRASH, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
 }
 
-/** A fault of the processor's on another thread, whose handler has not come to its end. */
+/**
+ * A fault on another thread, whose handler has not come to its end: one of the processor's, or any where kill ended the process, for
+ * that thread may be the one that called it.
+ */
 function earlierFault(
   process: DeadProcess,
   threads: ThreadStacks,
-  {thread: known}: CrashCause,
+  {thread: known, signal: last}: CrashCause,
 ): CrashCause | undefined {
+  const isEarlier = ({code}: {code: number}): boolean => code > 0 || last?.code === SI_USER
   const isCandidate = (thread: CoreThread): boolean =>
-    thread.tid !== known?.thread.tid && holdsSignalFrame(process, thread)
+    thread.tid !== known?.thread.tid &&
+    heldFrames(process, thread).some(frame => isFault(frame.signal) && isEarlier(frame))
   const thread = findFaultingThread(process, threads, isCandidate)
   const signal = thread && firstFault(thread)
-  return signal && signal.code > 0 ? signalledIn(process, thread, signal) : undefined
+  return signal && isFault(signal.number) && isEarlier(signal) ? signalledIn(process, thread, signal) : undefined
 }
 
+const SI_USER = 0
 /** A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every stack. */
 const HANDLER_REACH = 256 * 1024
 
-function holdsSignalFrame({core, memory}: DeadProcess, {registers}: CoreThread): boolean {
+function heldFrames({core, memory}: DeadProcess, {registers}: CoreThread): SignalFrame[] {
   const start = RegisterSet.ofUserRegs(registers).sp
-  if (start === undefined) return false
-  const extent = core.segments.extentAt(start)
-  const end = toAddress(Math.min(extent.end, start + HANDLER_REACH))
-  return findSignalFrames(memory, {start, end}).some(({signal, code}) => isFault(signal) && code > 0)
+  if (start === undefined) return []
+  const end = Math.min(core.segments.extentAt(start).end, start + HANDLER_REACH)
+  return findSignalFrames(memory, {start, end: toAddress(end)})
 }
 
 function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean {

@@ -75,7 +75,8 @@ export function findBase(
   const fault = findFirstFault(frames, interruptions)
   if (fault) return fault.index
   // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
-  if (killedBy !== undefined && isFault(killedBy) && !isRaisedAgain(frames, 0)) return 0
+  const wasDying = isRaisedAgain(frames, 0) || interruptions.some(({index}) => isRaisedAgain(frames, index))
+  if (killedBy !== undefined && isFault(killedBy) && !wasDying) return 0
   return interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
 }
 

@@ -151,7 +151,9 @@ export const crashSchema = z
     cause: z
       .strictObject({kind: z.string(), text: z.string()})
       .nullable()
-      .describe('what C code said of its own end: a failed assertion, a C++ exception, a panic of Rust, a malloc check'),
+      .describe(
+        'what C code said of its own end: a failed assertion, a C++ exception, a panic of Rust, a malloc check',
+      ),
   })
   .meta({id: 'crash'})
 

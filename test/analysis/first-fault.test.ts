@@ -1,7 +1,7 @@
 // Which of the signals that interrupted a thread began its end.
 import test from 'ava'
 import type {DeadProcess} from '../../src/analysis/dead-process.ts'
-import {findFirstFault, type Interruption} from '../../src/analysis/interruptions.ts'
+import {findBase, findFirstFault, type Interruption} from '../../src/analysis/interruptions.ts'
 import type {ThreadStack} from '../../src/analysis/thread-stacks.ts'
 import {withReason} from '../../src/analysis/trap-signal.ts'
 import {toAddress} from '../../src/base/address.ts'
@@ -54,6 +54,19 @@ test('the signal that the runtime raises to end the process is no fault', t => {
     first('runtime.sighandler', `${SIGABRT}! runtime.raise`, 'runtime.dieFromSignal', 'runtime.fatalthrow'),
     undefined,
   )
+})
+
+test('a handler of C that aborts when the runtime raises its last signal is no fault', t => {
+  const {frames, interruptions} = stackOf(
+    'abort',
+    'on_abort',
+    'runtime.sigfwd',
+    `${SIGABRT}! runtime.raise`,
+    'runtime.dieFromSignal',
+  )
+  t.is(findBase(frames, interruptions, SIGABRT), 3)
+  const stranger = stackOf('poke', 'on_usr2', 'runtime.sigfwd', `${SIGUSR2}! work`)
+  t.is(findBase(stranger.frames, stranger.interruptions, SIGSEGV), 0, 'no handler saw this one')
 })
 
 interface Trap {
