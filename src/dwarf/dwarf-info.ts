@@ -57,7 +57,7 @@ export class DwarfInfo {
 
   /** Innermost inline first, the function itself last; [] where no unit covers the address. */
   locate(address: Address): DwarfFrame[] {
-    const unit = this.#unitAt(address)
+    const unit = this.#unitAt(address) ?? this.#unitBefore(address)
     if (!unit) return []
     const index = unit.functions?.find(address) ?? -1
     const row = unit.findLine(address)
@@ -107,7 +107,19 @@ export class DwarfInfo {
 
   #unitAt(address: Address): CompiledUnit | undefined {
     this.#index ??= new UnitIndex(this.#file, this.#options.diagnostics)
-    const index = this.#index.find(address)
+    return this.#unit(this.#index.find(address))
+  }
+
+  /**
+   * Functions that a compiler made up have lines but no DIE, and no place in their unit's ranges (GNAT's instances of
+   * generics); the line table of the unit around them covers them.
+   */
+  #unitBefore(address: Address): CompiledUnit | undefined {
+    const unit = this.#unit(this.#index?.findBefore(address) ?? -1)
+    return unit?.findLine(address) ? unit : undefined
+  }
+
+  #unit(index: number): CompiledUnit | undefined {
     if (index < 0) return undefined
     if (!this.#units.has(index)) this.#units.set(index, this.#openUnit(index))
     return this.#units.get(index)

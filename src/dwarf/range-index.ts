@@ -49,6 +49,12 @@ export class RangeIndex {
     return at >= 0 && address < (this.#ends[at] as number) ? (this.#values[at] as number) : -1
   }
 
+  /** The last range that starts at or below `address`, whether or not it reaches so far. */
+  lastBefore(address: number): {start: number; value: number} | undefined {
+    const at = lastAtOrBelow(this.#starts, address)
+    return at < 0 ? undefined : {start: this.#starts[at] as number, value: this.#values[at] as number}
+  }
+
   forEach(visit: (start: number, end: number, value: number) => void): void {
     for (let at = 0; at < this.#starts.length; at++) {
       visit(this.#starts[at] as number, this.#ends[at] as number, this.#values[at] as number)

@@ -32,6 +32,16 @@ export class UnitIndex {
     return -1
   }
 
+  /** Of an address that no unit covers: the unit whose code lies before it, the nearest one; -1 where there is none. */
+  findBefore(address: number): number {
+    let best = {start: -1, value: -1}
+    for (const ranges of this.#steps) {
+      const found = ranges.lastBefore(address)
+      if (found && found.start > best.start) best = found
+    }
+    return best.value
+  }
+
   #buildStep(step: number): RangeIndex {
     const ranges = new RangeIndexBuilder()
     if (step === 0) this.#addAranges(ranges)

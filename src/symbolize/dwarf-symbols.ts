@@ -14,6 +14,11 @@ export class DwarfSymbols {
     this.#info = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
   }
 
+  /** Where the function begins that an address is in, which may be in several places. */
+  entryOf(linkAddress: Address): Address | undefined {
+    return this.#info?.functionAt(linkAddress)?.entry
+  }
+
   /** Innermost inline first; [] where DWARF says nothing. */
   locate(linkAddress: Address): DwarfFrame[] {
     return this.#info?.locate(linkAddress) ?? []

@@ -78,14 +78,17 @@ export class Symbolizer {
     const symbols = this.#symbolsOf(module)
     const frames = this.#attempt(module, () => symbols.dwarf.locate(linkAddress)) ?? []
     const outer = frames[frames.length - 1]
-    const symbol = outer?.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
     if (!outer) {
+      const symbol = symbols.elf.find(linkAddress)
       if (!symbol) return undefined
       const {name, entry, file} = symbol
       const names = this.#names(undefined, name)
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const named = symbol ? nameBySymbol(outer, symbol) : outer
+    const symbol = outer.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
+    const isPart =
+      symbol !== undefined && this.#attempt(module, () => symbols.dwarf.entryOf(symbol.entry)) === outer.entry
+    const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
   }
 
@@ -124,16 +127,21 @@ export class Symbolizer {
   }
 }
 
+/** Languages whose functions the linker knows by their names in the source: symbols add but suffixes of the optimizer. */
+const PLAIN_NAMES = new Set(['c', 'go', 'pascal'])
+
 /**
- * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where it is C++
- * with internal linkage, whose scope and parameters the symbol alone tells; and in assembly, where gas writes a function for
- * one label of several (`__GI_linkat` for `linkat`). C names stay as in the source: symbols add suffixes of the optimizer
- * (`.constprop.0`, `.cold`).
+ * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where its scope
+ * and parameters are in the symbol alone (C++ with internal linkage, nested functions of Ada and D); and in assembly, where
+ * gas writes a function for one label of several (`__GI_linkat` for `linkat`). C names stay as in the source.
+ * @param isPart the symbol is of the function or of a part that was split off (`.cold`)
  */
-function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry): DwarfFrame {
+function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry, isPart: boolean): DwarfFrame {
   if (frame.function === undefined) return {...frame, linkageName: symbol.name, entry: symbol.entry}
-  const isBetter = symbol.name.startsWith('_Z') || (frame.language === 'assembler' && !symbol.isLocal)
-  return symbol.entry === frame.entry && isBetter ? {...frame, linkageName: symbol.name} : frame
+  const {language} = frame
+  if (!isPart) return frame
+  const isPlain = language === 'assembler' ? symbol.isLocal : language === undefined || PLAIN_NAMES.has(language)
+  return isPlain && !symbol.name.startsWith('_Z') ? frame : {...frame, linkageName: symbol.name}
 }
 
 type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}

@@ -143,6 +143,27 @@ test('a unit that .debug_aranges leaves out is found by its root, and one withou
   t.is(info.functionAt(toAddress(0x3001))?.name, 'rootless')
 })
 
+test('code between the ranges of a unit has the line that its line table says, and no function', t => {
+  const builder = new DwarfBuilder()
+    .unit({
+      root: unitRoot([
+        ['stmt_list', 'sec_offset', 0],
+        ['low_pc', 'addr', 0],
+        ['ranges', 'sec_offset', 0],
+      ]),
+    })
+    .unit({root: unitRoot(pcRange(0x3000, 0x10))})
+  const ranges = new BytesBuilder().u64(0x1000, 0x1010, 0x1020, 0x1030, 0, 0)
+  const lines = lineTable(['a.adb'], program => {
+    program.address(0x1000).row(1).row(2, {advance: 0x10}).row(3, {advance: 0x10}).end(0x10)
+  })
+  const info = open({...builder.build(), '.debug_ranges': ranges.build(), '.debug_line': lines})
+  t.deepEqual(at(info, 0x1014), ['undefined /src/a.adb:2'])
+  t.deepEqual(at(info, 0x1030), [], 'where the sequence ends, so does the code')
+  t.deepEqual(at(info, 0x3010), [])
+  t.deepEqual(at(info, 0x800), [])
+})
+
 test('functions that the linker dropped are nowhere', t => {
   const builder = new DwarfBuilder().unit({
     root: unitRoot(

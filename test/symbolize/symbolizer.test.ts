@@ -182,6 +182,35 @@ test('of the labels of a function in assembly the global one names it', t => {
   t.is(nameAt(assembly('also_hidden', 0x1000), 0x11004), 'also_hidden')
 })
 
+test('the symbol tells the scope of a nested function, also of the part that was split off; of C it tells nothing', t => {
+  const function_ = (language: number) =>
+    new DwarfBuilder().unit({
+      root: {
+        tag: 'compile_unit',
+        attributes: [['language', 'data2', language]],
+        children: [
+          {
+            tag: 'subprogram',
+            attributes: [
+              ['name', 'string', 'run'],
+              ['low_pc', 'addr', 0],
+              ['ranges', 'sec_offset', 0],
+            ],
+          },
+        ],
+      },
+    })
+  // `_ZN2ns3runEi`, and `copy` for the part of it
+  const ranges = new BytesBuilder().u64(0x1010, 0x1020, 0x1020, 0x1030, 0, 0).build()
+  const names = (language: number) => {
+    const dwarf = sectionSource({...function_(language).build(), '.debug_ranges': ranges})
+    const symbolizer = symbolizerOf(moduleOf(library(), {dwarf}))
+    return [0x11014, 0x11024].map(pc => at(symbolizer, pc)[0]?.function)
+  }
+  t.deepEqual(names(0x0d), ['ns::run(int)', 'copy'])
+  t.deepEqual(names(0x0c), ['ns::run(int)', 'run'])
+})
+
 test('a module whose information cannot be read loses its own names alone', t => {
   const diagnostics = new Diagnostics()
   const dwarf = {
