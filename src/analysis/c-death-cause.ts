@@ -4,6 +4,7 @@ import {SymbolTable} from '../elf/symtab.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {SourceFrame} from '../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
+import {sourceName} from './c-frames.ts'
 import type {CrashReport} from './core-report.ts'
 import type {CrashCause} from './crash-cause.ts'
 import {findException} from './cxx-exception.ts'
@@ -81,7 +82,7 @@ function place(frames: readonly NamedFrame[]): string {
   const found = candidates.find(({source}) => !isOfLanguage(source)) ?? candidates[0]
   if (!found) return ''
   const {function: name, file, line} = found.source
-  return `, in ${name}${file === null ? '' : ` (${file}:${line ?? 0})`}`
+  return `, in ${sourceName(name ?? '')}${file === null ? '' : ` (${file}:${line ?? 0})`}`
 }
 
 function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {

@@ -41,7 +41,7 @@ export function reportSavedPcs(
 }
 
 /** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */
-function sourceName(name: string): string {
+export function sourceName(name: string): string {
   return name.replace(
     /(?: ?\[clone [^\]]*\])+$|(?:\.(?:constprop|isra|part|cold|lto_priv|llvm|localalias)(?:\.\d+)*)+$/,
     '',
