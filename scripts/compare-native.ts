@@ -35,7 +35,7 @@ type Field = (typeof FIELDS)[number]
 class Score {
   asked = 0
   right = 0
-  /** Paths that differ in `.` and `..` alone; readable names whose linkage names agree. */
+  /** What differs by spelling alone; readable names whose linkage names agree. */
   spelling = 0
   /** Code of which two tools know nothing, where we say something: stubs of the linker, split DWARF. */
   beyond = 0
@@ -69,6 +69,12 @@ function consensus(values: readonly (string | undefined)[]): string | undefined 
 /** Split DWARF and indexed range lists are beyond some of the tools: one that sees inlined calls where others do not is right. */
 function seesMore(theirs: readonly Frame[], ours: readonly Frame[], field: Field): boolean {
   return theirs.length > 1 && valuesOf(theirs, field) === valuesOf(ours, field)
+}
+
+/** Paths without `.` and `..`; names of C without the optimizer's suffixes, of which binutils shows some that dwz touched. */
+function spelling(field: Field, value: string): string {
+  if (field === 'file') return normalize(value)
+  return field === 'function' ? value.replace(/(?:\.[a-z_]+(?:\.\d+)*)+(?= <|$)/g, '') : value
 }
 
 function normalize(paths: string): string {
@@ -115,7 +121,7 @@ function compareField(
     if (given === wanted || tools.some(tool => seesMore(tool.get(address) ?? [], mine, field))) {
       score.right++
       agreed.add(address)
-    } else if (excused.has(address) || (field === 'file' && normalize(given) === normalize(wanted))) score.spelling++
+    } else if (excused.has(address) || spelling(field, given) === spelling(field, wanted)) score.spelling++
     else showDifference(question, address, field, wanted, given)
   }
   return agreed

@@ -246,7 +246,12 @@ export class ModuleDebugFiles implements DebugFiles {
     if (isBuildId(link.id)) {
       for (const directory of this.#directories()) paths.push(buildIdPath(directory, link.id, '.debug'))
     }
-    for (const directory of this.#directories()) paths.push(join(directory, '.dwz', basename(link.name)))
+    // Debian names /usr/lib/debug/.dwz/x86_64-linux-gnu/NAME, which may lie in a tree of its own
+    const tail = link.name.lastIndexOf('.dwz/')
+    for (const directory of this.#directories()) {
+      if (tail >= 0) paths.push(join(directory, link.name.slice(tail)))
+      paths.push(join(directory, '.dwz', basename(link.name)))
+    }
     if (this.#fetchedSupplementary !== undefined) paths.push(this.#fetchedSupplementary)
     for (const path of paths) {
       const file = this.#search.files.elf(path)

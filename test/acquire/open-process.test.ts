@@ -233,6 +233,17 @@ test('a dwz supplementary file is found by build ID, relative to the debug file'
   t.is(module.debug.supplementary?.name, join(here, 'dwz/common.debug'))
 })
 
+test('a dwz supplementary file keeps its place below .dwz in a tree of its own', async t => {
+  const alt = new BytesBuilder().cstring('/usr/lib/debug/.dwz/x86_64-linux-gnu/common.debug').hex('5eed5eed').build()
+  const here = directory({
+    app: program(ID, [DEBUG_INFO, {name: '.gnu_debugaltlink', bytes: alt}]),
+    'tree/.dwz/x86_64-linux-gnu/common.debug': program('5eed5eed', [DEBUG_INFO]),
+  })
+  const tree = join(here, 'tree')
+  const {module} = await openModuleFile(join(here, 'app'), {diagnostics: new Diagnostics(), debugDirs: [tree]})
+  t.is(module.debug.supplementary?.name, join(tree, '.dwz/x86_64-linux-gnu/common.debug'))
+})
+
 test('a supplementary file of DWARF 5 is known by the checksum that both sides hold', async t => {
   const sup = (isSupplementary: number, name: string, checksum: string): SectionSpec => ({
     name: '.debug_sup',
