@@ -119,6 +119,7 @@ KEEP void vdso(void) {
   for (;;) clock_gettime(CLOCK_MONOTONIC, &now);
 }
 
+#ifdef __GLIBC__
 static ucontext_t outside, inside, deeper;
 static void second(void) { null_store(); sink++; }
 static void first(int a, int b) { swapcontext(&inside, &deeper); sink += a + b; }
@@ -135,6 +136,10 @@ KEEP void contexts(void) {
   swapcontext(&outside, &inside);
   sink++;
 }
+#else
+/* musl has no makecontext. */
+KEEP void contexts(void) { give_up(); }
+#endif
 /* A coroutine as libraries make them: a fresh stack, nothing said about its root. */
 void enter_coroutine(void *stack, action body);
 __asm__(".text\n.type enter_coroutine,@function\nenter_coroutine:\n\tpush %rbp\n\tmov %rdi,%rsp\n\txor %ebp,%ebp\n\tjmp *%rsi\n.size enter_coroutine,.-enter_coroutine\n");

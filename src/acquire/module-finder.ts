@@ -94,6 +94,9 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
   const coreDir = dirname(search.corePath)
   yield* packed(join(coreDir, name))
   if (!isAbsolute(path)) yield* packed(join(coreDir, path))
+  // A library that the core names by its soname alone.
+  const isSoname = name === path && !image.isExecutable
+  if (isSoname) for (const directory of LIBRARY_DIRS.slice(1)) yield join('/', directory, name)
   if (isBuildId(id)) yield buildIdPath(SYSTEM_DEBUG_DIR, id, '')
 }
 

@@ -20,7 +20,8 @@ import type {Throwing} from './traceback-level.ts'
 /** The signal that began it all. */
 export interface FaultSignal {
   number: number
-  code: number
+  /** undefined where neither a signal frame nor NT_SIGINFO (kernels before 3.7) tells it. */
+  code: number | undefined
   address: Word
   pc: Address
   registers: RegisterSet | undefined
@@ -68,7 +69,7 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const found = cause ?? nativeCrash(process, threads, thread)
   // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread abort.
   const {kind, signal} = found
-  const wasSent = kind === 'signal' && signal !== undefined && isFault(signal.number) && signal.code <= 0
+  const wasSent = kind === 'signal' && signal !== undefined && isFault(signal.number) && (signal.code ?? 0) <= 0
   return (wasSent ? earlierFault(process, threads, found) : undefined) ?? found
 }
 
@@ -241,7 +242,7 @@ function earlierFault(
   threads: ThreadStacks,
   {thread: known, signal: last}: CrashCause,
 ): CrashCause | undefined {
-  const isEarlier = ({code}: {code: number}): boolean => code > 0 || last?.code === SI_USER
+  const isEarlier = ({code = 0}: {code?: number | undefined}): boolean => code > 0 || last?.code === SI_USER
   const isCandidate = (thread: CoreThread): boolean =>
     thread.tid !== known?.thread.tid &&
     heldFrames(process, thread).some(frame => isFault(frame.signal) && isEarlier(frame))
@@ -282,7 +283,7 @@ function findFaultingThread(
 /** The signal that the kernel ended the process with, where no handler saw it. */
 function lastSignal({core: {signal}}: DeadProcess, {frames: [frame]}: ThreadStack): FaultSignal | undefined {
   if (!signal || !frame) return undefined
-  const {number, code = 0, address = 0n} = signal
+  const {number, code, address = 0n} = signal
   return {number, code, address, pc: frame.pc, registers: frame.registers}
 }
 

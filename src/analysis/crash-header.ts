@@ -11,7 +11,8 @@ const SIGSEGV = 11
 
 export interface SignalFacts {
   signal: number
-  code: number
+  /** undefined where the core does not tell; the runtime always knows. */
+  code: number | undefined
   pc: number | bigint
   faultAddress: Word
   /** m.id; null where no M took the signal. */
@@ -25,8 +26,9 @@ export interface SignalFacts {
 export function signalHeader(facts: SignalFacts, version: GoVersion): string[] {
   const {signal, code, pc, faultAddress, m} = facts
   let place = `PC=${hex(pc)} m=${m ?? '?'}`
-  if (version.atLeast(8)) place += ` sigcode=${signalCodeWord(code)}`
-  if (version.atLeast(22) && (signal === SIGSEGV || signal === SIGBUS)) place += ` addr=${hex(faultAddress)}`
+  if (version.atLeast(8) && code !== undefined) place += ` sigcode=${signalCodeWord(code)}`
+  if (version.atLeast(22) && code !== undefined && (signal === SIGSEGV || signal === SIGBUS))
+    place += ` addr=${hex(faultAddress)}`
   const lines = [signalTitle(signal) ?? `Signal ${signal}`, place]
   if (facts.duringCgo) lines.push('signal arrived during cgo execution')
   const showsBytes = (signal === SIGILL && version.atLeast(15)) || (signal === SIGFPE && version.atLeast(16))

@@ -41,7 +41,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     signal: signal ? signalName(signal.number) : null,
     signalNumber: signal?.number ?? null,
     code: signal?.code ?? null,
-    codeName: signal ? signalCodeName(signal.number, signal.code) : null,
+    codeName: signal?.code === undefined ? null : signalCodeName(signal.number, signal.code),
     faultAddress: signal && hasAddress(signal.number, signal.code) ? hex(signal.address) : null,
     pc: signal
       ? hex(signalPc(signal))
@@ -64,7 +64,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
 }
 
 /** si_addr has a meaning for faults that the kernel raised. */
-function hasAddress(signal: number, code: number): boolean {
+function hasAddress(signal: number, code = 0): boolean {
   return [4, 5, 7, 8, 11].includes(signal) && code > 0
 }
 

@@ -124,9 +124,15 @@ export function findGoImage(memory: AddressSpace, modules: readonly Module[]): G
   return undefined
 }
 
-/** The program where neither its file nor its notes are at hand: it may have been written in Go. */
+/**
+ * The program where neither its file nor its notes are at hand: it may have been written in Go. One whose notes have the linker's build
+ * ID and not Go's was not; goroutines that are searched for in its memory would be chance likenesses.
+ */
 function lostProgram(modules: readonly Module[]): Module | undefined {
-  return modules.find(({isExecutable, imageOrigin}) => isExecutable && imageOrigin !== 'file')
+  return modules.find(
+    ({isExecutable, imageOrigin, buildId, goBuildId}) =>
+      isExecutable && imageOrigin !== 'file' && (buildId === undefined || goBuildId !== undefined),
+  )
 }
 
 /** Through the relocated data of the process; where the core does not hold that, as they are on disk. */

@@ -36,14 +36,15 @@ interface Operand {
  */
 export function explainFault(process: DeadProcess, cause: CrashCause): InstructionReport | null {
   const {signal} = cause
-  if (!signal || signal.code <= 0 || ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number)) return null
+  if (!signal || (signal.code ?? 1) <= 0 || ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number))
+    return null
   const stacks = stackPointers(process, cause)
   if (isFetchFault(process, signal)) {
     const kind = describeAddress(process, BigInt(signalPc(signal)), 'execute', stacks)
     return {text: null, bytes: null, operand: '%rip', operandAddress: hex(signalPc(signal)), addressKind: kind}
   }
   const decoded = decodeFault(process.memory, instructionStart(process, signal), faultRegisters(cause))
-  if (!decoded) return null
+  if (!decoded || (signal.code === undefined && !wasRefused(process, signal, decoded))) return null
   const operand = faultingOperand(process, signal, decoded, stacks)
   const bytes = [...decoded.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' ')
   return {
@@ -53,6 +54,26 @@ export function explainFault(process: DeadProcess, cause: CrashCause): Instructi
     operandAddress: operand?.address === undefined ? null : hex(operand.address),
     addressKind: operand?.kind ?? null,
   }
+}
+
+/** Whether the signal can have come from the instruction, where nothing says that it was not sent. */
+function wasRefused(process: DeadProcess, {number}: FaultSignal, decoded: FaultingInstruction): boolean {
+  if (number === SIGFPE) return decoded.divisor !== undefined
+  return (
+    number !== SIGSEGV ||
+    protectionFault(decoded)?.address !== undefined ||
+    refusedAccess(process, decoded) !== undefined
+  )
+}
+
+/** The first access that the mapping of its address does not allow. */
+function refusedAccess({core}: DeadProcess, {accesses}: FaultingInstruction): MemoryAccess | undefined {
+  return accesses.find(({address, writes}) => {
+    const start = address === undefined ? undefined : addressOfWord(address)
+    if (start === undefined) return address !== undefined
+    const {readable, writable} = core.segments.extentAt(start)
+    return writes ? !writable : !readable
+  })
 }
 
 /** After a breakpoint pc is behind it (Intel SDM 3, 6.5: traps). */
@@ -105,11 +126,24 @@ function faultingOperand(
   if (number !== SIGSEGV && number !== SIGBUS) return undefined
   if (code === SI_KERNEL) return protectionFault(decoded)
   if (number === SIGBUS && code === BUS_ADRALN) return misalignedOperand(decoded.accesses, ({size}) => size)
+  if (code === undefined) return unaddressedFault(process, decoded, stacks)
   const access = touchedAccess(decoded.accesses, address)
   const described = describeAddress(process, address, accessKind(access), stacks)
   // The kernel dumps zeros for pages that no part of the file stands behind.
   const kind = number === SIGBUS && code === BUS_ADRERR ? described.replace(/^mapped: /, 'past the end of ') : described
   return {text: access?.text ?? null, address: access?.address ?? address, kind}
+}
+
+/** No siginfo tells the address: the mappings do. */
+function unaddressedFault(
+  process: DeadProcess,
+  decoded: FaultingInstruction,
+  stacks: readonly StackPointer[],
+): Operand | undefined {
+  const refused = refusedAccess(process, decoded)
+  if (refused?.address === undefined) return protectionFault(decoded)
+  const kind = describeAddress(process, refused.address, accessKind(refused), stacks)
+  return {text: refused.text, address: refused.address, kind}
 }
 
 function accessKind(access: MemoryAccess | undefined): AccessKind {

@@ -1,16 +1,14 @@
 import {type Address, addressOfWord, hex, toAddress} from '../base/address.ts'
-import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {readCString} from '../base/memory-reader.ts'
 import type {BuildIds} from './build-id.ts'
 import type {CoreFile} from './core-file.ts'
 import type {ElfFile} from './elf-file.ts'
-import {PT} from './elf-headers.ts'
+import {hasDebugTag, imageInMemory, searchImages} from './image-search.ts'
 import {readLinkMap} from './link-map.ts'
 import type {FileMapping} from './mapping.ts'
 import {type MemoryImage, openMemoryImage} from './memory-image.ts'
 import {AT} from './notes.ts'
-import {DT, parseDynamic} from './segment-sections.ts'
 
 /** An executable or library as the core alone shows it: where it lay, and what of it is in the core. */
 export interface LoadedImage {
@@ -33,7 +31,6 @@ export interface LoadedImage {
 
 const DELETED = ' (deleted)'
 const PAGE_SIZE = 4096
-const DYNAMIC_SIZE_MAX = 65536
 const NO_IDS: BuildIds = {gnu: undefined, go: undefined}
 
 /**
@@ -47,10 +44,30 @@ export function findLoadedImages(core: CoreFile, diagnostics: Diagnostics, execu
     const program = programByAuxv(core, diagnostics, executable)
     if (program) images.push(program)
   }
-  if (core.mappings.length === 0) images.push(...imagesOfLinkMap(core, diagnostics, images, executable))
   const vdso = vdsoImage(core, diagnostics)
   if (vdso) images.push(vdso)
+  if (core.mappings.length === 0) addUnnamedImages(images, core, diagnostics, executable)
   return images.sort((a, b) => a.start - b.start)
+}
+
+/** Without NT_FILE: what the dynamic linker lists; then, without a name of the system's, what looks like an image. */
+function addUnnamedImages(
+  images: LoadedImage[],
+  core: CoreFile,
+  diagnostics: Diagnostics,
+  executable: ElfFile | undefined,
+): void {
+  const found = [...searchImages(core, diagnostics)]
+  // The link map has a name for the vDSO under which no file is to be looked for.
+  const vdso = found.find(image => image.path === '[vdso]' && !images.some(({start}) => start === image.start))
+  if (vdso) images.push(vdso)
+  if (!images.some(image => image.isExecutable)) {
+    const program = found.find(hasDebugTag)
+    if (program) images.push({...program, path: programName(core), isExecutable: true})
+  }
+  images.push(...imagesOfLinkMap(core, diagnostics, images, executable))
+  const known = new Set(images.map(image => image.start))
+  images.push(...found.filter(image => !known.has(image.start)))
 }
 
 function auxAddress(core: CoreFile, type: number): Address | undefined {
@@ -147,30 +164,27 @@ function holdsProgram(core: CoreFile, start: Address, end: Address): boolean {
 
 /**
  * Started as `ld.so program`, the kernel knows the dynamic linker as the program. Linkers give DT_DEBUG to programs
- * alone, so where the marked image has none and one other has, that is it.
+ * alone, so where the marked image has none (or none is marked) and one other has, that is it.
  */
 function correctProgram(images: readonly LoadedImage[]): void {
   const marked = images.find(image => image.isExecutable)
-  if (!marked?.memoryImage || hasDebugTag(marked)) return
+  if (marked && (!marked.memoryImage || hasDebugTag(marked))) return
   const [program, ...others] = images.filter(hasDebugTag)
   if (!program || others.length > 0) return
-  marked.isExecutable = false
+  if (marked) marked.isExecutable = false
   program.isExecutable = true
 }
 
-function hasDebugTag(image: LoadedImage): boolean {
-  const {memoryImage} = image
-  const segment = memoryImage?.segments.find(candidate => candidate.type === PT.PT_DYNAMIC)
-  const bytes = segment && memoryImage?.readAtLinkAddress(segment.address, Math.min(segment.fileSize, DYNAMIC_SIZE_MAX))
-  return bytes !== undefined && parseDynamic(new Cursor(bytes.slice(), `${image.path}:.dynamic`)).has(DT.DT_DEBUG)
+function programName(core: CoreFile): string {
+  const name = auxAddress(core, AT.AT_EXECFN)
+  return (name === undefined ? undefined : readCString(core.memory, name)) ?? core.process?.name ?? '[program]'
 }
 
 /** The program by the auxiliary vector alone. */
 function programByAuxv(core: CoreFile, diagnostics: Diagnostics, executable?: ElfFile): LoadedImage | undefined {
   const programHeaders = auxAddress(core, AT.AT_PHDR)
   const entry = auxAddress(core, AT.AT_ENTRY)
-  const name = auxAddress(core, AT.AT_EXECFN)
-  const path = (name === undefined ? undefined : readCString(core.memory, name)) ?? core.process?.name ?? '[program]'
+  const path = programName(core)
   // Linkers put the program headers behind the ELF header, in the first page.
   const first = programHeaders === undefined ? undefined : toAddress(programHeaders - (programHeaders % PAGE_SIZE))
   const image = first === undefined ? undefined : openMemoryImage(core.memory, first, path, diagnostics)
@@ -237,15 +251,5 @@ function vdsoImage(core: CoreFile, diagnostics: Diagnostics): LoadedImage | unde
     diagnostics.add('bad-image', `the vDSO at ${hex(start)} has no extent`)
     return undefined
   }
-  return {
-    path: '[vdso]',
-    deleted: false,
-    isExecutable: false,
-    start,
-    end: toAddress(end),
-    mappings: [],
-    loadBias,
-    buildIds: elf.buildIds,
-    memoryImage: elf,
-  }
+  return imageInMemory('[vdso]', start, image)
 }

@@ -10,6 +10,7 @@ export const DT = {
   DT_STRTAB: 5,
   DT_SYMTAB: 6,
   DT_STRSZ: 10,
+  DT_SONAME: 14,
   DT_DEBUG: 21,
   DT_GNU_HASH: 0x6ffffef5,
 } as const

@@ -1,13 +1,18 @@
 import test from 'ava'
 import {describeAddress} from '../../src/analysis/address-kind.ts'
 import {findBreakpoint} from '../../src/analysis/breakpoint.ts'
+import {explainFault} from '../../src/analysis/fault-instruction.ts'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
+import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {DWARF_REGISTER} from '../../src/dwarf/unwind-row.ts'
+import {AddressSpace} from '../../src/elf/address-space.ts'
+import {CoreFile} from '../../src/elf/core-file.ts'
 import {CoreSegments} from '../../src/elf/core-segments.ts'
 import type {Segment} from '../../src/elf/elf-headers.ts'
 import {decodeFault} from '../../src/unwind/faulting-instruction.ts'
 import {RegisterSet} from '../../src/unwind/register-set.ts'
+import {buildCore} from '../support/core-builder.ts'
 
 const PC = toAddress(0x401000)
 
@@ -78,6 +83,32 @@ test('what a program may not run is known as such', t => {
   t.is(decode('cd 21')?.refusal, 'interrupt')
   t.like(decode('06'), {text: '(bad)', refusal: 'invalid'})
   t.is(decode('89 04 8a')?.refusal, undefined)
+})
+
+test('where no siginfo tells the address, the mappings tell which operand was refused; a signal that was sent has none', t => {
+  const core = (code: string, rdx: bigint) => {
+    const bytes = Uint8Array.from(code.split(' '), byte => Number.parseInt(byte, 16))
+    const memory = [
+      {address: PC, bytes, flags: 5},
+      {address: 0x500000, memorySize: 0x1000, flags: 4},
+    ]
+    const file = CoreFile.open(
+      new BytesSource(buildCore({threads: [{tid: 1, signal: 11}], memory}), 'core'),
+      new Diagnostics(),
+    )
+    const registers = RegisterSet.ofPosition(PC, toAddress(0x7fff0000)).toBuilder().setWord(DWARF_REGISTER.rdx, rdx)
+    const signal = {number: 11, code: undefined, address: 0n, pc: PC, registers: registers.build()}
+    return explainFault({core: file, memory: new AddressSpace(file, [])} as never, {signal, thread: undefined} as never)
+  }
+  // mov %eax,(%rdx)
+  t.like(core('89 02', 0x500010n), {
+    operand: '(%rdx)',
+    operandAddress: '0x500010',
+    addressKind: 'read-only page of anonymous memory at 0x500000',
+  })
+  t.like(core('89 02', 16n), {operandAddress: '0x10', addressKind: 'null plus 0x10'})
+  // mov (%rdx),%eax
+  t.is(core('8b 02', 0x500010n), null)
 })
 
 test('the breakpoint behind which a SIGTRAP stops', t => {

@@ -277,6 +277,44 @@ test('without NT_FILE the dynamic linker tells of the libraries', t => {
   )
 })
 
+test('with neither names nor an auxiliary vector images are known by their headers, the program by its DT_DEBUG', t => {
+  const program = buildElf({
+    type: ET.EXEC,
+    entry: 0x401000,
+    segments: [
+      {type: PT.LOAD, withHeaders: true, address: 0x400000, fileSize: 0x400},
+      {type: PT.LOAD, flags: PF.R + PF.X, address: 0x401000, offset: 0x1000, fileSize: 0x100},
+      {type: PT.LOAD, flags: PF.R + PF.W, address: 0x402000, offset: 0x2000, fileSize: 0x100},
+      {type: PT.DYNAMIC, address: 0x402000, offset: 0x2000, fileSize: 0x20},
+    ],
+  })
+  const core = openCore({
+    process: {name: 'app'},
+    memory: [
+      {address: 0x400000, bytes: new BytesBuilder().bytes(program).padTo(PAGE).build()},
+      {address: 0x401000, memorySize: PAGE, flags: PF.R + PF.X},
+      {address: 0x402000, bytes: new BytesBuilder().u64(21, 0x500000, 0, 0).build()},
+      // Read into memory, not loaded.
+      {
+        address: 0x600000,
+        bytes: new BytesBuilder()
+          .bytes(library())
+          .padTo(3 * PAGE)
+          .build(),
+      },
+      {address: BASE, bytes: FIRST_PAGE, flags: PF.R},
+      {address: BASE + PAGE, memorySize: PAGE, flags: PF.R + PF.X},
+    ],
+  })
+  t.deepEqual(
+    findLoadedImages(core, new Diagnostics()).map(found => [found.path, found.isExecutable, found.buildIds.gnu]),
+    [
+      ['app', true, undefined],
+      [`[image at 0x${BASE.toString(16)}]`, false, 'aabbccdd'],
+    ],
+  )
+})
+
 test('of `ld.so program` the program is the image that linkers gave a DT_DEBUG, not the one that the kernel started', t => {
   const image = (tag: number): Uint8Array =>
     buildElf({
