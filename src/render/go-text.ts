@@ -112,13 +112,18 @@ export function renderFrames(frames: readonly FrameReport[], detail: Detail, sty
 }
 
 function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
-  if (frame.kind === 'go') return renderGoFrame(frame, detail, style)
+  if (frame.kind === 'go' && !isSaved(frame)) return renderGoFrame(frame, detail, style)
   if (frame.kind === 'switch') return ''
   if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
   const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
   const guessed = frame.foundBy === 'scan' ? ' (guessed: found by a scan of the stack)' : ''
   return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${style.note(guessed)}\n`
+}
+
+/** A pc of m.cgoCallers has no frame; runtime.printCgoTraceback prints all alike, also those that a hook found in Go code. */
+function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
+  return foundBy === 'saved-cgo-callers' || (foundBy === 'signal-frame' && sp === null && !inlined)
 }
 
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string {

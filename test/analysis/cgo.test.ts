@@ -12,6 +12,7 @@ import {compareCallers} from '../../src/analysis/saved-callers-check.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {renderCgoText} from '../../src/render/cgo-text.ts'
+import {renderFrames} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 import {fixtureNames, openFixture} from '../support/fixtures.ts'
 
@@ -118,6 +119,17 @@ test('every answer fits its schema, and has a text', async t => {
     const text = [...renderCgoText(answer, PLAIN_STYLE)].join('')
     t.true(text.endsWith('\n'))
     t.false(text.includes('undefined') || text.includes('NaN'))
+  }
+})
+
+test('a saved pc in Go code is printed as the runtime prints saved pcs', async t => {
+  const {cgo} = await answerOf('hooks-fault-go1.27')
+  const frames = cgo.calls.flatMap(({saved}) => saved.frames)
+  const inGo = frames.find(({kind}) => kind === 'go')
+  t.truthy(inGo, 'the runtime raised the last signal itself')
+  if (inGo) {
+    const text = renderFrames([{...inGo, foundBy: 'saved-cgo-callers'}], 'plain', PLAIN_STYLE)
+    t.is(text, `${inGo.function}\n\t${inGo.file}:${inGo.line} pc=${inGo.pc}\n`)
   }
 })
 
