@@ -9,6 +9,7 @@ import {cgoWrapperTarget} from './plumbing.ts'
 import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
 type Frame = UnwindFrame<GoFunction>
+type Place = Pick<Frame, 'pc' | 'lookupPc'>
 type Agreement = NonNullable<SavedCallersReport['agreesWithUnwind']>
 
 /** What m.cgoCallers holds, held against the stack of the thread. */
@@ -26,6 +27,8 @@ export interface CheckedCallers {
 const ABSENT: CheckedCallers = {state: 'none', pcs: [], recovered: undefined, tail: [], agreement: null}
 /** A call instruction has at most 7 bytes: collectors save its start, its end, or end - 1. */
 const CALL_LENGTH_MAX = 7
+/** syscall: 0f 05. */
+const SYSCALL_LENGTH = 2
 
 /**
  * cgocall zeroes the first entry when a call begins; traceback1 and sigprof do when they have read the list; nothing clears the others
@@ -49,7 +52,9 @@ export function checkSavedCallers(
     const older = [...pcs, ...tail]
     return {...ABSENT, state: older.length === 0 ? 'empty' : 'stale', tail: older}
   }
-  const agreement = best(live.map(({frames}) => compareCallers(pcs, frames)))
+  const entryAt = (pc: Address) => process.symbolizer.locate(pc, pc).at(-1)?.entry ?? null
+  const isSameFunction = (a: Address, b: Address) => entryAt(a) !== null && entryAt(a) === entryAt(b)
+  const agreement = best(live.map(({frames}) => compareCallers(pcs, frames, isSameFunction)))
   if (state === 'busy') return {...ABSENT, state, pcs, tail, agreement}
   const isOlder = !isInCall || (agreement === 'contradicts' && isOfOtherCall(process, pcs, live))
   return {...ABSENT, state: isOlder ? 'stale' : 'saved', pcs, tail, agreement: isOlder ? null : agreement}
@@ -101,9 +106,11 @@ function findReadList(
     const [first, second] = frames
     if (!first || !(wasInterrupted || hasListed)) continue
     const [saved] = rest
-    const agreement = compareCallers(rest, frames.slice(1))
+    // A hook that walks its own stack puts itself first: then what the signal found is further down in the list.
+    const isPresent = rest.some(pc => isSameCall(pc, first))
+    const agreement = compareCallers(rest, isPresent ? frames : frames.slice(1))
     if (agreement !== 'contradicts') {
-      return wasInterrupted
+      return wasInterrupted && !isPresent
         ? {pcs: [first.pc, ...rest], recovered: first.pc, agreement}
         : {pcs: rest, recovered: undefined, agreement}
     }
@@ -144,9 +151,18 @@ function best(found: readonly Agreement[]): Agreement | null {
 
 /**
  * Whether two lists of one stack agree. A collector may have begun further out, ended earlier, or left out callers of functions
- * without a frame, as those that follow frame pointers do: then its list is the shorter one.
+ * without a frame, as those that follow frame pointers do: then its list is the shorter one. The innermost function may have moved on,
+ * which its caller shows, or its name.
  */
-export function compareCallers(saved: readonly Address[], live: readonly Pick<Frame, 'pc' | 'lookupPc'>[]): Agreement {
+export function compareCallers(
+  saved: readonly Address[],
+  live: readonly Place[],
+  isSameFunction: (a: Address, b: Address) => boolean = () => false,
+): Agreement {
+  if (hasMovedOn(saved, live, isSameFunction)) {
+    if (saved.length === 1) return live.length === 1 ? 'agrees' : 'shorter'
+    return compareCallers(saved.slice(1), live.slice(1))
+  }
   const [innermost] = live
   const start = innermost ? saved.findIndex(pc => live.some(frame => isSameCall(pc, frame))) : -1
   const first = saved[start]
@@ -167,9 +183,23 @@ export function compareCallers(saved: readonly Address[], live: readonly Pick<Fr
   return matched < live.length ? 'shorter' : 'agrees'
 }
 
+/** Only how far the innermost function has come differs. */
+function hasMovedOn(
+  [first, second]: readonly Address[],
+  [innermost, caller]: readonly Place[],
+  isSameFunction: (a: Address, b: Address) => boolean,
+): boolean {
+  if (first === undefined || !innermost || innermost.pc !== innermost.lookupPc || isSameCall(first, innermost))
+    return false
+  if (second !== undefined && caller && isSameCall(second, caller)) return true
+  return isSameFunction(first, innermost.pc)
+}
+
 /** Buf holds addresses of calls, but collectors that walk by frame pointer put return addresses there. */
-function isSameCall(saved: Address, {pc, lookupPc}: Pick<Frame, 'pc' | 'lookupPc'>): boolean {
+function isSameCall(saved: Address, {pc, lookupPc}: Place): boolean {
   // pc - 1 of a pc that a signal found: the runtime's call of sigpanic looked like one to the collector.
   if (saved === pc || saved === pc - 1) return true
+  // A system call that a signal found waiting is begun again: the kernel puts the pc back before the instruction.
+  if (lookupPc === pc) return saved === pc - SYSCALL_LENGTH
   return lookupPc < pc && saved < pc && pc - saved <= CALL_LENGTH_MAX
 }

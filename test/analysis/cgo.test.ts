@@ -163,6 +163,17 @@ test('saved pcs are addresses of calls, their ends, or one less', t => {
   t.is(compare(0x1000, 0x3004), 'shorter', 'a collector that follows frame pointers')
   t.is(compare(0x1000, 0x2004, 0x3004, 0x4000), 'longer')
   t.is(compare(0x9000, 0x1000, 0x2004, 0x3004), 'longer')
+  t.is(compare(0x0ffe, 0x2004, 0x3004), 'agrees', 'a system call that was begun again')
+  t.is(compare(0x1044, 0x2004, 0x3004), 'agrees', 'the innermost function has moved on')
+  t.is(compare(0x1044, 0x3004), 'contradicts', 'another moment of the same call')
+  const sameFunction = () => true
+  t.is(
+    compareCallers([0x1044, 0x3004].map(toAddress), live, sameFunction),
+    'shorter',
+    'its caller has no frame pointer',
+  )
+  t.is(compareCallers([toAddress(0x1044)], live, sameFunction), 'shorter')
+  t.is(compareCallers([0x1044, 0x5004].map(toAddress), live, sameFunction), 'contradicts')
   t.is(compare(0x1000, 0x5000, 0x3004), 'contradicts')
   t.is(compare(0x8000, 0x9000, 0x3004), 'contradicts', 'another moment of the same call')
   t.is(compare(), 'contradicts')

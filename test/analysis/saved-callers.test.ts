@@ -73,6 +73,15 @@ test('the first entry of a list that the runtime has printed is what the signal 
   })
 })
 
+test('the first entry of a hook that walked its own stack is its own, and lost', t => {
+  const words = {state: 'consumed' as const, pcs: [0x6010, 0x6110, LEAF, MIDDLE, OUTER]}
+  const checked = check({words, stack: ['go', LEAF, MIDDLE, OUTER], interrupted: 1})
+  t.is(checked.state, 'consumed')
+  t.deepEqual(checked.pcs, words.pcs)
+  t.is(checked.recovered, undefined)
+  t.is(checked.agreement, 'longer')
+})
+
 test('a hook that gives one pc leaves nothing behind but a signal that found C', t => {
   const words = {state: 'empty' as const, pcs: [], tail: [0x7777]}
   t.deepEqual(check({words, stack: ['go', LEAF, MIDDLE, OUTER], interrupted: 1}), {
