@@ -1,6 +1,6 @@
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 
-/** Grows columns of (start, end, value); where ranges overlap, the one added last wins. */
+/** Grows columns of (start, end, value); where ranges overlap, the one added last wins, or the one added first. */
 export class RangeIndexBuilder {
   readonly #starts: number[] = []
   readonly #ends: number[] = []
@@ -15,6 +15,11 @@ export class RangeIndexBuilder {
     this.#starts.push(start)
     this.#ends.push(end)
     this.#values.push(value)
+  }
+
+  buildFirstWins(): RangeIndex {
+    for (const column of [this.#starts, this.#ends, this.#values]) column.reverse()
+    return this.build()
   }
 
   build(): RangeIndex {

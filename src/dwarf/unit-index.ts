@@ -56,7 +56,8 @@ export class UnitIndex {
         }
       }
     }
-    return ranges.build()
+    // GNU ld points the units of dropped copies of a function at the copy that it kept: the first unit is as good as any
+    return ranges.buildFirstWins()
   }
 
   #addRoot(index: number, ranges: RangeIndexBuilder): void {

@@ -6,12 +6,6 @@ import {GotraceError} from '../base/errors.ts'
 const MANGLED = /^_{1,2}(?:Z|R)[A-Za-z0-9_]/
 /** Marks of a compiler's clones, which no demangler knows: `.cold`, `.constprop.0`, `.isra.1`. */
 const CLONES = /(?:\.[a-z_]+(?:\.\d+)*)+$/
-
-/** The name that the compiler's clones and split-off parts share. */
-export function withoutClones(name: string): string {
-  return name.replace(CLONES, '')
-}
-
 /** Longer names are kept as they are: no compiler's own reach this, and a hostile one must not cost seconds. */
 const NAME_LIMIT = 16 * 1024
 const CACHE_LIMIT = 1 << 16

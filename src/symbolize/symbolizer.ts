@@ -2,7 +2,7 @@ import {type Address, type ModuleOffset, moduleOffset, toAddress} from '../base/
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {DwarfFrame} from '../dwarf/dwarf-info.ts'
-import {Demangler, withoutClones} from './demangle.ts'
+import {Demangler} from './demangle.ts'
 import {DwarfSymbols} from './dwarf-symbols.ts'
 import {ElfSymbols, type NamedEntry} from './elf-symbols.ts'
 import {type GoFunctionSource, locateGo} from './go-symbols.ts'
@@ -127,8 +127,8 @@ export class Symbolizer {
   }
 }
 
-/** Languages whose functions the linker knows by their names in the source: symbols add but suffixes of the optimizer. */
-const PLAIN_NAMES = new Set(['c', 'go', 'pascal'])
+/** Languages in which a symbol that is not mangled says no more than the name in the source. */
+const PLAIN_NAMES = new Set(['c', 'c++', 'go', 'objective-c', 'objective-c++', 'pascal', 'rust'])
 
 /**
  * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where its scope
@@ -140,8 +140,6 @@ function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry, isPart: boolean): D
   if (frame.function === undefined) return {...frame, linkageName: symbol.name, entry: symbol.entry}
   const {language} = frame
   if (!isPart) return frame
-  // functions of C inside of C++
-  if (symbol.entry !== frame.entry && withoutClones(symbol.name) === frame.function) return frame
   const isPlain = language === 'assembler' ? symbol.isLocal : language === undefined || PLAIN_NAMES.has(language)
   return isPlain && !symbol.name.startsWith('_Z') ? frame : {...frame, linkageName: symbol.name}
 }

@@ -143,6 +143,15 @@ test('a unit that .debug_aranges leaves out is found by its root, and one withou
   t.is(info.functionAt(toAddress(0x3001))?.name, 'rootless')
 })
 
+test('of units that claim the same code the first one has it', t => {
+  const builder = new DwarfBuilder()
+    .unit({root: unitRoot(pcRange(0x1000, 0x10), [subprogram('first', 0x1000, 0x10)])})
+    .unit({root: unitRoot(pcRange(0x1000, 0x20), [subprogram('second', 0x1000, 0x20)])})
+  const info = open(builder.build())
+  t.is(info.functionAt(toAddress(0x1001))?.name, 'first')
+  t.is(info.functionAt(toAddress(0x1011))?.name, 'second')
+})
+
 test('code between the ranges of a unit has the line that its line table says, and no function', t => {
   const builder = new DwarfBuilder()
     .unit({

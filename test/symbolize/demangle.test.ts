@@ -1,5 +1,5 @@
 import test from 'ava'
-import {Demangler, withoutClones} from '../../src/symbolize/demangle.ts'
+import {Demangler} from '../../src/symbolize/demangle.ts'
 
 /** Mangled names as the library writes them: without result types of templates, without crate hashes. */
 const NAMES: Record<string, string> = {
@@ -61,10 +61,4 @@ test('hostile names end soon', t => {
   demangler.demangle(`_RIC1a${'IC1b'.repeat(2000)}`)
   demangler.demangle(`_RIC1aTB0_B0_B0_B0_E${'TB4_B4_B4_B4_B4_E'.repeat(500)}E`)
   t.true(Date.now() - started < 3000)
-})
-
-test('clones and parts of a function share one name', t => {
-  t.is(withoutClones('run.part.0.cold'), 'run')
-  t.is(withoutClones('run.constprop.0.isra.1'), 'run')
-  t.is(withoutClones('unit__run.139'), 'unit__run.139', 'Ada numbers nested functions')
 })

@@ -209,6 +209,7 @@ test('the symbol tells the scope of a nested function, also of the part that was
   }
   t.deepEqual(names(0x0d), ['ns::run(int)', 'copy'])
   t.deepEqual(names(0x0c), ['ns::run(int)', 'run'])
+  t.deepEqual(names(0x1a), ['ns::run(int)', 'run'], 'C inside of C++')
 })
 
 test('a module whose information cannot be read loses its own names alone', t => {
