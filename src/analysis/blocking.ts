@@ -7,6 +7,7 @@ import type {BlockingReport, GoroutineReport, LockReport} from './core-report.ts
 import type {DeadProcess} from './dead-process.ts'
 import {findGoWait, type GoWait} from './go-waits.ts'
 import {findStart} from './goroutine-start.ts'
+import {innerThreadIds} from './inner-thread-ids.ts'
 import {findNativeWait, type NativeWait} from './native-waits.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
@@ -72,11 +73,12 @@ export class Blocking {
   #native(): ReadonlyMap<number, NativeWait> {
     if (!this.#waits) {
       const waits = new Map<number, NativeWait>()
+      const inner = innerThreadIds(this.#process)
       for (const {tid} of this.#process.core.threads) {
         if (this.#isInGo(tid)) continue
         const stack = this.#threads.ofThread(tid)
         const wait = stack && findNativeWait(this.#process, stack)
-        if (wait) waits.set(tid, wait)
+        if (wait) waits.set(tid, {...wait, owner: wait.owner && (inner.get(wait.owner) ?? wait.owner)})
       }
       this.#waits = waits
     }
@@ -91,7 +93,14 @@ export class Blocking {
 
   #goroutineOn(tid: number): Goroutine | undefined {
     const machine = this.#threads.machineOf(tid)
-    return machine && goroutineOf(this.#process, machine)
+    if (!machine) return undefined
+    // The one that an M of C's keeps for its next callback has no part in what the thread does.
+    if (machine.curg !== 0 && !this.#threads.goroutineOn(machine)) return undefined
+    return goroutineOf(this.#process, machine)
+  }
+
+  #isGone(tid: number): boolean {
+    return !this.#process.core.threads.some(thread => thread.tid === tid)
   }
 
   #partyOf(tid: number): Party {
@@ -118,7 +127,8 @@ export class Blocking {
   }
 
   #describeWait(wait: NativeWait): string {
-    const held = wait.owner === undefined ? '' : describeHolder(wait, this.#partyOf(wait.owner))
+    const held =
+      wait.owner === undefined ? '' : describeHolder(wait, this.#partyOf(wait.owner), this.#isGone(wait.owner))
     return `${describeParty(this.#partyOf(wait.tid))} waits for ${describeLock(wait)}${held}`
   }
 
@@ -158,6 +168,7 @@ export class Blocking {
       const goroutine = this.#goroutineOn(owner)
       const goWait = goroutine && findGoWait(this.#process, goroutine)
       const [first] = waiters
+      if (first && this.#isGone(owner)) chains.push(this.#describeWait(first))
       if (!goWait || !first) continue
       chains.push(`${this.#describeWait(first)}, which waits for ${this.#describeEnd(goWait, waiters)}`)
     }
@@ -199,7 +210,8 @@ function describeLock({kind, address}: NativeWait): string {
   return kind === 'end of a thread' ? 'the end' : `${kind} ${hex(address)}`
 }
 
-function describeHolder({kind, tid}: NativeWait, owner: Party): string {
+function describeHolder({kind, tid}: NativeWait, owner: Party, isGone: boolean): string {
   if (kind === 'end of a thread') return ` of ${describeParty(owner)}`
+  if (isGone) return ` held by ${describeParty(owner)}, which is no thread of this process any more`
   return owner.thread === tid ? ' which it holds itself' : ` held by ${describeParty(owner)}`
 }

@@ -1,5 +1,5 @@
 import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
-import {type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {type MemoryReader, readU32, readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import {USER_REGS} from '../elf/notes.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
@@ -11,6 +11,9 @@ export type NativeLockKind =
   | 'pthread rwlock'
   | 'pthread condition'
   | 'pthread barrier'
+  | 'pthread once'
+  | 'initialization of a static variable'
+  | 'lock of a stdio stream'
   | 'semaphore'
   | 'end of a thread'
   | 'lock inside of libc'
@@ -110,16 +113,20 @@ function identify(process: DeadProcess, stack: ThreadStack, call: FutexCall): Pl
     case 'read-write':
       return isMusl ? {kind: 'pthread rwlock', address: word, owner: undefined} : glibcRwlock(memory, word)
     case 'condition':
-      return {kind: 'pthread condition', address: word, owner: undefined}
+      return {kind: 'pthread condition', address: isMusl ? word : glibcCondition(word), owner: undefined}
     case 'barrier':
-      return {kind: 'pthread barrier', address: word, owner: undefined}
+      return {kind: 'pthread barrier', address: isMusl ? word : toAddress(word - GLIBC_ROUND), owner: undefined}
+    case 'once':
+      return {kind: 'pthread once', address: word, owner: undefined}
+    case 'static':
+      return {kind: 'initialization of a static variable', address: word, owner: undefined}
     case 'semaphore':
       return {kind: 'semaphore', address: word, owner: undefined}
     case 'join':
       // glibc waits on the thread's own field of its tid, which the kernel clears; the value that it saw is in the call.
       return {kind: 'end of a thread', address: word, owner: isMusl ? undefined : ownerOf(call.expected)}
     case 'libc':
-      return {kind: 'lock inside of libc', address: word, owner: undefined}
+      return streamLock(process, word) ?? {kind: 'lock inside of libc', address: word, owner: undefined}
     default:
       return mutexByShape(process, call) ?? {kind: 'futex', address: word, owner: undefined}
   }
@@ -129,7 +136,7 @@ function ownerOf(tid: number): number | undefined {
   return tid === 0 ? undefined : tid
 }
 
-type Waiter = 'mutex' | 'read-write' | 'condition' | 'barrier' | 'semaphore' | 'join' | 'libc'
+type Waiter = 'mutex' | 'read-write' | 'condition' | 'barrier' | 'once' | 'static' | 'semaphore' | 'join' | 'libc'
 
 /** Functions of glibc and musl by the start of their names, without what glibc puts before them (`__GI_`, underscores). */
 const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
@@ -138,6 +145,8 @@ const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
   [/^pthread_rwlock_/, 'read-write'],
   [/^(pthread_cond_|cnd_)/, 'condition'],
   [/^pthread_barrier_wait/, 'barrier'],
+  [/^(pthread_once|call_once)/, 'once'],
+  [/^cxa_guard_acquire/, 'static'],
   [/^(new_)?sem_(wait|timedwait|clockwait)/, 'semaphore'],
   [/^(pthread_(clock|timed|try)?join|thrd_join)/, 'join'],
 ]
@@ -181,6 +190,24 @@ function muslMutex(memory: MemoryReader, lock: Address): Place {
 function glibcRwlock(memory: MemoryReader, futex: Address): Place {
   const address = toAddress(futex - (futex % 8 === 0 ? 8 : 12))
   return {kind: 'pthread rwlock', address, owner: ownerOf(readU32(memory, toAddress(address + 24)) ?? 0)}
+}
+
+/** The second word of struct pthread_barrier, the round that waiters wait for the end of (glibc, internaltypes.h). */
+const GLIBC_ROUND = 4
+/** __g_signals, a word for each of the two groups of waiters; the condition is aligned to 8 (glibc 2.25, thread-shared-types.h). */
+const GLIBC_SIGNALS = 40
+
+function glibcCondition(futex: Address): Address {
+  return toAddress(futex - GLIBC_SIGNALS - (futex % 8))
+}
+
+/** _IO_lock_t: lock, count and owner, which is named by its thread pointer (glibc, sysdeps/nptl/stdio-lock.h). */
+function streamLock({memory, core}: DeadProcess, lock: Address): Place | undefined {
+  const count = readU32(memory, toAddress(lock + 4)) ?? 0
+  const pointer = readWord(memory, toAddress(lock + 8))
+  const owner = core.threads.find(({registers}) => pointer !== 0n && registers[USER_REGS.fs_base] === pointer)
+  if (!owner || count < 1) return undefined
+  return {kind: 'lock of a stdio stream', address: lock, owner: owner.tid}
 }
 
 /** Without any name: a contended lock whose owner field names a thread of this process can only be a glibc mutex. */

@@ -1,27 +1,24 @@
 import test from 'ava'
-import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import type {BlockingReport, CrashReport, GoroutineReport} from '../../src/analysis/core-report.ts'
-import {Diagnostics} from '../../src/base/diagnostics.ts'
-import {fixtureNames, openFixture} from '../support/fixtures.ts'
+import {hex} from '../../src/base/address.ts'
+import {FileSource} from '../../src/base/byte-source.ts'
+import {ElfFile} from '../../src/elf/elf-file.ts'
+import {SymbolTable} from '../../src/elf/symtab.ts'
+import {fixtureNames} from '../support/fixtures.ts'
+import {withFixture} from '../support/open-fixture.ts'
 
 interface Found {
   blocking: BlockingReport
   crash: CrashReport
   waits: Map<number, GoroutineReport['waitingFor']>
   messages: string[]
+  /** Where the executable, which is not position-independent, has a variable. */
+  addressOf: (symbol: string) => string
 }
 
 async function analyze(name: string): Promise<Found> {
-  const fixture = await openFixture(name)
-  const diagnostics = new Diagnostics()
-  const dead = await openProcess(fixture.core, {
-    exe: undefined,
-    sysroots: [fixture.sysroot],
-    debugDirs: [],
-    diagnostics,
-  })
-  try {
+  return withFixture(name, (dead, diagnostics, fixture) => {
     const report = analyzeCore(dead, {
       tool: {name: 'test', version: '0'},
       traceback: undefined,
@@ -35,10 +32,10 @@ async function analyze(name: string): Promise<Found> {
     const waits = new Map<number, GoroutineReport['waitingFor']>()
     for (const goroutine of report.goroutines) waits.set(goroutine.id, goroutine.waitingFor)
     const {blocking} = report.tail()
-    return {blocking, crash: report.crash, waits, messages: diagnostics.list().map(({message}) => message)}
-  } finally {
-    dead.close()
-  }
+    const symbols = SymbolTable.of(ElfFile.open(FileSource.open(fixture.executable), diagnostics))
+    const addressOf = (symbol: string) => hex(symbols.lookup(symbol)?.address ?? 0)
+    return {blocking, crash: report.crash, waits, addressOf, messages: diagnostics.list().map(({message}) => message)}
+  })
 }
 
 for (const name of fixtureNames(/^stuck-mutexes-/)) {
@@ -80,8 +77,11 @@ for (const name of fixtureNames(/^stuck-join-/)) {
 
 for (const name of fixtureNames(/^stuck-others-/)) {
   test(`${name}: a writer is known, a signaller is not`, async t => {
-    const {blocking} = await analyze(name)
+    const {blocking, addressOf} = await analyze(name)
     const byKind = new Map(blocking.locks.map(lock => [lock.kind, lock]))
+    t.is(byKind.get('pthread rwlock')?.address, addressOf('rwlock'))
+    t.is(byKind.get('pthread condition')?.address, addressOf('cond'))
+    t.is(byKind.get('semaphore')?.address, addressOf('sem'))
     t.is(byKind.get('pthread rwlock')?.waiterCount, 2)
     t.truthy(byKind.get('pthread rwlock')?.owner)
     t.is(byKind.get('pthread condition')?.owner, null)

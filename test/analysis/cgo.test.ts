@@ -2,7 +2,6 @@ import {readFileSync} from 'node:fs'
 import {Ajv2020} from 'ajv/dist/2020.js'
 import test from 'ava'
 import {z} from 'zod'
-import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
 import {cgoReportSchema} from '../../src/analysis/answer-schema.ts'
 import {reportContexts} from '../../src/analysis/cgo-report.ts'
@@ -10,26 +9,16 @@ import type {CgoAnswer} from '../../src/analysis/core-report.ts'
 import {cgoWrapperTarget} from '../../src/analysis/plumbing.ts'
 import {compareCallers} from '../../src/analysis/saved-callers-check.ts'
 import {toAddress} from '../../src/base/address.ts'
-import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {renderCgoText} from '../../src/render/cgo-text.ts'
 import {renderFrames} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
-import {fixtureNames, openFixture} from '../support/fixtures.ts'
+import {fixtureNames} from '../support/fixtures.ts'
+import {withFixture} from '../support/open-fixture.ts'
 
 async function answerOf(name: string): Promise<CgoAnswer> {
-  const fixture = await openFixture(name)
-  const diagnostics = new Diagnostics()
-  const dead = await openProcess(fixture.core, {
-    exe: undefined,
-    sysroots: [fixture.sysroot],
-    debugDirs: [],
-    diagnostics,
-  })
-  try {
-    return analyzeCgo(dead, {tool: {name: 'test', version: '0'}, maxFrames: 1000, demangle: true, diagnostics})
-  } finally {
-    dead.close()
-  }
+  return withFixture(name, (dead, diagnostics) =>
+    analyzeCgo(dead, {tool: {name: 'test', version: '0'}, maxFrames: 1000, demangle: true, diagnostics}),
+  )
 }
 
 const releases = (pattern: RegExp): string[] => fixtureNames(pattern)
