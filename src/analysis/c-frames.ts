@@ -18,10 +18,19 @@ export function reportNativeFrame(
   const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))
   const place = {pc: pcWord, sp: spWord, fp: cfa === undefined ? null : hex(cfa), foundBy}
   return process.symbolizer.locate(pc, lookupPc).map(source => ({
-    ...reportSource(source, pc),
+    ...reportSource(kind === 'signal' ? restorerSource(source, pc) : source, pc),
     ...place,
     kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
   }))
+}
+
+/** A restorer's two instructions. */
+const RESTORER_SIZE = 9
+
+/** Restorers are local to their libc: of a stripped one, whatever lies before it would be taken for it. */
+function restorerSource(source: SourceFrame, pc: Address): SourceFrame {
+  const isOwn = source.entry !== null && pc - source.entry < RESTORER_SIZE
+  return isOwn ? source : {...source, function: null, entry: null}
 }
 
 /** Go or C: without function tables nothing tells, in the module that holds both. */

@@ -10,6 +10,7 @@ import {findFramePointerCaller} from './frame-pointer-rows.ts'
 import {type CodePlace, walkFromEntry} from './prologue-rows.ts'
 import type {RegisterSet} from './register-set.ts'
 import {directCallTarget} from './return-address.ts'
+import {startsStack} from './root-check.ts'
 import {scanForCaller} from './scan.ts'
 import type {FoundBy} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
@@ -73,8 +74,9 @@ export class FallbackRows {
     if (framed && this.#mayCall(framed.caller.pc, callee)) return toDeparture(framed, 'frame-pointer')
     const scanned = scanForCaller(registers, this.#memory, (slot, cfa) => this.#isCaller(slot, cfa, callee))
     if (scanned) return toDeparture(scanned, 'scan')
-    // Threads and processes start with rbp 0 (System V ABI, 3.4.1; clone in musl): an uncovered caller with it is the root.
-    return {cfa: undefined, next: !exactPc && bp === 0 ? 'end-of-stack' : 'no-unwind-info'}
+    // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
+    const isRoot = !exactPc && (bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
+    return {cfa: undefined, next: isRoot ? 'end-of-stack' : 'no-unwind-info'}
   }
 
   #findByReturn(callee: Callee): Found | undefined {

@@ -206,6 +206,17 @@ test('a handler without tables that never returns is left for the signal frame, 
   t.deepEqual(pcs(walk), [0x1000, 0x5000, 0x2000])
 })
 
+test('code that zeroed rbp right before its call is the root of the stack', t => {
+  // 1000: loops for ever; 2000: xor %ebp,%ebp / pop %rdi / call *%r9 / hlt, as musl's clone has it
+  const process = new FakeProcess()
+    .code(0x1000, '90 eb fd')
+    .code(0x2000, '31 ed 5f 41 ff d1 f4')
+    .words(STACK, 1, 0x2006, 5)
+  const walk = process.walk(at(0x1000, STACK, 0x77))
+  t.deepEqual(pcs(walk), [0x1000, 0x2006])
+  t.is(walk.stop, 'end-of-stack')
+})
+
 test('nothing to go by is said so', t => {
   const process = new FakeProcess().code(0x1000, '90 eb fd').words(STACK, 1, 2, 3)
   t.is(process.walk(at(0x1000, STACK)).stop, 'no-unwind-info')
