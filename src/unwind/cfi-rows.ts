@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {type Address, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import {CfiTable} from '../dwarf/cfi-table.ts'
@@ -22,6 +22,8 @@ export interface LocatedRow {
   readonly row: UnwindRow
   readonly signalFrame: boolean
   readonly loadBias: number
+  /** Where the function starts, in the process. */
+  readonly functionStart: Address
 }
 
 interface ModuleTables {
@@ -47,7 +49,9 @@ export class CfiRows {
     if (!module || linkAddress === undefined) return undefined
     const tables = this.#tablesOf(module)
     const found = tables.image?.rowAt(linkAddress) ?? this.#debugTable(module, tables)?.rowAt(linkAddress)
-    return found && {row: found.row, signalFrame: found.signalFrame, loadBias: module.loadBias}
+    if (!found) return undefined
+    const {row, signalFrame, functionStart} = found
+    return {row, signalFrame, loadBias: module.loadBias, functionStart: toAddress(functionStart + module.loadBias)}
   }
 
   #tablesOf(module: CodeModule): ModuleTables {

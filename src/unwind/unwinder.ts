@@ -8,6 +8,7 @@ import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
 import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
 import {type RegisterSet, RegisterSetBuilder} from './register-set.ts'
+import {isPrecededByCall} from './return-address.ts'
 import {isSignalRestorer, readSignalFrame, SIGNAL_ROW} from './signal-frame.ts'
 import {type ReleaseTest, spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
@@ -93,7 +94,8 @@ export class Unwinder<G extends GoCode = GoCode> {
         : this.#leaveNative(native ?? 'uncovered', position)
       yield {
         pc,
-        lookupPc: exactPc || (go && pc === go.code.entry) || native === 'signal' ? pc : toAddress(pc - 1),
+        lookupPc:
+          exactPc || native === 'signal' || pc === (go ? go.code.entry : startOf(native)) ? pc : toAddress(pc - 1),
         sp,
         cfa: departure.cfa,
         foundBy,
@@ -127,12 +129,18 @@ export class Unwinder<G extends GoCode = GoCode> {
     const entries = exactPc ? this.#exactEntries : this.#returnEntries
     const known = entries.get(pc)
     if (known) return known
-    const entry = isSignalRestorer(this.#input.memory, pc)
-      ? 'signal'
-      : (this.#cfi.rowAt(exactPc || pc === 0 ? pc : toAddress(pc - 1)) ?? 'uncovered')
+    const entry = isSignalRestorer(this.#input.memory, pc) ? 'signal' : (this.#rowAt(pc, exactPc) ?? 'uncovered')
     if (entries.size >= ROW_CACHE_LIMIT) entries.clear()
     entries.set(pc, entry)
     return entry
+  }
+
+  /** A return address at the start of a function was not left by a call, but planted: makecontext's, on a stack of its own. */
+  #rowAt(pc: Address, exactPc: boolean): LocatedRow | undefined {
+    const row = this.#cfi.rowAt(exactPc || pc === 0 ? pc : toAddress(pc - 1))
+    if (row || exactPc || isPrecededByCall(this.#input.memory, pc) === true) return row
+    const planted = this.#cfi.rowAt(pc)
+    return planted?.functionStart === pc ? planted : undefined
   }
 
   /** Without the libc's file its restorer cannot be told by its code: the kernel's frame above it, by its shape, tells. */
@@ -214,6 +222,11 @@ export class Unwinder<G extends GoCode = GoCode> {
 /** Whether the frame's callee was C. */
 function isBehindNative({foundBy, exactPc}: Position): boolean {
   return !exactPc && (foundBy === 'cfi' || foundBy === 'frame-pointer' || foundBy === 'scan')
+}
+
+/** Of a function that begins at its own frame's pc. */
+function startOf(entry: NativeEntry | undefined): Address | undefined {
+  return typeof entry === 'object' ? entry.functionStart : undefined
 }
 
 function isRestorer(code: GoCode): boolean {

@@ -206,6 +206,15 @@ test('a handler without tables that never returns is left for the signal frame, 
   t.deepEqual(pcs(walk), [0x1000, 0x5000, 0x2000])
 })
 
+test('a return address at the start of a function was planted there, and is that function’s', t => {
+  // As makecontext does with __start_context; 2fff is in no function.
+  const process = new FakeProcess().fde(0x1000, 0x1010, '').fde(0x3000, 0x3010, ROOT).words(STACK, 0x3000)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual(pcs(walk), [0x1000, 0x3000])
+  t.is(walk.frames[1]?.lookupPc, toAddress(0x3000))
+  t.is(walk.stop, 'end-of-stack')
+})
+
 test('code that zeroed rbp right before its call is the root of the stack', t => {
   // 1000: loops for ever; 2000: xor %ebp,%ebp / pop %rdi / call *%r9 / hlt, as musl's clone has it
   const process = new FakeProcess()
