@@ -208,7 +208,11 @@ test('a handler without tables that never returns is left for the signal frame, 
 
 test('a return address at the start of a function was planted there, and is that function’s', t => {
   // As makecontext does with __start_context; 2fff is in no function.
-  const process = new FakeProcess().fde(0x1000, 0x1010, '').fde(0x3000, 0x3010, ROOT).words(STACK, 0x3000)
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .code(0x2ff8, '90 90 90 90 90 90 90 90')
+    .fde(0x3000, 0x3010, ROOT)
+    .words(STACK, 0x3000)
   const walk = process.walk(at(0x1000, STACK))
   t.deepEqual(pcs(walk), [0x1000, 0x3000])
   t.is(walk.frames[1]?.lookupPc, toAddress(0x3000))
