@@ -1,4 +1,5 @@
 import {hex} from '../base/address.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
 import type {AddressSpace} from '../elf/address-space.ts'
 import type {FuncID} from '../gosym/func-id.ts'
 import {isWrapperShownFor, nameForTraceback} from '../gosym/func-name.ts'
@@ -72,13 +73,16 @@ type PcFacts = Omit<FrameReport, 'sp' | 'fp' | 'args' | 'foundBy'>
 export class GoFrameReports {
   readonly #version: GoVersion
   readonly #memory: AddressSpace
+  readonly #stack: MemoryReader
   readonly #facts = new Map<LogicalFrame, {pc: number; facts: PcFacts}>()
   #lastFp = -1
   #lastFpText = ''
 
-  constructor({version, memory}: Pick<DeadProcess, 'version' | 'memory'>) {
+  /** `stack`: where arguments are read. */
+  constructor({version, memory}: Pick<DeadProcess, 'version' | 'memory'>, stack: MemoryReader = memory) {
     this.#version = version
     this.#memory = memory
+    this.#stack = stack
   }
 
   report(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
@@ -103,7 +107,7 @@ export class GoFrameReports {
       offset: facts.offset,
       sp: spText,
       fp: this.#lastFpText,
-      args: logical.inlined ? null : fn.argText(livenessPc, fp, this.#memory),
+      args: logical.inlined ? null : fn.argText(livenessPc, fp, this.#stack),
       inlined: facts.inlined,
       module: facts.module,
       moduleOffset: facts.moduleOffset,

@@ -1,3 +1,4 @@
+import {MemoryWindow} from '../base/memory-window.ts'
 import type {LogicalFrame} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {GoStackWalk, type GoStart, type GoWalkEnd} from '../unwind/goroutine-walk.ts'
@@ -34,13 +35,15 @@ export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'stop' | 'c
 export class GoroutineStacks {
   readonly #process: DeadProcess
   readonly threads: ThreadStacks
+  readonly #window: MemoryWindow
   readonly #goFrames: GoFrameReports
   readonly #creation: Creation
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
     this.threads = threads
-    this.#goFrames = new GoFrameReports(process)
+    this.#window = new MemoryWindow(process.memory)
+    this.#goFrames = new GoFrameReports(process, this.#window)
     this.#creation = new Creation(process)
   }
 
@@ -88,10 +91,12 @@ export class GoroutineStacks {
     filter: FrameFilter,
     window: FrameWindow<FrameReport>,
   ): GoWalkEnd | undefined {
-    const {version, memory, tables} = this.#process
+    const {version, tables} = this.#process
     for (const frame of segments.leaf) window.add(frame, false)
     if (!tables) return this.#walkBare(request.goroutine, filter, window)
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
+    this.#window.moveTo(start.sp, request.goroutine.stack.hi)
+    const memory = this.#window
     const walk = new GoStackWalk(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
     let foundBy: FrameReport['foundBy'] = start.foundBy
     let callbacks = 0

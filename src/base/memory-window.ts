@@ -1,0 +1,43 @@
+import type {Address} from './address.ts'
+import {type MemoryReader, readNumber64} from './memory-reader.ts'
+
+/** The used part of most stacks is smaller. */
+const WINDOW_LENGTH = 4096
+const TWO_32 = 0x100000000
+
+/** A piece of memory copied at once, for the many words of a stack; what lies outside of it is read from the memory itself. */
+export class MemoryWindow implements MemoryReader {
+  readonly #memory: MemoryReader
+  readonly #bytes = new Uint8Array(WINDOW_LENGTH)
+  readonly #view = new DataView(this.#bytes.buffer)
+  #start = 0
+  /** Of the last word that is inside; below the start when there is none. */
+  #last = -1
+
+  constructor(memory: MemoryReader) {
+    this.#memory = memory
+  }
+
+  /** Copies what lies from `start` up to `end`, as far as it fits. */
+  moveTo(start: Address, end: Address): void {
+    const length = Math.min(end - start, WINDOW_LENGTH)
+    const bytes = length >= 8 ? this.#memory.read(start, length) : undefined
+    this.#start = start
+    this.#last = -1
+    if (!bytes) return
+    this.#bytes.set(bytes)
+    this.#last = start + length - 8
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    return this.#memory.read(address, length)
+  }
+
+  number64(address: Address): number | undefined {
+    if (address >= this.#start && address <= this.#last) {
+      const at = address - this.#start
+      return this.#view.getUint32(at + 4, true) * TWO_32 + this.#view.getUint32(at, true)
+    }
+    return readNumber64(this.#memory, address)
+  }
+}

@@ -1,0 +1,58 @@
+import test from 'ava'
+import {type Address, toAddress} from '../../src/base/address.ts'
+import {ByteSlab} from '../../src/base/byte-slab.ts'
+import type {MemoryReader} from '../../src/base/memory-reader.ts'
+import {MemoryWindow} from '../../src/base/memory-window.ts'
+
+/** Words that say where they stand, from `start` up to `end`; each read is counted. */
+class Words implements MemoryReader {
+  reads = 0
+  readonly #start: number
+  readonly #end: number
+
+  constructor(start: number, end: number) {
+    this.#start = start
+    this.#end = end
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    this.reads++
+    if (address < this.#start || address + length > this.#end) return undefined
+    const bytes = new Uint8Array(length)
+    const view = new DataView(bytes.buffer)
+    for (let at = 0; at + 8 <= length; at += 8) view.setBigUint64(at, BigInt(address + at), true)
+    return bytes
+  }
+}
+
+const START = 0x7f0000001000
+
+test('the words of a window are read at once, those around it one by one', t => {
+  const words = new Words(START, START + 0x4000)
+  const window = new MemoryWindow(words)
+  window.moveTo(toAddress(START + 0x100), toAddress(START + 0x200))
+  for (const at of [0x100, 0x180, 0x1f8]) t.is(window.number64(toAddress(START + at)), START + at)
+  t.is(words.reads, 1)
+  for (const at of [0, 0xf8, 0x200, 0x3ff8]) t.is(window.number64(toAddress(START + at)), START + at)
+  t.is(words.reads, 5)
+})
+
+test('a window over missing memory, or without any, is none', t => {
+  const window = new MemoryWindow(new Words(START, START + 0x100))
+  for (const [start, end] of [
+    [START, START + 0x108],
+    [START + 0x80, START],
+    [START, START + 7],
+    [START, Number.MAX_SAFE_INTEGER],
+  ] as const) {
+    window.moveTo(toAddress(start), toAddress(end))
+    t.is(window.number64(toAddress(START + 8)), START + 8)
+    t.is(window.number64(toAddress(START + 0x100)), undefined)
+  }
+})
+
+test('a copy in a slab stays when others follow', t => {
+  const slab = new ByteSlab()
+  const copies = Array.from({length: 400}, (_, index) => slab.copy(new Uint8Array(index * 20).fill(index % 256)))
+  t.true(copies.every((copy, index) => copy.length === index * 20 && copy.every(byte => byte === index % 256)))
+})
