@@ -14,11 +14,12 @@ export interface FoundStart extends GoStart {
  * call or in C, else its thread's registers while they are on its stack, else what the scheduler saved.
  */
 export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart {
-  const {syscall, sched, stack, status} = goroutine
+  const {syscall} = goroutine
   const fromSyscall = syscall.sp !== 0
-  const running = status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
-  if (running && !(fromSyscall && !holds(stack, running.sp))) return running
+  const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
+  if (running && !(fromSyscall && !holds(goroutine.stack, running.sp))) return running
   if (fromSyscall) return {pc: syscall.pc, sp: syscall.sp, trap: false, isSyscall: true, foundBy: 'syscall'}
+  const {sched} = goroutine
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
 }
 

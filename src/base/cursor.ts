@@ -101,6 +101,12 @@ export class Cursor {
     return this.#view.getBigUint64(this.#take(8), true)
   }
 
+  /** 64 bits at a position, which stays where it is, as a double: exact below 2^53, rounded and so at least 2^53 above. */
+  number64At(position: number): number {
+    if (!(position >= 0) || position + 8 > this.bytes.length) throw this.error('need 8 bytes', position)
+    return this.#view.getUint32(position + 4, true) * TWO_32 + this.#view.getUint32(position, true)
+  }
+
   /** Signed 64 bits. */
   i64(): bigint {
     return this.#view.getBigInt64(this.#take(8), true)

@@ -8,8 +8,7 @@ const BUFFER_LENGTH = 64 * 1024
 export class TextSink {
   readonly #fd: number
   readonly #isFile: boolean
-  #pending: string[] = []
-  #pendingLength = 0
+  #pending = ''
   #closed = false
 
   private constructor(fd: number, isFile: boolean) {
@@ -37,17 +36,15 @@ export class TextSink {
   /** False once the reader of a pipe has gone away: nothing more needs to be made. */
   write(text: string): boolean {
     if (this.#closed) return false
-    this.#pending.push(text)
-    this.#pendingLength += text.length
-    if (this.#pendingLength >= BUFFER_LENGTH) this.flush()
+    this.#pending += text
+    if (this.#pending.length >= BUFFER_LENGTH) this.flush()
     return !this.#closed
   }
 
   flush(): void {
-    if (this.#pendingLength === 0 || this.#closed) return
-    let bytes: Uint8Array = new TextEncoder().encode(this.#pending.join(''))
-    this.#pending = []
-    this.#pendingLength = 0
+    if (this.#pending === '' || this.#closed) return
+    let bytes: Uint8Array = new TextEncoder().encode(this.#pending)
+    this.#pending = ''
     while (bytes.length > 0) {
       const written = this.#writeSome(bytes)
       if (written < 0) {

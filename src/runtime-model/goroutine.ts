@@ -62,6 +62,8 @@ export class Goroutine {
   readonly address: Address
   readonly id: number
   readonly status: GoroutineStatus
+  readonly m: Address
+  readonly lockedM: Address
   readonly #g: RemoteStruct<'g'>
   readonly #access: RuntimeAccess
 
@@ -71,6 +73,8 @@ export class Goroutine {
     this.#access = access
     this.id = g.number('goid')
     this.status = statusOf(access.release, g.u32('atomicstatus'))
+    this.m = g.pointer('m')
+    this.lockedM = g.pointer('lockedm')
   }
 
   /** undefined where the g is not (wholly) in memory. */
@@ -120,14 +124,6 @@ export class Goroutine {
     if (!mayWait || since <= 0n || now <= since) return undefined
     const minutes = Number((now - since) / 60_000_000_000n)
     return minutes >= 1 ? minutes : undefined
-  }
-
-  get m(): Address {
-    return this.#g.pointer('m')
-  }
-
-  get lockedM(): Address {
-    return this.#g.pointer('lockedm')
   }
 
   get lockedToThread(): boolean {

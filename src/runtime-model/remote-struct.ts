@@ -4,6 +4,9 @@ import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
 
+/** Doubles hold every integer below it. */
+const EXACT_LIMIT = 2 ** 53
+
 /**
  * One object of the dead process, copied once; its fields cannot fail after that.
  * A field that the release does not have reads as zero: to the runtime of that release it always was.
@@ -69,16 +72,15 @@ export class RemoteStruct<S extends StructName> {
 
   /** A count or an id as a number; a word that a double would round reads as Infinity, which no bound lets pass. */
   number(field: FieldName<S>): number {
-    const at = this.#at(field)
-    if (!at) return 0
-    const low = at.u32()
-    const high = at.u32()
-    return high < 0x200000 ? high * 0x100000000 + low : Number.POSITIVE_INFINITY
+    const offset = this.layout.offset(field)
+    if (offset === undefined) return 0
+    const value = this.#bytes.number64At(offset)
+    return value < EXACT_LIMIT ? value : Number.POSITIVE_INFINITY
   }
 
   /** A pointer; a word that cannot be an address (>= 2^53) reads as nil. Use `word` to tell apart. */
   pointer(field: FieldName<S>): Address {
     const value = this.number(field)
-    return Number.isFinite(value) ? toAddress(value) : NULL_ADDRESS
+    return value < EXACT_LIMIT ? toAddress(value) : NULL_ADDRESS
   }
 }
