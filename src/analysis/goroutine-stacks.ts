@@ -1,6 +1,8 @@
 import {MemoryWindow} from '../base/memory-window.ts'
+import type {GoTables} from '../gosym/func-table.ts'
 import type {LogicalFrame} from '../gosym/go-function.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {GoSites} from '../unwind/go-site.ts'
 import {GoStackWalk, type GoStart, type GoWalkEnd} from '../unwind/goroutine-walk.ts'
 import {walkBareStack} from './bare-stack.ts'
 import {reportNativeFrame, reportSavedPcs, reportSwitch} from './c-frames.ts'
@@ -37,6 +39,7 @@ export class GoroutineStacks {
   readonly threads: ThreadStacks
   readonly #window: MemoryWindow
   readonly #goFrames: GoFrameReports
+  #sites: GoSites | undefined
   readonly #creation: Creation
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
@@ -97,7 +100,7 @@ export class GoroutineStacks {
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     this.#window.moveTo(start.sp, request.goroutine.stack.hi)
     const memory = this.#window
-    const walk = new GoStackWalk(start, {memory, tables, onSystemStack: request.goroutine.id === 0, maxFrames})
+    const walk = new GoStackWalk(start, {memory, sites: this.#sitesOf(tables, request.goroutine), maxFrames})
     let foundBy: FrameReport['foundBy'] = start.foundBy
     let callbacks = 0
     let pending: readonly FrameReport[] = []
@@ -117,6 +120,12 @@ export class GoroutineStacks {
     }
     for (const frame of pending) window.add(frame, false)
     return walk.end
+  }
+
+  #sitesOf(tables: GoTables, goroutine: Goroutine): GoSites {
+    if (goroutine.id === 0) return new GoSites(tables, true)
+    this.#sites ??= new GoSites(tables, false)
+    return this.#sites
   }
 
   /** Without function tables nothing tells which frames the runtime would hide. */

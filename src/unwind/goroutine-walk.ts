@@ -1,7 +1,8 @@
 import {type Address, offsetAddress, toAddress} from '../base/address.ts'
 import {type MemoryReader, readNumber64} from '../base/memory-reader.ts'
 import type {GoTables} from '../gosym/func-table.ts'
-import {FUNC_FLAG, type GoFunction} from '../gosym/go-function.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import {type GoSite, GoSites} from './go-site.ts'
 
 /** A physical frame of Go code, with the numbers that the runtime prints. */
 export interface GoFrame {
@@ -32,17 +33,9 @@ export interface GoWalkEnd {
   lastSp: Address
 }
 
-/**
- * Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). Up to 1.20 the
- * runtime knew that of sigpanic alone (runtime.gentraceback), and so showed the line before for the others.
- */
-const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV2'])
-
 export interface GoWalk {
   memory: MemoryReader
-  tables: GoTables
-  /** The stack is a g0: up to Go 1.16 asmcgocall is its top. */
-  onSystemStack: boolean
+  sites: GoSites
   maxFrames: number
 }
 
@@ -59,6 +52,7 @@ export class GoStackWalk {
   #isSyscall: boolean
   #count = 0
   #frame: GoFrame | undefined
+  #site: GoSite | undefined
   end: GoWalkEnd | undefined
 
   constructor(start: GoStart, walk: GoWalk) {
@@ -79,29 +73,31 @@ export class GoStackWalk {
 
   /** The next frame, in the same object each time: hundreds of thousands are looked at, and none of them kept. */
   next(): GoFrame | undefined {
-    if (!this.end && this.#frame) this.end = this.#leave(this.#frame)
+    if (!this.end && this.#frame && this.#site) this.end = this.#leave(this.#frame, this.#site)
     if (this.end) return undefined
     const pc = this.#pc
     const sp = this.#sp
-    const fn = this.#walk.tables.functionAt(pc)
-    const fp = fn && framePointer(fn, pc, sp)
-    if (!fn || fp === undefined) {
-      this.end = end('no-unwind-info', sp, fn ? undefined : pc)
+    const site = this.#walk.sites.at(pc)
+    const fp = site?.frameSize === undefined ? undefined : offsetAddress(sp, site.frameSize)
+    if (!site || fp === undefined) {
+      this.end = end('no-unwind-info', sp, site ? undefined : pc)
       return undefined
     }
+    const {fn} = site
     const symPc = this.#trap || pc <= fn.entry ? pc : toAddress(pc - 1)
+    this.#site = site
     this.#frame = putFrame(this.#frame, fn, pc, symPc, sp, fp)
     return this.#frame
   }
 
   /** From a frame to its caller's position; how the walk ends where there is none. */
-  #leave({fn, pc, sp, fp}: GoFrame): GoWalkEnd | undefined {
-    if (endsStack(fn, this.#walk, this.#isSyscall)) return end('end-of-stack', fp)
+  #leave({pc, sp, fp}: GoFrame, {endsStack, isInjected}: GoSite): GoWalkEnd | undefined {
+    if (endsStack === 'always' || (endsStack === 'not-in-syscall' && !this.#isSyscall)) return end('end-of-stack', fp)
     const returnPc = readPointer(this.#walk.memory, toAddress(fp - 8))
     if (returnPc === undefined) return end('unmapped', fp)
     if (returnPc === 0) return end('end-of-stack', fp)
     if (returnPc === pc && fp === sp) return end('no-progress', fp)
-    this.#trap = fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID))
+    this.#trap = isInjected
     this.#pc = returnPc
     this.#sp = fp
     this.#isSyscall = false
@@ -110,9 +106,12 @@ export class GoStackWalk {
   }
 }
 
-/** The same walk for those who keep frames. */
-export function* walkGoStack(start: GoStart, walk: GoWalk): Generator<GoFrame> {
-  const steps = new GoStackWalk(start, walk)
+/** The same walk for those who keep frames, or look at few stacks. `onSystemStack`: as GoSites has it. */
+export function* walkGoStack(
+  start: GoStart,
+  {tables, onSystemStack, ...walk}: Omit<GoWalk, 'sites'> & {tables: GoTables; onSystemStack: boolean},
+): Generator<GoFrame> {
+  const steps = new GoStackWalk(start, {...walk, sites: new GoSites(tables, onSystemStack)})
   for (let frame = steps.next(); frame; frame = steps.next()) yield {...frame}
 }
 
@@ -141,17 +140,4 @@ function end(stop: GoWalkEnd['stop'], lastSp: Address, unknownPc?: Address): GoW
 function readPointer(memory: MemoryReader, address: Address): Address | undefined {
   const word = readNumber64(memory, address)
   return word === undefined ? undefined : toAddress(Math.min(word, Number.MAX_SAFE_INTEGER))
-}
-
-/** CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal). */
-function framePointer(fn: GoFunction, pc: Address, sp: Address): Address | undefined {
-  const delta = fn.spDelta(pc)
-  return delta === undefined ? undefined : offsetAddress(sp, delta + 8)
-}
-
-function endsStack(fn: GoFunction, walk: GoWalk, isSyscall: boolean): boolean {
-  if (fn.isTopOfStack(walk.onSystemStack)) return true
-  if (Math.floor(fn.flag / FUNC_FLAG.SPWRITE) % 2 === 0) return false
-  // cgocallback writes SP but is valid on both stacks; a function that called entersyscall did so before its SP write.
-  return fn.funcID !== 'cgocallback' && !isSyscall
 }
