@@ -10,6 +10,9 @@ const CHDR_SIZE = 24
 const SIZE_MAX = 1024 * 1024 * 1024
 /** deflate cannot do better than 1:1032, zstd's runs do but no linker's sections come near. */
 const RATIO_MAX = 2048
+/** zlib's own smallest chunk, and the most that is laid out on a claim alone: pieces are copied together in the end, which costs a third. */
+const CHUNK_MIN = 64
+const CHUNK_MAX = 16 * 1024 * 1024
 
 /**
  * Unpacks zstd; throws a GotraceError for bad input. Node 20 has none built in, and the package for it starts
@@ -63,7 +66,9 @@ function checkSize(size: number, packedSize: number, where: string): void {
 }
 
 function inflate(packed: Uint8Array, size: number, where: string): Uint8Array {
-  return checked(where, size, () => zlib.inflateSync(packed, {maxOutputLength: Math.max(size, 1)}))
+  // One byte more than there is: a full chunk would be followed by another, to see that nothing comes.
+  const chunkSize = Math.min(Math.max(size + 1, CHUNK_MIN), CHUNK_MAX)
+  return checked(where, size, () => zlib.inflateSync(packed, {maxOutputLength: Math.max(size, 1), chunkSize}))
 }
 
 function checked(where: string, size: number, unpack: () => Uint8Array): Uint8Array {
