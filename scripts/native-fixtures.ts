@@ -112,6 +112,32 @@ program main
 end program
 `
 
+/** An instance of a generic: code of which GNAT writes lines alone. */
+const ADA_SOURCE = `
+with Ada.Text_IO; use Ada.Text_IO;
+with Ada.Containers.Vectors;
+procedure Program is
+   package Vec is new Ada.Containers.Vectors (Natural, Integer);
+   V : Vec.Vector;
+   procedure Nested (N : Integer) is
+   begin
+      if N > 100 then raise Constraint_Error; end if;
+      V.Append (N);
+   end Nested;
+begin
+   for I in 1 .. 10 loop Nested (I); end loop;
+   Put_Line (Integer'Image (V.Element (3)));
+end Program;
+`
+
+const D_SOURCE = `
+import std.stdio, std.algorithm, std.range, std.array;
+interface Shape { double area(); }
+class Square : Shape { double s; this(double s) { this.s = s; } double area() { return s * s; } }
+int[] work(int n) { return iota(n).map!(a => a * 3).filter!(a => a % 2 == 0).array; }
+void main(string[] args) { Shape s = new Square(3); writeln(work(cast(int) args.length + 10), s.area()); }
+`
+
 const ASM_SOURCE = `
 .globl first, second
 .type first,@function
@@ -186,6 +212,13 @@ function recipes(): Recipe[] {
   add('gcc', 'program.s', ['-g'])
   add('gfortran', 'program.f90', ['-O1', '-g'])
   for (const flags of [
+    ['-O0', '-g'],
+    ['-O2', '-g'],
+  ]) {
+    add('gnatmake', 'program.adb', flags)
+    add('gdc', 'program.d', flags)
+  }
+  for (const flags of [
     ['-g'],
     ['-O', '-g'],
     ['-Copt-level=3', '-g', '-Csymbol-mangling-version=v0'],
@@ -224,6 +257,8 @@ export function buildFixtures(folder: string, wanted: (name: string) => boolean 
       'program.cc': CXX_SOURCE,
       'program.rs': RUST_SOURCE,
       'program.f90': FORTRAN_SOURCE,
+      'program.adb': ADA_SOURCE,
+      'program.d': D_SOURCE,
       'program.s': ASM_SOURCE,
     }
     for (const [file, text] of Object.entries(sources)) writeFileSync(join(place, file), text)
