@@ -1,7 +1,8 @@
-import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
 import {type MemoryReader, readAddress, readCString, readString, readU32, readWord} from '../base/memory-reader.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import {Demangler} from '../symbolize/demangle.ts'
+import {resultOfStraightCode} from '../unwind/straight-code.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import type {DeadProcess} from './dead-process.ts'
 
@@ -34,6 +35,8 @@ const STACK_WORDS = 512
 const BASES = 16
 const BASE_DEPTH = 8
 const TEXT_LIMIT = 4096
+/** No exception is larger, nor its vtable. */
+const OBJECT_LIMIT = 65536
 
 /** Searches the registers and frames of the functions that throw, where the address of the header must be. */
 export function findException({memory}: DeadProcess, raising: readonly Frame[]): CxxException | undefined {
@@ -93,19 +96,50 @@ function demangleType(name: string): string {
   return text?.replace(/^typeinfo name for /, '') ?? name
 }
 
+/** The types that can be thrown without a class, by their mangled name, and how their values are shown. */
+const SCALARS: Readonly<Record<string, (view: DataView) => string>> = {
+  b: view => String(view.getUint8(0) !== 0),
+  c: view => JSON.stringify(String.fromCharCode(view.getUint8(0))),
+  s: view => String(view.getInt16(0, true)),
+  t: view => String(view.getUint16(0, true)),
+  i: view => String(view.getInt32(0, true)),
+  j: view => String(view.getUint32(0, true)),
+  l: view => String(view.getBigInt64(0, true)),
+  m: view => String(view.getBigUint64(0, true)),
+  x: view => String(view.getBigInt64(0, true)),
+  y: view => String(view.getBigUint64(0, true)),
+  f: view => String(view.getFloat32(0, true)),
+  d: view => String(view.getFloat64(0, true)),
+}
+
 function readWhat(memory: MemoryReader, type: Address, name: string, object: Address): string | undefined {
-  if (name === 'PKc' || name === 'Pc') {
-    const text = readAddress(memory, object)
-    return text === undefined ? undefined : readCString(memory, text, TEXT_LIMIT)
-  }
-  if (name === 'i' || name === 'j') {
-    const value = readU32(memory, object)
-    return value === undefined ? undefined : String(name === 'i' && value >= 0x80000000 ? value - 0x100000000 : value)
+  if (name === 'PKc' || name === 'Pc') return readText(memory, readAddress(memory, object))
+  const scalar = SCALARS[name]
+  if (scalar) {
+    const bytes = memory.read(object, 8)?.slice()
+    return bytes && scalar(new DataView(bytes.buffer))
   }
   if (/^NSt(7__cxx11|3__1)12basic_stringIcSt11char_traitsIcESaIcEEE$/.test(name)) return readStdString(memory, object)
-  const holder = findTextHolder(memory, type, name, object, BASE_DEPTH)
-  const text = holder === undefined ? undefined : readAddress(memory, toAddress(holder + 8))
-  return text === undefined || text === NULL_ADDRESS ? undefined : readCString(memory, text, TEXT_LIMIT)
+  const exception = findBase(memory, type, name, object, /^St9exception$/, BASE_DEPTH)
+  const what = exception === undefined ? undefined : callWhat(memory, exception)
+  if (what !== undefined) return what
+  const holder = findBase(memory, type, name, object, TEXT_HOLDERS, BASE_DEPTH)
+  return holder === undefined ? undefined : readText(memory, readAddress(memory, toAddress(holder + 8)))
+}
+
+function readText(memory: MemoryReader, at: Address | undefined): string | undefined {
+  return at === undefined || at < 4096 ? undefined : readCString(memory, at, TEXT_LIMIT)
+}
+
+/** Two destructors come before what() in the table of std::exception (Itanium C++ ABI, 2.5.2). */
+const WHAT_SLOT = 16
+
+/** What the object's own what() returns, where its code is no more than a way to a text. */
+function callWhat(memory: MemoryReader, exception: Address): string | undefined {
+  const table = readAddress(memory, exception)
+  const code = table === undefined || table < 4096 ? undefined : readWord(memory, toAddress(table + WHAT_SLOT))
+  const text = code === undefined ? undefined : resultOfStraightCode(memory, code, BigInt(exception))
+  return text === undefined ? undefined : readText(memory, addressOfWord(text))
 }
 
 /** std::string of libstdc++: pointer, length. */
@@ -119,20 +153,21 @@ function readStdString(memory: MemoryReader, object: Address): string | undefine
 /** std::runtime_error and std::logic_error keep a pointer to their text behind the vtable, in libstdc++ and in libc++. */
 const TEXT_HOLDERS = /^(St|NSt3__1|St3__1)1(3runtime|1logic)_errorE?$/
 
-/** The part of the object that is such an error, by the bases that the type information names (Itanium C++ ABI, 2.9.5). */
-function findTextHolder(
+/** The part of the object that is of a wanted type, by the bases that the type information names (Itanium C++ ABI, 2.9.5). */
+function findBase(
   memory: MemoryReader,
   type: Address,
   name: string,
   object: Address,
+  wanted: RegExp,
   depth: number,
 ): Address | undefined {
-  if (TEXT_HOLDERS.test(name)) return object
+  if (wanted.test(name)) return object
   if (depth === 0) return undefined
-  for (const {base, offset} of basesOf(memory, type)) {
+  for (const {base, offset} of basesOf(memory, type, object)) {
     const baseName = typeName(memory, base)
     if (baseName === undefined) continue
-    const found = findTextHolder(memory, base, baseName, toAddress(object + offset), depth - 1)
+    const found = findBase(memory, base, baseName, toAddress(object + offset), wanted, depth - 1)
     if (found !== undefined) return found
   }
   return undefined
@@ -142,7 +177,7 @@ function findTextHolder(
  * __si_class_type_info has one base at 16; __vmi_class_type_info has flags, a count and pairs of base and offset << 8 | flags. Which
  * of them a type is only its vtable says; the second one's first word holds two small numbers where the first one's is a pointer.
  */
-function basesOf(memory: MemoryReader, type: Address): {base: Address; offset: number}[] {
+function basesOf(memory: MemoryReader, type: Address, object: Address): {base: Address; offset: number}[] {
   const flags = readU32(memory, toAddress(type + 16))
   const count = readU32(memory, toAddress(type + 20))
   if (flags === undefined || count === undefined) return []
@@ -151,12 +186,23 @@ function basesOf(memory: MemoryReader, type: Address): {base: Address; offset: n
     for (let index = 0; index < count; index++) {
       const base = readAddress(memory, toAddress(type + 24 + index * 16))
       const word = readWord(memory, toAddress(type + 32 + index * 16))
-      // A virtual base's place is in the vtable; offsets of others are not negative.
-      if (base === undefined || word === undefined || word % 2n === 1n || word >= 0x100000000n) continue
-      if (typeName(memory, base) !== undefined) bases.push({base, offset: Number(word / 256n)})
+      const offset = word === undefined ? undefined : baseOffset(memory, object, word)
+      if (base === undefined || offset === undefined) continue
+      if (typeName(memory, base) !== undefined) bases.push({base, offset})
     }
     return bases
   }
   const base = readAddress(memory, toAddress(type + 16))
   return base !== undefined && base > 4096 && typeName(memory, base) !== undefined ? [{base, offset: 0}] : []
+}
+
+/** __offset_flags: the offset above eight bits of flags; of a virtual base (bit 0) that of its place in the object's vtable. */
+function baseOffset(memory: MemoryReader, object: Address, word: Word): number | undefined {
+  const offset = Number(BigInt.asIntN(64, word) >> 8n)
+  if (Math.abs(offset) > OBJECT_LIMIT) return undefined
+  if (word % 2n === 0n) return offset
+  const table = readAddress(memory, object)
+  const virtual = table === undefined || table < OBJECT_LIMIT ? undefined : readWord(memory, toAddress(table + offset))
+  const found = virtual === undefined ? undefined : Number(BigInt.asIntN(64, virtual))
+  return found === undefined || found < 0 || found > OBJECT_LIMIT ? undefined : found
 }

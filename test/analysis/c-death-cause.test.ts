@@ -214,3 +214,46 @@ test('a text that was given to the exception is found there', t => {
 test('a panic without any text is one all the same', t => {
   t.deepEqual(deathOf(PANICKING), {kind: 'rust panic', text: 'panicked, in orders::check (src/orders.rs:7)'})
 })
+
+/** An object of class `Own : std::exception` whose what() returns the member behind its vtable, thrown; or a bare value. */
+function thrownObject(name: string, object: (heap: BytesBuilder) => void): BytesBuilder {
+  const encoder = new TextEncoder()
+  const heap = new BytesBuilder(0x100000)
+  heap.label('base').u64(0, 'base-name').u64(0, 0).label('type').u64(0, 'name').u64('base', 0)
+  heap
+    .label('name')
+    .bytes(encoder.encode(`${name}\0`))
+    .align(16)
+  heap.label('base-name').bytes(encoder.encode('St9exception\0')).align(16)
+  heap.label('text').bytes(encoder.encode('out of paper\0')).align(16)
+  heap.label('what').hex('48 8b 47 08 c3').align(16).label('vtable').u64(0, 0, 'what').align(16)
+  heap.u64('type', 0, 0, 0, 0, 0, 0, 0, 0, 0).u64(0x474e5543432b2b00n, 0, 0, 0).label('object')
+  object(heap)
+  heap.align(16).zeros(32)
+  heap.build()
+  return heap
+}
+
+function uncaught(heap: BytesBuilder): string | undefined {
+  const frames = [libc('__GI_abort'), libstdcxx('std::terminate()'), libstdcxx('__cxa_throw'), 'print']
+  return deathOf(frames, {[STACK + 2 * FRAME + 8]: heap.addressOf('object')}, heap)?.text
+}
+
+test('what() of a class of the program is what its code returns', t => {
+  const heap = thrownObject('3Own', builder => builder.u64('vtable', 'text'))
+  t.is(uncaught(heap), 'uncaught Own: out of paper, in print')
+})
+
+test('a value that is no object is shown', t => {
+  const bits = new DataView(new ArrayBuffer(8))
+  bits.setFloat64(0, 2.5, true)
+  for (const [name, word, text] of [
+    ['i', 0xffffffffn, 'int: -1'],
+    ['l', 2n ** 64n - 2n, 'long: -2'],
+    ['b', 1n, 'bool: true'],
+    ['c', 0x63n, 'char: "c"'],
+    ['d', bits.getBigUint64(0, true), 'double: 2.5'],
+  ] as const) {
+    t.is(uncaught(thrownObject(name, builder => builder.u64(word))), `uncaught ${text}, in print`)
+  }
+})
