@@ -23,6 +23,8 @@ export interface ThreadStack {
   machine: Machine | undefined
   /** m.curg; undefined while C runs on a thread of its own that is in no callback, whatever M waits for its next one. */
   goroutine: Goroutine | undefined
+  /** The goroutine that the thread waits for because C code of it had called Go. */
+  parked: Goroutine | undefined
   frames: readonly Frame[]
   stop: StopReason
   /** Innermost first. */
@@ -54,11 +56,12 @@ export class ThreadStacks {
     return this.#threadIds.get(machine.address)
   }
 
-  /** Whether the thread runs a living goroutine. */
+  /** Whether the thread runs a living goroutine, or waits for one that C called. */
   isOnGoroutine(tid: number): boolean {
     const machine = this.#machines.get(tid)
     const goroutine = machine && this.goroutineOn(machine)
-    return goroutine !== undefined && !goroutine.isDead
+    if (goroutine) return !goroutine.isDead
+    return machine !== undefined && this.#parkedOn(machine) !== undefined
   }
 
   /**
@@ -71,6 +74,18 @@ export class ThreadStacks {
     if (!goroutine || machine.ncgo > 0 || goroutine.status.number !== GOROUTINE_STATUS._Gsyscall) return goroutine
     const isWaiting = tables?.functionAt(goroutine.syscall.pc)?.funcID === 'goexit'
     return isWaiting && runtime?.isExtraMachine(machine) ? undefined : goroutine
+  }
+
+  /**
+   * The goroutine that was parked inside of a callback: C code of this M's thread waits for it, and no other M may run it
+   * (runtime.stoplockedm), so that the thread's stack goes on where the goroutine left it.
+   */
+  #parkedOn(machine: Machine): Goroutine | undefined {
+    const {runtime} = this.#process
+    if (machine.curg !== 0 || machine.lockedg === 0) return undefined
+    const goroutine = runtime?.goroutineAt(machine.lockedg)
+    if (!goroutine || goroutine.isDead || goroutine.m !== 0 || goroutine.lockedM !== machine.address) return undefined
+    return machine.ncgo > 0 || runtime?.isExtraMachine(machine) ? goroutine : undefined
   }
 
   ofThread(tid: number): ThreadStack | undefined {
@@ -92,7 +107,8 @@ export class ThreadStacks {
   #walk(thread: CoreThread): ThreadStack {
     const machine = this.#machines.get(thread.tid)
     const goroutine = machine && this.goroutineOn(machine)
-    const switches = machine && this.switchesOf(machine, goroutine)
+    const parked = machine && this.#parkedOn(machine)
+    const switches = machine && this.switchesOf(machine, goroutine ?? parked)
     const registers = RegisterSet.ofUserRegs(thread.registers)
     let {frames, stop} = this.#collect(registers, 'context', switches)
     const gsignal = machine && machine.gsignal !== 0 ? this.#process.runtime?.goroutineAt(machine.gsignal) : undefined
@@ -120,7 +136,7 @@ export class ThreadStacks {
       interruptions,
       killingSignal(this.#process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS),
     )
-    return {thread, machine, goroutine, frames, stop, interruptions, base}
+    return {thread, machine, goroutine, parked, frames, stop, interruptions, base}
   }
 
   /**

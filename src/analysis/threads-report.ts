@@ -47,12 +47,13 @@ function reportFrames(
   const goFrames = new GoFrameReports(process)
   const physical = (stack?.frames ?? []).slice(from).map(frame => reportPhysical(process, frame, goFrames))
   const base = (stack?.base ?? 0) - from
-  const {machine, goroutine} = stack ?? {}
+  const {machine, goroutine, parked} = stack ?? {}
+  const current = goroutine ?? parked
   return {
     id: thread.tid,
     name: thread.name ?? null,
     m: machine?.id ?? null,
-    goroutine: goroutine && !goroutine.isDead ? goroutine.id : null,
+    goroutine: current && !current.isDead ? current.id : null,
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
     idle: machine !== undefined && physical.slice(base).flat().every(isSchedulerFrame),
     handlerFrames: physical.slice(0, base).flat().length,

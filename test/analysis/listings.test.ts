@@ -175,3 +175,22 @@ test('groups hold every goroutine once, the biggest first, and one stack each', 
   t.is(text.length, groups.length)
   t.regex(text[0] ?? '', /^\d+ goroutines? \[[^\]]+\]: \d+/)
 })
+
+for (const name of ['blocked-gcore-go1.24', 'blocked-gcore-go1.27']) {
+  test(`${name}: a thread whose callback is parked shows the goroutine it waits for, and the C code that called it`, async t => {
+    const threads = [...(await openThreads(name)).threads]
+    const waiting = threads.find(({frames}) => frames.some(frame => frame.function === 'wait_in_callback'))
+    const names = waiting?.frames.map(frame => frame.function) ?? []
+    const order = ['runtime.mcall', 'main.waitInCallback', 'crosscall2', 'wait_in_callback', 'runtime.cgocall'].map(
+      wanted => names.indexOf(wanted),
+    )
+    t.false(order.includes(-1), names.join(' '))
+    t.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+    )
+    t.is(names.at(-1), 'runtime.goexit')
+    t.not(waiting?.goroutine ?? null, null)
+    t.false(waiting?.idle ?? true)
+  })
+}
