@@ -9,6 +9,7 @@ import type {CrashReport} from './core-report.ts'
 import type {CrashCause} from './crash-cause.ts'
 import {findException} from './cxx-exception.ts'
 import type {DeadProcess} from './dead-process.ts'
+import {findGlibMessage, readGlibAssertion} from './glib-message.ts'
 import {cPlumbing} from './plumbing.ts'
 import {findRustPanic, type RustPanic} from './rust-panic.ts'
 
@@ -27,9 +28,11 @@ const DEPTH = 64
 const MESSAGE_LIMIT = 4096
 
 /** What C code said of its own end: abort, a failed assertion or check of libc, an exception of C++. */
-export function findDeathCause(process: DeadProcess, {thread}: CrashCause): Cause {
+export function findDeathCause(process: DeadProcess, {thread, signal}: CrashCause): Cause {
   if (!thread) return null
   const frames = nameFrames(process, thread.frames.slice(thread.base, thread.base + DEPTH))
+  const ofGlib = ENDS.has(signal?.number ?? 0) ? describeGlibDeath(process, frames) : null
+  if (ofGlib) return ofGlib
   const abort = frames.findIndex(({name}) => name === 'abort')
   const names = new Set(frames.map(({name}) => name))
   if (isTerminate(frames)) return describeTerminate(process, frames)
@@ -71,6 +74,26 @@ function nameFrames({symbolizer}: DeadProcess, frames: readonly Frame[]): NamedF
   return found
 }
 
+/** SIGTRAP by G_BREAKPOINT, SIGABRT by abort. */
+const ENDS: ReadonlySet<number> = new Set([5, 6])
+const GLIB_ASSERTION = /^g_(assertion_message|assert_warning)/
+const GLIB_LOG = /^_?g_(log|logv|log_\w+)$/
+/** The functions of GLib that end the process stand on top, but for abort and raise. */
+const GLIB_DEPTH = 6
+
+function describeGlibDeath(process: DeadProcess, frames: readonly NamedFrame[]): Cause {
+  const top = frames.slice(0, GLIB_DEPTH)
+  if (top.some(({name}) => GLIB_ASSERTION.test(name))) {
+    return {kind: 'assert', text: (readGlibAssertion(process) ?? 'an assertion of GLib failed') + place(frames)}
+  }
+  const first = top.findIndex(({name}) => GLIB_LOG.test(name))
+  const isOnTop = first === 0 || top.slice(0, first).every(({source}) => isOfLanguage(source) || isPartOfDying(source))
+  if (first < 0 || !isOnTop) return null
+  const logging = frames.filter(({name}) => GLIB_LOG.test(name)).map(({frame}) => frame)
+  const message = findGlibMessage(process, logging)
+  return {kind: 'glib', text: `${message ?? 'a message of GLib that ends the process'}${place(frames)}`}
+}
+
 function describePanic({text, location}: RustPanic, frames: readonly NamedFrame[]): Cause {
   const at = location === undefined ? '' : ` at ${location}`
   return {kind: 'rust panic', text: `panicked${at}${text === undefined ? '' : `: ${text}`}${place(frames)}`}
@@ -96,12 +119,15 @@ function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
   if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
   if (file !== null && /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//.test(file)) return true
   return (
-    name !== null && /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_/.test(name)
+    name !== null &&
+    /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/.test(
+      name,
+    )
   )
 }
 
 const LANGUAGE_LIBRARIES =
-  /(?:^|\/)(?:libc|libm|libpthread|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind)[-.\d]*\.so[.\d]*$/
+  /(?:^|\/)(?:libc|libm|libpthread|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind|libglib-2\.0)[-.\d]*\.so[.\d]*$/
 
 const LIBC =
   /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/

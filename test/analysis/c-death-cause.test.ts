@@ -22,6 +22,7 @@ function deathOf(
   called: readonly (string | Called)[],
   words: Record<number, number | bigint> = {},
   heap = new BytesBuilder(0x100000),
+  signal = 6,
 ) {
   const stack = new BytesBuilder(STACK)
   for (let at = STACK; at < STACK + called.length * FRAME; at += 8) stack.u64(words[at] ?? 0)
@@ -56,7 +57,7 @@ function deathOf(
   const core = {memory, segments: {dumped: () => writable}}
   const moduleAt = (address: number) => (address >= heap.origin ? {} : undefined)
   const process = {memory: {...memory, moduleAt}, core, modules: [], symbolizer} as unknown as DeadProcess
-  return findDeathCause(process, {thread: {frames, base: 0}} as unknown as CrashCause)
+  return findDeathCause(process, {thread: {frames, base: 0}, signal: {number: signal}} as unknown as CrashCause)
 }
 
 const libc = (name: string): Called => ({name, module: '/lib/x86_64-linux-gnu/libc.so.6', file: './debug/x.c'})
@@ -256,4 +257,30 @@ test('a value that is no object is shown', t => {
   ] as const) {
     t.is(uncaught(thrownObject(name, builder => builder.u64(word))), `uncaught ${text}, in print`)
   }
+})
+
+const glib = (name: string): Called => ({name, module: '/usr/lib/x86_64-linux-gnu/libglib-2.0.so.0.7400.6'})
+
+test('a fatal message of GLib is found among the fields that it was made into', t => {
+  const encoder = new TextEncoder()
+  const heap = new BytesBuilder(0x100000)
+  heap.label('key').bytes(encoder.encode('MESSAGE\0')).align(16)
+  heap.label('text').bytes(encoder.encode('cannot open the database\0')).align(16).zeros(64)
+  heap.build()
+  const words = {[STACK + FRAME + 8]: heap.addressOf('key'), [STACK + FRAME + 16]: heap.addressOf('text')}
+  const logging = [
+    glib('g_log_structured_array'),
+    glib('g_log_default_handler'),
+    glib('g_logv'),
+    glib('g_log'),
+    'store',
+  ]
+  t.deepEqual(deathOf(logging, words, heap, 5), {kind: 'glib', text: 'cannot open the database, in store'})
+  t.is(deathOf(logging, words, heap, 11), null, 'a fault in there is no message')
+  t.is(deathOf(['poke', 'on_message', ...logging], words, heap, 5), null, 'nor a trap in a handler of the program')
+})
+
+test('an assertion of GLib is one', t => {
+  const death = deathOf([libc('__GI_abort'), glib('g_assertion_message_expr'), 'store'])
+  t.deepEqual(death, {kind: 'assert', text: 'an assertion of GLib failed, in store'})
 })
