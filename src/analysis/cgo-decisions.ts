@@ -29,7 +29,8 @@ export function decideCollecting({runtime}: DeadProcess, facts: DecisionFacts): 
   const {fails, unknown} = runtime.handlerDecision(facts.machine)
   const missing = unknown && UNKNOWN[unknown]
   if (fails !== null) {
-    const reason = explain(fails, facts)
+    const isBorrowed = facts.goroutine !== undefined && runtime.isBorrowedBySignal(facts.goroutine)
+    const reason = explain(fails, facts, isBorrowed)
     return missing ? refuseCollecting(null, `${reason}; ${missing}`) : refuseCollecting(fails, reason)
   }
   if (missing) return {wouldCollect: null, failedCondition: null, explanation: `${UNSURE}: ${missing}`}
@@ -37,7 +38,7 @@ export function decideCollecting({runtime}: DeadProcess, facts: DecisionFacts): 
 }
 
 const UNSURE = 'whether a signal now would collect a C stack is not known'
-const NO_RUNTIME = 'the data of the Go runtime cannot be found'
+const NO_RUNTIME = 'no Go runtime was found in this core'
 
 const UNKNOWN: Partial<Record<HandlerCondition, string>> = {
   cgoTraceback: 'whether a traceback function is registered cannot be found out',
@@ -59,7 +60,7 @@ function explainCollecting({entry, inCallback, goroutine}: DecisionFacts): strin
   return `a signal now would make the runtime collect ${what} into m.cgoCallers`
 }
 
-function explain(condition: HandlerCondition, {machine, goroutine}: DecisionFacts): string {
+function explain(condition: HandlerCondition, {machine, goroutine}: DecisionFacts, isBorrowed: boolean): string {
   const who = goroutine ? `goroutine ${goroutine.id}` : 'its goroutine'
   switch (condition) {
     case 'cgoTraceback':
@@ -69,7 +70,9 @@ function explain(condition: HandlerCondition, {machine, goroutine}: DecisionFact
     case 'g':
       return 'the thread has no g: it belongs to C, and no call from C into Go is in progress on it (of SIGPROF, into sigprofCallers, for the profiler)'
     case 'm.ncgo':
-      return 'the M is in no call from Go into C (m.ncgo is 0)'
+      return isBorrowed
+        ? 'the thread belongs to C, its M was taken for a signal and is in no call from Go into C (m.ncgo is 0)'
+        : 'the M is in no call from Go into C (m.ncgo is 0)'
     case 'm.curg':
       return `the M runs no goroutine (m.curg is nil)${goroutine ? `: ${who} is inside of a callback and ${absence(goroutine)}` : ''}`
     case 'm.curg.syscallsp':

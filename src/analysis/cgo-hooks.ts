@@ -8,7 +8,7 @@ type Hooks = CgoReport['hooks']
 export function reportHooks(process: DeadProcess): Pick<CgoReport, 'hooks' | 'hooksKnown'> {
   const {cgoTraceback, cgoContext, cgoSymbolizer} = process.runtime?.state ?? {}
   const hooksKnown = cgoTraceback !== undefined && cgoContext !== undefined && cgoSymbolizer !== undefined
-  if (!hooksKnown) {
+  if (process.runtime && !hooksKnown) {
     process.diagnostics.add(
       'cgo-hooks-unknown',
       'what the program gave to runtime.SetCgoTraceback, if anything, cannot be found out',

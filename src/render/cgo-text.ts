@@ -15,6 +15,11 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
     yield 'the program does not use cgo\n'
     return
   }
+  if (cgo.enabled === null && cgo.threads.every(({m}) => m === null)) {
+    yield 'no Go runtime was found in this core\n'
+    yield* renderBlocking(blocking, style)
+    return
+  }
   yield renderHooks(cgo, style)
   yield '\n'
   if (cgo.calls.length === 0) yield 'no call from Go into C is in progress\n'

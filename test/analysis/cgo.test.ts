@@ -4,8 +4,10 @@ import test from 'ava'
 import {z} from 'zod'
 import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
 import {cgoReportSchema} from '../../src/analysis/answer-schema.ts'
+import {decideCollecting} from '../../src/analysis/cgo-decisions.ts'
 import {reportContexts} from '../../src/analysis/cgo-report.ts'
 import type {CgoAnswer} from '../../src/analysis/core-report.ts'
+import type {DeadProcess} from '../../src/analysis/dead-process.ts'
 import {cgoWrapperTarget} from '../../src/analysis/plumbing.ts'
 import {compareCallers} from '../../src/analysis/saved-callers-check.ts'
 import {toAddress} from '../../src/base/address.ts'
@@ -120,6 +122,28 @@ test('a saved pc in Go code is printed as the runtime prints saved pcs', async t
     const text = renderFrames([{...inGo, foundBy: 'saved-cgo-callers'}], 'plain', PLAIN_STYLE)
     t.is(text, `${inGo.function}\n\t${inGo.file}:${inGo.line} pc=${inGo.pc}\n`)
   }
+})
+
+test('a core without a Go runtime says so, and knows of no decision', async t => {
+  const answer = await answerOf('blocked-gcore-go1.27')
+  const [thread] = answer.cgo.threads
+  const native = {
+    ...answer.cgo,
+    enabled: null,
+    hooksKnown: false,
+    calls: [],
+    threads: thread ? [{...thread, m: null}] : [],
+  }
+  t.is([...renderCgoText({...answer, cgo: native}, PLAIN_STYLE)][0], 'no Go runtime was found in this core\n')
+  const {explanation, ...decision} = decideCollecting({runtime: undefined} as DeadProcess, {
+    machine: undefined,
+    hasThread: true,
+    entry: null,
+    inCallback: false,
+    goroutine: undefined,
+  })
+  t.deepEqual(decision, {wouldCollect: null, failedCondition: null})
+  t.regex(explanation, /not known/)
 })
 
 test('the text groups the calls by the C function', async t => {
