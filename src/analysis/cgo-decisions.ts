@@ -10,8 +10,8 @@ type Printing = CgoThreadReport['traceback']
 
 /** What of a thread the runtime's decisions depend on. */
 export interface DecisionFacts {
-  /** undefined: the thread has no g. */
-  machine: Machine | undefined
+  /** null: the thread has no g. undefined: not known. */
+  machine: Machine | null | undefined
   /** false: no thread of the core runs this M. */
   hasThread: boolean
   /** The C function that the goroutine called. */
@@ -40,7 +40,10 @@ export function decideCollecting({runtime}: DeadProcess, facts: DecisionFacts): 
 const UNSURE = 'whether a signal now would collect a C stack is not known'
 const NO_RUNTIME = 'no Go runtime was found in this core'
 
+const NO_MACHINE = 'which M the thread runs, if any, cannot be found out'
+
 const UNKNOWN: Partial<Record<HandlerCondition, string>> = {
+  g: NO_MACHINE,
   cgoTraceback: 'whether a traceback function is registered cannot be found out',
   _cgo_callers: 'whether runtime/cgo is linked into the program cannot be found out',
   'm.curg.syscallsp': 'its goroutine (m.curg) cannot be read',
@@ -95,6 +98,10 @@ export function decidePrinting(process: DeadProcess, {machine, goroutine}: Decis
     const explanation = `whether a traceback would print saved C frames is not known: ${NO_RUNTIME}`
     return {wouldPrint: null, failedCondition: null, explanation}
   }
+  if (machine === undefined && process.runtime.usesCgo !== false) {
+    const explanation = `whether a traceback would print saved C frames is not known: ${NO_MACHINE}`
+    return {wouldPrint: null, failedCondition: null, explanation}
+  }
   const failed = findUnprintable(process, machine, goroutine)
   if (!failed) {
     const id = goroutine?.id ?? 0
@@ -110,7 +117,7 @@ export function decidePrinting(process: DeadProcess, {machine, goroutine}: Decis
 
 function findUnprintable(
   {runtime}: DeadProcess,
-  machine: Machine | undefined,
+  machine: Machine | null | undefined,
   goroutine: Goroutine | undefined,
 ): [condition: string, reason: string] | undefined {
   if (runtime?.usesCgo === false) return ['iscgo', 'the program does not use cgo (runtime.iscgo is false)']

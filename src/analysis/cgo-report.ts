@@ -61,7 +61,8 @@ function reportThread(
   {machine, tid, goroutine, found}: ThreadFacts,
 ): CgoThreadReport {
   const {inCallback} = found
-  const facts = {machine, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
+  const known = machine ?? (tid !== null && threads.isWithoutG(tid) ? null : undefined)
+  const facts = {machine: known, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
   const saved = checkSavedCallers(process, threads, machine)
   return {
     m: machine?.id ?? null,

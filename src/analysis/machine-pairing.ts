@@ -16,23 +16,25 @@ const THREADS_TRIED = 64
 const THREADS_TELLING = 8
 
 /**
- * The M of each thread, as the runtime itself finds it: by the g in thread-local storage, which is nil on a thread that runs no Go.
+ * The M of each thread, as the runtime itself finds it: by the g in thread-local storage, which is nil (here null) on a thread that runs no
+ * Go.
  * Where that is not in the core: by m.procid, which C threads leave behind in Ms that they no longer run (up to 1.20), and which is not
  * the core's thread id where a container was dumped from outside.
  */
-export function pairMachines({core, memory, runtime}: DeadProcess): ReadonlyMap<number, Machine> {
+export function pairMachines({core, memory, runtime}: DeadProcess): ReadonlyMap<number, Machine | null> {
   if (!runtime) return new Map()
   const byId = pairById(core.threads, runtime)
   const machines = machinesByG(runtime)
   const offset = findTlsOffset(memory, core.threads, byId, machines)
   if (offset === undefined) return byId
-  const pairs = new Map<number, Machine>()
+  const pairs = new Map<number, Machine | null>()
   const untold: CoreThread[] = []
   for (const thread of core.threads) {
     const g = readTlsG(memory, thread, offset)
     const machine = g === undefined ? undefined : machines.get(g)
     if (machine) pairs.set(thread.tid, machine)
-    else if (g !== NULL_ADDRESS) untold.push(thread)
+    else if (g === NULL_ADDRESS) pairs.set(thread.tid, null)
+    else untold.push(thread)
   }
   const told = new Set(pairs.values())
   for (const {tid} of untold) {

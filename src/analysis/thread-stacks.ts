@@ -37,18 +37,24 @@ export interface ThreadStack {
 export class ThreadStacks {
   readonly #process: DeadProcess
   readonly #stacks = new Map<number, ThreadStack>()
-  readonly #machines: ReadonlyMap<number, Machine>
+  readonly #machines: ReadonlyMap<number, Machine | null>
   readonly #threadIds: ReadonlyMap<Address, number>
 
   constructor(process: DeadProcess) {
     this.#process = process
     this.#machines = pairMachines(process)
-    this.#threadIds = new Map([...this.#machines].map(([tid, {address}]) => [address, tid]))
+    const runs = [...this.#machines].flatMap(([tid, machine]) => (machine ? [[machine.address, tid] as const] : []))
+    this.#threadIds = new Map(runs)
   }
 
   /** The M that a thread runs; extra Ms of C threads included. */
   machineOf(tid: number): Machine | undefined {
-    return this.#machines.get(tid)
+    return this.#machines.get(tid) ?? undefined
+  }
+
+  /** Whether the thread is known to have no g: it belongs to C, and is in no call into Go. */
+  isWithoutG(tid: number): boolean {
+    return this.#machines.get(tid) === null
   }
 
   /** The thread that runs an M; undefined where none of this core does. */
@@ -58,7 +64,7 @@ export class ThreadStacks {
 
   /** Whether the thread runs a living goroutine, or waits for one that C called. */
   isOnGoroutine(tid: number): boolean {
-    const machine = this.#machines.get(tid)
+    const machine = this.machineOf(tid)
     const goroutine = machine && this.goroutineOn(machine)
     if (goroutine) return !goroutine.isDead
     return machine !== undefined && this.#parkedOn(machine) !== undefined
@@ -105,7 +111,7 @@ export class ThreadStacks {
   }
 
   #walk(thread: CoreThread): ThreadStack {
-    const machine = this.#machines.get(thread.tid)
+    const machine = this.machineOf(thread.tid)
     const goroutine = machine && this.goroutineOn(machine)
     const parked = machine && this.#parkedOn(machine)
     const switches = machine && this.switchesOf(machine, goroutine ?? parked)

@@ -71,27 +71,27 @@ export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedC
 }
 
 /**
- * The handler's decision for a signal now. It finds the M through the thread's g: a thread without one has no M, and one that has an M has
+ * The handler's decision for a signal now. It finds the M through the thread's g: null is a thread that has none; one that has an M has
  * passed both tests. `curg` is the goroutine at m.curg, undefined where that cannot be read.
  */
 export function decideHandler(
   {hasTraceback, hasSupport}: HandlerHooks,
-  machine: Machine | undefined,
+  machine: Machine | null | undefined,
   curg: Goroutine | undefined,
 ): HandlerDecision {
-  const conditions: [HandlerCondition, boolean | undefined][] = [
+  const conditions: [HandlerCondition, boolean | null | undefined][] = [
     ['cgoTraceback', hasTraceback],
     ['_cgo_callers', hasSupport],
-    ['g', machine !== undefined],
-    ['m.ncgo', machine?.ncgo !== 0],
-    ['m.curg', machine?.curg !== NULL_ADDRESS],
+    ['g', machine && true],
+    ['m.ncgo', machine && machine.ncgo !== 0],
+    ['m.curg', machine && machine.curg !== NULL_ADDRESS],
     ['m.curg.syscallsp', curg && curg.syscall.sp !== NULL_ADDRESS],
-    ['m.cgoCallers', machine?.cgoCallers !== NULL_ADDRESS],
-    ['m.cgoCallersUse', machine?.cgoCallersUse === 0],
+    ['m.cgoCallers', machine && machine.cgoCallers !== NULL_ADDRESS],
+    ['m.cgoCallersUse', machine && machine.cgoCallersUse === 0],
   ]
   let unknown: HandlerCondition | null = null
   for (const [condition, holds] of conditions) {
-    if (holds === false) return {fails: condition, unknown}
+    if (holds === false || holds === null) return {fails: condition, unknown}
     if (holds === undefined) unknown ??= condition
   }
   return {fails: null, unknown}

@@ -283,10 +283,10 @@ export class GoRuntime {
     }
   }
 
-  /** What keeps the runtime's signal handler from collecting a C traceback on this M now; undefined: a thread without g. */
-  handlerDecision(machine: Machine | undefined): HandlerDecision {
+  /** What keeps the runtime's signal handler from collecting a C traceback on this M now; null: a thread without g. */
+  handlerDecision(machine: Machine | null | undefined): HandlerDecision {
     this.#hooks ??= this.#readHooks()
-    return decideHandler(this.#hooks, machine, machine && this.goroutineAt(machine.curg))
+    return decideHandler(this.#hooks, machine, machine ? this.goroutineAt(machine.curg) : undefined)
   }
 
   #sched(): RemoteStruct<'schedt'> | undefined {

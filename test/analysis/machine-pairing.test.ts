@@ -51,7 +51,7 @@ function processOf(threads: {tid: number; g: number | undefined}[], machines: Fa
 }
 
 const pairsOf = (process: DeadProcess) =>
-  Object.fromEntries([...pairMachines(process)].map(([tid, machine]) => [tid, machine.id]))
+  Object.fromEntries([...pairMachines(process)].map(([tid, machine]) => [tid, machine?.id ?? null]))
 
 const MACHINES = [
   {id: 0, procid: 100, g0: 0x500000},
@@ -68,7 +68,7 @@ test('a thread without g runs no M, whatever M has kept its id', t => {
     ],
     MACHINES,
   )
-  t.deepEqual(pairsOf(process), {100: 0, 101: 1})
+  t.deepEqual(pairsOf(process), {100: 0, 101: 1, 102: null})
 })
 
 test('threads that a dump from outside of the container numbers otherwise are known by their g', t => {
@@ -94,7 +94,7 @@ test('g is where most threads have one, however far from the thread pointer', t 
       MACHINES,
       distance,
     )
-    t.deepEqual(pairsOf(process), {100: 0, 101: 1}, `${distance}`)
+    t.deepEqual(pairsOf(process), {100: 0, 101: 1, 102: null}, `${distance}`)
   }
 })
 
