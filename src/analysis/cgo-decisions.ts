@@ -40,13 +40,14 @@ export function decideCollecting({runtime}: DeadProcess, facts: DecisionFacts): 
 const UNSURE = 'whether a signal now would collect a C stack is not known'
 const NO_RUNTIME = 'no Go runtime was found in this core'
 
+const NO_GOROUTINE = 'its goroutine (m.curg) cannot be read'
 const NO_MACHINE = 'which M the thread runs, if any, cannot be found out'
 
 const UNKNOWN: Partial<Record<HandlerCondition, string>> = {
   g: NO_MACHINE,
   cgoTraceback: 'whether a traceback function is registered cannot be found out',
   _cgo_callers: 'whether runtime/cgo is linked into the program cannot be found out',
-  'm.curg.syscallsp': 'its goroutine (m.curg) cannot be read',
+  'm.curg.syscallsp': NO_GOROUTINE,
 }
 
 function refuseCollecting(failedCondition: string | null, reason: string): Handler {
@@ -94,12 +95,9 @@ function absence({status}: Goroutine): string {
 
 /** Whether runtime.traceback1 (src/runtime/traceback.go) would print saved C frames for the goroutine, in its own order. */
 export function decidePrinting(process: DeadProcess, {machine, goroutine}: DecisionFacts): Printing {
-  if (!process.runtime) {
-    const explanation = `whether a traceback would print saved C frames is not known: ${NO_RUNTIME}`
-    return {wouldPrint: null, failedCondition: null, explanation}
-  }
-  if (machine === undefined && process.runtime.usesCgo !== false) {
-    const explanation = `whether a traceback would print saved C frames is not known: ${NO_MACHINE}`
+  const unknown = findUnknown(process, machine)
+  if (unknown !== undefined) {
+    const explanation = `whether a traceback would print saved C frames is not known: ${unknown}`
     return {wouldPrint: null, failedCondition: null, explanation}
   }
   const failed = findUnprintable(process, machine, goroutine)
@@ -113,6 +111,14 @@ export function decidePrinting(process: DeadProcess, {machine, goroutine}: Decis
   }
   const [failedCondition, reason] = failed
   return {wouldPrint: false, failedCondition, explanation: `a traceback would print no saved C frames: ${reason}`}
+}
+
+function findUnknown({runtime}: DeadProcess, machine: Machine | null | undefined): string | undefined {
+  if (!runtime) return NO_RUNTIME
+  if (machine === undefined && runtime.usesCgo !== false) return NO_MACHINE
+  if (machine && machine.curg !== 0 && !runtime.goroutineAt(machine.curg)) return NO_GOROUTINE
+  const isMissing = machine && machine.ncgo > 0 && runtime.savedCallers(machine).state === null
+  return isMissing ? 'the list (m.cgoCallers) is not in the core' : undefined
 }
 
 function findUnprintable(

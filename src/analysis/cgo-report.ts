@@ -60,10 +60,10 @@ function reportThread(
   threads: ThreadStacks,
   {machine, tid, goroutine, found}: ThreadFacts,
 ): CgoThreadReport {
-  const {inCallback} = found
   const known = machine ?? (tid !== null && threads.isWithoutG(tid) ? null : undefined)
+  const {inCallback} = found
   const facts = {machine: known, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
-  const saved = checkSavedCallers(process, threads, machine)
+  const saved = checkSavedCallers(process, threads, known)
   return {
     m: machine?.id ?? null,
     thread: tid,

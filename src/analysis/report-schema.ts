@@ -159,7 +159,7 @@ export const crashSchema = z
 
 export const savedCallersSchema = z
   .strictObject({
-    state: z.enum(['none', 'empty', 'saved', 'consumed', 'busy', 'stale']),
+    state: z.enum(['none', 'empty', 'saved', 'consumed', 'busy', 'stale']).nullable().describe('null: not known'),
     pcs: z.array(hexString),
     tail: z.array(hexString).describe('left over from an earlier, longer traceback'),
     frames: z.array(frameSchema),

@@ -31,6 +31,8 @@ const CALL_LENGTH_MAX = 7
 const SYSCALL_LENGTH = 2
 
 /**
+ * null is a thread without g, undefined one of which that is not known.
+ *
  * cgocall zeroes the first entry when a call begins; traceback1 and sigprof do when they have read the list; nothing clears the others
  * (Go, src/runtime/cgocall.go, traceback.go, proc.go). So a list with its first entry was made since the last call began, in this one or
  * in one nested in it that has ended; a list without it was read, or is older than this call.
@@ -38,10 +40,12 @@ const SYSCALL_LENGTH = 2
 export function checkSavedCallers(
   process: DeadProcess,
   threads: ThreadStacks,
-  machine: Machine | undefined,
+  machine: Machine | null | undefined,
 ): CheckedCallers {
+  if (machine === undefined) return {...ABSENT, state: null}
   const raw = machine && process.runtime?.savedCallers(machine)
   if (!machine || !raw || raw.state === 'none') return ABSENT
+  if (raw.state === null) return {...ABSENT, state: null}
   const {state, pcs, tail} = raw
   const isInCall = machine.ncgo > 0
   const stack = threads.ofMachine(machine)

@@ -137,7 +137,7 @@ function renderThreadState(thread: CgoThreadReport, style: Style): string {
   return out
 }
 
-const STATES: Record<CgoThreadReport['saved']['state'], string> = {
+const STATES: Record<NonNullable<CgoThreadReport['saved']['state']>, string> = {
   none: 'none, the M has no array',
   empty: 'empty',
   saved: 'saved',
@@ -151,7 +151,7 @@ function renderSaved({state, pcs, tail, frames, agreesWithUnwind}: CgoThreadRepo
   const older = tail.length > 0 ? `, ${tail.length} older behind them` : ''
   const putBack =
     state === 'consumed' && frames[0]?.foundBy === 'signal-frame' ? ' (put back from the signal frame)' : ''
-  let out = `\tm.cgoCallers: ${STATES[state]}${putBack}${size}${older}`
+  let out = `\tm.cgoCallers: ${state === null ? 'not in the core' : STATES[state]}${putBack}${size}${older}`
   if (agreesWithUnwind !== null) out += `; ${AGREEMENTS[agreesWithUnwind]}`
   return `${out}\n${indent(renderFrames(frames, 'plain', style))}`
 }

@@ -15,7 +15,8 @@ const CGO_CALLERS = 32
 export type SavedCallersState = 'none' | 'empty' | 'saved' | 'consumed' | 'busy'
 
 export interface SavedCallers {
-  readonly state: SavedCallersState
+  /** null: the list is not in the core. */
+  readonly state: SavedCallersState | null
   /** Whether the first entry is there: what traceback1 asks before it prints. */
   readonly hasFirst: boolean
   /** Up to the first zero; of a consumed list what follows the zeroed first entry. A full list has no end mark. */
@@ -56,7 +57,7 @@ const ABSENT: SavedCallers = {state: 'none', hasFirst: false, pcs: [], tail: []}
 export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedCallers {
   if (machine.cgoCallers === NULL_ADDRESS) return ABSENT
   const bytes = memory.read(machine.cgoCallers, CGO_CALLERS * 8)
-  if (!bytes) return ABSENT
+  if (!bytes) return {...ABSENT, state: null}
   const cursor = new Cursor(bytes, 'm.cgoCallers')
   const words = Array.from({length: CGO_CALLERS}, () => addressOfWord(cursor.word()) ?? NULL_ADDRESS)
   const isConsumed = words[0] === NULL_ADDRESS

@@ -143,7 +143,7 @@ for (const name of fixtureNames(/hooks-fault/)) {
     t.true(inCall.length > 0)
     for (const machine of inCall) {
       t.deepEqual(runtime.handlerDecision(machine), {fails: null, unknown: null})
-      t.regex(runtime.savedCallers(machine).state, /^(saved|consumed)$/)
+      t.regex(runtime.savedCallers(machine).state ?? '', /^(saved|consumed)$/)
     }
     const idle = runtime.machines.find(machine => machine.ncgo === 0)
     t.is(idle && runtime.handlerDecision(idle).fails, 'm.ncgo')

@@ -366,6 +366,8 @@ test('saved callers are empty, saved, consumed or busy by the first pc and the u
   t.is(read(1).state, 'busy')
   for (let index = 0; index < 32; index++) builder.write(array + index * 8, index + 1)
   t.is(read().pcs.length, 32, 'a full list has no end mark')
+  const lost = builder.struct('m', {cgoCallers: 0x7f0000000000})
+  t.is(readSavedCallers(builder, Machine.read(builder.access, lost) as Machine).state, null, 'not in the core')
   const none = builder.struct('m', {})
   t.is(readSavedCallers(builder, Machine.read(builder.access, none) as Machine).state, 'none')
 })
