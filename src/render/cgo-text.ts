@@ -15,14 +15,15 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
     yield 'the program does not use cgo\n'
     return
   }
-  if (cgo.enabled === null && cgo.threads.every(({m}) => m === null)) {
+  const knowsNoM = cgo.threads.every(({m}) => m === null)
+  if (cgo.enabled === null && knowsNoM) {
     yield 'no Go runtime was found in this core\n'
     yield* renderBlocking(blocking, style)
     return
   }
   yield renderHooks(cgo, style)
   yield '\n'
-  if (cgo.calls.length === 0) yield 'no call from Go into C is in progress\n'
+  if (cgo.calls.length === 0) yield `no call from Go into C ${knowsNoM ? 'was found' : 'is in progress'}\n`
   for (const group of cgo.groups) {
     yield `${style.header(`${group.count} ${group.count === 1 ? 'goroutine' : 'goroutines'} in ${cName(group.entry)}`)}\n`
     for (const call of cgo.calls) if (call.entry === group.entry) yield renderCall(call, style)
