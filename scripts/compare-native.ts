@@ -74,7 +74,8 @@ function seesMore(theirs: readonly Frame[], ours: readonly Frame[], field: Field
 /** Paths without `.` and `..`; names of C without the optimizer's suffixes, of which binutils shows some that dwz touched. */
 function spelling(field: Field, value: string): string {
   if (field === 'file') return normalize(value)
-  return field === 'function' ? value.replace(/(?:\.[a-z_]+(?:\.\d+)*)+(?= <|$)/g, '') : value
+  const isName = field === 'function' || field === 'readable'
+  return isName ? value.replace(/(?: \[clone [^\]]*\]|\.[a-z_]+(?:\.\d+)*)+(?= <|$)/g, '') : value
 }
 
 function normalize(paths: string): string {

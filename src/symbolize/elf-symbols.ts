@@ -1,6 +1,6 @@
 import type {Address} from '../base/address.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
-import {type ElfSymbol, STB, SymbolTable} from '../elf/symtab.ts'
+import {type ElfSymbol, STB, STT, SymbolTable} from '../elf/symtab.ts'
 import {PltStubs} from './plt-stubs.ts'
 import {SourceFileSymbols} from './source-file-symbols.ts'
 
@@ -33,7 +33,7 @@ export class ElfSymbols {
     const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
     if (!symbol || !this.#shareSection(symbol, linkAddress)) return undefined
     const isLocal = symbol.binding === STB.STB_LOCAL
-    const file = isLocal ? this.#sourceFile(symbol.address) : undefined
+    const file = isLocal && symbol.type !== STT.STT_OBJECT ? this.#sourceFile(symbol.address) : undefined
     return {name: withoutVersion(symbol.name), entry: symbol.address, isLocal, file}
   }
 

@@ -44,6 +44,7 @@ function library(): ElfFile {
     symbols.u32(string(name)).u8(info, 0).u16(section).u64(address, size)
   symbol('local.c', 4, 0xfff1, 0, 0)
   symbol('hidden', 2, 1, 0x1000, 0x10)
+  symbol('table', 1, 1, 0x1030, 4)
   symbol('_ZN2ns3runEi', 0x12, 1, 0x1010, 0x10)
   symbol('copy@@V1', 0x12, 1, 0x1020, 0x10)
   const dynamic = new BytesBuilder().u8(0).cstring('memcpy')
@@ -56,7 +57,7 @@ function library(): ElfFile {
     sections: [
       {name: '.text', bytes: new Uint8Array(0x40), address: 0x1000},
       {name: '.plt', bytes: stub.build(), address: 0x2000},
-      {name: '.symtab', bytes: symbols.build(), type: SHT.SYMTAB, link: '.strtab', entrySize: 24, info: 3},
+      {name: '.symtab', bytes: symbols.build(), type: SHT.SYMTAB, link: '.strtab', entrySize: 24, info: 4},
       {name: '.strtab', bytes: strings.build(), type: SHT.STRTAB},
       {name: '.dynsym', bytes: dynsym.build(), type: SHT.DYNSYM, link: '.dynstr', entrySize: 24},
       {name: '.dynstr', bytes: dynamic.build(), type: SHT.STRTAB},
@@ -67,12 +68,13 @@ function library(): ElfFile {
   return ElfFile.open(new BytesSource(bytes, '/lib/x.so'), new Diagnostics())
 }
 
-test('symbols answer where DWARF does not: demangled, without version, with the file of local ones', t => {
+test('symbols answer where DWARF does not: demangled, without version, with the file of local functions', t => {
   const symbolizer = symbolizerOf(moduleOf(library()))
   const brief = (pc: number) => at(symbolizer, pc).map(frame => [frame.function, frame.file, frame.entry])
   t.deepEqual(brief(0x11004), [['hidden', 'local.c', 0x11000]])
   t.deepEqual(brief(0x11014), [['ns::run(int)', null, 0x11010]])
   t.deepEqual(brief(0x11020), [['copy', null, 0x11020]])
+  t.deepEqual(brief(0x11031), [['table', null, 0x11030]])
   t.deepEqual(brief(0x12003), [['memcpy@plt', null, 0x12000]])
   t.is(at(symbolizer, 0x11014)[0]?.linkageName, '_ZN2ns3runEi')
 })
