@@ -167,6 +167,8 @@ const deaths: Program = {
       ...silent(plain('default-go default-nested default-abort')[index] as Mode),
       environment: level === undefined ? {} : {GOTRACEBACK: level},
     })),
+    // Up to 1.20 the sigpanic that the runtime injects does not fit g0's bounds there, and the process dies of that.
+    {name: 'coroutine', arguments: ['coroutine'], since: 21},
     {name: 'held', arguments: ['held'], trigger: 'gcore', silent: true},
     {name: 'held-nostack', arguments: ['held-nostack'], trigger: 'gcore', silent: true},
   ],
