@@ -1,6 +1,8 @@
 import {createHash} from 'node:crypto'
+import {MemoryWindow} from '../base/memory-window.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
-import {walkGoStack} from '../unwind/goroutine-walk.ts'
+import {GoSites} from '../unwind/go-site.ts'
+import {GoStackWalk} from '../unwind/goroutine-walk.ts'
 import type {FrameReport, GoroutineGroupReport, GoroutineReport} from './core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {findStart} from './goroutine-start.ts'
@@ -21,6 +23,8 @@ interface Group {
 export class GoroutineGroups {
   readonly #process: DeadProcess
   readonly #threads: ThreadStacks
+  readonly #window: MemoryWindow
+  #sites: GoSites | undefined
   /** undefined for stacks that are not wanted. */
   readonly #byPcs = new Map<string, Group | undefined>()
   readonly #byFrames = new Map<string, Group>()
@@ -29,6 +33,7 @@ export class GoroutineGroups {
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
     this.#threads = threads
+    this.#window = new MemoryWindow(process.memory)
   }
 
   /** `makeReport` is asked for stacks not seen before, and gives undefined for those that are not wanted. */
@@ -54,13 +59,16 @@ export class GoroutineGroups {
 
   /** undefined where the stack is not on the goroutine's own alone: on a thread, in C. */
   #keyOf(goroutine: Goroutine): string | undefined {
-    const {tables, memory} = this.#process
+    const {tables} = this.#process
     if (!tables || goroutine.m !== 0 || goroutine.lockedToThread) return undefined
     const start = findStart(this.#process, this.#threads, goroutine)
     const hash = createHash('sha256').update(`${goroutine.state}\n${goroutine.gopc}\n`)
     let pcs: number[] = []
-    for (const {pc} of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: WALK_LIMIT})) {
-      if (pcs.push(pc) < HASH_CHUNK) continue
+    this.#sites ??= new GoSites(tables, false)
+    this.#window.moveTo(start.sp, goroutine.stack.hi)
+    const walk = new GoStackWalk(start, {memory: this.#window, sites: this.#sites, maxFrames: WALK_LIMIT})
+    for (let frame = walk.next(); frame; frame = walk.next()) {
+      if (pcs.push(frame.pc) < HASH_CHUNK) continue
       hash.update(Float64Array.from(pcs))
       pcs = []
     }
