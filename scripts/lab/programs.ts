@@ -161,7 +161,7 @@ const deaths: Program = {
     ),
     ...plain('returned returned-abort stranger stranger-abort before-crash before-resign').map(silent),
     ...plain(
-      'after-abort after-crash after-crash-nostack after-kill after-other after-plain after-stranger default default-stranger',
+      'after-abort after-crash after-crash-nostack after-kill after-other after-plain in-handler after-stranger default default-stranger',
     ).map(silent),
     ...['single', 'none', undefined].map((level, index) => ({
       ...silent(plain('default-go default-nested default-abort')[index] as Mode),

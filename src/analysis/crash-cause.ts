@@ -167,7 +167,7 @@ function signalCrash(
   machine: Machine,
   g0: Goroutine | undefined,
 ): CrashCause | undefined {
-  const signal = firstFault(thread)
+  const signal = injectedFault(thread, g0) ?? firstFault(thread)
   if (!signal) return undefined
   const onG0 = machine.caughtsig === machine.g0 || (machine.caughtsig === 0 && !isOnGoroutine(thread))
   const duringCgo = onG0 && base.current !== undefined && cameDuringCgo(process, machine)
@@ -191,6 +191,14 @@ function signalCrash(
     message: null,
     header: signalLines(process, signal, machine.id, duringCgo),
   }
+}
+
+/** Up to 1.20: the fault that the runtime made a call of sigpanic of, where that call could not even throw (on a signal stack). */
+function injectedFault({frames, interruptions}: ThreadStack, g0: Goroutine | undefined): FaultSignal | undefined {
+  const first = findFirstFault(frames, interruptions)
+  const saved = first && !first.signal && g0 ? savedSignal(g0).signal : undefined
+  const frame = first && frames[first.index]
+  return saved && frame && frame.pc === saved.pc ? {...saved, registers: frame.registers} : undefined
 }
 
 /** The runtime's own test (1.18+: m.incgo; before, only for a goroutine that is locked to its thread). */

@@ -160,8 +160,11 @@ export class ThreadStacks {
     const wasSent = (this.#process.core.signal?.code ?? 1) <= 0
     if (killedBy === undefined || !wasSent || findFirstFault(frames, interruptions)) return undefined
     const frame = findLeftFrame(this.#process.memory, registers, gsignal?.stack)
-    const signal = frame && withReason(this.#process, frame, registers)
-    return signal && isFault(signal.signal) && signal.code > 0 ? signal : undefined
+    if (!frame) return undefined
+    // Without SA_SIGINFO a siginfo of some older handler may be there.
+    if (isFault(frame.signal) && frame.code > 0) return frame
+    const signal = withReason(this.#process, {...frame, signal: 0}, registers)
+    return isFault(signal.signal) ? signal : undefined
   }
 
   #collect(registers: RegisterSet, foundBy: FoundBy, switches: StackSwitches | undefined) {
