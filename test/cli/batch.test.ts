@@ -65,10 +65,11 @@ test('each core has a line, which says what analyze says', t => {
   t.deepEqual([...lines.keys()].sort(), cases.map(({name}) => name).sort())
   for (const {name, core} of cases) {
     const line = lines.get(name)
-    const {size, mtime} = statSync(core)
+    const {size, mtimeMs} = statSync(core)
+    const mtime = new Date(Math.floor(mtimeMs)).toISOString()
     const report = JSON.parse(runCommand(['analyze', core, ...search, '--json', '--quiet']).stdout)
     const {exact, family, frames} = report.signature
-    t.like(line, {path: join(good, name), size, mtime: mtime.toISOString(), truncated: false, error: null})
+    t.like(line, {path: join(good, name), size, mtime, truncated: false, error: null})
     t.deepEqual(line?.signature, {exact, family, frames})
     t.deepEqual(line?.completeness, report.completeness)
     t.like(report.crash, line?.crash as object)
@@ -173,7 +174,8 @@ test.serial('a run that is killed is taken up where it ended', async t => {
   appendFileSync(output, '{"schemaVersion":"1","tool":{"na')
   const {stderr, exitCode} = runCommand(['batch', path, '-o', output, '--resume', '--summary'])
   t.is(exitCode, 0)
-  t.true(stderr.startsWith(`200 cores, 0 signatures, ${before} analysed before\n\n200  SIGABRT\n`), stderr)
+  // With a signature where the program of the fixture lies at its path, which is on the machine that made it alone.
+  t.regex(stderr, new RegExp(`^200 cores, (0 signatures|1 signature), ${before} analysed before\n\n200  SIGABRT\\b`))
   const lines = parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch')
   t.is(lines.length, 200)
   t.is(new Set(lines.map(line => line.path)).size, 200)
