@@ -1,4 +1,4 @@
-import {type Address, addressOfWord, hex, toAddress, type Word, wordOfAddress} from '../base/address.ts'
+import {type Address, addressOfWord, hex, NOWHERE, toAddress, type Word} from '../base/address.ts'
 import {readString, readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {CoreThread} from '../elf/core-file.ts'
@@ -434,11 +434,11 @@ function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefin
     number: saved.number,
     code: Number(BigInt.asIntN(64, saved.code0)),
     address: saved.code1,
-    pc: saved.pc,
+    pc: addressOfWord(saved.pc) ?? NOWHERE,
     registers: undefined,
   }
   const {number, code0, code1, pc} = saved
-  return {signal, lines: [signalLine({signal: number, code0, code1, pc: wordOfAddress(pc)})]}
+  return {signal, lines: [signalLine({signal: number, code0, code1, pc})]}
 }
 
 /** What is known of the registers where a call of sigpanic was injected: pc and sp. */

@@ -195,7 +195,8 @@ function protectionFault({accesses, indirect, refusal}: FaultingInstruction): Op
     ({address, size}) => address !== undefined && (isWild(address) || isWild(address + BigInt(Math.max(size, 1)) - 1n)),
   )
   if (wild) return {text: wild.text, address: wild.address, kind: 'non-canonical'}
-  if (indirect && isWild(indirect.target)) {
+  // The registers of a fault that the runtime has answered with sigpanic are lost.
+  if (indirect && (isWild(indirect.target) || indirect.target === undefined)) {
     return {text: indirect.text, address: indirect.target, kind: 'jump to a non-canonical address'}
   }
   const misaligned = misalignedOperand(accesses, ({alignment}) => alignment)

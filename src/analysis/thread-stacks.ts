@@ -202,7 +202,7 @@ export class ThreadStacks {
    */
   #findWildCall(machine: Machine, frames: readonly Frame[]): {index: number; registers: RegisterSet} | undefined {
     const signal = this.#process.runtime?.goroutineAt(machine.g0)?.signal
-    if (!signal || signal.number === 0 || signal.pc !== NULL_ADDRESS) return undefined
+    if (!signal || signal.number === 0 || signal.pc !== 0n) return undefined
     const index = frames.findIndex((frame, at) => isInjectedIntoC(frame, frames[at + 1])) + 1
     const sp = frames[index]?.sp
     if (index === 0 || sp === undefined) return undefined

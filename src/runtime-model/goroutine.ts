@@ -26,7 +26,8 @@ export interface GoroutineSignal {
   readonly number: number
   readonly code0: Word
   readonly code1: Word
-  readonly pc: Address
+  /** Raw: a jump may have led to what is no address. */
+  readonly pc: Word
 }
 
 /** A goroutine that led to this one, saved under GODEBUG=tracebackancestors. */
@@ -167,7 +168,7 @@ export class Goroutine {
       number: this.#g.u32('sig'),
       code0: this.#g.word('sigcode0'),
       code1: this.#g.word('sigcode1'),
-      pc: this.#g.pointer('sigpc'),
+      pc: this.#g.word('sigpc'),
     }
   }
 

@@ -158,7 +158,7 @@ export class Unwinder<G extends GoCode = GoCode> {
     const applied = applyRow(pcsp.row, realigned ?? position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
     if (realigned) return this.#caller(applied, 'pcsp', false)
-    if (INJECTED_CALLS.has(code.funcID) && applied.caller.pc !== undefined) {
+    if (INJECTED_CALLS.has(code.funcID) && applied.caller.isKnown(DWARF_REGISTER.rip)) {
       // Whatever was interrupted, a jump into nowhere too.
       return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'pcsp', exactPc: true}}
     }

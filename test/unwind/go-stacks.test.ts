@@ -1,5 +1,5 @@
 import test from 'ava'
-import {type Address, toAddress} from '../../src/base/address.ts'
+import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
 import {
   asmcgocallBase,
   crosscall2FrameSize,
@@ -46,6 +46,16 @@ test('the caller of sigpanic was interrupted, Go or C', t => {
     .words(G0_STACK, 0, 0x2000)
   const walk = process.walk(at(0x1020, G0_STACK))
   t.like(walk.frames[1], {pc: 0x2000, lookupPc: 0x2000, interrupted: true, kind: 'native'})
+})
+
+test('the caller of sigpanic may have jumped to what is no address', t => {
+  const process = new FakeProcess()
+    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 16, funcID: 'sigpanic'})
+    .fde(0x2000, 0x2010, '07 10')
+    .code(0x2006, 'ff d0')
+    .words(0x7ffe0000, 0, 0, 2n ** 64n - 1n, 0x2008)
+  const walk = process.walk(at(0x1010, 0x7ffe0000), {exactPc: false, foundBy: 'pcsp'})
+  t.deepEqual(pcs(walk), [0x1010, NOWHERE, 0x2008])
 })
 
 test('a function that writes SP ends the walk, as it ends the runtime’s', t => {
