@@ -1,5 +1,4 @@
-import {type Address, addressOfWord, hex, NOWHERE, toAddress, type Word} from '../base/address.ts'
-import {readString, readWord} from '../base/memory-reader.ts'
+import {type Address, toAddress, type Word} from '../base/address.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
@@ -8,7 +7,8 @@ import type {Machine} from '../runtime-model/machine.ts'
 import {walkGoStack} from '../unwind/goroutine-walk.ts'
 import {RegisterSet, wordOfPlace} from '../unwind/register-set.ts'
 import {findSignalFrames, type SignalFrame} from '../unwind/signal-frame.ts'
-import {fatalLines, panicLines, signalHeader, signalLine} from './crash-header.ts'
+import {describeDeath, describePanic, describeThrow, savedSignal, throwingOf} from './crash-description.ts'
+import {signalHeader} from './crash-header.ts'
 import {type DeadProcess, holds} from './dead-process.ts'
 import {type FoundStart, findStart} from './goroutine-start.ts'
 import {findFirstFault, isRaisedAgain} from './interruptions.ts'
@@ -56,9 +56,6 @@ export interface CrashCause {
 const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopanic'])
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
-const MESSAGE_LIMIT = 64 * 1024
-/** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
-const DEFAULT_MAX_STACK = 1_000_000_000
 
 /** Finds the first fault, whatever the runtime did after it. */
 export function findCrashCause(process: DeadProcess, threads: ThreadStacks): CrashCause {
@@ -320,7 +317,7 @@ function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null
   return signalHeader(facts, process.version)
 }
 
-interface Death {
+export interface Death {
   /** `runtime.fatalpanic`, … */
   by: string
   /** The function that called it: `runtime.throw`, `runtime.fatal`, `runtime.gopanic`. */
@@ -374,124 +371,4 @@ function deathOnSystemStack(thread: ThreadStack): Death | undefined {
   if (index < 0 || !caller?.go || by === undefined) return undefined
   const start: FoundStart = {pc: caller.pc, sp: caller.sp, trap: false, isSyscall: false, foundBy: 'pcsp'}
   return {by, caller: caller.go.name, start, frame: {sp: caller.sp, fp: caller.cfa ?? caller.sp}}
-}
-
-type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
-
-function describeDeath(
-  process: DeadProcess,
-  goroutine: Goroutine,
-  current: Goroutine | undefined,
-  death: Death,
-  systemThread: ThreadStack | undefined,
-): Description {
-  if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
-    return describePanic(process, goroutine)
-  }
-  const described = describeThrow(process, goroutine, current, readThrowText(process, death))
-  const {signal} = described
-  const registers = signal && systemThread && registersAt(systemThread, signal.pc)
-  return registers ? {...described, signal: {...signal, registers}} : described
-}
-
-function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
-  const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
-    text: value.text ?? textWithoutType(process, value) ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
-    recovered,
-    repanicked,
-    goexit,
-  }))
-  const {signal, lines} = savedSignal(goroutine)
-  const header = [...panicLines(panics, process.version), ...lines]
-  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
-}
-
-/** Types are gone with the executable; but before printing the runtime makes errors and Stringers strings (preprintpanics). */
-function textWithoutType(process: DeadProcess, value: {data: Word}): string | null {
-  const header = process.tables ? undefined : addressOfWord(value.data)
-  return header === undefined ? null : readText(process, header)
-}
-
-function describeThrow(
-  process: DeadProcess,
-  goroutine: Goroutine,
-  current: Goroutine | undefined,
-  message: string | null,
-): Description {
-  const {signal, lines} = savedSignal(goroutine)
-  const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
-  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, process.version)
-  // Up to 1.20 a fault in C became this throw: the fault is the cause.
-  const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
-  const kind = isFaultInC ? 'signal' : 'fatal'
-  return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
-}
-
-/** The signal that the goroutine keeps (g.sig), and the line it is printed as. */
-function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefined; lines: string[]} {
-  if (saved.number === 0) return {signal: undefined, lines: []}
-  const signal: FaultSignal = {
-    number: saved.number,
-    code: Number(BigInt.asIntN(64, saved.code0)),
-    address: saved.code1,
-    pc: addressOfWord(saved.pc) ?? NOWHERE,
-    registers: undefined,
-  }
-  const {number, code0, code1, pc} = saved
-  return {signal, lines: [signalLine({signal: number, code0, code1, pc})]}
-}
-
-/** What is known of the registers where a call of sigpanic was injected: pc and sp. */
-function registersAt({frames, interruptions}: ThreadStack, pc: Address): RegisterSet | undefined {
-  const index = interruptions.findLast(({signal}) => signal === undefined)?.index
-  const frame = index === undefined ? undefined : frames[index]
-  return frame?.pc === pc ? frame.registers : undefined
-}
-
-/** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */
-function linesBeforeThrow(
-  {runtime}: DeadProcess,
-  message: string,
-  saved: Goroutine['signal'],
-  current: Goroutine | undefined,
-): string[] {
-  if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
-  if (message !== 'stack overflow' || !current) return []
-  const {stack, sched} = current
-  return [
-    `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`,
-    // The call of morestack cost a word.
-    `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`,
-  ]
-}
-
-/**
- * The argument of throw or fatal: a string whose two words are in the closure that prints it, or in the argument's slots. Found
- * as the first pair of words in the frame that is a pointer to text and its length.
- */
-function readThrowText(process: DeadProcess, {frame}: Death): string | null {
-  const {memory, version} = process
-  const argument = readText(process, frame.fp)
-  if (!version.atLeast(17)) return argument
-  for (let at = frame.sp; at < frame.fp; at = (at + 8) as Address) {
-    const text = readText(process, at)
-    if (text !== null) return text
-  }
-  return memory.read(frame.fp, 16) ? argument : null
-}
-
-function readText({memory}: DeadProcess, at: Address): string | null {
-  const pointer = readWord(memory, at)
-  const length = readWord(memory, (at + 8) as Address)
-  if (pointer === undefined || length === undefined || length < 1n || length > MESSAGE_LIMIT) return null
-  if (pointer < 4096n || pointer >= 0x800000000000n) return null
-  const text = readString(memory, Number(pointer) as Address, Number(length))
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: text of a throw has none but line ends and tabs
-  return text !== undefined && !/[\u0000-\u0008\u000b-\u001f\ufffd]/.test(text) ? text : null
-}
-
-/** m.throwing in the words of 1.19+: before, any throw was one of the runtime's. */
-function throwingOf({version}: DeadProcess, {throwing}: Machine): Throwing {
-  if (version.atLeast(19)) return throwing >= 2 ? 2 : throwing === 1 ? 1 : 0
-  return throwing > 0 ? 2 : 0
 }
