@@ -29,14 +29,22 @@ export function pairMachines({core, memory, runtime}: DeadProcess): ReadonlyMap<
   if (offset === undefined) return byId
   const pairs = new Map<number, Machine | null>()
   const untold: CoreThread[] = []
+  const told = new Map<Machine, CoreThread>()
   for (const thread of core.threads) {
     const g = readTlsG(memory, thread, offset)
     const machine = g === undefined ? undefined : machines.get(g)
-    if (machine) pairs.set(thread.tid, machine)
-    else if (g === NULL_ADDRESS) pairs.set(thread.tid, null)
-    else untold.push(thread)
+    if (!machine) {
+      if (g === NULL_ADDRESS) pairs.set(thread.tid, null)
+      else untold.push(thread)
+      continue
+    }
+    // A thread that runtime.clone has just made has its parent's storage until runtime.settls.
+    const rival = told.get(machine)
+    if (rival && byId.get(thread.tid) !== machine) continue
+    if (rival) pairs.delete(rival.tid)
+    told.set(machine, thread)
+    pairs.set(thread.tid, machine)
   }
-  const told = new Set(pairs.values())
   for (const {tid} of untold) {
     const machine = byId.get(tid)
     if (machine && !told.has(machine)) pairs.set(tid, machine)

@@ -117,3 +117,11 @@ test('a thread whose storage is not in the core is known by its id, unless anoth
   )
   t.deepEqual(pairsOf(none), {100: 0, 101: 1})
 })
+
+test('a newborn thread that still has the storage of its parent does not run its M', t => {
+  const parent = {tid: 100, g: 0x500000}
+  const newborn = {tid: 103, g: 0x500000}
+  const other = {tid: 101, g: 0x510000}
+  t.deepEqual(pairsOf(processOf([parent, other, newborn], MACHINES)), {100: 0, 101: 1})
+  t.deepEqual(pairsOf(processOf([newborn, other, parent], MACHINES)), {100: 0, 101: 1})
+})
