@@ -27,7 +27,7 @@ const committed: readonly {
   {
     releases: '1.15 1.21 1.24 1.27',
     program: 'deaths',
-    modes: 'nest altstack stranger systemstack mcall morestack',
+    modes: 'nest altstack stranger returned thread parked parked-locked systemstack mcall morestack',
     variants: 'nodwarf',
   },
   {releases: '1.15', program: 'deaths', modes: 'before-abort', variants: 'nodwarf'},

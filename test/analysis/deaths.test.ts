@@ -35,7 +35,8 @@ for (const name of fixtureNames(/^deaths-/)) {
 
 test('each switch of stacks has a crash of old and new releases', t => {
   const cases = fixtureNames(/^deaths-/)
-  for (const mode of ['nest', 'altstack', 'stranger', 'systemstack', 'mcall', 'morestack']) {
+  const modes = 'nest altstack stranger returned thread parked parked-locked systemstack mcall morestack'.split(' ')
+  for (const mode of modes) {
     for (const release of ['1.15', '1.21', '1.24', '1.27'])
       t.true(cases.includes(`deaths-${mode}-go${release}-nodwarf`))
   }
