@@ -30,7 +30,9 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
 }
 
 /** Where the runtime printed a listing: not for a process that a C thread killed (stranger, returned, after-crash). Go in a shared library (hosted, plugged) has its tables in another file than the program; a static PIE has no PT_PHDR to be placed by. */
-const printing = fixtureNames().filter(name => !/gcore|stuck|stranger|returned|after-crash|hosted|plugged|static-pie/.test(name))
+const printing = fixtureNames().filter(
+  name => !/gcore|stuck|stranger|returned|after-crash|hosted|plugged|static-pie/.test(name),
+)
 const hasDwarf = (name: string) => !/nosymbols|nosections|nodwarf/.test(name)
 
 for (const name of printing) {
