@@ -1,13 +1,11 @@
-import {type Address, toAddress} from '../base/address.ts'
+import type {Address} from '../base/address.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {followPaths} from './code-paths.ts'
 import {type DecodedInstruction, nextAddress} from './disassembler.ts'
-import {CALLEE_SAVED, PathState, RSP, type Symbolic} from './path-state.ts'
+import {CALLEE_SAVED, type PathState, RSP, type Symbolic} from './path-state.ts'
 
-/** Instructions that are followed for one pc, over all paths. */
-const INSTRUCTION_LIMIT = 4000
 /** Returns that are offered: the first is nearly always right, and the caller checks each. */
 const CANDIDATE_LIMIT = 8
-const PENDING_LIMIT = 256
 
 /**
  * Rows for a pc in code that has neither call frame information nor a frame pointer: a function leaves the stack as its caller
@@ -15,34 +13,23 @@ const PENDING_LIMIT = 256
  * and steps over calls. Behind a call that never returns the path runs into other code, and its row is wrong: each row is an
  * offer, to be checked by the call instruction before the return address it finds.
  */
-export function* walkToReturns(
+export function walkToReturns(
   pc: Address,
   decode: (pc: Address) => DecodedInstruction | undefined,
 ): Generator<UnwindRow> {
-  const seen = new Set<Address>()
-  const pending: {pc: Address; state: PathState}[] = [{pc, state: PathState.initial()}]
-  let candidates = 0
-  for (let path = pending.pop(); path; path = pending.pop()) {
-    let {pc: at, state} = path
-    while (!seen.has(at) && seen.size < INSTRUCTION_LIMIT) {
-      seen.add(at)
-      const instruction = decode(at)
-      if (!instruction || instruction.flow === 'stop' || instruction.flow === 'indirect-jump') break
-      if (instruction.flow === 'return' || instruction.flow === 'tail-jump') {
-        const row = rowAtReturn(state)
-        if (row) yield row
-        if (row && ++candidates >= CANDIDATE_LIMIT) return
-        break
-      }
-      if (!state.apply(instruction.effect)) break
-      if (instruction.flow === 'branch' && instruction.target !== undefined && pending.length < PENDING_LIMIT) {
-        pending.push({pc: instruction.target, state: state.clone()})
-      }
-      const next = instruction.flow === 'jump' ? instruction.target : nextAddress(instruction)
-      if (next === undefined) break
-      at = toAddress(next)
-    }
-  }
+  return followPaths(pc, {
+    decode,
+    rowBefore: ({flow}, state) => (flow === 'return' || flow === 'tail-jump' ? rowAtReturn(state) : undefined),
+    successor,
+    goesOnWithoutSp: () => false,
+    candidateLimit: CANDIDATE_LIMIT,
+  })
+}
+
+function successor(instruction: DecodedInstruction): Address | undefined {
+  const {flow, target} = instruction
+  if (flow === 'next' || flow === 'branch') return nextAddress(instruction)
+  return flow === 'jump' ? target : undefined
 }
 
 /** At `ret`, rsp points to the return address. */

@@ -1,12 +1,10 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {type CfaRule, makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {followPaths} from './code-paths.ts'
 import {type DecodedInstruction, nextAddress} from './disassembler.ts'
-import {CALLEE_SAVED, PathState, RBP, RSP, type Symbolic} from './path-state.ts'
+import {CALLEE_SAVED, type PathState, RBP, RSP, type Symbolic} from './path-state.ts'
 
-/** Instructions that are followed from one entry, over all paths. */
-const INSTRUCTION_LIMIT = 4000
-const PENDING_LIMIT = 256
 const CANDIDATE_LIMIT = 4
 
 /** Where execution was, at a pc or behind a call. */
@@ -20,34 +18,23 @@ export interface CodePlace {
  * where registers were saved. Follows jumps, also out of PLT stubs, both sides of branches, and steps over calls; behind a call that
  * never returns the path runs into other code, so that a row is an offer, to be checked by the return address that it finds.
  */
-export function* walkFromEntry(
+export function walkFromEntry(
   entry: Address,
   place: CodePlace,
   memory: MemoryReader,
   decode: (pc: Address) => DecodedInstruction | undefined,
 ): Generator<UnwindRow> {
-  const seen = new Set<Address>()
-  const pending: {pc: Address; state: PathState}[] = [{pc: entry, state: PathState.initial()}]
-  let candidates = 0
-  for (let path = pending.pop(); path; path = pending.pop()) {
-    let {pc: at, state} = path
-    while (!seen.has(at) && seen.size < INSTRUCTION_LIMIT) {
-      seen.add(at)
-      const instruction = decode(at)
-      if (!instruction) break
-      const isThere = place.exactPc ? at === place.pc : instruction.isCall && nextAddress(instruction) === place.pc
-      const row = isThere ? rowWithin(state) : undefined
-      if (row) yield row
-      if (row && ++candidates >= CANDIDATE_LIMIT) return
-      if (!state.apply(instruction.effect) && state.registers.get(RBP)?.kind !== 'register') break
-      if (instruction.flow === 'branch' && instruction.target !== undefined && pending.length < PENDING_LIMIT) {
-        pending.push({pc: instruction.target, state: state.clone()})
-      }
-      const next = successor(instruction, memory)
-      if (next === undefined) break
-      at = next
-    }
-  }
+  return followPaths(entry, {
+    decode,
+    rowBefore: (instruction, state) => (isAt(place, instruction) ? rowWithin(state) : undefined),
+    successor: instruction => successor(instruction, memory),
+    goesOnWithoutSp: ({registers}) => registers.get(RBP)?.kind === 'register',
+    candidateLimit: CANDIDATE_LIMIT,
+  })
+}
+
+function isAt({pc, exactPc}: CodePlace, instruction: DecodedInstruction): boolean {
+  return exactPc ? instruction.address === pc : instruction.isCall && nextAddress(instruction) === pc
 }
 
 function successor(instruction: DecodedInstruction, memory: MemoryReader): Address | undefined {
