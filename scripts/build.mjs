@@ -40,7 +40,7 @@ writeFileSync(bundle, readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, e
 
 const schemaOut = await build({
   absWorkingDir: root,
-  entryPoints: ['src/analysis/answer-schema.ts'],
+  entryPoints: ['src/report/answer-schema.ts'],
   bundle: true,
   platform: 'node',
   format: 'esm',

@@ -1,4 +1,4 @@
-import {readdirSync, readFileSync} from 'node:fs'
+import {existsSync, readdirSync, readFileSync} from 'node:fs'
 import {dirname, join, relative} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import test from 'ava'
@@ -9,18 +9,23 @@ const source = join(root, 'src')
 /** docs/architecture.md: imports point down only; rooms on one floor never import each other. */
 const FLOOR: Record<string, number> = {
   base: 0,
-  elf: 1,
-  dwarf: 1,
-  gosym: 1,
-  symbolize: 2,
-  'runtime-model': 2,
-  unwind: 2,
-  acquire: 2,
-  analysis: 3,
-  render: 3,
-  triage: 4,
-  commands: 5,
+  amd64: 1,
+  report: 2,
+  elf: 2,
+  dwarf: 2,
+  gosym: 2,
+  symbolize: 3,
+  'runtime-model': 3,
+  unwind: 3,
+  acquire: 3,
+  analysis: 4,
+  render: 4,
+  triage: 5,
+  commands: 6,
 }
+
+/** The rooms of analysis: each imports those before it, and none those behind; the files on top import all. */
+const ANALYSIS = ['process', 'frames', 'stacks', 'crash', 'evidence', 'cgo', 'waits', 'goroutines']
 
 /** Third-party packages that live behind the named files alone. */
 const KEEPERS: Record<string, RegExp> = {
@@ -31,7 +36,7 @@ const KEEPERS: Record<string, RegExp> = {
   'node:fs': /^((base|acquire)\/.*|triage\/(work-list|line-store))\.ts$/,
   'node:fs/promises': /^(base|acquire)\/.*\.ts$/,
   workerpool: /^triage\/analyst-pool\.ts$/,
-  zod: /^analysis\/((report|answer)-schema|core-report)\.ts$/,
+  zod: /^report\/((report|answer)-schema|core-report)\.ts$/,
 }
 
 interface Import {
@@ -60,8 +65,7 @@ test('imports point down the floors, and rooms on one floor know nothing of each
     const to = relative(source, join(source, dirname(file), target))
     const [from, into] = [roomOf(file), roomOf(to)]
     if (from === into) continue
-    const typeOfReport = from === 'render' && to === 'analysis/core-report.ts'
-    if ((FLOOR[into] ?? 99) >= (FLOOR[from] ?? -1) && !typeOfReport) wrong.push(`${file} imports ${to}`)
+    if ((FLOOR[into] ?? 99) >= (FLOOR[from] ?? -1)) wrong.push(`${file} imports ${to}`)
   }
   t.deepEqual(wrong, [])
 })
@@ -73,9 +77,27 @@ test('every folder of src is a room of a known floor', t => {
   )
 })
 
-test('render imports the type of the report alone', t => {
+test('the rooms of analysis import in one direction', t => {
+  const placeOf = (file: string): number => {
+    const [room, inner, below] = file.split('/')
+    if (room !== 'analysis') return -1
+    return below === undefined ? ANALYSIS.length : ANALYSIS.indexOf(inner as string)
+  }
+  const unknown = files.filter(file => file.startsWith('analysis/') && placeOf(file) === -1)
+  t.deepEqual(unknown, [], 'every folder of analysis is a room with a place in the order')
+  const wrong: string[] = []
+  for (const {file, target} of imports) {
+    if (!target.startsWith('.')) continue
+    const to = relative(source, join(source, dirname(file), target))
+    const isSameRoom = dirname(file) === dirname(to)
+    if (placeOf(file) >= 0 && placeOf(to) >= placeOf(file) && !isSameRoom) wrong.push(`${file} imports ${to}`)
+  }
+  t.deepEqual(wrong, [])
+})
+
+test('the schemas of the report are imported as types alone, so that no run loads them', t => {
   const values = imports.filter(
-    ({file, target, typeOnly}) => roomOf(file) === 'render' && target.includes('analysis/') && !typeOnly,
+    ({file, target, typeOnly}) => roomOf(file) !== 'report' && /\/report\/[^/]+\.ts$/.test(target) && !typeOnly,
   )
   t.deepEqual(values, [])
 })
@@ -91,7 +113,7 @@ test('third-party code and the file system stay behind the files that keep them'
 test('zod is never loaded by a run: its shapes are imported as types', t => {
   const loaded = imports.filter(
     ({target, typeOnly, file}) =>
-      /(report|answer)-schema\.ts$/.test(target) && !typeOnly && file !== 'analysis/answer-schema.ts',
+      /(report|answer)-schema\.ts$/.test(target) && !typeOnly && file !== 'report/answer-schema.ts',
   )
   t.deepEqual(loaded, [])
 })
@@ -111,4 +133,16 @@ test('no barrels and no drawers', t => {
     files.filter(file => /(^|\/)(index|utils|helpers|misc|common)\.ts$/.test(file)),
     [],
   )
+})
+
+test('every source file that a document names is there', t => {
+  const documents = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
+  const gone: string[] = []
+  for (const name of documents) {
+    const text = readFileSync(join(root, 'docs', name), 'utf8')
+    for (const [path] of text.matchAll(/\b(?:src|test|scripts|bin|bench)\/[\w./-]+\.(?:ts|mjs|cjs|js|sh)\b/g)) {
+      if (!existsSync(join(root, path))) gone.push(`${name}: ${path}`)
+    }
+  }
+  t.deepEqual(gone, [])
 })

@@ -1,10 +1,10 @@
+import type {CgoAnswer} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import {Blocking} from './blocking.ts'
-import {reportCgo} from './cgo-report.ts'
-import type {CgoAnswer} from './core-report.ts'
-import {examineProcess, type ProcessFiles} from './examine-process.ts'
-import {type CoreOrigin, reportCoreFacts, reportGo} from './process-facts.ts'
-import {ThreadStacks} from './thread-stacks.ts'
+import {reportCgo} from './cgo/cgo-report.ts'
+import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
+import {ThreadStacks} from './stacks/thread-stacks.ts'
+import {Blocking} from './waits/blocking.ts'
 
 export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'diagnostics'>
 

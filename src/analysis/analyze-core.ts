@@ -1,8 +1,4 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
-import type {GoRuntime} from '../runtime-model/go-runtime.ts'
-import type {Goroutine} from '../runtime-model/goroutine.ts'
-import {reportCgo} from './cgo-report.ts'
-import {CompletenessCount} from './completeness.ts'
 import type {
   BlockingReport,
   CompletenessReport,
@@ -11,19 +7,23 @@ import type {
   GoroutineReport,
   ReportTail,
   ThreadReport,
-} from './core-report.ts'
-import {type CrashCause, findCrashCause} from './crash-cause.ts'
+} from '../report/core-report.ts'
+import type {GoRuntime} from '../runtime-model/go-runtime.ts'
+import type {Goroutine} from '../runtime-model/goroutine.ts'
+import {reportCgo} from './cgo/cgo-report.ts'
+import {CompletenessCount} from './completeness.ts'
+import {type CrashCause, findCrashCause} from './crash/crash-cause.ts'
+import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
-import type {DeadProcess} from './dead-process.ts'
-import {examineProcess, type ProcessFiles} from './examine-process.ts'
-import type {Visibility} from './go-frames.ts'
-import {GoroutineReporter} from './goroutine-reporter.ts'
-import {type CgoFrames, GoroutineStacks} from './goroutine-stacks.ts'
-import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process-facts.ts'
+import type {Visibility} from './frames/go-frames.ts'
+import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import type {DeadProcess} from './process/dead-process.ts'
+import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
 import {makeSignature} from './signature.ts'
-import {ThreadStacks} from './thread-stacks.ts'
+import {type CgoFrames, GoroutineStacks} from './stacks/goroutine-stacks.ts'
+import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
-import {type Traceback, type TracebackLevel, tracebackLevel} from './traceback-level.ts'
 
 export interface AnalysisOptions {
   tool: Tool

@@ -1,9 +1,9 @@
 import {hex} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
-import {reportCoreMemory} from './core-memory.ts'
-import type {InfoReport} from './core-report.ts'
-import {findGoImage, type ProcessFiles, versionOf} from './examine-process.ts'
+import type {InfoReport} from '../report/core-report.ts'
+import {reportCoreMemory} from './process/core-memory.ts'
+import {findGoImage, type ProcessFiles, versionOf} from './process/examine-process.ts'
 import {
   type CoreOrigin,
   moduleSymbols,
@@ -11,8 +11,8 @@ import {
   reportCoreFacts,
   reportModules,
   type Tool,
-} from './process-facts.ts'
-import {signalCodeName, signalName} from './signal-names.ts'
+} from './process/process-facts.ts'
+import {signalCodeName, signalName} from './process/signal-names.ts'
 
 /** What a core and the files that it names say of themselves: no stack is walked, no goroutine read. */
 export function analyzeInfo(

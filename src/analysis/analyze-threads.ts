@@ -1,10 +1,10 @@
+import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import type {ThreadReport, ThreadsReport} from './core-report.ts'
-import {findCrashCause} from './crash-cause.ts'
+import {findCrashCause} from './crash/crash-cause.ts'
 import {reportCrash} from './crash-report.ts'
-import {examineProcess, type ProcessFiles} from './examine-process.ts'
-import {type CoreOrigin, reportCoreFacts, reportGo} from './process-facts.ts'
-import {ThreadStacks} from './thread-stacks.ts'
+import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
+import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
+import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread} from './threads-report.ts'
 
 export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {

@@ -1,4 +1,4 @@
-import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from './core-report.ts'
+import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from '../report/core-report.ts'
 
 function isUnnamedGo({kind, function: name}: FrameReport): boolean {
   return name === null && (kind === 'go' || kind === 'unknown')

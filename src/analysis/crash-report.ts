@@ -1,13 +1,13 @@
 import {hex, type Word} from '../base/address.ts'
 import {readWord} from '../base/memory-reader.ts'
 import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
+import type {CrashReport, FrameReport, InstructionReport} from '../report/core-report.ts'
 import type {RegisterSet} from '../unwind/register-set.ts'
-import {findDeathCause} from './c-death-cause.ts'
-import type {CrashReport, FrameReport, InstructionReport} from './core-report.ts'
-import {type CrashCause, signalPc} from './crash-cause.ts'
-import type {DeadProcess} from './dead-process.ts'
-import {explainFault} from './fault-instruction.ts'
-import {signalCodeName, signalName} from './signal-names.ts'
+import {type CrashCause, signalPc} from './crash/crash-cause.ts'
+import {explainFault} from './evidence/fault-instruction.ts'
+import {findDeathCause} from './evidence/native-cause.ts'
+import type {DeadProcess} from './process/dead-process.ts'
+import {signalCodeName, signalName} from './process/signal-names.ts'
 
 /** runtime.dumpregs (signal_linux_amd64.go, defs_linux_amd64.go): order and names. */
 const DUMPED = [

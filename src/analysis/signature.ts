@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
-import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from './core-report.ts'
-import {cPlumbing, goPlumbing, isDeathOfC} from './plumbing.ts'
+import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../report/core-report.ts'
+import {cPlumbing, goPlumbing, isDeathOfC} from './frames/irrelevant-frames.ts'
 
 /** Frames of the crashing stack that a signature is made of, at most. */
 const FRAME_LIMIT = 24

@@ -1,4 +1,4 @@
-import type {BatchGroup} from '../analysis/core-report.ts'
+import type {BatchGroup} from '../report/core-report.ts'
 import type {Style} from './style.ts'
 
 /** Frames of a signature that are shown. */

@@ -5,7 +5,7 @@ import type {
   CgoReport,
   CgoThreadReport,
   FrameReport,
-} from '../analysis/core-report.ts'
+} from '../report/core-report.ts'
 import {renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 

@@ -5,7 +5,7 @@ import type {
   FrameReport,
   GoroutineReport,
   ThreadReport,
-} from '../analysis/core-report.ts'
+} from '../report/core-report.ts'
 import type {Style} from './style.ts'
 
 /** What a frame's second line carries: `full` adds fp, sp and pc, as the runtime does at traceback level 2. */

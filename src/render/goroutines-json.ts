@@ -1,4 +1,4 @@
-import type {GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../analysis/core-report.ts'
+import type {GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import {renderJsonStream} from './json-stream.ts'
 
 export function renderGoroutinesJson(report: GoroutinesReport, items: Iterable<GoroutineReport>): Generator<string> {

@@ -1,4 +1,4 @@
-import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../analysis/core-report.ts'
+import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../report/core-report.ts'
 import {renderGoroutine} from './go-text.ts'
 import type {Style} from './style.ts'
 

@@ -1,4 +1,4 @@
-import type {InfoReport} from '../analysis/core-report.ts'
+import type {InfoReport} from '../report/core-report.ts'
 import type {Style} from './style.ts'
 
 /** Missing parts that the text names. */

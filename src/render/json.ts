@@ -1,4 +1,4 @@
-import type {CoreReport} from '../analysis/core-report.ts'
+import type {CoreReport} from '../report/core-report.ts'
 
 /**
  * The report as one JSON document, in pieces, so that a million goroutines never stand in memory together.

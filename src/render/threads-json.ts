@@ -1,4 +1,4 @@
-import type {ThreadsReport} from '../analysis/core-report.ts'
+import type {ThreadsReport} from '../report/core-report.ts'
 import {renderJsonStream} from './json-stream.ts'
 
 export function renderThreadsJson(report: ThreadsReport): Generator<string> {

@@ -1,4 +1,4 @@
-import type {InstructionReport, ThreadReport, ThreadsReport} from '../analysis/core-report.ts'
+import type {InstructionReport, ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import {renderFrames, renderRegisters} from './go-text.ts'
 import type {Style} from './style.ts'
 

@@ -1,5 +1,5 @@
 import workerpool from 'workerpool'
-import type {BatchLine} from '../analysis/core-report.ts'
+import type {BatchLine} from '../report/core-report.ts'
 import {errorLine, explain, type LineOptions, makeLine} from './core-line.ts'
 import type {WorkItem} from './work-list.ts'
 

@@ -1,4 +1,4 @@
-import type {BatchLine} from '../analysis/core-report.ts'
+import type {BatchLine} from '../report/core-report.ts'
 import type {AnalystPool} from './analyst-pool.ts'
 import type {WorkItem} from './work-list.ts'
 

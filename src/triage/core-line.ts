@@ -1,11 +1,11 @@
 import {detectCompression, readPackedHead} from '../acquire/core-input.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
-import type {BatchLine} from '../analysis/core-report.ts'
-import type {Tool} from '../analysis/process-facts.ts'
+import type {Tool} from '../analysis/process/process-facts.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import type {BatchLine} from '../report/core-report.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
 import type {WorkItem} from './work-list.ts'
 

@@ -1,6 +1,6 @@
 import {closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs'
-import type {BatchLine} from '../analysis/core-report.ts'
 import {InputError, messageOf} from '../base/errors.ts'
+import type {BatchLine} from '../report/core-report.ts'
 
 /** What an earlier line says, as far as a later run needs it. */
 export type StoredLine = Pick<

@@ -1,4 +1,4 @@
-import type {BatchGroup} from '../analysis/core-report.ts'
+import type {BatchGroup} from '../report/core-report.ts'
 import type {StoredLine} from './line-store.ts'
 
 /** Names kept for each group. */

@@ -1,8 +1,8 @@
 // What C and C++ say of their own end, told by the names of the frames and by what lies in memory.
 import test from 'ava'
-import {findDeathCause} from '../../src/analysis/c-death-cause.ts'
-import type {CrashCause} from '../../src/analysis/crash-cause.ts'
-import type {DeadProcess} from '../../src/analysis/dead-process.ts'
+import type {CrashCause} from '../../src/analysis/crash/crash-cause.ts'
+import {findDeathCause} from '../../src/analysis/evidence/native-cause.ts'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {RegisterSet} from '../../src/unwind/register-set.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
-import {findCSegments} from '../../src/analysis/c-segments.ts'
-import type {DeadProcess} from '../../src/analysis/dead-process.ts'
-import type {ThreadStacks} from '../../src/analysis/thread-stacks.ts'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
+import {findCSegments} from '../../src/analysis/stacks/c-segments.ts'
+import type {ThreadStacks} from '../../src/analysis/stacks/thread-stacks.ts'
 import {toAddress} from '../../src/base/address.ts'
 import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
 

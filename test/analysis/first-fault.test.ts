@@ -1,9 +1,9 @@
 // Which of the signals that interrupted a thread began its end.
 import test from 'ava'
-import type {DeadProcess} from '../../src/analysis/dead-process.ts'
-import {findBase, findFirstFault, type Interruption} from '../../src/analysis/interruptions.ts'
-import type {ThreadStack} from '../../src/analysis/thread-stacks.ts'
-import {withReason} from '../../src/analysis/trap-signal.ts'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
+import {findBase, findFirstFault, type Interruption} from '../../src/analysis/stacks/interruptions.ts'
+import {withReason} from '../../src/analysis/stacks/signal-reason.ts'
+import type {ThreadStack} from '../../src/analysis/stacks/thread-stacks.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {USER_REGS} from '../../src/elf/notes.ts'
 import {RegisterSet} from '../../src/unwind/register-set.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type {DeadProcess} from '../../src/analysis/dead-process.ts'
-import {pairMachines} from '../../src/analysis/machine-pairing.ts'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
+import {pairMachines} from '../../src/analysis/stacks/machine-pairing.ts'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {USER_REGS, USER_REGS_COUNT} from '../../src/elf/notes.ts'
 

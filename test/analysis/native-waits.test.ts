@@ -1,9 +1,9 @@
 // What a thread in futex(2) waits for, told by the function of libc that called it and by the lock itself.
 import test from 'ava'
-import type {DeadProcess} from '../../src/analysis/dead-process.ts'
-import {innerThreadIds} from '../../src/analysis/inner-thread-ids.ts'
-import {findNativeWait} from '../../src/analysis/native-waits.ts'
-import type {ThreadStack} from '../../src/analysis/thread-stacks.ts'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
+import {innerThreadIds} from '../../src/analysis/process/inner-thread-ids.ts'
+import type {ThreadStack} from '../../src/analysis/stacks/thread-stacks.ts'
+import {findNativeWait} from '../../src/analysis/waits/native-waits.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {USER_REGS} from '../../src/elf/notes.ts'
 import {RegisterSet} from '../../src/unwind/register-set.ts'

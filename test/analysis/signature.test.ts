@@ -1,6 +1,6 @@
 import test from 'ava'
-import type {CrashReport, FrameReport, ModuleReport} from '../../src/analysis/core-report.ts'
 import {makeSignature} from '../../src/analysis/signature.ts'
+import type {CrashReport, FrameReport, ModuleReport} from '../../src/report/core-report.ts'
 
 const MODULES: ModuleReport[] = [
   {

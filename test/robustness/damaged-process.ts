@@ -177,7 +177,7 @@ export class DamagedProcess {
 
   /** Addresses of every goroutine and machine, to be damaged where they lie. */
   async addresses(): Promise<{goroutines: Address[]; machines: Address[]; stacks: {lo: number; hi: number}[]}> {
-    const {examineProcess} = await import('../../src/analysis/examine-process.ts')
+    const {examineProcess} = await import('../../src/analysis/process/examine-process.ts')
     const diagnostics = new Diagnostics()
     const dead = await openProcess(this.core, {exe: this.executable, sysroots: [this.#fixture.sysroot], diagnostics})
     const {runtime} = examineProcess(dead, {maxFrames: 1000, demangle: true, diagnostics})

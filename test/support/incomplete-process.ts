@@ -1,12 +1,12 @@
 import {type OpenProcess, openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
-import type {CoreReport, GoroutineReport} from '../../src/analysis/core-report.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {AddressSpace} from '../../src/elf/address-space.ts'
 import {openMemoryImage} from '../../src/elf/memory-image.ts'
 import {Module} from '../../src/elf/module.ts'
 import {renderGoroutine} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
+import type {CoreReport, GoroutineReport} from '../../src/report/core-report.ts'
 import type {Fixture} from './fixtures.ts'
 
 export interface Analysed {

@@ -1,0 +1,165 @@
+import {addressOfWord, hex} from '../../base/address.ts'
+import {nameForTraceback} from '../../gosym/func-name.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {CreatedByReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type GoFrame, walkGoStack} from '../../unwind/goroutine-walk.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {Creation} from '../frames/creation.ts'
+import {cgoWrapperTarget, goPlumbing} from '../frames/irrelevant-frames.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {findCSegments} from '../stacks/c-segments.ts'
+import {findStart} from '../stacks/goroutine-start.ts'
+import type {ThreadStacks} from '../stacks/thread-stacks.ts'
+
+type Frame = UnwindFrame<GoFunction>
+
+/** A call from Go into C that is in progress. */
+export interface CgoCall {
+  /** The C function as the programmer wrote it. */
+  entry: string | null
+  /** The Go line that called it. */
+  caller: CreatedByReport | null
+  /** Its physical C frames, innermost first. */
+  frames: readonly Frame[]
+}
+
+/** A call from C into Go that is in progress. */
+export interface CgoCallback {
+  /** The Go function that C called. */
+  function: string | null
+  /** The C frames that called it, innermost first, out to the next call from Go or to the thread's start. */
+  frames: readonly Frame[]
+}
+
+/** How a goroutine went to and fro between Go and C; innermost first. */
+export interface CgoCalls {
+  calls: readonly CgoCall[]
+  callbacks: readonly CgoCallback[]
+  /** The innermost crossing is a callback: the goroutine is in Go, and C waits for it. */
+  inCallback: boolean
+  /** The goroutine is in runtime.cgocall before C or behind it: what it called is not in progress. */
+  isReturning: boolean
+}
+
+/** A goroutine in C has few frames or a recursion of thousands; its outermost call may be wanted below them. */
+const WALK_LIMIT = 100_000
+
+/** Walks the goroutine's own stack and gives every crossing the C frames that belong to it. */
+export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CgoCalls {
+  const {memory, tables} = process
+  if (!tables) return {calls: [], callbacks: [], inCallback: false, isReturning: false}
+  const segments = findCSegments(process, threads, goroutine)
+  const crossings = new Crossings(process, goroutine)
+  let segment: readonly Frame[] | undefined = segments.leaf
+  const start = findStart(process, threads, goroutine)
+  for (const frame of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: WALK_LIMIT})) {
+    if (frame.fn.funcID === 'cgocallback') {
+      segment = segments.callbacks[crossings.callbacks.length] ?? []
+      crossings.addCallback(native(segment))
+    } else if (frame.fn.name === 'runtime.cgocall') {
+      const frames = native(segment ?? [])
+      if (frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
+      else crossings.addCall(frame, frames)
+      segment = undefined
+    } else crossings.addFrame(frame)
+  }
+  return crossings
+}
+
+/** cgocall sets m.incgo around the call of C alone, while g.syscallsp stays until the goroutine has a P again. */
+function isInC({runtime}: DeadProcess, goroutine: Goroutine): boolean {
+  const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+  return machine !== undefined && (runtime?.layouts.m.has('incgo') === true ? machine.incgo : machine.ncgo > 0)
+}
+
+function native(segment: readonly Frame[]): Frame[] {
+  return segment.filter(({kind}) => kind === 'native')
+}
+
+class Crossings implements CgoCalls {
+  readonly calls: CgoCall[] = []
+  readonly callbacks: CgoCallback[] = []
+  inCallback = false
+  isReturning = false
+  readonly #process: DeadProcess
+  readonly #goroutine: Goroutine
+  /** Name of the last Go frame that is not the seam's own. */
+  #lastName: string | null = null
+  #open: CgoCall | undefined
+
+  constructor(process: DeadProcess, goroutine: Goroutine) {
+    this.#process = process
+    this.#goroutine = goroutine
+  }
+
+  /** Nothing was crossed yet. */
+  get isAtTop(): boolean {
+    return this.calls.length === 0 && this.callbacks.length === 0
+  }
+
+  addCallback(frames: Frame[]): void {
+    if (this.calls.length === 0) this.inCallback = true
+    this.callbacks.push({function: this.#lastName, frames})
+    this.#lastName = null
+  }
+
+  addCall(cgocall: GoFrame, frames: Frame[]): void {
+    this.#open = {entry: this.#entryByFrames(frames) ?? null, caller: null, frames}
+    this.#open.entry ??= this.#entryByGlue(cgocall) ?? null
+    this.calls.push(this.#open)
+  }
+
+  addFrame({fn, pc, symPc}: GoFrame): void {
+    const logical = fn.inlineFrames(symPc)
+    for (const frame of logical) {
+      const kind = goPlumbing(frame.name)
+      if (kind === undefined) this.#lastName = nameForTraceback(frame.name, this.#process.version)
+      const call = this.#open
+      if (!call) continue
+      const target = cgoWrapperTarget(frame.name)
+      if (target !== undefined) call.entry = call.entry === null || isAddress(call.entry) ? target : call.entry
+      if (kind === 'cgo glue') continue
+      const {name, file, line, inlined} = frame
+      const offset = !inlined && pc > fn.entry ? hex(pc - fn.entry) : null
+      const called = nameForTraceback(name, this.#process.version)
+      call.caller =
+        fn.funcID === 'goexit'
+          ? this.#goStatement()
+          : {function: called, file, line, offset, goroutine: this.#goroutine.id}
+      this.#open = undefined
+    }
+  }
+
+  /** Of `go C.f()`: no Go function stands above the call. */
+  #goStatement(): CreatedByReport | null {
+    const {gopc, id, parentGoid} = this.#goroutine
+    const {version} = this.#process
+    return new Creation(this.#process).report(gopc, id, parentGoid, {version, level: 2, whole: true})
+  }
+
+  /** The wrapper that cgo wrote is the outermost C frame. */
+  #entryByFrames(frames: readonly Frame[]): string | undefined {
+    const outermost = frames.at(-1)
+    if (!outermost) return undefined
+    for (const {function: name} of this.#process.symbolizer.locate(outermost.pc, outermost.lookupPc)) {
+      const target = name === null ? undefined : cgoWrapperTarget(name)
+      if (target !== undefined) return target
+    }
+    return undefined
+  }
+
+  /** The first argument of cgocall, where it is known to be live; its symbol, else the bare address. */
+  #entryByGlue({fn, symPc, fp}: GoFrame): string | undefined {
+    const first = fn.argText(symPc, fp, this.#process.memory).split(', ')[0]
+    if (first === undefined || !isAddress(first)) return undefined
+    const address = addressOfWord(BigInt(first))
+    if (address === undefined || !this.#process.memory.moduleAt(address)) return undefined
+    const name = this.#process.symbolizer.locate(address, address).at(-1)?.function
+    return name === undefined || name === null ? first : (cgoWrapperTarget(name) ?? name)
+  }
+}
+
+function isAddress(text: string): boolean {
+  return /^0x[0-9a-f]+$/.test(text)
+}

@@ -1,0 +1,139 @@
+import {hex, type Word} from '../../base/address.ts'
+import type {CgoCallReport, CgoReport, CgoThreadReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
+import {reportNativeFrame, reportSavedPcs} from '../frames/c-frames.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {checkSavedCallers} from '../stacks/saved-callers-check.ts'
+import type {ThreadStacks} from '../stacks/thread-stacks.ts'
+import {type CgoCall, type CgoCalls, findCgoCalls} from './cgo-calls.ts'
+import {decideCollecting, decidePrinting} from './cgo-decisions.ts'
+import {reportHooks} from './cgo-hooks.ts'
+
+/** Goroutines that a group names; the count is whole. */
+const GOROUTINES_PER_GROUP = 20
+const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
+
+/** Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost. */
+export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoReport {
+  const {runtime, core} = process
+  const calls: CgoCallReport[] = []
+  const reports: CgoThreadReport[] = []
+  const add = (machine: Machine | undefined, tid: number | null): void => {
+    const goroutine = machine && goroutineOf(process, machine)
+    const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
+    const report = reportThread(process, threads, {machine, tid, goroutine, found})
+    reports.push(report)
+    // A panic takes ncgo back before the traceback, though the calls are still on the stack.
+    const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
+    if (machine && isInCall) calls.push(reportCall(process, report, found))
+  }
+  for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
+  for (const machine of runtime?.machines ?? []) {
+    if (threads.threadOf(machine) === undefined) add(machine, null)
+  }
+  return {
+    enabled: runtime?.usesCgo ?? null,
+    ...reportHooks(process),
+    groups: groupCalls(calls),
+    calls,
+    threads: reports,
+  }
+}
+
+/** m.curg; where that is nil, the goroutine that was parked inside of a callback and will come back to this M alone. */
+export function goroutineOf({runtime}: DeadProcess, machine: Machine): Goroutine | undefined {
+  const current = machine.curg !== 0 ? machine.curg : machine.lockedg
+  const goroutine = current === 0 ? undefined : runtime?.goroutineAt(current)
+  return goroutine?.isDead ? undefined : goroutine
+}
+
+interface ThreadFacts {
+  machine: Machine | undefined
+  tid: number | null
+  goroutine: Goroutine | undefined
+  found: CgoCalls
+}
+
+function reportThread(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  {machine, tid, goroutine, found}: ThreadFacts,
+): CgoThreadReport {
+  const known = machine ?? (tid !== null && threads.isWithoutG(tid) ? null : undefined)
+  const {inCallback} = found
+  const facts = {machine: known, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
+  const saved = checkSavedCallers(process, threads, known)
+  return {
+    m: machine?.id ?? null,
+    thread: tid,
+    goroutine: goroutine?.id ?? null,
+    depth: machine?.ncgo ?? null,
+    total: machine ? Number(machine.ncgocall) : null,
+    saved: {
+      state: saved.state,
+      pcs: saved.pcs.map(pc => hex(pc)),
+      tail: saved.tail.map(pc => hex(pc)),
+      frames: reportSavedPcs(process, saved),
+      agreesWithUnwind: saved.agreement,
+    },
+    handler: decideCollecting(process, facts),
+    traceback: decidePrinting(process, facts),
+    contexts: goroutine ? reportContexts(goroutine, found.callbacks.length) : [],
+    callbacks: found.callbacks.map(({function: name, frames}) => ({
+      function: name,
+      frames: frames.flatMap(frame => reportNativeFrame(process, frame)),
+    })),
+  }
+}
+
+function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCalls): CgoCallReport {
+  const [innermost, ...outer] = found.calls
+  const {m, thread: tid, goroutine, depth, total, ...state} = thread
+  const call = innermost ?? {entry: null, caller: null, frames: []}
+  return {
+    m,
+    thread: tid,
+    goroutine,
+    depth,
+    total,
+    ...reportNested(process, call),
+    inCallback: found.inCallback,
+    outer: outer.map(nested => reportNested(process, nested)),
+    ...state,
+  }
+}
+
+function reportNested(process: DeadProcess, {entry, caller, frames}: CgoCall) {
+  const reported = frames.flatMap(frame => reportNativeFrame(process, frame))
+  return {entry, caller, current: reported[0] ?? null, cFrames: reported.length}
+}
+
+/**
+ * Values above the slice's length were pushed before and taken off again. In a panic as many of them as callbacks are still on the stack
+ * were taken off by its deferred functions; all others belong to callbacks that returned.
+ */
+export function reportContexts(
+  goroutine: Pick<Goroutine, 'cgoCtxt' | 'cgoCtxtBacking' | 'hasPanics'>,
+  callbacks: number,
+): CgoThreadReport['contexts'] {
+  const live = goroutine.cgoCtxt
+  const end = goroutine.hasPanics ? Math.max(callbacks, live.length) : live.length
+  const popped = goroutine.cgoCtxtBacking.slice(live.length, end).filter(value => value !== 0n)
+  const report = (isPopped: boolean) => (value: Word) => ({value: hex(value), popped: isPopped})
+  return [...live.map(report(false)), ...popped.map(report(true))]
+}
+
+function groupCalls(calls: readonly CgoCallReport[]): CgoReport['groups'] {
+  const groups = new Map<string | null, CgoReport['groups'][number]>()
+  for (const {entry, goroutine} of calls) {
+    let group = groups.get(entry)
+    if (!group) {
+      group = {entry, count: 0, goroutines: []}
+      groups.set(entry, group)
+    }
+    group.count++
+    if (goroutine !== null && group.goroutines.length < GOROUTINES_PER_GROUP) group.goroutines.push(goroutine)
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count)
+}

@@ -1,0 +1,134 @@
+import {type Address, addressOfWord, hex, NOWHERE, type Word} from '../../base/address.ts'
+import {readString, readWord} from '../../base/memory-reader.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
+import type {RegisterSet} from '../../unwind/register-set.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {ThreadStack} from '../stacks/thread-stacks.ts'
+import type {CrashCause, Death, FaultSignal} from './crash-cause.ts'
+import {fatalLines, panicLines, signalLine} from './crash-header.ts'
+import type {Throwing} from './traceback-level.ts'
+
+const MESSAGE_LIMIT = 64 * 1024
+/** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
+const DEFAULT_MAX_STACK = 1_000_000_000
+
+type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
+
+export function describeDeath(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  current: Goroutine | undefined,
+  death: Death,
+  systemThread: ThreadStack | undefined,
+): Description {
+  if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
+    return describePanic(process, goroutine)
+  }
+  const described = describeThrow(process, goroutine, current, readThrowText(process, death))
+  const {signal} = described
+  const registers = signal && systemThread && registersAt(systemThread, signal.pc)
+  return registers ? {...described, signal: {...signal, registers}} : described
+}
+
+export function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
+  const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
+    text: value.text ?? textWithoutType(process, value) ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
+    recovered,
+    repanicked,
+    goexit,
+  }))
+  const {signal, lines} = savedSignal(goroutine)
+  const header = [...panicLines(panics, process.version), ...lines]
+  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
+}
+
+/** Types are gone with the executable; but before printing the runtime makes errors and Stringers strings (preprintpanics). */
+function textWithoutType(process: DeadProcess, value: {data: Word}): string | null {
+  const header = process.tables ? undefined : addressOfWord(value.data)
+  return header === undefined ? null : readText(process, header)
+}
+
+export function describeThrow(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  current: Goroutine | undefined,
+  message: string | null,
+): Description {
+  const {signal, lines} = savedSignal(goroutine)
+  const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
+  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, process.version)
+  // Up to 1.20 a fault in C became this throw: the fault is the cause.
+  const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
+  const kind = isFaultInC ? 'signal' : 'fatal'
+  return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
+}
+
+/** The signal that the goroutine keeps (g.sig), and the line it is printed as. */
+export function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefined; lines: string[]} {
+  if (saved.number === 0) return {signal: undefined, lines: []}
+  const signal: FaultSignal = {
+    number: saved.number,
+    code: Number(BigInt.asIntN(64, saved.code0)),
+    address: saved.code1,
+    pc: addressOfWord(saved.pc) ?? NOWHERE,
+    registers: undefined,
+  }
+  const {number, code0, code1, pc} = saved
+  return {signal, lines: [signalLine({signal: number, code0, code1, pc})]}
+}
+
+/** What is known of the registers where a call of sigpanic was injected: pc and sp. */
+function registersAt({frames, interruptions}: ThreadStack, pc: Address): RegisterSet | undefined {
+  const index = interruptions.findLast(({signal}) => signal === undefined)?.index
+  const frame = index === undefined ? undefined : frames[index]
+  return frame?.pc === pc ? frame.registers : undefined
+}
+
+/** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */
+function linesBeforeThrow(
+  {runtime}: DeadProcess,
+  message: string,
+  saved: Goroutine['signal'],
+  current: Goroutine | undefined,
+): string[] {
+  if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
+  if (message !== 'stack overflow' || !current) return []
+  const {stack, sched} = current
+  return [
+    `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`,
+    // The call of morestack cost a word.
+    `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`,
+  ]
+}
+
+/**
+ * The argument of throw or fatal: a string whose two words are in the closure that prints it, or in the argument's slots. Found
+ * as the first pair of words in the frame that is a pointer to text and its length.
+ */
+function readThrowText(process: DeadProcess, {frame}: Death): string | null {
+  const {memory, version} = process
+  const argument = readText(process, frame.fp)
+  if (!version.atLeast(17)) return argument
+  for (let at = frame.sp; at < frame.fp; at = (at + 8) as Address) {
+    const text = readText(process, at)
+    if (text !== null) return text
+  }
+  return memory.read(frame.fp, 16) ? argument : null
+}
+
+function readText({memory}: DeadProcess, at: Address): string | null {
+  const pointer = readWord(memory, at)
+  const length = readWord(memory, (at + 8) as Address)
+  if (pointer === undefined || length === undefined || length < 1n || length > MESSAGE_LIMIT) return null
+  if (pointer < 4096n || pointer >= 0x800000000000n) return null
+  const text = readString(memory, Number(pointer) as Address, Number(length))
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: text of a throw has none but line ends and tabs
+  return text !== undefined && !/[\u0000-\u0008\u000b-\u001f\ufffd]/.test(text) ? text : null
+}
+
+/** m.throwing in the words of 1.19+: before, any throw was one of the runtime's. */
+export function throwingOf({version}: DeadProcess, {throwing}: Machine): Throwing {
+  if (version.atLeast(19)) return throwing >= 2 ? 2 : throwing === 1 ? 1 : 0
+  return throwing > 0 ? 2 : 0
+}

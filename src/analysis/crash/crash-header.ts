@@ -1,0 +1,88 @@
+import {hex, type Word} from '../../base/address.ts'
+import type {GoVersion} from '../../gosym/version.ts'
+import {signalCodeWord, signalTitle} from '../process/signal-names.ts'
+
+/** The lines that the runtime prints before the stacks (runtime/panic.go, signal_unix.go), from the facts they tell. */
+
+const SIGILL = 4
+const SIGBUS = 7
+const SIGFPE = 8
+const SIGSEGV = 11
+
+export interface SignalFacts {
+  signal: number
+  /** undefined where the core does not tell; the runtime always knows. */
+  code: number | undefined
+  pc: number | bigint
+  faultAddress: Word
+  /** m.id; null where no M took the signal. */
+  m: number | null
+  duringCgo: boolean
+  /** Up to 16 bytes at pc, not beyond its page. */
+  instruction: Uint8Array | undefined
+}
+
+/** runtime.fatalsignal (1.21+), runtime.sighandler (before). */
+export function signalHeader(facts: SignalFacts, version: GoVersion): string[] {
+  const {signal, code, pc, faultAddress, m} = facts
+  let place = `PC=${hex(pc)} m=${m ?? '?'}`
+  if (version.atLeast(8) && code !== undefined) place += ` sigcode=${signalCodeWord(code)}`
+  if (version.atLeast(22) && code !== undefined && (signal === SIGSEGV || signal === SIGBUS))
+    place += ` addr=${hex(faultAddress)}`
+  const lines = [signalTitle(signal) ?? `Signal ${signal}`, place]
+  if (facts.duringCgo) lines.push('signal arrived during cgo execution')
+  const showsBytes = (signal === SIGILL && version.atLeast(15)) || (signal === SIGFPE && version.atLeast(16))
+  if (showsBytes && facts.instruction) {
+    lines.push(`instruction bytes: ${[...facts.instruction].map(byte => hex(byte)).join(' ')}`)
+  }
+  return lines
+}
+
+/** `g.sig` and what came with it. */
+export interface GoroutineSignal {
+  signal: number
+  code0: Word
+  code1: Word
+  pc: Word
+}
+
+/** `[signal SIGSEGV: … code=0x1 addr=0x0 pc=0x…]` (runtime.dopanic_m). */
+export function signalLine({signal, code0, code1, pc}: GoroutineSignal): string {
+  return `[signal ${signalTitle(signal) ?? hex(signal)} code=${hex(code0)} addr=${hex(code1)} pc=${hex(pc)}]`
+}
+
+export interface PanicFacts {
+  text: string
+  recovered: boolean
+  repanicked: boolean
+  goexit: boolean
+}
+
+/** runtime.printpanics, oldest first. `panics`: as the chain has them, newest first. */
+export function panicLines(panics: readonly PanicFacts[], version: GoVersion): string[] {
+  let out = ''
+  let previous: PanicFacts | undefined
+  for (const panic of [...panics].reverse()) {
+    // From 1.25 on a value that was recovered and raised again is printed once, and the run of them ends there.
+    if (version.atLeast(25) && previous?.repanicked) {
+      previous = panic
+      continue
+    }
+    if (previous && !(version.atLeast(14) && previous.goexit)) out += '\t'
+    previous = panic
+    if (panic.goexit) continue
+    const repanicked = panic.repanicked && (panic.recovered || !version.atLeast(26)) && version.atLeast(25)
+    out += `panic: ${indent(panic.text, version)}${repanicked ? ' [recovered, repanicked]' : panic.recovered ? ' [recovered]' : ''}\n`
+  }
+  return out === '' ? [] : out.replace(/\n$/, '').split('\n')
+}
+
+/** `fatal error: …` with what the runtime says before it. */
+export function fatalLines(text: string, version: GoVersion): string[] {
+  return `fatal error: ${indent(text, version)}`.split('\n')
+}
+
+/** From 1.23 on lines after the first are indented (runtime.printindented). */
+function indent(text: string, version: GoVersion): string {
+  return version.atLeast(23) ? text.replaceAll('\n', '\n\t') : text
+}

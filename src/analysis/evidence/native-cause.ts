@@ -1,0 +1,198 @@
+import {NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {readAddress, readCString} from '../../base/memory-reader.ts'
+import {SymbolTable} from '../../elf/symtab.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {CrashReport} from '../../report/core-report.ts'
+import type {SourceFrame} from '../../symbolize/source-frame.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {CrashCause} from '../crash/crash-cause.ts'
+import {sourceName} from '../frames/c-frames.ts'
+import {cPlumbing} from '../frames/irrelevant-frames.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {findException} from './cxx-exception.ts'
+import {findGlibMessage, readGlibAssertion} from './glib-message.ts'
+import {findRustPanic, type RustPanic} from './rust-panic.ts'
+
+type Frame = UnwindFrame<GoFunction>
+type Cause = CrashReport['cause']
+
+interface NamedFrame {
+  frame: Frame
+  source: SourceFrame
+  /** Without what glibc puts before its own names. */
+  name: string
+}
+
+/** Frames of C above the first Go frame that are looked at: dying does not take more. */
+const DEPTH = 64
+const MESSAGE_LIMIT = 4096
+
+/** What C code said of its own end: abort, a failed assertion or check of libc, an exception of C++. */
+export function findDeathCause(process: DeadProcess, {thread, signal}: CrashCause): Cause {
+  if (!thread) return null
+  const frames = nameFrames(process, thread.frames.slice(thread.base, thread.base + DEPTH))
+  const ofGlib = ENDS.has(signal?.number ?? 0) ? describeGlibDeath(process, frames) : null
+  if (ofGlib) return ofGlib
+  const abort = frames.findIndex(({name}) => name === 'abort')
+  const names = new Set(frames.map(({name}) => name))
+  if (isTerminate(frames)) return describeTerminate(process, frames)
+  const panic = findRustPanic(
+    process,
+    frames.map(({frame, source}) => ({frame, name: source.function ?? ''})),
+  )
+  if (panic) return describePanic(panic, frames)
+  const checker = CHECKS.find(([functions]) => functions.some(name => names.has(name)))
+  if (abort < 0 && !checker) return null
+  const message = readAbortMessage(process)
+  if (message !== undefined) {
+    const kind = kindOfMessage(message, checker?.[1])
+    // The text of an assertion names its place itself.
+    return {kind, text: kind === 'assert' ? message : message + place(frames)}
+  }
+  if (checker) return {kind: checker[1], text: `${checker[2]}${place(frames)}`}
+  return {kind: 'abort', text: `abort was called${place(frames)}`}
+}
+
+/** Functions that end the process when a check fails, and what to say where libc's own text is not in the core. */
+const CHECKS: readonly (readonly [functions: readonly string[], kind: string, text: string])[] = [
+  [['assert_fail', 'assert_fail_base', 'assert', 'assert_perror_fail'], 'assert', 'an assertion failed'],
+  [['stack_chk_fail'], 'stack-smashing', 'stack smashing was detected'],
+  [['fortify_fail', 'chk_fail'], 'fortify', 'a buffer overflow was detected'],
+  [['malloc_printerr'], 'malloc', 'a check of malloc failed'],
+]
+
+function nameFrames({symbolizer}: DeadProcess, frames: readonly Frame[]): NamedFrame[] {
+  const found: NamedFrame[] = []
+  for (const frame of frames) {
+    if (frame.kind === 'go') break
+    if (frame.kind === 'signal') continue
+    for (const source of symbolizer.locate(frame.pc, frame.lookupPc)) {
+      const name = (source.function ?? '').replace(/^(__GI_)?_{0,3}/, '')
+      found.push({frame, source, name})
+    }
+  }
+  return found
+}
+
+/** SIGTRAP by G_BREAKPOINT, SIGABRT by abort. */
+const ENDS: ReadonlySet<number> = new Set([5, 6])
+const GLIB_ASSERTION = /^g_(assertion_message|assert_warning)/
+const GLIB_LOG = /^_?g_(log|logv|log_\w+)$/
+/** The functions of GLib that end the process stand on top, but for abort and raise. */
+const GLIB_DEPTH = 6
+
+function describeGlibDeath(process: DeadProcess, frames: readonly NamedFrame[]): Cause {
+  const top = frames.slice(0, GLIB_DEPTH)
+  if (top.some(({name}) => GLIB_ASSERTION.test(name))) {
+    return {kind: 'assert', text: (readGlibAssertion(process) ?? 'an assertion of GLib failed') + place(frames)}
+  }
+  const first = top.findIndex(({name}) => GLIB_LOG.test(name))
+  const isOnTop = first === 0 || top.slice(0, first).every(({source}) => isOfLanguage(source) || isPartOfDying(source))
+  if (first < 0 || !isOnTop) return null
+  const logging = frames.filter(({name}) => GLIB_LOG.test(name)).map(({frame}) => frame)
+  const message = findGlibMessage(process, logging)
+  return {kind: 'glib', text: `${message ?? 'a message of GLib that ends the process'}${place(frames)}`}
+}
+
+function describePanic({text, location}: RustPanic, frames: readonly NamedFrame[]): Cause {
+  const at = location === undefined ? '' : ` at ${location}`
+  return {kind: 'rust panic', text: `panicked${at}${text === undefined ? '' : `: ${text}`}${place(frames)}`}
+}
+
+/** The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no machinery. */
+function place(frames: readonly NamedFrame[]): string {
+  const candidates = frames.filter(({source}) => !isPartOfDying(source))
+  const found = candidates.find(({source}) => !isOfLanguage(source)) ?? candidates[0]
+  if (!found) return ''
+  const {function: name, file, line} = found.source
+  return `, in ${sourceName(name ?? '')}${file === null ? '' : ` (${file}:${line ?? 0})`}`
+}
+
+function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
+  if (name === null || cPlumbing(name) !== undefined || LIBC.test(name)) return true
+  // glibc's checking strcpy and its like are inlined from its headers.
+  return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
+}
+
+/** Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the program or inlined. */
+function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
+  if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
+  if (file !== null && /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//.test(file)) return true
+  return (
+    name !== null &&
+    /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/.test(
+      name,
+    )
+  )
+}
+
+const LANGUAGE_LIBRARIES =
+  /(?:^|\/)(?:libc|libm|libpthread|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind|libglib-2\.0)[-.\d]*\.so[.\d]*$/
+
+const LIBC =
+  /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
+
+/**
+ * glibc keeps what it prints before it aborts: `__abort_msg` points to struct abort_msg_s, the size and then the text (glibc,
+ * include/stdlib.h), for exactly this purpose.
+ */
+function readAbortMessage({modules, memory}: DeadProcess): string | undefined {
+  for (const module of modules) {
+    if (!module.image || !/(^|\/)libc[.-]|ld-linux/.test(module.path)) {
+      if (!module.isExecutable) continue
+    }
+    const symbol = module.image && SymbolTable.of(module.image).lookup('__abort_msg')
+    if (!symbol || symbol.address === NULL_ADDRESS) continue
+    const message = readAddress(memory, module.toAddress(symbol.address))
+    if (message === undefined || message === NULL_ADDRESS) continue
+    const text = readCString(memory, toAddress(message + 4), MESSAGE_LIMIT)?.trimEnd()
+    if (text) return text
+  }
+  return undefined
+}
+
+function kindOfMessage(message: string, fallback: string | undefined): string {
+  if (/Assertion .* failed\.|Unexpected error: /.test(message)) return 'assert'
+  if (message.includes('stack smashing')) return 'stack-smashing'
+  if (message.includes('buffer overflow') || message.includes('%n in')) return 'fortify'
+  return fallback ?? 'malloc'
+}
+
+/** Where libstdc++ is stripped its own terminate has no name, but throwing does: an abort above it is nothing else. */
+function isTerminate(frames: readonly NamedFrame[]): boolean {
+  const isNamed = (pattern: RegExp) => (frame: NamedFrame) => pattern.test(frame.source.function ?? '')
+  if (frames.some(isNamed(TERMINATE))) return true
+  const abort = frames.findIndex(({name}) => name === 'abort')
+  return abort >= 0 && frames.slice(abort).some(isNamed(RAISES))
+}
+
+const TERMINATE =
+  /^(std::terminate\(\)|__cxxabiv1::__terminate|__cxa_call_terminate|__gnu_cxx::__verbose_terminate_handler)/
+const RAISES =
+  /^(__cxa_(throw|rethrow|call_terminate)|std::rethrow_exception|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
+
+function describeTerminate(process: DeadProcess, frames: readonly NamedFrame[]): Cause {
+  const raising = frames.filter(({source: {function: name}}) => name !== null && RAISES.test(name))
+  const exception = findException(
+    process,
+    raising.map(({frame}) => frame),
+  )
+  const where = placeOfThrow(frames)
+  if (!exception) return {kind: 'c++ terminate', text: `${reasonOfTerminate(frames)}${where}`}
+  const {type, what} = exception
+  return {kind: 'c++ exception', text: `uncaught ${type}${what === undefined ? '' : `: ${what}`}${where}`}
+}
+
+function reasonOfTerminate(frames: readonly NamedFrame[]): string {
+  if (frames.some(({name}) => name === 'cxa_pure_virtual')) return 'a pure virtual function was called'
+  if (frames.some(({name}) => name === 'cxa_deleted_virtual')) return 'a deleted virtual function was called'
+  return 'std::terminate was called without an exception'
+}
+
+/** Below the last frame of the C++ runtime stands who threw. */
+function placeOfThrow(frames: readonly NamedFrame[]): string {
+  const last = frames.findLastIndex(
+    ({source: {function: name}}) => name !== null && (TERMINATE.test(name) || RAISES.test(name)),
+  )
+  return place(frames.slice(last + 1))
+}

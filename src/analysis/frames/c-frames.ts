@@ -1,0 +1,105 @@
+import {type Address, hex} from '../../base/address.ts'
+import {DWARF_REGISTER} from '../../dwarf/unwind-row.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {FrameReport} from '../../report/core-report.ts'
+import type {SourceFrame} from '../../symbolize/source-frame.ts'
+import {wordOfPlace} from '../../unwind/register-set.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+
+/** The source frames of one physical C frame, innermost inline first. */
+export function reportNativeFrame(
+  process: DeadProcess,
+  frame: Pick<UnwindFrame<GoFunction>, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
+    Partial<Pick<UnwindFrame<GoFunction>, 'registers'>>,
+): FrameReport[] {
+  const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
+  const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
+  const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))
+  const place = {pc: pcWord, sp: spWord, fp: cfa === undefined ? null : hex(cfa), foundBy}
+  return process.symbolizer.locate(pc, lookupPc).map(source => ({
+    ...reportSource(kind === 'signal' ? restorerSource(source, pc) : source, pc),
+    ...place,
+    kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
+  }))
+}
+
+/** A restorer's two instructions. */
+const RESTORER_SIZE = 9
+
+/** Restorers are local to their libc: of a stripped one, whatever lies before it would be taken for it. */
+function restorerSource(source: SourceFrame, pc: Address): SourceFrame {
+  const isOwn = source.entry !== null && pc - source.entry < RESTORER_SIZE
+  return isOwn ? source : {...source, function: null, entry: null}
+}
+
+/** Go or C: without function tables nothing tells, in the module that holds both. */
+function isUnknownCode({tables, goModule}: DeadProcess, pc: Address, {function: name}: SourceFrame): boolean {
+  return tables === undefined && name === null && goModule !== undefined && pc >= goModule.start && pc < goModule.end
+}
+
+/** pcs that the runtime had saved: addresses of calls, to be looked up as they are. The first may have been put back. */
+export function reportSavedPcs(
+  process: DeadProcess,
+  {pcs, recovered}: {pcs: readonly Address[]; recovered: Address | undefined},
+): FrameReport[] {
+  return pcs.flatMap((pc, index) => {
+    const foundBy = index === 0 && recovered !== undefined ? 'signal-frame' : 'saved-cgo-callers'
+    return process.symbolizer.locate(pc, pc).map(source => ({...reportSource(source, pc), foundBy}) as const)
+  })
+}
+
+/** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */
+export function sourceName(name: string): string {
+  return name.replace(
+    /(?: ?\[clone [^\]]*\])+$|(?:\.(?:constprop|isra|part|cold|lto_priv|llvm|localalias)(?:\.\d+)*)+$/,
+    '',
+  )
+}
+
+function reportSource(source: SourceFrame, pc: Address): FrameReport {
+  const {entry, inlined} = source
+  return {
+    kind: source.kind,
+    function: source.function === null ? null : sourceName(source.function),
+    file: source.file,
+    line: source.file === null ? null : source.line,
+    column: source.column,
+    pc: hex(pc),
+    entry: entry === null ? null : hex(entry),
+    offset: entry === null || inlined || pc < entry ? null : hex(pc - entry),
+    sp: null,
+    fp: null,
+    args: null,
+    inlined,
+    module: source.module,
+    moduleOffset: source.moduleOffset === null ? null : hex(source.moduleOffset),
+    language: source.language,
+    foundBy: null,
+  }
+}
+
+/** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the JSON, not in the text. */
+export function reportSwitch(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport {
+  const {pc, sp, cfa, foundBy, go} = frame
+  const module = process.memory.moduleAt(pc)
+  const offset = module ? hex(pc - module.start) : null
+  return {
+    kind: 'switch',
+    function: go?.name ?? null,
+    file: null,
+    line: null,
+    column: null,
+    pc: hex(pc),
+    entry: go ? hex(go.entry) : null,
+    offset: go && pc > go.entry ? hex(pc - go.entry) : null,
+    sp: hex(sp),
+    fp: cfa === undefined ? null : hex(cfa),
+    args: null,
+    inlined: false,
+    module: module?.path ?? null,
+    moduleOffset: offset,
+    language: go ? 'Go' : null,
+    foundBy,
+  }
+}

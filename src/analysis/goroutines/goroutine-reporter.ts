@@ -1,0 +1,87 @@
+import type {GoroutineReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type CrashCause, findStartOfDying} from '../crash/crash-cause.ts'
+import type {TracebackLevel} from '../crash/traceback-level.ts'
+import type {Visibility} from '../frames/go-frames.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {CgoFrames, GoroutineStacks} from '../stacks/goroutine-stacks.ts'
+import {Blocking} from '../waits/blocking.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
+import {goroutineHeader, goroutineState} from './goroutine-header.ts'
+
+export interface ReporterOptions {
+  level: TracebackLevel
+  cgoFrames: CgoFrames
+  /** Milliseconds since the epoch after which no further stack is walked. */
+  deadline: number
+  waits?: 'left-out' | undefined
+}
+
+/** Makes the report of one goroutine after the other. */
+export class GoroutineReporter {
+  readonly #process: DeadProcess
+  readonly #stacks: GoroutineStacks
+  readonly #facts: GoroutineFacts
+  /** What the goroutines reported so far wait for. */
+  readonly blocking: Blocking
+  readonly #cause: CrashCause
+  readonly #options: ReporterOptions
+
+  constructor(process: DeadProcess, stacks: GoroutineStacks, cause: CrashCause, options: ReporterOptions) {
+    this.#process = process
+    this.#stacks = stacks
+    this.#facts = new GoroutineFacts(process)
+    this.blocking = new Blocking(process, stacks.threads)
+    this.#cause = cause
+    this.#options = options
+  }
+
+  /** One goroutine with its stack. `crashing`: the one that the runtime would print first, where the frames of dying are left out. */
+  report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
+    const {runtime, version} = this.#process
+    const facts = this.#facts.of(goroutine)
+    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
+    const stack = this.#assemble(goroutine, crashing)
+    const thread = machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
+    return {
+      id: goroutine.id,
+      status: facts.status,
+      state: goroutineState(facts, version),
+      header: goroutineHeader(facts, version, detailed),
+      waitReason: facts.waitReason,
+      waitMinutes: facts.waitMinutes,
+      lockedToThread: facts.isLockedToThread,
+      system: runtime?.isSystemGoroutine(goroutine) ?? false,
+      labels: goroutine.hasLabels ? Object.fromEntries(goroutine.labels) : {},
+      address: `0x${goroutine.address.toString(16)}`,
+      m: machine?.id ?? null,
+      thread,
+      inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
+      waitingFor: this.#options.waits === 'left-out' ? null : this.blocking.waitingFor(goroutine, thread),
+      detailed,
+      frames: stack.frames,
+      elided: stack.elided,
+      stop: stack.stop,
+      createdBy: stack.createdBy,
+      ancestors: stack.ancestors,
+    }
+  }
+
+  #assemble(goroutine: Goroutine, crashing: boolean) {
+    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const visibility: Visibility = {
+      version: this.#process.version,
+      level: this.#options.level.level,
+      whole: this.#options.level.wholeCrash && ofCrash,
+    }
+    if (Date.now() > this.#options.deadline) {
+      this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
+      return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
+    }
+    const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
+    const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
+    return this.#stacks.assemble(start ? {...request, start} : request)
+  }
+}

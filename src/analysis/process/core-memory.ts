@@ -1,0 +1,52 @@
+import {addressOfWord, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import type {CoreFile} from '../../elf/core-file.ts'
+import {USER_REGS} from '../../elf/notes.ts'
+import type {InfoReport} from '../../report/core-report.ts'
+
+const PARTS_MAX = 100
+
+/** How much of the process the core holds, and which part of what it promised is missing. */
+export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
+  const {segments} = core
+  const missingParts: InfoReport['memory']['missingParts'] = []
+  let mapped = 0
+  // Every step ends a segment's dumped, cut or left-out part, or a gap.
+  for (let at: number = NULL_ADDRESS; Number.isFinite(at); ) {
+    const {state, end} = segments.extentAt(at)
+    if (state !== 'unmapped') mapped += end - at
+    if (state === 'cut' && missingParts.length < PARTS_MAX) {
+      missingParts.push({start: hex(at), end: hex(end), what: nameOf(core, at, end)})
+    }
+    if (end <= at) break
+    at = end
+  }
+  return {
+    segments: segments.count,
+    mapped,
+    dumped: segments.dumpedSize,
+    missing: segments.missingSize,
+    missingParts,
+    threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
+  }
+}
+
+type Thread = CoreFile['threads'][number]
+
+function stackPointer({registers}: Thread): number | undefined {
+  return addressOfWord(registers[USER_REGS.rsp] ?? 0n)
+}
+
+function hasStack({segments}: CoreFile, thread: Thread): boolean {
+  const sp = stackPointer(thread)
+  return sp !== undefined && segments.extentAt(sp).state === 'dumped'
+}
+
+function nameOf({threads, mappings}: CoreFile, start: number, end: number): string {
+  const thread = threads.find(candidate => {
+    const sp = stackPointer(candidate)
+    return sp !== undefined && sp >= start && sp < end
+  })
+  if (thread) return `stack of thread ${thread.tid}`
+  const mapping = mappings.find(candidate => candidate.start < toAddress(end) && candidate.end > start)
+  return mapping?.path ?? 'anonymous memory'
+}

@@ -1,0 +1,37 @@
+import type {Address} from '../../base/address.ts'
+import type {Diagnostics} from '../../base/diagnostics.ts'
+import type {AddressSpace} from '../../elf/address-space.ts'
+import type {CoreFile} from '../../elf/core-file.ts'
+import type {Module} from '../../elf/module.ts'
+import type {BuildInfo} from '../../gosym/build-info.ts'
+import type {GoTables} from '../../gosym/func-table.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {GoVersion} from '../../gosym/version.ts'
+import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
+import type {Symbolizer} from '../../symbolize/symbolizer.ts'
+import type {Unwinder} from '../../unwind/unwinder.ts'
+
+/** Everything that is known of the process before any stack is walked; each part answers lazily. */
+export interface DeadProcess {
+  readonly core: CoreFile
+  readonly modules: readonly Module[]
+  /** The module that holds the Go runtime, or may hold it where its file is gone. */
+  readonly goModule: Module | undefined
+  readonly memory: AddressSpace
+  readonly version: GoVersion
+  /** undefined where the process holds no Go code, or none that can be read. */
+  readonly tables: GoTables | undefined
+  readonly buildInfo: BuildInfo | undefined
+  readonly runtime: GoRuntime | undefined
+  readonly symbolizer: Symbolizer
+  readonly unwinder: Unwinder<GoFunction>
+  /** Whether code can be at an address. */
+  readonly isExecutable: (address: Address) => boolean
+  readonly diagnostics: Diagnostics
+  readonly maxFrames: number
+}
+
+/** Whether [start, end) holds the address. */
+export function holds(range: {lo: Address; hi: Address}, address: Address): boolean {
+  return address >= range.lo && address < range.hi
+}

@@ -1,0 +1,109 @@
+import {hex} from '../../base/address.ts'
+import type {SectionSource} from '../../base/section-source.ts'
+import {ElfFile} from '../../elf/elf-file.ts'
+import type {Module} from '../../elf/module.ts'
+import type {BuildInfo} from '../../gosym/build-info.ts'
+import type {CoreReport, ModuleReport} from '../../report/core-report.ts'
+import type {DeadProcess} from './dead-process.ts'
+
+export interface Tool {
+  name: string
+  version: string
+}
+
+/** What is known of the core file before it is looked into. */
+export interface CoreOrigin {
+  path: string
+  size: number
+  compression: string | null
+}
+
+export function reportCoreFacts(
+  process: Pick<DeadProcess, 'core' | 'modules'>,
+  origin: CoreOrigin,
+): CoreReport['core'] {
+  const {core, modules} = process
+  return {
+    ...origin,
+    truncated: core.truncated,
+    pid: core.process?.pid ?? null,
+    executable: modules.find(({isExecutable}) => isExecutable)?.path ?? null,
+    arguments: splitArguments(core.process?.commandLine ?? ''),
+    threadCount: core.threads.length,
+    pageSize: core.pageSize,
+  }
+}
+
+/** NT_PRPSINFO keeps the command line with spaces between the arguments, cut at 80 bytes. */
+function splitArguments(commandLine: string): string[] {
+  return commandLine.split(' ').filter(argument => argument !== '')
+}
+
+export function reportGo(process: DeadProcess): CoreReport['go'] {
+  const {buildInfo, tables, runtime, version} = process
+  return {
+    version: buildInfo?.versionText ?? (tables?.versionSource === 'given' ? version.text : null),
+    symbols: goSymbols(process),
+    layoutSource: runtime?.layoutSource ?? null,
+    ...reportBuildInfo(buildInfo),
+  }
+}
+
+/** What `go version -m` prints. */
+export function reportBuildInfo(
+  buildInfo: BuildInfo | undefined,
+): Pick<CoreReport['go'], 'main' | 'modules' | 'settings'> {
+  const settings: Record<string, string> = {}
+  for (const [key, value] of Object.entries(buildInfo?.settings ?? {})) settings[key] = value
+  return {
+    main: buildInfo?.main?.path ?? buildInfo?.path ?? null,
+    modules: (buildInfo?.modules ?? []).map(({path, version: moduleVersion, sum}) => ({
+      path,
+      version: moduleVersion ?? null,
+      sum: sum ?? null,
+    })),
+    settings,
+  }
+}
+
+function goSymbols({modules, tables}: DeadProcess): CoreReport['go']['symbols'] {
+  const first = tables?.modules[0]
+  if (!tables) return 'none'
+  const module = first ? modules.find(({start, end}) => first.minpc >= start && first.minpc < end) : undefined
+  const found = module && moduleSymbols(module)
+  return found === 'dwarf' ? 'dwarf' : found === 'symtab' ? 'symtab' : 'pclntab'
+}
+
+/** By the section's header: unpacking it only to see that it is there would cost more than the rest of the report. */
+function holdsDebugInfo(dwarf: SectionSource | undefined): boolean {
+  if (!(dwarf instanceof ElfFile)) return dwarf?.section('.debug_info') !== undefined
+  return (dwarf.sectionHeader('.debug_info') ?? dwarf.sectionHeader('.zdebug_info')) !== undefined
+}
+
+/** The fullest table that names the module's functions. */
+export function moduleSymbols({image, debug}: Module): ModuleReport['symbols'] {
+  if (!image) return null
+  if (holdsDebugInfo(debug.dwarf)) return 'dwarf'
+  const names = new Set(image.sections.map(({name}) => name))
+  if (names.has('.symtab') || debug.symbols) return 'symtab'
+  if (names.has('.gopclntab')) return 'pclntab'
+  return names.has('.dynsym') || image.section('.dynsym') ? 'dynsym' : 'none'
+}
+
+export function reportModules({modules}: Pick<DeadProcess, 'modules'>): ModuleReport[] {
+  return modules.map(module => ({
+    path: module.path,
+    buildId: module.buildId ?? null,
+    start: hex(module.start),
+    end: hex(module.end),
+    loadBias: hex(BigInt.asUintN(64, BigInt(module.loadBias))),
+    found:
+      module.imageOrigin === 'file'
+        ? (module.imagePath ?? module.path)
+        : module.imageOrigin === 'memory'
+          ? 'memory'
+          : null,
+    symbols: moduleSymbols(module),
+    mismatch: module.mismatch ?? null,
+  }))
+}

@@ -1,0 +1,201 @@
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {FrameReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {RegisterSet} from '../../unwind/register-set.ts'
+import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {reportNativeFrame} from '../frames/c-frames.ts'
+import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
+
+type Frame = UnwindFrame<GoFunction>
+
+/** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
+const RECORD_SEARCH = 512
+/** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
+const SWITCH_RECORDS = 2
+
+/**
+ * The Go frames of a goroutine whose function tables are gone with the executable: by frame pointers, which all Go code keeps on amd64
+ * (cmd/compile, since 1.7). Raw pcs, unless separate debug information names them.
+ */
+export function* walkBareStack(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  goroutine: Goroutine,
+): Generator<FrameReport, StopReason> {
+  let seed = findSeed(process, threads, goroutine)
+  const seen = new Set<Address>()
+  while (seed) {
+    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed)
+    if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
+    // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called that.
+    if (seen.has(last.sp)) return 'no-progress'
+    seen.add(last.sp)
+    const call = findCallOfC(process, goroutine, last.sp)
+    if (call?.frameless) yield* reportBare(process, {...call.frameless, foundBy: 'scan'})
+    seed = call?.seed
+  }
+  return seen.size === 0 ? 'unmapped' : 'no-unwind-info'
+}
+
+interface WalkEnd {
+  readonly stop: StopReason
+  readonly last: Frame | undefined
+}
+
+/** The frames of one walk as far as frame pointers lead on the goroutine's stack. */
+function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<FrameReport, WalkEnd> {
+  const started = yield* reportFrameless(process, goroutine, seed)
+  const walk = process.unwinder.frames(started, {frameLimit: process.maxFrames})
+  let last: Frame | undefined
+  let next = walk.next()
+  for (; !next.done; next = walk.next()) {
+    const isGuess = last !== undefined && next.value.foundBy === 'scan'
+    if (isGuess || !isOn(goroutine, next.value.sp)) return {stop: 'no-unwind-info', last}
+    last = next.value
+    yield* reportBare(process, last)
+  }
+  return {stop: next.value, last}
+}
+
+/**
+ * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it was assembly
+ * (up to 1.18). Nothing but
+ * the return address is on the stack, and rbp is the caller's.
+ */
+function* reportFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<FrameReport, Seed> {
+  const {pc, sp, bp} = seed.registers
+  if (pc === undefined || sp === undefined) return seed
+  const isUnstarted = seed.foundBy === 'gobuf' && pc === goroutine.startpc
+  const isAssembly = seed.foundBy === 'syscall' && !process.version.atLeast(19) && !hasSwitched(goroutine)
+  const returnPc = isUnstarted || isAssembly ? readAddress(process.memory, sp) : undefined
+  if (returnPc === undefined || !process.isExecutable(returnPc)) return seed
+  const cfa = toAddress(sp + 8)
+  const {foundBy} = seed
+  yield* reportBare(process, {pc, lookupPc: isUnstarted ? pc : toAddress(pc - 1), sp, cfa, foundBy})
+  return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: 'frame-pointer', exactPc: false}
+}
+
+function reportBare(
+  process: DeadProcess,
+  frame: Pick<Frame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy'> & {kind?: Frame['kind']},
+): FrameReport[] {
+  return reportNativeFrame(process, {...frame, kind: frame.kind ?? 'native'}).map(asGo)
+}
+
+/** What lies on a goroutine's stack is Go code, whoever names it. */
+function asGo(frame: FrameReport): FrameReport {
+  if (frame.kind === 'signal' || (frame.function !== null && frame.language !== 'Go')) return frame
+  return {...frame, kind: 'go', args: frame.inlined ? null : '...', language: 'Go'}
+}
+
+function isOn({stack}: Goroutine, sp: Address): boolean {
+  return sp >= stack.lo && sp <= stack.hi
+}
+
+/** As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the gobuf. */
+function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
+  const {syscall, sched, status} = goroutine
+  const running = status.text === 'running' ? seedOnThread(process, threads, goroutine) : undefined
+  if (running) return running
+  if (syscall.sp !== NULL_ADDRESS) {
+    const bp = isOn(goroutine, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
+    return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
+  }
+  if (sched.sp === NULL_ADDRESS) return undefined
+  const bp = sched.bp === NULL_ADDRESS || (isOn(goroutine, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
+  return seedAt(process, goroutine, 'gobuf', sched.pc, sched.sp, bp)
+}
+
+function seedAt(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  foundBy: 'gobuf' | 'syscall',
+  pc: Address,
+  sp: Address,
+  known: Address | undefined,
+): Seed {
+  const bp = known ?? findFrameRecord(process, goroutine, sp)
+  return {registers: RegisterSet.ofPosition(pc, sp, bp), foundBy, exactPc: false}
+}
+
+function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
+  const machine = goroutine.m === NULL_ADDRESS ? undefined : process.runtime?.machineAt(goroutine.m)
+  const thread = machine?.curg === goroutine.address ? threads.ofMachine(machine) : undefined
+  const first = thread?.frames[thread.base]
+  if (!thread || !first || !holds(goroutine.stack, first.sp)) return undefined
+  return {
+    registers: first.registers,
+    foundBy: thread.base === 0 ? 'context' : 'signal-frame',
+    exactPc: first.interrupted,
+  }
+}
+
+/**
+ * cgocall's frame pointer where entersyscall did not keep it (before 1.23): asmcgocall saves rbp in the gobuf, its own from 1.21 on, whose
+ * record leads to cgocall's; before, cgocall's itself (go-runtime facts on asmcgocall; src/runtime/asm_amd64.s).
+ */
+function callerOfSwitch({memory}: DeadProcess, goroutine: Goroutine): Address | undefined {
+  const {sched, syscall} = goroutine
+  if (!hasSwitched(goroutine)) return undefined
+  let bp: Address | undefined = sched.bp
+  for (let steps = 0; steps < SWITCH_RECORDS && bp !== undefined && bp < syscall.sp; steps++) {
+    bp = isOn(goroutine, bp) ? readAddress(memory, bp) : undefined
+  }
+  return bp !== undefined && isOn(goroutine, bp) && bp >= syscall.sp ? bp : undefined
+}
+
+/** Whether asmcgocall has left the stack since entersyscall: it saves its own position in the gobuf, below. */
+function hasSwitched({sched, syscall}: Goroutine): boolean {
+  return sched.sp < syscall.sp
+}
+
+/** The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address. */
+function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
+  for (let index = 0; index < RECORD_SEARCH; index++) {
+    const slot = toAddress(sp + index * 8)
+    if (slot + 16 > goroutine.stack.hi) return undefined
+    const saved = readAddress(memory, slot)
+    const returnPc = readAddress(memory, toAddress(slot + 8))
+    if (saved === undefined || returnPc === undefined) continue
+    const isRecord = saved === NULL_ADDRESS ? index > 0 : saved > slot && isOn(goroutine, saved) && saved % 8 === 0
+    if (isRecord && isExecutable(returnPc)) return slot
+  }
+  return undefined
+}
+
+/**
+ * Where the goroutine called the C code that called back, above the frame of cgocallback, whose saved frame pointer is C's own.
+ * cgocallback pushes g.sched.pc where asmcgocall left the stack, as a return address; above it stand its frame record (1.21+) or at once
+ * the return address into cgocall (src/runtime/asm_amd64.s).
+ */
+function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address): CallOfC | undefined {
+  const {memory, isExecutable, version} = process
+  const hasRecord = version.atLeast(21)
+  const word = (index: number) => readAddress(memory, toAddress(above + index * 8))
+  const isCode = (value: Address | undefined) => value !== undefined && isExecutable(value)
+  for (let index = 1; index < RECORD_SEARCH; index++) {
+    const sp = toAddress(above + index * 8)
+    if (sp + 16 > goroutine.stack.hi) return undefined
+    const pc = word(index - 1)
+    const next = word(index)
+    if (pc === undefined || next === undefined || !isCode(pc)) continue
+    if (hasRecord && next > sp && isOn(goroutine, next) && isCode(word(index + 1))) {
+      return {seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
+    }
+    const cfa = toAddress(sp + 8)
+    const record = !hasRecord && isCode(next) ? findFrameRecord(process, goroutine, cfa) : undefined
+    if (record === undefined) continue
+    const frameless = {pc, lookupPc: toAddress(pc - 1), sp, cfa}
+    return {frameless, seed: {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}}
+  }
+  return undefined
+}
+
+interface CallOfC {
+  readonly seed: Seed
+  /** asmcgocall or systemstack_switch, where it has no frame record of its own. */
+  readonly frameless?: Pick<Frame, 'pc' | 'lookupPc' | 'sp' | 'cfa'>
+}

@@ -1,0 +1,47 @@
+import type {FrameReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {GoStart} from '../../unwind/goroutine-walk.ts'
+import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
+
+/** Where the Go frames of a goroutine begin, and where that was read. */
+export interface FoundStart extends GoStart {
+  foundBy: Extract<FrameReport['foundBy'], 'context' | 'gobuf' | 'syscall' | 'signal-frame' | 'cfi' | 'pcsp'>
+}
+
+/**
+ * Start of a goroutine's own stack (runtime.traceback1, runtime.unwinder.initAt): what entersyscall saved while it is in a system
+ * call or in C, else its thread's registers while they are on its stack, else what the scheduler saved.
+ */
+export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart {
+  const {syscall} = goroutine
+  const fromSyscall = syscall.sp !== 0
+  const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
+  if (running && !(fromSyscall && !holds(goroutine.stack, running.sp))) return running
+  if (fromSyscall) return {pc: syscall.pc, sp: syscall.sp, trap: false, isSyscall: true, foundBy: 'syscall'}
+  const {sched} = goroutine
+  return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
+}
+
+/** The innermost Go frame on the goroutine's own stack, where its thread is on that stack. */
+function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart | undefined {
+  const {runtime} = process
+  const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+  if (!machine || machine.curg !== goroutine.address) return undefined
+  const thread = threads.ofMachine(machine)
+  if (!thread) return undefined
+  const first = thread.frames[thread.base]
+  if (!first || !holds(goroutine.stack, first.sp)) {
+    // In the vDSO: its caller's position was kept (1.18+ walk from there).
+    const {vdso} = machine
+    return vdso && holds(goroutine.stack, vdso.sp)
+      ? {pc: vdso.pc, sp: vdso.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
+      : undefined
+  }
+  const foundBy = thread.base === 0 ? 'context' : 'signal-frame'
+  if (first.kind === 'go' || first.pc === 0) {
+    return {pc: first.pc, sp: first.sp, trap: first.interrupted, isSyscall: false, foundBy}
+  }
+  const inGo = thread.frames.slice(thread.base).find(frame => frame.kind === 'go' && holds(goroutine.stack, frame.sp))
+  return inGo && {pc: inGo.pc, sp: inGo.sp, trap: inGo.interrupted, isSyscall: false, foundBy: 'cfi'}
+}

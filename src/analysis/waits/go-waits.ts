@@ -1,0 +1,133 @@
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {Cursor} from '../../base/cursor.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
+import {RemoteStruct} from '../../runtime-model/remote-struct.ts'
+import {type GoFrame, walkGoStack} from '../../unwind/goroutine-walk.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+
+/** What a parked goroutine waits for. Go records no owner for any of it. */
+export interface GoWait {
+  /** `sync.Mutex`, `sync.RWMutex`, …; else the wait reason: `chan receive`, `select`, `sleep`. */
+  kind: string
+  /** Of the channel, the mutex, …; undefined for nil channels and for what has no address. */
+  address: Address | undefined
+  /** All channels of a select. */
+  addresses: readonly Address[]
+}
+
+/** gopark, semacquire1, the linknamed entry, lockSlow, Lock and their inlined parts. */
+const DEPTH = 8
+/** No frame of these functions is larger. */
+const FRAME_LIMIT = 4096
+
+export function findGoWait(process: DeadProcess, goroutine: Goroutine): GoWait | undefined {
+  if (goroutine.status.number !== GOROUTINE_STATUS._Gwaiting) return undefined
+  const kind = goroutine.state
+  const channels = goroutine.waitingOn.map(({channel}) => channel).filter(channel => channel !== NULL_ADDRESS)
+  if (channels.length > 0) return {kind, address: channels[0], addresses: channels}
+  if (!/^(sem|sync\.)/.test(kind)) return {kind, address: undefined, addresses: []}
+  const found = findSync(process, goroutine)
+  if (!found) return {kind, address: undefined, addresses: []}
+  return {...found, addresses: found.address === undefined ? [] : [found.address]}
+}
+
+/** The functions of package sync that park, the innermost first. */
+const PRIMITIVES: readonly (readonly [RegExp, Primitive])[] = [
+  [/(^|\/)sync\.\(\*Mutex\)\./, 'sync.Mutex'],
+  [/^sync\.\(\*RWMutex\)\.(RLock|rUnlock|RUnlock)/, 'sync.RWMutex, for reading'],
+  [/^sync\.\(\*RWMutex\)\./, 'sync.RWMutex'],
+  [/^sync\.\(\*WaitGroup\)\./, 'sync.WaitGroup'],
+  [/^sync\.\(\*Cond\)\./, 'sync.Cond'],
+  [/^internal\/poll\.\(\*fdMutex\)\./, 'lock of a file'],
+]
+type Primitive =
+  | 'sync.Mutex'
+  | 'sync.RWMutex'
+  | 'sync.RWMutex, for reading'
+  | 'sync.WaitGroup'
+  | 'sync.Cond'
+  | 'lock of a file'
+
+/** By the frames between gopark and the program: who asked, and the sudog that queued the goroutine. */
+function findSync(
+  process: DeadProcess,
+  goroutine: Goroutine,
+): {kind: string; address: Address | undefined} | undefined {
+  const {memory, tables} = process
+  if (!tables) return undefined
+  const {pc, sp} = goroutine.sched
+  const start = {pc, sp, trap: false, isSyscall: false}
+  let semaphore: Address | undefined
+  let list: Address | undefined
+  for (const frame of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: DEPTH})) {
+    if (frame.fn.name === 'runtime.semacquire1') semaphore ??= findSemaphore(process, goroutine, frame)
+    if (frame.fn.name.endsWith('.runtime_notifyListWait') || frame.fn.name === 'runtime.notifyListWait') {
+      list ??= firstArgument(process, frame)
+    }
+    for (const {name} of frame.fn.inlineFrames(frame.symPc)) {
+      const primitive = PRIMITIVES.find(([pattern]) => pattern.test(name))?.[1]
+      if (primitive) return {kind: primitive, address: addressOfPrimitive(process, primitive, semaphore, list)}
+    }
+  }
+  return semaphore === undefined ? undefined : {kind: 'semaphore', address: semaphore}
+}
+
+/** semacquire1 keeps its sudog in its frame: a pointer to one that names this goroutine, and the semaphore. */
+function findSemaphore(process: DeadProcess, goroutine: Goroutine, {sp, fp}: GoFrame): Address | undefined {
+  const {memory, runtime} = process
+  const size = fp - sp
+  const bytes = size > 0 && size <= FRAME_LIMIT ? memory.read(sp, size)?.slice() : undefined
+  if (!bytes || !runtime) return undefined
+  const words = new Cursor(bytes, 'frame of semacquire1')
+  while (words.remaining >= 8) {
+    const at = addressOfWord(words.word())
+    if (at === undefined || at < 4096 || at % 8 !== 0) continue
+    const sudog = RemoteStruct.read(memory, at, runtime.layouts.sudog)
+    if (sudog?.pointer('g') !== goroutine.address || !sudog.has('elem')) continue
+    const element = sudog.pointer('elem') || secondWord(process, sudog.address, sudog.layout.offset('elem'))
+    if (element !== NULL_ADDRESS && element % 4 === 0 && sudog.pointer('c') === NULL_ADDRESS) return element
+  }
+  return undefined
+}
+
+/** From 1.26 elem is a pointer and its copy that the collector does not trace; a leak check clears the pointer for a while. */
+function secondWord({memory, version}: DeadProcess, sudog: Address, elem: number | undefined): Address {
+  if (elem === undefined || !version.atLeast(26)) return NULL_ADDRESS
+  const bytes = memory.read(toAddress(sudog + elem + 8), 8)
+  return (bytes && addressOfWord(new Cursor(bytes, 'sudog.elem').word())) ?? NULL_ADDRESS
+}
+
+/** Where it is known to be live: up to 1.16 arguments are on the stack; later ones are marked `?` when they are not. */
+function firstArgument({memory, version}: DeadProcess, {fn, symPc, fp}: GoFrame): Address | undefined {
+  if (version.atLeast(17) && !version.atLeast(18)) return undefined
+  const text = fn.argText(symPc, fp, memory).split(', ')[0] ?? ''
+  return /^0x[0-9a-f]{1,13}$/.test(text) ? toAddress(Number(text)) : undefined
+}
+
+/**
+ * Go, src/sync: Mutex {state, sema}; RWMutex {w Mutex, writerSem, readerSem, …}; WaitGroup ends in its semaphore, except where up to 1.17
+ * it was not aligned to 8; Cond {L, notify}.
+ */
+function addressOfPrimitive(
+  {version}: DeadProcess,
+  kind: Primitive,
+  semaphore: Address | undefined,
+  list: Address | undefined,
+): Address | undefined {
+  if (kind === 'sync.Cond') return list === undefined ? undefined : toAddress(list - 16)
+  if (semaphore === undefined) return undefined
+  switch (kind) {
+    case 'sync.Mutex':
+      return toAddress(semaphore - 4)
+    case 'sync.RWMutex':
+      return toAddress(semaphore - 8)
+    case 'sync.RWMutex, for reading':
+      return toAddress(semaphore - 12)
+    case 'sync.WaitGroup':
+      if (!version.atLeast(11)) return toAddress(semaphore - 12)
+      return semaphore % 8 === 4 && !version.atLeast(18) ? semaphore : toAddress(semaphore - 8)
+    default:
+      return semaphore
+  }
+}
