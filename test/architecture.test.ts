@@ -30,7 +30,7 @@ const ANALYSIS = ['process', 'frames', 'stacks', 'crash', 'evidence', 'cgo', 'wa
 /** Third-party packages that live behind the named files alone. */
 const KEEPERS: Record<string, RegExp> = {
   elfy: /^elf\/elf-headers\.ts$/,
-  'iced-x86': /^(unwind\/(disassembler|faulting-instruction|straight-code)|runtime-model\/.*)\.ts$/,
+  'iced-x86': /^amd64\/.*\.ts$/,
   '@oclif/core': /^(commands\/.*|main)\.ts$/,
   chalk: /^commands\/.*\.ts$/,
   'node:fs': /^((base|acquire)\/.*|triage\/(work-list|line-store))\.ts$/,

@@ -1,6 +1,6 @@
+import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
-import {USER_REGS} from '../elf/notes.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'

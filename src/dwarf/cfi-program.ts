@@ -1,5 +1,6 @@
+import {DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
 import type {Cursor} from '../base/cursor.ts'
-import {type CfaRule, DWARF_REGISTER, REGISTER_COUNT, type RegisterRule, type UnwindRow} from './unwind-row.ts'
+import type {CfaRule, RegisterRule, UnwindRow} from './unwind-row.ts'
 
 /** What the program of an FDE needs of its CIE. */
 export interface CfiProgramParameters {

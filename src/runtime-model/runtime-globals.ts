@@ -1,6 +1,6 @@
+import {type CodeAccess, readCodeAccesses} from '../amd64/code-accesses.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {type CodeAccess, readCodeAccesses} from './code-accesses.ts'
 import type {FoundRoots} from './root-search.ts'
 import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
 

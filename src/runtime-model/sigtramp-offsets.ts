@@ -1,5 +1,5 @@
+import type {CodeAccess} from '../amd64/code-accesses.ts'
 import type {Address} from '../base/address.ts'
-import type {CodeAccess} from './code-accesses.ts'
 
 /** What runtime.cgoSigtramp (src/runtime/sys_linux_amd64.s) proves about a build: its globals and field offsets. */
 export interface SigtrampFacts {

@@ -1,8 +1,9 @@
+import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
+import {DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
 import {type Address, addressOfWord, offsetAddress, toAddress, type Word} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
 import {type ExpressionContext, evaluateExpression} from '../dwarf/expression.ts'
-import {type CfaRule, DWARF_REGISTER, REGISTER_COUNT, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {type RegisterSet, RegisterSetBuilder} from './register-set.ts'
+import type {CfaRule, RegisterRule, UnwindRow} from '../dwarf/unwind-row.ts'
 
 export interface AppliedRow {
   readonly cfa: Address

@@ -1,8 +1,8 @@
+import {directCallTarget} from '../amd64/call-encoding.ts'
+import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import {type DecodedInstruction, nextAddress} from './disassembler.ts'
 import type {CodePlace} from './prologue-rows.ts'
-import {directCallTarget} from './return-address.ts'
 
 /** Instructions of one function, tail calls included, that are looked at. */
 const INSTRUCTION_LIMIT = 10_000

@@ -1,7 +1,7 @@
+import {directCallTarget, isPrecededByCall} from '../amd64/call-encoding.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {ModuleLookup} from './cfi-rows.ts'
-import {directCallTarget, isPrecededByCall} from './return-address.ts'
 import {isSignalRestorer, readSignalFrame} from './signal-frame.ts'
 
 interface CodeMapInput {

@@ -1,6 +1,6 @@
+import type {DecodedInstruction} from '../amd64/disassembler.ts'
 import type {Address} from '../base/address.ts'
 import type {UnwindRow} from '../dwarf/unwind-row.ts'
-import type {DecodedInstruction} from './disassembler.ts'
 import {PathState} from './path-state.ts'
 
 /** Instructions that are followed from one place, over all paths. */

@@ -1,7 +1,7 @@
+import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
 import type {Address} from '../base/address.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {followPaths} from './code-paths.ts'
-import {type DecodedInstruction, nextAddress} from './disassembler.ts'
 import {CALLEE_SAVED, type PathState, RSP, type Symbolic} from './path-state.ts'
 
 /** Returns that are offered: the first is nearly always right, and the caller checks each. */

@@ -1,8 +1,8 @@
+import type {RegisterSet} from '../amd64/register-set.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import type {CodeMap} from './code-map.ts'
-import type {RegisterSet} from './register-set.ts'
 
 /** After `push %rbp; mov %rsp,%rbp` (System V ABI, AMD64 supplement, 3.2.2). */
 export const FRAME_POINTER_ROW: UnwindRow = makeRow(

@@ -1,8 +1,8 @@
+import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {type CfaRule, makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {followPaths} from './code-paths.ts'
-import {type DecodedInstruction, nextAddress} from './disassembler.ts'
 import {CALLEE_SAVED, type PathState, RBP, RSP, type Symbolic} from './path-state.ts'
 
 const CANDIDATE_LIMIT = 4

@@ -1,6 +1,6 @@
+import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {type DecodedInstruction, nextAddress} from './disassembler.ts'
 import {RBP} from './path-state.ts'
 
 /** `xor %ebp,%ebp`, with or without REX.W. */

@@ -1,7 +1,7 @@
+import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import {DWARF_REGISTER} from '../dwarf/unwind-row.ts'
-import {type RegisterSet, RegisterSetBuilder} from './register-set.ts'
 
 /** Words that are looked at: a local buffer above this ends the walk rather than adding a stale frame. */
 const SCAN_WORDS = 512

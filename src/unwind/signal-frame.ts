@@ -1,8 +1,8 @@
+import type {RegisterSet} from '../amd64/register-set.ts'
 import {type Address, addressOfWord, NOWHERE, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readWord} from '../base/memory-reader.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
-import type {RegisterSet} from './register-set.ts'
 
 /**
  * Offsets in the kernel's `struct ucontext` (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h). When a handler returns,

@@ -1,7 +1,7 @@
+import {RegisterSet} from '../amd64/register-set.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {RegisterSet} from './register-set.ts'
 
 /** What of a Go release the arithmetic depends on; gosym's GoVersion is one. */
 export interface ReleaseTest {

@@ -1,6 +1,6 @@
+import type {RegisterSet} from '../amd64/register-set.ts'
 import type {Address} from '../base/address.ts'
 import type {GoCode} from './pcsp-rows.ts'
-import type {RegisterSet} from './register-set.ts'
 import type {ReleaseTest, SavedStack} from './stack-switch.ts'
 
 /**

@@ -1,12 +1,12 @@
 // What a thread in futex(2) waits for, told by the function of libc that called it and by the lock itself.
 import test from 'ava'
+import {RegisterSet} from '../../src/amd64/register-set.ts'
+import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {innerThreadIds} from '../../src/analysis/process/inner-thread-ids.ts'
 import type {ThreadStack} from '../../src/analysis/stacks/thread-stacks.ts'
 import {findNativeWait} from '../../src/analysis/waits/native-waits.ts'
 import {toAddress} from '../../src/base/address.ts'
-import {USER_REGS} from '../../src/elf/notes.ts'
-import {RegisterSet} from '../../src/unwind/register-set.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 
 const CODE = 0x1000

@@ -1,6 +1,6 @@
 import test from 'ava'
+import {DWARF_REGISTER} from '../../src/amd64/registers.ts'
 import {NOWHERE, toAddress} from '../../src/base/address.ts'
-import {DWARF_REGISTER} from '../../src/dwarf/unwind-row.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {at, FakeProcess, pcs} from './process.ts'
 

@@ -1,15 +1,15 @@
-import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
-import {USER_REGS} from '../../elf/notes.ts'
-import type {InstructionReport} from '../../report/core-report.ts'
+import {findBreakpoint} from '../../amd64/breakpoint.ts'
 import {
   decodeFault,
   type FaultingInstruction,
   type FaultRegisters,
   type MemoryAccess,
-} from '../../unwind/faulting-instruction.ts'
+} from '../../amd64/faulting-instruction.ts'
+import {USER_REGS} from '../../amd64/user-regs.ts'
+import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
+import type {InstructionReport} from '../../report/core-report.ts'
 import {type CrashCause, type FaultSignal, signalPc} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findBreakpoint} from '../stacks/breakpoint.ts'
 import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
 
 const SIGILL = 4

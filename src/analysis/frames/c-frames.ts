@@ -1,9 +1,9 @@
+import {wordOfPlace} from '../../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {type Address, hex} from '../../base/address.ts'
-import {DWARF_REGISTER} from '../../dwarf/unwind-row.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
-import {wordOfPlace} from '../../unwind/register-set.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 

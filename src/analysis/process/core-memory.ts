@@ -1,6 +1,6 @@
+import {USER_REGS} from '../../amd64/user-regs.ts'
 import {addressOfWord, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
-import {USER_REGS} from '../../elf/notes.ts'
 import type {InfoReport} from '../../report/core-report.ts'
 
 const PARTS_MAX = 100

@@ -1,6 +1,6 @@
+import {USER_REGS} from '../../amd64/user-regs.ts'
 import {addressOfWord, toAddress} from '../../base/address.ts'
 import {readU32} from '../../base/memory-reader.ts'
-import {USER_REGS} from '../../elf/notes.ts'
 import type {DeadProcess} from './dead-process.ts'
 
 /** struct pthread (glibc for amd64): tcbhead_t or its padding 0x2c0, a list link, then the thread's id as clone wrote it. */

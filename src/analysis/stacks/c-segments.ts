@@ -1,7 +1,7 @@
+import {RegisterSet} from '../../amd64/register-set.ts'
 import type {Address} from '../../base/address.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {RegisterSet} from '../../unwind/register-set.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findStart} from './goroutine-start.ts'

@@ -1,6 +1,6 @@
+import {findBreakpoint} from '../../amd64/breakpoint.ts'
 import type {Address} from '../../base/address.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findBreakpoint} from './breakpoint.ts'
 
 const SIGTRAP = 5
 const SIGSTOP = 19

@@ -1,11 +1,11 @@
+import {RegisterSet} from '../../amd64/register-set.ts'
+import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {Cursor} from '../../base/cursor.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
-import {USER_REGS} from '../../elf/notes.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {RegisterSet} from '../../unwind/register-set.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 
 /** Thread-local storage lies right below the thread pointer; the executable's own, which has g, nearest to it. */

@@ -1,6 +1,6 @@
+import {decodeFault, type FaultingInstruction} from '../../amd64/faulting-instruction.ts'
+import type {RegisterSet} from '../../amd64/register-set.ts'
 import {addressOfWord, toAddress, type Word} from '../../base/address.ts'
-import {decodeFault, type FaultingInstruction} from '../../unwind/faulting-instruction.ts'
-import type {RegisterSet} from '../../unwind/register-set.ts'
 import type {SignalFrame} from '../../unwind/signal-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 

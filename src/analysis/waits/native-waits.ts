@@ -1,8 +1,8 @@
+import type {RegisterSet} from '../../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readU32, readWord} from '../../base/memory-reader.ts'
-import {DWARF_REGISTER} from '../../dwarf/unwind-row.ts'
-import {USER_REGS} from '../../elf/notes.ts'
-import type {RegisterSet} from '../../unwind/register-set.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStack} from '../stacks/thread-stacks.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import {resultOfStraightCode} from '../../src/unwind/straight-code.ts'
-import {FakeProcess} from './process.ts'
+import {resultOfStraightCode} from '../../src/amd64/straight-code.ts'
+import {FakeProcess} from '../unwind/process.ts'
 
 const CODE = 0x1000
 const OBJECT = 0x5000

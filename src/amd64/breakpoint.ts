@@ -1,5 +1,5 @@
-import {type Address, toAddress} from '../../base/address.ts'
-import type {MemoryReader} from '../../base/memory-reader.ts'
+import {type Address, toAddress} from '../base/address.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
 
 /** int3, int $3, int1 (Intel SDM 2, INT n): traps, so that pc is behind them. */
 const BREAKPOINTS: readonly (readonly number[])[] = [[0xcc], [0xcd, 0x03], [0xf1]]

@@ -1,5 +1,5 @@
 import {type Address, NOWHERE, toAddress, type Word} from '../base/address.ts'
-import {DWARF_REGISTER, REGISTER_COUNT} from '../dwarf/unwind-row.ts'
+import {DWARF_REGISTER, REGISTER_COUNT} from './registers.ts'
 
 const EXACT_LIMIT = 0x20000000000000n
 
