@@ -2,8 +2,8 @@ import {execFileSync, spawnSync} from 'node:child_process'
 import {copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {checkCorePattern} from '../scripts/lab/crash.ts'
-import {buildEnvironment, openToolchain} from '../scripts/lab/toolchain.ts'
+import {checkCorePattern} from '../lab/crash.ts'
+import {buildEnvironment, openToolchain} from '../lab/toolchain.ts'
 
 export interface BenchCore {
   directory: string

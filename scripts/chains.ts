@@ -4,9 +4,9 @@
 import {existsSync, readdirSync} from 'node:fs'
 import {join} from 'node:path'
 import process from 'node:process'
-import {checkChain, readChains} from './lab/chains.ts'
-import {gotrace} from './lab/gotrace.ts'
-import {programs} from './lab/programs.ts'
+import {checkChain, readChains} from '../lab/chains.ts'
+import {gotrace} from '../lab/gotrace.ts'
+import {programs} from '../lab/programs.ts'
 
 const [lab = '', ...releases] = process.argv.slice(2)
 let wrongCases = 0

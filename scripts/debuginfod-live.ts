@@ -8,7 +8,7 @@ import {dirname, join} from 'node:path'
 import process from 'node:process'
 import {setTimeout} from 'node:timers/promises'
 import {fileURLToPath} from 'node:url'
-import {openFixture} from '../test/support/fixtures.ts'
+import {openFixture} from '../lab/fixtures.ts'
 
 const PORT = 18002
 const URL = `http://127.0.0.1:${PORT}`

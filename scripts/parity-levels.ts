@@ -6,12 +6,12 @@ import {readFileSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
 import process from 'node:process'
 import {parseArgs} from 'node:util'
-import {build, type Executable, labDirectory} from './lab/build.ts'
-import {compareTracebacks} from './lab/compare.ts'
-import {gotrace} from './lab/gotrace.ts'
-import {crashAtLevel} from './lab/level-crash.ts'
-import {installedReleases} from './lab/toolchain.ts'
-import {parseTraceback} from './lab/traceback.ts'
+import {build, type Executable, labDirectory} from '../lab/build.ts'
+import {compareTracebacks} from '../lab/compare.ts'
+import {gotrace} from '../lab/gotrace.ts'
+import {crashAtLevel} from '../lab/level-crash.ts'
+import {installedReleases} from '../lab/toolchain.ts'
+import {parseTraceback} from '../lab/traceback.ts'
 
 const {values} = parseArgs({
   options: {

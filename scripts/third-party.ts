@@ -10,10 +10,10 @@ import {delimiter, join} from 'node:path'
 import process from 'node:process'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {parseArgs} from 'node:util'
-import {compareTracebacks} from './lab/compare.ts'
-import {checkCorePattern} from './lab/crash.ts'
-import {gotrace} from './lab/gotrace.ts'
-import {parseTraceback} from './lab/traceback.ts'
+import {compareTracebacks} from '../lab/compare.ts'
+import {checkCorePattern} from '../lab/crash.ts'
+import {gotrace} from '../lab/gotrace.ts'
+import {parseTraceback} from '../lab/traceback.ts'
 
 interface Subject {
   readonly name: string

@@ -45,8 +45,8 @@ interface Import {
   typeOnly: boolean
 }
 
-function* importsOf(file: string): Generator<Import> {
-  const text = readFileSync(join(source, file), 'utf8')
+function* importsOf(file: string, folder = source): Generator<Import> {
+  const text = readFileSync(join(folder, file), 'utf8')
   const pattern =
     /^\s*(?:import|export)\s+(type\s+)?[^'"`;]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\brequire\(\s*['"]([^'"]+)['"]\s*\)/gm
   for (const match of text.matchAll(pattern)) {
@@ -54,7 +54,11 @@ function* importsOf(file: string): Generator<Import> {
   }
 }
 
-const files = (readdirSync(source, {recursive: true}) as string[]).filter(name => name.endsWith('.ts'))
+function listFiles(folder: string): string[] {
+  return (readdirSync(folder, {recursive: true}) as string[]).filter(name => name.endsWith('.ts'))
+}
+
+const files = listFiles(source)
 const imports = files.flatMap(file => [...importsOf(file)])
 const roomOf = (file: string): string => file.split('/')[0] as string
 
@@ -91,6 +95,28 @@ test('the rooms of analysis import in one direction', t => {
     const to = relative(source, join(source, dirname(file), target))
     const isSameRoom = dirname(file) === dirname(to)
     if (placeOf(file) >= 0 && placeOf(to) >= placeOf(file) && !isSameRoom) wrong.push(`${file} imports ${to}`)
+  }
+  t.deepEqual(wrong, [])
+})
+
+/** Outside src: what each folder may import besides itself. The lab builds, crashes and compares; all others stand on it. */
+const OUTSIDE: Record<string, readonly string[]> = {
+  lab: [],
+  scripts: ['lab', 'src'],
+  bench: ['lab'],
+  test: ['lab', 'src'],
+}
+
+test('tests and scripts stand on the lab, and neither on the other', t => {
+  const wrong: string[] = []
+  for (const [folder, allowed] of Object.entries(OUTSIDE)) {
+    for (const file of listFiles(join(root, folder))) {
+      for (const {target} of importsOf(file, join(root, folder))) {
+        if (!target.startsWith('.')) continue
+        const into = relative(root, join(root, folder, dirname(file), target)).split('/')[0] as string
+        if (into !== folder && !allowed.includes(into)) wrong.push(`${folder}/${file} imports ${target}`)
+      }
+    }
   }
   t.deepEqual(wrong, [])
 })
@@ -140,7 +166,7 @@ test('every source file that a document names is there', t => {
   const gone: string[] = []
   for (const name of documents) {
     const text = readFileSync(join(root, 'docs', name), 'utf8')
-    for (const [path] of text.matchAll(/\b(?:src|test|scripts|bin|bench)\/[\w./-]+\.(?:ts|mjs|cjs|js|sh)\b/g)) {
+    for (const [path] of text.matchAll(/\b(?:src|test|lab|scripts|bin|bench)\/[\w./-]+\.(?:ts|mjs|cjs|js|sh)\b/g)) {
       if (!existsSync(join(root, path))) gone.push(`${name}: ${path}`)
     }
   }

@@ -1,11 +1,11 @@
 import test from 'ava'
+import {fixtureNames} from '../../lab/fixtures.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {hex} from '../../src/base/address.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
 import {SymbolTable} from '../../src/elf/symtab.ts'
 import type {BlockingReport, CrashReport, GoroutineReport} from '../../src/report/core-report.ts'
-import {fixtureNames} from '../support/fixtures.ts'
 import {withFixture} from '../support/open-fixture.ts'
 
 interface Found {

@@ -2,8 +2,8 @@ import {closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSy
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
 import {InputError} from '../../src/base/errors.ts'
-import {openFixture} from '../support/fixtures.ts'
 import {type Analysed, analyse} from '../support/incomplete-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-cut-'))

@@ -2,7 +2,7 @@ import {copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'no
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
-import {openFixture} from '../support/fixtures.ts'
+import {openFixture} from '../../lab/fixtures.ts'
 import {analyse} from '../support/incomplete-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-pairing-'))

@@ -1,6 +1,7 @@
 import {Ajv2020} from 'ajv/dist/2020.js'
 import test from 'ava'
 import {z} from 'zod'
+import {openFixture} from '../../lab/fixtures.ts'
 import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeGoroutines} from '../../src/analysis/analyze-goroutines.ts'
 import {analyzeInfo} from '../../src/analysis/analyze-info.ts'
@@ -14,7 +15,6 @@ import {PLAIN_STYLE} from '../../src/render/style.ts'
 import {renderThreadsJson} from '../../src/render/threads-json.ts'
 import {renderThreadsText} from '../../src/render/threads-text.ts'
 import {goroutinesReportSchema, infoReportSchema, threadsReportSchema} from '../../src/report/answer-schema.ts'
-import {openFixture} from '../support/fixtures.ts'
 
 const TOOL = {name: 'gotrace-core', version: '0.0.0'}
 const EVERYTHING: GoroutineQuery = {

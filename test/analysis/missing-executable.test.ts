@@ -1,5 +1,5 @@
 import test from 'ava'
-import {type Fixture, fixtureNames, openFixture} from '../support/fixtures.ts'
+import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {analyse} from '../support/incomplete-process.ts'
 
 /** One goroutine as the dying runtime printed it: the text in brackets, and the pcs of its physical frames. */

@@ -2,7 +2,7 @@ import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
-import {openFixture} from '../support/fixtures.ts'
+import {openFixture} from '../../lab/fixtures.ts'
 import {type Analysed, analyse} from '../support/incomplete-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-release-'))

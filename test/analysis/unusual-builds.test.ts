@@ -1,5 +1,5 @@
 import test from 'ava'
-import {openFixture} from '../support/fixtures.ts'
+import {openFixture} from '../../lab/fixtures.ts'
 import {analyse} from '../support/incomplete-process.ts'
 
 const BUILDS: readonly (readonly [fixture: string, what: string])[] = [

@@ -2,7 +2,7 @@ import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
-import {openFixture} from '../support/fixtures.ts'
+import {openFixture} from '../../lab/fixtures.ts'
 import {type RunResult, runCommand, runShell} from '../support/run-command.ts'
 
 const fixture = await openFixture('cfault-segv-go1.27')

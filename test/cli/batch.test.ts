@@ -19,8 +19,8 @@ import {fileURLToPath} from 'node:url'
 import {gzipSync} from 'node:zlib'
 import {Ajv2020} from 'ajv/dist/2020.js'
 import test, {type ExecutionContext} from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
 import type {BatchGroup, BatchLine} from '../../src/report/core-report.ts'
-import {openFixture} from '../support/fixtures.ts'
 import {runCommand, runShell} from '../support/run-command.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-batch-'))

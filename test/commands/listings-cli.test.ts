@@ -2,7 +2,7 @@ import {spawnSync} from 'node:child_process'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import test from 'ava'
-import {openFixture} from '../support/fixtures.ts'
+import {openFixture} from '../../lab/fixtures.ts'
 
 const bin = join(dirname(fileURLToPath(import.meta.url)), '../../bin/run.cjs')
 

@@ -2,10 +2,10 @@
 import {existsSync, readFileSync} from 'node:fs'
 import {Ajv2020, type ValidateFunction} from 'ajv/dist/2020.js'
 import test, {type ExecutionContext} from 'ava'
+import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {renderGoText} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
-import {type Fixture, fixtureNames, openFixture} from '../support/fixtures.ts'
 import {runCommand} from '../support/run-command.ts'
 import {matchGolden, withoutPlaces} from './golden-file.ts'
 

@@ -1,8 +1,8 @@
 // What each command prints for the committed crashes, as plain text beside this file.
 import test from 'ava'
-import {compareCFrames, compareTracebacks} from '../../scripts/lab/compare.ts'
-import {parseTraceback} from '../../scripts/lab/traceback.ts'
-import {type Fixture, fixtureNames, openFixture} from '../support/fixtures.ts'
+import {compareCFrames, compareTracebacks} from '../../lab/compare.ts'
+import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
+import {parseTraceback} from '../../lab/traceback.ts'
 import {type RunResult, runCommand} from '../support/run-command.ts'
 import {matchGolden, withoutPlaces} from './golden-file.ts'
 

@@ -1,5 +1,6 @@
 import {closeSync, copyFileSync, cpSync, ftruncateSync, openSync, readFileSync, readSync, writeSync} from 'node:fs'
 import {join} from 'node:path'
+import type {Fixture} from '../../lab/fixtures.ts'
 import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import type {Address} from '../../src/base/address.ts'
@@ -8,7 +9,6 @@ import {GotraceError} from '../../src/base/errors.ts'
 import {renderGoText} from '../../src/render/go-text.ts'
 import {renderJson} from '../../src/render/json.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
-import type {Fixture} from '../support/fixtures.ts'
 
 /** xorshift32: the same damage on every run. */
 export function randomNumbers(seed: number): (limit: number) => number {

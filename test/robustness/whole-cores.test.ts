@@ -3,7 +3,7 @@ import {mkdtempSync, rmSync, statSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test, {type ExecutionContext} from 'ava'
-import {fixtureNames, openFixture} from '../support/fixtures.ts'
+import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {DamagedProcess, type FileRange, type Outcome, randomNumbers} from './damaged-process.ts'
 
 /** Damage of each kind; more of it is tried with ROBUSTNESS_ROUNDS=1000. */

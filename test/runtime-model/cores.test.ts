@@ -1,9 +1,9 @@
 import test from 'ava'
+import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 import type {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
 import type {FieldName} from '../../src/runtime-model/struct-layout.ts'
-import {fixtureNames, openFixture} from '../support/fixtures.ts'
 import {openProcess} from './open-process.ts'
 
 const HEADER = /^goroutine (\d+)(?: gp=(0x[0-9a-f]+) m=(nil|\d+)(?: mp=0x[0-9a-f]+)?)? \[([^\]]*)\][^\n]*:$/

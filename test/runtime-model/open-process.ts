@@ -1,3 +1,4 @@
+import type {Fixture} from '../../lab/fixtures.ts'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
@@ -10,7 +11,6 @@ import {SymbolTable} from '../../src/elf/symtab.ts'
 import {GoTables} from '../../src/gosym/func-table.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
-import type {Fixture} from '../support/fixtures.ts'
 
 /** What of the executable a test lets the runtime model see. `strip` leaves function tables alone, as `strip -s` does. */
 export type Knowledge = 'dwarf' | 'symbols' | 'strip'

@@ -1,4 +1,5 @@
 import test from 'ava'
+import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../src/base/address.ts'
 import {decideHandler, type HandlerHooks, readSavedCallers} from '../../src/runtime-model/cgo-call.ts'
 import {formatShortest, printFloat} from '../../src/runtime-model/go-float.ts'
@@ -8,7 +9,6 @@ import {statusOf} from '../../src/runtime-model/goroutine-status.ts'
 import {readInterfaceValue} from '../../src/runtime-model/interface-value.ts'
 import {Machine} from '../../src/runtime-model/machine.ts'
 import {isSystem as isSystemKind, startKind} from '../../src/runtime-model/system-goroutine.ts'
-import {fixtureNames, openFixture} from '../support/fixtures.ts'
 import {openProcess} from './open-process.ts'
 import {ProcessBuilder} from './process-builder.ts'
 

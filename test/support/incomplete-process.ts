@@ -1,3 +1,4 @@
+import type {Fixture} from '../../lab/fixtures.ts'
 import {type OpenProcess, openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
@@ -7,7 +8,6 @@ import {Module} from '../../src/elf/module.ts'
 import {renderGoroutine} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 import type {CoreReport, GoroutineReport} from '../../src/report/core-report.ts'
-import type {Fixture} from './fixtures.ts'
 
 export interface Analysed {
   readonly report: CoreReport

@@ -1,6 +1,6 @@
+import {type Fixture, openFixture} from '../../lab/fixtures.ts'
 import {type OpenProcess, openProcess} from '../../src/acquire/open-process.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
-import {type Fixture, openFixture} from './fixtures.ts'
 
 /** Runs `use` on the process of a committed case, found with nothing but its own files. */
 export async function withFixture<T>(

@@ -14,6 +14,7 @@ import {tmpdir} from 'node:os'
 import {join, relative} from 'node:path'
 import {gzipSync} from 'node:zlib'
 import test, {type ExecutionContext} from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
 import {InputError} from '../../src/base/errors.ts'
 import type {BatchLine} from '../../src/report/core-report.ts'
 import {AnalystPool, type PoolOptions} from '../../src/triage/analyst-pool.ts'
@@ -23,7 +24,6 @@ import {parseGlob} from '../../src/triage/glob.ts'
 import {LineStore, type StoredLine} from '../../src/triage/line-store.ts'
 import {SignatureGroups} from '../../src/triage/signature-groups.ts'
 import {listWork, type WorkItem} from '../../src/triage/work-list.ts'
-import {openFixture} from '../support/fixtures.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-triage-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))

@@ -15,7 +15,7 @@ import {fileURLToPath} from 'node:url'
 import {mappedFiles} from './core-files.ts'
 import type {Crash} from './crash.ts'
 
-const fixturesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures')
+const fixturesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../fixtures')
 
 /** Name of a case: `cfault-segv-go1.27`, with the variant behind it when it is not the default. */
 export function nameOfCase(program: string, mode: string, release: string, variant: string): string {

@@ -19,7 +19,7 @@ export interface Executable {
   readonly commands: readonly string[]
 }
 
-export const programsDirectory = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures/programs')
+export const programsDirectory = join(dirname(fileURLToPath(import.meta.url)), '../fixtures/programs')
 
 /** A neutral place, so that no path of the machine that built a fixture gets into it. */
 export function labDirectory(): string {

@@ -58,7 +58,7 @@ export interface Fixture {
   readonly compressedCore: string
 }
 
-const casesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures/cores')
+const casesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../fixtures/cores')
 const blockSize = 65_536
 
 /** Names of the committed cases, such as `cfault-segv-go1.27`, in order; all or those that match. */

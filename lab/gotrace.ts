@@ -10,7 +10,7 @@ export interface GotraceResult {
   readonly exitCode: number | null
 }
 
-const repository = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /** Runs our own command line: the built bundle, or the source with GOTRACE_DEV=1 or while there is no bundle. */
 export function gotrace(args: readonly string[], seconds = 120): GotraceResult {
