@@ -10,17 +10,23 @@ const EXACT_LIMIT = 0x20000000000000n
 const USER_REGS_ORDER = [15, 14, 13, 12, 6, 3, 11, 10, 9, 8, 0, 2, 1, 4, 5, -1, 16, -1, -1, 7] as const
 
 /**
- * The 16 general registers and rip, by DWARF number, each known or not. Values that a double holds exactly are kept as
- * numbers, for they are nearly all there are on a stack walk; words are made when asked for. Immutable.
+ * The 16 general registers and rip, by DWARF number, each known, supposed or not known. Values that a double holds exactly are
+ * kept as numbers, for they are nearly all there are on a stack walk; words are made when asked for. Immutable.
+ *
+ * Supposed is what a callee had when no rule tells whether it had changed the register. CFI of code written by hand may compute a
+ * frame from it; whoever states a register's value as a fact is not given it.
  */
 export class RegisterSet {
   /** NaN: not known, or kept in `#wide`. */
   readonly #numbers: readonly number[]
   readonly #wide: ReadonlyMap<number, Word> | undefined
+  /** A bit for each register. */
+  readonly #supposed: number
 
-  private constructor(numbers: readonly number[], wide: ReadonlyMap<number, Word> | undefined) {
+  private constructor(numbers: readonly number[], wide?: ReadonlyMap<number, Word>, supposed = 0) {
     this.#numbers = numbers
     this.#wide = wide
+    this.#supposed = supposed
   }
 
   /** What a saved position (gobuf, syscallpc/sp/bp) knows. */
@@ -29,7 +35,7 @@ export class RegisterSet {
     numbers[DWARF_REGISTER.rip] = pc
     numbers[DWARF_REGISTER.rsp] = sp
     if (bp !== undefined) numbers[DWARF_REGISTER.rbp] = bp
-    return new RegisterSet(numbers, undefined)
+    return new RegisterSet(numbers)
   }
 
   /** The registers of a thread: `user_regs_struct` order. */
@@ -43,16 +49,30 @@ export class RegisterSet {
   }
 
   /** For RegisterSetBuilder alone: takes the columns over. */
-  static ofColumns(numbers: readonly number[], wide: ReadonlyMap<number, Word> | undefined): RegisterSet {
-    return new RegisterSet(numbers, wide)
+  static ofColumns(
+    numbers: readonly number[],
+    wide: ReadonlyMap<number, Word> | undefined,
+    supposed: number,
+  ): RegisterSet {
+    return new RegisterSet(numbers, wide, supposed)
   }
 
   isKnown(register: number): boolean {
+    if (this.isSupposed(register)) return false
     return !Number.isNaN(this.#numbers[register] ?? Number.NaN) || this.#wide?.has(register) === true
+  }
+
+  isSupposed(register: number): boolean {
+    return (this.#supposed & (1 << register)) !== 0
   }
 
   /** The raw word; undefined where it is not known. */
   word(register: number): Word | undefined {
+    return this.isSupposed(register) ? undefined : this.supposedWord(register)
+  }
+
+  /** The raw word, known or supposed. */
+  supposedWord(register: number): Word | undefined {
     const number = this.#numbers[register]
     if (number === undefined || Number.isNaN(number)) return this.#wide?.get(register)
     return BigInt(number)
@@ -60,6 +80,11 @@ export class RegisterSet {
 
   /** The value where it can be an address; undefined where it is not known or too large for one. */
   address(register: number): Address | undefined {
+    return this.isSupposed(register) ? undefined : this.supposedAddress(register)
+  }
+
+  /** As `address`, of a value that is known or supposed. */
+  supposedAddress(register: number): Address | undefined {
     const number = this.#numbers[register]
     return number === undefined || Number.isNaN(number) ? undefined : toAddress(number)
   }
@@ -83,7 +108,7 @@ export class RegisterSet {
 
   /** A builder that starts as a copy of this set. */
   toBuilder(): RegisterSetBuilder {
-    return new RegisterSetBuilder([...this.#numbers], this.#wide && new Map(this.#wide))
+    return new RegisterSetBuilder([...this.#numbers], this.#wide && new Map(this.#wide), this.#supposed)
   }
 }
 
@@ -96,21 +121,24 @@ export function wordOfPlace(place: Address, registers: RegisterSet | undefined, 
 export class RegisterSetBuilder {
   readonly #numbers: number[]
   #wide: Map<number, Word> | undefined
+  #supposed: number
 
-  constructor(numbers = new Array<number>(REGISTER_COUNT).fill(Number.NaN), wide?: Map<number, Word>) {
+  constructor(numbers = new Array<number>(REGISTER_COUNT).fill(Number.NaN), wide?: Map<number, Word>, supposed = 0) {
     this.#numbers = numbers
     this.#wide = wide
+    this.#supposed = supposed
   }
 
   setAddress(register: number, value: number): this {
     this.#numbers[register] = value
+    this.#supposed &= ~(1 << register)
     this.#wide?.delete(register)
     return this
   }
 
   setWord(register: number, word: Word): this {
     if (word < EXACT_LIMIT) return this.setAddress(register, Number(word))
-    this.#numbers[register] = Number.NaN
+    this.forget(register)
     this.#wide ??= new Map()
     this.#wide.set(register, word)
     return this
@@ -118,18 +146,26 @@ export class RegisterSetBuilder {
 
   forget(register: number): this {
     this.#numbers[register] = Number.NaN
+    this.#supposed &= ~(1 << register)
     this.#wide?.delete(register)
     return this
   }
 
+  /** What is only supposed of the source is only supposed of the copy. */
   copy(register: number, from: RegisterSet, sourceRegister = register): this {
-    const address = from.address(sourceRegister)
-    if (address !== undefined) return this.setAddress(register, address)
-    const word = from.word(sourceRegister)
-    return word === undefined ? this.forget(register) : this.setWord(register, word)
+    const word = from.supposedWord(sourceRegister)
+    if (word === undefined) return this.forget(register)
+    this.setWord(register, word)
+    return from.isSupposed(sourceRegister) ? this.suppose(register) : this
+  }
+
+  /** The value that the register has here is not certain any more. */
+  suppose(register: number): this {
+    if (!Number.isNaN(this.#numbers[register]) || this.#wide?.has(register)) this.#supposed |= 1 << register
+    return this
   }
 
   build(): RegisterSet {
-    return RegisterSet.ofColumns(this.#numbers, this.#wide)
+    return RegisterSet.ofColumns(this.#numbers, this.#wide, this.#supposed)
   }
 }

@@ -81,7 +81,7 @@ class CfiProgram {
     if (!cfa) throw instructions.error('no rule for the CFA')
     const slots = rules.slice(0, REGISTER_COUNT)
     slots[DWARF_REGISTER.rip] = rules[returnAddressRegister] ?? {kind: 'undefined'}
-    return {cfa, rules: slots, unruled: 'callee-saved'}
+    return {cfa, rules: slots, unruled: 'kept'}
   }
 
   /** Stops where the location passes the target: the row in force is then complete. */

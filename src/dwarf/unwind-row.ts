@@ -28,8 +28,11 @@ export type RegisterRule =
 export interface UnwindRow {
   readonly cfa: CfaRule
   readonly rules: readonly (RegisterRule | undefined)[]
-  /** Registers without a rule: the ABI's callee-saved ones keep their value, or nothing is known of any. */
-  readonly unruled: 'callee-saved' | 'unknown'
+  /**
+   * Registers without a rule: all keep their value, though of those that the ABI lets a function change it is only supposed, or
+   * nothing is known of any.
+   */
+  readonly unruled: 'kept' | 'unknown'
 }
 
 const UNDEFINED: RegisterRule = {kind: 'undefined'}
@@ -38,7 +41,7 @@ const UNDEFINED: RegisterRule = {kind: 'undefined'}
 export function makeRow(
   cfa: CfaRule,
   rules: Readonly<Record<number, RegisterRule>>,
-  unruled: UnwindRow['unruled'] = 'callee-saved',
+  unruled: UnwindRow['unruled'] = 'kept',
 ): UnwindRow {
   const slots: (RegisterRule | undefined)[] = new Array(REGISTER_COUNT).fill(undefined)
   for (const [register, rule] of Object.entries(rules)) slots[Number(register)] = rule

@@ -13,8 +13,8 @@ export interface AppliedRow {
   readonly outermost: boolean
 }
 
-/** rbx, rbp, r12 to r15 (System V ABI, AMD64 supplement, figure 3.4). */
-const CALLEE_SAVED = [3, 6, 12, 13, 14, 15] as const
+/** rax, rdx, rcx, rsi, rdi, r8 to r11: a function may change them without a word (System V ABI, AMD64 supplement, figure 3.4). */
+const CALLER_SAVED = [0, 1, 2, 4, 5, 8, 9, 10, 11] as const
 
 /**
  * The caller's registers by a row: the only place where rows are applied.
@@ -27,13 +27,11 @@ export function applyRow(
   memory: MemoryReader,
   loadBias = 0,
 ): AppliedRow | undefined {
-  const context: ExpressionContext = {register: number => registers.word(number), memory, loadBias}
+  const context: ExpressionContext = {register: number => registers.supposedWord(number), memory, loadBias}
   const cfa = computeCfa(row.cfa, registers, context)
   if (cfa === undefined) return undefined
-  const caller = new RegisterSetBuilder()
-  if (row.unruled === 'callee-saved') {
-    for (const register of CALLEE_SAVED) caller.copy(register, registers)
-  }
+  const caller = row.unruled === 'kept' ? registers.toBuilder() : new RegisterSetBuilder()
+  for (const register of CALLER_SAVED) caller.suppose(register)
   caller.setAddress(DWARF_REGISTER.rsp, cfa)
   for (let register = 0; register < REGISTER_COUNT; register++) {
     const rule = row.rules[register]
@@ -47,7 +45,7 @@ function computeCfa(rule: CfaRule, registers: RegisterSet, context: ExpressionCo
     const word = evaluateExpression(rule.expression, [], context)
     return word === undefined ? undefined : addressOfWord(word)
   }
-  const base = registers.address(rule.register)
+  const base = registers.supposedAddress(rule.register)
   return base === undefined ? undefined : offsetAddress(base, rule.offset)
 }
 
@@ -74,7 +72,8 @@ function applyRule(register: number, rule: RegisterRule, caller: RegisterSetBuil
       return
     case 'register':
       caller.copy(register, registers, rule.register)
-      if (rule.offset !== 0) setOrForget(register, addOffset(registers.word(rule.register), rule.offset), caller)
+      if (rule.offset !== 0)
+        setOrForget(register, addOffset(registers.supposedWord(rule.register), rule.offset), caller)
       return
     case 'expression':
       setOrForget(register, evaluateExpression(rule.expression, [BigInt(cfa)], context), caller)

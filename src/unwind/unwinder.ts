@@ -1,6 +1,6 @@
 import {isPrecededByCall} from '../amd64/call-encoding.ts'
-import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
-import {DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
+import type {RegisterSet} from '../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
@@ -174,10 +174,7 @@ export class Unwinder<G extends GoCode = GoCode> {
   #realign(registers: RegisterSet): RegisterSet | undefined {
     const sp = spBeforeAlignment(this.#input.memory, registers)
     if (sp === undefined) return undefined
-    const builder = new RegisterSetBuilder()
-    for (let register = 0; register < REGISTER_COUNT; register++) builder.copy(register, registers)
-    builder.setAddress(DWARF_REGISTER.rsp, sp)
-    return builder.build()
+    return registers.toBuilder().setAddress(DWARF_REGISTER.rsp, sp).build()
   }
 
   #leaveNative(entry: NativeEntry, position: Position): Departure {

@@ -51,6 +51,38 @@ test('rows: callee-saved registers survive, rsp is the CFA, rules read memory', 
   t.is(applied?.caller.word(0), undefined)
 })
 
+test('a register without a rule keeps its value: the ABI promises rbx, of rax it is supposed', t => {
+  const memory = new FakeProcess().words(0x2000, 0x1234)
+  const registers = new RegisterSetBuilder()
+    .setAddress(7, 0x2000)
+    .setAddress(3, 0xb)
+    .setWord(0, 2n ** 64n - 1n)
+    .build()
+  const row = makeRow({kind: 'register', register: 7, offset: 8}, {16: {kind: 'at-cfa', offset: -8}})
+  const caller = applyRow(row, registers, memory)?.caller
+  t.is(caller?.word(3), 0xbn)
+  t.true(caller?.isKnown(3))
+  t.false(caller?.isKnown(0))
+  t.is(caller?.word(0), undefined)
+  t.is(caller?.supposedWord(0), 2n ** 64n - 1n)
+  t.is(caller?.supposedAddress(1), undefined)
+})
+
+test('what is supposed stays so in copies, by a rule of "same value" and through another frame; a slot in memory ends it', t => {
+  const memory = new FakeProcess().words(0x2000, 0x1234, 0x5678, 0x99)
+  const registers = new RegisterSetBuilder().setAddress(7, 0x2000).setAddress(0, 0xa).setAddress(2, 0xc).build()
+  const first = applyRow(makeRow({kind: 'register', register: 7, offset: 8}, {}), registers, memory)?.caller
+  const row = makeRow(
+    {kind: 'register', register: 7, offset: 16},
+    {0: {kind: 'same'}, 2: {kind: 'at-cfa', offset: -8}, 12: {kind: 'register', register: 0, offset: 0}},
+  )
+  const second = first && applyRow(row, first, memory)?.caller
+  t.true(second?.isSupposed(0))
+  t.is(second?.word(2), 0x99n)
+  t.true(second?.isSupposed(12))
+  t.is(second?.supposedWord(12), 0xan)
+})
+
 test('a CFA by a register that is not known cannot be computed', t => {
   const row = makeRow({kind: 'register', register: 6, offset: 16}, {16: {kind: 'at-cfa', offset: -8}})
   t.is(applyRow(row, at(0x1000, 0x2000), new FakeProcess()), undefined)

@@ -44,6 +44,24 @@ test('a return address of zero is the end of the stack', t => {
   t.is(process.walk(at(0x1000, STACK)).stop, 'end-of-stack')
 })
 
+test('a frame may hang on a register that its callee has no rule for, as in code written by hand', t => {
+  /*
+   * 2000: lea (%rsp),%rax     def_cfa_register rax (0d 00): CFA = rax+8
+   * 2004: and $-128,%rsp
+   * 2008: call 1000           the leaf keeps rax without a word
+   */
+  const process = new FakeProcess().fde(0x1000, 0x1010, '').fde(0x2000, 0x2010, '0d 00').fde(0x3000, 0x3010, ROOT)
+  const seed = at(0x1004, STACK)
+    .toBuilder()
+    .setAddress(DWARF_REGISTER.rax, STACK + 0x100)
+    .build()
+  process.words(STACK, 0x200d).words(STACK + 0x100, 0x3008)
+  const walk = process.walk(seed)
+  t.deepEqual(pcs(walk), [0x1004, 0x200d, 0x3008])
+  t.is(walk.stop, 'end-of-stack')
+  t.is(walk.frames[2]?.registers.word(DWARF_REGISTER.rax), undefined)
+})
+
 test('memory that was not dumped ends the stack', t => {
   const process = new FakeProcess().fde(0x1000, 0x1010, PUSHED)
   const walk = process.walk(at(0x1000, STACK))
