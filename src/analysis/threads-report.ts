@@ -1,7 +1,6 @@
 import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
-import type {GoFunction} from '../gosym/go-function.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {reportNativeFrame} from './frames/c-frames.ts'
@@ -75,7 +74,7 @@ function isSchedulerFrame(frame: FrameReport): boolean {
 }
 
 /** One physical frame: inlined calls first. */
-function reportPhysical(process: DeadProcess, frame: UnwindFrame<GoFunction>, goFrames: GoFrameReports): FrameReport[] {
+function reportPhysical(process: DeadProcess, frame: UnwindFrame, goFrames: GoFrameReports): FrameReport[] {
   const {version} = process
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
   if (!go) return reportNativeFrame(process, frame)

@@ -19,7 +19,7 @@ import type {FuncLayout} from './pclntab-layout.ts'
 import type {GoVersion} from './version.ts'
 
 /** Bits of `_func.flag` (internal/abi/symtab.go, 1.17+). */
-export const FUNC_FLAG = {TOPFRAME: 1, SPWRITE: 2, ASM: 4} as const
+const FUNC_FLAG = {TOPFRAME: 1, SPWRITE: 2, ASM: 4} as const
 
 export interface FileLine {
   /** As the tables have it; `?` where they say nothing. */
@@ -156,6 +156,11 @@ export class GoFunction {
       default:
         return false
     }
+  }
+
+  /** Whether it changes SP in ways that pcsp does not say. cgocallback does too, but its frame is valid on both stacks. */
+  get writesSp(): boolean {
+    return Math.floor(this.flag / FUNC_FLAG.SPWRITE) % 2 === 1 && this.funcID !== 'cgocallback'
   }
 
   /** Whether this is a compiler-made wrapper: by number from 1.12 on, by its file in 1.10 and 1.11. */

@@ -2,6 +2,7 @@
  * The shapes of the pclntab, per Go release, as data. Sources: cmd/link/internal/ld/pcln.go and
  * runtime/symtab.go, runtime2.go (`_func`), symtabinl.go of the releases named; internal/abi/symtab.go since 1.21.
  */
+import type {GoVersion} from './version.ts'
 
 /** Header magics (`go12magic` … in debug/gosym). FFFFFFF1 alone spans 1.20 to 1.27: never the whole answer. */
 export const PCLNTAB_MAGIC = {go12: 0xfffffffb, go116: 0xfffffffa, go118: 0xfffffff0, go120: 0xfffffff1} as const
@@ -200,7 +201,7 @@ const RELEASES: readonly ReleaseLayout[] = [
   {minor: 20, patch: 0, func: FUNC_1_20, indices: INDICES_1_18, inline: INLINE_1_20},
 ]
 
-export function releaseLayout(version: {atLeast(minor: number, patch: number): boolean}): ReleaseLayout {
+export function releaseLayout(version: GoVersion): ReleaseLayout {
   const known = RELEASES.filter(release => version.atLeast(release.minor, release.patch)).at(-1)
   return known ?? (RELEASES[0] as ReleaseLayout)
 }

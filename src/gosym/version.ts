@@ -28,9 +28,9 @@ export class GoVersion {
     return new GoVersion(Number(match[1]), Number(match[2]), Number(match[3] ?? 0), text, preRelease)
   }
 
-  /** The first release of Go 1.`minor`: the stand-in where only a bound is known. */
-  static ofMinor(minor: number): GoVersion {
-    return new GoVersion(1, minor, 0, `go1.${minor}`, undefined)
+  /** Go 1.`minor`, its first release or a later one: the stand-in where only a bound is known. */
+  static ofMinor(minor: number, patch = 0): GoVersion {
+    return new GoVersion(1, minor, patch, `go1.${minor}`, undefined)
   }
 
   /** Whether this is Go 1.`minor`.`patch` or later; pre-releases count as what they lead to. */
@@ -39,3 +39,8 @@ export class GoVersion {
     return this.minor > minor || (this.minor === minor && this.patch >= patch)
   }
 }
+
+/** The releases that the tables were made for, first and last; docs/go-versions.md names what a new one needs. */
+export const OLDEST = GoVersion.ofMinor(7)
+/** What is read where nothing tells the release: its layout is the likeliest of an unknown one. */
+export const NEWEST = GoVersion.ofMinor(27)

@@ -2,6 +2,7 @@ import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {
   decideHandler,
   type HandlerDecision,
@@ -14,7 +15,7 @@ import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
 import type {LayoutSample} from './layout-check.ts'
 import {type ChosenLayouts, chooseLayouts} from './layout-choice.ts'
-import {alllinksOf, atLeast, type GoRelease} from './layouts-by-version.ts'
+import {alllinksOf} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
 import {Machine} from './machine.ts'
 import {isMachine} from './object-shape.ts'
@@ -32,7 +33,7 @@ import {isSystem, type StartKind, startKind} from './system-goroutine.ts'
 export interface GoRuntimeInput {
   readonly memory: MemoryReader
   /** undefined where nothing names the release: layouts are then proven from machine code and live data. */
-  readonly version: GoRelease | undefined
+  readonly version: GoVersion | undefined
   /** undefined where the executable is gone, and its function tables with it. */
   readonly tables: RuntimeTables | undefined
   /** Runtime address of an ELF symbol of the Go image. */
@@ -133,7 +134,7 @@ export class GoRuntime {
   }
 
   /** The version given, or the release whose layouts fit best where none was. */
-  get release(): GoRelease {
+  get release(): GoVersion {
     return this.#access.release
   }
 
@@ -323,7 +324,7 @@ export class GoRuntime {
 
   /** Ancestors a goroutine can have at most is a setting; how many frames each keeps is fixed: 100, from 1.21 on 50. */
   get ancestorFrameLimit(): number {
-    return atLeast(this.#access.release, 21) ? 50 : 100
+    return this.#access.release.atLeast(21) ? 50 : 100
   }
 }
 

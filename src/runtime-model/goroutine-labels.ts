@@ -2,7 +2,7 @@ import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {readAddress} from '../base/memory-reader.ts'
 import {readGoString} from './interface-value.ts'
-import {atLeast} from './layouts-by-version.ts'
+
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
@@ -17,7 +17,7 @@ const STRING_SIZE = 16
  */
 export function readLabels(access: RuntimeAccess, labels: Address): ReadonlyMap<string, string> {
   if (labels === NULL_ADDRESS) return new Map()
-  return atLeast(access.release, 24) ? readLabelList(access, labels) : readLabelMap(access, labels)
+  return access.release.atLeast(24) ? readLabelList(access, labels) : readLabelMap(access, labels)
 }
 
 function readLabelList(access: RuntimeAccess, labels: Address): Map<string, string> {
@@ -60,7 +60,7 @@ function readLabelMap(access: RuntimeAccess, labels: Address): Map<string, strin
 function readBuckets(access: RuntimeAccess, found: Map<string, string>, buckets: Address, count: number): void {
   if (buckets === NULL_ADDRESS) return
   // Marks below this are not hashes: empty and moved slots; 1.12 took one value more for them.
-  const minTopHash = atLeast(access.release, 12) ? 5 : 4
+  const minTopHash = access.release.atLeast(12) ? 5 : 4
   let budget = LABEL_LIMIT
   for (let index = 0; index < count; index++) {
     let bucket = toAddress(buckets + index * BUCKET_SIZE)

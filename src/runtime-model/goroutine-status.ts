@@ -1,4 +1,4 @@
-import {atLeast, type GoRelease} from './layouts-by-version.ts'
+import type {GoVersion} from '../gosym/version.ts'
 
 /** g.atomicstatus (src/runtime/runtime2.go). */
 export const GOROUTINE_STATUS = {
@@ -46,11 +46,11 @@ const TEXTS: readonly (readonly [text: string, since: number] | undefined)[] = [
   ['waiting for cgo callback', 26],
 ]
 
-export function statusOf(release: GoRelease, word: number): GoroutineStatus {
+export function statusOf(release: GoVersion, word: number): GoroutineStatus {
   const scan = word % (2 * _Gscan) >= _Gscan
   const number = scan ? word - _Gscan : word
   const known = TEXTS[number]
-  return {number, scan, text: known && atLeast(release, known[1]) ? known[0] : '???'}
+  return {number, scan, text: known && release.atLeast(known[1]) ? known[0] : '???'}
 }
 
 /** p.status (src/runtime/runtime2.go). */

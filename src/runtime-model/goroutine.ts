@@ -3,7 +3,7 @@ import {Cursor} from '../base/cursor.ts'
 import {readString} from '../base/memory-reader.ts'
 import {readLabels} from './goroutine-labels.ts'
 import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
-import {atLeast} from './layouts-by-version.ts'
+
 import {type PanicRecord, readPanics} from './panic-record.ts'
 import {readSlice} from './remote-slice.ts'
 import {RemoteStruct} from './remote-struct.ts'
@@ -103,7 +103,7 @@ export class Goroutine {
     const {number, text} = this.status
     const isWaiting =
       number === GOROUTINE_STATUS._Gwaiting ||
-      (number === GOROUTINE_STATUS._Gleaked && atLeast(this.#access.release, 26))
+      (number === GOROUTINE_STATUS._Gleaked && this.#access.release.atLeast(26))
     return (isWaiting ? this.waitReason : '') || text
   }
 

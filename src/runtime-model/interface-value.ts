@@ -1,8 +1,8 @@
 import {type Address, addressOfWord, hex, NULL_ADDRESS, offsetAddress, toAddress, type Word} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readString} from '../base/memory-reader.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {formatShortest, joinComplex, printFloat} from './go-float.ts'
-import {atLeast, type GoRelease} from './layouts-by-version.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
@@ -82,14 +82,14 @@ function readTypeName(access: RuntimeAccess, descriptor: RemoteStruct<'_type'>):
 }
 
 /** A type's name: flags, length, bytes. Two big-endian length bytes up to 1.16, a uvarint since (src/internal/abi/type.go). */
-function readName(memory: MemoryReader, release: GoRelease, at: Address): string | undefined {
+function readName(memory: MemoryReader, release: GoVersion, at: Address): string | undefined {
   const head = memory.read(at, 4)
   if (!head) return undefined
   const bytes = new Cursor(head, 'type name')
   bytes.skip(1)
   const first = bytes.u8()
   const second = bytes.u8()
-  const isVarint = atLeast(release, 17)
+  const isVarint = release.atLeast(17)
   const length = isVarint ? (first < 0x80 ? first : (first % 0x80) + second * 0x80) : first * 0x100 + second
   const start = isVarint && first < 0x80 ? 2 : 3
   return length > NAME_LIMIT ? undefined : readString(memory, toAddress(at + start), length)
@@ -108,9 +108,9 @@ function renderValue(access: RuntimeAccess, value: TypedWord): string | undefine
   if (typeName === undefined || kind === undefined) return undefined
   const isBasic = isPrinted(kind)
   const isNamed = typeName !== kind
-  if (!isBasic || (isNamed && !atLeast(access.release, 15))) {
+  if (!isBasic || (isNamed && !access.release.atLeast(15))) {
     // Up to 1.14 the interface itself was printed, both words of it.
-    return `(${typeName}) ${atLeast(access.release, 15) ? hex(data) : `(${hex(value.type)},${hex(data)})`}`
+    return `(${typeName}) ${access.release.atLeast(15) ? hex(data) : `(${hex(value.type)},${hex(data)})`}`
   }
   const address = addressOfWord(data)
   const text = address === undefined ? undefined : readBasicValue(access, kind, address)
@@ -149,7 +149,7 @@ function readBasicValue(access: RuntimeAccess, kind: Kind, address: Address): st
   return bytes && renderBasic(access.release, kind, new Cursor(bytes, kind))
 }
 
-function renderBasic(release: GoRelease, kind: Kind, bytes: Cursor): string | undefined {
+function renderBasic(release: GoVersion, kind: Kind, bytes: Cursor): string | undefined {
   switch (kind) {
     case 'bool':
       return bytes.u8() === 0 ? 'false' : 'true'
@@ -183,10 +183,10 @@ function renderBasic(release: GoRelease, kind: Kind, bytes: Cursor): string | un
   }
 }
 
-function renderFloat(release: GoRelease, bytes: Cursor, bits: 32 | 64): string {
+function renderFloat(release: GoVersion, bytes: Cursor, bits: 32 | 64): string {
   const raw = bytes.take(bits / 8).slice()
   const [value] = bits === 32 ? new Float32Array(raw.buffer) : new Float64Array(raw.buffer)
-  return atLeast(release, 26) ? formatShortest(value as number, bits) : printFloat(value as number)
+  return release.atLeast(26) ? formatShortest(value as number, bits) : printFloat(value as number)
 }
 
 /** A string header at `address` and its text, cut at 1 MiB. */

@@ -1,7 +1,7 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {GOROUTINE_STATUS, statusOf} from './goroutine-status.ts'
-import type {GoRelease} from './layouts-by-version.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {LayoutSet} from './struct-layout.ts'
 import {waitReasonText} from './wait-reason.ts'
@@ -64,7 +64,7 @@ class Tally {
 /** Tries the invariants that the runtime keeps at all times: back links, bounds, small unique ids, known statuses, code addresses. */
 export function checkLayouts(
   memory: MemoryReader,
-  release: GoRelease,
+  release: GoVersion,
   layouts: LayoutSet,
   sample: LayoutSample,
 ): LayoutFit {
@@ -74,12 +74,12 @@ export function checkLayouts(
 
 class LayoutChecker {
   readonly #memory: MemoryReader
-  readonly #release: GoRelease
+  readonly #release: GoVersion
   readonly #layouts: LayoutSet
   readonly #sample: LayoutSample
   readonly #tally = new Tally()
 
-  constructor(memory: MemoryReader, release: GoRelease, layouts: LayoutSet, sample: LayoutSample) {
+  constructor(memory: MemoryReader, release: GoVersion, layouts: LayoutSet, sample: LayoutSample) {
     this.#memory = memory
     this.#release = release
     this.#layouts = layouts

@@ -1,16 +1,16 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {GoVersion, NEWEST, OLDEST} from '../gosym/version.ts'
 import {checkLayouts, type LayoutFit, type LayoutSample} from './layout-check.ts'
 import {agreesWithSigtramp, searchLayouts} from './layout-search.ts'
-import {KNOWN_MINORS} from './layout-tables.ts'
-import {type GoRelease, isTabulated, layoutsFromTables} from './layouts-by-version.ts'
+import {isTabulated, layoutsFromTables} from './layouts-by-version.ts'
 import {type DeclaredLayouts, joinLayouts, type LayoutQuery, layoutsFromDwarf} from './layouts-from-dwarf.ts'
 import type {SigtrampFacts} from './sigtramp-offsets.ts'
 import type {FieldName, LayoutOrigin, LayoutSet, StructLayout} from './struct-layout.ts'
 
 export interface LayoutChoiceInput {
   readonly memory: MemoryReader
-  readonly version: GoRelease | undefined
+  readonly version: GoVersion | undefined
   readonly query: LayoutQuery
   /** Lazily: it disassembles. */
   readonly sigtramp: () => SigtrampFacts | undefined
@@ -22,14 +22,13 @@ export interface ChosenLayouts {
   readonly layouts: LayoutSet
   readonly origin: LayoutOrigin
   /** The version given, or the release whose table fits best where none was. */
-  readonly release: GoRelease
+  readonly release: GoVersion
 }
 
 interface Candidate extends ChosenLayouts {
   readonly fit: LayoutFit
 }
 
-const NEWEST: GoRelease = {major: 1, minor: KNOWN_MINORS.last, patch: 0}
 /** Past every patch release: the last column of a minor. */
 const ANY_PATCH = 99
 
@@ -55,7 +54,7 @@ export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts {
  * A search of the DWARF costs by the number of names. A binary whose g and m stand where its release's table has them is of that release
  * in its other structures too; only one that differs is asked for them all.
  */
-function readDeclared(query: LayoutQuery, release: GoRelease, tables: LayoutSet): DeclaredLayouts {
+function readDeclared(query: LayoutQuery, release: GoVersion, tables: LayoutSet): DeclaredLayouts {
   if (!isTabulated(release)) return layoutsFromDwarf(query)
   const declared = layoutsFromDwarf(query, ['g', 'm'])
   const {g, m} = declared
@@ -67,7 +66,7 @@ function isSame<S extends 'g' | 'm'>(declared: StructLayout<S>, table: StructLay
   return [...table.fields()].every(([field, offset]) => declared.offset(field as FieldName<S>) === offset)
 }
 
-function tryLayouts(input: LayoutChoiceInput, release: GoRelease, layouts: LayoutSet, origin: LayoutOrigin): Candidate {
+function tryLayouts(input: LayoutChoiceInput, release: GoVersion, layouts: LayoutSet, origin: LayoutOrigin): Candidate {
   return {layouts, origin, release, fit: checkLayouts(input.memory, release, layouts, input.sample)}
 }
 
@@ -81,7 +80,7 @@ function isClearlyBetter(a: LayoutFit, b: LayoutFit): boolean {
 }
 
 /** The release's own table and the newest one, moved until they fit. */
-function searchNeighbours(input: LayoutChoiceInput, release: GoRelease): Candidate[] {
+function searchNeighbours(input: LayoutChoiceInput, release: GoVersion): Candidate[] {
   const facts = input.sigtramp()
   const bases = isTabulated(release) ? [release, NEWEST] : [release]
   return bases.map(base => {
@@ -91,12 +90,11 @@ function searchNeighbours(input: LayoutChoiceInput, release: GoRelease): Candida
 }
 
 /** Without a version: the newest release whose table agrees with the signal handler's code and the data. */
-function guessRelease(input: LayoutChoiceInput): GoRelease {
+function guessRelease(input: LayoutChoiceInput): GoVersion {
   const facts = input.sigtramp()
-  const {first, last} = KNOWN_MINORS
   let best: Candidate | undefined
-  for (let minor: number = last; minor >= first; minor--) {
-    const release = {major: 1, minor, patch: ANY_PATCH}
+  for (let minor = NEWEST.minor; minor >= OLDEST.minor; minor--) {
+    const release = GoVersion.ofMinor(minor, ANY_PATCH)
     const layouts = layoutsFromTables(release)
     if (facts && !agreesWithSigtramp(layouts, facts)) continue
     const candidate = tryLayouts(input, release, layouts, 'table')
@@ -109,7 +107,7 @@ function guessRelease(input: LayoutChoiceInput): GoRelease {
   return guessed
 }
 
-function report(input: LayoutChoiceInput, release: GoRelease, preferred: Candidate, best: Candidate): void {
+function report(input: LayoutChoiceInput, release: GoVersion, preferred: Candidate, best: Candidate): void {
   const name = `go${release.major}.${release.minor}`
   if (!isTabulated(release) && best.origin === 'table') {
     const message = `no layout table for ${name}; the nearest one is used, checked against the process itself`

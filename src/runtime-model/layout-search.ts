@@ -1,6 +1,6 @@
 import type {MemoryReader} from '../base/memory-reader.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {checkLayouts, type LayoutSample} from './layout-check.ts'
-import type {GoRelease} from './layouts-by-version.ts'
 import type {SigtrampFacts} from './sigtramp-offsets.ts'
 import type {FieldName, LayoutSet} from './struct-layout.ts'
 
@@ -11,7 +11,7 @@ import type {FieldName, LayoutSet} from './struct-layout.ts'
  */
 export function searchLayouts(
   memory: MemoryReader,
-  release: GoRelease,
+  release: GoVersion,
   tables: LayoutSet,
   facts: SigtrampFacts | undefined,
   sample: LayoutSample,

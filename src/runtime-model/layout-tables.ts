@@ -208,6 +208,3 @@ export const HMAP_TABLE = {
   columns: from(7, 24),
   rows: {count: [0, _], B: [9, _], buckets: [16, _], oldbuckets: [24, _]},
 } as const satisfies LayoutTable
-
-/** First and last minor release that the tables were checked for. */
-export const KNOWN_MINORS = {first: 7, last: 27} as const

@@ -1,3 +1,4 @@
+import {type GoVersion, NEWEST, OLDEST} from '../gosym/version.ts'
 import {
   ANCESTOR_TABLE,
   BUBBLE_TABLE,
@@ -5,7 +6,6 @@ import {
   G_TABLE,
   HCHAN_TABLE,
   HMAP_TABLE,
-  KNOWN_MINORS,
   type LayoutTable,
   M_TABLE,
   P_TABLE,
@@ -15,13 +15,6 @@ import {
   TYPE_TABLE,
 } from './layout-tables.ts'
 import {type LayoutSet, StructLayout, type StructName} from './struct-layout.ts'
-
-/** A Go release as far as layouts care. */
-export interface GoRelease {
-  readonly major: number
-  readonly minor: number
-  readonly patch: number
-}
 
 const TABLES: {readonly [S in StructName]: LayoutTable} = {
   g: G_TABLE,
@@ -39,26 +32,20 @@ const TABLES: {readonly [S in StructName]: LayoutTable} = {
 }
 
 /** Whether the tables were made for this release, not only for a neighbour. */
-export function isTabulated(release: GoRelease): boolean {
-  return release.major === 1 && release.minor >= KNOWN_MINORS.first && release.minor <= KNOWN_MINORS.last
-}
-
-/** `a` is `b` or later. */
-export function atLeast(release: GoRelease, minor: number, patch = 0): boolean {
-  if (release.major !== 1) return release.major > 1
-  return release.minor > minor || (release.minor === minor && release.patch >= patch)
+export function isTabulated(release: GoVersion): boolean {
+  return release.major === 1 && release.minor >= OLDEST.minor && release.minor <= NEWEST.minor
 }
 
 /** Index of the column that holds for the release: the last that begins at or before it, else the first. */
-function columnOf(table: LayoutTable, release: GoRelease): number {
+function columnOf(table: LayoutTable, release: GoVersion): number {
   let found = 0
   for (const [index, [minor, patch]] of table.columns.entries()) {
-    if (atLeast(release, minor, patch)) found = index
+    if (release.atLeast(minor, patch)) found = index
   }
   return found
 }
 
-export function layoutFromTable<S extends StructName>(name: S, release: GoRelease): StructLayout<S> {
+export function layoutFromTable<S extends StructName>(name: S, release: GoVersion): StructLayout<S> {
   const table = TABLES[name]
   const column = columnOf(table, release)
   const offsets: [string, number][] = []
@@ -70,7 +57,7 @@ export function layoutFromTable<S extends StructName>(name: S, release: GoReleas
 }
 
 /** The layouts of a release; for a release outside the tables those of the nearest one. */
-export function layoutsFromTables(release: GoRelease): LayoutSet {
+export function layoutsFromTables(release: GoVersion): LayoutSet {
   return {
     g: layoutFromTable('g', release),
     m: layoutFromTable('m', release),
@@ -88,7 +75,7 @@ export function layoutsFromTables(release: GoRelease): LayoutSet {
 }
 
 /** Where m.alllink may be: at one place in a release that is known, else at any that the tables have. */
-export function alllinksOf(release: GoRelease | undefined): number[] {
+export function alllinksOf(release: GoVersion | undefined): number[] {
   const {alllink} = M_TABLE.rows
   if (release && isTabulated(release)) return [alllink[columnOf(M_TABLE, release)] as number]
   return [...new Set<number>(alllink)]

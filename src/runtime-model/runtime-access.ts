@@ -2,7 +2,7 @@ import type {Address} from '../base/address.ts'
 import type {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import type {GoRelease} from './layouts-by-version.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import type {FunctionTable} from './runtime-globals.ts'
 import type {LayoutSet} from './struct-layout.ts'
 
@@ -19,7 +19,7 @@ export interface RuntimeTables extends FunctionTable {
 /** What every reader of runtime structures needs: the memory, the release and its layouts, Go's tables. */
 export interface RuntimeAccess {
   readonly memory: MemoryReader
-  readonly release: GoRelease
+  readonly release: GoVersion
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables
   readonly diagnostics: Diagnostics

@@ -1,7 +1,7 @@
 import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import {atLeast} from './layouts-by-version.ts'
+
 import {Machine} from './machine.ts'
 import {type Processor, readProcessor} from './processor.ts'
 import {type RemoteSlice, readSlice} from './remote-slice.ts'
@@ -75,7 +75,7 @@ export function readMachines(access: RuntimeAccess, head: Address, link: 'alllin
 
 /** allp: a slice since 1.10, before that an array that ends with a nil. */
 export function readProcessors(access: RuntimeAccess, allp: Address): Processor[] {
-  const slice = atLeast(access.release, 10)
+  const slice = access.release.atLeast(10)
     ? readSlice(access.memory, allp, MAX_PROCESSORS)
     : {array: allp, length: MAX_PROCESSORS}
   const processors: Processor[] = []
@@ -83,7 +83,7 @@ export function readProcessors(access: RuntimeAccess, allp: Address): Processor[
     const p = slice && readAddress(access.memory, toAddress(slice.array + index * 8))
     const processor = p === undefined || p === NULL_ADDRESS ? undefined : readProcessor(access, p)
     if (processor && processor.id === index) processors.push(processor)
-    else if (!atLeast(access.release, 10)) break
+    else if (!access.release.atLeast(10)) break
   }
   return processors
 }

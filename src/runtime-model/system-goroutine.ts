@@ -1,5 +1,5 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
-import {atLeast} from './layouts-by-version.ts'
+
 import type {RuntimeAccess} from './runtime-access.ts'
 
 /** By the start function. Finalizer and cleanup goroutines are the program's own only while they run its functions. */
@@ -15,7 +15,7 @@ export function startKind(access: RuntimeAccess, startpc: Address): StartKind {
   const start = startpc === NULL_ADDRESS ? undefined : access.tables.functionAt(startpc)
   if (!start) return 'user'
   if (FINALIZERS.has(start.name)) return 'finalizers'
-  if (!atLeast(access.release, 11)) return start.entry === startpc && OLD_HELPERS.has(start.name) ? 'system' : 'user'
+  if (!access.release.atLeast(11)) return start.entry === startpc && OLD_HELPERS.has(start.name) ? 'system' : 'user'
   if (USER_IN_RUNTIME.has(start.name)) return 'user'
   if (start.name === 'runtime.runCleanups') return 'cleanups'
   return start.name.startsWith('runtime.') ? 'system' : 'user'

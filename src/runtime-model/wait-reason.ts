@@ -1,4 +1,4 @@
-import {atLeast, type GoRelease} from './layouts-by-version.ts'
+import type {GoVersion} from '../gosym/version.ts'
 
 /** waitReasonStrings (src/runtime/runtime2.go), numbered from 1; they were renumbered in 1.13, 1.20, 1.24, 1.25 and 1.26. */
 const COMMON = [
@@ -135,9 +135,9 @@ const LISTS: readonly (readonly [minor: number, reasons: readonly string[]])[] =
 ]
 
 /** Text of g.waitreason for 1.11 and later; '' for 0, the runtime's own words for a number outside its table. */
-export function waitReasonText(release: GoRelease, reason: number): string {
+export function waitReasonText(release: GoVersion, reason: number): string {
   if (reason === 0) return ''
-  const list = LISTS.find(([minor]) => atLeast(release, minor))?.[1]
+  const list = LISTS.find(([minor]) => release.atLeast(minor))?.[1]
   return list?.[reason - 1] ?? 'unknown wait reason'
 }
 

@@ -1,13 +1,13 @@
 import type {Address} from '../base/address.ts'
 import type {GoTables} from '../gosym/func-table.ts'
-import {FUNC_FLAG, type GoFunction} from '../gosym/go-function.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
 
 /** What a walk asks of the tables at one pc. */
 export interface GoSite {
   fn: GoFunction
   /** CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal); undefined where the table has no value. */
   frameSize: number | undefined
-  /** Whether a walk ends here; behind entersyscall it goes on. */
+  /** Whether a walk ends here. A function that called entersyscall did so before it wrote SP: there it goes on. */
   endsStack: 'always' | 'not-in-syscall' | 'never'
   /** It is called without a CALL instruction, so its caller's pc is exact. */
   isInjected: boolean
@@ -51,12 +51,7 @@ function describe(fn: GoFunction, pc: Address, onSystemStack: boolean): GoSite {
   return {
     fn,
     frameSize: delta === undefined ? undefined : delta + 8,
-    endsStack: fn.isTopOfStack(onSystemStack) ? 'always' : writesSp(fn) ? 'not-in-syscall' : 'never',
+    endsStack: fn.isTopOfStack(onSystemStack) ? 'always' : fn.writesSp ? 'not-in-syscall' : 'never',
     isInjected: fn.funcID === 'sigpanic' || (fn.version.atLeast(21) && INJECTED_CALLS.has(fn.funcID)),
   }
-}
-
-/** cgocallback writes SP but is valid on both stacks; a function that called entersyscall did so before its SP write. */
-function writesSp({flag, funcID}: GoFunction): boolean {
-  return Math.floor(flag / FUNC_FLAG.SPWRITE) % 2 === 1 && funcID !== 'cgocallback'
 }

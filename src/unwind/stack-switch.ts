@@ -2,12 +2,7 @@ import {RegisterSet} from '../amd64/register-set.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
-
-/** What of a Go release the arithmetic depends on; gosym's GoVersion is one. */
-export interface ReleaseTest {
-  /** Go 1.`minor` or later. */
-  atLeast(minor: number, patch?: number): boolean
-}
+import type {GoVersion} from '../gosym/version.ts'
 
 /** A stack and the position that the runtime saved for it (`g.stack`, `g.sched`). */
 export interface SavedStack {
@@ -34,13 +29,13 @@ export interface GoroutineSide {
  * Where C's outermost frame returns to on the g0 stack: SP in asmcgocall after the call
  * (runtime·asmcgocall, asm_amd64.s: SUBQ $64 or $16 from g0.sched.sp, ANDQ $~15).
  */
-export function asmcgocallBase(version: ReleaseTest, g0SchedSp: Address): Address {
+export function asmcgocallBase(version: GoVersion, g0SchedSp: Address): Address {
   const lowered = g0SchedSp - (version.atLeast(22) ? 16 : 64)
   return toAddress(lowered - (lowered % 16))
 }
 
 /** From 1.21 on asmcgocall has a frame of one word, the saved rbp, on the stack that it leaves. */
-function asmcgocallFrameSize(version: ReleaseTest): number {
+function asmcgocallFrameSize(version: GoVersion): number {
   return version.atLeast(21) ? 8 : 0
 }
 
@@ -51,7 +46,7 @@ function asmcgocallFrameSize(version: ReleaseTest): number {
  */
 export function leaveAsmcgocall(input: {
   memory: MemoryReader
-  version: ReleaseTest
+  version: GoVersion
   base: Address
   g: {stackLo: Address; stackHi: Address} | undefined
 }): GoroutineSide | undefined {
@@ -69,7 +64,7 @@ export function leaveAsmcgocall(input: {
 
 function readAsmcgocallCaller(
   memory: MemoryReader,
-  version: ReleaseTest,
+  version: GoVersion,
   sp: Address,
   sameStack: boolean,
 ): GoroutineSide | undefined {
@@ -96,7 +91,7 @@ export interface CallbackSide {
  */
 export function enterCallback(input: {
   memory: MemoryReader
-  version: ReleaseTest
+  version: GoVersion
   schedSp: Address
 }): CallbackSide | undefined {
   const {memory, version, schedSp} = input
@@ -114,7 +109,7 @@ const CROSSCALL2_SAVED = [3, 12, 13, 14, 15] as const
  * The row at crosscall2's call: C's callee-saved registers from where crosscall2 keeps them (runtime/cgo/asm_amd64.s), which
  * no table says. Offsets here are from SP at the call.
  */
-export function crosscall2Row(version: ReleaseTest): UnwindRow {
+export function crosscall2Row(version: GoVersion): UnwindRow {
   if (!version.atLeast(17)) return crosscall2RowOf([0x18, 0x28, 0x30, 0x38, 0x40], 0x50, 0x58)
   const saved = [0x18, 0x20, 0x28, 0x30, 0x38]
   return version.atLeast(22) ? crosscall2RowOf(saved, 0x48, 0x50) : crosscall2RowOf(saved, 0x40, 0x48)
@@ -193,7 +188,7 @@ export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet):
 const X86_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5] as const
 
 /** The pcsp of crosscall2 at its call: the row above holds there and only there. */
-export function crosscall2FrameSize(version: ReleaseTest): number {
+export function crosscall2FrameSize(version: GoVersion): number {
   const row = crosscall2Row(version)
   return row.cfa.kind === 'register' ? row.cfa.offset - 8 : 0
 }

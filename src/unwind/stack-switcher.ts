@@ -3,8 +3,9 @@ import {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import type {GoCode} from './pcsp-rows.ts'
-import {asmcgocallBase, type CallbackSide, enterCallback, leaveAsmcgocall, type ReleaseTest} from './stack-switch.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {GoVersion} from '../gosym/version.ts'
+import {asmcgocallBase, type CallbackSide, enterCallback, leaveAsmcgocall} from './stack-switch.ts'
 import type {StackKind, StackSwitches} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
@@ -21,9 +22,9 @@ const REFUSALS: ReadonlySet<string> = new Set([
 /** Follows one thread's calls across its stacks during one walk; knows how far down the chain of callbacks the walk is. */
 export class StackSwitcher {
   readonly #memory: MemoryReader
-  readonly #version: ReleaseTest
+  readonly #version: GoVersion
   readonly #switches: StackSwitches | undefined
-  readonly #functionAt: (pc: Address) => GoCode | undefined
+  readonly #functionAt: (pc: Address) => GoFunction | undefined
   /** g0.sched.sp as it was inside of the callback that the walk meets next. */
   #callbackSp: Address | undefined
   #afterCallback = false
@@ -32,9 +33,9 @@ export class StackSwitcher {
 
   constructor(
     memory: MemoryReader,
-    version: ReleaseTest,
+    version: GoVersion,
     switches: StackSwitches | undefined,
-    functionAt: (pc: Address) => GoCode | undefined,
+    functionAt: (pc: Address) => GoFunction | undefined,
   ) {
     this.#functionAt = functionAt
     this.#memory = memory
@@ -56,12 +57,12 @@ export class StackSwitcher {
   }
 
   /** sigtramp is a top of stack for the runtime; below it is the kernel's signal frame. */
-  isSignalTrampoline(code: GoCode): boolean {
+  isSignalTrampoline(code: GoFunction): boolean {
     return code.name === 'runtime.sigtramp' || code.name === 'runtime.cgoSigtramp'
   }
 
   /** Leaves a function that switches stacks; undefined where it is to be left by its row. */
-  leave(code: GoCode, cfa: Address, position: Position): Departure | undefined {
+  leave(code: GoFunction, cfa: Address, position: Position): Departure | undefined {
     const afterCallback = this.#afterCallback
     this.#afterCallback = code.funcID === 'cgocallback'
     const {sp} = position.registers
@@ -154,7 +155,7 @@ export class StackSwitcher {
   }
 
   /** The goroutine called systemstack at its saved SP, where systemstack's own frame lies too (none up to 1.20, rbp from 1.21). */
-  #leaveSystemstack(code: GoCode, position: Position, cfa: Address): Departure | undefined {
+  #leaveSystemstack(code: GoFunction, position: Position, cfa: Address): Departure | undefined {
     const g = this.#switches?.g
     const {pc} = position.registers
     if (!g || pc === undefined || !this.#isOn(g, g.schedSp)) return {cfa, next: 'end-of-stack'}

@@ -1,7 +1,7 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import type {Address} from '../base/address.ts'
-import type {GoCode} from './pcsp-rows.ts'
-import type {ReleaseTest, SavedStack} from './stack-switch.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {SavedStack} from './stack-switch.ts'
 
 /**
  * How a frame was found. `context`: a thread's registers. `gobuf`, `syscall`: positions that the runtime saved. `cfi`, `pcsp`,
@@ -54,7 +54,7 @@ export interface Bounds {
 }
 
 /** One physical frame. Inlined calls are the symbolizer's. */
-export interface UnwindFrame<G extends GoCode = GoCode> {
+export interface UnwindFrame {
   /** NOWHERE, as sp too, for what is no address of user space: `registers` has the word. */
   readonly pc: Address
   /** Where function, line and inlining are looked up: pc - 1 for a return address, whose call ended there. */
@@ -67,10 +67,8 @@ export interface UnwindFrame<G extends GoCode = GoCode> {
   /** `signal`: the kernel's frame, whose pc is the restorer. */
   readonly kind: 'go' | 'native' | 'signal'
   /** The Go function that holds pc. */
-  readonly go: G | undefined
+  readonly go: GoFunction | undefined
   readonly registers: RegisterSet
   /** pc is exact: the innermost frame, or one that a signal or an injected call interrupted. */
   readonly interrupted: boolean
 }
-
-export type {ReleaseTest, SavedStack}

@@ -4,21 +4,23 @@ import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
 import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
-import {type GoCode, NEWEST, type PcspRow, PcspRows} from './pcsp-rows.ts'
+import {type PcspRow, PcspRows} from './pcsp-rows.ts'
 import {isSignalRestorer, readSignalFrame, SIGNAL_ROW} from './signal-frame.ts'
-import {type ReleaseTest, spBeforeAlignment} from './stack-switch.ts'
+import {spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
 
-export interface UnwinderInput<G extends GoCode> {
+export interface UnwinderInput {
   readonly memory: MemoryReader
   readonly modules: ModuleLookup
-  readonly go: {functionAt(pc: Address): G | undefined} | undefined
-  readonly version: ReleaseTest | undefined
+  readonly go: {functionAt(pc: Address): GoFunction | undefined} | undefined
+  readonly version: GoVersion
   /** Whether a segment of the core that may be executed covers the address; without it, whether a module does. */
   readonly isExecutable?: ((address: Address) => boolean) | undefined
   readonly diagnostics: Diagnostics
@@ -35,8 +37,8 @@ const OTHER_STACK_DISTANCE = 256 * 1024
 /** Functions that call without a call instruction: their caller's pc is exact (runtime.unwinder.next, traceback.go). */
 const INJECTED_CALLS: ReadonlySet<string> = new Set(['asyncPreempt', 'debugCallV2', 'sigpanic'])
 
-interface GoEntry<G> {
-  readonly code: G
+interface GoEntry {
+  readonly code: GoFunction
   readonly pcsp: PcspRow | undefined
 }
 
@@ -56,30 +58,30 @@ export interface Departure {
 }
 
 /** Walks stacks of one process, native and Go alike. */
-export class Unwinder<G extends GoCode = GoCode> {
-  readonly #input: UnwinderInput<G>
+export class Unwinder {
+  readonly #input: UnwinderInput
   readonly #code: CodeMap
   readonly #cfi: CfiRows
   readonly #pcsp: PcspRows
   readonly #fallback: FallbackRows
-  readonly #goEntries = new Map<number, GoEntry<G> | undefined>()
+  readonly #goEntries = new Map<number, GoEntry | undefined>()
   readonly #returnEntries = new Map<number, NativeEntry>()
   readonly #exactEntries = new Map<number, NativeEntry>()
 
-  constructor(input: UnwinderInput<G>) {
+  constructor(input: UnwinderInput) {
     this.#input = input
     this.#code = new CodeMap(input)
     this.#fallback = new FallbackRows(input.memory, this.#code)
     this.#cfi = new CfiRows(input.modules, input.diagnostics)
-    this.#pcsp = new PcspRows(input.version)
+    this.#pcsp = new PcspRows()
   }
 
   /** Frames from the innermost out. Always ends, and never throws for bad data; the return value says why it ended. */
-  *frames(seed: Seed, bounds: Bounds = {}): Generator<UnwindFrame<G>, StopReason> {
+  *frames(seed: Seed, bounds: Bounds = {}): Generator<UnwindFrame, StopReason> {
     const limit = bounds.frameLimit ?? DEFAULT_FRAME_LIMIT
     const {memory, version, go: tables} = this.#input
     const functionAt = (pc: Address) => tables?.functionAt(pc)
-    const switcher = new StackSwitcher(memory, version ?? NEWEST, bounds.switches, functionAt)
+    const switcher = new StackSwitcher(memory, version, bounds.switches, functionAt)
     const descents = new Set<string>()
     let position: Position = seed
     for (let count = 0; count < limit; count++) {
@@ -114,7 +116,7 @@ export class Unwinder<G extends GoCode = GoCode> {
     return 'frame-limit'
   }
 
-  #goEntry(pc: Address): GoEntry<G> | undefined {
+  #goEntry(pc: Address): GoEntry | undefined {
     if (this.#goEntries.has(pc)) return this.#goEntries.get(pc)
     const code = this.#input.go?.functionAt(pc)
     const entry = code && {code, pcsp: isRestorer(code) ? undefined : this.#pcsp.rowAt(code, pc)}
@@ -151,7 +153,7 @@ export class Unwinder<G extends GoCode = GoCode> {
     return (readSignalFrame(memory, sp)?.signal ?? 0) !== 0
   }
 
-  #leaveGo(entry: GoEntry<G>, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
+  #leaveGo(entry: GoEntry, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
     const {code, pcsp} = entry
     if (!pcsp) return this.#leaveUncovered(position)
     const realigned = isBehindNative(position) ? this.#realign(position.registers) : undefined
@@ -226,7 +228,7 @@ function startOf(entry: NativeEntry | undefined): Address | undefined {
   return typeof entry === 'object' ? entry.functionStart : undefined
 }
 
-function isRestorer(code: GoCode): boolean {
+function isRestorer(code: GoFunction): boolean {
   return code.name.startsWith('runtime.sigreturn')
 }
 

@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs'
 import test from 'ava'
 import {toAddress} from '../../src/base/address.ts'
+import {GoVersion} from '../../src/gosym/version.ts'
 import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import {type DeclaredLayout, layoutsFromDwarf} from '../../src/runtime-model/layouts-from-dwarf.ts'
 import {RemoteStruct} from '../../src/runtime-model/remote-struct.ts'
@@ -28,7 +29,7 @@ function query(declared: Declared): (names: readonly string[]) => Map<string, De
   }
 }
 
-const go = (minor: number, patch = 0) => ({major: 1, minor, patch})
+const go = (minor: number, patch = 0): GoVersion => GoVersion.ofMinor(minor, patch)
 
 for (const [release, declared] of Object.entries(declaredByRelease)) {
   test(`the tables for ${release} say what the DWARF of that toolchain says`, t => {
@@ -56,7 +57,7 @@ test('patch releases that moved fields have columns of their own', t => {
 
 test('a release after the last table gets the last column, one before the first the first', t => {
   t.is(layoutsFromTables(go(40)).g.offset('startpc'), layoutsFromTables(go(27)).g.offset('startpc'))
-  t.is(layoutsFromTables({major: 2, minor: 0, patch: 0}).g.offset('startpc'), 304)
+  t.is(layoutsFromTables(GoVersion.parse('go2.0') as GoVersion).g.offset('startpc'), 304)
   t.is(layoutsFromTables(go(3)).g.offset('startpc'), 336)
 })
 

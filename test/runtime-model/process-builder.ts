@@ -2,13 +2,14 @@ import {type Address, toAddress} from '../../src/base/address.ts'
 import {ByteSlab} from '../../src/base/byte-slab.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import type {MemoryReader} from '../../src/base/memory-reader.ts'
-import {type GoRelease, layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
+import {GoVersion} from '../../src/gosym/version.ts'
+import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import type {RuntimeAccess} from '../../src/runtime-model/runtime-access.ts'
 import {type FieldName, fieldWidth, type StructName} from '../../src/runtime-model/struct-layout.ts'
 
 /** Memory of a process that never was: regions at chosen addresses, everything else missing. */
 export class ProcessBuilder implements MemoryReader {
-  readonly release: GoRelease
+  readonly release: GoVersion
   readonly access: RuntimeAccess
   readonly diagnostics = new Diagnostics()
   readonly #regions = new Map<number, Uint8Array>()
@@ -16,7 +17,7 @@ export class ProcessBuilder implements MemoryReader {
   #next = 0x10000
 
   constructor(minor: number, patch = 0) {
-    this.release = {major: 1, minor, patch}
+    this.release = GoVersion.ofMinor(minor, patch)
     const functionAt = (pc: Address) => this.#functions.find(each => pc >= each.entry && pc < each.end)
     const functionNamed = (name: string) => this.#functions.find(each => each.name === name)
     const types = {start: toAddress(0x500000), end: toAddress(0x600000)}

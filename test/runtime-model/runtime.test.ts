@@ -1,6 +1,7 @@
 import test from 'ava'
 import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../src/base/address.ts'
+import {GoVersion} from '../../src/gosym/version.ts'
 import {decideHandler, type HandlerHooks, readSavedCallers} from '../../src/runtime-model/cgo-call.ts'
 import {formatShortest, printFloat} from '../../src/runtime-model/go-float.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
@@ -12,7 +13,7 @@ import {isSystem as isSystemKind, startKind} from '../../src/runtime-model/syste
 import {openProcess} from './open-process.ts'
 import {ProcessBuilder} from './process-builder.ts'
 
-const go = (minor: number) => ({major: 1, minor, patch: 0})
+const go = (minor: number): GoVersion => GoVersion.ofMinor(minor)
 
 function openRuntime(builder: ProcessBuilder, symbols: Record<string, Address>): GoRuntime | undefined {
   return GoRuntime.open({

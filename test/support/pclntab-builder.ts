@@ -30,6 +30,8 @@ export interface GoImageSpec {
   files?: readonly string[]
   /** Names of inlined functions, beside those of `functions`. */
   names?: readonly string[]
+  /** Where the code begins; default TEXT. */
+  text?: number
   /** Address of a further moduledata. */
   next?: number
 }
@@ -48,6 +50,10 @@ export interface GoImage {
 export const TEXT = 0x401000
 const BASE = 0x500000
 const NONE = 0xffffffff
+
+function textOf({text = TEXT}: GoImageSpec): number {
+  return text
+}
 
 /** An array of bytes at an address, as memory. */
 export function memoryOf(bytes: Uint8Array, start: number): MemoryReader {
@@ -99,7 +105,7 @@ export function buildGoImage(spec: GoImageSpec): GoImage {
     header: builder.addressOf('header') as Address,
     moduledata: builder.addressOf('moduledata') as Address,
     gofunc: builder.addressOf('gofunc') as Address,
-    text: TEXT as Address,
+    text: textOf(spec) as Address,
   }
 }
 
@@ -140,7 +146,8 @@ function moduledata(builder: BytesBuilder, spec: GoImageSpec): void {
   }
   // findfunctab, minpc, maxpc, text, etext.
   const first = spec.functions[0]?.at ?? 0
-  builder.u64(0, TEXT + first, TEXT + spec.end, TEXT, TEXT + spec.end)
+  const text = textOf(spec)
+  builder.u64(0, text + first, text + spec.end, text, text + spec.end)
   if (row.gofunc) builder.padTo(start + row.gofunc).u64('gofunc')
   if (row.epclntab) builder.padTo(start + row.epclntab).u64('tablesEnd')
   builder
@@ -153,10 +160,10 @@ function moduledata(builder: BytesBuilder, spec: GoImageSpec): void {
 function oldTables(builder: BytesBuilder, spec: GoImageSpec): void {
   builder.u32(0xfffffffb, 0x08010000).u64(spec.functions.length).label('ftab')
   spec.functions.forEach((fn, index) => {
-    builder.u64(TEXT + fn.at).difference(8, `func:${index}`, 'header')
+    builder.u64(textOf(spec) + fn.at).difference(8, `func:${index}`, 'header')
   })
   builder
-    .u64(TEXT + spec.end)
+    .u64(textOf(spec) + spec.end)
     .difference(4, 'filetab', 'header')
     .u32(0)
     .label('ftabEnd')
@@ -181,7 +188,7 @@ function newTables(builder: BytesBuilder, spec: GoImageSpec): void {
   const files = spec.files ?? []
   builder.u32(magic, 0x08010000).u64(spec.functions.length, files.length)
   // 1.26 keeps the slot and leaves it empty.
-  if (minor >= 18) builder.u64(minor >= 26 ? 0 : TEXT)
+  if (minor >= 18) builder.u64(minor >= 26 ? 0 : textOf(spec))
   for (const table of ['funcnametab', 'cutab', 'filetab', 'pctab', 'pclntable']) builder.difference(8, table, 'header')
   builder.label('funcnametab').label('namesBase').u8(0)
   names(builder, spec)
@@ -198,7 +205,7 @@ function newTables(builder: BytesBuilder, spec: GoImageSpec): void {
   pcTables(builder, spec)
   builder.align(8).label('pclntable').label('ftab')
   const word = minor >= 18 ? 4 : 8
-  const origin = minor >= 18 ? 0 : TEXT
+  const origin = minor >= 18 ? 0 : textOf(spec)
   spec.functions.forEach((fn, index) => {
     builder.computed(word, () => origin + fn.at).difference(word, `func:${index}`, 'pclntable')
   })
@@ -232,11 +239,12 @@ function pcTables(builder: BytesBuilder, spec: GoImageSpec): void {
 
 function records(builder: BytesBuilder, spec: GoImageSpec): void {
   spec.functions.forEach((fn, index) => {
-    record(builder.align(8).label(`func:${index}`), spec.minor, fn, index)
+    record(builder.align(8).label(`func:${index}`), spec, fn, index)
   })
 }
 
-function record(builder: BytesBuilder, minor: number, fn: FunctionSpec, index: number): void {
+function record(builder: BytesBuilder, spec: GoImageSpec, fn: FunctionSpec, index: number): void {
+  const {minor} = spec
   const base = minor >= 16 ? 'pctab' : 'header'
   const table = (name: string, present: unknown): void => {
     if (present) builder.difference(4, `pc:${index}:${name}`, base)
@@ -245,7 +253,7 @@ function record(builder: BytesBuilder, minor: number, fn: FunctionSpec, index: n
   const npcdata = 1 + Math.max(-1, ...Object.keys(fn.pcdata ?? {}).map(Number))
   const nfuncdata = 1 + Math.max(-1, ...Object.keys(fn.funcdata ?? {}).map(Number))
   if (minor >= 18) builder.u32(fn.at)
-  else builder.u64(TEXT + fn.at)
+  else builder.u64(textOf(spec) + fn.at)
   writeNameOffset(builder, fn.name).u32(fn.args ?? 0)
   // deferreturn; in 1.10.1–1.11 the funcID, a word, stands there.
   builder.u32(minor === 10 || minor === 11 ? (fn.funcID ?? 0) : 0)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
+import {GoVersion} from '../../src/gosym/version.ts'
 import {
   asmcgocallBase,
   crosscall2FrameSize,
@@ -8,7 +9,7 @@ import {
   leaveAsmcgocall,
 } from '../../src/unwind/stack-switch.ts'
 import type {StackSwitches} from '../../src/unwind/unwind-frame.ts'
-import {at, FakeProcess, pcs, release} from './process.ts'
+import {at, FakeProcess, pcs} from './process.ts'
 
 const G_STACK = 0xc000040000
 const G_HIGH = G_STACK + 0x1000
@@ -23,7 +24,7 @@ function address(value: number): Address {
 test('pcsp: CFA = sp + delta + 8, rbp below the return address, goexit is the top', t => {
   const process = new FakeProcess()
     .go({name: 'main.f', entry: 0x1000, end: 0x1100, frame: 16})
-    .go({name: 'runtime.goexit', entry: 0x2000, end: 0x2010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .go({name: 'runtime.goexit', entry: 0x2000, end: 0x2010, frame: 0, flag: TOP_FRAME})
     .words(G_STACK, 1, 0x99, 0x2001)
   const walk = process.walk(at(0x1020, G_STACK), {foundBy: 'gobuf', exactPc: false})
   t.deepEqual(pcs(walk), [0x1020, 0x2001])
@@ -41,7 +42,7 @@ test('a goroutine that never ran starts at its function: pc is looked up as it i
 
 test('the caller of sigpanic was interrupted, Go or C', t => {
   const process = new FakeProcess()
-    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 8, funcID: 'sigpanic'})
+    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 8})
     .fde(0x2000, 0x2010, '07 10')
     .words(G0_STACK, 0, 0x2000)
   const walk = process.walk(at(0x1020, G0_STACK))
@@ -50,7 +51,7 @@ test('the caller of sigpanic was interrupted, Go or C', t => {
 
 test('the caller of sigpanic may have jumped to what is no address', t => {
   const process = new FakeProcess()
-    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 16, funcID: 'sigpanic'})
+    .go({name: 'runtime.sigpanic', entry: 0x1000, end: 0x1100, frame: 16})
     .fde(0x2000, 0x2010, '07 10')
     .code(0x2006, 'ff d0')
     .words(0x7ffe0000, 0, 0, 2n ** 64n - 1n, 0x2008)
@@ -61,7 +62,7 @@ test('the caller of sigpanic may have jumped to what is no address', t => {
 test('a function that writes SP ends the walk, as it ends the runtime’s', t => {
   const process = new FakeProcess()
     .go({name: 'main.f', entry: 0x1000, end: 0x1100, frame: 0})
-    .go({name: 'runtime.gogo', entry: 0x2000, end: 0x2010, frame: 0, funcID: 'gogo', flag: SP_WRITE})
+    .go({name: 'runtime.gogo', entry: 0x2000, end: 0x2010, frame: 0, flag: SP_WRITE})
     .words(G_STACK, 0x2001, 0x1020)
   const walk = process.walk(at(0x1010, G_STACK))
   t.deepEqual(pcs(walk), [0x1010, 0x2001])
@@ -82,7 +83,7 @@ for (const {minor, slot, frame} of [
     const process = new FakeProcess().words(base + slot, depth, 0xc000001000)
     process.words(sp, ...(frame === 8 ? [0x77, 0x1234] : [0x1234, 0x77]))
     const g = {stackLo: address(G_STACK), stackHi: address(G_HIGH)}
-    const input = {memory: process, version: release(minor), base: address(base), g}
+    const input = {memory: process, version: GoVersion.ofMinor(minor), base: address(base), g}
     const side = leaveAsmcgocall(input)
     t.like(side, {sp, cfa: sp + frame + 8, sameStack: false})
     t.is(side?.caller.pc, address(0x1234))
@@ -96,33 +97,33 @@ for (const {minor, slot, frame} of [
 test('asmcgocall on a system stack saves no g but its old SP', t => {
   const old = G0_STACK + 0x80
   const process = new FakeProcess().words(G0_STACK, old, 0).words(old, 0x77, 0x1234)
-  const side = leaveAsmcgocall({memory: process, version: release(27), base: address(G0_STACK), g: undefined})
+  const side = leaveAsmcgocall({memory: process, version: GoVersion.ofMinor(27), base: address(G0_STACK), g: undefined})
   t.like(side, {sp: old, cfa: old + 16, sameStack: true})
 })
 
 test('the base of asmcgocall is below g0.sched.sp by 64 bytes, from 1.22 on by 16, aligned', t => {
-  t.is(asmcgocallBase(release(21), address(0x10048)), address(0x10000))
-  t.is(asmcgocallBase(release(22), address(0x10048)), address(0x10030))
+  t.is(asmcgocallBase(GoVersion.ofMinor(21), address(0x10048)), address(0x10000))
+  t.is(asmcgocallBase(GoVersion.ofMinor(22), address(0x10048)), address(0x10030))
 })
 
 test('a callback keeps the former g0.sched.sp at the new one, and its return address above', t => {
   const process = new FakeProcess().words(G0_STACK, G0_STACK + 0x200, 1, 2, 0x111, 0x222)
-  const newer = enterCallback({memory: process, version: release(16), schedSp: address(G0_STACK)})
+  const newer = enterCallback({memory: process, version: GoVersion.ofMinor(16), schedSp: address(G0_STACK)})
   t.is(newer?.outerSchedSp, address(G0_STACK + 0x200))
   t.is(newer?.caller.pc, address(0x222))
   t.is(newer?.caller.sp, address(G0_STACK + 40))
-  const older = enterCallback({memory: process, version: release(15), schedSp: address(G0_STACK)})
+  const older = enterCallback({memory: process, version: GoVersion.ofMinor(15), schedSp: address(G0_STACK)})
   t.is(older?.caller.pc, address(0x111))
 })
 
 test('crosscall2 keeps C’s registers at places that no table tells', t => {
   t.deepEqual(
-    [16, 17, 21, 22, 27].map(minor => crosscall2FrameSize(release(minor))),
+    [16, 17, 21, 22, 27].map(minor => crosscall2FrameSize(GoVersion.ofMinor(minor))),
     [0x58, 0x48, 0x48, 0x50, 0x50],
   )
   // 1.22+: rbp at S+0x48, CFA = S+0x58
-  t.deepEqual(crosscall2Row(release(22)).rules[6], {kind: 'at-cfa', offset: -0x10})
-  t.deepEqual(crosscall2Row(release(22)).rules[3], {kind: 'at-cfa', offset: -0x40})
+  t.deepEqual(crosscall2Row(GoVersion.ofMinor(22)).rules[6], {kind: 'at-cfa', offset: -0x10})
+  t.deepEqual(crosscall2Row(GoVersion.ofMinor(22)).rules[3], {kind: 'at-cfa', offset: -0x40})
 })
 
 /*
@@ -138,12 +139,12 @@ function callbackProcess(): {process: FakeProcess; switches: StackSwitches; leaf
   const process = new FakeProcess()
     .fde(0x1000, 0x1010, '')
     .fde(0x1100, 0x1110, '0e 10')
-    .go({name: 'runtime.asmcgocall', entry: 0x2000, end: 0x2100, frame: 8, funcID: 'asmcgocall', flag: SP_WRITE})
+    .go({name: 'runtime.asmcgocall', entry: 0x2000, end: 0x2100, frame: 8, flag: SP_WRITE})
     .go({name: 'runtime.cgocall', entry: 0x3000, end: 0x3100, frame: 0})
-    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback', flag: SP_WRITE})
-    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8, funcID: 'systemstack_switch'})
+    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, flag: SP_WRITE})
+    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8})
     .go({name: 'crosscall2', entry: 0x5000, end: 0x5100, frame: 0x50})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, flag: TOP_FRAME})
     .words(innerSched - 24, 0x2010, G_HIGH - innerSp, 0xc000001000)
     .words(innerSched, outerSched, 0, 0, 0, 0x5020)
     .words(innerSched + 40 + 0x48, 0xb9, 0x1108, 0, 0x2010, G_HIGH - outerSp, 0xc000001000)
@@ -200,9 +201,9 @@ test('a callback that a recovered panic abandoned is walked through, for its C f
 test('the goroutine’s own walk passes cgocallback to the pc that was planted there', t => {
   // cgocallback (frame 32) at SP: the word at its CFA - 8 is systemstack_switch
   const process = new FakeProcess()
-    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback', flag: SP_WRITE})
-    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8, funcID: 'systemstack_switch'})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, flag: SP_WRITE})
+    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, flag: TOP_FRAME})
     .words(G_STACK, 0, 0, 0, 0, 0x4808, 0, 0x6001)
   const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
   t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
@@ -210,9 +211,9 @@ test('the goroutine’s own walk passes cgocallback to the pc that was planted t
 
 test('up to 1.16 asmcgocall is what was planted, and it is left by its row', t => {
   const process = new FakeProcess()
-    .go({name: 'runtime.cgocallback_gofunc', entry: 0x4000, end: 0x4100, frame: 32, funcID: 'cgocallback'})
-    .go({name: 'runtime.asmcgocall', entry: 0x4800, end: 0x4810, frame: 0, funcID: 'asmcgocall'})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit'})
+    .go({name: 'runtime.cgocallback_gofunc', entry: 0x4000, end: 0x4100, frame: 32})
+    .go({name: 'runtime.asmcgocall', entry: 0x4800, end: 0x4810, frame: 0})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0})
     .words(G_STACK, 0, 0, 0, 0, 0x4808, 0x6001)
   process.minor = 15
   const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
@@ -221,8 +222,8 @@ test('up to 1.16 asmcgocall is what was planted, and it is left by its row', t =
 
 test('where g0.sched is lost a callback is found from where the runtime came to the system stack', t => {
   const {process, switches} = callbackProcess()
-  process.go({name: 'runtime.mcall', entry: 0x7000, end: 0x7100, frame: 0, funcID: 'mcall', flag: SP_WRITE})
-  process.go({name: 'runtime.systemstack', entry: 0x7400, end: 0x7500, frame: 0, funcID: 'systemstack', flag: SP_WRITE})
+  process.go({name: 'runtime.mcall', entry: 0x7000, end: 0x7100, frame: 0, flag: SP_WRITE})
+  process.go({name: 'runtime.systemstack', entry: 0x7400, end: 0x7500, frame: 0, flag: SP_WRITE})
   const innerSched = G0_STACK + 0x80
   const lost = (schedSp: number, schedPc = 0): StackSwitches => ({
     g: switches.g && {...switches.g, schedSp: address(schedSp), schedPc: address(schedPc)},
@@ -250,10 +251,10 @@ test('a morestack that the runtime refuses has not left the stack that it was ca
   // 7100: call 7200 <runtime.badmorestackg0>
   const process = new FakeProcess()
     .code(0x7100, 'e8 fb 00 00 00')
-    .go({name: 'runtime.morestack', entry: 0x7100, end: 0x7110, frame: 0, funcID: 'morestack', flag: SP_WRITE})
+    .go({name: 'runtime.morestack', entry: 0x7100, end: 0x7110, frame: 0, flag: SP_WRITE})
     .go({name: 'runtime.badmorestackg0', entry: 0x7200, end: 0x7210, frame: 0})
     .go({name: 'runtime.sigpanic', entry: 0x7300, end: 0x7310, frame: 0})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, flag: TOP_FRAME})
     .words(G0_STACK, 0x7105, 0x7305, 0x6001)
   t.deepEqual(pcs(process.walk(at(0x7204, G0_STACK))), [0x7204, 0x7105, 0x7305, 0x6001])
 })
@@ -262,7 +263,7 @@ test('the stack for crashes is left by the frame record of the function that wen
   const process = new FakeProcess()
     .go({name: 'runtime.switchToCrashStack0', entry: 0x7100, end: 0x7110, frame: 8, flag: TOP_FRAME})
     .go({name: 'runtime.badmorestackg0', entry: 0x7200, end: 0x7210, frame: 0})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, funcID: 'goexit', flag: TOP_FRAME})
+    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, flag: TOP_FRAME})
     .words(G_STACK, 0, 0)
     .words(G0_STACK, 0, 0x7205, 0x6001)
   const walk = process.walk(at(0x7104, G_STACK, G0_STACK), {exactPc: false})

@@ -3,16 +3,14 @@ import {type Address, toAddress} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import type {MemoryReader} from '../../src/base/memory-reader.ts'
 import type {SectionSource} from '../../src/base/section-source.ts'
+import {GoTables} from '../../src/gosym/func-table.ts'
+import type {GoFunction} from '../../src/gosym/go-function.ts'
+import {GoVersion} from '../../src/gosym/version.ts'
 import type {CodeModule} from '../../src/unwind/cfi-rows.ts'
-import type {GoCode} from '../../src/unwind/pcsp-rows.ts'
-import type {ReleaseTest} from '../../src/unwind/stack-switch.ts'
 import type {Bounds, Seed, StopReason, UnwindFrame} from '../../src/unwind/unwind-frame.ts'
 import {Unwinder} from '../../src/unwind/unwinder.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
-
-export function release(minor: number): ReleaseTest {
-  return {atLeast: wanted => minor >= wanted}
-}
+import {buildGoImage} from '../support/pclntab-builder.ts'
 
 interface FrameDescription {
   start: number
@@ -27,7 +25,6 @@ export interface GoDescription {
   end: number
   /** pcsp, the same for every pc. */
   frame: number
-  funcID?: string
   flag?: number
 }
 
@@ -37,7 +34,7 @@ export class FakeProcess implements MemoryReader {
   readonly #pieces: {start: number; bytes: Uint8Array}[] = []
   readonly #code: {start: number; end: number}[] = []
   readonly #fdes: FrameDescription[] = []
-  readonly #go: (GoCode & {end: number})[] = []
+  readonly #go: GoDescription[] = []
   minor = 27
 
   /** Words at an address. */
@@ -65,9 +62,8 @@ export class FakeProcess implements MemoryReader {
   }
 
   go(description: GoDescription): this {
-    const {name, entry, end, frame, funcID = 'normal', flag = 0} = description
-    this.#go.push({name, entry: toAddress(entry), end, funcID, flag, spDelta: () => frame})
-    this.#code.push({start: entry, end})
+    this.#go.push(description)
+    this.#code.push({start: description.entry, end: description.end})
     return this
   }
 
@@ -95,18 +91,43 @@ export class FakeProcess implements MemoryReader {
     return builder.build()
   }
 
+  /** The functions by tables of the release; what lies between two of them is no Go code here. */
+  #functions(version: GoVersion): (pc: Address) => GoFunction | undefined {
+    const described = this.#go.toSorted((a, b) => a.entry - b.entry)
+    const [first, last] = [described[0], described.at(-1)]
+    if (!first || !last) return () => undefined
+    const image = buildGoImage({
+      minor: version.minor,
+      text: first.entry,
+      end: last.end - first.entry,
+      functions: described.map(({name, entry, end, frame, flag = 0}) => {
+        return {name, at: entry - first.entry, flag, pcsp: [[frame, end - entry]]}
+      }),
+    })
+    const {memory, moduledata} = image
+    const tables = GoTables.open({
+      memory,
+      version,
+      firstModuledata: moduledata,
+      candidates: [],
+      diagnostics: this.diagnostics,
+    })
+    return pc => (described.some(({entry, end}) => pc >= entry && pc < end) ? tables?.functionAt(pc) : undefined)
+  }
+
   unwinder(): Unwinder {
     const ehFrame = this.#ehFrame()
     const image: SectionSource = {
       name: 'fake',
       section: name => (name === '.eh_frame' ? {bytes: ehFrame, address: toAddress(0)} : undefined),
     }
+    const version = GoVersion.ofMinor(this.minor)
     const module: CodeModule = {loadBias: 0, image, debug: {dwarf: undefined}, linkAddress: address => address}
     return new Unwinder({
       memory: this,
       modules: {moduleAt: () => module},
-      go: {functionAt: pc => this.#go.find(({entry, end}) => pc >= entry && pc < end)},
-      version: release(this.minor),
+      go: {functionAt: this.#functions(version)},
+      version,
       isExecutable: address => this.#code.some(({start, end}) => address >= start && address < end),
       diagnostics: this.diagnostics,
     })

@@ -1,6 +1,5 @@
 import {addressOfWord, hex} from '../../base/address.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {type GoFrame, walkGoStack} from '../../unwind/goroutine-walk.ts'
@@ -12,7 +11,7 @@ import {findCSegments} from '../stacks/c-segments.ts'
 import {findStart} from '../stacks/goroutine-start.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** A call from Go into C that is in progress. */
 export interface CgoCall {

@@ -1,12 +1,11 @@
 import {resultOfStraightCode} from '../../amd64/straight-code.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readCString, readString, readU32, readWord} from '../../base/memory-reader.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import {Demangler} from '../../symbolize/demangle.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** An exception of C++ that was being thrown. */
 export interface CxxException {

@@ -1,7 +1,6 @@
 import {NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress, readCString} from '../../base/memory-reader.ts'
 import {SymbolTable} from '../../elf/symtab.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
@@ -26,10 +25,7 @@ export function readGlibAssertion({modules, memory}: DeadProcess): string | unde
  * The message of a fatal log entry, by the fields that GLib made of it: struct GLogField, whose key is `MESSAGE` (glib/gmessages.h).
  * `logging`: the frames of the functions that log.
  */
-export function findGlibMessage(
-  {memory}: DeadProcess,
-  logging: readonly UnwindFrame<GoFunction>[],
-): string | undefined {
+export function findGlibMessage({memory}: DeadProcess, logging: readonly UnwindFrame[]): string | undefined {
   const innermost = logging[0]
   const outermost = logging.at(-1)
   if (!innermost || !outermost) return undefined

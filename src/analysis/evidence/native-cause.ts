@@ -1,7 +1,6 @@
 import {NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress, readCString} from '../../base/memory-reader.ts'
 import {SymbolTable} from '../../elf/symtab.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {CrashReport} from '../../report/core-report.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -13,7 +12,7 @@ import {findException} from './cxx-exception.ts'
 import {findGlibMessage, readGlibAssertion} from './glib-message.ts'
 import {findRustPanic, type RustPanic} from './rust-panic.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 type Cause = CrashReport['cause']
 
 interface NamedFrame {

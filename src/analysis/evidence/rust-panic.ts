@@ -1,10 +1,9 @@
 import {type Address, toAddress} from '../../base/address.ts'
 import {readAddress, readU32, readWord} from '../../base/memory-reader.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** What a panic of Rust said, as far as memory holds it. */
 export interface RustPanic {

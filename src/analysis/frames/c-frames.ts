@@ -1,7 +1,6 @@
 import {wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {type Address, hex} from '../../base/address.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -10,8 +9,8 @@ import type {DeadProcess} from '../process/dead-process.ts'
 /** The source frames of one physical C frame, innermost inline first. */
 export function reportNativeFrame(
   process: DeadProcess,
-  frame: Pick<UnwindFrame<GoFunction>, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
-    Partial<Pick<UnwindFrame<GoFunction>, 'registers'>>,
+  frame: Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
+    Partial<Pick<UnwindFrame, 'registers'>>,
 ): FrameReport[] {
   const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
   const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
@@ -80,7 +79,7 @@ function reportSource(source: SourceFrame, pc: Address): FrameReport {
 }
 
 /** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the JSON, not in the text. */
-export function reportSwitch(process: DeadProcess, frame: UnwindFrame<GoFunction>): FrameReport {
+export function reportSwitch(process: DeadProcess, frame: UnwindFrame): FrameReport {
   const {pc, sp, cfa, foundBy, go} = frame
   const module = process.memory.moduleAt(pc)
   const offset = module ? hex(pc - module.start) : null

@@ -5,7 +5,6 @@ import type {CoreFile} from '../../elf/core-file.ts'
 import type {Module} from '../../elf/module.ts'
 import type {BuildInfo} from '../../gosym/build-info.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {GoVersion} from '../../gosym/version.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Symbolizer} from '../../symbolize/symbolizer.ts'
@@ -24,7 +23,7 @@ export interface DeadProcess {
   readonly buildInfo: BuildInfo | undefined
   readonly runtime: GoRuntime | undefined
   readonly symbolizer: Symbolizer
-  readonly unwinder: Unwinder<GoFunction>
+  readonly unwinder: Unwinder
   /** Whether code can be at an address. */
   readonly isExecutable: (address: Address) => boolean
   readonly diagnostics: Diagnostics

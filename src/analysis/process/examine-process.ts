@@ -9,7 +9,7 @@ import {SymbolTable} from '../../elf/symtab.ts'
 import {type BuildInfo, findBuildInfo, readBuildInfo, readBuildVersion} from '../../gosym/build-info.ts'
 import {GoTables} from '../../gosym/func-table.ts'
 import type {ScanRange} from '../../gosym/memory-scan.ts'
-import {GoVersion} from '../../gosym/version.ts'
+import {GoVersion, NEWEST} from '../../gosym/version.ts'
 import {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
@@ -30,9 +30,6 @@ export interface ExamineOptions {
   demangle: boolean
   diagnostics: Diagnostics
 }
-
-/** The release that tables are read as when nothing tells: the newest layout is the likeliest of an unknown one. */
-const UNKNOWN_RELEASE = GoVersion.ofMinor(27)
 
 /** Finds the Go code and the runtime in a process, and sets up what walks and names its stacks. */
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
@@ -63,7 +60,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       isExecutable,
       diagnostics,
     })
-  const guessed = runtime ? GoVersion.ofMinor(runtime.release.minor) : UNKNOWN_RELEASE
+  const guessed = runtime ? GoVersion.ofMinor(runtime.release.minor) : NEWEST
   const version = known ?? tables?.version ?? guessed
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
   const symbolizer = new Symbolizer({...lookup, go: tables, diagnostics, demangle: options.demangle})
@@ -71,7 +68,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     memory,
     modules: lookup,
     go: tables,
-    version: tables && version,
+    version,
     isExecutable,
     diagnostics,
   })

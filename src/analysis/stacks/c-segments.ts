@@ -1,13 +1,12 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import type {Address} from '../../base/address.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findStart} from './goroutine-start.ts'
 import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** What a goroutine's thread was doing on other stacks than the goroutine's own, cut at the seams. */
 export interface CSegments {

@@ -1,7 +1,6 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -9,7 +8,7 @@ import {reportNativeFrame} from '../frames/c-frames.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512

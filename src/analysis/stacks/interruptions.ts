@@ -1,4 +1,3 @@
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {readSignalFrame, type SignalFrame} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -6,7 +5,7 @@ import {type DeadProcess, holds} from '../process/dead-process.ts'
 import {isFault} from '../process/signal-names.ts'
 import {withReason} from './signal-reason.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic. */
 export interface Interruption {

@@ -1,5 +1,4 @@
 import type {Address} from '../../base/address.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {SavedCallersReport} from '../../report/core-report.ts'
 import type {HandlerDecision} from '../../runtime-model/cgo-call.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -8,7 +7,7 @@ import {cgoWrapperTarget} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 type Place = Pick<Frame, 'pc' | 'lookupPc'>
 type Agreement = NonNullable<SavedCallersReport['agreesWithUnwind']>
 

@@ -1,7 +1,6 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
-import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -15,7 +14,7 @@ import {killingSignal} from './killing-signal.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {withReason} from './signal-reason.ts'
 
-type Frame = UnwindFrame<GoFunction>
+type Frame = UnwindFrame
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
 export interface ThreadStack {
