@@ -13,13 +13,15 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
   const process = examineProcess(files, options)
   const threads = new ThreadStacks(process)
   const blocking = new Blocking(process, threads).report(process.diagnostics)
+  const cgo = reportCgo(process, threads)
   return {
     schemaVersion: '1',
     tool: options.tool,
     core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
     go: reportGo(process),
-    cgo: reportCgo(process, threads),
+    cgo,
     blocking,
     diagnostics: process.diagnostics.list(),
+    isComplete: () => cgo.enabled !== null,
   }
 }

@@ -145,6 +145,10 @@ class Analysis implements CoreReport {
     return this.#completeness.report(this.crash, core.truncated || runtime?.isIncomplete === true)
   }
 
+  isComplete(): boolean {
+    return this.completeness.score === 1
+  }
+
   threadsWithoutGoroutine(): Iterable<ThreadReport> {
     return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#level.level > 1)
   }

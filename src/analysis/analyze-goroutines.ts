@@ -17,6 +17,8 @@ import {ThreadStacks} from './stacks/thread-stacks.ts'
 
 export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines'> & {
   query: GoroutineQuery
+  /** One by one, or those with the same state and stack together. */
+  show: 'goroutines' | 'groups'
   sort: GoroutineSort
   /** At most so many goroutines or groups; undefined: all. */
   limit: number | undefined
@@ -41,6 +43,7 @@ class GoroutineListing implements GoroutinesReport {
   readonly #withSystem: boolean
   #listed = 0
   #matched = 0
+  #isComplete: boolean
 
   constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
     this.#process = process
@@ -55,9 +58,18 @@ class GoroutineListing implements GoroutinesReport {
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path, size, compression})
     this.go = reportGo(process)
+    this.#isComplete = !this.core.truncated
   }
 
-  *goroutines(): Generator<GoroutineReport> {
+  get goroutines(): Iterable<GoroutineReport> | null {
+    return this.#options.show === 'goroutines' ? this.#reportGoroutines() : null
+  }
+
+  get groups(): Iterable<GoroutineGroupReport> | null {
+    return this.#options.show === 'groups' ? this.#reportGroups() : null
+  }
+
+  *#reportGoroutines(): Generator<GoroutineReport> {
     const {sort, limit = Number.POSITIVE_INFINITY, query} = this.#options
     const {goroutine: first, current} = this.#cause
     if (limit <= 0) return
@@ -65,12 +77,13 @@ class GoroutineListing implements GoroutinesReport {
       const report = this.#report(goroutine)
       if (!matchesFrames(report.frames, query)) continue
       this.#matched++
+      this.#note(report)
       yield report
       if (this.#matched >= limit) return
     }
   }
 
-  groups(): GoroutineGroupReport[] {
+  *#reportGroups(): Generator<GoroutineGroupReport> {
     const groups = new GoroutineGroups(this.#process, this.#threads)
     for (const goroutine of this.#candidates()) {
       groups.add(goroutine, () => {
@@ -79,7 +92,10 @@ class GoroutineListing implements GoroutinesReport {
       })
     }
     this.#matched = groups.matched
-    return groups.list().slice(0, this.#options.limit)
+    for (const group of groups.list().slice(0, this.#options.limit)) {
+      this.#note(group)
+      yield group
+    }
   }
 
   counts(): ReturnType<GoroutinesReport['counts']> {
@@ -88,6 +104,15 @@ class GoroutineListing implements GoroutinesReport {
 
   diagnostics() {
     return this.#process.diagnostics.list()
+  }
+
+  isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  /** A stack that could not be walked to its end is noticed. */
+  #note({stop}: Pick<GoroutineReport, 'stop'>): void {
+    this.#isComplete &&= stop === 'end-of-stack' || stop === 'frame-limit'
   }
 
   *#candidates(): Generator<Goroutine> {

@@ -24,10 +24,11 @@ export function analyzeInfo(
     const module = modules[index]
     return {...report, goBuildId: module?.goBuildId ?? null, debugInfo: module?.debug.dwarf?.name ?? null}
   })
+  const facts = reportCoreFacts(files, {path: files.path, size: files.size, compression: files.compression})
   return {
     schemaVersion: '1',
     tool,
-    core: reportCoreFacts(files, {path: files.path, size: files.size, compression: files.compression}),
+    core: facts,
     signal: reportSignal(core),
     process: core.process
       ? {
@@ -42,6 +43,7 @@ export function analyzeInfo(
     memory: reportCoreMemory(core),
     modules: reports,
     diagnostics: diagnostics.list(),
+    isComplete: () => !facts.truncated && reports.every(({found}) => found !== null),
   }
 }
 

@@ -19,6 +19,8 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const stacks = new ThreadStacks(process)
   const cause = findCrashCause(process, stacks)
   const crash = reportCrash(process, cause, [])
+  const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
+  let isComplete = !facts.truncated
   function* reportThreads(): Generator<ThreadReport> {
     const crashing = core.threads.filter(({tid}) => tid === crash.thread)
     const others = core.threads.filter(({tid}) => tid !== crash.thread)
@@ -29,16 +31,19 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
         diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
         return
       }
-      yield reportThread(process, stacks, thread)
+      const report = reportThread(process, stacks, thread)
+      isComplete &&= report.stop === 'end-of-stack'
+      yield report
     }
   }
   return {
     schemaVersion: '1',
     tool: options.tool,
-    core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
+    core: facts,
     go: reportGo(process),
     crash,
     threads: reportThreads(),
     diagnostics: () => diagnostics.list(),
+    isComplete: () => isComplete,
   }
 }

@@ -1,9 +1,8 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeCore} from '../analysis/analyze-core.ts'
-import {renderCause, renderGoText} from '../render/go-text.ts'
-import {renderJson} from '../render/json.ts'
+import {renderCause} from '../render/go-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-import {analysisOptions, openFromFlags} from './open-core.ts'
+import {analysisOptions} from './open-core.ts'
 
 export default class Analyze extends CoreCommand {
   static override summary = 'the whole report of a core: crash, goroutines, C frames, in the format of Go'
@@ -36,29 +35,21 @@ export default class Analyze extends CoreCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Analyze)
-    const dead = await openFromFlags(args.core, flags, this.diagnostics)
-    try {
-      const report = analyzeCore(dead, {
-        ...analysisOptions(flags, this.config),
-        traceback: flags.traceback,
-        cgoFrames: flags['cgo-frames'],
-        goroutines: flags.goroutine,
-        diagnostics: this.diagnostics,
-        waits: flags.json ? undefined : 'left-out',
-      })
-      this.writeAll(
-        flags.json ? renderJson(report) : renderGoText(report, await this.style(flags.color, flags.output)),
-        flags.output,
-      )
-      const cause = renderCause(report.crash)
-      if (cause && !flags.json && !flags.quiet) process.stderr.write(`${this.config.bin}: ${cause}\n`)
-      if (!flags.json && !flags.quiet) {
+    await this.answer('analyze', args.core, flags, {
+      analyze: (process, waits) =>
+        analyzeCore(process, {
+          ...analysisOptions(flags, this.config),
+          traceback: flags.traceback,
+          cgoFrames: flags['cgo-frames'],
+          goroutines: flags.goroutine,
+          diagnostics: this.diagnostics,
+          waits,
+        }),
+      remarks: report => {
         report.findBlocking()
-        this.showDiagnostics(flags.quiet)
-      }
-      if (flags.strict && report.completeness.score !== 1) this.exit(3)
-    } finally {
-      dead.close()
-    }
+        const cause = renderCause(report.crash)
+        return cause === undefined ? [] : [cause]
+      },
+    })
   }
 }

@@ -4,16 +4,17 @@ import {Args, Flags, type Interfaces} from '@oclif/core'
 import {FileSource} from '../base/byte-source.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {renderBatchSummary} from '../render/batch-text.ts'
-import {renderNdjson} from '../render/json-stream.ts'
+import {renderNdjson} from '../render/ndjson.ts'
 import {AnalystPool} from '../triage/analyst-pool.ts'
 import {type BatchCounts, runBatch} from '../triage/batch-run.ts'
 import type {LineKey, LineOptions} from '../triage/core-line.ts'
 import {LineStore} from '../triage/line-store.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork} from '../triage/work-list.ts'
+import {BaseCommand} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {coreFlags} from './core-command.ts'
 import {EXIT} from './errors.ts'
 import {analysisOptions, searchOptions} from './open-core.ts'
 
@@ -24,7 +25,7 @@ const MEMORY_MB = {min: 512, max: 4096} as const
 /** 128 + the number, as a shell reports them. */
 const STOP_SIGNALS = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143} as const
 
-export default class Batch extends CoreCommand {
+export default class Batch extends BaseCommand {
   static override summary = 'many cores: one NDJSON line each, grouped by signature, resumable'
   static override description =
     'Analyses every core that the paths stand for: files, folders (searched through) and quoted patterns ' +

@@ -1,8 +1,7 @@
 import {Args} from '@oclif/core'
 import {analyzeCgo} from '../analysis/analyze-cgo.ts'
-import {renderCgoText} from '../render/cgo-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-import {analysisOptions, openFromFlags} from './open-core.ts'
+import {analysisOptions} from './open-core.ts'
 
 export default class Cgo extends CoreCommand {
   static override summary = 'the cgo calls in progress, and what the runtime had saved of their C stacks'
@@ -17,17 +16,8 @@ signal handler had saved (m.cgoCallers), held against the real one, and whether 
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Cgo)
-    const dead = await openFromFlags(args.core, flags, this.diagnostics)
-    try {
-      const answer = analyzeCgo(dead, {...analysisOptions(flags, this.config), diagnostics: this.diagnostics})
-      const text = flags.json
-        ? [`${JSON.stringify(answer, null, 2)}\n`]
-        : renderCgoText(answer, await this.style(flags.color, flags.output))
-      this.writeAll(text, flags.output)
-      if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && answer.cgo.enabled === null) this.exit(3)
-    } finally {
-      dead.close()
-    }
+    await this.answer('cgo', args.core, flags, {
+      analyze: process => analyzeCgo(process, {...analysisOptions(flags, this.config), diagnostics: this.diagnostics}),
+    })
   }
 }

@@ -1,42 +1,12 @@
-import {Command, Flags, type Interfaces} from '@oclif/core'
-import {Diagnostics} from '../base/diagnostics.ts'
-import {TextSink} from '../base/text-sink.ts'
-import type {Style} from '../render/style.ts'
-import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
-
-/** Flags of every command. */
-export const outputFlags = {
-  json: Flags.boolean({description: 'print JSON instead of text'}),
-  output: Flags.string({char: 'o', description: 'write the report to a file', helpValue: 'FILE'}),
-  color: Flags.option({
-    options: ['auto', 'always', 'never'] as const,
-    default: 'auto' as const,
-    description: 'colour the text (NO_COLOR and FORCE_COLOR are honoured)',
-  })(),
-  quiet: Flags.boolean({description: 'no diagnostics and no progress on standard error'}),
-}
-
-/** Where files that the core names are looked for. */
-export const searchFlags = {
-  sysroot: Flags.string({
-    multiple: true,
-    multipleNonGreedy: true,
-    description: 'look for the files of the core below DIR',
-    helpValue: 'DIR',
-  }),
-  'debug-dir': Flags.string({
-    multiple: true,
-    multipleNonGreedy: true,
-    description: 'look for separate debug files in DIR',
-    helpValue: 'DIR',
-  }),
-  debuginfod: Flags.string({
-    multiple: true,
-    multipleNonGreedy: true,
-    description: 'fetch missing files from this debuginfod server (default: DEBUGINFOD_URLS)',
-    helpValue: 'URL',
-  }),
-}
+import {Flags, type Interfaces} from '@oclif/core'
+import type {OpenProcess} from '../acquire/open-process.ts'
+import type {AnalysisOptions} from '../analysis/analyze-core.ts'
+import {InputError} from '../base/errors.ts'
+import type {Answers, Format, Renderer} from '../render/format.ts'
+import {FORMATS, type FormatName} from '../render/formats.ts'
+import {BaseCommand, outputFlags, searchFlags} from './base-command.ts'
+import {EXIT} from './errors.ts'
+import {openFromFlags} from './open-core.ts'
 
 /** Flags of the commands that read a core. */
 export const coreFlags = {
@@ -51,31 +21,50 @@ export const coreFlags = {
 
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
-/** What all commands share: where output goes, how it is coloured, how diagnostics are shown. */
-export abstract class CoreCommand extends Command {
-  protected readonly diagnostics = new Diagnostics()
+type AnswerFlags = Pick<
+  CoreFlags,
+  'exe' | 'sysroot' | 'debug-dir' | 'debuginfod' | 'json' | 'output' | 'color' | 'quiet' | 'strict'
+> & {ndjson?: boolean; registers?: boolean}
 
-  /** Writes every piece; stops early when the reader of a pipe has gone. */
-  protected writeAll(pieces: Iterable<string>, path: string | undefined): void {
-    const sink = TextSink.open(path)
+/** What a command asks of a core. */
+interface Question<Answer> {
+  analyze(process: OpenProcess, waits: AnalysisOptions['waits']): Answer
+  /** Lines for standard error that the document does not carry; asked for when it is written. */
+  remarks?(answer: Answer): readonly string[]
+}
+
+/** The way of every command that reads one core: open it, analyse it, write the answer, then say what is missing. */
+export abstract class CoreCommand extends BaseCommand {
+  protected async answer<Name extends keyof Answers>(
+    name: Name,
+    path: string,
+    flags: AnswerFlags,
+    {analyze, remarks}: Question<Answers[Name]>,
+  ): Promise<void> {
+    const format: Format = FORMATS[formatName(flags)]
+    const render = rendererOf(format, name)
+    const process = await openFromFlags(path, flags, this.diagnostics)
     try {
-      for (const piece of pieces) if (!sink.write(piece)) break
+      const answer = analyze(process, format.waits === 'shown' ? undefined : 'left-out')
+      const style = await this.style(flags.color, flags.output)
+      this.writeAll(render(answer, {style, registers: flags.registers ?? false}), flags.output)
+      if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(remarks?.(answer))
+      if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
     } finally {
-      sink.close()
+      process.close()
     }
   }
+}
 
-  protected async style(color: ColorChoice, output: string | undefined): Promise<Style> {
-    return colouredStyle(colorLevel(color, process.env, output === undefined && process.stdout.isTTY === true))
-  }
+function formatName({json, ndjson}: Pick<AnswerFlags, 'json' | 'ndjson'>): FormatName {
+  if (ndjson) return 'ndjson'
+  return json ? 'json' : 'text'
+}
 
-  protected showDiagnostics(quiet: boolean): void {
-    if (quiet) return
-    for (const {severity, message, count, hint, where} of this.diagnostics.list()) {
-      const place = where !== null && !message.includes(where) ? `${where}: ` : ''
-      const times = count > 1 ? ` (${count} times)` : ''
-      process.stderr.write(`${this.config.bin}: ${severity}: ${place}${message}${times}\n`)
-      if (hint !== null) process.stderr.write(`  ${hint}\n`)
-    }
-  }
+/** @throws InputError where that command has no such format */
+function rendererOf<Name extends keyof Answers>(format: Format, name: Name): Renderer<Answers[Name]> {
+  const render = format.renderers[name]
+  if (render) return render
+  const names = Object.entries<Format>(FORMATS).flatMap(([each, {renderers}]) => (renderers[name] ? [each] : []))
+  throw new InputError('bad-argument', `${name} has no such format`, `it has ${names.join(', ')}`)
 }

@@ -1,15 +1,9 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeGoroutines} from '../analysis/analyze-goroutines.ts'
 import {type GoroutineQuery, SORTS} from '../analysis/goroutines/goroutine-query.ts'
-import {renderGoroutinesJson, renderGroupsJson} from '../render/goroutines-json.ts'
-import {renderGoroutinesText, renderGroupsText} from '../render/goroutines-text.ts'
-import {renderNdjson} from '../render/json-stream.ts'
-import type {Style} from '../render/style.ts'
-import type {GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-import {EXIT} from './errors.ts'
 import {parseDuration, parsePattern} from './goroutine-flags.ts'
-import {analysisOptions, openFromFlags} from './open-core.ts'
+import {analysisOptions} from './open-core.ts'
 
 export default class Goroutines extends CoreCommand {
   static override summary = 'goroutines of a core: filtered, sorted, grouped by identical stack'
@@ -73,62 +67,25 @@ export default class Goroutines extends CoreCommand {
       minWait: flags['min-wait'] === undefined ? undefined : parseDuration(flags['min-wait'], '--min-wait'),
       ids: flags.goroutine,
     }
-    const dead = await openFromFlags(args.core, flags, this.diagnostics)
-    try {
-      const report = analyzeGoroutines(dead, {
-        ...analysisOptions(flags, this.config),
-        traceback: flags.traceback,
-        cgoFrames: flags['cgo-frames'],
-        diagnostics: this.diagnostics,
-        waits: flags.json || flags.ndjson ? undefined : 'left-out',
-        query,
-        sort: flags.sort,
-        limit: flags.limit,
-      })
-      const watch: StopWatch = {incomplete: false}
-      const style = await this.style(flags.color, flags.output)
-      this.writeAll(
-        flags.group ? grouped(report, flags, style, watch) : listed(report, flags, style, watch),
-        flags.output,
-      )
-      if (!flags.json && report.counts().matched === 0 && !flags.quiet) {
-        process.stderr.write(`${this.config.bin}: none of ${report.counts().listed} goroutines matches\n`)
-      }
-      if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && (watch.incomplete || report.core.truncated)) this.exit(EXIT.incomplete)
-    } finally {
-      dead.close()
-    }
+    await this.answer('goroutines', args.core, flags, {
+      analyze: (process, waits) =>
+        analyzeGoroutines(process, {
+          ...analysisOptions(flags, this.config),
+          traceback: flags.traceback,
+          cgoFrames: flags['cgo-frames'],
+          diagnostics: this.diagnostics,
+          waits,
+          query,
+          sort: flags.sort,
+          show: flags.group ? 'groups' : 'goroutines',
+          limit: flags.limit,
+        }),
+      remarks: report => {
+        const {listed, matched} = report.counts()
+        return matched === 0 ? [`none of ${listed} goroutines matches`] : []
+      },
+    })
   }
-}
-
-/** Notices stacks that could not be walked to their end. */
-interface StopWatch {
-  incomplete: boolean
-}
-
-function* watchStops<T extends Pick<GoroutineReport, 'stop'>>(items: Iterable<T>, watch: StopWatch): Generator<T> {
-  for (const item of items) {
-    if (item.stop !== 'end-of-stack' && item.stop !== 'frame-limit') watch.incomplete = true
-    yield item
-  }
-}
-
-interface Format {
-  json: boolean
-  ndjson: boolean
-}
-
-function listed(report: GoroutinesReport, {json, ndjson}: Format, style: Style, watch: StopWatch): Iterable<string> {
-  const goroutines = watchStops(report.goroutines(), watch)
-  if (ndjson) return renderNdjson(goroutines)
-  return json ? renderGoroutinesJson(report, goroutines) : renderGoroutinesText(goroutines, style)
-}
-
-function grouped(report: GoroutinesReport, {json, ndjson}: Format, style: Style, watch: StopWatch): Iterable<string> {
-  const groups = [...watchStops(report.groups(), watch)]
-  if (ndjson) return renderNdjson(groups)
-  return json ? renderGroupsJson(report, groups) : renderGroupsText(groups, style)
 }
 
 function parseLabel(text: string): {key: string; value: string | undefined} {

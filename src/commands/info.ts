@@ -1,9 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
-import {renderInfoText} from '../render/info-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-import {EXIT} from './errors.ts'
-import {openFromFlags} from './open-core.ts'
 
 const {exe, sysroot, json, output, color, quiet} = coreFlags
 
@@ -32,19 +29,9 @@ export default class Info extends CoreCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Info)
-    const dead = await openFromFlags(args.core, flags, this.diagnostics)
-    try {
-      const {name, version} = this.config
-      const report = analyzeInfo(dead, {tool: {name, version}, diagnostics: this.diagnostics})
-      const text = flags.json
-        ? [`${JSON.stringify(report, null, 2)}\n`]
-        : renderInfoText(report, await this.style(flags.color, flags.output))
-      this.writeAll(text, flags.output)
-      if (!flags.json) this.showDiagnostics(flags.quiet)
-      const isWhole = !report.core.truncated && report.modules.every(({found}) => found !== null)
-      if (flags.strict && !isWhole) this.exit(EXIT.incomplete)
-    } finally {
-      dead.close()
-    }
+    const {name, version} = this.config
+    await this.answer('info', args.core, flags, {
+      analyze: process => analyzeInfo(process, {tool: {name, version}, diagnostics: this.diagnostics}),
+    })
   }
 }

@@ -7,7 +7,7 @@ import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
-import {CoreCommand, outputFlags, searchFlags} from './core-command.ts'
+import {BaseCommand, outputFlags, searchFlags} from './base-command.ts'
 import {openModuleFromFlags} from './open-core.ts'
 
 /** An address as asked for: text that is none is answered with zeros. */
@@ -16,7 +16,7 @@ interface Question {
   word: bigint | undefined
 }
 
-export default class Symbolize extends CoreCommand {
+export default class Symbolize extends BaseCommand {
   static override summary = 'addresses of one executable or library to functions, files and lines'
   static override description =
     'Addresses are link addresses of the module, as addr2line takes them: arguments, or a line each on standard input, ' +
@@ -75,7 +75,7 @@ export default class Symbolize extends CoreCommand {
       sink.close()
       opened.close()
     }
-    if (!flags.json) this.showDiagnostics(flags.quiet)
+    if (!flags.json && !flags.quiet) this.showBeside()
   }
 }
 

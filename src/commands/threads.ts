@@ -1,10 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeThreads} from '../analysis/analyze-threads.ts'
-import {renderThreadsJson} from '../render/threads-json.ts'
-import {renderThreadsText} from '../render/threads-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-import {EXIT} from './errors.ts'
-import {analysisOptions, openFromFlags} from './open-core.ts'
+import {analysisOptions} from './open-core.ts'
 
 export default class Threads extends CoreCommand {
   static override summary = 'every OS thread of a core: its m, its goroutine, its full native stack'
@@ -28,31 +25,13 @@ export default class Threads extends CoreCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Threads)
-    const dead = await openFromFlags(args.core, flags, this.diagnostics)
-    try {
-      const report = analyzeThreads(dead, {
-        ...analysisOptions(flags, this.config),
-        threads: flags.thread,
-        diagnostics: this.diagnostics,
-      })
-      let incomplete = false
-      const threads = function* () {
-        for (const thread of report.threads) {
-          incomplete ||= thread.stop !== 'end-of-stack'
-          yield thread
-        }
-      }
-      const watched = {...report, threads: threads()}
-      this.writeAll(
-        flags.json
-          ? renderThreadsJson(watched)
-          : renderThreadsText(watched, await this.style(flags.color, flags.output), flags.registers),
-        flags.output,
-      )
-      if (!flags.json) this.showDiagnostics(flags.quiet)
-      if (flags.strict && (incomplete || report.core.truncated)) this.exit(EXIT.incomplete)
-    } finally {
-      dead.close()
-    }
+    await this.answer('threads', args.core, flags, {
+      analyze: process =>
+        analyzeThreads(process, {
+          ...analysisOptions(flags, this.config),
+          threads: flags.thread,
+          diagnostics: this.diagnostics,
+        }),
+    })
   }
 }

@@ -1,28 +1,28 @@
-import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../report/core-report.ts'
+import type {FrameReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
 import {renderGoroutine} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */
 const IDS_SHOWN = 20
 
-/** One block a goroutine, as `analyze` prints it. Yields text that ends in a newline. */
-export function* renderGoroutinesText(goroutines: Iterable<GoroutineReport>, style: Style): Generator<string> {
+/** One block a goroutine, as `analyze` prints it, or one a group. Yields text that ends in a newline. */
+export function* renderGoroutinesText(
+  {goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'>,
+  style: Style,
+): Generator<string> {
+  yield* separated(goroutines ?? [], goroutine => renderGoroutine(goroutine, style))
+  yield* separated(groups ?? [], group => renderGroup(group, style))
+}
+
+function* separated<T>(items: Iterable<T>, render: (item: T) => string): Generator<string> {
   let separator = ''
-  for (const goroutine of goroutines) {
-    yield separator + renderGoroutine(goroutine, style)
+  for (const item of items) {
+    yield separator + render(item)
     separator = '\n'
   }
 }
 
-/** One block a group: `12 goroutines [chan receive]: 3 5 7 …`, then the stack that they share. */
-export function* renderGroupsText(groups: Iterable<GoroutineGroupReport>, style: Style): Generator<string> {
-  let separator = ''
-  for (const group of groups) {
-    yield separator + renderGroup(group, style)
-    separator = '\n'
-  }
-}
-
+/** `12 goroutines [chan receive]: 3 5 7 …`, then the stack that they share. */
 function renderGroup(group: GoroutineGroupReport, style: Style): string {
   const {count, state, goroutines, minWaitMinutes: least, maxWaitMinutes: most} = group
   const wait =

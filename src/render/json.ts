@@ -1,19 +1,74 @@
-import type {CoreReport} from '../report/core-report.ts'
+import type {CgoAnswer, CoreReport, GoroutinesReport, InfoReport, ThreadsReport} from '../report/core-report.ts'
+import type {Format} from './format.ts'
 
-/**
- * The report as one JSON document, in pieces, so that a million goroutines never stand in memory together.
- * Keys stand in the order of the schema; one goroutine a line.
- */
-export function* renderJson(report: CoreReport): Generator<string> {
-  const {schemaVersion, tool, core, go, crash} = report
-  const head = JSON.stringify({schemaVersion, tool, core, go, crash}, null, 2)
-  yield `${head.slice(0, -2)},\n  "goroutines": [`
+/** One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema. */
+export const json: Format = {
+  diagnostics: 'inside',
+  waits: 'shown',
+  renderers: {
+    analyze: renderAnalyze,
+    cgo: renderCgo,
+    goroutines: renderGoroutines,
+    info: renderInfo,
+    threads: renderThreads,
+  },
+}
+
+function renderAnalyze(report: CoreReport): Iterable<string> {
+  const {schemaVersion, tool, core, go, crash, goroutines} = report
+  const tail = () => {
+    const {threads, cgo, blocking, modules, signature, completeness, diagnostics} = report.tail()
+    return {threads, cgo, blocking, modules, signature, completeness, diagnostics}
+  }
+  return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'goroutines', items: goroutines, tail})
+}
+
+function renderCgo({schemaVersion, tool, core, go, cgo, blocking, diagnostics}: CgoAnswer): Iterable<string> {
+  return [renderWhole({schemaVersion, tool, core, go, cgo, blocking, diagnostics})]
+}
+
+function renderGoroutines(report: GoroutinesReport): Iterable<string> {
+  const {schemaVersion, tool, core, go, goroutines, groups} = report
+  const head = {schemaVersion, tool, core, go}
+  const end = () => ({counts: report.counts(), diagnostics: report.diagnostics()})
+  return goroutines === null
+    ? renderStream({head: {...head, goroutines}, key: 'groups', items: groups ?? [], tail: end})
+    : renderStream({head, key: 'goroutines', items: goroutines, tail: () => ({groups, ...end()})})
+}
+
+function renderInfo(report: InfoReport): Iterable<string> {
+  const {schemaVersion, tool, core, signal, process, go, memory, modules, diagnostics} = report
+  return [renderWhole({schemaVersion, tool, core, signal, process, go, memory, modules, diagnostics})]
+}
+
+function renderThreads(report: ThreadsReport): Iterable<string> {
+  const {schemaVersion, tool, core, go, crash, threads} = report
+  const tail = () => ({diagnostics: report.diagnostics()})
+  return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'threads', items: threads, tail})
+}
+
+function renderWhole(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+/** A document with one long list, made and written an item at a time. */
+interface JsonStream {
+  /** What stands before the list. */
+  head: object
+  key: string
+  items: Iterable<unknown>
+  /** What stands behind it; asked for when the list is through. */
+  tail: () => object
+}
+
+/** One item of the list a line, so that a million of them never stand in memory together. */
+function* renderStream({head, key, items, tail}: JsonStream): Generator<string> {
+  yield `${JSON.stringify(head, null, 2).slice(0, -2)},\n  ${JSON.stringify(key)}: [`
   let separator = '\n    '
-  for (const goroutine of report.goroutines) {
-    yield separator + JSON.stringify(goroutine)
+  for (const item of items) {
+    yield separator + JSON.stringify(item)
     separator = ',\n    '
   }
-  const {threads, cgo, blocking, modules, signature, completeness, diagnostics} = report.tail()
-  const tail = JSON.stringify({threads, cgo, blocking, modules, signature, completeness, diagnostics}, null, 2)
-  yield `\n  ],\n${tail.slice(2)}\n`
+  const end = separator === '\n    ' ? ']' : '\n  ]'
+  yield `${end},\n${JSON.stringify(tail(), null, 2).slice(2)}\n`
 }

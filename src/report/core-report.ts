@@ -24,7 +24,13 @@ export type LockReport = z.infer<typeof schema.lockSchema>
 export type BlockingReport = z.infer<typeof schema.blockingSchema>
 
 /** What `cgo` answers. */
-export type CgoAnswer = z.infer<typeof answer.cgoReportSchema>
+export type CgoAnswer = z.infer<typeof answer.cgoReportSchema> & Answer
+
+/** What every answer tells when all of it has been read. */
+interface Answer {
+  /** Nothing that was looked for is missing; else `--strict` ends with 3. */
+  isComplete(): boolean
+}
 
 type Whole = z.infer<typeof schema.reportSchema>
 
@@ -40,7 +46,7 @@ export type ReportTail = Pick<
  * The whole answer. `goroutines` can be iterated once; each is produced on demand, so a million of them stream in
  * bounded memory. `tail()` is called after that, and counts what the walk met.
  */
-export interface CoreReport extends ReportHead {
+export interface CoreReport extends ReportHead, Answer {
   /** How the text prints frames: fp, sp and pc behind each Go frame, registers at the end. */
   readonly detail: 'plain' | 'full'
   readonly goroutines: Iterable<GoroutineReport>
@@ -56,21 +62,24 @@ export interface CoreReport extends ReportHead {
 type WholeThreads = z.infer<typeof answer.threadsReportSchema>
 
 /** What `threads` answers. `threads` can be iterated once; `diagnostics()` is called after that. */
-export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnostics'> {
+export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnostics'>, Answer {
   readonly threads: Iterable<ThreadReport>
   diagnostics(): WholeThreads['diagnostics']
 }
 
 /** What `info` answers. */
-export type InfoReport = z.infer<typeof answer.infoReportSchema>
+export type InfoReport = z.infer<typeof answer.infoReportSchema> & Answer
 
 export type GoroutineGroupReport = z.infer<typeof answer.goroutineGroupSchema>
 type WholeGoroutines = z.infer<typeof answer.goroutinesReportSchema>
 
-/** What `goroutines` answers: `goroutines()` streams, `groups()` gathers; `counts()` and `diagnostics()` are called after that. */
-export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'> {
-  goroutines(): Iterable<GoroutineReport>
-  groups(): GoroutineGroupReport[]
+/**
+ * What `goroutines` answers, one by one or in groups; the other is null. Either can be iterated once; `counts()` and
+ * `diagnostics()` are called after that.
+ */
+export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'>, Answer {
+  readonly goroutines: Iterable<GoroutineReport> | null
+  readonly groups: Iterable<GoroutineGroupReport> | null
   counts(): WholeGoroutines['counts']
   diagnostics(): WholeGoroutines['diagnostics']
 }

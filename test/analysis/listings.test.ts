@@ -8,13 +8,14 @@ import {analyzeInfo} from '../../src/analysis/analyze-info.ts'
 import {analyzeThreads} from '../../src/analysis/analyze-threads.ts'
 import type {GoroutineQuery, GoroutineSort} from '../../src/analysis/goroutines/goroutine-query.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
-import {renderGoroutinesJson, renderGroupsJson} from '../../src/render/goroutines-json.ts'
-import {renderGoroutinesText, renderGroupsText} from '../../src/render/goroutines-text.ts'
+import type {Answers} from '../../src/render/format.ts'
+import {renderGoroutinesText} from '../../src/render/goroutines-text.ts'
 import {renderInfoText} from '../../src/render/info-text.ts'
+import {json} from '../../src/render/json.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
-import {renderThreadsJson} from '../../src/render/threads-json.ts'
 import {renderThreadsText} from '../../src/render/threads-text.ts'
 import {goroutinesReportSchema, infoReportSchema, threadsReportSchema} from '../../src/report/answer-schema.ts'
+import type {GoroutineReport} from '../../src/report/core-report.ts'
 
 const TOOL = {name: 'gotrace-core', version: '0.0.0'}
 const EVERYTHING: GoroutineQuery = {
@@ -38,7 +39,16 @@ async function openThreads(name: string) {
   return analyzeThreads(dead, {tool: TOOL, maxFrames: 1000, demangle: true, deadline, diagnostics, threads: undefined})
 }
 
-async function openGoroutines(name: string, query: Partial<GoroutineQuery> = {}, sort: GoroutineSort = 'runtime') {
+interface Listing {
+  show?: 'goroutines' | 'groups'
+  sort?: GoroutineSort
+}
+
+async function openGoroutines(
+  name: string,
+  query: Partial<GoroutineQuery> = {},
+  {show = 'goroutines', sort = 'runtime'}: Listing = {},
+) {
   const {dead, diagnostics} = await open(name)
   return analyzeGoroutines(dead, {
     tool: TOOL,
@@ -49,9 +59,18 @@ async function openGoroutines(name: string, query: Partial<GoroutineQuery> = {},
     cgoFrames: 'auto',
     diagnostics,
     query: {...EVERYTHING, ...query},
+    show,
     sort,
     limit: undefined,
   })
+}
+
+async function listGoroutines(...asked: Parameters<typeof openGoroutines>): Promise<GoroutineReport[]> {
+  return [...((await openGoroutines(...asked)).goroutines ?? [])]
+}
+
+function toJson<Name extends keyof Answers>(name: Name, answer: Answers[Name]): string {
+  return [...(json.renderers[name]?.(answer, {style: PLAIN_STYLE, registers: false}) ?? [])].join('')
 }
 
 function validate(schema: z.ZodType, json: string): string {
@@ -62,13 +81,13 @@ function validate(schema: z.ZodType, json: string): string {
 
 test('the JSON of threads, info and goroutines is what their schemas say', async t => {
   const threads = await openThreads('cfault-segv-go1.27')
-  t.is(validate(threadsReportSchema, [...renderThreadsJson(threads)].join('')), '')
+  t.is(validate(threadsReportSchema, toJson('threads', threads)), '')
   const {dead, diagnostics} = await open('cfault-segv-go1.27')
-  t.is(validate(infoReportSchema, JSON.stringify(analyzeInfo(dead, {tool: TOOL, diagnostics}))), '')
+  t.is(validate(infoReportSchema, toJson('info', analyzeInfo(dead, {tool: TOOL, diagnostics}))), '')
   const listed = await openGoroutines('cfault-segv-go1.27')
-  t.is(validate(goroutinesReportSchema, [...renderGoroutinesJson(listed, listed.goroutines())].join('')), '')
-  const grouped = await openGoroutines('cfault-segv-go1.27')
-  t.is(validate(goroutinesReportSchema, [...renderGroupsJson(grouped, grouped.groups())].join('')), '')
+  t.is(validate(goroutinesReportSchema, toJson('goroutines', listed)), '')
+  const grouped = await openGoroutines('cfault-segv-go1.27', {}, {show: 'groups'})
+  t.is(validate(goroutinesReportSchema, toJson('goroutines', grouped)), '')
 })
 
 test('the crashing thread comes first, from the handler through the fault and C to the goroutine', async t => {
@@ -132,37 +151,37 @@ test('info tells the signal, the build and the files without walking a stack', a
 })
 
 test('goroutines print the same blocks as the whole report, chosen by state, function and ID', async t => {
-  const all = [...(await openGoroutines('blocked-panic-go1.27')).goroutines()]
+  const all = await listGoroutines('blocked-panic-go1.27')
   t.true(all.length > 1)
-  const receiving = [...(await openGoroutines('blocked-panic-go1.27', {state: /^chan receive/u})).goroutines()]
+  const receiving = await listGoroutines('blocked-panic-go1.27', {state: /^chan receive/u})
   t.deepEqual(
     receiving.map(({id}) => id),
     all.filter(({state}) => state.startsWith('chan receive')).map(({id}) => id),
   )
-  const inMain = [...(await openGoroutines('blocked-panic-go1.27', {function: /^main\.main$/u})).goroutines()]
+  const inMain = await listGoroutines('blocked-panic-go1.27', {function: /^main\.main$/u})
   t.deepEqual(
     inMain.map(({id}) => id),
     [1],
   )
-  const [text] = renderGoroutinesText(inMain, PLAIN_STYLE)
+  const [text] = renderGoroutinesText({goroutines: inMain, groups: null}, PLAIN_STYLE)
   t.regex(text ?? '', /^goroutine 1 .*\[/)
-  t.deepEqual([...(await openGoroutines('blocked-panic-go1.27', {ids: []})).goroutines()], [])
+  t.deepEqual(await listGoroutines('blocked-panic-go1.27', {ids: []}), [])
 })
 
 test('goroutines sorted by ID ascend; a label that nobody has chooses none', async t => {
-  const ids = [...(await openGoroutines('blocked-panic-go1.27', {}, 'id')).goroutines()].map(({id}) => id)
+  const ids = (await listGoroutines('blocked-panic-go1.27', {}, {sort: 'id'})).map(({id}) => id)
   t.deepEqual(
     ids,
     [...ids].sort((a, b) => a - b),
   )
   const labels = [{key: 'no such label', value: undefined}]
-  t.deepEqual([...(await openGoroutines('blocked-panic-go1.27', {labels})).goroutines()], [])
+  t.deepEqual(await listGoroutines('blocked-panic-go1.27', {labels}), [])
 })
 
 test('groups hold every goroutine once, the biggest first, and one stack each', async t => {
-  const listed = [...(await openGoroutines('blocked-panic-go1.27')).goroutines()]
-  const report = await openGoroutines('blocked-panic-go1.27')
-  const groups = report.groups()
+  const listed = await listGoroutines('blocked-panic-go1.27')
+  const report = await openGoroutines('blocked-panic-go1.27', {}, {show: 'groups'})
+  const groups = [...(report.groups ?? [])]
   const ids = groups.flatMap(({goroutines}) => goroutines)
   t.deepEqual(
     [...ids].sort((a, b) => a - b),
@@ -171,7 +190,7 @@ test('groups hold every goroutine once, the biggest first, and one stack each', 
   t.true(groups.every(({count}, index) => count <= (groups[index - 1]?.count ?? count)))
   t.true(groups.every(({count, goroutines}) => count === goroutines.length))
   t.deepEqual(report.counts(), {listed: listed.length, matched: listed.length})
-  const text = [...renderGroupsText(groups, PLAIN_STYLE)]
+  const text = [...renderGoroutinesText({goroutines: null, groups}, PLAIN_STYLE)]
   t.is(text.length, groups.length)
   t.regex(text[0] ?? '', /^\d+ goroutines? \[[^\]]+\]: \d+/)
 })

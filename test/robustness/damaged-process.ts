@@ -6,8 +6,8 @@ import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import type {Address} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {GotraceError} from '../../src/base/errors.ts'
-import {renderGoText} from '../../src/render/go-text.ts'
-import {renderJson} from '../../src/render/json.ts'
+import type {Format} from '../../src/render/format.ts'
+import {FORMATS} from '../../src/render/formats.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 
 /** xorshift32: the same damage on every run. */
@@ -152,7 +152,7 @@ export class DamagedProcess {
     try {
       const dead = await openProcess(this.core, {exe: this.executable, sysroots: [sysroot], diagnostics})
       try {
-        for (const json of [false, true]) {
+        for (const format of Object.values<Format>(FORMATS)) {
           const report = analyzeCore(dead, {
             tool: {name: 'gotrace-core', version: '0'},
             traceback: 'crash',
@@ -163,7 +163,8 @@ export class DamagedProcess {
             deadline: Number.POSITIVE_INFINITY,
             diagnostics,
           })
-          for (const piece of json ? renderJson(report) : renderGoText(report, PLAIN_STYLE)) characters += piece.length
+          const pieces = format.renderers.analyze?.(report, {style: PLAIN_STYLE, registers: true}) ?? []
+          for (const piece of pieces) characters += piece.length
         }
       } finally {
         dead.close()

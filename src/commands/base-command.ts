@@ -1,0 +1,69 @@
+import {Command, Flags} from '@oclif/core'
+import {Diagnostics} from '../base/diagnostics.ts'
+import {TextSink} from '../base/text-sink.ts'
+import type {Style} from '../render/style.ts'
+import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
+
+/** Flags of every command. */
+export const outputFlags = {
+  json: Flags.boolean({description: 'print JSON instead of text'}),
+  output: Flags.string({char: 'o', description: 'write the report to a file', helpValue: 'FILE'}),
+  color: Flags.option({
+    options: ['auto', 'always', 'never'] as const,
+    default: 'auto' as const,
+    description: 'colour the text (NO_COLOR and FORCE_COLOR are honoured)',
+  })(),
+  quiet: Flags.boolean({description: 'no diagnostics and no progress on standard error'}),
+}
+
+/** Where files that the core names are looked for. */
+export const searchFlags = {
+  sysroot: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'look for the files of the core below DIR',
+    helpValue: 'DIR',
+  }),
+  'debug-dir': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'look for separate debug files in DIR',
+    helpValue: 'DIR',
+  }),
+  debuginfod: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'fetch missing files from this debuginfod server (default: DEBUGINFOD_URLS)',
+    helpValue: 'URL',
+  }),
+}
+
+/** What all commands share: where output goes, how it is coloured, how diagnostics are shown. */
+export abstract class BaseCommand extends Command {
+  protected readonly diagnostics = new Diagnostics()
+
+  /** Writes every piece; stops early when the reader of a pipe has gone. */
+  protected writeAll(pieces: Iterable<string>, path: string | undefined): void {
+    const sink = TextSink.open(path)
+    try {
+      for (const piece of pieces) if (!sink.write(piece)) break
+    } finally {
+      sink.close()
+    }
+  }
+
+  protected async style(color: ColorChoice, output: string | undefined): Promise<Style> {
+    return colouredStyle(colorLevel(color, process.env, output === undefined && process.stdout.isTTY === true))
+  }
+
+  /** What goes to standard error behind a report: remarks, then the diagnostics. */
+  protected showBeside(remarks: readonly string[] = []): void {
+    for (const remark of remarks) process.stderr.write(`${this.config.bin}: ${remark}\n`)
+    for (const {severity, message, count, hint, where} of this.diagnostics.list()) {
+      const place = where !== null && !message.includes(where) ? `${where}: ` : ''
+      const times = count > 1 ? ` (${count} times)` : ''
+      process.stderr.write(`${this.config.bin}: ${severity}: ${place}${message}${times}\n`)
+      if (hint !== null) process.stderr.write(`  ${hint}\n`)
+    }
+  }
+}
