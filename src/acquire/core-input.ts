@@ -1,5 +1,4 @@
-import {closeSync, createReadStream, openSync, readSync} from 'node:fs'
-import {pipeline} from 'node:stream'
+import {pipeline, Readable} from 'node:stream'
 import {setImmediate} from 'node:timers/promises'
 import zlib from 'node:zlib'
 import {FileSource} from '../base/byte-source.ts'
@@ -63,7 +62,7 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
     if (compression === 'bzip2') {
       throw new InputError('unreadable', `${path}: packed with bzip2`, `unpack it first: bunzip2 -k ${path}`)
     }
-    const source = await unpackInput(path, file.size, compression, options)
+    const source = await unpackInput(file, compression, options)
     file.close()
     return {source, compression}
   } catch (error) {
@@ -77,38 +76,38 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
  * @throws InputError where it cannot be unpacked
  */
 export async function readPackedHead(
-  path: string,
+  file: FileSource,
   compression: Exclude<Compression, 'none'>,
   length: number,
 ): Promise<Uint8Array> {
   const head = new Uint8Array(length)
   let filled = 0
   try {
-    for await (const chunk of unpackedChunks(path, compression, {read: 0})) {
+    for await (const chunk of unpackedChunks(file, compression, {read: 0})) {
       const part = chunk.subarray(0, length - filled)
       head.set(part, filled)
       filled += part.length
       if (filled === length) break
     }
   } catch (error) {
-    if (filled < length) throw unpackFailed(path, compression, error)
+    if (filled < length) throw unpackFailed(file.name, compression, error)
   }
   return head.subarray(0, filled)
 }
 
 async function unpackInput(
-  path: string,
-  packedSize: number,
+  file: FileSource,
   compression: Exclude<Compression, 'none'>,
   options: OpenInputOptions,
 ): Promise<ClosableSource> {
   const sink = new SparseSink()
   const sizeMax = options.sizeMax ?? DEFAULT_SIZE_MAX
   const position = {read: 0}
-  const report = (): void => options.progress?.(`unpacking ${path}`, position.read, packedSize)
+  const path = file.name
+  const report = (): void => options.progress?.(`unpacking ${path}`, position.read, file.size)
   try {
     let nextTurn = TURN_SIZE
-    for await (const chunk of unpackedChunks(path, compression, position)) {
+    for await (const chunk of unpackedChunks(file, compression, position)) {
       sink.write(chunk)
       if (sink.size < nextTurn) continue
       if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
@@ -159,22 +158,19 @@ function isDataError(error: unknown): boolean {
 }
 
 async function* unpackedChunks(
-  path: string,
+  file: FileSource,
   compression: Exclude<Compression, 'none'>,
   position: {read: number},
 ): AsyncGenerator<Uint8Array> {
+  const packed = countedChunks(file, position)
   const built = compression === 'gzip' ? zlib.createGunzip({chunkSize: CHUNK_SIZE}) : builtInStream(compression)
   if (built) {
-    const packed = createReadStream(path, {highWaterMark: CHUNK_SIZE})
-    packed.on('data', chunk => {
-      position.read += chunk.length
-    })
     // The error comes out of the iteration below.
-    pipeline(packed, built, () => {})
+    pipeline(Readable.from(packed, {objectMode: false}), built, () => {})
     yield* built as AsyncIterable<Uint8Array>
-  } else if (compression === 'xz') yield* unpackXz(fileChunks(path, position), path)
-  else if (compression === 'lz4') yield* unpackLz4(fileChunks(path, position), path)
-  else yield* (await openZstdStream())(fileChunks(path, position), path)
+  } else if (compression === 'xz') yield* unpackXz(packed, file.name)
+  else if (compression === 'lz4') yield* unpackLz4(packed, file.name)
+  else yield* (await openZstdStream())(packed, file.name)
 }
 
 type Transform = ReturnType<typeof zlib.createGunzip>
@@ -190,18 +186,9 @@ function builtInStream(compression: Compression): Transform | undefined {
   return createZstdDecompress({chunkSize: CHUNK_SIZE, params: {[constants.ZSTD_d_windowLogMax]: 31}})
 }
 
-/** The file, piece by piece; each piece is its own bytes. */
-function* fileChunks(path: string, position: {read: number}): Generator<Uint8Array> {
-  const fd = openSync(path, 'r')
-  try {
-    for (;;) {
-      const chunk = new Uint8Array(CHUNK_SIZE)
-      const count = readSync(fd, chunk, 0, CHUNK_SIZE, position.read)
-      if (count <= 0) return
-      position.read += count
-      yield chunk.subarray(0, count)
-    }
-  } finally {
-    closeSync(fd)
+function* countedChunks(file: FileSource, position: {read: number}): Generator<Uint8Array> {
+  for (const chunk of file.chunks(CHUNK_SIZE)) {
+    position.read += chunk.length
+    yield chunk
   }
 }

@@ -1,9 +1,9 @@
-import {existsSync, realpathSync} from 'node:fs'
+import {realpathSync, statSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join, resolve} from 'node:path'
 import {crc32} from 'node:zlib'
 import {FileSource} from '../base/byte-source.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError} from '../base/errors.ts'
+import {GotraceError, InputError} from '../base/errors.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import {type BuildIds, sameBuild} from '../elf/build-id.ts'
 import {ElfFile} from '../elf/elf-file.ts'
@@ -33,7 +33,7 @@ export class OpenFiles {
   /** The ELF file at a path, or undefined where there is none that can be used. */
   elf(path: string): ElfFile | undefined {
     if (this.#open.has(path)) return this.#open.get(path)
-    const elf = existsSync(path) ? this.#openElf(path) : undefined
+    const elf = isCandidate(path) ? this.#openElf(path) : undefined
     this.#open.set(path, elf)
     return elf
   }
@@ -66,9 +66,24 @@ export class OpenFiles {
       source?.close()
       // A candidate that is no ELF file is no candidate; one that should have been is worth a word.
       if (!(error instanceof GotraceError)) throw error
-      if (error.code !== 'not-elf') this.diagnostics.addError('bad-file', error, {severity: 'info', where: path})
+      if (error.code !== 'not-elf') this.#reportBad(path, error)
       return undefined
     }
+  }
+
+  #reportBad(path: string, error: GotraceError): void {
+    const details = {severity: error.code === 'unreadable' ? 'warning' : 'info', where: path} as const
+    this.diagnostics.addError('bad-file', error, error instanceof InputError ? {...details, hint: error.hint} : details)
+  }
+}
+
+/** A folder of the name is nothing odd, and no candidate; what is no file otherwise is told of. */
+export function isCandidate(path: string): boolean {
+  try {
+    return statSync(path, {throwIfNoEntry: false})?.isDirectory() === false
+  } catch {
+    // A loop of links, a folder that may not be entered, a name that no file can have.
+    return false
   }
 }
 

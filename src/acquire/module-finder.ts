@@ -1,4 +1,3 @@
-import {existsSync, statSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import {GotraceError, InputError} from '../base/errors.ts'
 import {sameBuild} from '../elf/build-id.ts'
@@ -7,7 +6,7 @@ import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/mapping.ts'
 import {openInput, type Progress} from './core-input.ts'
-import {buildIdPath, isBuildId, type OpenFiles} from './debug-files.ts'
+import {buildIdPath, isBuildId, isCandidate, type OpenFiles} from './debug-files.ts'
 
 export interface ModuleSearch {
   files: OpenFiles
@@ -108,7 +107,7 @@ function packed(path: string): string[] {
  * @throws InputError where the file that the user named cannot be opened
  */
 async function openCandidate(path: string, named: boolean, search: ModuleSearch): Promise<ElfFile | undefined> {
-  if (!named && !isFile(path)) return undefined
+  if (!named && !isCandidate(path)) return undefined
   const known = search.files.elf(path)
   if (known) return known
   if (!named && !SUFFIXES.some(suffix => suffix !== '' && path.endsWith(suffix))) return undefined
@@ -123,14 +122,6 @@ async function openCandidate(path: string, named: boolean, search: ModuleSearch)
     if (!named) return undefined
     const hint = 'name the executable that crashed: --exe FILE'
     throw new InputError(error.code, error.message, hint, {cause: error})
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return existsSync(path) && statSync(path).isFile()
-  } catch {
-    return false
   }
 }
 

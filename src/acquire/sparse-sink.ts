@@ -1,9 +1,8 @@
-import {closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync} from 'node:fs'
+import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
-import type {ByteSource} from '../base/byte-source.ts'
+import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import {TruncatedFileError} from '../base/errors.ts'
-import {PageCache} from '../base/page-cache.ts'
 
 const BLOCK_SIZE = 65536
 const ZEROS = new Uint8Array(BLOCK_SIZE)
@@ -86,7 +85,7 @@ export class SparseSink {
     }
     writeAll(this.#fd, this.#tail.subarray(0, this.#tailSize), this.#blocks.length * BLOCK_SIZE)
     ftruncateSync(this.#fd, size)
-    return new DescriptorSource(this.#fd, size, name)
+    return FileSource.ofDescriptor(this.#fd, size, name)
   }
 
   /** Gives up what was written. */
@@ -146,42 +145,4 @@ class SparseSource implements ClosableSource {
   }
 
   close(): void {}
-}
-
-const BYPASS_LENGTH = 65536
-
-/** An open file without a name. */
-class DescriptorSource implements ClosableSource {
-  readonly name: string
-  readonly size: number
-  readonly #fd: number
-  readonly #pages: PageCache
-
-  constructor(fd: number, size: number, name: string) {
-    this.#fd = fd
-    this.size = size
-    this.name = name
-    this.#pages = new PageCache((page, offset) => readSync(fd, page, 0, page.length, offset))
-  }
-
-  read(offset: number, length: number): Uint8Array {
-    checkRange(this, offset, length)
-    if (length < BYPASS_LENGTH) return this.#pages.read(offset, length)
-    const bytes = new Uint8Array(length)
-    for (let done = 0; done < length; ) {
-      const count = readSync(this.#fd, bytes, done, length - done, offset + done)
-      if (count <= 0) throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, offset + done)
-      done += count
-    }
-    return bytes
-  }
-
-  number64(offset: number): number {
-    checkRange(this, offset, 8)
-    return this.#pages.number64(offset)
-  }
-
-  close(): void {
-    closeSync(this.#fd)
-  }
 }

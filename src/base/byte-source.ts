@@ -1,6 +1,7 @@
-import {closeSync, fstatSync, openSync, readSync} from 'node:fs'
-import {InputError, messageOf, TruncatedFileError} from './errors.ts'
+import {closeSync} from 'node:fs'
+import {TruncatedFileError} from './errors.ts'
 import {PageCache} from './page-cache.ts'
+import {openRegularFile, readRegularFile} from './regular-file.ts'
 
 /** Random access to bytes that do not change. */
 export interface ByteSource {
@@ -56,33 +57,33 @@ export class FileSource implements ByteSource {
   readonly #fd: number
   readonly #pages: PageCache
 
-  private constructor(path: string, fd: number, size: number) {
-    this.name = path
+  private constructor(name: string, fd: number, size: number) {
+    this.name = name
     this.#fd = fd
     this.size = size
-    this.#pages = new PageCache((page, offset) => readSync(fd, page, 0, page.length, offset))
+    this.#pages = new PageCache((page, offset) => readRegularFile(fd, page, offset, name))
   }
 
   /** @throws InputError when the file cannot be opened or is not a regular file */
   static open(path: string): FileSource {
-    let fd: number
-    try {
-      fd = openSync(path, 'r')
-    } catch (cause) {
-      const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-      throw new InputError(
-        missing ? 'not-found' : 'unreadable',
-        missing ? `${path}: no such file` : `${path}: ${messageOf(cause)}`,
-        missing ? 'check the path' : 'check the permissions of the file',
-        {cause},
-      )
+    const {fd, size} = openRegularFile(path)
+    return new FileSource(path, fd, size)
+  }
+
+  /** An open file, which need not have a path; it is closed with the source. */
+  static ofDescriptor(fd: number, size: number, name: string): FileSource {
+    return new FileSource(name, fd, size)
+  }
+
+  /** The whole file, piece by piece, or as much as is left of it; each piece is its own bytes. */
+  *chunks(length: number): Generator<Uint8Array> {
+    for (let offset = 0; offset < this.size; ) {
+      const chunk = new Uint8Array(Math.min(length, this.size - offset))
+      const count = readRegularFile(this.#fd, chunk, offset, this.name)
+      if (count <= 0) return
+      offset += count
+      yield chunk.subarray(0, count)
     }
-    const stat = fstatSync(fd)
-    if (!stat.isFile()) {
-      closeSync(fd)
-      throw new InputError('unreadable', `${path}: not a regular file`, 'name a file; `batch` takes directories')
-    }
-    return new FileSource(path, fd, stat.size)
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -104,7 +105,7 @@ export class FileSource implements ByteSource {
     const bytes = new Uint8Array(length)
     let done = 0
     while (done < length) {
-      const count = readSync(this.#fd, bytes, done, length - done, offset + done)
+      const count = readRegularFile(this.#fd, bytes.subarray(done), offset + done, this.name)
       if (count <= 0) throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, offset + done)
       done += count
     }

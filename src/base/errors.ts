@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'not-found'
   | 'unreadable'
+  | 'not-writable'
   | 'not-a-core'
   | 'not-elf'
   | 'wrong-machine'

@@ -1,5 +1,5 @@
-import {closeSync, openSync, writeSync} from 'node:fs'
-import {InputError, messageOf} from './errors.ts'
+import {closeSync} from 'node:fs'
+import {openOutputFile, writeOutput} from './output-file.ts'
 
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
@@ -7,30 +7,21 @@ const BUFFER_LENGTH = 64 * 1024
 /** Where a report goes: a file or standard output, written synchronously so that a long report streams in bounded memory. */
 export class TextSink {
   readonly #fd: number
+  readonly #name: string
   readonly #isFile: boolean
   #pending = ''
   #closed = false
 
-  private constructor(fd: number, isFile: boolean) {
+  private constructor(fd: number, name: string, isFile: boolean) {
     this.#fd = fd
+    this.#name = name
     this.#isFile = isFile
   }
 
-  /** @throws InputError when the file cannot be created */
+  /** @throws InputError not-writable */
   static open(path: string | undefined): TextSink {
-    if (path === undefined || path === '-') return new TextSink(1, false)
-    try {
-      return new TextSink(openSync(path, 'w'), true)
-    } catch (cause) {
-      throw new InputError(
-        'unreadable',
-        `${path}: ${messageOf(cause)}`,
-        'name a file that can be written with --output',
-        {
-          cause,
-        },
-      )
-    }
+    if (path === undefined || path === '-') return new TextSink(1, 'standard output', false)
+    return new TextSink(openOutputFile(path, {keep: false}), path, true)
   }
 
   /** False once the reader of a pipe has gone away: nothing more needs to be made. */
@@ -41,32 +32,12 @@ export class TextSink {
     return !this.#closed
   }
 
+  /** @throws InputError not-writable when the disk is full or the like */
   flush(): void {
     if (this.#pending === '' || this.#closed) return
-    let bytes: Uint8Array = new TextEncoder().encode(this.#pending)
+    const bytes = new TextEncoder().encode(this.#pending)
     this.#pending = ''
-    while (bytes.length > 0) {
-      const written = this.#writeSome(bytes)
-      if (written < 0) {
-        this.#closed = true
-        return
-      }
-      bytes = bytes.subarray(written)
-    }
-  }
-
-  /** Bytes written; -1 when the reader is gone. A full non-blocking pipe is waited for. */
-  #writeSome(bytes: Uint8Array): number {
-    try {
-      return writeSync(this.#fd, bytes)
-    } catch (cause) {
-      const {code} = cause as NodeJS.ErrnoException
-      if (code === 'EPIPE') return -1
-      if (code !== 'EAGAIN')
-        throw new InputError('unreadable', `output: ${messageOf(cause)}`, 'check the disk', {cause})
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-      return 0
-    }
+    if (!writeOutput(this.#fd, bytes, this.#name)) this.#closed = true
   }
 
   close(): void {

@@ -26,7 +26,8 @@ export function explainError(error: unknown, bin: string): {lines: string[]; exi
   if (error instanceof GotraceError) {
     const lines = [`${bin}: ${error.message}`]
     if (error instanceof InputError) lines.push(`  ${error.hint}`)
-    return {lines, exitCode: error.code === 'bad-argument' ? EXIT.usage : EXIT.input}
+    const isUsage = error.code === 'bad-argument' || error.code === 'not-writable'
+    return {lines, exitCode: isUsage ? EXIT.usage : EXIT.input}
   }
   if (oclif !== undefined) {
     return {lines: [`${bin}: ${usageMessage(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}

@@ -45,7 +45,7 @@ async function holdsCore(path: string): Promise<boolean> {
   try {
     const compression = detectCompression(file.read(0, Math.min(8, file.size)))
     if (compression === 'none' || compression === 'bzip2') return compression === 'none'
-    return isCoreHead(await readPackedHead(path, compression, CORE_HEAD_SIZE))
+    return isCoreHead(await readPackedHead(file, compression, CORE_HEAD_SIZE))
   } finally {
     file.close()
   }

@@ -1,5 +1,7 @@
-import {closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs'
-import {InputError, messageOf} from '../base/errors.ts'
+import {closeSync, fstatSync, ftruncateSync} from 'node:fs'
+import {InputError} from '../base/errors.ts'
+import {openOutputFile, writeOutput} from '../base/output-file.ts'
+import {readRegularFile} from '../base/regular-file.ts'
 import type {BatchLine} from '../report/core-report.ts'
 
 /** What an earlier line says, as far as a later run needs it. */
@@ -31,12 +33,7 @@ export class LineStore {
    * @throws InputError when the file cannot be written, or holds something else
    */
   static open(path: string, onLine: (line: StoredLine) => void): LineStore {
-    let fd: number
-    try {
-      fd = openSync(path, 'a+')
-    } catch (cause) {
-      throw notWritable(path, cause)
-    }
+    const fd = openOutputFile(path, {keep: true})
     const store = new LineStore(path, fd)
     try {
       if (fstatSync(fd).isFile()) store.#takeUp(onLine)
@@ -68,9 +65,10 @@ export class LineStore {
     let pending: Uint8Array[] = []
     let length = 0
     let position = 0
-    for (;;) {
-      const chunk = new Uint8Array(CHUNK_SIZE)
-      const count = readSync(this.#fd, chunk, 0, CHUNK_SIZE, position)
+    const {size} = fstatSync(this.#fd)
+    while (position < size) {
+      const chunk = new Uint8Array(Math.min(CHUNK_SIZE, size - position))
+      const count = readRegularFile(this.#fd, chunk, position, this.path)
       if (count <= 0) break
       let start = 0
       while (start < count) {
@@ -94,12 +92,7 @@ export class LineStore {
 
   /** @throws InputError when the disk is full or the like */
   append(text: string): void {
-    let bytes: Uint8Array = new TextEncoder().encode(text)
-    try {
-      while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#fd, bytes))
-    } catch (cause) {
-      throw notWritable(this.path, cause)
-    }
+    writeOutput(this.#fd, new TextEncoder().encode(text), this.path)
   }
 
   close(): void {
@@ -203,10 +196,4 @@ function notOurs(path: string): InputError {
     `${path}: holds something else than lines of batch`,
     'name a new file, or one that batch has written, with --output',
   )
-}
-
-function notWritable(path: string, cause: unknown): InputError {
-  return new InputError('unreadable', `${path}: ${messageOf(cause)}`, 'name a file that can be written with --output', {
-    cause,
-  })
 }

@@ -1,7 +1,8 @@
-import {closeSync, type Dirent, openSync, readdirSync, readSync, type Stats, statSync} from 'node:fs'
+import {closeSync, type Dirent, readdirSync, type Stats, statSync} from 'node:fs'
 import {join, resolve} from 'node:path'
 import {detectCompression} from '../acquire/core-input.ts'
-import {InputError, messageOf} from '../base/errors.ts'
+import {InputError} from '../base/errors.ts'
+import {openFailed, openRegularFile, readRegularFile, requireRegular} from '../base/regular-file.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
 import {type GlobSegment, hasGlobCharacters, parseGlob} from './glob.ts'
 
@@ -42,8 +43,7 @@ function* itemsOf(path: string): Generator<WorkItem> {
   const stat = statOrError(absolute)
   if (!(stat instanceof InputError)) {
     if (stat.isDirectory()) yield* itemsBelow(absolute, 0)
-    else if (stat.isFile()) yield itemOf(absolute, stat, false)
-    else yield failed(absolute, new InputError('unreadable', `${absolute}: not a regular file`, 'name a core file'))
+    else yield namedFile(absolute, stat)
     return
   }
   if (!hasGlobCharacters(path)) {
@@ -52,6 +52,15 @@ function* itemsOf(path: string): Generator<WorkItem> {
   }
   const {base, segments} = parseGlob(path)
   for (const match of matchesBelow(resolve(base), segments, 0)) yield* foundItems(match, 0)
+}
+
+function namedFile(path: string, stat: Stats): WorkItem {
+  try {
+    requireRegular(stat, path)
+    return itemOf(path, stat, false)
+  } catch (error) {
+    return failed(path, error as InputError)
+  }
 }
 
 function* itemsBelow(directory: string, depth: number): Generator<WorkItem> {
@@ -119,7 +128,7 @@ function statOrError(path: string): Stats | InputError {
   try {
     return statSync(path)
   } catch (error) {
-    return unreadable(path, error)
+    return openFailed(path, error)
   }
 }
 
@@ -128,27 +137,20 @@ function readEntries(directory: string): Dirent[] | InputError {
     const entries = readdirSync(directory, {withFileTypes: true})
     return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   } catch (error) {
-    return unreadable(directory, error)
+    return openFailed(directory, error)
   }
 }
 
 function readHead(path: string): Uint8Array | InputError {
   let fd: number | undefined
   try {
-    fd = openSync(path, 'r')
+    fd = openRegularFile(path).fd
     const head = new Uint8Array(CORE_HEAD_SIZE)
-    return head.subarray(0, readSync(fd, head, 0, CORE_HEAD_SIZE, 0))
+    return head.subarray(0, readRegularFile(fd, head, 0, path))
   } catch (error) {
-    return unreadable(path, error)
+    if (error instanceof InputError) return error
+    throw error
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
-}
-
-function unreadable(path: string, cause: unknown): InputError {
-  const {code} = cause as NodeJS.ErrnoException
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new InputError('not-found', `${path}: no such file`, 'check the path', {cause})
-  }
-  return new InputError('unreadable', `${path}: ${messageOf(cause)}`, 'check the permissions of the file', {cause})
 }

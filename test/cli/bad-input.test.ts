@@ -121,7 +121,7 @@ const refusals: readonly Refusal[] = [
   {
     title: 'an output that cannot be written',
     args: ['analyze', fixture.core, ...files, '-o', join(directory, 'no', 'such', 'file')],
-    exitCode: 1,
+    exitCode: 2,
     first: /file: .*no such file or directory/,
     advice: /--output/,
   },

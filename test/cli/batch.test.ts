@@ -252,8 +252,8 @@ const wrong: readonly [title: string, args: readonly string[], exitCode: number,
   ['no jobs', [good, '-j', '0'], 2, /--jobs|-j/],
   ['a pattern that is none', ['x/[z-a]'], 2, /is no set of characters$/],
   ['an output that holds something else', [good, '-o', join(odd, 'notes.txt')], 2, /holds something else/],
-  ['an output that cannot be written', [good, '-o', '/dev/full'], 1, /no space left/],
-  ['an output in a folder that is not there', [good, '-o', join(directory, 'no/such/file')], 1, /no such file/],
+  ['an output that cannot be written', [good, '-o', '/dev/full'], 2, /no space left/],
+  ['an output in a folder that is not there', [good, '-o', join(directory, 'no/such/file')], 2, /no such file/],
 ]
 
 for (const [title, args, exitCode, first] of wrong) {
