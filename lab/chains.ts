@@ -75,20 +75,10 @@ export function checkChain(report: ReportToCheck, expected: ExpectedChain): stri
   const what = crash.kind === 'signal' ? crash.signal : crash.kind
   if (what !== expected.what) wrong.push(`crash is ${what}, not ${expected.what}`)
   const thread = threads.find(({id}) => id === crash.thread)
-  const goroutine = goroutines.find(({id}) => id === crash.goroutine)
   if (!thread) return [...wrong, `no thread ${crash.thread}`]
   const onThread = thread.frames.slice(thread.handlerFrames)
   if (thread.stop !== 'frame-limit') wrong.push(...checkFrames(`thread ${thread.id}`, onThread, expected.functions))
-  if (isOutsideGo({name: expected.mode})) {
-    if (crash.goroutine !== null) wrong.push(`goroutine ${crash.goroutine} has nothing to do with it`)
-  } else if (expected.mode !== 'mcall') {
-    if (!goroutine) return [...wrong, `no goroutine ${crash.goroutine}`]
-    if (goroutine.thread !== thread.id) wrong.push(`goroutine ${goroutine.id} is on thread ${goroutine.thread}`)
-    // Up to 1.20 the runtime shows no more than 100 frames.
-    if (goroutine.elided?.count !== null) {
-      wrong.push(...checkFrames(`goroutine ${goroutine.id}`, goroutine.frames, expected.functions))
-    }
-  }
+  wrong.push(...checkGoroutine(report, expected, thread.id))
   if (crash.kind === 'signal' && crash.pc !== onThread[0]?.pc)
     wrong.push(`crash.pc ${crash.pc}, first ${onThread[0]?.pc}`)
   const {also} = expected
@@ -97,6 +87,20 @@ export function checkChain(report: ReportToCheck, expected: ExpectedChain): stri
     wrong.push(`no goroutine is at ${also.join(' ')}:\n${near.join('\n')}`)
   }
   return wrong
+}
+
+/** The goroutine that crashed: none where the thread was in no Go code, else the one of that thread with the expected frames. */
+function checkGoroutine({crash, goroutines}: ReportToCheck, expected: ExpectedChain, thread: number): string[] {
+  if (isOutsideGo({name: expected.mode})) {
+    return crash.goroutine === null ? [] : [`goroutine ${crash.goroutine} has nothing to do with it`]
+  }
+  if (expected.mode === 'mcall') return []
+  const goroutine = goroutines.find(({id}) => id === crash.goroutine)
+  if (!goroutine) return [`no goroutine ${crash.goroutine}`]
+  const wrong = goroutine.thread === thread ? [] : [`goroutine ${goroutine.id} is on thread ${goroutine.thread}`]
+  // Up to 1.20 the runtime shows no more than 100 frames.
+  if (goroutine.elided?.count === null) return wrong
+  return [...wrong, ...checkFrames(`goroutine ${goroutine.id}`, goroutine.frames, expected.functions)]
 }
 
 function checkFrames(where: string, frames: readonly Frame[], functions: readonly string[]): string[] {

@@ -27,13 +27,18 @@ export function mappedFiles(corePath: string): string[] {
   }
 }
 
+/** Linux pads the owner and the contents of a note to four bytes. */
+function alignNote(size: number): number {
+  return Math.ceil(size / 4) * 4
+}
+
 function findFileNote(notes: DataView): string[] | undefined {
   for (let at = 0; at + 12 <= notes.byteLength; ) {
     const ownerSize = notes.getUint32(at, true)
     const descSize = notes.getUint32(at + 4, true)
-    const desc = at + 12 + ((ownerSize + 3) & ~3)
+    const desc = at + 12 + alignNote(ownerSize)
     if (notes.getUint32(at + 8, true) === NT_FILE) return parseFileNote(notes, desc, descSize)
-    at = desc + ((descSize + 3) & ~3)
+    at = desc + alignNote(descSize)
   }
   return undefined
 }

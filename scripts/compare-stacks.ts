@@ -48,7 +48,7 @@ const run = promisify(execFile)
 
 async function output(program: string, args: readonly string[]): Promise<string> {
   try {
-    const {stdout} = await run(program, args, {maxBuffer: 1 << 28, timeout: 120_000})
+    const {stdout} = await run(program, args, {maxBuffer: 2 ** 28, timeout: 120_000})
     return stdout
   } catch (error) {
     // Tools that found only a part say so by their exit code.
@@ -213,29 +213,56 @@ async function compare(crash: NativeCrash): Promise<void> {
   const shown = new Set<string>()
   if (ours.size === 0) console.log(`${crash.name}: no answer`)
   for (const [tid, stack] of ours) {
-    counts.frames += stack.frames.length
     const theirs = {gdb: gdb.get(tid), eu: eu.get(tid)}
-    const withGdb = agree(stack, theirs.gdb)
-    const withEu = agree(stack, theirs.eu)
-    const isFurther = isPartOf(theirs.gdb, stack) && isPartOf(theirs.eu, stack)
-    const verdict = withGdb ? (withEu ? 'both' : 'gdb') : withEu ? 'eu' : isFurther ? 'further' : 'neither'
-    counts[verdict]++
-    const isAlone = verdict === 'neither' && theirs.gdb !== undefined && agree(theirs.gdb, theirs.eu)
-    if (isAlone) counts.againstBoth++
-    const differences = nameDifferences(stack, theirs.gdb)
-    counts.names += differences.length
+    const judged = judge(stack, theirs)
+    count(stack, judged)
     // Threads that wait in one place are one case.
     const place = stack.frames.map(({pc}) => pc).join()
-    const isShown = !shown.has(place) && (verdict === 'neither' || (flags.all && verdict !== 'both'))
+    const isNew = !shown.has(place)
     shown.add(place)
-    if (isShown || (flags.names && differences.length > 0))
-      console.log(`${crash.name}: thread ${tid}: as ${verdict}${isAlone ? ', AGAINST BOTH' : ''}`)
-    if (flags.names) for (const difference of differences) console.log(`      ${difference}`)
-    if (!isShown) continue
-    show('ours', stack)
-    show('gdb', theirs.gdb)
-    show('eu-stack', theirs.eu)
+    tell(`${crash.name}: thread ${tid}`, stack, theirs, judged, isNew)
   }
+}
+
+interface Theirs {
+  gdb: Stack | undefined
+  eu: Stack | undefined
+}
+
+interface Judged {
+  verdict: 'both' | 'gdb' | 'eu' | 'further' | 'neither'
+  /** The other two agree with each other, and not with us. */
+  isAlone: boolean
+  differences: string[]
+}
+
+function judge(stack: Stack, {gdb, eu}: Theirs): Judged {
+  const withEu = agree(stack, eu)
+  const isFurther = isPartOf(gdb, stack) && isPartOf(eu, stack)
+  const withoutGdb = withEu ? 'eu' : isFurther ? 'further' : 'neither'
+  const verdict = agree(stack, gdb) ? (withEu ? 'both' : 'gdb') : withoutGdb
+  const isAlone = verdict === 'neither' && gdb !== undefined && agree(gdb, eu)
+  return {verdict, isAlone, differences: nameDifferences(stack, gdb)}
+}
+
+function count(stack: Stack, {verdict, isAlone, differences}: Judged): void {
+  counts.frames += stack.frames.length
+  counts[verdict]++
+  if (isAlone) counts.againstBoth++
+  counts.names += differences.length
+}
+
+function tell(title: string, stack: Stack, theirs: Theirs, judged: Judged, isNew: boolean): void {
+  const {verdict, isAlone, differences} = judged
+  const isShown = isNew && (verdict === 'neither' || (flags.all && verdict !== 'both'))
+  if (isShown || (flags.names && differences.length > 0)) {
+    console.log(`${title}: as ${verdict}${isAlone ? ', AGAINST BOTH' : ''}`)
+  }
+  if (flags.names) for (const difference of differences) console.log(`      ${difference}`)
+  if (!isShown) return
+  show('ours', stack)
+  show('gdb', theirs.gdb)
+  show('eu-stack', theirs.eu)
 }
 
 function namedCore(core: string): NativeCrash {

@@ -28,7 +28,7 @@ function check(what: string, isRight: boolean, seen: string): void {
 
 function run(args: string[], cache = 'cache'): {stdout: string; stderr: string; status: number | null} {
   const env = {...process.env, DEBUGINFOD_URLS: URL, DEBUGINFOD_CACHE_PATH: at(cache)}
-  return spawnSync(process.execPath, [ENTRY, ...args], {encoding: 'utf8', env, cwd: at('mine'), maxBuffer: 1 << 28})
+  return spawnSync(process.execPath, [ENTRY, ...args], {encoding: 'utf8', env, cwd: at('mine'), maxBuffer: 2 ** 28})
 }
 
 /** Two programs whose common debug information dwz put into a third file; I have them without any. */

@@ -68,11 +68,10 @@ function wanted(list: string[] | undefined, value: string): boolean {
 
 async function* crashedAnew(): AsyncGenerator<Subject> {
   for (const release of installedReleases().filter(name => wanted(values.go, name))) {
-    for (const program of programs.filter(entry => wanted(values.program, entry.name))) {
-      for (const variantName of values.variant ?? ['default']) {
-        const variant = findVariant(variantName)
-        if (!isBuildable(program, release, variant) || !isToolPresent(program.needs)) continue
-        const executable = tryBuild(program.name, release, variantName)
+    for (const program of programs.filter(entry => wanted(values.program, entry.name) && isToolPresent(entry.needs))) {
+      const variants = (values.variant ?? ['default']).filter(name => isBuildable(program, release, findVariant(name)))
+      for (const variant of variants) {
+        const executable = tryBuild(program.name, release, variant)
         if (executable) yield* crashModes(executable)
       }
     }
@@ -130,19 +129,24 @@ async function* committed(): AsyncGenerator<Subject> {
 }
 
 async function* kept(root: string): AsyncGenerator<Subject> {
-  for (const release of readdirSync(root).filter(name => wanted(values.go, name))) {
-    if (!/^1\.\d+$/.test(release)) continue
+  for (const release of readdirSync(root).filter(name => wanted(values.go, name) && /^1\.\d+$/.test(name))) {
     for (const name of readdirSync(join(root, release)).sort()) {
-      const directory = join(root, release, name)
-      const [program = name, ...rest] = name.split('-')
-      if (!wanted(values.program, program) || !wanted(values.mode, rest.join('-'))) continue
-      if (!existsSync(join(directory, 'core')) || !existsSync(join(directory, 'stderr.txt'))) continue
-      const stderr = readFileSync(join(directory, 'stderr.txt'), 'utf8')
-      if (parseTraceback(stderr).blocks.length === 0) continue
-      const flags = ['-e', join(directory, 'exe')]
-      yield {release, program, mode: rest.join('-'), core: join(directory, 'core'), stderr, flags, done: () => {}}
+      const subject = keptCase(release, name, join(root, release, name))
+      if (subject) yield subject
     }
   }
+}
+
+/** A crash of the lab, where it is asked for and its runtime printed a traceback. */
+function keptCase(release: string, name: string, directory: string): Subject | undefined {
+  const [program = name, ...rest] = name.split('-')
+  const mode = rest.join('-')
+  if (!wanted(values.program, program) || !wanted(values.mode, mode)) return undefined
+  const core = join(directory, 'core')
+  if (!existsSync(core) || !existsSync(join(directory, 'stderr.txt'))) return undefined
+  const stderr = readFileSync(join(directory, 'stderr.txt'), 'utf8')
+  if (parseTraceback(stderr).blocks.length === 0) return undefined
+  return {release, program, mode, core, stderr, flags: ['-e', join(directory, 'exe')], done: () => {}}
 }
 
 const report = ['analyze', '--traceback', 'crash', '--quiet']

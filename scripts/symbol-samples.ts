@@ -36,7 +36,7 @@ export function sampleAddresses(path: string, count: number): ReadonlyMap<number
 }
 
 function isCode(section: SectionHeader): boolean {
-  return section.address > 0 && (section.flags & SHF_EXECINSTR) !== 0
+  return section.address > 0 && Math.floor(section.flags / SHF_EXECINSTR) % 2 === 1
 }
 
 function spread(sections: readonly SectionHeader[], count: number, random: () => number): number[] {

@@ -101,29 +101,17 @@ async function unpackInput(
   options: OpenInputOptions,
 ): Promise<ClosableSource> {
   const sink = new SparseSink()
-  const sizeMax = options.sizeMax ?? DEFAULT_SIZE_MAX
   const position = {read: 0}
   const path = file.name
   const report = (): void => options.progress?.(`unpacking ${path}`, position.read, file.size)
   try {
-    let nextTurn = TURN_SIZE
-    for await (const chunk of unpackedChunks(file, compression, position)) {
-      sink.write(chunk)
-      if (sink.size < nextTurn) continue
-      if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
-      nextTurn = sink.size + TURN_SIZE
-      report()
-      await setImmediate()
-    }
-    if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
+    const chunks = unpackedChunks(file, compression, position)
+    await fillSink(sink, chunks, {path, sizeMax: options.sizeMax ?? DEFAULT_SIZE_MAX, report})
   } catch (error) {
-    if (error instanceof InputError || sink.size === 0) {
+    const isUsable = sink.size > 0 && !(error instanceof InputError) && isDataError(error)
+    if (!isUsable) {
       sink.discard()
       throw error instanceof InputError ? error : unpackFailed(path, compression, error)
-    }
-    if (!isDataError(error)) {
-      sink.discard()
-      throw error
     }
     options.diagnostics.add('unpacking-failed', `${compression}: ${messageOf(error)}; using what came before`, {
       where: path,
@@ -132,6 +120,24 @@ async function unpackInput(
   }
   report()
   return sink.finish(path)
+}
+
+/** Writes the chunks to the sink, and gives way to others now and then. */
+async function fillSink(
+  sink: SparseSink,
+  chunks: AsyncIterable<Uint8Array>,
+  {path, sizeMax, report}: {path: string; sizeMax: number; report: () => void},
+): Promise<void> {
+  let nextTurn = TURN_SIZE
+  for await (const chunk of chunks) {
+    sink.write(chunk)
+    if (sink.size < nextTurn) continue
+    if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
+    nextTurn = sink.size + TURN_SIZE
+    report()
+    await setImmediate()
+  }
+  if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
 }
 
 function tooLarge(path: string, sizeMax: number): InputError {

@@ -45,33 +45,32 @@ const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
 
 /** Finds the file of one loaded image: the first candidate that is the same build. */
 export async function findModuleFile(image: LoadedImage, search: ModuleSearch): Promise<FindResult> {
-  let mismatch: string | undefined
-  let refused: string | undefined
+  let refused: {elf: ElfFile; path: string} | undefined
   for (const path of candidatePaths(image, search)) {
     const named = path === search.exe
     const elf = await openCandidate(path, named, search)
     if (!elf || isDebugFile(elf, path, named, search)) continue
     const verdict = judge(image, elf)
     if (verdict === 'other') {
-      mismatch ??= elf.buildId ?? elf.goBuildId ?? 'none'
-      refused ??= path
+      refused ??= {elf, path}
       if (named) reportMismatch(image, elf, path, search)
       continue
     }
-    if (verdict === 'unknown') {
-      search.files.diagnostics.add(
-        'module-unverified',
-        `${path}: the core does not hold what would prove that it is the same build; taken because its segments agree`,
-        {where: image.path, hint: 'if names or lines look wrong, give the files of the machine with --sysroot DIR'},
-      )
-    }
+    if (verdict === 'unknown') reportUnverified(image, path, search)
     return {found: {elf, path}, mismatch: undefined}
   }
-  if (refused !== undefined && refused !== search.exe) {
-    const elf = search.files.elf(refused)
-    if (elf) reportMismatch(image, elf, refused, search)
-  }
-  return {found: undefined, mismatch}
+  if (!refused) return {found: undefined, mismatch: undefined}
+  const {elf, path} = refused
+  if (path !== search.exe) reportMismatch(image, elf, path, search)
+  return {found: undefined, mismatch: elf.buildId ?? elf.goBuildId ?? 'none'}
+}
+
+function reportUnverified(image: LoadedImage, path: string, search: ModuleSearch): void {
+  search.files.diagnostics.add(
+    'module-unverified',
+    `${path}: the core does not hold what would prove that it is the same build; taken because its segments agree`,
+    {where: image.path, hint: 'if names or lines look wrong, give the files of the machine with --sysroot DIR'},
+  )
 }
 
 /** Where an image is looked for, best first. */

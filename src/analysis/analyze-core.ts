@@ -87,28 +87,41 @@ class Analysis implements CoreReport {
   }
 
   *#reportGoroutines(): Generator<GoroutineReport> {
-    const {runtime} = this.#process
-    const {goroutine: first, current} = this.#cause
     if (this.#level.level === 0) return
-    const printed = new Set<number>()
     const asked = this.#options.goroutines && new Set(this.#options.goroutines)
-    for (const goroutine of [first, current]) {
-      if (!goroutine || printed.has(goroutine.address)) continue
-      printed.add(goroutine.address)
+    const ofCrash = this.#goroutinesOfCrash()
+    for (const goroutine of ofCrash) {
       if (asked && !asked.delete(goroutine.id)) continue
-      const report = this.#report(goroutine, goroutine === first)
-      if (goroutine === first || first === undefined) this.#crashFrames = report.frames
-      yield report
+      yield this.#reportOfCrash(goroutine)
       if (!this.#level.all && !asked) return
     }
-    if (!runtime || (!this.#level.all && !asked)) return
+    if (this.#level.all || asked) yield* this.#reportOthers(new Set(ofCrash.map(({address}) => address)), asked)
+  }
+
+  #goroutinesOfCrash(): Goroutine[] {
+    const {goroutine: first, current} = this.#cause
+    return [first, current?.address === first?.address ? undefined : current].filter(
+      goroutine => goroutine !== undefined,
+    )
+  }
+
+  #reportOfCrash(goroutine: Goroutine): GoroutineReport {
+    const {goroutine: first} = this.#cause
+    const report = this.#report(goroutine, goroutine === first)
+    if (goroutine === first || first === undefined) this.#crashFrames = report.frames
+    return report
+  }
+
+  *#reportOthers(printed: ReadonlySet<number>, asked: Set<number> | undefined): Generator<GoroutineReport> {
+    const {runtime, diagnostics} = this.#process
+    if (!runtime) return
     for (const goroutine of runtime.goroutines()) {
       if (printed.has(goroutine.address) || goroutine.isDead) continue
       if (asked ? !asked.delete(goroutine.id) : this.#isHidden(goroutine, runtime)) continue
       yield this.#report(goroutine, false)
       if (asked?.size === 0) return
     }
-    for (const id of asked ?? []) this.#process.diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
+    for (const id of asked ?? []) diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
   }
 
   /** Not in the runtime's own listing; one that is asked for by its number is shown all the same. */

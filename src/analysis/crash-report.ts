@@ -3,7 +3,7 @@ import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {hex, type Word} from '../base/address.ts'
 import {readWord} from '../base/memory-reader.ts'
 import type {CrashReport, FrameReport, InstructionReport} from '../report/core-report.ts'
-import {type CrashCause, signalPc} from './crash/crash-cause.ts'
+import {type CrashCause, type FaultSignal, signalPc} from './crash/crash-cause.ts'
 import {explainFault} from './evidence/fault-instruction.ts'
 import {findDeathCause} from './evidence/native-cause.ts'
 import type {DeadProcess} from './process/dead-process.ts'
@@ -38,14 +38,8 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
   let instruction: {value: InstructionReport | null} | undefined
   return {
     kind: cause.kind,
-    signal: signal ? signalName(signal.number) : null,
-    signalNumber: signal?.number ?? null,
-    code: signal?.code ?? null,
-    codeName: signal?.code === undefined ? null : signalCodeName(signal.number, signal.code),
-    faultAddress: signal && hasAddress(signal.number, signal.code) ? hex(signal.address) : null,
-    pc: signal
-      ? hex(signalPc(signal))
-      : (thread?.frames[thread.base] && hex(thread.frames[thread.base]?.pc ?? 0)) || null,
+    ...(signal ? reportSignal(signal) : NO_SIGNAL),
+    pc: placeOfDeath(cause),
     message: cause.message,
     thread: thread?.thread.tid ?? null,
     m: machine?.id ?? null,
@@ -61,6 +55,27 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     },
     cause: findDeathCause(process, cause),
   }
+}
+
+type SignalReport = Pick<CrashReport, 'signal' | 'signalNumber' | 'code' | 'codeName' | 'faultAddress'>
+
+const NO_SIGNAL: SignalReport = {signal: null, signalNumber: null, code: null, codeName: null, faultAddress: null}
+
+function reportSignal({number, code, address}: FaultSignal): SignalReport {
+  return {
+    signal: signalName(number),
+    signalNumber: number,
+    code: code ?? null,
+    codeName: code === undefined ? null : signalCodeName(number, code),
+    faultAddress: hasAddress(number, code) ? hex(address) : null,
+  }
+}
+
+/** Where the signal was; without one, where the thread was. */
+function placeOfDeath({signal, thread}: CrashCause): string | null {
+  if (signal) return hex(signalPc(signal))
+  const frame = thread?.frames[thread.base]
+  return frame ? hex(frame.pc) : null
 }
 
 /** si_addr has a meaning for faults that the kernel raised. */

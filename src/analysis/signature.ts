@@ -22,16 +22,13 @@ export function makeSignature(
   const death = deathDepth(frames)
   for (const [depth, frame] of frames.entries()) {
     const name = stableName(frame, modules)
-    const above = depth < death ? 'the end of the process' : plumbingOf(frame)
-    const reason = name === undefined ? 'neither name nor module' : above
-    const shown = name ?? frame.pc ?? '?'
-    if (reason !== undefined || name === undefined) explain.push(`left out ${shown}: ${reason}`)
-    else if (frame.foundBy === 'scan') explain.push(`left out ${shown}: guessed by a scan of the stack`)
-    else if (used.length >= FRAME_LIMIT) explain.push(`left out ${shown}: beyond ${FRAME_LIMIT} frames`)
-    else {
-      explain.push(`used ${shown}`)
-      used.push({name, kind: frame.kind})
+    if (name === undefined) {
+      explain.push(`left out ${frame.pc ?? '?'}: neither name nor module`)
+      continue
     }
+    const reason = depth < death ? 'the end of the process' : reasonToLeaveOut(frame, used.length)
+    explain.push(reason === undefined ? `used ${name}` : `left out ${name}: ${reason}`)
+    if (reason === undefined) used.push({name, kind: frame.kind})
   }
   if (used.length === 0)
     return {exact: null, family: null, frames: [], explain: [...explain, 'no frame is left to sign with']}
@@ -54,6 +51,13 @@ function deathDepth(frames: readonly FrameReport[]): number {
   const firstGo = frames.findIndex(({kind}) => kind === 'go')
   const native = firstGo < 0 ? frames : frames.slice(0, firstGo)
   return native.findLastIndex(frame => frame.function !== null && isDeathOfC(frame.function)) + 1
+}
+
+function reasonToLeaveOut(frame: FrameReport, used: number): string | undefined {
+  const plumbing = plumbingOf(frame)
+  if (plumbing !== undefined) return plumbing
+  if (frame.foundBy === 'scan') return 'guessed by a scan of the stack'
+  return used >= FRAME_LIMIT ? `beyond ${FRAME_LIMIT} frames` : undefined
 }
 
 function plumbingOf(frame: FrameReport): string | undefined {

@@ -37,7 +37,7 @@ export function lastAtOrBelow(column: Float64Array | Uint32Array, value: number,
   let low = 0
   let high = length
   while (low < high) {
-    const middle = (low + high) >>> 1
+    const middle = Math.floor((low + high) / 2)
     if ((column[middle] as number) <= value) low = middle + 1
     else high = middle
   }

@@ -1,20 +1,24 @@
 import {Cursor} from '../base/cursor.ts'
 import {DW_AT, DW_FORM} from './constants.ts'
 
-/** One abbreviation declaration (DWARF 5, 7.5.3), compiled for reading and for skipping. */
-export interface Abbrev {
-  readonly tag: number
-  readonly hasChildren: boolean
-  readonly names: readonly number[]
-  readonly forms: readonly number[]
-  /** Values of DW_FORM_implicit_const, 0 elsewhere. */
-  readonly implicit: readonly number[]
+/** What the attributes of a DIE take in bytes, as far as the abbreviation tells. */
+interface FormsLength {
   /** Bytes of the fixed forms; -1 where some form's length depends on the data. */
   readonly fixedBytes: number
   /** How many attributes are one address, one offset, one DW_FORM_ref_addr long, besides `fixedBytes`. */
   readonly addresses: number
   readonly offsets: number
   readonly refAddrs: number
+}
+
+/** One abbreviation declaration (DWARF 5, 7.5.3), compiled for reading and for skipping. */
+export interface Abbrev extends FormsLength {
+  readonly tag: number
+  readonly hasChildren: boolean
+  readonly names: readonly number[]
+  readonly forms: readonly number[]
+  /** Values of DW_FORM_implicit_const, 0 elsewhere. */
+  readonly implicit: readonly number[]
   /** Index of DW_AT_sibling in `names`, or -1. */
   readonly sibling: number
 }
@@ -103,10 +107,6 @@ function parseDeclaration(cursor: Cursor): Abbrev {
   const names: number[] = []
   const forms: number[] = []
   const implicit: number[] = []
-  let fixedBytes = 0
-  let addresses = 0
-  let offsets = 0
-  let refAddrs = 0
   for (;;) {
     const name = cursor.uleb128()
     const form = cursor.uleb128()
@@ -115,6 +115,16 @@ function parseDeclaration(cursor: Cursor): Abbrev {
     names.push(name)
     forms.push(form)
     implicit.push(value)
+  }
+  return {tag, hasChildren, names, forms, implicit, ...measure(forms), sibling: names.indexOf(DW_AT.sibling)}
+}
+
+function measure(forms: readonly number[]): FormsLength {
+  let fixedBytes = 0
+  let addresses = 0
+  let offsets = 0
+  let refAddrs = 0
+  for (const form of forms) {
     const length = FIXED_LENGTH[form]
     if (length !== undefined) fixedBytes = fixedBytes < 0 ? -1 : fixedBytes + length
     else if (form === DW_FORM.addr) addresses++
@@ -122,6 +132,5 @@ function parseDeclaration(cursor: Cursor): Abbrev {
     else if (isOffsetForm(form)) offsets++
     else fixedBytes = -1
   }
-  const sibling = names.indexOf(DW_AT.sibling)
-  return {tag, hasChildren, names, forms, implicit, fixedBytes, addresses, offsets, refAddrs, sibling}
+  return {fixedBytes, addresses, offsets, refAddrs}
 }

@@ -38,29 +38,40 @@ export class DieWalker {
 
   /** To the next DIE; false at the end. @throws FormatError for an unknown abbreviation, a bad form, or a cut unit */
   next(): boolean {
+    this.#skipPending()
     const cursor = this.#cursor
-    if (this.#pending) skipAttributes(cursor, this.#abbrev as Abbrev, this.#unit)
-    this.#pending = false
-    for (;;) {
-      if (this.#started && this.#nextDepth <= 0) return false
-      if (cursor.atEnd) return false
+    while (!cursor.atEnd && (!this.#started || this.#nextDepth > 0)) {
       const at = cursor.position
       const code = cursor.uleb128()
-      if (code === 0) {
-        if (!this.#started) return false
-        this.#nextDepth--
-        continue
+      if (code !== 0) {
+        this.#enter(code, at)
+        return true
       }
-      const abbrev = this.#unit.abbrevs.find(code)
-      if (!abbrev) throw cursor.error(`no abbreviation ${code}`, at)
-      this.#abbrev = abbrev
-      this.#started = true
-      this.#pending = true
-      this.offset = cursor.base + at
-      this.depth = this.#nextDepth
-      if (abbrev.hasChildren && ++this.#nextDepth > DEPTH_LIMIT) throw cursor.error('DIEs nested too deep', at)
-      return true
+      if (!this.#started) return false
+      this.#nextDepth--
     }
+    return false
+  }
+
+  #enter(code: number, at: number): void {
+    const abbrev = this.#abbrevOf(code, at)
+    this.#abbrev = abbrev
+    this.#started = true
+    this.#pending = true
+    this.offset = this.#cursor.base + at
+    this.depth = this.#nextDepth
+    if (abbrev.hasChildren && ++this.#nextDepth > DEPTH_LIMIT) throw this.#cursor.error('DIEs nested too deep', at)
+  }
+
+  #abbrevOf(code: number, at: number): Abbrev {
+    const abbrev = this.#unit.abbrevs.find(code)
+    if (!abbrev) throw this.#cursor.error(`no abbreviation ${code}`, at)
+    return abbrev
+  }
+
+  #skipPending(): void {
+    if (this.#pending) skipAttributes(this.#cursor, this.#abbrev as Abbrev, this.#unit)
+    this.#pending = false
   }
 
   /** Reads the attributes of the present DIE. Once for each DIE. */
@@ -116,9 +127,8 @@ export class DieWalker {
   }
 
   #passChildren(depth: number): void {
+    this.#skipPending()
     const cursor = this.#cursor
-    if (this.#pending) skipAttributes(cursor, this.#abbrev as Abbrev, this.#unit)
-    this.#pending = false
     while (this.#nextDepth > depth && !cursor.atEnd) {
       const at = cursor.position
       const code = cursor.uleb128()
@@ -126,8 +136,7 @@ export class DieWalker {
         this.#nextDepth--
         continue
       }
-      const abbrev = this.#unit.abbrevs.find(code)
-      if (!abbrev) throw cursor.error(`no abbreviation ${code}`, at)
+      const abbrev = this.#abbrevOf(code, at)
       if (abbrev.hasChildren) this.#nextDepth++
       skipAttributes(cursor, abbrev, this.#unit)
     }

@@ -121,7 +121,7 @@ class LatestHeap {
     let at = items.length
     items.push(item)
     while (at > 0) {
-      const parent = (at - 1) >> 1
+      const parent = Math.floor((at - 1) / 2)
       const above = items[parent] as number
       if (above >= item) break
       items[at] = above

@@ -52,23 +52,49 @@ function readStruct(name: string, die: DieReference): TypeLayout | undefined {
   const size = attributes.number(DW_AT.byte_size)
   if (size === undefined || attributes.has(DW_AT.declaration)) return undefined
   const fields = new Map<string, FieldLayout>()
-  collectFields(die, '', 0, 0, {fields, membersLeft: MEMBER_LIMIT})
+  collectFields(die, {prefix: '', offset: 0, nesting: 0}, fields, {left: MEMBER_LIMIT})
   return {name, size, fields}
 }
 
-function collectFields(
-  die: DieReference,
-  prefix: string,
-  base: number,
-  nesting: number,
-  collected: {fields: Map<string, FieldLayout>; membersLeft: number},
-): void {
-  const {fields} = collected
+/** Where a struct stands in the outermost one. */
+interface Place {
+  /** Path of its members, with the dot behind it. */
+  prefix: string
+  offset: number
+  nesting: number
+}
+
+function collectFields(die: DieReference, place: Place, fields: Map<string, FieldLayout>, members: Budget): void {
+  for (const {name, offset, shape} of membersOf(die, members)) {
+    if (fields.size >= FIELD_LIMIT) return
+    const path = place.prefix + (name ?? '')
+    const at = place.offset + offset
+    if (name !== undefined) fields.set(path, {offset: at, size: shape.size, type: shape.name})
+    if (!shape.struct || place.nesting >= NESTING_LIMIT) continue
+    // Members of an unnamed struct or union are reached as the outer one's own.
+    const prefix = name === undefined ? place.prefix : `${path}.`
+    collectFields(shape.struct, {prefix, offset: at, nesting: place.nesting + 1}, fields, members)
+  }
+}
+
+interface Member {
+  name: string | undefined
+  offset: number
+  shape: TypeShape
+}
+
+/** How many more may be read. */
+interface Budget {
+  left: number
+}
+
+/** The members of a struct or union that have a type, without those of the types within it. */
+function* membersOf(die: DieReference, members: Budget): Generator<Member> {
   const {unit} = die
   const attributes = new DieAttributes()
   const walker = new DieWalker(unit, die.offset)
   walker.next()
-  while (walker.next() && fields.size < FIELD_LIMIT && --collected.membersLeft > 0) {
+  while (members.left-- > 0 && walker.next()) {
     if (walker.depth !== 1 || walker.tag !== DW_TAG.member) {
       walker.skipChildren()
       continue
@@ -76,15 +102,7 @@ function collectFields(
     walker.read(attributes)
     const name = unit.string(attributes, DW_AT.name)
     const type = unit.reference(attributes, DW_AT.type)
-    if (!type) continue
-    const offset = base + memberOffset(unit, attributes)
-    const shape = readType(type)
-    const path = prefix + (name ?? '')
-    if (name !== undefined) fields.set(path, {offset, size: shape.size, type: shape.name})
-    if (shape.struct && nesting < NESTING_LIMIT) {
-      // members of an unnamed struct or union are reached as the outer one's own
-      collectFields(shape.struct, name === undefined ? prefix : `${path}.`, offset, nesting + 1, collected)
-    }
+    if (type) yield {name, offset: memberOffset(unit, attributes), shape: readType(type)}
   }
 }
 
@@ -104,35 +122,22 @@ interface TypeShape {
   struct: DieReference | undefined
 }
 
+const RECORDS: ReadonlySet<number> = new Set([DW_TAG.structure_type, DW_TAG.union_type, DW_TAG.class_type])
+
 /** Follows typedefs and qualifiers to a size and, where it is one, to the struct. The first name on the way counts. */
-function readType(reference: DieReference, limit = TYPE_CHAIN_LIMIT): TypeShape {
-  const attributes = new DieAttributes()
-  let name = ''
-  let next: DieReference | undefined = reference
-  for (let step = 0; next && step < limit; step++) {
-    const {unit, offset}: DieReference = next
-    const walker = new DieWalker(unit, offset)
-    if (!walker.next()) break
-    const {tag} = walker
-    walker.read(attributes)
-    name ||= unit.string(attributes, DW_AT.name) ?? ''
-    const size = attributes.number(DW_AT.byte_size)
-    const target: DieReference | undefined = unit.reference(attributes, DW_AT.type)
-    if (tag === DW_TAG.structure_type || tag === DW_TAG.union_type || tag === DW_TAG.class_type) {
-      return {name, size: size ?? 0, struct: next}
-    }
-    if (tag === DW_TAG.pointer_type) return {name, size: size ?? unit.addressSize, struct: undefined}
-    if (size !== undefined) return {name, size, struct: undefined}
-    if (tag === DW_TAG.array_type) {
-      return {
-        name,
-        size: target ? readType(target, limit - step - 1).size * arrayCount(unit, offset) : 0,
-        struct: undefined,
-      }
-    }
-    next = target
-  }
-  return {name, size: 0, struct: undefined}
+function readType(reference: DieReference | undefined, limit = TYPE_CHAIN_LIMIT): TypeShape {
+  const walker = reference && new DieWalker(reference.unit, reference.offset)
+  if (!reference || limit === 0 || !walker?.next()) return {name: '', size: 0, struct: undefined}
+  const {unit, offset} = reference
+  const attributes = walker.read(new DieAttributes())
+  const name = unit.string(attributes, DW_AT.name) ?? ''
+  const size = attributes.number(DW_AT.byte_size)
+  if (RECORDS.has(walker.tag)) return {name, size: size ?? 0, struct: reference}
+  if (walker.tag === DW_TAG.pointer_type) return {name, size: size ?? unit.addressSize, struct: undefined}
+  if (size !== undefined) return {name, size, struct: undefined}
+  const target = readType(unit.reference(attributes, DW_AT.type), limit - 1)
+  if (walker.tag === DW_TAG.array_type) return {name, size: target.size * arrayCount(unit, offset), struct: undefined}
+  return {...target, name: name || target.name}
 }
 
 /** Elements of an array, over all its dimensions. */
@@ -145,7 +150,8 @@ function arrayCount(unit: Unit, offset: number): number {
     if (walker.tag !== DW_TAG.subrange_type) continue
     walker.read(attributes)
     const upper = attributes.number(DW_AT.upper_bound)
-    count *= attributes.number(DW_AT.count) ?? (upper === undefined ? 0 : upper + 1)
+    const elements = attributes.number(DW_AT.count) ?? (upper === undefined ? 0 : upper + 1)
+    count = Math.min(count * elements, Number.MAX_SAFE_INTEGER)
   }
   return count
 }

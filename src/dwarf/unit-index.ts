@@ -1,3 +1,4 @@
+import type {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {DW_TAG, DW_UT} from './constants.ts'
 import type {DwarfFile} from './dwarf-file.ts'
@@ -92,27 +93,32 @@ export class UnitIndex {
       while (!section.atEnd) {
         const start = section.position
         const {length, offsetSize} = readInitialLength(section)
-        const set = section.slice(Math.min(length, section.remaining))
-        const version = set.u16()
-        const index = this.#file.info.indexAt(set.unsigned(offsetSize))
-        const addressSize = set.u8()
-        set.skip(1) // segment selector size
-        if (version !== 2 || (addressSize !== 8 && addressSize !== 4)) continue
-        // the first pair is aligned to its own size, counted from the start of the set
-        const header = section.position - length + set.position - start
-        const padding = (addressSize * 2 - (header % (addressSize * 2))) % (addressSize * 2)
-        set.skip(Math.min(padding, set.remaining))
-        while (set.remaining >= addressSize * 2) {
-          const address = addressSize === 8 ? looseU64(set) : set.u32()
-          const size = addressSize === 8 ? looseU64(set) : set.u32()
-          if (address === 0 && size === 0) break
-          if (index < 0 || address === 0 || address + size >= 2 ** 53) continue
-          ranges.add(address, address + size, index)
-          this.#seen[index] = 1
-        }
+        const lengthSize = section.position - start
+        this.#addSet(section.slice(Math.min(length, section.remaining)), offsetSize, lengthSize, ranges)
       }
     } catch (error) {
       this.#diagnostics.addError('dwarf-aranges', error)
+    }
+  }
+
+  /** @param set what stands behind the length, which takes `lengthSize` bytes itself */
+  #addSet(set: Cursor, offsetSize: 4 | 8, lengthSize: number, ranges: RangeIndexBuilder): void {
+    const version = set.u16()
+    const index = this.#file.info.indexAt(set.unsigned(offsetSize))
+    const addressSize = set.u8()
+    set.skip(1) // segment selector size
+    if (version !== 2 || (addressSize !== 8 && addressSize !== 4)) return
+    // The first pair is aligned to its own size, counted from the start of the set.
+    const pairSize = addressSize * 2
+    const padding = (pairSize - ((lengthSize + set.position) % pairSize)) % pairSize
+    set.skip(Math.min(padding, set.remaining))
+    while (set.remaining >= pairSize) {
+      const address = addressSize === 8 ? looseU64(set) : set.u32()
+      const size = addressSize === 8 ? looseU64(set) : set.u32()
+      if (address === 0 && size === 0) break
+      if (index < 0 || address === 0 || address + size >= 2 ** 53) continue
+      ranges.add(address, address + size, index)
+      this.#seen[index] = 1
     }
   }
 }

@@ -1,4 +1,5 @@
 import {type Address, toAddress} from '../base/address.ts'
+import {hashBytes} from '../base/byte-hash.ts'
 import {Cursor} from '../base/cursor.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {ElfFile} from './elf-file.ts'
@@ -68,16 +69,9 @@ export class SymbolTable {
     const columns = this.#sorted()
     const last = lastAtOrBelow(columns.addresses, linkAddress, columns.count)
     let best = -1
-    let nearest = -1
-    for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
-      if (columns.placed[index] === 0) continue
-      const start = columns.addresses[index] as number
-      if (best >= 0 && start < (columns.addresses[best] as number)) break
-      if (nearest < 0) nearest = start
-      const size = columns.sizes[index] as number
-      const covers = size === 0 ? start === nearest : linkAddress < start + size
+    for (const index of covering(columns, last, linkAddress)) {
       // Of equals the one that the table has first, as other tools choose.
-      if (covers && (best < 0 || rank(columns, index) >= rank(columns, best))) best = index
+      if (best < 0 || rank(columns, index) >= rank(columns, best)) best = index
     }
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
@@ -86,34 +80,39 @@ export class SymbolTable {
   lookup(name: string): ElfSymbol | undefined {
     const columns = this.#sorted()
     const wanted = new TextEncoder().encode(name)
-    if (!this.#slots && ++this.#lookups <= SEARCHED_LOOKUPS) return this.#search(columns, wanted)
-    const slots = this.#nameSlots(columns)
-    const mask = slots.length - 1
+    if (!this.#slots && ++this.#lookups <= SEARCHED_LOOKUPS) {
+      return this.#strongest(columns, this.#searched(columns, wanted))
+    }
+    return this.#strongest(columns, this.#hashed(columns, wanted))
+  }
+
+  #strongest(columns: Columns, indices: Iterable<number>): ElfSymbol | undefined {
     let best = -1
-    for (let slot = hashBytes(wanted, 0, wanted.length) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const index = (slots[slot] as number) - 1
-      if (!this.#hasName(columns, index, wanted)) continue
+    for (const index of indices) {
       if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
     }
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
 
-  /** Without an index: where the name's bytes stand in the strings, and which symbols name those places. */
-  #search(columns: Columns, wanted: Uint8Array): ElfSymbol | undefined {
-    let best = -1
-    this.#strings.forEach((strings, table) => {
-      const text = Buffer.from(strings.buffer, strings.byteOffset, strings.length)
-      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
-        const end = at + wanted.length
-        if (end < strings.length && strings[end] !== 0) continue
-        for (let index = columns.names.indexOf(at); index >= 0; index = columns.names.indexOf(at, index + 1)) {
-          if (index >= columns.count) break
-          if (columns.tables[index] !== table) continue
-          if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
+  /** The symbols of a name, by the index of all names. */
+  *#hashed(columns: Columns, wanted: Uint8Array): Generator<number> {
+    const slots = this.#nameSlots(columns)
+    for (let slot = hashBytes(wanted) % slots.length; slots[slot] !== 0; slot = (slot + 1) % slots.length) {
+      const index = (slots[slot] as number) - 1
+      if (this.#hasName(columns, index, wanted)) yield index
+    }
+  }
+
+  /** The symbols of a name without an index: where its bytes stand in the strings, and which symbols name those places. */
+  *#searched(columns: Columns, wanted: Uint8Array): Generator<number> {
+    const names = columns.names.subarray(0, columns.count)
+    for (const [table, strings] of this.#strings.entries()) {
+      for (const at of placesOf(strings, wanted)) {
+        for (let index = names.indexOf(at); index >= 0; index = names.indexOf(at, index + 1)) {
+          if (columns.tables[index] === table) yield index
         }
       }
-    })
-    return best < 0 ? undefined : this.#symbol(columns, best)
+    }
   }
 
   /** All symbols, by address. */
@@ -152,8 +151,8 @@ export class SymbolTable {
     for (let index = 0; index < columns.count; index++) {
       const strings = this.#strings[columns.tables[index] as number] as Uint8Array
       const start = columns.names[index] as number
-      let slot = hashBytes(strings, start, nameEnd(strings, start)) & (size - 1)
-      while (slots[slot] !== 0) slot = (slot + 1) & (size - 1)
+      let slot = hashBytes(strings, start, nameEnd(strings, start)) % size
+      while (slots[slot] !== 0) slot = (slot + 1) % size
       slots[slot] = index + 1
     }
     this.#slots = slots
@@ -177,16 +176,35 @@ export class SymbolTable {
   }
 }
 
+/** From the last symbol that starts at or below an address back: those that cover it and start where the nearest such one does. */
+function* covering(columns: Columns, last: number, address: number): Generator<number> {
+  let nearest: number | undefined
+  let found: number | undefined
+  for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
+    if (columns.placed[index] === 0) continue
+    const start = columns.addresses[index] as number
+    if (found !== undefined && start < found) return
+    nearest ??= start
+    const size = columns.sizes[index] as number
+    const covers = size === 0 ? start === nearest : address < start + size
+    if (!covers) continue
+    found = start
+    yield index
+  }
+}
+
+/** Where strings end in these bytes; a name may be the end of a longer one (gABI ch. 4, "String Table"). */
+function* placesOf(strings: Uint8Array, wanted: Uint8Array): Generator<number> {
+  const text = Buffer.from(strings.buffer, strings.byteOffset, strings.length)
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
+    const end = at + wanted.length
+    if (end >= strings.length || strings[end] === 0) yield at
+  }
+}
+
 function nameEnd(strings: Uint8Array, start: number): number {
   const nul = strings.indexOf(0, start)
   return nul < 0 ? strings.length : nul
-}
-
-/** FNV-1a, 32 bits. */
-function hashBytes(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193)
-  return hash >>> 0
 }
 
 function bindingRank(columns: Columns, index: number): number {
@@ -281,4 +299,10 @@ function sortByAddress(columns: Columns): Columns {
     sorted.placed[to] = columns.placed[from] as number
   }
   return sorted
+}
+
+/** `memcpy@@GLIBC_2.14` is the symbol `memcpy`: static linkers write the version of a default symbol into its name. */
+export function withoutVersion(name: string): string {
+  const at = name.indexOf('@')
+  return at > 0 ? name.slice(0, at) : name
 }

@@ -7,6 +7,13 @@ const ARG_START_AGGREGATE = 0xfe
 const ARG_END_AGGREGATE = 0xfd
 const ARG_DOTDOTDOT = 0xfc
 const ARG_OFFSET_TOO_LARGE = 0xfb
+/** What the bytes that stand for no value print. */
+const ARG_MARKS: Readonly<Record<number, string>> = {
+  [ARG_START_AGGREGATE]: '{',
+  [ARG_END_AGGREGATE]: '}',
+  [ARG_DOTDOTDOT]: '...',
+  [ARG_OFFSET_TOO_LARGE]: '_',
+}
 /** The compiler's bound: 10 components, 5 levels, three bytes each way. */
 const PROGRAM_LIMIT = 171
 
@@ -72,16 +79,15 @@ export function makeArgTemplate(program: Uint8Array, liveness: ArgLiveness | und
     if (op === ARG_END) break
     if (op !== ARG_END_AGGREGATE && !first) text += ', '
     first = op === ARG_START_AGGREGATE
-    if (op === ARG_START_AGGREGATE) text += '{'
-    else if (op === ARG_END_AGGREGATE) text += '}'
-    else if (op === ARG_DOTDOTDOT) text += '...'
-    else if (op === ARG_OFFSET_TOO_LARGE) text += '_'
-    else {
-      index++
-      values.push({before: text, offset: op, size: program[index] ?? WORD_SIZE, isLive: isLive(liveness, op, slot)})
-      text = ''
-      if (op >= (liveness?.firstOffset ?? 0xff)) slot++
+    const mark = ARG_MARKS[op]
+    if (mark !== undefined) {
+      text += mark
+      continue
     }
+    index++
+    values.push({before: text, offset: op, size: program[index] ?? WORD_SIZE, isLive: isLive(liveness, op, slot)})
+    text = ''
+    if (op >= (liveness?.firstOffset ?? 0xff)) slot++
   }
   return {values, after: text}
 }

@@ -24,20 +24,18 @@ function cutTypeArguments(name: string, twoGroups: boolean): string {
   return gap ? `${head}[...]${interior.slice(gap.start, gap.end)}[...]${tail}` : name
 }
 
+const BRACKET_STEP: Readonly<Record<string, number>> = {'[': 1, ']': -1}
+
 /** The text between `…]` and `[…` of an interior that spans two balanced groups; undefined where it is malformed. */
 function findGroupGap(interior: string): {start: number; end: number} | 'one-group' | undefined {
   let depth = 1
   let closed = -1
   for (let index = 0; index < interior.length; index++) {
-    const char = interior[index]
-    if (char === '[') {
-      depth++
-      if (depth === 1) return closed >= 0 ? {start: closed + 1, end: index} : undefined
-    } else if (char === ']') {
-      depth--
-      if (depth < 0) return undefined
-      if (depth === 0) closed = index
-    }
+    const step = BRACKET_STEP[interior[index] as string] ?? 0
+    depth += step
+    if (depth < 0) return undefined
+    if (step < 0 && depth === 0) closed = index
+    if (step > 0 && depth === 1) return {start: closed + 1, end: index}
   }
   return depth === 1 && closed < 0 ? 'one-group' : undefined
 }

@@ -56,7 +56,7 @@ interface GoModuleTables {
 const MODULE_LIMIT = 1024
 const HEADER_LIMIT = 64
 /** Distinct pcs that are remembered; far above what the stacks of any one process show. */
-const PC_CACHE_LIMIT = 1 << 18
+const PC_CACHE_LIMIT = 2 ** 18
 
 /** The functions of all Go code in a process or a file. */
 export class GoTables {

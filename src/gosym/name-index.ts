@@ -1,9 +1,9 @@
 import {type Address, toAddress} from '../base/address.ts'
+import {HASH_START, hashBytes} from '../base/byte-hash.ts'
 import {readU32} from '../base/memory-reader.ts'
 import type {Pclntab} from './pclntab.ts'
 import {WindowMemory} from './window-memory.ts'
 
-const HASH_START = 0x811c9dc5
 const NAME_LIMIT = 65536
 const FIRST_PASS = 256
 
@@ -29,7 +29,7 @@ export class NameIndex {
 
   /** Index of the first function of that name. */
   find(name: string): number | undefined {
-    const wanted = addToHash(HASH_START, new TextEncoder().encode(name)) >>> 0
+    const wanted = hashBytes(new TextEncoder().encode(name))
     let from = 0
     do {
       const hashes = this.#hashes.subarray(0, this.#done)
@@ -70,18 +70,11 @@ export class NameIndex {
       const bytes = this.#names.read(at, toBoundary) ?? this.#names.read(at, 1)
       if (!bytes) break
       const nul = bytes.indexOf(0)
-      hash = addToHash(hash, bytes, nul < 0 ? bytes.length : nul)
+      hash = hashBytes(bytes, 0, nul < 0 ? bytes.length : nul, hash)
       if (nul >= 0) break
       length += bytes.length
       at = toAddress(at + bytes.length)
     }
-    return hash >>> 0
+    return hash
   }
-}
-
-/** FNV-1a. */
-function addToHash(start: number, bytes: Uint8Array, length = bytes.length): number {
-  let hash = start
-  for (let index = 0; index < length; index++) hash = Math.imul(hash ^ (bytes[index] as number), 0x01000193)
-  return hash
 }

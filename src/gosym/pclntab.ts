@@ -159,7 +159,7 @@ export class Pclntab {
     let low = 0
     let high = this.places.nfunc
     while (low < high) {
-      const middle = (low + high) >>> 1
+      const middle = Math.floor((low + high) / 2)
       const entry = this.#key(middle)
       if (entry === undefined) return undefined
       if (entry <= target) low = middle + 1

@@ -27,7 +27,7 @@ function readLabelList(access: RuntimeAccess, labels: Address): Map<string, stri
   const cursor = new Cursor(header, 'labels')
   const list = cursor.word()
   const length = cursor.word()
-  if (list >= 1n << 47n || length > LABEL_LIMIT) return found
+  if (list >= 2n ** 47n || length > LABEL_LIMIT) return found
   for (let index = 0; index < Number(length); index++) {
     addPair(access, found, toAddress(Number(list) + index * PAIR_SIZE), STRING_SIZE)
   }

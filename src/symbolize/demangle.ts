@@ -8,7 +8,7 @@ const MANGLED = /^_{1,2}(?:Z|R)[A-Za-z0-9_]/
 const CLONES = /(?:\.[a-z_]+(?:\.\d+)*)+$/
 /** Longer names are kept as they are: no compiler's own reach this, and a hostile one must not cost seconds. */
 const NAME_LIMIT = 16 * 1024
-const CACHE_LIMIT = 1 << 16
+const CACHE_LIMIT = 2 ** 16
 
 /** Turns linkage names into source names. The decoder is loaded at the first mangled name: most Go programs hold none. */
 export class Demangler {

@@ -1,6 +1,6 @@
 import type {Address} from '../base/address.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
-import {type ElfSymbol, STB, STT, SymbolTable} from '../elf/symtab.ts'
+import {type ElfSymbol, STB, STT, SymbolTable, withoutVersion} from '../elf/symtab.ts'
 import {PltStubs} from './plt-stubs.ts'
 import {SourceFileSymbols} from './source-file-symbols.ts'
 
@@ -51,10 +51,4 @@ export class ElfSymbols {
     if (section) return symbol.address >= section.address && symbol.address < section.address + section.size
     return symbol.size > 0 || symbol.address === address || (this.#image?.sections.length ?? 0) === 0
   }
-}
-
-/** `memcpy@@GLIBC_2.14` is the symbol `memcpy`: static linkers write the version of a default symbol into its name. */
-export function withoutVersion(name: string): string {
-  const at = name.indexOf('@')
-  return at > 0 ? name.slice(0, at) : name
 }

@@ -2,7 +2,7 @@ import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError} from '../base/errors.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
-import {withoutVersion} from './elf-symbols.ts'
+import {withoutVersion} from '../elf/symtab.ts'
 
 /** Sections of stubs and the length of one stub (psABI amd64, 5.2; .plt.sec with control-flow enforcement). */
 const STUB_SECTIONS = [

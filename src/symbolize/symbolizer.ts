@@ -23,7 +23,7 @@ interface ModuleSymbols {
 }
 
 /** Distinct pcs whose frames are kept: more than the stacks of a million goroutines have. */
-const CACHE_LIMIT = 1 << 18
+const CACHE_LIMIT = 2 ** 18
 
 /** Answers what was at a pc: by the Go tables, then DWARF, then symbol tables, else by module and offset. */
 export class Symbolizer {

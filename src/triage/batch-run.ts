@@ -30,28 +30,34 @@ export async function* runBatch(run: BatchRun, counts: BatchCounts): AsyncGenera
   const {pool, jobs, isKnown, signal, onProgress} = run
   const running = new Map<WorkItem, Promise<{item: WorkItem; line: BatchLine | null}>>()
   const items = run.items[Symbol.iterator]()
+  const begin = (item: WorkItem): void => {
+    running.set(
+      item,
+      pool.analyze(item).then(line => ({item, line})),
+    )
+  }
   for (;;) {
     while (running.size < jobs && !signal.aborted) {
       const {value: item, done} = items.next()
       if (done) break
-      if (isKnown(item)) {
+      if (!isKnown(item)) begin(item)
+      else {
         counts.known++
         onProgress(counts)
-      } else {
-        running.set(
-          item,
-          pool.analyze(item).then(line => ({item, line})),
-        )
       }
     }
     if (running.size === 0 || signal.aborted) return
     const {item, line} = await Promise.race(running.values())
     running.delete(item)
     if (line === null || signal.aborted) continue
-    counts.lines++
-    if (line.error) counts.errors++
-    else if (line.completeness?.score !== 1) counts.incomplete++
+    count(line, counts)
     onProgress(counts)
     yield line
   }
+}
+
+function count(line: BatchLine, counts: BatchCounts): void {
+  counts.lines++
+  if (line.error) counts.errors++
+  else if (line.completeness?.score !== 1) counts.incomplete++
 }

@@ -50,8 +50,9 @@ export class LineStore {
     for (const {bytes, end, ended} of this.#rawLines()) {
       const text = bytes && new TextDecoder().decode(bytes)
       const line = text === undefined ? undefined : parseStoredLine(text)
+      const isTorn = !ended && text !== undefined && isTornLine(text)
       // What is not ours must not be cut off, nor grow.
-      if (kept === 0 && !line && (ended || text === undefined || !isTornLine(text))) throw notOurs(this.path)
+      if (kept === 0 && !line && !isTorn) throw notOurs(this.path)
       if (line) onLine(line)
       if (line || ended) kept = end
       isEnded = ended
@@ -65,28 +66,35 @@ export class LineStore {
     let pending: Uint8Array[] = []
     let length = 0
     let position = 0
-    const {size} = fstatSync(this.#fd)
-    while (position < size) {
-      const chunk = new Uint8Array(Math.min(CHUNK_SIZE, size - position))
-      const count = readRegularFile(this.#fd, chunk, position, this.path)
-      if (count <= 0) break
-      let start = 0
-      while (start < count) {
-        const newline = chunk.subarray(0, count).indexOf(NEWLINE, start)
-        const end = newline < 0 ? count : newline + 1
-        length += end - start
-        if (length <= LINE_MAX) pending.push(chunk.subarray(start, end))
-        else pending = []
-        start = end
-        if (newline < 0) continue
-        yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position + end, ended: true}
-        pending = []
-        length = 0
-      }
-      position += count
+    for (const part of this.#lineParts()) {
+      length += part.length
+      position += part.length
+      if (length <= LINE_MAX) pending.push(part)
+      else pending = []
+      if (part.at(-1) !== NEWLINE) continue
+      yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position, ended: true}
+      pending = []
+      length = 0
     }
     if (length > 0) {
       yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position, ended: false}
+    }
+  }
+
+  /** The file in pieces that end with a newline, or with a chunk. */
+  *#lineParts(): Generator<Uint8Array> {
+    const {size} = fstatSync(this.#fd)
+    for (let position = 0; position < size; ) {
+      const buffer = new Uint8Array(Math.min(CHUNK_SIZE, size - position))
+      const chunk = buffer.subarray(0, readRegularFile(this.#fd, buffer, position, this.path))
+      if (chunk.length === 0) return
+      position += chunk.length
+      for (let start = 0; start < chunk.length; ) {
+        const newline = chunk.indexOf(NEWLINE, start)
+        const end = newline < 0 ? chunk.length : newline + 1
+        yield chunk.subarray(start, end)
+        start = end
+      }
     }
   }
 

@@ -101,18 +101,30 @@ function* matchesBelow(directory: string, segments: readonly GlobSegment[], dept
   const [first, ...rest] = segments
   if (first === undefined || depth > DEPTH_MAX) return
   if (first === '**') {
-    yield* rest.length === 0 ? [directory] : matchesBelow(directory, rest, depth)
+    yield* matchesAnywhereBelow(directory, rest, depth)
+    return
   }
   const entries = readEntries(directory)
   if (entries instanceof InputError) return
+  for (const {name} of entries) {
+    const path = join(directory, name)
+    if (first.test(name)) yield* rest.length === 0 ? [path] : matchesBelow(path, rest, depth + 1)
+  }
+}
+
+/** `**`: the folder itself, and where more is to follow, what matches in it and in every folder below that is not hidden. */
+function* matchesAnywhereBelow(directory: string, rest: readonly GlobSegment[], depth: number): Generator<string> {
+  if (rest.length === 0) {
+    yield directory
+    return
+  }
+  if (depth > DEPTH_MAX) return
+  yield* matchesBelow(directory, rest, depth)
+  const entries = readEntries(directory)
+  if (entries instanceof InputError) return
   for (const entry of entries) {
-    const path = join(directory, entry.name)
-    if (first === '**') {
-      const enters = rest.length > 0 && entry.isDirectory() && !entry.name.startsWith('.')
-      if (enters) yield* matchesBelow(path, segments, depth + 1)
-    } else if (first.test(entry.name)) {
-      yield* rest.length === 0 ? [path] : matchesBelow(path, rest, depth + 1)
-    }
+    if (!entry.isDirectory() || entry.name.startsWith('.')) continue
+    yield* matchesAnywhereBelow(join(directory, entry.name), rest, depth + 1)
   }
 }
 

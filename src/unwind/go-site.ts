@@ -19,7 +19,7 @@ export interface GoSite {
  */
 const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV2'])
 /** Far above the places where the goroutines of one process wait. */
-const SITES_LIMIT = 1 << 16
+const SITES_LIMIT = 2 ** 16
 
 /** The sites that walks have met: thousands of goroutines pass through the same few. */
 export class GoSites {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import type {Address} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
+import type {MemoryReader} from '../../src/base/memory-reader.ts'
 import {GoTables} from '../../src/gosym/func-table.ts'
 import type {ScanRange} from '../../src/gosym/memory-scan.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
@@ -315,20 +316,22 @@ test('flipped bytes and cut memory never throw', t => {
     for (let round = 0; round < 150; round++) {
       const bytes = image.bytes.slice(0, round % 10 === 0 ? random(image.bytes.length) : undefined)
       for (let flip = 0; flip < 6 && bytes.length > 0; flip++) bytes[random(bytes.length)] = random(256)
-      const memory = memoryOf(bytes, image.start)
-      const broken = {...image, memory}
-      const tables = openImage(broken, round % 3 === 0 ? undefined : GoVersion.ofMinor(minor), image.moduledata)
-      for (const pc of [0, 0x18, 0x3f, 0x45]) {
-        const found = tables?.functionAt(at(pc))
-        found?.inlineFrames(at(pc))
-        found?.spDelta(at(pc))
-        found?.argText(at(pc), STACK as Address, memory)
-      }
-      tables?.functionNamed('main.main')
+      const broken = {...image, memory: memoryOf(bytes, image.start)}
+      useAll(openImage(broken, round % 3 === 0 ? undefined : GoVersion.ofMinor(minor), image.moduledata), broken.memory)
     }
   }
   t.pass()
 })
+
+function useAll(tables: GoTables | undefined, memory: MemoryReader): void {
+  for (const pc of [0, 0x18, 0x3f, 0x45]) {
+    const found = tables?.functionAt(at(pc))
+    found?.inlineFrames(at(pc))
+    found?.spDelta(at(pc))
+    found?.argText(at(pc), STACK as Address, memory)
+  }
+  tables?.functionNamed('main.main')
+}
 
 test('a chain of moduledatas that runs in a circle ends', t => {
   const image = buildGoImage(spec(23))

@@ -243,6 +243,11 @@ function records(builder: BytesBuilder, spec: GoImageSpec): void {
   })
 }
 
+/** One more than the largest number that is given. */
+function countOf(numbered: object | undefined): number {
+  return 1 + Math.max(-1, ...Object.keys(numbered ?? {}).map(Number))
+}
+
 function record(builder: BytesBuilder, spec: GoImageSpec, fn: FunctionSpec, index: number): void {
   const {minor} = spec
   const base = minor >= 16 ? 'pctab' : 'header'
@@ -250,8 +255,7 @@ function record(builder: BytesBuilder, spec: GoImageSpec, fn: FunctionSpec, inde
     if (present) builder.difference(4, `pc:${index}:${name}`, base)
     else builder.u32(0)
   }
-  const npcdata = 1 + Math.max(-1, ...Object.keys(fn.pcdata ?? {}).map(Number))
-  const nfuncdata = 1 + Math.max(-1, ...Object.keys(fn.funcdata ?? {}).map(Number))
+  const npcdata = countOf(fn.pcdata)
   if (minor >= 18) builder.u32(fn.at)
   else builder.u64(textOf(spec) + fn.at)
   writeNameOffset(builder, fn.name).u32(fn.args ?? 0)
@@ -263,9 +267,14 @@ function record(builder: BytesBuilder, spec: GoImageSpec, fn: FunctionSpec, inde
   builder.u32(npcdata)
   if (minor >= 16) builder.u32(0)
   if (minor >= 20) builder.u32(fn.startLine ?? 0)
-  if (minor >= 12) builder.u8(fn.funcID ?? 0, fn.flag ?? 0, 0, nfuncdata)
-  else builder.u32(nfuncdata)
+  if (minor >= 12) builder.u8(fn.funcID ?? 0, fn.flag ?? 0, 0, countOf(fn.funcdata))
+  else builder.u32(countOf(fn.funcdata))
   for (let number = 0; number < npcdata; number++) table(String(number), fn.pcdata?.[number])
+  funcdata(builder, minor, fn, index)
+}
+
+function funcdata(builder: BytesBuilder, minor: number, fn: FunctionSpec, index: number): void {
+  const nfuncdata = countOf(fn.funcdata)
   if (minor < 18) builder.align(8)
   for (let number = 0; number < nfuncdata; number++) {
     const label = `funcdata:${index}:${number}`

@@ -61,20 +61,23 @@ export interface PanicFacts {
 /** runtime.printpanics, oldest first. `panics`: as the chain has them, newest first. */
 export function panicLines(panics: readonly PanicFacts[], version: GoVersion): string[] {
   let out = ''
-  let previous: PanicFacts | undefined
+  let older: PanicFacts | undefined
   for (const panic of [...panics].reverse()) {
-    // From 1.25 on a value that was recovered and raised again is printed once, and the run of them ends there.
-    if (version.atLeast(25) && previous?.repanicked) {
-      previous = panic
-      continue
+    // From 1.25 on a value that was recovered and raised again is printed once.
+    const isRepeated = version.atLeast(25) && older?.repanicked === true
+    if (!isRepeated) {
+      if (older && !(version.atLeast(14) && older.goexit)) out += '\t'
+      if (!panic.goexit) out += `panic: ${indent(panic.text, version)}${panicSuffix(panic, version)}\n`
     }
-    if (previous && !(version.atLeast(14) && previous.goexit)) out += '\t'
-    previous = panic
-    if (panic.goexit) continue
-    const repanicked = panic.repanicked && (panic.recovered || !version.atLeast(26)) && version.atLeast(25)
-    out += `panic: ${indent(panic.text, version)}${repanicked ? ' [recovered, repanicked]' : panic.recovered ? ' [recovered]' : ''}\n`
+    older = panic
   }
   return out === '' ? [] : out.replace(/\n$/, '').split('\n')
+}
+
+function panicSuffix({recovered, repanicked}: PanicFacts, version: GoVersion): string {
+  const isRaisedAgain = version.atLeast(26) ? recovered && repanicked : version.atLeast(25) && repanicked
+  if (isRaisedAgain) return ' [recovered, repanicked]'
+  return recovered ? ' [recovered]' : ''
 }
 
 /** `fatal error: …` with what the runtime says before it. */

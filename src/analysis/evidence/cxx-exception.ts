@@ -180,24 +180,31 @@ function basesOf(memory: MemoryReader, type: Address, object: Address): {base: A
   const flags = readU32(memory, toAddress(type + 16))
   const count = readU32(memory, toAddress(type + 20))
   if (flags === undefined || count === undefined) return []
-  if (flags < 16 && count >= 1 && count <= BASES) {
-    const bases: {base: Address; offset: number}[] = []
-    for (let index = 0; index < count; index++) {
-      const base = readAddress(memory, toAddress(type + 24 + index * 16))
-      const word = readWord(memory, toAddress(type + 32 + index * 16))
-      const offset = word === undefined ? undefined : baseOffset(memory, object, word)
-      if (base === undefined || offset === undefined) continue
-      if (typeName(memory, base) !== undefined) bases.push({base, offset})
-    }
-    return bases
-  }
+  if (flags < 16 && count >= 1 && count <= BASES) return listedBases(memory, type, object, count)
   const base = readAddress(memory, toAddress(type + 16))
   return base !== undefined && base > 4096 && typeName(memory, base) !== undefined ? [{base, offset: 0}] : []
 }
 
+function listedBases(
+  memory: MemoryReader,
+  type: Address,
+  object: Address,
+  count: number,
+): {base: Address; offset: number}[] {
+  const bases: {base: Address; offset: number}[] = []
+  for (let index = 0; index < count; index++) {
+    const base = readAddress(memory, toAddress(type + 24 + index * 16))
+    const word = readWord(memory, toAddress(type + 32 + index * 16))
+    const offset = word === undefined ? undefined : baseOffset(memory, object, word)
+    if (base === undefined || offset === undefined) continue
+    if (typeName(memory, base) !== undefined) bases.push({base, offset})
+  }
+  return bases
+}
+
 /** __offset_flags: the offset above eight bits of flags; of a virtual base (bit 0) that of its place in the object's vtable. */
 function baseOffset(memory: MemoryReader, object: Address, word: Word): number | undefined {
-  const offset = Number(BigInt.asIntN(64, word) >> 8n)
+  const offset = Number(BigInt.asIntN(56, word / 256n))
   if (Math.abs(offset) > OBJECT_LIMIT) return undefined
   if (word % 2n === 0n) return offset
   const table = readAddress(memory, object)

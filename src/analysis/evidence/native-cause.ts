@@ -137,15 +137,13 @@ const LIBC =
  */
 function readAbortMessage({modules, memory}: DeadProcess): string | undefined {
   for (const module of modules) {
-    if (!module.image || !/(^|\/)libc[.-]|ld-linux/.test(module.path)) {
-      if (!module.isExecutable) continue
-    }
+    // A program that is linked statically has the C library in itself.
+    if (!module.isExecutable && !/(^|\/)libc[.-]|ld-linux/.test(module.path)) continue
     const symbol = module.image && SymbolTable.of(module.image).lookup('__abort_msg')
     if (!symbol || symbol.address === NULL_ADDRESS) continue
-    const message = readAddress(memory, module.toAddress(symbol.address))
-    if (message === undefined || message === NULL_ADDRESS) continue
-    const text = readCString(memory, toAddress(message + 4), MESSAGE_LIMIT)?.trimEnd()
-    if (text) return text
+    const message = readAddress(memory, module.toAddress(symbol.address)) ?? NULL_ADDRESS
+    const text = message === NULL_ADDRESS ? undefined : readCString(memory, toAddress(message + 4), MESSAGE_LIMIT)
+    if (text?.trimEnd()) return text.trimEnd()
   }
   return undefined
 }

@@ -11,7 +11,7 @@ import type {Visibility} from './go-frames.ts'
 const ANCESTOR_FRAMES = 50
 const ANCESTOR_FRAMES_OLD = 100
 /** `go` statements that are kept; no program runs into it. */
-const STATEMENTS_LIMIT = 1 << 16
+const STATEMENTS_LIMIT = 2 ** 16
 
 /** What the pc of a `go` statement tells, whichever goroutine was made there. */
 interface GoStatement {

@@ -10,7 +10,7 @@ import type {GoFrame} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 /** Places in the code whose facts are kept; far above what the stacks of one process show. */
-const FACTS_LIMIT = 1 << 16
+const FACTS_LIMIT = 2 ** 16
 
 /** Which frames of a Go stack are shown (runtime.showframe, runtime.showfuncinfo; traceback.go). */
 export interface Visibility {
