@@ -30,7 +30,7 @@ const ANALYSIS = ['process', 'frames', 'stacks', 'crash', 'evidence', 'cgo', 'wa
 /** Third-party packages that live behind the named files alone. */
 const KEEPERS: Record<string, RegExp> = {
   elfy: /^elf\/elf-headers\.ts$/,
-  'iced-x86': /^amd64\/.*\.ts$/,
+  'iced-x86': /^amd64\/disassembler\.ts$/,
   '@oclif/core': /^(commands\/.*|main)\.ts$/,
   chalk: /^commands\/.*\.ts$/,
   'node:fs': /^((base|acquire)\/.*|triage\/(work-list|line-store))\.ts$/,
@@ -48,7 +48,7 @@ interface Import {
 function* importsOf(file: string, folder = source): Generator<Import> {
   const text = readFileSync(join(folder, file), 'utf8')
   const pattern =
-    /^\s*(?:import|export)\s+(type\s+)?[^'"`;]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\brequire\(\s*['"]([^'"]+)['"]\s*\)/gm
+    /^\s*(?:import|export)\s+(type\s+)?[^'"`;]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:\brequire|\))\(\s*['"]([^'"]+)['"]\s*\)/gm
   for (const match of text.matchAll(pattern)) {
     yield {file, target: (match[2] ?? match[3] ?? match[4]) as string, typeOnly: match[1] !== undefined}
   }
@@ -134,6 +134,20 @@ test('third-party code and the file system stay behind the files that keep them'
     wrong.map(({file, target}) => `${file} imports ${target}`),
     [],
   )
+})
+
+test('the decoder has one door, and what is behind it stays in its room', t => {
+  const door = imports.filter(({target}) => target === 'iced-x86').map(({file}) => file)
+  t.deepEqual([...new Set(door)], ['amd64/disassembler.ts'])
+  // A Disassembler may be held elsewhere, so that the decoder is loaded once; iced's types and instructions may not.
+  const taken = files.filter(file => {
+    if (roomOf(file) === 'amd64') return false
+    const text = readFileSync(join(source, file), 'utf8')
+    return [...text.matchAll(/import\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'[./]+amd64\/disassembler\.ts'/g)].some(
+      ([, names]) => names?.trim() !== 'Disassembler',
+    )
+  })
+  t.deepEqual(taken, [])
 })
 
 test('zod is never loaded by a run: its shapes are imported as types', t => {

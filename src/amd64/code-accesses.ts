@@ -1,7 +1,6 @@
-import {createRequire} from 'node:module'
-import type * as Iced from 'iced-x86'
 import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {Disassembler, type Iced, type Instruction} from './disassembler.ts'
 
 /** One instruction that names memory, cut down to what tells a global variable or a field offset. */
 export interface CodeAccess {
@@ -26,27 +25,13 @@ export interface CodeAccess {
 const MAX_CODE = 8192
 const CODE_CHUNK = 512
 
-/**
- * The memory operands of a function, in code order. `inside` says where the function ends.
- * iced-x86 takes about 50 ms to load, so it is loaded only when a binary has no symbols.
- */
+/** The memory operands of a function, in code order. `inside` says where the function ends. */
 export function readCodeAccesses(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): CodeAccess[] {
-  const iced = createRequire(import.meta.url)('iced-x86') as typeof Iced
-  const code = readCode(memory, entry, inside)
-  const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None)
-  const instruction = new iced.Instruction()
   const accesses: CodeAccess[] = []
-  try {
-    decoder.ip = BigInt(entry)
-    while (decoder.canDecode) {
-      decoder.decodeOut(instruction)
-      const access = accessOf(iced, instruction)
-      if (access) accesses.push(access)
-    }
-  } finally {
-    instruction.free()
-    decoder.free()
-  }
+  new Disassembler(memory).decodeAll(readCode(memory, entry, inside), entry, (instruction, iced) => {
+    const access = accessOf(iced, instruction)
+    if (access) accesses.push(access)
+  })
   return accesses
 }
 
@@ -63,7 +48,7 @@ function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) =>
   return code.subarray(0, length)
 }
 
-function accessOf(iced: typeof Iced, instruction: Iced.Instruction): CodeAccess | undefined {
+function accessOf(iced: Iced, instruction: Instruction): CodeAccess | undefined {
   const {OpKind, Mnemonic} = iced
   const memoryIsFirst = instruction.op0Kind === OpKind.Memory
   if (!memoryIsFirst && instruction.op1Kind !== OpKind.Memory) return undefined
@@ -83,7 +68,7 @@ function accessOf(iced: typeof Iced, instruction: Iced.Instruction): CodeAccess 
   }
 }
 
-function kindOf(mnemonics: typeof Iced.Mnemonic, mnemonic: number, memoryIsFirst: boolean): CodeAccess['kind'] {
+function kindOf(mnemonics: Iced['Mnemonic'], mnemonic: number, memoryIsFirst: boolean): CodeAccess['kind'] {
   switch (mnemonic) {
     case mnemonics.Lea:
       return 'address'

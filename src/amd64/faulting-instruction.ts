@@ -1,11 +1,17 @@
-import {createRequire} from 'node:module'
-import type {Formatter, Instruction, InstructionInfoFactory, UsedMemory} from 'iced-x86'
-import type {Address, Word} from '../base/address.ts'
+import {type Address, addressOfWord, type Word} from '../base/address.ts'
 import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import {
+  Disassembler,
+  type Formatter,
+  generalRegister,
+  type Iced,
+  type Instruction,
+  type InstructionInfoFactory,
+  type UsedMemory,
+} from './disassembler.ts'
 import {operandAlignment} from './operand-alignment.ts'
 import type {RegisterSet} from './register-set.ts'
-
-type Iced = typeof import('iced-x86')
+import {DWARF_REGISTER} from './registers.ts'
 
 /** Memory that an instruction touches, named or not (push, ret, movs). */
 export interface MemoryAccess {
@@ -46,40 +52,28 @@ export interface FaultRegisters {
   readonly gsBase: Word | undefined
 }
 
-/** Longest x86 instruction (Intel SDM 2, 2.3.11). */
-const LONGEST_INSTRUCTION = 15
-/** iced's general registers run in encoding order; DWARF numbers differ in the first eight. */
-const ENCODING_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const
 const INVALID_TEXT = '(bad)'
 
-/**
- * Decodes the instruction at `pc`; undefined where memory has no bytes of it. iced-x86 takes 50 ms to load (createRequire reads its
- * CommonJS build; `import()` would lex a megabyte first), so only who shows an instruction asks for one.
- */
+/** Decodes the instruction at `pc`; undefined where memory has no bytes of it. */
 export function decodeFault(
   memory: MemoryReader,
   pc: Address,
   registers: FaultRegisters,
 ): FaultingInstruction | undefined {
-  const bytes = readCode(memory, pc)
+  const disassembler = new Disassembler(memory)
+  const bytes = disassembler.bytesAt(pc)
   if (!bytes) return undefined
-  const iced = createRequire(import.meta.url)('iced-x86') as Iced
-  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None)
-  const instruction = new iced.Instruction()
-  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas)
-  const infos = new iced.InstructionInfoFactory()
-  try {
-    decoder.ip = BigInt(pc)
-    decoder.decodeOut(instruction)
-    if (instruction.code === iced.Code.INVALID) return invalidInstruction(bytes)
-    return new Decoding(iced, instruction, formatter, memory, registers).describe(bytes, infos)
-  } finally {
-    // iced's objects live in the memory of its wasm module.
-    infos.free()
-    formatter.free()
-    instruction.free()
-    decoder.free()
-  }
+  const decoded = disassembler.decode(bytes, pc, (instruction, iced) => {
+    const formatter = new iced.Formatter(iced.FormatterSyntax.Gas)
+    const infos = new iced.InstructionInfoFactory()
+    try {
+      return new Decoding(iced, instruction, formatter, memory, registers).describe(bytes, infos)
+    } finally {
+      infos.free()
+      formatter.free()
+    }
+  })
+  return decoded ?? invalidInstruction(bytes)
 }
 
 function invalidInstruction(bytes: Uint8Array): FaultingInstruction {
@@ -93,15 +87,6 @@ function withScale(text: string): string {
 
 function signed(value: bigint): string {
   return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`
-}
-
-/** Up to fifteen bytes; fewer where memory ends. */
-function readCode(memory: MemoryReader, pc: Address): Uint8Array | undefined {
-  for (let length = LONGEST_INSTRUCTION; length > 0; length--) {
-    const bytes = memory.read(pc, length)
-    if (bytes) return bytes
-  }
-  return undefined
 }
 
 class Decoding {
@@ -145,7 +130,7 @@ class Decoding {
       accesses: this.#accesses(infos),
       indirect:
         flowControl === FlowControl.Return
-          ? {text: '(%rsp)', target: this.#wordAt(this.#registers.general?.word(7))}
+          ? {text: '(%rsp)', target: this.#wordAt(this.#registers.general?.word(DWARF_REGISTER.rsp))}
           : isIndirect
             ? this.#indirect(instruction.op0Kind === OpKind.Register)
             : undefined,
@@ -254,9 +239,8 @@ class Decoding {
 
   /** A general register, or the part of it that a narrower name means; undefined for vectors. */
   #valueOf(register: number): Word | undefined {
-    const {Register, RegisterExt} = this.#iced
-    const encoding = RegisterExt.fullRegister(register) - Register.RAX
-    const number = ENCODING_TO_DWARF[encoding]
+    const {RegisterExt} = this.#iced
+    const number = generalRegister(register, this.#iced)
     const word = number === undefined ? undefined : this.#registers.general?.word(number)
     return word === undefined ? undefined : BigInt.asUintN(RegisterExt.size(register) * 8, word)
   }
@@ -278,7 +262,7 @@ class Decoding {
   }
 
   #wordAt(address: Word | undefined): Word | undefined {
-    if (address === undefined || address >= 0x20000000000000n) return undefined
-    return readWord(this.#memory, Number(address) as Address)
+    const at = address === undefined ? undefined : addressOfWord(address)
+    return at === undefined ? undefined : readWord(this.#memory, at)
   }
 }

@@ -20,3 +20,14 @@ export const DWARF_REGISTER = {
 } as const
 
 export const REGISTER_COUNT = 17
+
+/** Registers whose value a call keeps: rbx, rbp, r12 to r15 (System V ABI, AMD64 supplement, figure 3.4). */
+export const CALLEE_SAVED = [3, 6, 12, 13, 14, 15] as const
+
+/** The order in which instructions number the general registers (Intel SDM 2, table 3-1): DWARF differs in the first eight. */
+const ENCODED = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const
+
+/** DWARF number of the register that an instruction encodes as `encoding`; undefined past r15. */
+export function dwarfOfEncoding(encoding: number): number | undefined {
+  return ENCODED[encoding]
+}

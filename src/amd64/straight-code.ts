@@ -1,100 +1,135 @@
-import {createRequire} from 'node:module'
-import type {Decoder, Instruction} from 'iced-x86'
-import {addressOfWord, toAddress, type Word} from '../base/address.ts'
+import {addressOfWord, type Word} from '../base/address.ts'
 import {type MemoryReader, readWord} from '../base/memory-reader.ts'
-
-type Iced = typeof import('iced-x86')
+import {Disassembler, generalRegister, type Iced, type Instruction, isWholeRegister} from './disassembler.ts'
+import {DWARF_REGISTER} from './registers.ts'
 
 /** Instructions that are followed; accessors take a handful, with a call or two of others. */
 const STEP_LIMIT = 64
-const LONGEST_INSTRUCTION = 15
 const RETURN = 0xfffffffffffffff0n
 const SCRATCH_STACK = 0xffffffffff000000n
 const TWO_64 = 2n ** 64n
+const {rax, rdi, rsp, rbp} = DWARF_REGISTER
 
 /**
  * What a function of the dead process returns for its first argument (System V ABI: rdi), where its code only computes addresses and
  * reads memory: no condition, and no write but to its own stack. undefined for all others.
  */
 export function resultOfStraightCode(memory: MemoryReader, entry: Word, argument: Word): Word | undefined {
-  const iced = createRequire(import.meta.url)('iced-x86') as Iced
-  const instruction = new iced.Instruction()
-  try {
-    return new StraightCode(memory, iced, instruction, argument).run(entry)
-  } finally {
-    // iced's objects live in the memory of its wasm module.
-    instruction.free()
+  const disassembler = new Disassembler(memory)
+  const state = new State(memory, argument)
+  let pc: Word | undefined = entry
+  for (let step = 0; step < STEP_LIMIT && pc !== undefined; step++) {
+    if (pc === RETURN) return state.register(rax)
+    const address = addressOfWord(pc)
+    pc =
+      address === undefined
+        ? undefined
+        : disassembler.decodeAt(address, (instruction, iced) => new Step(state, instruction, iced).next())
   }
+  return undefined
 }
 
-class StraightCode {
+/** What is known of registers and memory between two instructions. */
+class State {
   readonly #memory: MemoryReader
-  readonly #iced: Iced
-  readonly #instruction: Instruction
-  /** By iced's number of the 64-bit register. */
+  /** By DWARF number. */
   readonly #registers = new Map<number, Word>()
   readonly #stack = new Map<Word, Word>()
 
-  constructor(memory: MemoryReader, iced: Iced, instruction: Instruction, argument: Word) {
+  constructor(memory: MemoryReader, argument: Word) {
     this.#memory = memory
-    this.#iced = iced
+    this.#registers.set(rdi, argument)
+    this.#registers.set(rsp, SCRATCH_STACK)
+    this.push(RETURN)
+  }
+
+  register(number: number | undefined): Word | undefined {
+    return number === undefined ? undefined : this.#registers.get(number)
+  }
+
+  /** A register that is not known may be copied, not used. */
+  assign(number: number, value: Word | undefined): boolean {
+    if (value === undefined) this.#registers.delete(number)
+    else this.#registers.set(number, value)
+    return true
+  }
+
+  load(address: Word): Word | undefined {
+    if (this.#stack.has(address)) return this.#stack.get(address)
+    const at = addressOfWord(address)
+    return at === undefined ? undefined : readWord(this.#memory, at)
+  }
+
+  /** Only its own stack is written to. */
+  store(address: Word, value: Word | undefined): boolean {
+    if (address < SCRATCH_STACK - 0x10000n || address >= SCRATCH_STACK + 0x100n) return false
+    this.#put(address, value)
+    return true
+  }
+
+  #put(address: Word, value: Word | undefined): void {
+    if (value === undefined) this.#stack.delete(address)
+    else this.#stack.set(address, value)
+  }
+
+  push(value: Word | undefined): boolean {
+    const sp = this.#registers.get(rsp)
+    if (sp === undefined) return false
+    const below = (sp - 8n + TWO_64) % TWO_64
+    this.#put(below, value)
+    this.#registers.set(rsp, below)
+    return true
+  }
+
+  pop(): Word | undefined {
+    const sp = this.#registers.get(rsp)
+    if (sp === undefined) return undefined
+    this.#registers.set(rsp, (sp + 8n) % TWO_64)
+    return this.#stack.get(sp)
+  }
+}
+
+/** One instruction, carried out on a state. */
+class Step {
+  readonly #state: State
+  readonly #instruction: Instruction
+  readonly #iced: Iced
+
+  constructor(state: State, instruction: Instruction, iced: Iced) {
+    this.#state = state
     this.#instruction = instruction
-    this.#registers.set(iced.Register.RDI, argument)
-    this.#registers.set(iced.Register.RSP, SCRATCH_STACK)
-    this.#push(RETURN)
-  }
-
-  run(entry: Word): Word | undefined {
-    let pc: Word | undefined = entry
-    for (let step = 0; step < STEP_LIMIT && pc !== undefined; step++) {
-      if (pc === RETURN) return this.#registers.get(this.#iced.Register.RAX)
-      pc = this.#decode(pc) ? this.#step() : undefined
-    }
-    return undefined
-  }
-
-  #decode(pc: Word): boolean {
-    const address = addressOfWord(pc)
-    if (address === undefined) return false
-    let bytes: Uint8Array | undefined
-    for (let length = LONGEST_INSTRUCTION; length > 0 && !bytes; length--) bytes = this.#memory.read(address, length)
-    if (!bytes) return false
-    const decoder: Decoder = new this.#iced.Decoder(64, bytes, this.#iced.DecoderOptions.None)
-    decoder.ip = pc
-    decoder.decodeOut(this.#instruction)
-    decoder.free()
-    return this.#instruction.code !== this.#iced.Code.INVALID
+    this.#iced = iced
   }
 
   /** Where it goes on; undefined where it does something that is not followed. */
-  #step(): Word | undefined {
-    const {Mnemonic, Register} = this.#iced
-    const instruction = this.#instruction
-    const next = instruction.nextIP
-    switch (instruction.mnemonic) {
+  next(): Word | undefined {
+    const {Mnemonic} = this.#iced
+    const state = this.#state
+    const {mnemonic, nextIP: next} = this.#instruction
+    switch (mnemonic) {
       case Mnemonic.Nop:
       case Mnemonic.Endbr64:
         return next
       case Mnemonic.Push:
-        return this.#push(this.#value(0)) ? next : undefined
+        return state.push(this.#value(0)) ? next : undefined
       case Mnemonic.Pop:
-        return this.#set(0, this.#pop()) ? next : undefined
+        return this.#set(0, state.pop()) ? next : undefined
       case Mnemonic.Leave:
-        this.#assign(Register.RSP, this.#registers.get(Register.RBP))
-        return this.#assign(Register.RBP, this.#pop()) ? next : undefined
+        state.assign(rsp, state.register(rbp))
+        return state.assign(rbp, state.pop()) ? next : undefined
       case Mnemonic.Mov:
         return this.#set(0, this.#value(1)) ? next : undefined
       case Mnemonic.Lea:
         return this.#set(0, this.#address()) ? next : undefined
       case Mnemonic.Add:
       case Mnemonic.Sub:
-        return this.#set(0, this.#sum(instruction.mnemonic === Mnemonic.Add ? 1n : -1n)) ? next : undefined
+        return this.#set(0, this.#sum(mnemonic === Mnemonic.Add ? 1n : -1n)) ? next : undefined
       case Mnemonic.Call:
-        return this.#push(next) ? this.#target() : undefined
+        return state.push(next) ? this.#target() : undefined
       case Mnemonic.Jmp:
         return this.#target()
       case Mnemonic.Ret:
-        return this.#pop()
+        return state.pop()
       default:
         return undefined
     }
@@ -122,20 +157,19 @@ class StraightCode {
       return BigInt.asUintN(64, BigInt(this.#instruction.immediate(operand)))
     }
     if (kind === OpKind.Register) {
-      return this.#registers.get(operand === 0 ? this.#instruction.op0Register : this.#instruction.op1Register)
+      return this.#whole(operand === 0 ? this.#instruction.op0Register : this.#instruction.op1Register)
     }
     const address = kind === OpKind.Memory && this.#isWhole() ? this.#address() : undefined
-    return address === undefined ? undefined : this.#load(address)
+    return address === undefined ? undefined : this.#state.load(address)
+  }
+
+  #whole(register: number): Word | undefined {
+    if (!isWholeRegister(register, this.#iced)) return undefined
+    return this.#state.register(generalRegister(register, this.#iced))
   }
 
   #isWhole(): boolean {
     return this.#iced.MemorySizeExt.size(this.#instruction.memorySize) === 8
-  }
-
-  #load(address: Word): Word | undefined {
-    if (this.#stack.has(address)) return this.#stack.get(address)
-    const at = addressOfWord(address)
-    return at === undefined ? undefined : readWord(this.#memory, toAddress(at))
   }
 
   #address(): Word | undefined {
@@ -143,8 +177,8 @@ class StraightCode {
     const {memoryBase, memoryIndex, memoryIndexScale, memoryDisplacement, memorySegment} = this.#instruction
     if (memorySegment === Register.FS || memorySegment === Register.GS) return undefined
     if (this.#instruction.isIpRelMemoryOperand) return this.#instruction.ipRelMemoryAddress
-    const base = memoryBase === Register.None ? 0n : this.#registers.get(memoryBase)
-    const index = memoryIndex === Register.None ? 0n : this.#registers.get(memoryIndex)
+    const base = memoryBase === Register.None ? 0n : this.#whole(memoryBase)
+    const index = memoryIndex === Register.None ? 0n : this.#whole(memoryIndex)
     if (base === undefined || index === undefined) return undefined
     return BigInt.asUintN(64, base + index * BigInt(memoryIndexScale) + memoryDisplacement)
   }
@@ -154,45 +188,12 @@ class StraightCode {
     const kind = this.#kind(operand)
     if (kind === OpKind.Register) {
       const register = this.#instruction.op0Register
-      const full = RegisterExt.fullRegister(register)
+      const number = generalRegister(register, this.#iced)
       const isHalf = RegisterExt.size(register) === 4
-      if (register !== full && !isHalf) return false
-      return this.#assign(full, isHalf && value !== undefined ? BigInt.asUintN(32, value) : value)
+      if (number === undefined || !(isHalf || isWholeRegister(register, this.#iced))) return false
+      return this.#state.assign(number, isHalf && value !== undefined ? BigInt.asUintN(32, value) : value)
     }
     const address = kind === OpKind.Memory && this.#isWhole() ? this.#address() : undefined
-    // Only its own stack is written to.
-    if (address === undefined || address < SCRATCH_STACK - 0x10000n || address >= SCRATCH_STACK + 0x100n) return false
-    this.#put(address, value)
-    return true
-  }
-
-  #put(address: Word, value: Word | undefined): void {
-    if (value === undefined) this.#stack.delete(address)
-    else this.#stack.set(address, value)
-  }
-
-  /** A register that is not known may be copied, not used. */
-  #assign(register: number, value: Word | undefined): boolean {
-    if (value === undefined) this.#registers.delete(register)
-    else this.#registers.set(register, value)
-    return true
-  }
-
-  #push(value: Word | undefined): boolean {
-    const {RSP} = this.#iced.Register
-    const sp = this.#registers.get(RSP)
-    if (sp === undefined) return false
-    const below = (sp - 8n + TWO_64) % TWO_64
-    this.#put(below, value)
-    this.#registers.set(RSP, below)
-    return true
-  }
-
-  #pop(): Word | undefined {
-    const {RSP} = this.#iced.Register
-    const sp = this.#registers.get(RSP)
-    if (sp === undefined) return undefined
-    this.#registers.set(RSP, (sp + 8n) % TWO_64)
-    return this.#stack.get(sp)
+    return address !== undefined && this.#state.store(address, value)
   }
 }

@@ -1,5 +1,5 @@
 import {directCallTarget} from '../amd64/call-encoding.ts'
-import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
+import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {CodePlace} from './prologue-rows.ts'

@@ -1,4 +1,4 @@
-import type {DecodedInstruction} from '../amd64/disassembler.ts'
+import type {DecodedInstruction} from '../amd64/instruction.ts'
 import type {Address} from '../base/address.ts'
 import type {UnwindRow} from '../dwarf/unwind-row.ts'
 import {PathState} from './path-state.ts'

@@ -1,4 +1,4 @@
-import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
+import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import type {Address} from '../base/address.ts'
 import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {followPaths} from './code-paths.ts'

@@ -1,5 +1,6 @@
 import {directCallTarget} from '../amd64/call-encoding.ts'
-import {type DecodedInstruction, Disassembler} from '../amd64/disassembler.ts'
+import {Disassembler} from '../amd64/disassembler.ts'
+import {type DecodedInstruction, decodeInstruction} from '../amd64/instruction.ts'
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
@@ -142,7 +143,7 @@ export class FallbackRows {
     const known = this.#instructions.get(at)
     if (known || this.#budget <= 0 || !this.#code.isCode(at, true)) return known
     this.#budget--
-    const instruction = this.#disassembler.decode(at)
+    const instruction = decodeInstruction(this.#disassembler, at)
     if (this.#instructions.size >= INSTRUCTION_CACHE_LIMIT) this.#instructions.clear()
     if (instruction) this.#instructions.set(at, instruction)
     return instruction

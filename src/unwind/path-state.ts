@@ -1,4 +1,4 @@
-import type {StackEffect} from '../amd64/disassembler.ts'
+import type {StackEffect} from '../amd64/instruction.ts'
 
 export const RSP = 7
 export const RBP = 6

@@ -1,4 +1,4 @@
-import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
+import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {type CfaRule, makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'

@@ -1,4 +1,4 @@
-import {type DecodedInstruction, nextAddress} from '../amd64/disassembler.ts'
+import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {RBP} from './path-state.ts'
