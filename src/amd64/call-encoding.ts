@@ -1,20 +1,25 @@
 import {type Address, toAddress} from '../base/address.ts'
-import {type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {hasBytes, type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {dwarfOfEncoding} from './registers.ts'
 
-/** The longest form that is looked for: FF /2 with a SIB byte and a 32-bit displacement. */
+// Instructions that are told by their bytes alone, without the decoder (Intel SDM 2, chapters 3 to 6).
+
+/** The longest form of a call that is looked for: FF /2 with a SIB byte and a 32-bit displacement. */
 const LONGEST_CALL = 7
 const CALL_REL32 = 0xe8
+const CALL_REL32_LENGTH = 5
+/** FF: /2 is a near call, /4 a near jump. */
 const GROUP_5 = 0xff
 
 /**
- * Whether the instruction that ends at `pc` is a call (Intel SDM 2, CALL: E8 rel32 and FF /2). 'unknown' where the code is not
- * at hand. Prefixes stand before what is matched here, so they need no forms of their own.
+ * Whether the instruction that ends at `pc` is a call (E8 rel32 and FF /2). 'unknown' where the code is not at hand. Prefixes stand
+ * before what is matched here, so they need no forms of their own.
  */
 export function isPrecededByCall(memory: MemoryReader, pc: Address): boolean | 'unknown' {
   if (pc < LONGEST_CALL) return false
   const bytes = bytesBefore(memory, pc)
   if (!bytes) return 'unknown'
-  if (bytes[bytes.length - 5] === CALL_REL32) return true
+  if (bytes[bytes.length - CALL_REL32_LENGTH] === CALL_REL32) return true
   for (let length = 2; length <= bytes.length; length++) {
     const at = bytes.length - length
     if (bytes[at] === GROUP_5 && indirectCallLength(bytes[at + 1] ?? 0, bytes[at + 2] ?? 0) === length) return true
@@ -47,10 +52,70 @@ function indirectCallLength(modRm: number, sib: number): number {
 
 /** The target of a direct call that ends at `pc`, to tell a call from bytes that look like one. */
 export function directCallTarget(memory: MemoryReader, pc: Address): Address | undefined {
-  const opcode = pc < 5 ? undefined : memory.read(toAddress(pc - 5), 1)
+  const opcode = pc < CALL_REL32_LENGTH ? undefined : memory.read(toAddress(pc - CALL_REL32_LENGTH), 1)
   if (opcode?.[0] !== CALL_REL32) return undefined
   const displacement = readU32(memory, toAddress(pc - 4))
   if (displacement === undefined) return undefined
-  const target = pc + (displacement >= 0x80000000 ? displacement - 0x100000000 : displacement)
+  const target = pc + signed32(displacement)
   return target >= 0 ? toAddress(target) : undefined
+}
+
+function signed32(value: number): number {
+  return value >= 0x80000000 ? value - 0x100000000 : value
+}
+
+/** ModRM of /4 with a RIP-relative operand. */
+const JUMP_THROUGH_RIP = 0x25
+const SLOT_JUMP_LENGTH = 6
+
+/** The address of the slot that the first `jmp *disp(%rip)` (FF 25 disp32) of this code, which stands at `start`, goes through. */
+export function slotOfJump(code: Uint8Array, start: Address): number | undefined {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
+  for (let at = 0; at + SLOT_JUMP_LENGTH <= code.length; at++) {
+    if (code[at] !== GROUP_5 || code[at + 1] !== JUMP_THROUGH_RIP) continue
+    return start + at + SLOT_JUMP_LENGTH + view.getInt32(at + 2, true)
+  }
+  return undefined
+}
+
+/** int3, int $3, int1: traps, so that pc is behind them. */
+const BREAKPOINTS: readonly (readonly number[])[] = [[0xcc], [0xcd, 0x03], [0xf1]]
+
+/** The breakpoint of the program's own that a SIGTRAP came from; pc is behind it, or at it for some kernels' int1. */
+export function findBreakpoint(memory: MemoryReader, pc: Address): Address | undefined {
+  for (const bytes of BREAKPOINTS) {
+    const start = toAddress(pc - bytes.length)
+    if (start >= 0 && hasBytes(memory, start, bytes)) return start
+  }
+  return hasBytes(memory, pc, [0xf1]) ? pc : undefined
+}
+
+/** `xor %ebp,%ebp`, with or without REX.W. */
+const ZEROES_RBP: readonly (readonly number[])[] = [
+  [0x31, 0xed],
+  [0x48, 0x31, 0xed],
+]
+
+/** Whether an instruction at `pc` sets rbp to zero. */
+export function zeroesFramePointer(memory: MemoryReader, pc: Address): boolean {
+  return ZEROES_RBP.some(bytes => hasBytes(memory, pc, bytes))
+}
+
+/** `mov %r64,%rsp`: REX.W with or without REX.R, 89, and a ModRM byte whose middle is the source. */
+const MOVE_LENGTH = 4
+const REX_W = 0x48
+const REX_WR = 0x4c
+const MOV = 0x89
+const RAX_TO_RSP = 0xc4
+/** `mov (%rsp),%rsp`. */
+const LOAD_RSP = [0x48, 0x8b, 0x24, 0x24] as const
+
+/** Where the instruction at `pc` takes rsp from: a register, by DWARF number, or the word that rsp points to. */
+export function sourceOfStackPointer(memory: MemoryReader, pc: Address): number | 'top-of-stack' | undefined {
+  if (hasBytes(memory, pc, LOAD_RSP)) return 'top-of-stack'
+  const [rex, opcode, modRm = 0] = memory.read(pc, MOVE_LENGTH) ?? []
+  if ((rex !== REX_W && rex !== REX_WR) || opcode !== MOV) return undefined
+  const low = (modRm - RAX_TO_RSP) / 8
+  if (!Number.isInteger(low) || low < 0 || low > 7) return undefined
+  return dwarfOfEncoding(rex === REX_WR ? low + 8 : low)
 }

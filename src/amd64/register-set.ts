@@ -1,13 +1,8 @@
 import {type Address, NOWHERE, toAddress, type Word} from '../base/address.ts'
 import {DWARF_REGISTER, REGISTER_COUNT} from './registers.ts'
+import {USER_REGS_SLOTS} from './user-regs.ts'
 
 const EXACT_LIMIT = 0x20000000000000n
-
-/**
- * Order of `struct user_regs_struct` (Linux: arch/x86/include/asm/user_64.h), as DWARF numbers; -1 are others
- * (orig_rax, cs, eflags, ss, fs_base …).
- */
-const USER_REGS_ORDER = [15, 14, 13, 12, 6, 3, 11, 10, 9, 8, 0, 2, 1, 4, 5, -1, 16, -1, -1, 7] as const
 
 /**
  * The 16 general registers and rip, by DWARF number, each known, supposed or not known. Values that a double holds exactly are
@@ -41,9 +36,9 @@ export class RegisterSet {
   /** The registers of a thread: `user_regs_struct` order. */
   static ofUserRegs(userRegs: BigUint64Array): RegisterSet {
     const builder = new RegisterSetBuilder()
-    USER_REGS_ORDER.forEach((register, index) => {
-      const word = userRegs[index]
-      if (register >= 0 && word !== undefined) builder.setWord(register, word)
+    USER_REGS_SLOTS.forEach((slot, register) => {
+      const word = userRegs[slot]
+      if (word !== undefined) builder.setWord(register, word)
     })
     return builder.build()
   }

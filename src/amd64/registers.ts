@@ -21,11 +21,15 @@ export const DWARF_REGISTER = {
 
 export const REGISTER_COUNT = 17
 
-/** Registers whose value a call keeps: rbx, rbp, r12 to r15 (System V ABI, AMD64 supplement, figure 3.4). */
-export const CALLEE_SAVED = [3, 6, 12, 13, 14, 15] as const
+const {rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15} = DWARF_REGISTER
+
+/** Registers that a function gives back as it got them (System V ABI, AMD64 supplement, figure 3.4); rsp is one too, by the return itself. */
+export const CALLEE_SAVED = [rbx, rbp, r12, r13, r14, r15] as const
+/** Registers that a function may change without a word. */
+export const CALLER_SAVED = [rax, rdx, rcx, rsi, rdi, r8, r9, r10, r11] as const
 
 /** The order in which instructions number the general registers (Intel SDM 2, table 3-1): DWARF differs in the first eight. */
-const ENCODED = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const
+const ENCODED = [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15] as const
 
 /** DWARF number of the register that an instruction encodes as `encoding`; undefined past r15. */
 export function dwarfOfEncoding(encoding: number): number | undefined {

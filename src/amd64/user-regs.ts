@@ -1,3 +1,5 @@
+import {DWARF_REGISTER} from './registers.ts'
+
 /** Index of each register in elf_gregset_t, which is user_regs_struct (Linux: arch/x86/include/asm/user_64.h). */
 export const USER_REGS = {
   r15: 0,
@@ -29,3 +31,8 @@ export const USER_REGS = {
   gs: 26,
 } as const
 export const USER_REGS_COUNT = 27
+
+/** Where user_regs_struct has the registers of a RegisterSet, by DWARF number. */
+export const USER_REGS_SLOTS: readonly number[] = Object.keys(DWARF_REGISTER).map(
+  name => USER_REGS[name as keyof typeof DWARF_REGISTER],
+)

@@ -1,7 +1,8 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
+import {type Flags, readFlags} from '../amd64/signal-context.ts'
+import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex, type Word} from '../base/address.ts'
-import {readWord} from '../base/memory-reader.ts'
 import type {CrashReport, FrameReport, InstructionReport} from '../report/core-report.ts'
 import {type CrashCause, type FaultSignal, signalPc} from './crash/crash-cause.ts'
 import {explainFault} from './evidence/fault-instruction.ts'
@@ -29,9 +30,6 @@ const DUMPED = [
   'r15',
   'rip',
 ] as const
-/** In a ucontext: eflags, then cs, gs and fs as 16 bits each. */
-const UCONTEXT_EFLAGS = 176
-const UCONTEXT_SEGMENTS = 184
 
 export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStack: FrameReport[]): CrashReport {
   const {signal, thread, machine, goroutine} = cause
@@ -98,23 +96,15 @@ function flagsAndSegments(process: DeadProcess, {thread, signal}: CrashCause): R
   // Up to 1.20 the frame of a fault in C is gone when the process dies.
   if (!frame?.signal && thread?.frames[0]?.pc !== signal?.pc) return {}
   if (frame?.signal) {
-    const {ucontext} = frame.signal
-    const eflags = readWord(process.memory, (ucontext + UCONTEXT_EFLAGS) as never)
-    const segments = readWord(process.memory, (ucontext + UCONTEXT_SEGMENTS) as never)
-    if (eflags === undefined || segments === undefined) return {}
-    return segmentsOf(
-      eflags,
-      segments % 0x10000n,
-      (segments / 0x100000000n) % 0x10000n,
-      (segments / 0x10000n) % 0x10000n,
-    )
+    const flags = readFlags(process.memory, frame.signal.ucontext)
+    return flags ? nameFlags(flags) : {}
   }
   const registers = thread?.thread.registers
   if (!registers) return {}
-  const [cs = 0n, eflags = 0n] = [registers[17], registers[18]]
-  return segmentsOf(eflags, cs, registers[25] ?? 0n, registers[26] ?? 0n)
+  const word = (name: keyof typeof USER_REGS): Word => registers[USER_REGS[name]] ?? 0n
+  return nameFlags({eflags: word('eflags'), cs: word('cs'), fs: word('fs'), gs: word('gs')})
 }
 
-function segmentsOf(eflags: Word, cs: Word, fs: Word, gs: Word): Record<string, string> {
+function nameFlags({eflags, cs, fs, gs}: Flags): Record<string, string> {
   return {rflags: hex(eflags), cs: hex(cs), fs: hex(fs), gs: hex(gs)}
 }

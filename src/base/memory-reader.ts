@@ -23,6 +23,12 @@ function u32At(bytes: Uint8Array, at: number): number {
   )
 }
 
+/** Whether these bytes stand at an address. */
+export function hasBytes(memory: MemoryReader, address: Address, bytes: readonly number[]): boolean {
+  const found = memory.read(address, bytes.length)
+  return found?.every((byte, index) => byte === bytes[index]) === true
+}
+
 export function readU8(memory: MemoryReader, address: Address): number | undefined {
   return memory.read(address, 1)?.[0]
 }

@@ -37,6 +37,11 @@ export interface UnwindRow {
 
 const UNDEFINED: RegisterRule = {kind: 'undefined'}
 
+/** Where a call puts it: right below the frame that it makes. */
+export const RETURN_ADDRESS: Readonly<Record<number, RegisterRule>> = {
+  [DWARF_REGISTER.rip]: {kind: 'at-cfa', offset: -8},
+}
+
 /** A row from the few rules that are not empty. */
 export function makeRow(
   cfa: CfaRule,

@@ -1,3 +1,4 @@
+import {isUserAddress, USER_END} from '../amd64/canonical-address.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
 
@@ -12,7 +13,6 @@ const M_G0 = 0
 const SPECIAL_GUARD = 0xffffffff00000000n
 const STACK_MIN = 2048
 const STACK_MAX = 2 ** 36
-const USER_LIMIT = 0x800000000000
 
 export type GoroutineShape = 'live' | 'dead' | 'none' | 'missing'
 
@@ -26,11 +26,11 @@ export function shapeOfGoroutine(memory: MemoryReader, address: Address): Gorout
   const m = readWord(memory, at(G_HEAD.m))
   if (guard === undefined || m === undefined) return memory.read(address, 8) ? 'none' : 'missing'
   if (lo === undefined || hi === undefined) return 'none'
-  if (m !== 0n && !(m < BigInt(USER_LIMIT) && isMachine(memory, toAddress(Number(m))))) return 'none'
+  if (m !== 0n && !(isUserAddress(m) && isMachine(memory, toAddress(Number(m))))) return 'none'
   // The stack of a dead goroutine may have been freed.
-  if (lo === 0 && hi === 0) return m === 0n && (guard === 0n || guard < BigInt(USER_LIMIT)) ? 'dead' : 'none'
+  if (lo === 0 && hi === 0) return m === 0n && (guard === 0n || isUserAddress(guard)) ? 'dead' : 'none'
   const size = hi - lo
-  if (lo < 4096 || size < STACK_MIN / 2 || size > STACK_MAX || hi >= USER_LIMIT || lo % 8 !== 0) return 'none'
+  if (lo < 4096 || size < STACK_MIN / 2 || size > STACK_MAX || hi >= USER_END || lo % 8 !== 0) return 'none'
   return guard >= SPECIAL_GUARD || (guard >= BigInt(lo) && guard < BigInt(hi)) ? 'live' : 'none'
 }
 
@@ -43,5 +43,5 @@ export function isMachine(memory: MemoryReader, address: Address): boolean {
 }
 
 export function isPlausiblePointer(value: number): boolean {
-  return value >= 4096 && value < USER_LIMIT && value % 8 === 0
+  return value >= 4096 && value < USER_END && value % 8 === 0
 }

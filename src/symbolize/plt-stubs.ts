@@ -1,3 +1,4 @@
+import {slotOfJump} from '../amd64/call-encoding.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError} from '../base/errors.ts'
@@ -44,17 +45,10 @@ export class PltStubs {
     return undefined
   }
 
-  /** The slot that a stub's `jmp *disp(%rip)` (ff 25 disp32) goes through. */
+  /** The slot that a stub's jump goes through. */
   #jumpSlot(entry: Address, length: number): number | undefined {
     const bytes = this.#image.readAtLinkAddress(entry, length)
-    if (!bytes) return undefined
-    for (let at = 0; at + 6 <= bytes.length; at++) {
-      if (bytes[at] !== 0xff || bytes[at + 1] !== 0x25) continue
-      const cursor = new Cursor(bytes, this.#image.name)
-      cursor.seek(at + 2)
-      return entry + at + 6 + cursor.i32()
-    }
-    return undefined
+    return bytes && slotOfJump(bytes, entry)
   }
 
   #slotNames(): Map<number, string> {

@@ -1,5 +1,5 @@
 import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
-import {DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
+import {CALLER_SAVED, DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
 import {type Address, addressOfWord, offsetAddress, toAddress, type Word} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
 import {type ExpressionContext, evaluateExpression} from '../dwarf/expression.ts'
@@ -12,9 +12,6 @@ export interface AppliedRow {
   /** The rule of the return address is "undefined": this is the outermost frame. */
   readonly outermost: boolean
 }
-
-/** rax, rdx, rcx, rsi, rdi, r8 to r11: a function may change them without a word (System V ABI, AMD64 supplement, figure 3.4). */
-const CALLER_SAVED = [0, 1, 2, 4, 5, 8, 9, 10, 11] as const
 
 /**
  * The caller's registers by a row: the only place where rows are applied.

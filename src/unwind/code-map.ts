@@ -1,8 +1,8 @@
 import {directCallTarget, isPrecededByCall} from '../amd64/call-encoding.ts'
+import {isSignalRestorer, readSignalFrame} from '../amd64/signal-context.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {ModuleLookup} from './cfi-rows.ts'
-import {isSignalRestorer, readSignalFrame} from './signal-frame.ts'
 
 interface CodeMapInput {
   readonly memory: MemoryReader

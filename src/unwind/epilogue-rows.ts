@@ -1,8 +1,9 @@
 import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
+import {CALLEE_SAVED, DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
-import {makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {makeRow, RETURN_ADDRESS, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {followPaths} from './code-paths.ts'
-import {CALLEE_SAVED, type PathState, RSP, type Symbolic} from './path-state.ts'
+import type {PathState, Symbolic} from './path-state.ts'
 
 /** Returns that are offered: the first is nearly always right, and the caller checks each. */
 const CANDIDATE_LIMIT = 8
@@ -36,9 +37,9 @@ function successor(instruction: DecodedInstruction): Address | undefined {
 function rowAtReturn(state: PathState): UnwindRow | undefined {
   const sp = state.sp
   // A return address below the rsp of the pc in question would have been pushed by this very path.
-  if (!sp || (sp.register === RSP && sp.offset < 0)) return undefined
+  if (!sp || (sp.register === DWARF_REGISTER.rsp && sp.offset < 0)) return undefined
   const cfaOffset = sp.offset + 8
-  const rules: Record<number, RegisterRule> = {16: {kind: 'at-cfa', offset: -8}}
+  const rules: Record<number, RegisterRule> = {...RETURN_ADDRESS}
   for (const register of CALLEE_SAVED) {
     rules[register] = ruleOf(state.registers.get(register), sp.register, cfaOffset)
   }

@@ -5,7 +5,7 @@ import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CalleeCheck} from './callee-check.ts'
 import type {CodeMap} from './code-map.ts'
@@ -18,10 +18,7 @@ import type {FoundBy} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
 /** Nothing is on the stack yet but the return address: right after a call. */
-const JUST_CALLED_ROW: UnwindRow = makeRow(
-  {kind: 'register', register: DWARF_REGISTER.rsp, offset: 8},
-  {[DWARF_REGISTER.rip]: {kind: 'at-cfa', offset: -8}},
-)
+const JUST_CALLED_ROW: UnwindRow = makeRow({kind: 'register', register: DWARF_REGISTER.rsp, offset: 8}, RETURN_ADDRESS)
 
 const ROW_CACHE_LIMIT = 10_000
 const INSTRUCTION_CACHE_LIMIT = 50_000

@@ -1,13 +1,14 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import type {CodeMap} from './code-map.ts'
 
 /** After `push %rbp; mov %rsp,%rbp` (System V ABI, AMD64 supplement, 3.2.2). */
 export const FRAME_POINTER_ROW: UnwindRow = makeRow(
-  {kind: 'register', register: 6, offset: 16},
-  {6: {kind: 'at-cfa', offset: -16}, 16: {kind: 'at-cfa', offset: -8}},
+  {kind: 'register', register: DWARF_REGISTER.rbp, offset: 16},
+  {[DWARF_REGISTER.rbp]: {kind: 'at-cfa', offset: -16}, ...RETURN_ADDRESS},
   'unknown',
 )
 

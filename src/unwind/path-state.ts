@@ -1,9 +1,7 @@
 import type {StackEffect} from '../amd64/instruction.ts'
+import {CALLEE_SAVED, DWARF_REGISTER} from '../amd64/registers.ts'
 
-export const RSP = 7
-export const RBP = 6
-/** rbx, rbp, r12 to r15 by DWARF number (System V ABI, AMD64 supplement, figure 3.4). */
-export const CALLEE_SAVED = [3, 6, 12, 13, 14, 15] as const
+const {rsp, rbp} = DWARF_REGISTER
 
 /** A value by what it was where the path began. */
 export type Symbolic =
@@ -25,7 +23,7 @@ export class PathState {
 
   static initial(): PathState {
     const registers = new Map<number, Symbolic>()
-    for (const register of [...CALLEE_SAVED, RSP]) registers.set(register, {kind: 'register', register, offset: 0})
+    for (const register of [...CALLEE_SAVED, rsp]) registers.set(register, {kind: 'register', register, offset: 0})
     return new PathState(registers, new Map())
   }
 
@@ -34,7 +32,7 @@ export class PathState {
   }
 
   get sp(): (Symbolic & {kind: 'register'}) | undefined {
-    const value = this.registers.get(RSP)
+    const value = this.registers.get(rsp)
     return value?.kind === 'register' ? value : undefined
   }
 
@@ -53,7 +51,7 @@ export class PathState {
         )
         return true
       case 'pop':
-        if (effect.register === RSP) return false
+        if (effect.register === rsp) return false
         this.#set(effect.register, this.#loaded(sp))
         this.#moveSp(sp, 8)
         return true
@@ -72,14 +70,14 @@ export class PathState {
       }
       case 'clobber':
         this.registers.delete(effect.register)
-        return effect.register !== RSP
+        return effect.register !== rsp
     }
   }
 
   #leave(): boolean {
-    const bp = this.registers.get(RBP)
+    const bp = this.registers.get(rbp)
     if (bp?.kind !== 'register') return false
-    this.#set(RBP, this.#loaded(bp))
+    this.#set(rbp, this.#loaded(bp))
     this.#moveSp(bp, 8)
     return true
   }
@@ -90,7 +88,7 @@ export class PathState {
   }
 
   #moveSp(from: Symbolic & {kind: 'register'}, delta: number): void {
-    this.registers.set(RSP, {...from, offset: from.offset + delta})
+    this.registers.set(rsp, {...from, offset: from.offset + delta})
   }
 
   #set(register: number | undefined, value: Symbolic | undefined): void {

@@ -1,5 +1,6 @@
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
-import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import {crosscall2FrameSize, crosscall2Row, sigtrampRow} from './stack-switch.ts'
 
@@ -38,10 +39,9 @@ export class PcspRows {
   #row(size: number): UnwindRow {
     let row = this.#bySize.get(size)
     if (!row) {
-      const cfa = {kind: 'register', register: 7, offset: size + 8} as const
-      const returnAddress = {kind: 'at-cfa', offset: -8} as const
+      const cfa = {kind: 'register', register: DWARF_REGISTER.rsp, offset: size + 8} as const
       const bp = size > 0 ? ({kind: 'at-cfa', offset: -16} as const) : ({kind: 'same'} as const)
-      row = makeRow(cfa, {6: bp, 16: returnAddress}, 'unknown')
+      row = makeRow(cfa, {[DWARF_REGISTER.rbp]: bp, ...RETURN_ADDRESS}, 'unknown')
       this.#bySize.set(size, row)
     }
     return row

@@ -1,9 +1,10 @@
 import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
+import {CALLEE_SAVED, DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import {type CfaRule, makeRow, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {type CfaRule, makeRow, RETURN_ADDRESS, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {followPaths} from './code-paths.ts'
-import {CALLEE_SAVED, type PathState, RBP, RSP, type Symbolic} from './path-state.ts'
+import type {PathState, Symbolic} from './path-state.ts'
 
 const CANDIDATE_LIMIT = 4
 
@@ -28,7 +29,7 @@ export function walkFromEntry(
     decode,
     rowBefore: (instruction, state) => (isAt(place, instruction) ? rowWithin(state) : undefined),
     successor: instruction => successor(instruction, memory),
-    goesOnWithoutSp: ({registers}) => registers.get(RBP)?.kind === 'register',
+    goesOnWithoutSp: ({registers}) => registers.get(DWARF_REGISTER.rbp)?.kind === 'register',
     candidateLimit: CANDIDATE_LIMIT,
   })
 }
@@ -47,22 +48,22 @@ function successor(instruction: DecodedInstruction, memory: MemoryReader): Addre
 
 /** At the entry rsp points to the return address; rsp, else rbp, tells how far that is from where they are now. */
 function rowWithin(state: PathState): UnwindRow | undefined {
-  const cfa = cfaBy(RSP, state) ?? cfaBy(RBP, state)
+  const cfa = cfaBy(DWARF_REGISTER.rsp, state) ?? cfaBy(DWARF_REGISTER.rbp, state)
   if (!cfa) return undefined
-  const rules: Record<number, RegisterRule> = {16: {kind: 'at-cfa', offset: -8}}
+  const rules: Record<number, RegisterRule> = {...RETURN_ADDRESS}
   for (const register of CALLEE_SAVED) rules[register] = savedRule(register, state) ?? keptRule(register, state)
   return makeRow(cfa, rules, 'unknown')
 }
 
 function cfaBy(register: number, state: PathState): CfaRule | undefined {
   const value = state.registers.get(register)
-  if (value?.kind !== 'register' || value.register !== RSP || value.offset > 0) return undefined
+  if (value?.kind !== 'register' || value.register !== DWARF_REGISTER.rsp || value.offset > 0) return undefined
   return {kind: 'register', register, offset: 8 - value.offset}
 }
 
 function savedRule(register: number, {stored}: PathState): RegisterRule | undefined {
   for (const [slot, value] of stored) {
-    if (isOwn(value, register) && slot.startsWith(`${RSP}:`)) {
+    if (isOwn(value, register) && slot.startsWith(`${DWARF_REGISTER.rsp}:`)) {
       return {kind: 'at-cfa', offset: Number(slot.slice(2)) - 8}
     }
   }

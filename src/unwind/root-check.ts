@@ -1,13 +1,9 @@
+import {zeroesFramePointer} from '../amd64/call-encoding.ts'
 import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {RBP} from './path-state.ts'
 
-/** `xor %ebp,%ebp`, with or without REX.W. */
-const ZEROES_RBP: readonly (readonly number[])[] = [
-  [0x31, 0xed],
-  [0x48, 0x31, 0xed],
-]
 /** From there to the call in what libcs start processes and threads with. */
 const REACH = 64
 
@@ -22,8 +18,7 @@ export function startsStack(
 ): boolean {
   for (let back = 2; back <= Math.min(REACH, returnPc); back++) {
     const start = toAddress(returnPc - back)
-    const bytes = memory.read(start, 3)
-    if (!ZEROES_RBP.some(pattern => pattern.every((byte, index) => bytes?.[index] === byte))) continue
+    if (!zeroesFramePointer(memory, start)) continue
     if (leadsStraightTo(start, returnPc, decode)) return true
   }
   return false
@@ -39,7 +34,7 @@ function leadsStraightTo(
     const instruction = decode(at)
     if (instruction?.flow !== 'next') return false
     const {effect} = instruction
-    const setsRbp = 'register' in effect && effect.register === RBP && effect.kind !== 'push'
+    const setsRbp = 'register' in effect && effect.register === DWARF_REGISTER.rbp && effect.kind !== 'push'
     if ((setsRbp && !first) || effect.kind === 'leave') return false
     at = nextAddress(instruction)
     if (instruction.isCall) return at === returnPc

@@ -1,8 +1,12 @@
+import {sourceOfStackPointer} from '../amd64/call-encoding.ts'
 import {RegisterSet} from '../amd64/register-set.ts'
+import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
-import {makeRow, type UnwindRow} from '../dwarf/unwind-row.ts'
+import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import type {GoVersion} from '../gosym/version.ts'
+
+const {rbx, rbp, rsp, r12, r13, r14, r15, rip} = DWARF_REGISTER
 
 /** A stack and the position that the runtime saved for it (`g.stack`, `g.sched`). */
 export interface SavedStack {
@@ -103,7 +107,7 @@ export function enterCallback(input: {
 }
 
 /** rbx, r12 to r15 in the order in which crosscall2 saves them; rbp and the return address follow by release. */
-const CROSSCALL2_SAVED = [3, 12, 13, 14, 15] as const
+const CROSSCALL2_SAVED = [rbx, r12, r13, r14, r15] as const
 
 /**
  * The row at crosscall2's call: C's callee-saved registers from where crosscall2 keeps them (runtime/cgo/asm_amd64.s), which
@@ -118,9 +122,9 @@ export function crosscall2Row(version: GoVersion): UnwindRow {
 function crosscall2RowOf(saved: readonly number[], bp: number, returnAddress: number): UnwindRow {
   const frameSize = returnAddress + 8
   const rules = CROSSCALL2_SAVED.map((register, index) => [register, (saved[index] ?? 0) - frameSize] as const)
-  const slots = [...rules, [6, bp - frameSize] as const, [16, returnAddress - frameSize] as const]
+  const slots = [...rules, [rbp, bp - frameSize] as const, [rip, returnAddress - frameSize] as const]
   return makeRow(
-    {kind: 'register', register: 7, offset: frameSize},
+    {kind: 'register', register: rsp, offset: frameSize},
     Object.fromEntries(slots.map(([register, offset]) => [register, {kind: 'at-cfa' as const, offset}])),
     'unknown',
   )
@@ -130,21 +134,21 @@ function crosscall2RowOf(saved: readonly number[], bp: number, returnAddress: nu
 const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: number, offset: number])[]>> = {
   // MOVQ BX, bx-8(SP) and so on below a frame pointer of its own (sys_linux_amd64.s up to 1.16).
   80: [
-    [3, -24],
-    [6, -16],
-    [12, -40],
-    [13, -48],
-    [14, -56],
-    [15, -64],
+    [rbx, -24],
+    [rbp, -16],
+    [r12, -40],
+    [r13, -48],
+    [r14, -56],
+    [r15, -64],
   ],
   // PUSH_REGS_HOST_TO_ABI0 (abi_amd64.h, 1.17+).
   72: [
-    [3, -56],
-    [6, -16],
-    [12, -48],
-    [13, -40],
-    [14, -32],
-    [15, -24],
+    [rbx, -56],
+    [rbp, -16],
+    [r12, -48],
+    [r13, -40],
+    [r14, -32],
+    [r15, -24],
   ],
 }
 
@@ -155,16 +159,10 @@ const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: numb
 export function sigtrampRow(frameSize: number): UnwindRow | undefined {
   const saved = SIGTRAMP_SAVED[frameSize]
   if (!saved) return undefined
-  const rules = [...saved, [16, -8] as const].map(
-    ([register, offset]) => [register, {kind: 'at-cfa' as const, offset}] as const,
-  )
-  return makeRow({kind: 'register', register: 7, offset: frameSize + 8}, Object.fromEntries(rules), 'unknown')
+  const rules = saved.map(([register, offset]) => [register, {kind: 'at-cfa' as const, offset}] as const)
+  const cfa = {kind: 'register', register: rsp, offset: frameSize + 8} as const
+  return makeRow(cfa, {...Object.fromEntries(rules), ...RETURN_ADDRESS}, 'unknown')
 }
-
-/** `mov %rbx,%rsp`, `mov %r12,%rsp` and the like: the source register's number is in the third byte, its fourth bit in the first. */
-const MOV_TO_SP = {opcode: 0x89, modrmMin: 0xc4, modrmStep: 8} as const
-/** `mov (%rsp),%rsp`. */
-const POP_SP = [0x48, 0x8b, 0x24, 0x24] as const
 
 /**
  * SP as a Go function sets it right behind its call of C: functions that align the stack for C keep the old one in a register or at
@@ -172,20 +170,12 @@ const POP_SP = [0x48, 0x8b, 0x24, 0x24] as const
  */
 export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet): Address | undefined {
   const {pc, sp} = registers
-  const code = pc === undefined ? undefined : memory.read(pc, 4)
-  if (!code || sp === undefined) return undefined
-  if (POP_SP.every((byte, index) => code[index] === byte)) return readAddress(memory, sp)
-  const [rex = 0, opcode, modrm = 0] = code
-  if ((rex !== 0x48 && rex !== 0x4c) || opcode !== MOV_TO_SP.opcode) return undefined
-  const low = (modrm - MOV_TO_SP.modrmMin) / MOV_TO_SP.modrmStep
-  if (!Number.isInteger(low) || low < 0 || low > 7) return undefined
-  const x86 = low + (rex === 0x4c ? 8 : 0)
-  const kept = registers.address(X86_TO_DWARF[x86] ?? x86)
+  if (pc === undefined || sp === undefined) return undefined
+  const source = sourceOfStackPointer(memory, pc)
+  if (source === 'top-of-stack') return readAddress(memory, sp)
+  const kept = source === undefined ? undefined : registers.address(source)
   return kept !== undefined && kept >= sp ? kept : undefined
 }
-
-/** DWARF numbers the first eight registers in another order (System V ABI, AMD64 supplement, figure 3.36). */
-const X86_TO_DWARF = [0, 2, 1, 3, 7, 6, 4, 5] as const
 
 /** The pcsp of crosscall2 at its call: the row above holds there and only there. */
 export function crosscall2FrameSize(version: GoVersion): number {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import {findBreakpoint} from '../../src/amd64/breakpoint.ts'
+import {findBreakpoint} from '../../src/amd64/call-encoding.ts'
 import {decodeFault} from '../../src/amd64/faulting-instruction.ts'
 import {RegisterSet} from '../../src/amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../src/amd64/registers.ts'

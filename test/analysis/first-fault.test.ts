@@ -1,13 +1,13 @@
 // Which of the signals that interrupted a thread began its end.
 import test from 'ava'
 import {RegisterSet} from '../../src/amd64/register-set.ts'
+import type {SignalFrame} from '../../src/amd64/signal-context.ts'
 import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {findBase, findFirstFault, type Interruption} from '../../src/analysis/stacks/interruptions.ts'
 import {withReason} from '../../src/analysis/stacks/signal-reason.ts'
 import type {ThreadStack} from '../../src/analysis/stacks/thread-stacks.ts'
 import {toAddress} from '../../src/base/address.ts'
-import type {SignalFrame} from '../../src/unwind/signal-frame.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 
 const SIGQUIT = 3

@@ -1,11 +1,12 @@
 import test from 'ava'
 import {isPrecededByCall} from '../../src/amd64/call-encoding.ts'
 import {RegisterSet, RegisterSetBuilder} from '../../src/amd64/register-set.ts'
+import {isSignalRestorer, readSignalFrame} from '../../src/amd64/signal-context.ts'
 import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import {NOWHERE, toAddress} from '../../src/base/address.ts'
 import {makeRow} from '../../src/dwarf/unwind-row.ts'
 import {applyRow} from '../../src/unwind/apply-row.ts'
-import {findLeftFrame, findSignalFrames, isSignalRestorer, readSignalFrame} from '../../src/unwind/signal-frame.ts'
+import {findLeftFrame, findSignalFrames} from '../../src/unwind/signal-frame.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {at, FakeProcess} from './process.ts'
 

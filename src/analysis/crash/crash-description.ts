@@ -1,3 +1,4 @@
+import {isUserAddress} from '../../amd64/canonical-address.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, addressOfWord, hex, NOWHERE, type Word} from '../../base/address.ts'
 import {readString, readWord} from '../../base/memory-reader.ts'
@@ -121,7 +122,7 @@ function readText({memory}: DeadProcess, at: Address): string | null {
   const pointer = readWord(memory, at)
   const length = readWord(memory, (at + 8) as Address)
   if (pointer === undefined || length === undefined || length < 1n || length > MESSAGE_LIMIT) return null
-  if (pointer < 4096n || pointer >= 0x800000000000n) return null
+  if (pointer < 4096n || !isUserAddress(pointer)) return null
   const text = readString(memory, Number(pointer) as Address, Number(length))
   // biome-ignore lint/suspicious/noControlCharactersInRegex: text of a throw has none but line ends and tabs
   return text !== undefined && !/[\u0000-\u0008\u000b-\u001f\ufffd]/.test(text) ? text : null

@@ -1,3 +1,4 @@
+import {isKernelAddress, isNonCanonical} from '../../amd64/canonical-address.ts'
 import {type Address, addressOfWord, hex, toAddress, type Word} from '../../base/address.ts'
 import type {CoreExtent} from '../../elf/core-segments.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -5,9 +6,6 @@ import type {DeadProcess} from '../process/dead-process.ts'
 /** What was done to the address that faulted. */
 export type AccessKind = 'read' | 'write' | 'execute'
 
-/** User space ends here on amd64 with four-level page tables; the kernel begins as far below 2^64. */
-const USER_END = 0x800000000000n
-const KERNEL_START = 0xffff800000000000n
 /** Old system calls by address (Linux: Documentation/arch/x86/x86_64/mm.rst); only emulated today, or not there at all. */
 const VSYSCALL_START = 0xffffffffff600000n
 const VSYSCALL_END = 0xffffffffff601000n
@@ -32,9 +30,9 @@ export function describeAddress(
   if (word < NULL_PAGES) return `null plus ${hex(word)}`
   if (2n ** 64n - word <= NULL_PAGES) return `null minus ${hex(2n ** 64n - word)}`
   if (word >= VSYSCALL_START && word < VSYSCALL_END) return 'the vsyscall page'
-  if (word >= KERNEL_START) return 'kernel address'
+  if (isKernelAddress(word)) return 'kernel address'
   const address = addressOfWord(word)
-  if (word >= USER_END || address === undefined) return 'non-canonical'
+  if (isNonCanonical(word) || address === undefined) return 'non-canonical'
   return new Neighbourhood(process, stackPointers).describe(address, access)
 }
 

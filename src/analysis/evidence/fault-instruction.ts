@@ -1,10 +1,12 @@
-import {findBreakpoint} from '../../amd64/breakpoint.ts'
+import {findBreakpoint} from '../../amd64/call-encoding.ts'
+import {isNonCanonical} from '../../amd64/canonical-address.ts'
 import {
   decodeFault,
   type FaultingInstruction,
   type FaultRegisters,
   type MemoryAccess,
 } from '../../amd64/faulting-instruction.ts'
+import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {InstructionReport} from '../../report/core-report.ts'
@@ -105,7 +107,7 @@ function stackPointers({core}: DeadProcess, {signal, thread}: CrashCause): Stack
     if (sp !== undefined) pointers.push({sp, thread: tid})
   }
   if (thread) {
-    add(signal?.registers?.word(7), thread.thread.tid)
+    add(signal?.registers?.word(DWARF_REGISTER.rsp), thread.thread.tid)
     for (const {sp} of thread.frames) pointers.push({sp, thread: thread.thread.tid})
   }
   for (const {tid, registers} of core.threads) add(registers[USER_REGS.rsp], tid)
@@ -185,7 +187,7 @@ const REFUSALS = {
 } as const
 
 function isWild(word: Word | undefined): boolean {
-  return word !== undefined && word >= 0x800000000000n && word < 0xffff800000000000n
+  return word !== undefined && isNonCanonical(word)
 }
 
 /** #GP tells no address: it is the operand that no page table could map, or that lies across its alignment. */

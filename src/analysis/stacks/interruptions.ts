@@ -1,5 +1,5 @@
+import {readSignalFrame, type SignalFrame} from '../../amd64/signal-context.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {readSignalFrame, type SignalFrame} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import {isFault} from '../process/signal-names.ts'

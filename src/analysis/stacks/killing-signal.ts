@@ -1,4 +1,4 @@
-import {findBreakpoint} from '../../amd64/breakpoint.ts'
+import {findBreakpoint} from '../../amd64/call-encoding.ts'
 import type {Address} from '../../base/address.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 

@@ -1,7 +1,7 @@
 import type {RegisterSet} from '../../amd64/register-set.ts'
-import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {findSystemCall, loadsNumber, SYSTEM_CALL} from '../../amd64/system-call.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
-import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readU32, readWord} from '../../base/memory-reader.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStack} from '../stacks/thread-stacks.ts'
@@ -28,11 +28,7 @@ export interface NativeWait {
   owner: number | undefined
 }
 
-const SYS_futex = 202n
-const SYSCALL = [0x0f, 0x05]
-/** mov $202,%eax: how libc sets up the call, not far before it. */
-const LOAD_FUTEX = [0xb8, 0xca, 0x00, 0x00, 0x00]
-const LOAD_DISTANCE = 32
+const SYS_futex = 202
 /** Commands of futex(2), without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME, that wait. */
 const WAITING = new Set([0, 6, 9, 11, 13])
 const LOCK_PI = new Set([6, 13])
@@ -71,30 +67,17 @@ function readFutexCall(
   registers: RegisterSet,
   original: bigint | undefined,
 ): FutexCall | undefined {
-  const at = matches(memory, pc, SYSCALL) ? pc : offsetAddress(pc, -2)
-  if (at === undefined || !matches(memory, at, SYSCALL)) return undefined
-  const number = original ?? (at === pc ? registers.word(DWARF_REGISTER.rax) : undefined)
-  if (number !== undefined ? number !== SYS_futex : !loadsFutex(memory, at)) return undefined
-  const word = registers.address(DWARF_REGISTER.rdi)
-  const operation = registers.word(DWARF_REGISTER.rsi)
-  const expected = registers.word(DWARF_REGISTER.rdx)
+  const at = findSystemCall(memory, pc)
+  if (at === undefined) return undefined
+  const number = original ?? (at === pc ? registers.word(SYSTEM_CALL.number) : undefined)
+  if (number !== undefined ? number !== BigInt(SYS_futex) : !loadsNumber(memory, at, SYS_futex)) return undefined
+  const [first, second, third] = SYSTEM_CALL.arguments
+  const word = registers.address(first)
+  const operation = registers.word(second)
+  const expected = registers.word(third)
   if (word === undefined || word === NULL_ADDRESS || operation === undefined || expected === undefined) return undefined
   const command = Number(operation % 128n)
   return WAITING.has(command) ? {word, command, expected: Number(expected % 0x100000000n)} : undefined
-}
-
-function matches(memory: MemoryReader, at: Address, pattern: readonly number[]): boolean {
-  return memory.read(at, pattern.length)?.every((byte, index) => byte === pattern[index]) === true
-}
-
-function loadsFutex(memory: MemoryReader, syscall: Address): boolean {
-  const start = offsetAddress(syscall, -LOAD_DISTANCE)
-  const bytes = start === undefined ? undefined : memory.read(start, LOAD_DISTANCE)
-  if (!bytes) return false
-  for (let at = bytes.length - LOAD_FUTEX.length; at >= 0; at--) {
-    if (LOAD_FUTEX.every((byte, index) => bytes[at + index] === byte)) return true
-  }
-  return false
 }
 
 type Place = Omit<NativeWait, 'tid'>
