@@ -40,21 +40,15 @@ writeFileSync(bundle, readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, e
 
 const schemaOut = await build({
   absWorkingDir: root,
-  entryPoints: ['src/report/answer-schema.ts'],
+  entryPoints: ['src/report/published-schema.ts'],
   bundle: true,
   platform: 'node',
   format: 'esm',
   write: false,
   logLevel: 'warning',
 })
-const schemas = await import(
-  `data:text/javascript;base64,${Buffer.from(schemaOut.outputFiles[0].contents).toString('base64')}`
-)
-const kebab = name => name.replace(/([a-z])([A-Z])/g, '$1-$2').toLowerCase()
-const {z} = await import('zod')
-for (const [name, schema] of Object.entries(schemas)) {
-  if (!name.endsWith('ReportSchema') && name !== 'reportSchema') continue
-  const file = name === 'reportSchema' ? 'analyze' : kebab(name.replace(/ReportSchema$/, ''))
-  const json = z.toJSONSchema(schema, {target: 'draft-2020-12'})
-  writeFileSync(join(root, 'schema', `${file}-1.schema.json`), `${JSON.stringify(json, null, 2)}\n`)
+const code = Buffer.from(schemaOut.outputFiles[0].contents).toString('base64')
+const {DOCUMENTS, publishedSchema} = await import(`data:text/javascript;base64,${code}`)
+for (const name of Object.keys(DOCUMENTS)) {
+  writeFileSync(join(root, 'schema', `${name}-1.schema.json`), `${JSON.stringify(publishedSchema(name), null, 2)}\n`)
 }

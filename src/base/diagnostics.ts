@@ -2,10 +2,54 @@ import {FormatError, GotraceError, messageOf, TruncatedFileError} from './errors
 
 export type Severity = 'info' | 'warning' | 'error'
 
+/** Every code that a diagnostic can have, and what it says. Scripts match on them: a code keeps its meaning and never goes. */
+export const DIAGNOSTIC_CODES = {
+  'allgs-unreadable':
+    'the list of goroutines (`runtime.allgs`) is missing or damaged, or a part of it is not in the core',
+  'bad-cfi': 'unwind information (`.eh_frame`, `.debug_frame`) is damaged; frames there are found by other means',
+  'bad-core-note': 'one note of the core is damaged and was left out',
+  'bad-core-notes': 'the notes of the core are damaged from some point on; threads or mappings may be missing',
+  'bad-file': 'a file that should have been a debug file is damaged and was not used',
+  'bad-image': 'an image that the kernel maps into every process (the vDSO) is damaged in the core',
+  'bad-moduledata': 'the description of the Go code (`runtime.firstmoduledata`) is damaged, or of no known release',
+  'bad-section': 'one section of a file is damaged and was left out',
+  'bad-section-headers': 'the section headers of a file are damaged; its program headers alone are used',
+  'bad-split-package': 'a file of split DWARF (`.dwp`) is damaged and was left out',
+  'blocked-chain': 'a lock of C whose owner waits in Go: a deadlock, if a waiter holds what that waits for',
+  'build-id-mismatch': 'a file is another build than the one that ran, and was not used',
+  'cgo-hooks-unknown': 'what `runtime.SetCgoTraceback` was given cannot be found out',
+  'core-truncated': 'the core ends before what it promises',
+  deadlock: 'threads or goroutines that wait for one another, by the owners that the locks name',
+  'debug-file-mismatch': 'a debug file is of another build than its module, and was not used',
+  'debuginfod-failed': 'a debuginfod server did not answer as it should',
+  'dwarf-aranges': '`.debug_aranges` is damaged; units are found by their own ranges',
+  'dwarf-unit': 'a unit of DWARF is damaged or of an unknown version; names and lines of its code may be missing',
+  'exe-is-debug-file': 'the file given with `--exe` holds debug information alone, not the program',
+  'go-version-unknown': 'nothing names the Go release; it was taken from what the data look like',
+  'go-version-unsupported': 'there is no table of runtime structures for this Go release; the nearest one was used',
+  'goroutine-unreadable': 'a goroutine of the list is not in the core',
+  'goroutines-searched': 'without a list goroutines were searched for in memory; some may be missing',
+  'layout-doubtful': 'structures of the Go runtime look damaged, or are of an unknown layout',
+  'layout-mismatch': 'the layouts that were to be expected do not fit the process; others do and were used',
+  'machine-list-cycle': 'the list of Ms (`runtime.allm`) runs in a circle or does not end',
+  'machine-unreadable': 'an M of the list is not in the core; those behind it are missing',
+  'module-not-found': 'the file of the program or of a library was not found',
+  'module-unverified': 'a file was used though nothing proves that it is the build that ran',
+  'no-such-goroutine': 'a goroutine that was asked for is not alive in this core',
+  'no-supplementary-file': 'the file that dwz moved shared debug information to was not found',
+  'no-text-start': 'the function table of a Go file is relative to an address that nothing tells',
+  'runtime-not-found': 'the roots of the Go runtime cannot be found: there are no goroutines in the report',
+  'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
+  'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
+  timeout: 'the time given with `--timeout` was over: stacks, or parts of them, are missing',
+  'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',
+} as const satisfies Readonly<Record<string, string>>
+
+export type DiagnosticCode = keyof typeof DIAGNOSTIC_CODES
+
 /** A thing that lowered the detail of the report, and what would help. */
 export interface Diagnostic {
-  /** kebab-case, stable: scripts match on it. */
-  code: string
+  code: DiagnosticCode
   severity: Severity
   message: string
   /** File, section and offset, thread or goroutine; null where it concerns the whole run. */
@@ -30,7 +74,7 @@ export class Diagnostics {
   readonly #byKey = new Map<string, Diagnostic>()
   readonly #placesOfCode = new Map<string, number>()
 
-  add(code: string, message: string, details: DiagnosticDetails = {}): void {
+  add(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): void {
     const places = this.#placesOfCode.get(code) ?? 0
     const key = places >= PLACES_PER_CODE ? code : `${code}\0${details.where ?? ''}`
     const known = this.#byKey.get(key) ?? this.#byKey.get(`${code}\0${details.where ?? ''}`)
@@ -53,7 +97,7 @@ export class Diagnostics {
    * Records a typed error at its unit of loss. Anything else is a bug of ours and is thrown on.
    * @throws whatever is not a GotraceError
    */
-  addError(code: string, error: unknown, details: DiagnosticDetails = {}): void {
+  addError(code: DiagnosticCode, error: unknown, details: DiagnosticDetails = {}): void {
     if (!(error instanceof GotraceError)) throw error
     const where =
       details.where ?? (error instanceof FormatError || error instanceof TruncatedFileError ? error.where : undefined)

@@ -1,17 +1,22 @@
-/** What a caller can switch on; the words also reach the user through the JSON diagnostics. */
-export type ErrorCode =
-  | 'not-found'
-  | 'unreadable'
-  | 'not-writable'
-  | 'not-a-core'
-  | 'not-elf'
-  | 'wrong-machine'
-  | 'build-id-mismatch'
-  | 'bad-argument'
-  | 'timeout'
-  | 'format'
-  | 'truncated'
-  | 'unsupported'
+/** Why there is no report, and what that says. Scripts match on them: a code keeps its meaning and never goes. */
+export const ERROR_CODES = {
+  'not-found': 'a file that was named is not there',
+  unreadable: 'a file cannot be opened, read or unpacked',
+  'not-writable': 'the output cannot be created or written',
+  'not-a-core': 'the file is no core: text, an executable, something else',
+  'not-elf': 'a file that should be an executable or a library is no ELF file',
+  'wrong-machine': 'the core or the file was made on another kind of machine',
+  'bad-argument': 'wrong usage of the command line',
+  format: 'the file is damaged where everything else depends on it',
+  truncated: 'the file ends before what everything else depends on',
+  unsupported: 'the file is sound, but of a kind that is deliberately not handled',
+  timeout: '`batch`: no answer within `--timeout`',
+  'out-of-memory': '`batch`: the analysis needs more than `--memory`',
+  'analysis-died': '`batch`: the process that analysed the core died',
+  bug: 'a bug of this program; please report it',
+} as const satisfies Readonly<Record<string, string>>
+
+export type ErrorCode = keyof typeof ERROR_CODES
 
 /** Base of everything we throw on purpose. Any other error that escapes is a bug of ours (exit code 70). */
 export class GotraceError extends Error {

@@ -1,7 +1,10 @@
-import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {type ErrorCode, GotraceError, InputError, messageOf} from '../base/errors.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
 export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
+
+/** The command line is to be mended, not a file that was read. */
+const USAGE: readonly ErrorCode[] = ['bad-argument', 'not-writable']
 
 interface OclifError {
   oclif?: {exit?: number}
@@ -26,8 +29,7 @@ export function explainError(error: unknown, bin: string): {lines: string[]; exi
   if (error instanceof GotraceError) {
     const lines = [`${bin}: ${error.message}`]
     if (error instanceof InputError) lines.push(`  ${error.hint}`)
-    const isUsage = error.code === 'bad-argument' || error.code === 'not-writable'
-    return {lines, exitCode: isUsage ? EXIT.usage : EXIT.input}
+    return {lines, exitCode: USAGE.includes(error.code) ? EXIT.usage : EXIT.input}
   }
   if (oclif !== undefined) {
     return {lines: [`${bin}: ${usageMessage(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}

@@ -1,7 +1,7 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
 import {Cursor} from '../base/cursor.ts'
-import type {Diagnostics} from '../base/diagnostics.ts'
+import type {DiagnosticCode, Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, TruncatedFileError} from '../base/errors.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
 import {type BuildIds, findBuildIds} from './build-id.ts'
@@ -218,7 +218,7 @@ export class ElfFile implements SectionSource {
   }
 
   /** Of an image in memory the core holds what it holds: that some part is not there is no fault of the image. */
-  #report(code: string, error: unknown, where: string): void {
+  #report(code: DiagnosticCode, error: unknown, where: string): void {
     const inMemory = this.#options.loadBias !== undefined
     if (!(inMemory && error instanceof TruncatedFileError)) this.#diagnostics.addError(code, error, {where})
   }

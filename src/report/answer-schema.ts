@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import {ERROR_CODES} from '../base/errors.ts'
 import {
   blockingSchema,
   cgoSchema,
@@ -13,8 +14,8 @@ import {
   goSchema,
   hexString,
   moduleSchema,
+  oneOf,
   opening,
-  reportSchema,
   schemaVersion,
   signatureSchema,
   stopReasonSchema,
@@ -23,11 +24,7 @@ import {
   toolSchema,
 } from './report-schema.ts'
 
-/**
- * What each command answers with --json, from the parts of the whole report; `npm run build` publishes those named `…ReportSchema`
- * in `schema/`. Nothing imports this module at run time.
- */
-export {reportSchema}
+/** What each command answers with --json, from the parts of the whole report. Nothing imports this module at run time. */
 
 export const cgoReportSchema = z
   .strictObject({
@@ -129,9 +126,13 @@ export const goroutinesReportSchema = z
   })
   .meta({title: 'gotrace-core goroutines --json'})
 
-const batchErrorSchema = z
-  .strictObject({code: z.string(), message: z.string(), hint: text})
-  .meta({id: 'batchError', description: 'why there is no report; code as in the diagnostics, stable'})
+export const failureSchema = z
+  .strictObject({
+    code: oneOf(ERROR_CODES),
+    message: z.string().describe('one line for people'),
+    hint: text.describe('the next command or step to try; null: there is none'),
+  })
+  .meta({id: 'failure', description: 'why there is no report'})
 
 export const batchReportSchema = z
   .strictObject({
@@ -166,7 +167,7 @@ export const batchReportSchema = z
       .nullable()
       .describe('how many of each severity; `analyze` prints them'),
     durationMs: count,
-    error: batchErrorSchema.nullable().describe('null: the core was analysed'),
+    error: failureSchema.nullable().describe('null: the core was analysed'),
   })
   .meta({title: 'gotrace-core batch: one line'})
 

@@ -7,7 +7,6 @@ import type * as schema from './report-schema.ts'
  * are the same values.
  */
 export type FrameReport = z.infer<typeof schema.frameSchema>
-export type StopReasonReport = z.infer<typeof schema.stopReasonSchema>
 export type CreatedByReport = z.infer<typeof schema.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
 export type ThreadReport = z.infer<typeof schema.threadSchema>
@@ -83,6 +82,9 @@ export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' 
   counts(): WholeGoroutines['counts']
   diagnostics(): WholeGoroutines['diagnostics']
 }
+
+/** Why there is no report. */
+export type FailureReport = z.infer<typeof answer.failureSchema>
 
 /** What `batch` says of one core. */
 export type BatchLine = z.infer<typeof answer.batchReportSchema>

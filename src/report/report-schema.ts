@@ -1,4 +1,6 @@
 import {z} from 'zod'
+import {DIAGNOSTIC_CODES} from '../base/diagnostics.ts'
+import {FOUND_BY, STOP_REASONS} from './vocabulary.ts'
 
 /**
  * The shape of every report, once: the types of the report (`core-report.ts`, by `import type`) and the published JSON Schema
@@ -13,6 +15,11 @@ export const hexString = z
 export const text = z.string().nullable()
 export const count = z.number().int().nullable()
 const address = hexString.nullable()
+
+/** One of some words; what each says goes into the published schema. */
+export function oneOf<Word extends string>(meanings: Readonly<Record<Word, string>>) {
+  return z.enum(Object.keys(meanings) as Word[]).meta({meanings})
+}
 
 export const frameSchema = z
   .strictObject({
@@ -31,26 +38,14 @@ export const frameSchema = z
     module: text,
     moduleOffset: address,
     language: text,
-    foundBy: z
-      .enum([
-        'context',
-        'gobuf',
-        'syscall',
-        'cfi',
-        'pcsp',
-        'frame-pointer',
-        'signal-frame',
-        'stack-switch',
-        'saved-cgo-callers',
-        'scan',
-      ])
-      .nullable(),
+    foundBy: oneOf(FOUND_BY).nullable(),
   })
   .meta({id: 'frame'})
 
-export const stopReasonSchema = z
-  .enum(['end-of-stack', 'unmapped', 'no-progress', 'no-unwind-info', 'frame-limit'])
-  .meta({id: 'stopReason', description: 'why the walk of a stack ended'})
+export const stopReasonSchema = oneOf(STOP_REASONS).meta({
+  id: 'stopReason',
+  description: 'why the walk of a stack ended; anything but `end-of-stack` means that outer frames are missing',
+})
 
 export const createdBySchema = z
   .strictObject({function: text, file: text, line: count, offset: address, goroutine: count})
@@ -256,7 +251,7 @@ export const moduleSchema = z
 
 export const diagnosticSchema = z
   .strictObject({
-    code: z.string(),
+    code: oneOf(DIAGNOSTIC_CODES),
     severity: z.enum(['info', 'warning', 'error']),
     message: z.string(),
     where: text,
@@ -343,4 +338,4 @@ export const reportSchema = z
     completeness: completenessSchema,
     diagnostics: z.array(diagnosticSchema),
   })
-  .meta({id: 'report', title: 'gotrace-core analyze --json'})
+  .meta({title: 'gotrace-core analyze --json'})

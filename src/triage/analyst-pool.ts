@@ -1,5 +1,5 @@
 import workerpool from 'workerpool'
-import type {BatchLine} from '../report/core-report.ts'
+import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {errorLine, explain, type LineOptions, makeLine} from './core-line.ts'
 import type {WorkItem} from './work-list.ts'
 
@@ -78,7 +78,7 @@ export class AnalystPool {
     }
   }
 
-  #explainDeath(cause: unknown, lastWords: string): NonNullable<BatchLine['error']> {
+  #explainDeath(cause: unknown, lastWords: string): FailureReport {
     const {timeoutSeconds, memoryMb} = this.#options
     if (isTimeout(cause)) {
       return {

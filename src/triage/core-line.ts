@@ -5,7 +5,7 @@ import type {Tool} from '../analysis/process/process-facts.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
-import type {BatchLine} from '../report/core-report.ts'
+import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
 import type {WorkItem} from './work-list.ts'
 
@@ -104,7 +104,7 @@ function lineHead({path, size, mtime}: LineKey, tool: Tool): Pick<BatchLine, 'sc
 }
 
 /** The line of a core that could not be analysed. */
-export function errorLine(key: LineKey, tool: Tool, error: NonNullable<BatchLine['error']>): BatchLine {
+export function errorLine(key: LineKey, tool: Tool, error: FailureReport): BatchLine {
   return {
     ...lineHead(key, tool),
     compression: null,
@@ -122,7 +122,7 @@ export function errorLine(key: LineKey, tool: Tool, error: NonNullable<BatchLine
 }
 
 /** A bug of ours costs this core alone, and is told apart by its code. */
-export function explain(error: unknown): NonNullable<BatchLine['error']> {
+export function explain(error: unknown): FailureReport {
   if (error instanceof GotraceError) {
     return {code: error.code, message: error.message, hint: error instanceof InputError ? error.hint : null}
   }

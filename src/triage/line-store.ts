@@ -2,13 +2,16 @@ import {closeSync, fstatSync, ftruncateSync} from 'node:fs'
 import {InputError} from '../base/errors.ts'
 import {openOutputFile, writeOutput} from '../base/output-file.ts'
 import {readRegularFile} from '../base/regular-file.ts'
-import type {BatchLine} from '../report/core-report.ts'
+import type {BatchLine, FailureReport} from '../report/core-report.ts'
 
 /** What an earlier line says, as far as a later run needs it. */
 export type StoredLine = Pick<
   BatchLine,
-  'path' | 'size' | 'mtime' | 'executable' | 'goVersion' | 'crash' | 'signature' | 'error'
->
+  'path' | 'size' | 'mtime' | 'executable' | 'goVersion' | 'crash' | 'signature'
+> & {
+  /** Its code may be one that a later version has. */
+  error: (Omit<FailureReport, 'code'> & {code: string}) | null
+}
 
 const CHUNK_SIZE = 1024 * 1024
 /** No line of ours is so long: names and paths are bounded. */

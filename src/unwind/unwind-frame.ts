@@ -1,27 +1,10 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import type {Address} from '../base/address.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
+import type {FoundBy, StopReason} from '../report/vocabulary.ts'
 import type {SavedStack} from './stack-switch.ts'
 
-/**
- * How a frame was found. `context`: a thread's registers. `gobuf`, `syscall`: positions that the runtime saved. `cfi`, `pcsp`,
- * `frame-pointer`, `signal-frame`, `stack-switch`: by the frame that it called. `scan`: read off the code or the stack without
- * tables, and checked only by the call instruction before its return address.
- */
-export type FoundBy =
-  | 'context'
-  | 'gobuf'
-  | 'syscall'
-  | 'cfi'
-  | 'pcsp'
-  | 'frame-pointer'
-  | 'signal-frame'
-  | 'stack-switch'
-  | 'saved-cgo-callers'
-  | 'scan'
-
-/** Why a walk ended. */
-export type StopReason = 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit'
+export type {FoundBy, StopReason}
 
 export type StackKind = 'native' | 'g0' | 'gsignal' | 'goroutine'
 

@@ -17,10 +17,10 @@ import {tmpdir} from 'node:os'
 import {basename, dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {gzipSync} from 'node:zlib'
-import {Ajv2020} from 'ajv/dist/2020.js'
 import test, {type ExecutionContext} from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import type {BatchGroup, BatchLine} from '../../src/report/core-report.ts'
+import {complaint, type DocumentName, readSchema} from '../support/documents.ts'
 import {runCommand, runShell} from '../support/run-command.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-batch-'))
@@ -36,12 +36,7 @@ const good = join(directory, 'good')
 mkdirSync(good)
 for (const {name, core} of cases) symlinkSync(core, join(good, name))
 
-const ajv = new Ajv2020({strict: true, allErrors: true, allowUnionTypes: true})
-const readSchema = (name: string): {properties: object} =>
-  JSON.parse(readFileSync(new URL(`../../schema/${name}-1.schema.json`, import.meta.url), 'utf8'))
-
-function parseLines<T extends object>(t: ExecutionContext, text: string, schema: string): T[] {
-  const isValid = ajv.getSchema(`${schema}`) ?? ajv.addSchema(readSchema(schema), schema).getSchema(schema)
+function parseLines<T extends object>(t: ExecutionContext, text: string, schema: DocumentName): T[] {
   const keys = Object.keys(readSchema(schema).properties)
   t.regex(text, /^(?:.+\n)*$/)
   return text
@@ -49,7 +44,7 @@ function parseLines<T extends object>(t: ExecutionContext, text: string, schema:
     .slice(0, -1)
     .map(line => {
       const value = JSON.parse(line) as T
-      if (!isValid?.(value)) t.fail(`${line}: ${ajv.errorsText(isValid?.errors)}`)
+      t.is(complaint(schema, value), '', line)
       t.deepEqual(Object.keys(value), keys)
       return value
     })

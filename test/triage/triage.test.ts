@@ -139,7 +139,7 @@ test('what has a meaning in regular expressions has none in a pattern', t => {
 
 function line(path: string, more: Partial<BatchLine> = {}): BatchLine {
   return {
-    ...errorLine({path, size: 1, mtime: '2026-01-01T00:00:00.000Z'}, tool, {code: '', message: '', hint: null}),
+    ...errorLine({path, size: 1, mtime: '2026-01-01T00:00:00.000Z'}, tool, {code: 'format', message: '', hint: null}),
     error: null,
     ...more,
   }

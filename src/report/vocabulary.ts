@@ -1,0 +1,32 @@
+/**
+ * Words of the report that scripts match on, each with what it says: a word keeps its meaning and never goes; new ones may come.
+ * docs/json-schema.md and the published schemas say the same. The codes of diagnostics and of errors are in `base`.
+ */
+
+/** How a frame was found. */
+export const FOUND_BY = {
+  context: 'the registers of the thread',
+  gobuf: 'where the Go runtime saved that the goroutine goes on',
+  syscall: 'where the Go runtime saved that the goroutine entered a system call or C',
+  cfi: 'unwind information of the frame that it called',
+  pcsp: 'the frame size in the Go tables of the frame that it called',
+  'frame-pointer': 'the frame pointer, checked against the code',
+  'signal-frame': 'what the kernel saved when a signal came',
+  'stack-switch':
+    'what the Go runtime saved when it changed stacks, between Go and C or between a goroutine and its thread',
+  'saved-cgo-callers': 'the list of C callers that the handler of the Go runtime had saved (`m.cgoCallers`)',
+  scan: 'guessed: read off the code or the stack, and checked by the call instruction before it alone',
+} as const satisfies Readonly<Record<string, string>>
+
+export type FoundBy = keyof typeof FOUND_BY
+
+/** Why the walk of a stack ended; anything but the first means that outer frames are missing. */
+export const STOP_REASONS = {
+  'end-of-stack': 'the outermost frame was reached',
+  unmapped: 'what should be the next frame is not in memory',
+  'no-progress': 'the next frame is not above this one',
+  'no-unwind-info': 'nothing tells how to find the next frame',
+  'frame-limit': 'the limit of frames (`--max-frames`) was reached',
+} as const satisfies Readonly<Record<string, string>>
+
+export type StopReason = keyof typeof STOP_REASONS
