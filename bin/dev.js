@@ -6,5 +6,7 @@ import {fileURLToPath} from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 pjson.oclif.commands = {strategy: 'explicit', target: './src/main.ts', identifier: 'COMMANDS'}
+const {settleEnvironment} = await import('../src/launch/environment.ts')
+settleEnvironment(process.env)
 const {start} = await import('../src/main.ts')
 await start(root, pjson)

@@ -1,4 +1,5 @@
-// Builds what is published: dist/main.cjs (one bundle), schema/*.json.
+// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), schema/*.json.
+import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -33,10 +34,28 @@ await build({
   minifyWhitespace: true,
 })
 
-// One byte a character: the starter reads it without decoding. The bundler leaves regular expressions as they are.
+// One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
 const bundle = join(root, 'dist', 'main.cjs')
 const escaped = char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-writeFileSync(bundle, readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped))
+const code = readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped)
+// The launcher tells by it which compiled code is of this bundle.
+const digest = createHash('sha256').update(code).digest('hex').slice(0, 16)
+writeFileSync(bundle, `// ${digest}\n${code}`)
+
+await build({
+  absWorkingDir: root,
+  entryPoints: ['src/launch/launch.ts'],
+  outfile: 'dist/launch.cjs',
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20.19',
+  legalComments: 'none',
+  logLevel: 'warning',
+  charset: 'ascii',
+  minifySyntax: true,
+  minifyWhitespace: true,
+})
 
 const schemaOut = await build({
   absWorkingDir: root,

@@ -1,3 +1,4 @@
+import {writeSync} from 'node:fs'
 import {type Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import Batch from './commands/batch.ts'
@@ -33,6 +34,10 @@ declare const PACKAGE_JSON: string | undefined
  * @param manifest package.json when the bundle does not carry it
  */
 export async function start(root: string, manifest?: Interfaces.PJSON): Promise<void> {
+  process.on('uncaughtException', error => {
+    end(error)
+    process.exit()
+  })
   if (process.env.NO_COLOR !== undefined && process.env.FORCE_COLOR === undefined) process.env.FORCE_COLOR = '0'
   process.env.GOTRACE_CORE_DISABLE_THEME = '1'
   settings.enableAutoTranspile = false
@@ -49,9 +54,17 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
       devPlugins: false,
     })
   } catch (error) {
-    const {lines, exitCode} = explainError(error, 'gotrace-core')
-    if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
-    if (process.env.GOTRACE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-    process.exitCode = exitCode
+    end(error)
   }
+}
+
+function end(error: unknown): void {
+  const {lines, exitCode} = explainError(error, 'gotrace-core')
+  if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(`${error.stack}`)
+  try {
+    if (lines.length > 0) writeSync(2, `${lines.join('\n')}\n`)
+  } catch {
+    // Standard error is closed or full: the exit code has to do.
+  }
+  process.exitCode = exitCode
 }

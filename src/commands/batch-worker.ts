@@ -1,6 +1,5 @@
 import {Command} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
-import {serveAnalyses} from '../triage/analyst-pool.ts'
 
 /**
  * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of crashes
@@ -18,6 +17,7 @@ export default class BatchWorker extends Command {
       throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
     }
     process.chdir(NO_CORE_HERE)
+    const {serveAnalyses} = await import('../triage/analyst-pool.ts')
     serveAnalyses()
   }
 }

@@ -5,7 +5,7 @@ import {FileSource} from '../base/byte-source.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {renderBatchSummary} from '../render/batch-text.ts'
 import {renderNdjson} from '../render/ndjson.ts'
-import {AnalystPool} from '../triage/analyst-pool.ts'
+import type {AnalystPool} from '../triage/analyst-pool.ts'
 import {type BatchCounts, runBatch} from '../triage/batch-run.ts'
 import type {LineKey, LineOptions} from '../triage/core-line.ts'
 import {LineStore} from '../triage/line-store.ts'
@@ -115,7 +115,7 @@ export default class Batch extends BaseCommand {
   async #runAll(paths: readonly string[], flags: BatchFlags, state: BatchState): Promise<StopSignal | undefined> {
     const {known, groups, store, counts} = state
     const jobs = flags.jobs ?? availableParallelism()
-    const pool = this.#openPool(flags, jobs)
+    const pool = await this.#openPool(flags, jobs)
     const abort = new AbortController()
     const stopNow = (signal: NodeJS.Signals): void => {
       abort.abort(signal)
@@ -156,7 +156,9 @@ export default class Batch extends BaseCommand {
     return abort.signal.aborted ? (abort.signal.reason as StopSignal) : undefined
   }
 
-  #openPool(flags: BatchFlags, jobs: number): AnalystPool {
+  async #openPool(flags: BatchFlags, jobs: number): Promise<AnalystPool> {
+    // It loads worker_threads: other commands start faster without.
+    const {AnalystPool} = await import('../triage/analyst-pool.ts')
     const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
     const share = Math.floor((memory * MEMORY_SHARE) / MEGABYTE / jobs)
     const {tool, maxFrames, demangle} = analysisOptions({...flags, timeout: undefined}, this.config)

@@ -6,9 +6,11 @@ export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
 /** The command line is to be mended, not a file that was read. */
 const USAGE: readonly ErrorCode[] = ['bad-argument', 'not-writable']
 
-interface OclifError {
+/** What errors of oclif and of Node say beside their message. */
+interface ForeignError {
   oclif?: {exit?: number}
   code?: string
+  syscall?: string
 }
 
 /** oclif explains in several lines, with advice of its own: the first thing it says is enough. */
@@ -24,7 +26,7 @@ function usageMessage(error: unknown): string {
 
 /** The lines for standard error and the exit code that an error ends the program with. */
 export function explainError(error: unknown, bin: string): {lines: string[]; exitCode: number} {
-  const {oclif, code} = error as OclifError
+  const {oclif, code, syscall} = error as ForeignError
   if (code === 'EEXIT') return {lines: [], exitCode: oclif?.exit ?? EXIT.ok}
   if (error instanceof GotraceError) {
     const lines = [`${bin}: ${error.message}`]
@@ -33,6 +35,11 @@ export function explainError(error: unknown, bin: string): {lines: string[]; exi
   }
   if (oclif !== undefined) {
     return {lines: [`${bin}: ${usageMessage(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}
+  }
+  // Help and the like, which oclif writes; reports have a sink of their own.
+  if (syscall === 'write') {
+    const lines = [`${bin}: standard output: ${messageOf(error)}`, '  check the disk, or write elsewhere']
+    return code === 'EPIPE' ? {lines: [], exitCode: EXIT.ok} : {lines, exitCode: EXIT.usage}
   }
   return {
     lines: [
