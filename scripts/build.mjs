@@ -37,10 +37,10 @@ await build({
 // One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
 const bundle = join(root, 'dist', 'main.cjs')
 const escaped = char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-const code = readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped)
+const text = readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped)
 // The launcher tells by it which compiled code is of this bundle.
-const digest = createHash('sha256').update(code).digest('hex').slice(0, 16)
-writeFileSync(bundle, `// ${digest}\n${code}`)
+const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
+writeFileSync(bundle, `// ${digest}\n${text}`)
 
 await build({
   absWorkingDir: root,
