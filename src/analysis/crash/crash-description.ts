@@ -7,7 +7,7 @@ import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStack} from '../stacks/thread-stacks.ts'
 import type {CrashCause, Death, FaultSignal} from './crash-cause.ts'
-import {fatalLines, panicLines, signalLine} from './crash-header.ts'
+import {fatalLines, type PanicFacts, panicLines, signalLine} from './crash-header.ts'
 import type {Throwing} from './traceback-level.ts'
 
 const MESSAGE_LIMIT = 64 * 1024
@@ -26,22 +26,28 @@ export function describeDeath(
   if (death.caller === 'runtime.gopanic' || death.caller === 'runtime.goexit' || death.by === 'runtime.fatalpanic') {
     return describePanic(process, goroutine)
   }
-  const described = describeThrow(process, goroutine, current, readThrowText(process, death))
+  // A user's error alone looks at the panics of the goroutine: a throw is the runtime's own.
+  const pending = death.caller === 'runtime.fatal' ? panicFacts(process, goroutine) : []
+  const described = describeThrow(process, goroutine, current, readThrowText(process, death), pending)
   const {signal} = described
   const registers = signal && systemThread && registersAt(systemThread, signal.pc)
   return registers ? {...described, signal: {...signal, registers}} : described
 }
 
 export function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
-  const panics = goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
+  const panics = panicFacts(process, goroutine)
+  const {signal, lines} = savedSignal(goroutine)
+  const header = [...panicLines(panics, process.version), ...lines]
+  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
+}
+
+function panicFacts(process: DeadProcess, goroutine: Goroutine): PanicFacts[] {
+  return goroutine.panics.map(({value, recovered, repanicked, goexit}) => ({
     text: value.text ?? textWithoutType(process, value) ?? `(${value.typeName ?? '?'}) ${hex(value.data)}`,
     recovered,
     repanicked,
     goexit,
   }))
-  const {signal, lines} = savedSignal(goroutine)
-  const header = [...panicLines(panics, process.version), ...lines]
-  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
 }
 
 /** Types are gone with the executable; but before printing the runtime makes errors and Stringers strings (preprintpanics). */
@@ -55,10 +61,11 @@ export function describeThrow(
   goroutine: Goroutine,
   current: Goroutine | undefined,
   message: string | null,
+  pending: readonly PanicFacts[] = [],
 ): Description {
   const {signal, lines} = savedSignal(goroutine)
   const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
-  const text = message === null ? ['fatal error: (its text is not in the core)'] : fatalLines(message, process.version)
+  const text = fatalLines(message ?? '(its text is not in the core)', process.version, pending)
   // Up to 1.20 a fault in C became this throw: the fault is the cause.
   const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
   const kind = isFaultInC ? 'signal' : 'fatal'

@@ -80,9 +80,13 @@ function panicSuffix({recovered, repanicked}: PanicFacts, version: GoVersion): s
   return recovered ? ' [recovered]' : ''
 }
 
-/** `fatal error: …` with what the runtime says before it. */
-export function fatalLines(text: string, version: GoVersion): string[] {
-  return `fatal error: ${indent(text, version)}`.split('\n')
+/**
+ * `fatal error: …` (runtime.throw, runtime.fatal). `pending`: the panics whose deferred functions ran when `fatal` was called, newest
+ * first, which it prints before its own line from 1.26 on (printPreFatalDeferPanic).
+ */
+export function fatalLines(text: string, version: GoVersion, pending: readonly PanicFacts[] = []): string[] {
+  const before = version.atLeast(26) && pending.length > 0 ? `${panicLines(pending, version).join('\n')}\n\t` : ''
+  return `${before}fatal error: ${indent(text, version)}`.split('\n')
 }
 
 /** From 1.23 on lines after the first are indented (runtime.printindented). */

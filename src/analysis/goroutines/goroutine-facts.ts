@@ -1,5 +1,6 @@
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
+import {isIdleInSynctest} from '../../runtime-model/wait-reason.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {HeaderFacts} from './goroutine-header.ts'
 
@@ -27,6 +28,7 @@ export class GoroutineFacts {
       status: status.text,
       isScanned: status.scan,
       waitReason: waitReason === '' ? null : waitReason,
+      isIdleInSynctest: bubble !== undefined && isIdleInSynctest(goroutine.waitReason),
       waitMinutes: this.#waitMinutes(goroutine),
       isLockedToThread: goroutine.lockedToThread,
       m: machine ? {id: machine.id, address: machine.address} : null,

@@ -1,6 +1,5 @@
 import {hex} from '../../base/address.ts'
 import type {GoVersion} from '../../gosym/version.ts'
-import {isIdleInSynctest} from '../../runtime-model/wait-reason.ts'
 
 /** What the first line of a goroutine's block says. */
 export interface HeaderFacts {
@@ -12,6 +11,8 @@ export interface HeaderFacts {
   status: string
   isScanned: boolean
   waitReason: string | null
+  /** g.waitreason is one that counts as idle in a synctest bubble; it keeps the last wait's reason when that is over. */
+  isIdleInSynctest: boolean
   waitMinutes: number | null
   isLockedToThread: boolean
   m: {id: number; address: number} | null
@@ -38,8 +39,9 @@ export function goroutineState(facts: HeaderFacts, version: GoVersion): string {
   return state
 }
 
-function isDurable({bubble, waitReason, status, statusText}: HeaderFacts, version: GoVersion): boolean {
-  if (bubble === null || waitReason === null || !isIdleInSynctest(waitReason)) return false
+/** 1.25 asks for the reason of the last wait, even where that is over; later releases only while it lasts. */
+function isDurable({bubble, isIdleInSynctest, status, statusText}: HeaderFacts, version: GoVersion): boolean {
+  if (bubble === null || !isIdleInSynctest) return false
   return (status === 'waiting' || !version.atLeast(26)) && !statusText.endsWith('(durable)')
 }
 
@@ -63,7 +65,7 @@ function quoteIfNeeded(text: string): string {
 
 const ESCAPES: Record<string, string> = {'\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\', '"': '\\"'}
 
-/** As `print(quoted(s))` (runtime/print_quoted.go): printable ASCII stands for itself. */
+/** runtime.printquoted (print.go): printable ASCII stands for itself, DEL counts with what is beyond ASCII. */
 function quote(text: string): string {
   let out = '"'
   for (const char of text) {
@@ -71,7 +73,7 @@ function quote(text: string): string {
     const escaped = ESCAPES[char]
     if (escaped) out += escaped
     else if (code >= 0x20 && code < 0x7f) out += char
-    else if (code < 0x80) out += `\\x${code.toString(16).padStart(2, '0')}`
+    else if (code < 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`
     else if (code < 0x10000) out += `\\u${code.toString(16).padStart(4, '0')}`
     else out += `\\U${code.toString(16).padStart(8, '0')}`
   }
