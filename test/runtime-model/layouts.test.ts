@@ -6,7 +6,6 @@ import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import {type DeclaredLayout, layoutsFromDwarf} from '../../src/runtime-model/layouts-from-dwarf.ts'
 import {RemoteStruct} from '../../src/runtime-model/remote-struct.ts'
 import {STRUCT_FIELDS, StructLayout, type StructName} from '../../src/runtime-model/struct-layout.ts'
-import {isIdleInSynctest, waitReasonText} from '../../src/runtime-model/wait-reason.ts'
 
 type Declared = Record<string, {size: number; fields: Record<string, [offset: number, size: number]>}>
 
@@ -106,20 +105,4 @@ test('a remote structure is one read, and fields the release lacks read as zero'
   t.deepEqual(reads, [28])
   t.is(RemoteStruct.read(memory, toAddress(0x2000), layout), undefined)
   t.is(RemoteStruct.read(memory, toAddress(0), layout), undefined)
-})
-
-test('wait reasons follow the renumbering of each release', t => {
-  t.is(waitReasonText(go(11), 13), 'chan receive')
-  t.is(waitReasonText(go(19), 14), 'chan receive')
-  t.is(waitReasonText(go(14), 26), 'unknown wait reason')
-  t.is(waitReasonText(go(15), 26), 'debug call')
-  t.is(waitReasonText(go(21), 32), 'unknown wait reason')
-  t.is(waitReasonText(go(22), 36), 'coroutine')
-  t.is(waitReasonText(go(24), 43), 'select (synctest)')
-  t.is(waitReasonText(go(25), 18), 'GOMAXPROCS updater (idle)')
-  t.is(waitReasonText(go(26), 1), 'GC assist marking')
-  t.is(waitReasonText(go(27), 46), 'cleanup wait')
-  t.is(waitReasonText(go(27), 0), '')
-  t.true(isIdleInSynctest('sync.WaitGroup.Wait (durable)'))
-  t.false(isIdleInSynctest('sync.WaitGroup.Wait'))
 })
