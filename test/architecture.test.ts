@@ -179,6 +179,18 @@ test('no barrels and no drawers', t => {
   )
 })
 
+test('docs/go-versions.md names the files of every room that a new Go release may change', t => {
+  // A row of a table by release, or a condition on one.
+  const pattern = /\.(atLeast|rowOf)\(|\b(minor|firstMinor): \d|\bcolumns: from\(|, since: number\]|\b(OLDEST|NEWEST)\b/
+  const found = files.filter(file => pattern.test(readFileSync(join(source, file), 'utf8'))).map(file => `src/${file}`)
+  const text = readFileSync(join(root, 'docs/go-versions.md'), 'utf8')
+  const section = /^## Adding a release$([\s\S]*?)^## /m.exec(text)?.[1] ?? ''
+  const listed = [...section.matchAll(/^\| `(src\/[^`]+)` \|/gm)].map(([, path]) => path as string)
+  const missing = found.filter(path => !listed.includes(path))
+  const idle = listed.filter(path => !found.includes(path))
+  t.deepEqual({missing, idle}, {missing: [], idle: []})
+})
+
 test('every source file that a document names is there', t => {
   const documents = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
   const gone: string[] = []

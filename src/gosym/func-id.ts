@@ -1,4 +1,4 @@
-import type {GoVersion} from './version.ts'
+import type {GoVersion, ReleaseRow} from './version.ts'
 
 /**
  * Functions that the runtime's traceback treats on their own, under one name for all releases. Renamed ones carry the
@@ -70,12 +70,12 @@ const BY_NAME: ReadonlyMap<string, FuncID> = new Map<string, FuncID>([
 ])
 
 /** The number of `wrapper`, the one identity that no name tells; from Go 1.`minor` on. Before 1.12 there is none. */
-const WRAPPER_NUMBERS: readonly {minor: number; number: number}[] = [
-  {minor: 25, number: 23},
-  {minor: 22, number: 22},
-  {minor: 18, number: 21},
-  {minor: 14, number: 22},
+const WRAPPER_NUMBERS: readonly (ReleaseRow & {number: number})[] = [
   {minor: 12, number: 20},
+  {minor: 14, number: 22},
+  {minor: 18, number: 21},
+  {minor: 22, number: 22},
+  {minor: 25, number: 23},
 ]
 
 /**
@@ -89,6 +89,5 @@ export function funcIDOf(name: string, number: number, version: GoVersion): Func
     const named = BY_NAME.get(name)
     if (named) return named
   }
-  const row = WRAPPER_NUMBERS.find(({minor}) => version.atLeast(minor))
-  return row && row.number === number ? 'wrapper' : 'normal'
+  return version.rowOf(WRAPPER_NUMBERS)?.number === number ? 'wrapper' : 'normal'
 }

@@ -1,11 +1,11 @@
+import type {ReleaseRow} from './version.ts'
+
 /**
  * Field offsets of runtime.moduledata (runtime/symtab.go), per Go release. Taken from DWARF of 1.15, 1.19 and 1.21–1.27
  * and computed from the tagged source for the others. Slices are pointer, length, capacity; the pairs of section
  * boundaries follow each other.
  */
-export interface ModuledataLayout {
-  /** From Go 1.`minor` on, until the next row. */
-  minor: number
+export interface ModuledataLayout extends ReleaseRow {
   size: number
   /** 1.16+: at 0; before that `pclntable` stands there. */
   pcHeader: number | undefined

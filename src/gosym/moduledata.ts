@@ -71,9 +71,10 @@ export function candidateLayouts(header: PclntabHeader, version: GoVersion | und
   const fits = MODULEDATA_LAYOUTS.filter((layout, index) => {
     const nextMinor = MODULEDATA_LAYOUTS[index + 1]?.minor ?? Number.POSITIVE_INFINITY
     return layout.minor <= lastMinor && nextMinor > firstMinor
-  }).reverse()
-  const own = version && fits.find(layout => version.atLeast(layout.minor))
-  return own ? [own, ...fits.filter(layout => layout !== own)] : fits
+  })
+  const own = version?.rowOf(fits)
+  const others = fits.toReversed().filter(layout => layout !== own)
+  return own ? [own, ...others] : others
 }
 
 /** The moduledata at `address`, under the first layout whose invariants hold. */

@@ -2,7 +2,7 @@
  * The shapes of the pclntab, per Go release, as data. Sources: cmd/link/internal/ld/pcln.go and
  * runtime/symtab.go, runtime2.go (`_func`), symtabinl.go of the releases named; internal/abi/symtab.go since 1.21.
  */
-import type {GoVersion} from './version.ts'
+import type {GoVersion, ReleaseRow} from './version.ts'
 
 /** Header magics (`go12magic` … in debug/gosym). FFFFFFF1 alone spans 1.20 to 1.27: never the whole answer. */
 export const PCLNTAB_MAGIC = {go12: 0xfffffffb, go116: 0xfffffffa, go118: 0xfffffff0, go120: 0xfffffff1} as const
@@ -79,10 +79,7 @@ export interface InlineLayout {
 }
 
 /** Everything about the tables that a release decides. */
-export interface ReleaseLayout {
-  /** From Go 1.`minor`.`patch` on, until the next row. */
-  minor: number
-  patch: number
+export interface ReleaseLayout extends ReleaseRow {
   func: FuncLayout
   indices: TableIndices
   inline: InlineLayout | undefined
@@ -190,18 +187,17 @@ const INLINE_1_20: InlineLayout = {
 
 /** Ascending; a release later than the last row uses the last row. */
 const RELEASES: readonly ReleaseLayout[] = [
-  {minor: 2, patch: 0, func: FUNC_1_2, indices: NO_INDICES, inline: undefined},
-  {minor: 9, patch: 0, func: FUNC_1_2, indices: INDICES_1_9, inline: INLINE_1_9},
+  {minor: 2, func: FUNC_1_2, indices: NO_INDICES, inline: undefined},
+  {minor: 9, func: FUNC_1_2, indices: INDICES_1_9, inline: INLINE_1_9},
   {minor: 10, patch: 1, func: FUNC_1_10_1, indices: INDICES_1_9, inline: INLINE_1_9},
-  {minor: 12, patch: 0, func: FUNC_1_12, indices: INDICES_1_9, inline: INLINE_1_12},
-  {minor: 13, patch: 0, func: FUNC_1_12, indices: INDICES_1_13, inline: INLINE_1_12},
-  {minor: 16, patch: 0, func: FUNC_1_16, indices: INDICES_1_16, inline: INLINE_1_12},
-  {minor: 17, patch: 0, func: FUNC_1_17, indices: INDICES_1_17, inline: INLINE_1_12},
-  {minor: 18, patch: 0, func: FUNC_1_18, indices: INDICES_1_18, inline: INLINE_1_12},
-  {minor: 20, patch: 0, func: FUNC_1_20, indices: INDICES_1_18, inline: INLINE_1_20},
+  {minor: 12, func: FUNC_1_12, indices: INDICES_1_9, inline: INLINE_1_12},
+  {minor: 13, func: FUNC_1_12, indices: INDICES_1_13, inline: INLINE_1_12},
+  {minor: 16, func: FUNC_1_16, indices: INDICES_1_16, inline: INLINE_1_12},
+  {minor: 17, func: FUNC_1_17, indices: INDICES_1_17, inline: INLINE_1_12},
+  {minor: 18, func: FUNC_1_18, indices: INDICES_1_18, inline: INLINE_1_12},
+  {minor: 20, func: FUNC_1_20, indices: INDICES_1_18, inline: INLINE_1_20},
 ]
 
 export function releaseLayout(version: GoVersion): ReleaseLayout {
-  const known = RELEASES.filter(release => version.atLeast(release.minor, release.patch)).at(-1)
-  return known ?? (RELEASES[0] as ReleaseLayout)
+  return version.rowOf(RELEASES) ?? (RELEASES[0] as ReleaseLayout)
 }

@@ -1,6 +1,12 @@
 /** `go1.22.12`, `go1.22rc1`, `go1.22.12 X:…`, `devel go1.28-<hash> <date>`, `go1.20.12-vendor`, `go1.17.8b7`. */
 const VERSION_PATTERN = /(?:^|[^a-z])go(\d{1,3})\.(\d{1,4})(?:\.(\d{1,4}))?(?:(rc|beta)(\d{1,4}))?/
 
+/** A row of a table by release: it holds from Go 1.`minor`.`patch` on, until the next row does. */
+export interface ReleaseRow {
+  readonly minor: number
+  readonly patch?: number
+}
+
 /** A release of Go, as far as tables and formats depend on it. */
 export class GoVersion {
   readonly major: number
@@ -37,6 +43,11 @@ export class GoVersion {
   atLeast(minor: number, patch = 0): boolean {
     if (this.major !== 1) return this.major > 1
     return this.minor > minor || (this.minor === minor && this.patch >= patch)
+  }
+
+  /** The row of an ascending table that holds for this release; undefined before the first. */
+  rowOf<T extends ReleaseRow>(rows: readonly T[]): T | undefined {
+    return rows.findLast(({minor, patch}) => this.atLeast(minor, patch))
   }
 }
 

@@ -1,4 +1,4 @@
-import type {GoVersion} from '../gosym/version.ts'
+import type {GoVersion, ReleaseRow} from '../gosym/version.ts'
 
 /** waitReasonStrings (src/runtime/runtime2.go), numbered from 1; they were renumbered in 1.13, 1.20, 1.24, 1.25 and 1.26. */
 const COMMON = [
@@ -120,25 +120,23 @@ const SINCE_26 = [
   ...SINCE_25_TAIL.slice(3),
 ]
 
-/** First release of each list, newest first; a list reaches to the next. */
-const LISTS: readonly (readonly [minor: number, reasons: readonly string[]])[] = [
-  [26, SINCE_26],
-  [25, SINCE_25],
-  [24, SINCE_24],
-  [23, [...SINCE_20, ...FLUSHING]],
-  [22, [...SINCE_20, ...FLUSHING.slice(0, 5)]],
-  [20, SINCE_20],
-  [15, [...SINCE_13, 'preempted', 'debug call']],
-  [14, [...SINCE_13, 'preempted']],
-  [13, SINCE_13],
-  [11, SINCE_11],
+const LISTS: readonly (ReleaseRow & {reasons: readonly string[]})[] = [
+  {minor: 11, reasons: SINCE_11},
+  {minor: 13, reasons: SINCE_13},
+  {minor: 14, reasons: [...SINCE_13, 'preempted']},
+  {minor: 15, reasons: [...SINCE_13, 'preempted', 'debug call']},
+  {minor: 20, reasons: SINCE_20},
+  {minor: 22, reasons: [...SINCE_20, ...FLUSHING.slice(0, 5)]},
+  {minor: 23, reasons: [...SINCE_20, ...FLUSHING]},
+  {minor: 24, reasons: SINCE_24},
+  {minor: 25, reasons: SINCE_25},
+  {minor: 26, reasons: SINCE_26},
 ]
 
 /** Text of g.waitreason for 1.11 and later; '' for 0, the runtime's own words for a number outside its table. */
 export function waitReasonText(release: GoVersion, reason: number): string {
   if (reason === 0) return ''
-  const list = LISTS.find(([minor]) => release.atLeast(minor))?.[1]
-  return list?.[reason - 1] ?? 'unknown wait reason'
+  return release.rowOf(LISTS)?.reasons[reason - 1] ?? 'unknown wait reason'
 }
 
 const DURABLE_REASONS = new Set([
