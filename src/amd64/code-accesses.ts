@@ -15,7 +15,7 @@ export interface CodeAccess {
   readonly displacement: number
   /** Relative to the thread pointer. */
   readonly threadLocal: boolean
-  /** A lock prefix: the operation is atomic. */
+  /** A lock prefix, which xchg does not need: the operation is atomic. */
   readonly locked: boolean
   /** The register that is loaded, stored or given the address; 0 when an immediate or nothing is. */
   readonly register: number
@@ -63,7 +63,7 @@ function accessOf(iced: Iced, instruction: Instruction): CodeAccess | undefined 
     base: target === undefined ? instruction.memoryBase : 0,
     displacement: Number(BigInt.asIntN(64, instruction.memoryDisplacementU64)),
     threadLocal: instruction.memorySegment === iced.Register.FS,
-    locked: instruction.hasLockPrefix,
+    locked: instruction.hasLockPrefix || instruction.mnemonic === Mnemonic.Xchg,
     register: isRegister ? instruction.opRegister(other) : 0,
   }
 }

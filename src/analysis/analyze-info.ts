@@ -3,7 +3,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
 import {reportCoreMemory} from './process/core-memory.ts'
-import {findGoImage, type ProcessFiles, versionOf} from './process/examine-process.ts'
+import {identifyGo, type ProcessFiles} from './process/examine-process.ts'
 import {
   type CoreOrigin,
   moduleSymbols,
@@ -39,7 +39,7 @@ export function analyzeInfo(
           name: core.process.name,
         }
       : null,
-    go: reportGoImage(files),
+    go: reportGoImage(files, diagnostics),
     memory: reportCoreMemory(core),
     modules: reports,
     diagnostics: diagnostics.list(),
@@ -60,11 +60,11 @@ function reportSignal({signal}: CoreFile): InfoReport['signal'] {
   }
 }
 
-function reportGoImage({addressSpace, modules}: ProcessFiles): InfoReport['go'] {
-  const image = findGoImage(addressSpace, modules)
+function reportGoImage(files: ProcessFiles, diagnostics: Diagnostics): InfoReport['go'] {
+  const {image, known} = identifyGo(files, diagnostics)
   const symbols = image && moduleSymbols(image.module)
   return {
-    version: image?.buildInfo?.versionText ?? versionOf(addressSpace, image)?.text ?? null,
+    version: image?.buildInfo?.versionText ?? known?.text ?? null,
     symbols: !image ? 'none' : symbols === 'dwarf' || symbols === 'symtab' ? symbols : 'pclntab',
     layoutSource: null,
     ...reportBuildInfo(image?.buildInfo),

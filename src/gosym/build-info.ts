@@ -74,8 +74,12 @@ export function readBuildInfo(memory: MemoryReader, address: Address): BuildInfo
 
 /** The string variable `runtime.buildVersion`; it is not NUL-terminated, its neighbours follow. */
 export function readBuildVersion(memory: MemoryReader, variable: Address): GoVersion | undefined {
-  const text = readGoString(memory, variable, VERSION_LIMIT)
+  const text = readBuildVersionText(memory, variable)
   return text === undefined ? undefined : GoVersion.parse(text)
+}
+
+export function readBuildVersionText(memory: MemoryReader, variable: Address): string | undefined {
+  return readGoString(memory, variable, VERSION_LIMIT)
 }
 
 interface RawStrings {

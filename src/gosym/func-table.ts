@@ -14,7 +14,7 @@ import {
 import {NameIndex} from './name-index.ts'
 import {Pclntab, type PclntabHeader, placesFromHeader, readPclntabHeader} from './pclntab.ts'
 import {releaseLayout} from './pclntab-layout.ts'
-import {refineVersion} from './release-markers.ts'
+import {admitReleases} from './release-markers.ts'
 import type {GoVersion} from './version.ts'
 
 export interface OpenProcess {
@@ -64,6 +64,8 @@ export class GoTables {
   readonly version: GoVersion
   /** 'tables': no version was given, so releases that share a format are told apart by marker functions alone. */
   readonly versionSource: 'given' | 'tables'
+  /** The minor releases that may have written these tables. */
+  readonly releases: {readonly first: number; readonly last: number}
   /** Empty where only a file's pclntab is known. */
   readonly modules: readonly Moduledata[]
   readonly #tables: readonly GoModuleTables[]
@@ -72,10 +74,11 @@ export class GoTables {
   private constructor(
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
     version: GoVersion,
-    given: boolean,
+    admitted: GoTables['releases'] | undefined,
   ) {
     this.version = version
-    this.versionSource = given ? 'given' : 'tables'
+    this.versionSource = admitted ? 'tables' : 'given'
+    this.releases = admitted ?? {first: version.minor, last: version.minor}
     this.modules = found.flatMap(({moduledata}) => moduledata ?? [])
     this.#tables = found.map(({pclntab, moduledata}) => ({
       pclntab,
@@ -130,13 +133,13 @@ export class GoTables {
     header: PclntabHeader,
   ): GoTables | undefined {
     const effective = effectiveVersion(version, undefined, header)
-    if (effective === version) return new GoTables(found, version, true)
+    if (effective === version) return new GoTables(found, version, undefined)
     const [first] = found
     if (!first) return undefined
-    const probe = new GoTables(found, effective, false)
-    const refined = refineVersion(header, first.pclntab, name => probe.functionNamed(name) !== undefined)
-    const rebuilt = found.map(({pclntab, moduledata}) => reread(pclntab, moduledata, refined))
-    return new GoTables(rebuilt, refined, false)
+    const probe = new GoTables(found, effective, {first: effective.minor, last: effective.minor})
+    const admitted = admitReleases(header, first.pclntab, name => probe.functionNamed(name) !== undefined)
+    const rebuilt = found.map(({pclntab, moduledata}) => reread(pclntab, moduledata, admitted.readAs))
+    return new GoTables(rebuilt, admitted.readAs, admitted)
   }
 
   /** The function whose code covers `pc` (minpc <= pc < maxpc); undefined for C code, padding of other linkers and damage. */

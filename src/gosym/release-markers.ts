@@ -22,22 +22,34 @@ const MARKERS: readonly {minor: number; name: string}[] = [
   {minor: 13, name: 'runtime.goPanicIndex'},
 ]
 
-/** The oldest release that the header and the functions present admit. */
-export function refineVersion(
+/** The minor releases that may have written a function table, and the one that it is read as. */
+export interface AdmittedReleases {
+  readonly first: number
+  readonly last: number
+  readonly readAs: GoVersion
+}
+
+/** By the header, by the records, and by the functions that are there and those that are not. */
+export function admitReleases(
   header: PclntabHeader,
   pclntab: Pclntab,
   hasFunction: (name: string) => boolean,
-): GoVersion {
+): AdmittedReleases {
   const {magic, firstMinor, lastMinor} = header.layout
-  const floors = [firstMinor]
+  let first = firstMinor
   // 1.26 leaves the slot of textStart empty. A PIE's file may have it empty before, for want of relocation.
-  if (magic === PCLNTAB_MAGIC.go120 && header.textStart === 0 && pclntab.places.text !== 0) floors.push(26)
-  // Releases without a table of inlined calls read well as 1.11: they have no funcdata of that number.
-  if (magic === PCLNTAB_MAGIC.go12) floors.push(hasByteSizedFuncdataCount(pclntab) ? 12 : 11)
-  for (const {minor, name} of MARKERS) {
-    if (minor > Math.max(...floors) && minor <= lastMinor && hasFunction(name)) floors.push(minor)
+  if (magic === PCLNTAB_MAGIC.go120 && header.textStart === 0 && pclntab.places.text !== 0) first = 26
+  if (magic === PCLNTAB_MAGIC.go12) {
+    // Releases without a table of inlined calls read well as 1.11: they have no funcdata of that number.
+    if (!hasByteSizedFuncdataCount(pclntab)) return {first, last: 11, readAs: GoVersion.ofMinor(11)}
+    first = 12
   }
-  return GoVersion.ofMinor(Math.max(...floors))
+  for (const {minor, name} of MARKERS) {
+    if (minor > first && minor <= lastMinor && hasFunction(name)) first = minor
+  }
+  const later = MARKERS.findLast(({minor}) => minor > first)
+  const last = Math.min(lastMinor, (later?.minor ?? Number.POSITIVE_INFINITY) - 1)
+  return {first, last, readAs: GoVersion.ofMinor(first)}
 }
 
 /** 1.12 made `nfuncdata` the last byte of the word that it filled before, where that byte was always 0. */

@@ -14,7 +14,7 @@ import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
 import type {LayoutSample} from './layout-check.ts'
-import {type ChosenLayouts, chooseLayouts} from './layout-choice.ts'
+import {chooseLayouts} from './layout-choice.ts'
 import {alllinksOf} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
 import {Machine} from './machine.ts'
@@ -34,6 +34,8 @@ export interface GoRuntimeInput {
   readonly memory: MemoryReader
   /** undefined where nothing names the release: layouts are then proven from machine code and live data. */
   readonly version: GoVersion | undefined
+  /** The minor releases that wrote such function tables, where the version is not known. */
+  readonly releases?: {readonly first: number; readonly last: number} | undefined
   /** undefined where the executable is gone, and its function tables with it. */
   readonly tables: RuntimeTables | undefined
   /** Runtime address of an ELF symbol of the Go image. */
@@ -114,15 +116,18 @@ export class GoRuntime {
       return undefined
     }
     if (!allgs) diagnostics.add('allgs-unreadable', 'the list of goroutines (runtime.allgs) is missing or damaged')
-    const chosen: ChosenLayouts = chooseLayouts({
+    const chosen = chooseLayouts({
       memory,
       version: input.version,
+      releases: input.releases,
       query: input.layouts,
       sigtramp: () => globals.sigtramp(),
       sample,
       diagnostics,
     })
-    const access = {memory, release: chosen.release, layouts: chosen.layouts, tables, diagnostics, slab: new ByteSlab()}
+    if (!chosen) return undefined
+    const {release, releases, layouts} = chosen
+    const access = {memory, release, releases, layouts, tables, diagnostics, slab: new ByteSlab()}
     const found = selectStrays(access, strays)
     if (found.length > 0) {
       diagnostics.add(
@@ -133,7 +138,7 @@ export class GoRuntime {
     return new GoRuntime(access, globals, allgs, found, chosen.origin)
   }
 
-  /** The version given, or the release whose layouts fit best where none was. */
+  /** The version given, or the newest release whose layouts fit best where none was. */
   get release(): GoVersion {
     return this.#access.release
   }

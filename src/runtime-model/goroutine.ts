@@ -91,8 +91,11 @@ export class Goroutine {
 
   /** Why it waits, in the runtime's words; '' when it does not, or does not say. Stale unless the status is waiting. */
   get waitReason(): string {
-    const release = this.#access.release
-    if (this.#g.has('waitreason')) return waitReasonText(release, this.#g.u8('waitreason'))
+    if (this.#g.has('waitreason')) {
+      const reason = this.#g.u8('waitreason')
+      const [text = '', ...others] = new Set(this.#access.releases.map(release => waitReasonText(release, reason)))
+      return others.length === 0 ? text : ''
+    }
     const length = this.#g.number('waitreason.len')
     if (length > REASON_LIMIT) return ''
     return readString(this.#access.memory, this.#g.pointer('waitreason.str'), length) ?? ''

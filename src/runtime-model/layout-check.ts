@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {GOROUTINE_STATUS, statusOf} from './goroutine-status.ts'
@@ -25,11 +25,18 @@ export interface LayoutFit {
   readonly score: number
   /** Invariants that did not hold more often than not. */
   readonly broken: readonly string[]
+  /** Most goroutines, some of which live, and most machines keep every invariant. */
+  readonly isSound: boolean
 }
 
 const MACHINE_SAMPLE = 32
 /** A goroutine id past this would take centuries to count to. */
 const GOID_LIMIT = 2 ** 48
+/** Ids and moments above this may be addresses that were taken for them; no process counts so many goroutines by chance to such a place. */
+const ADDRESS_LIKE = 2 ** 32
+/** Nanoseconds: no Go program had a goroutine that waits so soon after the machine's start. */
+const EARLIEST_WAIT = 10_000_000
+const REASON_LIMIT = 64
 /** A stack larger than the largest limit that debug.SetMaxStack takes in practice. */
 const STACK_LIMIT = 2 ** 36
 const COUNT_LIMIT = 1_000_000
@@ -38,15 +45,29 @@ const SIGNAL_LIMIT = 65
 const PID_LIMIT = 4 * 1024 * 1024
 const FAILURE_WEIGHT = 4
 
-/** Counts how often each invariant held. */
+/** Counts how often each invariant held, and how many objects kept them all. */
 class Tally {
   readonly #counts = new Map<string, {passed: number; failed: number}>()
+  readonly #objects = {g: {sound: 0, tried: 0}, m: {sound: 0, tried: 0}}
+  #failures = 0
+  living = 0
 
   check(name: string, holds: boolean): void {
     const counts = this.#counts.get(name) ?? {passed: 0, failed: 0}
     if (holds) counts.passed++
-    else counts.failed++
+    else {
+      counts.failed++
+      this.#failures++
+    }
     this.#counts.set(name, counts)
+  }
+
+  /** Tries one object. */
+  judge(kind: 'g' | 'm', checks: () => void): void {
+    const before = this.#failures
+    checks()
+    this.#objects[kind].tried++
+    if (this.#failures === before) this.#objects[kind].sound++
   }
 
   fit(): LayoutFit {
@@ -57,7 +78,10 @@ class Tally {
       // An object caught in the middle of a change breaks an invariant now and then; a wrong offset breaks it for most.
       if (counts.failed > counts.passed) broken.push(name)
     }
-    return {score, broken}
+    const {g, m} = this.#objects
+    const isMostly = ({sound, tried}: typeof g) => tried === 0 || sound * 2 > tried
+    const isTried = g.tried > 0 ? this.living > 0 : m.tried > 0
+    return {score, broken, isSound: isTried && isMostly(g) && isMostly(m)}
   }
 }
 
@@ -90,7 +114,7 @@ class LayoutChecker {
     const ids = new Set<number>()
     for (const address of this.#sample.goroutines) {
       const g = RemoteStruct.read(this.#memory, address, this.#layouts.g)
-      if (g) this.#checkGoroutine(g, ids)
+      if (g) this.#tally.judge('g', () => this.#checkGoroutine(g, ids))
     }
     this.#checkMachines()
     return this.#tally.fit()
@@ -99,18 +123,25 @@ class LayoutChecker {
   #checkGoroutine(g: RemoteStruct<'g'>, ids: Set<number>): void {
     const {_Gidle, _Gdead, _Gdeadextra} = GOROUTINE_STATUS
     const {number} = statusOf(this.#release, g.u32('atomicstatus'))
-    this.#tally.check('g.atomicstatus is a known status', number <= _Gdeadextra)
+    // A g comes into allgs as a dead one, or one in a system call; zeros read as idle.
+    this.#tally.check('g.atomicstatus is a known status', number !== _Gidle && number <= _Gdeadextra)
     if (number === _Gidle || number > _Gdeadextra) return
     const id = g.number('goid')
-    this.#tally.check('g.goid is small', id < GOID_LIMIT)
+    const isLiving = number !== _Gdead && number !== _Gdeadextra
+    this.#tally.check('g.goid is small', id < GOID_LIMIT && !this.#isLikeAddress(id))
     // Dead goroutines of 1.7 to 1.27 keep the id they had; those that never lived have 0.
-    if (id !== 0) this.#tally.check('g.goid is unique', !ids.has(id))
+    if (id !== 0 || isLiving) this.#tally.check('g.goid is positive and unique', id !== 0 && !ids.has(id))
     ids.add(id)
-    if (number !== _Gdead && number !== _Gdeadextra) this.#checkLiving(g, number)
+    if (isLiving) this.#checkLiving(g, number)
+  }
+
+  #isLikeAddress(value: number): boolean {
+    return value >= ADDRESS_LIKE && value < 2 ** 47 && this.#memory.read(toAddress(value), 1) !== undefined
   }
 
   #checkLiving(g: RemoteStruct<'g'>, status: number): void {
     const tally = this.#tally
+    tally.living++
     const lo = g.pointer('stack.lo')
     const hi = g.pointer('stack.hi')
     const isOnStack = (sp: number) => sp > lo && sp <= hi
@@ -119,10 +150,7 @@ class LayoutChecker {
       tally.check('g.sched.sp is on the stack', isOnStack(g.pointer('sched.sp')))
       tally.check('g.sched.pc is code', this.#isCode(g.pointer('sched.pc')))
     }
-    if (status === GOROUTINE_STATUS._Gwaiting && g.has('waitreason')) {
-      const reason = waitReasonText(this.#release, g.u8('waitreason'))
-      tally.check('g.waitreason is known', reason !== '' && reason !== 'unknown wait reason')
-    }
+    if (status === GOROUTINE_STATUS._Gwaiting) this.#checkWait(g)
     if (status === GOROUTINE_STATUS._Gsyscall) {
       tally.check('g.syscallsp is on the stack', isOnStack(g.pointer('syscallsp')))
     }
@@ -139,6 +167,24 @@ class LayoutChecker {
       const machine = RemoteStruct.read(this.#memory, g.pointer('lockedm'), this.#layouts.m)
       tally.check('g.lockedm is a machine', machine !== undefined && this.#isBackLinked(machine, machine.pointer('g0')))
     }
+  }
+
+  /** Before 1.11 the reason is a string of the program's. */
+  #checkWait(g: RemoteStruct<'g'>): void {
+    const tally = this.#tally
+    if (g.has('waitreason')) {
+      const reason = waitReasonText(this.#release, g.u8('waitreason'))
+      tally.check('g.waitreason is known', reason !== '' && reason !== 'unknown wait reason')
+    } else if (g.has('waitreason.str')) {
+      const length = g.number('waitreason.len')
+      const bytes = length <= REASON_LIMIT ? this.#memory.read(g.pointer('waitreason.str'), length) : undefined
+      // The words of a program whose file is gone cannot be read.
+      if (bytes || length === 0 || length > REASON_LIMIT) {
+        tally.check('g.waitreason is text', length > 0 && (bytes?.every(isPrintable) ?? false))
+      }
+    }
+    const since = g.number('waitsince')
+    tally.check('g.waitsince is a moment', since === 0 || (since >= EARLIEST_WAIT && !this.#isLikeAddress(since)))
   }
 
   /** All but the goroutines of extra Ms have a start function and a creator; words that are nil prove nothing. */
@@ -167,10 +213,7 @@ class LayoutChecker {
       const m = RemoteStruct.read(this.#memory, at, this.#layouts.m)
       this.#tally.check('m.alllink leads to machines', m !== undefined && this.#isBackLinked(m, m.pointer('g0')))
       if (!m) return
-      this.#checkMachine(m)
-      const id = m.i32('id')
-      this.#tally.check('m.id is small and unique', id >= 0 && id < COUNT_LIMIT && !ids.has(id))
-      ids.add(id)
+      this.#tally.judge('m', () => this.#checkMachine(m, ids))
       at = m.pointer('alllink')
     }
   }
@@ -179,8 +222,11 @@ class LayoutChecker {
     return RemoteStruct.read(this.#memory, g, this.#layouts.g)?.pointer('m') === m.address
   }
 
-  #checkMachine(m: RemoteStruct<'m'>): void {
+  #checkMachine(m: RemoteStruct<'m'>, ids: Set<number>): void {
     const tally = this.#tally
+    const id = m.i32('id')
+    tally.check('m.id is small and unique', id >= 0 && id < COUNT_LIMIT && !ids.has(id))
+    ids.add(id)
     if (m.word('gsignal') !== 0n) tally.check('m.gsignal.m is m', this.#isBackLinked(m, m.pointer('gsignal')))
     if (m.word('curg') !== 0n) tally.check('m.curg.m is m', this.#isBackLinked(m, m.pointer('curg')))
     // In a child of fork, and in a core taken from outside of a container, no M has the id of a thread of the core.
@@ -208,4 +254,8 @@ class LayoutChecker {
       tally.check('m.cgoCallers is readable', readAddress(this.#memory, m.pointer('cgoCallers')) !== undefined)
     }
   }
+}
+
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte < 0x7f
 }

@@ -3,7 +3,7 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import {GoVersion, NEWEST, OLDEST} from '../gosym/version.ts'
 import {checkLayouts, type LayoutFit, type LayoutSample} from './layout-check.ts'
 import {agreesWithSigtramp, searchLayouts} from './layout-search.ts'
-import {isTabulated, layoutsFromTables} from './layouts-by-version.ts'
+import {commonLayouts, isTabulated, layoutPatches, layoutsFromTables} from './layouts-by-version.ts'
 import {type DeclaredLayouts, joinLayouts, type LayoutQuery, layoutsFromDwarf} from './layouts-from-dwarf.ts'
 import type {SigtrampFacts} from './sigtramp-offsets.ts'
 import type {FieldName, LayoutOrigin, LayoutSet, StructLayout} from './struct-layout.ts'
@@ -11,6 +11,8 @@ import type {FieldName, LayoutOrigin, LayoutSet, StructLayout} from './struct-la
 export interface LayoutChoiceInput {
   readonly memory: MemoryReader
   readonly version: GoVersion | undefined
+  /** The minor releases that the program can be of, where the version is not known. */
+  readonly releases?: {readonly first: number; readonly last: number} | undefined
   readonly query: LayoutQuery
   /** Lazily: it disassembles. */
   readonly sigtramp: () => SigtrampFacts | undefined
@@ -21,23 +23,23 @@ export interface LayoutChoiceInput {
 export interface ChosenLayouts {
   readonly layouts: LayoutSet
   readonly origin: LayoutOrigin
-  /** The version given, or the release whose table fits best where none was. */
+  /** The version given, or the newest of those whose tables fit best where none was. */
   readonly release: GoVersion
+  /** The releases that fit equally well: one where the version is known. */
+  readonly releases: readonly GoVersion[]
 }
 
 interface Candidate extends ChosenLayouts {
   readonly fit: LayoutFit
 }
 
-/** Past every patch release: the last column of a minor. */
-const ANY_PATCH = 99
-
 /**
  * Layouts by DWARF where the binary has it, else by the tables; the invariants of live data judge both, and the better one is taken.
  * A release that no table knows, or that breaks its table, is searched for with the offsets that runtime.cgoSigtramp proves.
  */
-export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts {
-  const release = input.version ?? guessRelease(input)
+export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts | undefined {
+  if (!input.version) return chooseWithoutVersion(input)
+  const release = input.version
   const tables = layoutsFromTables(release)
   const declared = readDeclared(input.query, release, tables)
   const candidates: Candidate[] = []
@@ -67,7 +69,13 @@ function isSame<S extends 'g' | 'm'>(declared: StructLayout<S>, table: StructLay
 }
 
 function tryLayouts(input: LayoutChoiceInput, release: GoVersion, layouts: LayoutSet, origin: LayoutOrigin): Candidate {
-  return {layouts, origin, release, fit: checkLayouts(input.memory, release, layouts, input.sample)}
+  return {
+    layouts,
+    origin,
+    release,
+    releases: [release],
+    fit: checkLayouts(input.memory, release, layouts, input.sample),
+  }
 }
 
 function isBroken(candidate: Candidate | undefined): boolean {
@@ -89,22 +97,69 @@ function searchNeighbours(input: LayoutChoiceInput, release: GoVersion): Candida
   })
 }
 
-/** Without a version: the newest release whose table agrees with the signal handler's code and the data. */
-function guessRelease(input: LayoutChoiceInput): GoVersion {
-  const facts = input.sigtramp()
-  let best: Candidate | undefined
-  for (let minor = NEWEST.minor; minor >= OLDEST.minor; minor--) {
-    const release = GoVersion.ofMinor(minor, ANY_PATCH)
-    const layouts = layoutsFromTables(release)
-    if (facts && !agreesWithSigtramp(layouts, facts)) continue
-    const candidate = tryLayouts(input, release, layouts, 'table')
-    if (!best || candidate.fit.score > best.fit.score) best = candidate
+/**
+ * Without a version every table is tried. What several that fit equally well have in common is proven, and only that is kept; where no
+ * table fits, nothing is read by one: it would print whatever lies there.
+ */
+function chooseWithoutVersion(input: LayoutChoiceInput): ChosenLayouts | undefined {
+  const declared = layoutsFromDwarf(input.query)
+  const isDeclared = declared.g !== undefined && declared.m !== undefined
+  let best: Candidate[] = []
+  for (const {release, tables} of plausibleTables(input, declared)) {
+    const candidate = isDeclared
+      ? tryLayouts(input, release, joinLayouts(declared, tables), 'dwarf')
+      : tryLayouts(input, release, tables, 'table')
+    const score = best[0]?.fit.score ?? Number.NEGATIVE_INFINITY
+    if (!(isDeclared || candidate.fit.isSound) || candidate.fit.score < score) continue
+    best = candidate.fit.score === score ? [...best, candidate] : [candidate]
   }
-  const guessed = best?.release ?? NEWEST
-  input.diagnostics.add('go-version-unknown', `nothing names the Go release; the data fit 1.${guessed.minor} best`, {
+  reportGuess(input, best)
+  const [newest] = best
+  if (!newest) return undefined
+  const layouts = commonLayouts(best.map(each => each.layouts))
+  return {...newest, layouts, releases: best.map(({release}) => release)}
+}
+
+interface TabulatedRelease {
+  release: GoVersion
+  tables: LayoutSet
+}
+
+/** Newest first: the releases whose tables are the DWARF's, else those that agree with the code of the signal handler. */
+function plausibleTables(input: LayoutChoiceInput, {g, m}: DeclaredLayouts): TabulatedRelease[] {
+  const all = [...possibleReleases(input.releases)].map(release => ({release, tables: layoutsFromTables(release)}))
+  if (g && m) {
+    const same = all.filter(({tables}) => isSame(g, tables.g) && isSame(m, tables.m))
+    return same.length > 0 ? same : all
+  }
+  const facts = input.sigtramp()
+  return facts ? all.filter(({tables}) => agreesWithSigtramp(tables, facts)) : all
+}
+
+/** Newest first; a minor release once for each of its patch releases that moved something. */
+function* possibleReleases(bounds: LayoutChoiceInput['releases']): Generator<GoVersion> {
+  const first = Math.max(OLDEST.minor, bounds?.first ?? OLDEST.minor)
+  for (let minor = Math.min(NEWEST.minor, bounds?.last ?? NEWEST.minor); minor >= first; minor--) {
+    for (const patch of layoutPatches(minor)) yield GoVersion.ofMinor(minor, patch)
+  }
+}
+
+function reportGuess(input: LayoutChoiceInput, best: readonly Candidate[]): void {
+  const [newest] = best
+  const oldest = best.at(-1)
+  if (!newest || !oldest) {
+    const message = 'nothing names the Go release, and the data fit none that is known: goroutines are not read'
+    input.diagnostics.add('go-version-unknown', message, {
+      severity: 'error',
+      hint: 'give the executable that made the core with --exe',
+    })
+    return
+  }
+  const isOne = newest.release.minor === oldest.release.minor
+  const range = isOne ? `1.${newest.release.minor}` : `1.${oldest.release.minor} to 1.${newest.release.minor}`
+  input.diagnostics.add('go-version-unknown', `nothing names the Go release; the data fit ${range} best`, {
     hint: 'give the executable that made the core with --exe',
   })
-  return guessed
 }
 
 function report(input: LayoutChoiceInput, release: GoVersion, preferred: Candidate, best: Candidate): void {

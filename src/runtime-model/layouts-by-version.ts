@@ -74,6 +74,25 @@ export function layoutsFromTables(release: GoVersion): LayoutSet {
   }
 }
 
+/** Patch releases of a minor release from which on some structure is another, the newest first; 0 for the first release. */
+export function layoutPatches(minor: number): number[] {
+  const columns = Object.values(TABLES).flatMap(table => table.columns)
+  const patches = columns.filter(([first]) => first === minor).map(([, patch]) => patch)
+  return [...new Set([0, ...patches])].sort((a, b) => b - a)
+}
+
+/** What all of the layouts have in common: a field that one of them has elsewhere, or not at all, is left out. */
+export function commonLayouts(sets: readonly LayoutSet[]): LayoutSet {
+  const names = Object.keys(TABLES) as StructName[]
+  return Object.fromEntries(names.map(name => [name, commonLayout(name, sets)])) as unknown as LayoutSet
+}
+
+function commonLayout(name: StructName, sets: readonly LayoutSet[]): StructLayout<StructName> {
+  const [first, ...others] = sets.map(set => new Map(set[name].fields()))
+  const shared = [...(first ?? [])].filter(([field, offset]) => others.every(other => other.get(field) === offset))
+  return StructLayout.of(name, sets[0]?.[name].origin ?? 'table', shared)
+}
+
 /** Where m.alllink may be: at one place in a release that is known, else at any that the tables have. */
 export function alllinksOf(release: GoVersion | undefined): number[] {
   const {alllink} = M_TABLE.rows

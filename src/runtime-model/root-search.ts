@@ -1,8 +1,9 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
-import {type MemoryReader, readAddress, readU32} from '../base/memory-reader.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
-import {isMachine, isPlausiblePointer, shapeOfGoroutine} from './object-shape.ts'
-import {type RemoteSlice, readSlice} from './remote-slice.ts'
+import {countGoroutines, countProcessors} from './list-shape.ts'
+import {isMachine, isPlausiblePointer} from './object-shape.ts'
+import {readSlice} from './remote-slice.ts'
 import type {GlobalName} from './runtime-globals.ts'
 
 export interface DataRange {
@@ -14,9 +15,7 @@ export type FoundRoots = Partial<Record<GlobalName, Address>>
 
 /** Data and bss of a Go program are a few megabytes; what lies behind so much is not the runtime's. */
 const SEARCH_LIMIT = 512 * 1024 * 1024
-const ELEMENT_SAMPLE = 64
 const GOROUTINE_LIMIT = 2 ** 27
-const PROCESSOR_LIMIT = 4096
 const MACHINE_LIMIT = 200_000
 /** A head of a list that is longer than any seen so far is looked for among these many candidates. */
 const HEAD_LIMIT = 4096
@@ -98,39 +97,10 @@ class RootSearch {
     if (!slice || slice.length === 0) return
     const first = readAddress(this.#memory, slice.array)
     if (first === undefined || !isPlausiblePointer(first)) return
-    const goroutines = this.#countGoroutines(slice)
+    const goroutines = countGoroutines(this.#memory, slice)
     if (goroutines > (this.#allgs?.score ?? 0)) this.#allgs = {at, score: goroutines}
-    const processors = slice.length > PROCESSOR_LIMIT ? 0 : this.#countProcessors(slice)
+    const processors = countProcessors(this.#memory, slice)
     if (processors > (this.#allp?.score ?? 0)) this.#allp = {at, score: processors}
-  }
-
-  /** Length of the slice where all elements that the core holds are goroutines and some live; else 0. */
-  #countGoroutines({array, length}: RemoteSlice): number {
-    let living = 0
-    for (let index = 0; index < Math.min(length, ELEMENT_SAMPLE); index++) {
-      const g = readAddress(this.#memory, toAddress(array + index * 8))
-      if (g === undefined) continue
-      const shape = shapeOfGoroutine(this.#memory, g)
-      if (shape === 'none') return 0
-      if (shape === 'live') living++
-    }
-    return living === 0 ? 0 : length
-  }
-
-  /** p.id is the index in allp, p.status one of five; a lone P proves itself by the M that points back. */
-  #countProcessors({array, length}: RemoteSlice): number {
-    let owned = false
-    for (let index = 0; index < length; index++) {
-      const p = readAddress(this.#memory, toAddress(array + index * 8))
-      if (p === undefined || !isPlausiblePointer(p) || readU32(this.#memory, p) !== index) return 0
-      if ((readU32(this.#memory, toAddress(p + 4)) ?? 5) > 4) return 0
-      const owner = P_M_OFFSETS.some(offset => {
-        const m = readAddress(this.#memory, toAddress(p + offset))
-        return m !== undefined && isMachine(this.#memory, m)
-      })
-      owned ||= owner
-    }
-    return owned || length > 2 ? length : 0
   }
 
   #listLength(head: Address): number {
@@ -148,6 +118,3 @@ class RootSearch {
     return longest
   }
 }
-
-/** p.m up to 1.22 and later (src/runtime/runtime2.go). */
-const P_M_OFFSETS = [56, 48]

@@ -20,6 +20,8 @@ export interface RuntimeTables extends FunctionTable {
 export interface RuntimeAccess {
   readonly memory: MemoryReader
   readonly release: GoVersion
+  /** The releases that it may be, where nothing names it: what they print differently is not printed. */
+  readonly releases: readonly GoVersion[]
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables
   readonly diagnostics: Diagnostics

@@ -1,6 +1,8 @@
-import {type CodeAccess, readCodeAccesses} from '../amd64/code-accesses.ts'
-import {type Address, toAddress} from '../base/address.ts'
+import {readCodeAccesses} from '../amd64/code-accesses.ts'
+import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {chooseCandidate} from './global-checks.ts'
+import {type Accesses, type Candidates, findSched, RECIPES} from './global-recipes.ts'
 import type {FoundRoots} from './root-search.ts'
 import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
 
@@ -42,18 +44,8 @@ export interface FunctionTable {
   functionAt(pc: Address): {readonly entry: Address; readonly name: string} | undefined
 }
 
-/** sched.lock is the fourth or fifth word of sched (1.7-1.24, 1.25+). */
-const MAX_SCHED_LOCK = 64
-
-/** Offset of prof.hz (src/runtime/proc.go). */
-export const PROF_HZ = 4
-
 /** What a search of the data finds without any code. */
 const SEARCHED: ReadonlySet<GlobalName> = new Set<GlobalName>(['runtime.allgs', 'runtime.allm', 'runtime.allp'])
-
-type Accesses = readonly CodeAccess[]
-/** What a function's code says about globals: names to addresses. */
-type Recipe = (accesses: Accesses) => Partial<Record<GlobalName, Address | undefined>>
 
 /**
  * Addresses of the runtime's variables: from symbols, else from the operands of the functions that use them.
@@ -142,119 +134,26 @@ export class RuntimeGlobals {
   }
 
   #readRecipes(): ReadonlyMap<GlobalName, Address> {
-    const found = new Map<GlobalName, Address>()
+    const candidates = new Map<GlobalName, Address[]>()
+    const add = (found: Candidates) => {
+      for (const [global, places] of Object.entries(found) as [GlobalName, readonly Address[]][]) {
+        candidates.set(global, [...(candidates.get(global) ?? []), ...places])
+      }
+    }
     const sigtramp = this.sigtramp()
-    if (sigtramp) found.set('runtime.cgoTraceback', sigtramp.cgoTraceback).set('_cgo_callers', sigtramp.cgoCallers)
+    if (sigtramp) add({'runtime.cgoTraceback': [sigtramp.cgoTraceback], _cgo_callers: [sigtramp.cgoCallers]})
     for (const [name, recipe] of RECIPES) {
       const accesses = this.#accessesOf(name)
-      if (!accesses) continue
-      for (const [global, address] of Object.entries(recipe(accesses)) as [GlobalName, Address | undefined][]) {
-        if (address !== undefined && !found.has(global)) found.set(global, address)
-      }
+      if (accesses) add(recipe(accesses))
     }
     const newproc = this.#accessesOf('runtime.newproc1')
     const mcommoninit = this.#accessesOf('runtime.mcommoninit')
-    const sched = newproc && mcommoninit && findSched(newproc, mcommoninit)
-    if (sched !== undefined) found.set('runtime.sched', sched)
-    return found
-  }
-}
-
-/** Function, and what its operands are. Checked on 1.15 to 1.27, plain and PIE, against the symbols of the same binaries. */
-const RECIPES: readonly (readonly [functionName: string, recipe: Recipe])[] = [
-  ['runtime.allgadd', accesses => ({'runtime.allgs': findSlice(accesses)})],
-  ['runtime.mcommoninit', accesses => ({'runtime.allm': findListHead(accesses)})],
-  ['runtime.procresize', accesses => ({'runtime.allp': findSlice(accesses)})],
-  ['runtime.startpanic_m', accesses => ({'runtime.panicking': findAtomicAdds(accesses, 4)[0]})],
-  [
-    'runtime.dopanic_m',
-    accesses => ({
-      'runtime.traceback_cache': firstTarget(accesses, 'load', 4),
-      'runtime.didothers': firstTarget(accesses, 'store', 1),
-    }),
-  ],
-  ['runtime.cgocall', accesses => ({'runtime.iscgo': firstTarget(accesses, 'compare', 1)})],
-  [
-    'runtime.isSystemGoroutine',
-    accesses => ({
-      'runtime.fingRunning': firstTarget(accesses, 'load', 1),
-      'runtime.fingStatus': firstTarget(accesses, 'load', 4),
-    }),
-  ],
-  ['runtime.sigprof', accesses => ({'runtime.prof': findProfile(accesses)})],
-  ['runtime.SetCgoTraceback', findHooks],
-  ['runtime.printCgoTraceback', accesses => ({'runtime.cgoSymbolizer': firstTarget(accesses, 'compare', 8)})],
-  ['runtime.goroutineheader', findTracebackLabels],
-]
-
-function targets(accesses: Accesses, kind: CodeAccess['kind'], width: number): Address[] {
-  const found: Address[] = []
-  for (const access of accesses) {
-    if (access.kind === kind && access.width === width && access.target !== undefined) found.push(access.target)
-  }
-  return found
-}
-
-function firstTarget(accesses: Accesses, kind: CodeAccess['kind'], width: number): Address | undefined {
-  return targets(accesses, kind, width)[0]
-}
-
-/** Three neighbouring words that are loaded or stored: a slice header's pointer, length and capacity. */
-function findSlice(accesses: Accesses): Address | undefined {
-  const words = new Set([...targets(accesses, 'load', 8), ...targets(accesses, 'store', 8)] as number[])
-  for (const word of words) {
-    if (words.has(word + 8) && words.has(word + 16) && !words.has(word - 8)) return word as Address
-  }
-  return undefined
-}
-
-/** A pointer that is loaded, and whose address is taken for the store after it: `mp.alllink = allm; atomicstorep(&allm, mp)`. */
-function findListHead(accesses: Accesses): Address | undefined {
-  const taken = new Set([...targets(accesses, 'address', 0), ...targets(accesses, 'update', 8)])
-  return targets(accesses, 'load', 8).find(target => taken.has(target))
-}
-
-/** The operands of locked adds, which the compiler addresses through a register. */
-function findAtomicAdds(accesses: Accesses, width: number): Address[] {
-  const found: Address[] = []
-  for (const [index, access] of accesses.entries()) {
-    if (access.kind !== 'update' || !access.locked || access.width !== width || access.displacement !== 0) continue
-    const taken = accesses.slice(0, index).findLast(earlier => earlier.register === access.base)
-    const target = access.target ?? (taken?.kind === 'address' ? taken.target : undefined)
-    if (target !== undefined) found.push(target)
-  }
-  return found
-}
-
-/** sched begins with goidgen, to which newproc1 adds; sched.lock, which mcommoninit takes, lies a few words after it. */
-function findSched(newproc: Accesses, mcommoninit: Accesses): Address | undefined {
-  const locks = targets(mcommoninit, 'address', 0)
-  return findAtomicAdds(newproc, 8).find(goidgen =>
-    locks.some(lock => lock > goidgen && lock - goidgen <= MAX_SCHED_LOCK),
-  )
-}
-
-/** SetCgoTraceback stores its three arguments in order (src/runtime/traceback.go). */
-function findHooks(accesses: Accesses): ReturnType<Recipe> {
-  const [traceback, context, symbolizer] = targets(accesses, 'store', 8)
-  return {
-    'runtime.cgoTraceback': traceback,
-    'runtime.cgoContext': context,
-    'runtime.cgoSymbolizer': symbolizer,
-  }
-}
-
-/** sigprof begins with `if prof.hz == 0`, the second field of prof (src/runtime/proc.go). */
-function findProfile(accesses: Accesses): Address | undefined {
-  const hz = firstTarget(accesses, 'compare', 4) ?? firstTarget(accesses, 'load', 4)
-  return hz === undefined ? undefined : toAddress(hz - PROF_HZ)
-}
-
-/** From 1.26 the header reads two words of 4 bytes: first traceback_cache, for the level, then the labels setting. */
-function findTracebackLabels(accesses: Accesses): ReturnType<Recipe> {
-  const [cache, ...others] = new Set(targets(accesses, 'load', 4))
-  return {
-    'runtime.traceback_cache': cache,
-    'runtime.debug.tracebacklabels': others.length === 1 ? others[0] : undefined,
+    if (newproc && mcommoninit) add({'runtime.sched': findSched(newproc, mcommoninit)})
+    const chosen = new Map<GlobalName, Address>()
+    for (const [global, places] of candidates) {
+      const address = chooseCandidate(this.#memory, global, places)
+      if (address !== undefined) chosen.set(global, address)
+    }
+    return chosen
   }
 }

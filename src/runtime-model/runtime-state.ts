@@ -1,6 +1,7 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readU8, readU32} from '../base/memory-reader.ts'
-import {type GlobalName, PROF_HZ, type RuntimeGlobals} from './runtime-globals.ts'
+import {PROF_HZ} from './global-recipes.ts'
+import type {GlobalName, RuntimeGlobals} from './runtime-globals.ts'
 
 /** The setting of GOTRACEBACK as the runtime keeps it (traceback_cache, src/runtime/runtime1.go). */
 export interface TracebackSetting {

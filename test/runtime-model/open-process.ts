@@ -58,7 +58,7 @@ export function openProcess(
   const given = GoVersion.parse(fixture.meta.go)
   const tables = GoTables.open({
     memory,
-    version: given,
+    version: release === 'unknown' ? undefined : given,
     firstModuledata: symbol('runtime.firstmoduledata'),
     candidates: image.segments
       .filter(segment => segment.type === PT_LOAD)
@@ -71,6 +71,7 @@ export function openProcess(
     GoRuntime.open({
       memory: damage ? {read: (address, length) => damage(memory.read(address, length))} : memory,
       version: release === 'unknown' ? undefined : (release ?? given),
+      releases: tables.releases,
       tables,
       symbols: name => (knowledge === 'strip' ? undefined : symbol(name)),
       layouts: names => (knowledge === 'dwarf' ? dwarf.structLayouts(names) : new Map()),

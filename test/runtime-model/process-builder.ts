@@ -24,6 +24,7 @@ export class ProcessBuilder implements MemoryReader {
     this.access = {
       memory: this,
       release: this.release,
+      releases: [this.release],
       layouts: layoutsFromTables(this.release),
       tables: {functionAt, functionNamed, modules: [{types}]},
       diagnostics: this.diagnostics,
@@ -75,10 +76,10 @@ export class ProcessBuilder implements MemoryReader {
     return [bytes.length === 0 ? 0 : this.bytes(bytes), bytes.length]
   }
 
-  /** An object of the release's layout with these fields. */
-  struct<S extends StructName>(name: S, fields: Partial<Record<FieldName<S>, number | bigint>>): Address {
+  /** An object of the release's layout with these fields; `room`: how much memory is there, as other releases may read on. */
+  struct<S extends StructName>(name: S, fields: Partial<Record<FieldName<S>, number | bigint>>, room = 0): Address {
     const layout = this.access.layouts[name]
-    const at = this.allocate(layout.span)
+    const at = this.allocate(Math.max(room, layout.span))
     for (const [field, value] of Object.entries(fields) as [FieldName<S>, number | bigint][]) {
       const offset = layout.offset(field)
       if (offset === undefined) throw new Error(`1.${this.release.minor} has no ${name}.${field}`)

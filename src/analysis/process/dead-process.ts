@@ -17,7 +17,10 @@ export interface DeadProcess {
   /** The module that holds the Go runtime, or may hold it where its file is gone. */
   readonly goModule: Module | undefined
   readonly memory: AddressSpace
+  /** The release that the program was read as. */
   readonly version: GoVersion
+  /** The release as the program itself says it; undefined where it was only guessed. */
+  readonly versionText: string | undefined
   /** undefined where the process holds no Go code, or none that can be read. */
   readonly tables: GoTables | undefined
   readonly buildInfo: BuildInfo | undefined

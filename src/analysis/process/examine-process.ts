@@ -10,6 +10,7 @@ import {type BuildInfo, findBuildInfo, readBuildInfo, readBuildVersion} from '..
 import {GoTables} from '../../gosym/func-table.ts'
 import type {ScanRange} from '../../gosym/memory-scan.ts'
 import {GoVersion, NEWEST} from '../../gosym/version.ts'
+import {findBuildVersion} from '../../runtime-model/build-version.ts'
 import {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
@@ -35,23 +36,16 @@ export interface ExamineOptions {
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
   const {core, modules, addressSpace: memory} = files
   const {diagnostics} = options
-  const image = findGoImage(memory, modules)
-  const symbols = symbolLookup(image?.module)
-  const buildInfo = image?.buildInfo
-  const known = versionOf(memory, image, symbols)
-  const tables = openTables(files, image, known, symbols('runtime.firstmoduledata'), diagnostics)
-  if (tables && !known && tables.versionSource === 'tables') {
-    const message = `nothing names the Go release; its function tables are those of go1.${tables.version.minor}`
-    diagnostics.add('go-version-unknown', message)
-  }
+  const {image, symbols, known, tables: found} = identifyGo(files, diagnostics)
   const home = image?.module ?? lostProgram(modules)
   const isExecutable = (address: Address) => isExecutableAt(files, address)
   const runtime =
-    (tables || home) &&
+    (found || home) &&
     GoRuntime.open({
       memory,
-      version: known ?? tables?.version,
-      tables,
+      version: known,
+      releases: found?.releases,
+      tables: found,
       symbols,
       layouts: layoutQuery(image?.module, diagnostics),
       threadIds: new Set(core.threads.map(({tid}) => tid)),
@@ -60,8 +54,12 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       isExecutable,
       diagnostics,
     })
-  const guessed = runtime ? GoVersion.ofMinor(runtime.release.minor) : NEWEST
-  const version = known ?? tables?.version ?? guessed
+  const guessed = runtime && GoVersion.ofMinor(runtime.release.minor)
+  const version = known ?? guessed ?? found?.version ?? NEWEST
+  const tables =
+    found && version.minor !== found.version.minor
+      ? openTables(files, image, version, symbols('runtime.firstmoduledata'), diagnostics)
+      : found
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
   const symbolizer = new Symbolizer({...lookup, go: tables, diagnostics, demangle: options.demangle})
   const unwinder = new Unwinder({
@@ -79,7 +77,8 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     memory,
     version,
     tables,
-    buildInfo,
+    buildInfo: image?.buildInfo,
+    versionText: image?.buildInfo?.versionText ?? known?.text,
     runtime,
     symbolizer,
     unwinder,
@@ -87,6 +86,32 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     diagnostics,
     maxFrames: options.maxFrames,
   }
+}
+
+/** The Go image of a process, its release where something names it, and its function tables. */
+export interface GoIdentity {
+  image: GoImage | undefined
+  symbols: (name: string) => Address | undefined
+  /** By the build information, by runtime.buildVersion, or by the code that uses that variable. */
+  known: GoVersion | undefined
+  /** undefined where the process holds no Go code that can be read. */
+  tables: GoTables | undefined
+}
+
+export function identifyGo(files: ProcessFiles, diagnostics: Diagnostics): GoIdentity {
+  const {modules, addressSpace: memory} = files
+  const image = findGoImage(memory, modules)
+  const symbols = symbolLookup(image?.module)
+  const start = symbols('runtime.firstmoduledata')
+  const named = image?.buildInfo?.version ?? versionAt(memory, symbols('runtime.buildVersion'))
+  const tables = openTables(files, image, named, start, diagnostics)
+  if (named || !tables) return {image, symbols, known: named, tables}
+  const known = versionAt(memory, findBuildVersion(memory, tables))
+  return {image, symbols, known, tables: known ? openTables(files, image, known, start, diagnostics) : tables}
+}
+
+function versionAt(memory: AddressSpace, variable: Address | undefined): GoVersion | undefined {
+  return variable === undefined ? undefined : readBuildVersion(memory, variable)
 }
 
 /** By the core; a core of gcore has no segments for the code of files at all, and there the files say it. */
@@ -198,20 +223,6 @@ function symbolLookup(module: Module | undefined): (name: string) => Address | u
     }
     return undefined
   }
-}
-
-/** The release as the build information or runtime.buildVersion tells it; undefined where neither is there. */
-export function versionOf(
-  memory: AddressSpace,
-  image: GoImage | undefined,
-  symbols: (name: string) => Address | undefined = symbolLookup(image?.module),
-): GoVersion | undefined {
-  return image?.buildInfo?.version ?? versionBySymbol(memory, symbols)
-}
-
-function versionBySymbol(memory: AddressSpace, symbols: (name: string) => Address | undefined): GoVersion | undefined {
-  const variable = symbols('runtime.buildVersion')
-  return variable === undefined ? undefined : readBuildVersion(memory, variable)
 }
 
 /** Struct layouts as the binary's DWARF declares them; none where it has no DWARF. */

@@ -40,9 +40,9 @@ function splitArguments(commandLine: string): string[] {
 }
 
 export function reportGo(process: DeadProcess): CoreReport['go'] {
-  const {buildInfo, tables, runtime, version} = process
+  const {buildInfo, runtime, versionText} = process
   return {
-    version: buildInfo?.versionText ?? (tables?.versionSource === 'given' ? version.text : null),
+    version: versionText ?? null,
     symbols: goSymbols(process),
     layoutSource: runtime?.layoutSource ?? null,
     ...reportBuildInfo(buildInfo),
