@@ -4,7 +4,7 @@ import {sameBuild} from '../elf/build-id.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
-import type {FileMapping} from '../elf/mapping.ts'
+import type {FileMapping} from '../elf/notes.ts'
 import {openInput, type Progress} from './core-input.ts'
 import {buildIdPath, isBuildId, isCandidate, type OpenFiles} from './debug-files.ts'
 

@@ -1,4 +1,4 @@
-import type {Address} from './address.ts'
+import {type Address, toAddress} from './address.ts'
 import {type MemoryReader, readNumber64} from './memory-reader.ts'
 
 /** The used part of most stacks is smaller. */
@@ -39,5 +39,35 @@ export class MemoryWindow implements MemoryReader {
       return this.#view.getUint32(at + 4, true) * TWO_32 + this.#view.getUint32(at, true)
     }
     return readNumber64(this.#memory, address)
+  }
+}
+
+const SLIDING_LENGTH = 0x4000
+
+/**
+ * Memory for a pass over a table: keeps the last 16 KiB read, so that small reads near each other cost a subarray.
+ * Only worth it in order; scattered reads go better straight.
+ */
+export class SlidingWindow implements MemoryReader {
+  readonly #below: MemoryReader
+  #start = 0
+  #bytes = new Uint8Array(0)
+
+  constructor(below: MemoryReader) {
+    this.#below = below
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    let offset = address - this.#start
+    if (offset < 0 || offset + length > this.#bytes.length) {
+      const start = Math.floor(address / SLIDING_LENGTH) * SLIDING_LENGTH
+      const window =
+        address + length <= start + SLIDING_LENGTH ? this.#below.read(toAddress(start), SLIDING_LENGTH) : undefined
+      if (!window) return this.#below.read(address, length)
+      this.#bytes = window.slice()
+      this.#start = start
+      offset = address - start
+    }
+    return this.#bytes.subarray(offset, offset + length)
   }
 }

@@ -1,4 +1,5 @@
 import type {Address} from './address.ts'
+import type {MemoryReader} from './memory-reader.ts'
 
 /** A section's content, decompressed, and the link address of its first byte (0 where it is not loaded). */
 export interface Section {
@@ -12,4 +13,22 @@ export interface SectionSource {
   readonly name: string
   /** undefined where the section is absent, empty on disk (NOBITS), or unreadable (a diagnostic tells). */
   section(name: string): Section | undefined
+}
+
+/** A section's bytes at its address, before what `below` has there (the rest of the file, or nothing). */
+export class SectionMemory implements MemoryReader {
+  readonly #section: Section
+  readonly #below: MemoryReader | undefined
+
+  constructor(section: Section, below?: MemoryReader) {
+    this.#section = section
+    this.#below = below
+  }
+
+  read(address: Address, length: number): Uint8Array | undefined {
+    const {bytes, address: start} = this.#section
+    const offset = address - start
+    if (offset >= 0 && offset + length <= bytes.length) return bytes.subarray(offset, offset + length)
+    return this.#below?.read(address, length)
+  }
 }

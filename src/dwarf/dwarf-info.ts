@@ -5,10 +5,10 @@ import {CompiledUnit} from './compiled-unit.ts'
 import {DebugSections} from './debug-sections.ts'
 import type {DieNames} from './die-names.ts'
 import {DwarfFile} from './dwarf-file.ts'
+import {findVariableAddresses} from './name-search.ts'
 import type {SplitUnitFinder} from './split-unit.ts'
 import {findStructLayouts, type TypeLayout} from './type-layout.ts'
 import {UnitIndex} from './unit-index.ts'
-import {findVariableAddresses} from './variable-address.ts'
 
 /** One logical frame at an address; `file` and `line` are where it was when it called the next inner one. */
 export interface DwarfFrame {

@@ -1,20 +1,21 @@
 import type {Address, Word} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
-import type {Cursor} from '../base/cursor.ts'
+import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {FormatError, GotraceError, InputError, TruncatedFileError, UnsupportedError} from '../base/errors.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {CoreSegments} from './core-segments.ts'
-import {type FileHeader, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
-import {type FileMapping, parseFileMappings} from './mapping.ts'
+import {ET, type FileHeader, hasElfMagic, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
 import {
   AT,
   type CoreProcess,
   type CoreSignal,
   type CoreThread,
   type ElfNote,
+  type FileMapping,
   NT,
   parseAuxv,
+  parseFileMappings,
   parsePrpsinfo,
   parsePrstatus,
   parseSiginfo,
@@ -232,4 +233,20 @@ function reportTruncation(
     where: source.name,
     hint: 'copy the core again in full; check `ulimit -c` and free disk space where it was written',
   })
+}
+
+/** e_ident, then e_type (gABI ch. 4, "ELF Header"): as much of a file as tells whether it is a core. */
+export const CORE_HEAD_SIZE = 18
+const EI_DATA = 5
+const ELFDATA2MSB = 2
+const ET_CORE_SWAPPED = 0x0400
+
+/** Whether these bytes begin a core of any machine: one of another machine is a core too, and is answered with an error. */
+export function isCoreHead(bytes: Uint8Array): boolean {
+  if (bytes.length < CORE_HEAD_SIZE || !hasElfMagic(bytes)) return false
+  const cursor = new Cursor(bytes, 'header')
+  cursor.seek(EI_DATA)
+  const wanted = cursor.u8() === ELFDATA2MSB ? ET_CORE_SWAPPED : ET.ET_CORE
+  cursor.seek(16)
+  return cursor.u16() === wanted
 }

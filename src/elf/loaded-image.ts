@@ -6,8 +6,8 @@ import type {CoreFile} from './core-file.ts'
 import type {ElfFile} from './elf-file.ts'
 import {hasDebugTag, imageInMemory, searchImages} from './image-search.ts'
 import {readLinkMap} from './link-map.ts'
-import type {FileMapping} from './mapping.ts'
 import {type MemoryImage, openMemoryImage} from './memory-image.ts'
+import type {FileMapping} from './notes.ts'
 import {AT} from './notes.ts'
 
 /** An executable or library as the core alone shows it: where it lay, and what of it is in the core. */

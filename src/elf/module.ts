@@ -2,7 +2,7 @@ import {type Address, offsetAddress} from '../base/address.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
 import type {BuildIds} from './build-id.ts'
 import type {ElfFile} from './elf-file.ts'
-import type {FileMapping} from './mapping.ts'
+import type {FileMapping} from './notes.ts'
 
 /** Where a module's debug information is, found at first use. */
 export interface DebugFiles {

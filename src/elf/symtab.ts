@@ -5,7 +5,7 @@ import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {ElfFile} from './elf-file.ts'
 
 /** Symbol types (gABI ch. 4, "Symbol Table"; STT_GNU_IFUNC from glibc's elf.h). */
-export const STT = {STT_NOTYPE: 0, STT_OBJECT: 1, STT_FUNC: 2, STT_TLS: 6, STT_GNU_IFUNC: 10} as const
+export const STT = {STT_NOTYPE: 0, STT_OBJECT: 1, STT_FUNC: 2, STT_FILE: 4, STT_TLS: 6, STT_GNU_IFUNC: 10} as const
 /** Bindings. */
 export const STB = {STB_LOCAL: 0, STB_GLOBAL: 1, STB_WEAK: 2} as const
 

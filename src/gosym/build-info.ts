@@ -1,8 +1,7 @@
 import {type Address, offsetAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readString, readU8} from '../base/memory-reader.ts'
-import type {Section} from '../base/section-source.ts'
+import {type Section, SectionMemory} from '../base/section-source.ts'
 import {type ScanRange, scanWords} from './memory-scan.ts'
-import {SectionMemory} from './section-memory.ts'
 import {GoVersion} from './version.ts'
 
 /** A module that the program was built from (runtime/debug.Module). */

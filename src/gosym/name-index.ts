@@ -1,8 +1,8 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {HASH_START, hashBytes} from '../base/byte-hash.ts'
 import {readU32} from '../base/memory-reader.ts'
+import {SlidingWindow} from '../base/memory-window.ts'
 import type {Pclntab} from './pclntab.ts'
-import {WindowMemory} from './window-memory.ts'
 
 const NAME_LIMIT = 65536
 const FIRST_PASS = 256
@@ -14,17 +14,17 @@ const FIRST_PASS = 256
 export class NameIndex {
   readonly #pclntab: Pclntab
   /** One window for each table that the pass goes along. */
-  readonly #ftab: WindowMemory
-  readonly #records: WindowMemory
-  readonly #names: WindowMemory
+  readonly #ftab: SlidingWindow
+  readonly #records: SlidingWindow
+  readonly #names: SlidingWindow
   #hashes = new Uint32Array(0)
   #done = 0
 
   constructor(pclntab: Pclntab) {
     this.#pclntab = pclntab
-    this.#ftab = new WindowMemory(pclntab.memory)
-    this.#records = new WindowMemory(pclntab.memory)
-    this.#names = new WindowMemory(pclntab.memory)
+    this.#ftab = new SlidingWindow(pclntab.memory)
+    this.#records = new SlidingWindow(pclntab.memory)
+    this.#names = new SlidingWindow(pclntab.memory)
   }
 
   /** Index of the first function of that name. */

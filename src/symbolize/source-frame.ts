@@ -1,7 +1,15 @@
 import type {Address, ModuleOffset} from '../base/address.ts'
 
+/** Where a pc lies, whatever is known of it. */
+export interface FramePlace {
+  /** Path of the module. */
+  readonly module: string | null
+  /** Of the pc, from the module's lowest address. */
+  readonly moduleOffset: ModuleOffset | null
+}
+
 /** One logical frame at a pc. What is unknown is null. */
-export interface SourceFrame {
+export interface SourceFrame extends FramePlace {
   readonly kind: 'go' | 'c'
   /** For people: demangled where the name was mangled. */
   readonly function: string | null
@@ -14,8 +22,49 @@ export interface SourceFrame {
   readonly entry: Address | null
   readonly inlined: boolean
   readonly language: string | null
-  /** Path of the module. */
-  readonly module: string | null
-  /** Of the pc, from the module's lowest address. */
-  readonly moduleOffset: ModuleOffset | null
+}
+
+/** A pc of which no more is known than where it lies. */
+export function unknownFrame(place: FramePlace): SourceFrame {
+  return {
+    kind: 'c',
+    function: null,
+    linkageName: null,
+    file: null,
+    line: null,
+    column: null,
+    entry: null,
+    inlined: false,
+    language: null,
+    ...place,
+  }
+}
+
+/** What is needed of the Go tables (gosym's GoTables is one). */
+export interface GoFunctionSource {
+  functionAt(pc: Address): GoFunctionFrames | undefined
+}
+
+export interface GoFunctionFrames {
+  readonly entry: Address
+  inlineFrames(lookupPc: Address): readonly {name: string; file: string; line: number; inlined: boolean}[]
+}
+
+/** Frames of a Go pc by the runtime's own tables, as the runtime itself would name them; undefined for other code. */
+export function locateGo(tables: GoFunctionSource, lookupPc: Address, place: FramePlace): SourceFrame[] | undefined {
+  const found = tables.functionAt(lookupPc)
+  if (!found) return undefined
+  return found.inlineFrames(lookupPc).map(frame => ({
+    kind: 'go',
+    function: frame.name === '' ? null : frame.name,
+    linkageName: null,
+    // the tables write `?` and line 0 for a position that they do not have
+    file: frame.file === '?' || frame.file === '' ? null : frame.file,
+    line: frame.line > 0 ? frame.line : null,
+    column: null,
+    entry: found.entry,
+    inlined: frame.inlined,
+    language: 'go',
+    ...place,
+  }))
 }

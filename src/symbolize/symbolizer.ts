@@ -3,11 +3,9 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {DwarfFrame} from '../dwarf/dwarf-info.ts'
 import {Demangler} from './demangle.ts'
-import {DwarfSymbols} from './dwarf-symbols.ts'
-import {ElfSymbols, type NamedEntry} from './elf-symbols.ts'
-import {type GoFunctionSource, locateGo} from './go-symbols.ts'
-import type {SourceFrame} from './source-frame.ts'
-import type {SymbolSource} from './symbol-source.ts'
+import type {NamedEntry} from './elf-symbols.ts'
+import {ModuleSymbols, type SymbolSource} from './module-symbols.ts'
+import {type FramePlace, type GoFunctionSource, locateGo, type SourceFrame, unknownFrame} from './source-frame.ts'
 
 export interface SymbolizerInput {
   moduleAt(address: Address): SymbolSource | undefined
@@ -15,11 +13,6 @@ export interface SymbolizerInput {
   diagnostics: Diagnostics
   /** Whether `function` is made readable; `linkageName` never is. */
   demangle?: boolean
-}
-
-interface ModuleSymbols {
-  dwarf: DwarfSymbols
-  elf: ElfSymbols
 }
 
 /** Distinct pcs whose frames are kept: more than the stacks of a million goroutines have. */
@@ -76,18 +69,17 @@ export class Symbolizer {
 
   #locateNative(module: SymbolSource, linkAddress: Address, place: FramePlace): SourceFrame[] | undefined {
     const symbols = this.#symbolsOf(module)
-    const frames = this.#attempt(module, () => symbols.dwarf.locate(linkAddress)) ?? []
+    const frames = this.#attempt(module, () => symbols.locate(linkAddress)) ?? []
     const outer = frames[frames.length - 1]
     if (!outer) {
-      const symbol = symbols.elf.find(linkAddress)
+      const symbol = symbols.findSymbol(linkAddress)
       if (!symbol) return undefined
       const {name, entry, file} = symbol
       const names = this.#names(undefined, name)
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const symbol = outer.linkageName === undefined ? symbols.elf.find(linkAddress) : undefined
-    const isPart =
-      symbol !== undefined && this.#attempt(module, () => symbols.dwarf.entryOf(symbol.entry)) === outer.entry
+    const symbol = outer.linkageName === undefined ? symbols.findSymbol(linkAddress) : undefined
+    const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
     const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
   }
@@ -119,8 +111,7 @@ export class Symbolizer {
   #symbolsOf(module: SymbolSource): ModuleSymbols {
     let symbols = this.#modules.get(module)
     if (!symbols) {
-      const {debug, image} = module
-      symbols = {dwarf: new DwarfSymbols(debug, this.#input.diagnostics), elf: new ElfSymbols(image, debug.symbols)}
+      symbols = new ModuleSymbols(module, this.#input.diagnostics)
       this.#modules.set(module, symbols)
     }
     return symbols
@@ -144,25 +135,8 @@ function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry, isPart: boolean): D
   return isPlain && !symbol.name.startsWith('_Z') ? frame : {...frame, linkageName: symbol.name}
 }
 
-type FramePlace = {module: string | null; moduleOffset: ModuleOffset | null}
-
 function offsetIn(module: SymbolSource, pc: Address): ModuleOffset | null {
   const linkAddress = module.linkAddress(pc)
   const base = linkAddress === undefined ? module.start : (module.image?.linkStart ?? toAddress(0))
   return moduleOffset(linkAddress ?? pc, base) ?? null
-}
-
-function unknownFrame(place: FramePlace): SourceFrame {
-  return {
-    kind: 'c',
-    function: null,
-    linkageName: null,
-    file: null,
-    line: null,
-    column: null,
-    entry: null,
-    inlined: false,
-    language: null,
-    ...place,
-  }
 }

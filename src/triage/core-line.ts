@@ -5,8 +5,8 @@ import type {Tool} from '../analysis/process/process-facts.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
-import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
 import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */

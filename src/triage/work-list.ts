@@ -3,7 +3,7 @@ import {join, resolve} from 'node:path'
 import {detectCompression} from '../acquire/core-input.ts'
 import {InputError} from '../base/errors.ts'
 import {openFailed, openRegularFile, readRegularFile, requireRegular} from '../base/regular-file.ts'
-import {CORE_HEAD_SIZE, isCoreHead} from './core-head.ts'
+import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
 import {type GlobSegment, hasGlobCharacters, parseGlob} from './glob.ts'
 
 /** A file to analyse. */

@@ -1,0 +1,55 @@
+import type {Address} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {SectionSource} from '../base/section-source.ts'
+import {type DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
+import type {SplitUnitFinder} from '../dwarf/split-unit.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
+import {ElfSymbols, type NamedEntry} from './elf-symbols.ts'
+
+/** Where a module's debug information lies; it may be several files. */
+export interface DebugSources {
+  readonly dwarf?: SectionSource | undefined
+  readonly supplementary?: SectionSource | undefined
+  /** A file with a fuller symbol table than the image's own. */
+  readonly symbols?: ElfFile | undefined
+  readonly splitUnit?: SplitUnitFinder | undefined
+}
+
+/** What symbolizing needs of a module; the elf room's Module is one, a lone file on disk can be made one. */
+export interface SymbolSource {
+  readonly path: string
+  readonly start: Address
+  readonly image: ElfFile | undefined
+  readonly debug: DebugSources
+  /** undefined where the load bias is not known. */
+  linkAddress(address: Address): Address | undefined
+  toAddress(linkAddress: Address): Address
+}
+
+/** What a module's DWARF and symbol tables say of it; each is opened at its first use. Link addresses. */
+export class ModuleSymbols {
+  readonly #dwarf: DwarfInfo | undefined
+  readonly #elf: ElfSymbols
+
+  constructor({debug, image}: SymbolSource, diagnostics: Diagnostics) {
+    const {dwarf, supplementary, symbols} = debug
+    const splitUnit: SplitUnitFinder = (name, compDir, dwoId) => debug.splitUnit?.(name, compDir, dwoId)
+    this.#dwarf = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
+    this.#elf = new ElfSymbols(image, symbols)
+  }
+
+  /** Innermost inline first; [] where DWARF says nothing. */
+  locate(linkAddress: Address): DwarfFrame[] {
+    return this.#dwarf?.locate(linkAddress) ?? []
+  }
+
+  /** By DWARF, where the function begins that an address is in; its code may be in several places. */
+  entryOf(linkAddress: Address): Address | undefined {
+    return this.#dwarf?.functionAt(linkAddress)?.entry
+  }
+
+  /** By the symbol tables and the stubs of the PLT. */
+  findSymbol(linkAddress: Address): NamedEntry | undefined {
+    return this.#elf.find(linkAddress)
+  }
+}
