@@ -12,7 +12,8 @@ export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'
 export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {
   const process = examineProcess(files, options)
   const threads = new ThreadStacks(process)
-  const blocking = new Blocking(process, threads).report(process.diagnostics)
+  const blocking = new Blocking(process, threads)
+  blocking.addDiagnostics(process.diagnostics)
   const cgo = reportCgo(process, threads)
   return {
     schemaVersion: '1',
@@ -20,7 +21,7 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
     core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
     go: reportGo(process),
     cgo,
-    blocking,
+    blocking: blocking.report(),
     diagnostics: process.diagnostics.list(),
     isComplete: () => cgo.enabled !== null,
   }

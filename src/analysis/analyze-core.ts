@@ -1,6 +1,5 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {
-  BlockingReport,
   CompletenessReport,
   CoreReport,
   FrameReport,
@@ -63,7 +62,7 @@ class Analysis implements CoreReport {
   readonly #level: TracebackLevel
   readonly #completeness = new CompletenessCount()
   #crashFrames: readonly FrameReport[] = []
-  #blocking: BlockingReport | undefined
+  #hasDeadlocks = false
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
@@ -148,9 +147,10 @@ class Analysis implements CoreReport {
     return this.#tail
   }
 
-  findBlocking(): BlockingReport {
-    this.#blocking ??= this.#reporter.blocking.report(this.#process.diagnostics)
-    return this.#blocking
+  findDeadlocks(): void {
+    if (this.#hasDeadlocks) return
+    this.#hasDeadlocks = true
+    this.#reporter.blocking.addDiagnostics(this.#process.diagnostics)
   }
 
   get completeness(): CompletenessReport {
@@ -163,24 +163,25 @@ class Analysis implements CoreReport {
   }
 
   threadsWithoutGoroutine(): Iterable<ThreadReport> {
-    return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#level.level > 1)
+    return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#reporter.blocking, this.#level.level > 1)
   }
 
   /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
   #framesOfCrash(): readonly FrameReport[] {
     const {thread, goroutine} = this.#cause
     if (!thread || goroutine) return this.#crashFrames
-    const {frames, handlerFrames} = reportThread(this.#process, this.#threads, thread.thread)
+    const {frames, handlerFrames} = reportThread(this.#process, this.#threads, thread.thread, this.#reporter.blocking)
     return frames.slice(handlerFrames)
   }
 
   #makeTail(): ReportTail {
+    this.findDeadlocks()
     const modules = reportModules(this.#process)
     const {diagnostics} = this.#process
     return {
-      threads: reportThreads(this.#process, this.#threads),
+      threads: reportThreads(this.#process, this.#threads, this.#reporter.blocking),
       cgo: reportCgo(this.#process, this.#threads),
-      blocking: this.findBlocking(),
+      blocking: this.#reporter.blocking.report(),
       modules,
       signature: makeSignature(this.crash, this.#framesOfCrash(), modules),
       completeness: this.completeness,

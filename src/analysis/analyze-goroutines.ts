@@ -1,4 +1,4 @@
-import type {GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
+import type {BlockingReport, GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {type CrashCause, findCrashCause} from './crash/crash-cause.ts'
@@ -102,7 +102,12 @@ class GoroutineListing implements GoroutinesReport {
     return {listed: this.#listed, matched: this.#matched}
   }
 
+  blocking(): BlockingReport {
+    return this.#reporter.blocking.report()
+  }
+
   diagnostics() {
+    this.#reporter.blocking.addDiagnostics(this.#process.diagnostics)
     return this.#process.diagnostics.list()
   }
 

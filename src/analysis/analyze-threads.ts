@@ -6,6 +6,7 @@ import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread} from './threads-report.ts'
+import {Blocking} from './waits/blocking.ts'
 
 export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {
   /** Only these; undefined: all. */
@@ -17,6 +18,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const process = examineProcess(files, options)
   const {core, diagnostics} = process
   const stacks = new ThreadStacks(process)
+  const blocking = new Blocking(process, stacks)
   const cause = findCrashCause(process, stacks)
   const crash = reportCrash(process, cause, [])
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
@@ -31,7 +33,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
         diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
         return
       }
-      const report = reportThread(process, stacks, thread)
+      const report = reportThread(process, stacks, thread, blocking)
       isComplete &&= report.stop === 'end-of-stack'
       yield report
     }
@@ -43,7 +45,11 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     go: reportGo(process),
     crash,
     threads: reportThreads(),
-    diagnostics: () => diagnostics.list(),
+    blocking: () => blocking.report(),
+    diagnostics: () => {
+      blocking.addDiagnostics(diagnostics)
+      return diagnostics.list()
+    },
     isComplete: () => isComplete,
   }
 }

@@ -8,10 +8,11 @@ import {FrameFilter, GoFrameReports} from './frames/go-frames.ts'
 import {cPlumbing, goPlumbing} from './frames/irrelevant-frames.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import type {ThreadStack, ThreadStacks} from './stacks/thread-stacks.ts'
+import type {Blocking} from './waits/blocking.ts'
 
 /** Every thread with its whole stack: Go frames and C frames stitched, from the registers out. */
-export function reportThreads(process: DeadProcess, threads: ThreadStacks): ThreadReport[] {
-  return process.core.threads.map(thread => reportThread(process, threads, thread))
+export function reportThreads(process: DeadProcess, threads: ThreadStacks, blocking: Blocking): ThreadReport[] {
+  return process.core.threads.map(thread => reportThread(process, threads, thread, blocking))
 }
 
 /**
@@ -21,26 +22,33 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks): Thre
 export function* reportThreadsWithoutGoroutine(
   process: DeadProcess,
   threads: ThreadStacks,
+  blocking: Blocking,
   idle: boolean,
 ): Generator<ThreadReport> {
   for (const thread of process.core.threads) {
     if (threads.isOnGoroutine(thread.tid)) continue
     const stack = threads.ofThread(thread.tid)
     if (!idle && stack && waitsInGo(stack)) continue
-    const report = reportFrames(process, thread, stack, stack?.base ?? 0)
+    const report = reportFrames(process, thread, stack, blocking, stack?.base ?? 0)
     if (idle || !report.idle) yield report
   }
 }
 
 /** One thread with its whole stack. */
-export function reportThread(process: DeadProcess, threads: ThreadStacks, thread: CoreThread): ThreadReport {
-  return reportFrames(process, thread, threads.ofThread(thread.tid), 0)
+export function reportThread(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  thread: CoreThread,
+  blocking: Blocking,
+): ThreadReport {
+  return reportFrames(process, thread, threads.ofThread(thread.tid), blocking, 0)
 }
 
 function reportFrames(
   process: DeadProcess,
   thread: CoreThread,
   stack: ThreadStack | undefined,
+  blocking: Blocking,
   from: number,
 ): ThreadReport {
   const goFrames = new GoFrameReports(process)
@@ -55,6 +63,7 @@ function reportFrames(
     goroutine: current && !current.isDead ? current.id : null,
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
     idle: machine !== undefined && physical.slice(base).flat().every(isSchedulerFrame),
+    waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: physical.flat(),
     stop: stack?.stop ?? null,

@@ -46,7 +46,7 @@ export default class Analyze extends CoreCommand {
           waits,
         }),
       remarks: report => {
-        report.findBlocking()
+        report.findDeadlocks()
         const cause = renderCause(report.crash)
         return cause === undefined ? [] : [cause]
       },

@@ -34,13 +34,19 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
 
 function* renderBlocking({locks, cycles, chains}: BlockingReport, style: Style): Generator<string> {
   if (locks.length > 0) yield '\n'
-  for (const {kind, address, waiters, waiterCount, owner} of locks) {
-    const held = owner === null ? 'its owner is not known' : `held by ${renderParty(owner)}`
-    yield `${style.header(`${kind} ${address}`)}: ${held}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
+  for (const lock of locks) {
+    const {waiters, waiterCount} = lock
+    yield `${renderLock(lock, style)}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
     yield `${waiters.map(renderParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
   }
   for (const cycle of cycles) yield `${style.header('deadlock')}\n${cycle.map(link => `\t${link}\n`).join('')}`
   for (const chain of chains) yield `${chain}\n`
+}
+
+function renderLock({kind, address, owner}: BlockingReport['locks'][number], style: Style): string {
+  if (kind === 'end of a thread' && owner !== null) return style.header(`end of ${renderParty(owner)}`)
+  const name = style.header(address === null ? kind : `${kind} ${address}`)
+  return `${name}: ${owner === null ? 'its owner is not known' : `held by ${renderParty(owner)}`}`
 }
 
 function renderParty({thread, goroutine}: BlockingReport['locks'][number]['waiters'][number]): string {

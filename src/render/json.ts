@@ -30,7 +30,11 @@ function renderCgo({schemaVersion, tool, core, go, cgo, blocking, diagnostics}: 
 function renderGoroutines(report: GoroutinesReport): Iterable<string> {
   const {schemaVersion, tool, core, go, goroutines, groups} = report
   const head = {schemaVersion, tool, core, go}
-  const end = () => ({counts: report.counts(), diagnostics: report.diagnostics()})
+  const end = () => ({
+    counts: report.counts(),
+    blocking: report.blocking(),
+    diagnostics: report.diagnostics(),
+  })
   return goroutines === null
     ? renderStream({head: {...head, goroutines}, key: 'groups', items: groups ?? [], tail: end})
     : renderStream({head, key: 'goroutines', items: goroutines, tail: () => ({groups, ...end()})})
@@ -43,7 +47,7 @@ function renderInfo(report: InfoReport): Iterable<string> {
 
 function renderThreads(report: ThreadsReport): Iterable<string> {
   const {schemaVersion, tool, core, go, crash, threads} = report
-  const tail = () => ({diagnostics: report.diagnostics()})
+  const tail = () => ({blocking: report.blocking(), diagnostics: report.diagnostics()})
   return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'threads', items: threads, tail})
 }
 

@@ -40,6 +40,7 @@ export const threadsReportSchema = z
     ...opening,
     crash: crashSchema,
     threads: z.array(threadSchema).describe('the crashing one first, then as they are in the core'),
+    blocking: blockingSchema,
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({title: 'gotrace-core threads --json'})
@@ -122,6 +123,7 @@ export const goroutinesReportSchema = z
     counts: z
       .strictObject({listed: z.number().int(), matched: z.number().int()})
       .describe('goroutines that were looked at, and those that all conditions hold for'),
+    blocking: blockingSchema.describe('of the whole process, whatever was asked for'),
     diagnostics: z.array(diagnosticSchema),
   })
   .meta({title: 'gotrace-core goroutines --json'})

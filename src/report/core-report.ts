@@ -53,16 +53,17 @@ export interface CoreReport extends ReportHead, Answer {
   readonly completeness: CompletenessReport
   /** What the text shows below the goroutines, idle Ms at level 2 alone; nothing else of the tail is made for it. */
   threadsWithoutGoroutine(): Iterable<ThreadReport>
-  /** Deadlocks are diagnostics too, from when this is asked for. */
-  findBlocking(): BlockingReport
+  /** Deadlocks become diagnostics when this is asked for. */
+  findDeadlocks(): void
   tail(): ReportTail
 }
 
 type WholeThreads = z.infer<typeof answer.threadsReportSchema>
 
 /** What `threads` answers. `threads` can be iterated once; `diagnostics()` is called after that. */
-export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'diagnostics'>, Answer {
+export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'blocking' | 'diagnostics'>, Answer {
   readonly threads: Iterable<ThreadReport>
+  blocking(): BlockingReport
   diagnostics(): WholeThreads['diagnostics']
 }
 
@@ -80,6 +81,7 @@ export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' 
   readonly goroutines: Iterable<GoroutineReport> | null
   readonly groups: Iterable<GoroutineGroupReport> | null
   counts(): WholeGoroutines['counts']
+  blocking(): BlockingReport
   diagnostics(): WholeGoroutines['diagnostics']
 }
 

@@ -51,6 +51,18 @@ export const createdBySchema = z
   .strictObject({function: text, file: text, line: count, offset: address, goroutine: count})
   .meta({id: 'createdBy'})
 
+export const waitSchema = z
+  .strictObject({
+    kind: z.string().describe('of a lock of C or of Go, or the wait reason; docs/json-schema.md lists them'),
+    address: address.describe('of the lock or channel; null: it has none, or nothing leads to it'),
+    addresses: z.array(hexString).describe('all channels of a select'),
+    owner: text.describe(
+      'the thread that a lock of C names, with its goroutine where that is sure; null: not recorded',
+    ),
+    deadlock: count.describe('the proven deadlock that it is in: an index of `blocking.cycles`'),
+  })
+  .meta({id: 'wait', description: 'what a goroutine or a thread waits for'})
+
 export const goroutineSchema = z
   .strictObject({
     id: z.number().int(),
@@ -77,15 +89,7 @@ export const goroutineSchema = z
         elided: z.boolean(),
       }),
     ),
-    waitingFor: z
-      .strictObject({
-        kind: z.string(),
-        address: address,
-        addresses: z.array(hexString).describe('all channels of a select'),
-        owner: text.describe('null: not known; Go records none for its own locks and channels'),
-      })
-      .nullable()
-      .describe('what a blocked goroutine waits for, as far as memory tells'),
+    waitingFor: waitSchema.nullable().describe('what a blocked goroutine waits for, as far as memory tells'),
     stop: stopReasonSchema.nullable(),
     elided: z
       .strictObject({after: z.number().int(), count: count})
@@ -105,6 +109,9 @@ export const threadSchema = z
     m: count,
     goroutine: count,
     signal: count.describe('the signal of the frame that was left to reach the first frame here; null: none'),
+    waitingFor: waitSchema
+      .nullable()
+      .describe('the lock that it waits for in C, or what its goroutine waits for in Go'),
     idle: z.boolean().describe('nothing but the Go scheduler waiting for work'),
     handlerFrames: z.number().int().describe('leading frames that belong to a signal handler of the Go runtime'),
     frames: z.array(frameSchema),
@@ -300,23 +307,32 @@ export const completenessSchema = z
   })
   .meta({id: 'completeness'})
 
+const partySchema = z
+  .strictObject({
+    thread: count.describe('its id; null: a goroutine without a thread'),
+    goroutine: count.describe('null: none, or not known, since the one that took a lock may have left the thread'),
+  })
+  .meta({id: 'party', description: 'who waits for a lock or holds it'})
+
 export const lockSchema = z
   .strictObject({
-    kind: z.string(),
-    address: hexString,
-    waiters: z.array(z.strictObject({thread: count, goroutine: count})).describe('the first 100'),
-    waiterCount: z.number().int(),
-    owner: z.strictObject({thread: count, goroutine: count}).nullable(),
+    kind: z.string().describe('docs/json-schema.md lists the kinds'),
+    address: address.describe('null: the waiter waits on a word of its own, which does not lead to the lock'),
+    waiters: z.array(partySchema).describe('the first 100'),
+    waiterCount: z.number().int().describe('of all waiters'),
+    owner: partySchema.nullable().describe('who took it, where the lock says so; Go and conditions record none'),
   })
   .meta({id: 'lock'})
 
 export const blockingSchema = z
   .strictObject({
-    locks: z.array(lockSchema),
+    locks: z.array(lockSchema).describe('locks of C, and those of package sync, that something waits for'),
     cycles: z
       .array(z.array(z.string()))
-      .describe('deadlocks: each waits for what the next one holds, the last for the first'),
-    chains: z.array(z.string()).describe('waits for a lock of C whose owner waits in Go, where no owner is recorded'),
+      .describe('proven deadlocks: each waits for what the next one holds, the last for the first'),
+    chains: z
+      .array(z.string())
+      .describe('what would be a deadlock on a condition that memory does not decide, or whose owner has gone'),
   })
   .meta({id: 'blocking', description: 'who waits for whom'})
 

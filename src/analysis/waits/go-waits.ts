@@ -32,6 +32,16 @@ export function findGoWait(process: DeadProcess, goroutine: Goroutine): GoWait |
   return {...found, addresses: found.address === undefined ? [] : [found.address]}
 }
 
+export const GO_LOCK_KINDS = [
+  'sync.Mutex',
+  'sync.RWMutex',
+  'sync.RWMutex, for reading',
+  'sync.WaitGroup',
+  'sync.Cond',
+  'lock of a file',
+] as const
+type Primitive = (typeof GO_LOCK_KINDS)[number]
+
 /** The functions of package sync that park, the innermost first. */
 const PRIMITIVES: readonly (readonly [RegExp, Primitive])[] = [
   [/(^|\/)sync\.\(\*Mutex\)\./, 'sync.Mutex'],
@@ -41,14 +51,6 @@ const PRIMITIVES: readonly (readonly [RegExp, Primitive])[] = [
   [/^sync\.\(\*Cond\)\./, 'sync.Cond'],
   [/^internal\/poll\.\(\*fdMutex\)\./, 'lock of a file'],
 ]
-type Primitive =
-  | 'sync.Mutex'
-  | 'sync.RWMutex'
-  | 'sync.RWMutex, for reading'
-  | 'sync.WaitGroup'
-  | 'sync.Cond'
-  | 'lock of a file'
-
 /** By the frames between gopark and the program: who asked, and the sudog that queued the goroutine. */
 function findSync(
   process: DeadProcess,

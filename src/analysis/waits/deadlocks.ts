@@ -1,0 +1,181 @@
+import {hex} from '../../base/address.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {findGoWait, type GoWait} from './go-waits.ts'
+import type {NativeWait} from './native-waits.ts'
+import {describeParty, type Parties} from './parties.ts'
+
+export interface Deadlocks {
+  /** Proven: each link waits for what the next one holds, the last for the first. */
+  cycles: readonly Cycle[]
+  /** What is a deadlock on a condition that memory does not decide, or has an owner that is not in the kernel for a lock of C. */
+  chains: readonly string[]
+}
+
+export interface Cycle {
+  tids: readonly number[]
+  links: readonly string[]
+}
+
+/** Goroutines that a chain names; there may be thousands behind one lock. */
+const NAMED = 5
+
+/** Follows locks of C from waiter to owner: each thread waits for at most one, so the graph is a set of paths. */
+export class DeadlockSearch {
+  readonly #process: DeadProcess
+  readonly #parties: Parties
+  readonly #waits: ReadonlyMap<number, NativeWait>
+
+  constructor(process: DeadProcess, parties: Parties, waits: ReadonlyMap<number, NativeWait>) {
+    this.#process = process
+    this.#parties = parties
+    this.#waits = waits
+  }
+
+  find(): Deadlocks {
+    const cycles: Cycle[] = []
+    const chains: string[] = []
+    for (const tids of this.#findCycles()) {
+      const links = tids.map(tid => this.#describeWait(this.#waits.get(tid) as NativeWait))
+      const unsure = this.#unsureOwners(tids)
+      if (unsure.length === 0) cycles.push({tids, links})
+      else chains.push(`${joinLinks(links)}: a deadlock, if ${describeCondition(unsure)}`)
+    }
+    return {cycles, chains: [...chains, ...this.#findOpenChains()]}
+  }
+
+  #findCycles(): number[][] {
+    const seen = new Set<number>()
+    const cycles: number[][] = []
+    for (const start of this.#waits.keys()) {
+      const path: number[] = []
+      let tid: number | undefined = start
+      while (tid !== undefined && this.#waits.has(tid) && !seen.has(tid)) {
+        seen.add(tid)
+        path.push(tid)
+        tid = this.#waits.get(tid)?.owner
+      }
+      const entry: number = tid === undefined ? -1 : path.indexOf(tid)
+      if (entry >= 0) cycles.push(path.slice(entry))
+    }
+    return cycles
+  }
+
+  /** Owners whose goroutine may have gone on to unlock from another thread. A thread that is waited for to end is waited for itself. */
+  #unsureOwners(tids: readonly number[]): number[] {
+    return tids.flatMap(tid => {
+      const wait = this.#waits.get(tid)
+      if (wait?.owner === undefined || wait.kind === 'end of a thread') return []
+      return this.#parties.isBound(wait.owner) ? [] : [wait.owner]
+    })
+  }
+
+  #describeWait(wait: NativeWait): string {
+    return `${describeParty(this.#parties.waiterOn(wait.tid))} waits for ${describeLock(wait)}${this.#describeOwner(wait)}`
+  }
+
+  #describeOwner({kind, owner, tid}: NativeWait): string {
+    if (owner === undefined) return ''
+    const party = describeParty(this.#parties.ownerOn(owner))
+    if (kind === 'end of a thread') return ` of ${party}`
+    if (this.#parties.isGone(owner)) {
+      return ` held by thread ${owner}, which is no thread of this process: it has ended, or is of the process that this one was forked from`
+    }
+    return owner === tid ? ' which it holds itself' : ` held by ${party}`
+  }
+
+  /** A lock of C whose owner waits for no lock of C: it is gone, or its thread is in Go, which records no owners. */
+  #findOpenChains(): string[] {
+    const chains: string[] = []
+    for (const [owner, waiters] of this.#waitersByOwner()) {
+      const [first] = waiters
+      if (!first || this.#waits.has(owner)) continue
+      if (this.#parties.isGone(owner)) chains.push(this.#describeWait(first))
+      else if (this.#parties.isInGo(owner) || this.#parties.goroutineOn(owner)) {
+        const end = this.#describeOwnerInGo(owner)
+        if (end !== undefined) chains.push(`${this.#describeWait(first)}${end}`)
+      }
+    }
+    return chains
+  }
+
+  #waitersByOwner(): Map<number, NativeWait[]> {
+    const waitersOf = new Map<number, NativeWait[]>()
+    for (const wait of this.#waits.values()) {
+      if (wait.owner === undefined) continue
+      const waiters = waitersOf.get(wait.owner)
+      if (waiters) waiters.push(wait)
+      else waitersOf.set(wait.owner, [wait])
+    }
+    return waitersOf
+  }
+
+  #describeOwnerInGo(owner: number): string | undefined {
+    const goroutine = this.#parties.goroutineOn(owner)
+    if (!goroutine) return ', which runs no goroutine now: the one that took the lock has gone on without it'
+    const wait = findGoWait(this.#process, goroutine)
+    if (!wait) return undefined
+    const which = this.#parties.isBound(owner) ? ', which' : `, on which goroutine ${goroutine.id} now`
+    const behind = this.#goroutinesBehind(owner)
+    return `${which} waits for ${describeGoWait(wait)}${describeSuspects(wait, behind)}`
+  }
+
+  /** All whose way from owner to owner leads to this thread: whichever of them has what the thread waits for closes the circle. */
+  #goroutinesBehind(owner: number): Goroutine[] {
+    const waitersOf = this.#waitersByOwner()
+    const behind: Goroutine[] = []
+    const seen = new Set([owner])
+    const open = [owner]
+    for (let tid = open.pop(); tid !== undefined; tid = open.pop()) {
+      for (const waiter of waitersOf.get(tid) ?? []) {
+        if (seen.has(waiter.tid)) continue
+        seen.add(waiter.tid)
+        open.push(waiter.tid)
+        const goroutine = this.#parties.goroutineOn(waiter.tid)
+        if (goroutine) behind.push(goroutine)
+      }
+    }
+    return behind.sort((a, b) => a.id - b.id)
+  }
+}
+
+/** Of one diagnostic: `A waits for m held by B, which waits for n held by A`. */
+export function joinLinks([first, ...others]: readonly string[]): string {
+  return [first, ...others.map(link => link.replace(/^.*? waits/, 'which waits'))].join(', ')
+}
+
+function describeCondition(owners: readonly number[]): string {
+  const threads = owners.map(tid => `thread ${tid}`).join(' and ')
+  return `what locked on ${threads} is still there (goroutines that are not locked to their threads move on between calls of C)`
+}
+
+function describeLock({kind, address}: NativeWait): string {
+  if (kind === 'end of a thread') return 'the end'
+  return address === undefined ? `a ${kind}` : `${kind} ${hex(address)}`
+}
+
+function describeGoWait({kind, address}: GoWait): string {
+  return address === undefined ? `${kind} in Go` : `${kind} ${hex(address)}`
+}
+
+/** What would end a wait in Go, which records who waits and never who will wake them. */
+function describeWaking({kind}: GoWait): string | undefined {
+  if (/^sync\.(RW)?Mutex/.test(kind) || kind === 'lock of a file') return 'holds it'
+  if (kind === 'sync.WaitGroup') return 'has still to call Done'
+  if (kind === 'sync.Cond') return 'has to signal it'
+  if (kind === 'semaphore') return 'has to release it'
+  if (kind.startsWith('chan receive')) return 'has to send on it'
+  if (kind.startsWith('chan send')) return 'has to receive from it'
+  if (kind.startsWith('select')) return 'has to answer it'
+  return undefined
+}
+
+function describeSuspects(wait: GoWait, behind: readonly Goroutine[]): string {
+  const waking = wait.address === undefined ? undefined : describeWaking(wait)
+  if (waking === undefined) return ''
+  const unknown = `; Go does not record who ${waking}`
+  if (behind.length === 0) return unknown
+  const names = behind.slice(0, NAMED).map(({id}) => `goroutine ${id}`)
+  const more = behind.length > NAMED ? ` or one of ${behind.length - NAMED} more behind this lock` : ''
+  return `${unknown}: a deadlock, if that is ${names.join(' or ')}${more}`
+}
