@@ -1,7 +1,6 @@
-import {mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
-import {homedir} from 'node:os'
-import {join} from 'node:path'
+import {dirname, isAbsolute, join, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, messageOf} from '../base/errors.ts'
@@ -14,7 +13,8 @@ export type Artifact = 'executable' | 'debuginfo'
 export interface DebuginfodSettings {
   /** Server URLs, in order; none means no lookups. */
   urls: readonly string[]
-  cacheDir: string
+  /** undefined: there is no place for it, and nothing is fetched. */
+  cacheDir: string | undefined
   /** Seconds without 100 kB of data after which a server is given up. */
   timeoutSeconds?: number | undefined
   /** Seconds that a whole file may take. */
@@ -59,12 +59,15 @@ export function debuginfodSettings(environment: Environment, urls?: readonly str
   }
 }
 
-/** Where elfutils' client keeps its files, so that both share them (debuginfod_find_debuginfo(3), "CACHE"). */
-export function debuginfodCacheDir(environment: Environment): string {
-  const {DEBUGINFOD_CACHE_PATH: own, XDG_CACHE_HOME: xdg, HOME: home} = environment
-  if (own) return own
-  if (xdg) return join(xdg, 'debuginfod_client')
-  return join(home ?? homedir(), '.cache', 'debuginfod_client')
+/**
+ * Where elfutils' client keeps its files, so that both share them (debuginfod_find_debuginfo(3), "CACHE"). Of a home that is
+ * not absolute there would be another one in each working directory (XDG Base Directory Specification: it is not valid).
+ */
+export function debuginfodCacheDir(environment: Environment): string | undefined {
+  const {DEBUGINFOD_CACHE_PATH: own, XDG_CACHE_HOME: xdg, HOME: home = ''} = environment
+  if (own) return resolve(own)
+  const base = xdg ? xdg : join(home, '.cache')
+  return isAbsolute(base) ? join(base, 'debuginfod_client') : undefined
 }
 
 /** DEBUGINFOD_URLS: separated by blanks. */
@@ -85,15 +88,22 @@ export class DebuginfodClient {
   /** Path of the artifact in the cache, fetched if need be. */
   async find(buildId: string, artifact: Artifact): Promise<string | undefined> {
     if (!BUILD_ID.test(buildId) || this.#options.urls.length === 0) return undefined
-    const directory = join(this.#options.cacheDir, buildId)
+    const {cacheDir} = this.#options
+    if (cacheDir === undefined) {
+      const message = 'debuginfod: no folder for what is fetched: XDG_CACHE_HOME or else HOME is not an absolute path'
+      const hint = 'name a folder with DEBUGINFOD_CACHE_PATH'
+      this.#options.diagnostics.add('debuginfod-failed', message, {severity: 'info', hint})
+      return undefined
+    }
+    const directory = join(cacheDir, buildId)
     const path = join(directory, artifact)
     const cached = cachedState(path)
     if (cached !== 'unknown') return cached === 'held' ? path : undefined
     try {
-      mkdirSync(directory, {recursive: true, mode: 0o700})
+      makeDirectory(directory)
       return await this.#fetchAny(buildId, artifact, path)
     } catch (error) {
-      this.#report(this.#options.cacheDir, error)
+      this.#report(cacheDir, error)
       return undefined
     }
   }
@@ -240,6 +250,22 @@ function parseServer(text: string): {url: string; headers: Record<string, string
   return {
     url: url.href.replace(/\/+$/, ''),
     headers: username === '' && password === '' ? {} : {authorization: `Basic ${login}`},
+  }
+}
+
+/** Node's own way to make the parents too never ends where a parent is there and mkdir still says ENOENT, as in /proc. */
+function makeDirectory(path: string): void {
+  const make = (): void => {
+    mkdirSync(path, {mode: 0o700})
+  }
+  try {
+    make()
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error
+    makeDirectory(dirname(path))
+    make()
   }
 }
 

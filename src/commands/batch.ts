@@ -202,13 +202,12 @@ interface BatchState {
 
 /** The processes work in another folder. */
 function absolute(search: LineOptions['search']): LineOptions['search'] {
-  const {exe, sysroots = [], debugDirs = [], debuginfod} = search
+  const {exe, sysroots = [], debugDirs = []} = search
   return {
     ...search,
     exe: exe === undefined ? undefined : resolve(exe),
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
-    debuginfod: debuginfod && {...debuginfod, cacheDir: resolve(debuginfod.cacheDir)},
   }
 }
 

@@ -236,10 +236,30 @@ test('a cache that cannot be written costs the file, not the analysis', async t 
   t.is(log()[0]?.code, 'debuginfod-failed')
 })
 
+test('without a place for the cache nothing is fetched', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const diagnostics = new Diagnostics()
+  const one = new DebuginfodClient({urls: [stub.url], cacheDir: undefined, diagnostics})
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.deepEqual(stub.requests, [])
+  t.regex(diagnostics.list()[0]?.hint ?? '', /DEBUGINFOD_CACHE_PATH/)
+})
+
+test('a cache in /proc, where nothing can be made, costs the file, not the run', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const {client: one, log} = client([stub.url], {cacheDir: '/proc/.cache/debuginfod_client'})
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.is(log()[0]?.code, 'debuginfod-failed')
+})
+
 test('the cache and the servers are those of the environment', t => {
   t.is(debuginfodCacheDir({DEBUGINFOD_CACHE_PATH: '/c', XDG_CACHE_HOME: '/x', HOME: '/h'}), '/c')
   t.is(debuginfodCacheDir({XDG_CACHE_HOME: '/x', HOME: '/h'}), '/x/debuginfod_client')
   t.is(debuginfodCacheDir({HOME: '/h'}), '/h/.cache/debuginfod_client')
+  t.is(debuginfodCacheDir({DEBUGINFOD_CACHE_PATH: 'c'}), join(process.cwd(), 'c'))
+  for (const environment of [{}, {HOME: ''}, {HOME: 'h'}, {HOME: '.'}, {HOME: '/h', XDG_CACHE_HOME: 'x'}]) {
+    t.is(debuginfodCacheDir(environment), undefined)
+  }
   t.deepEqual(debuginfodUrls({DEBUGINFOD_URLS: 'https://a/  http://b ima:enforcing'}), ['https://a/', 'http://b'])
   t.deepEqual(debuginfodUrls({}), [])
 })
