@@ -1,9 +1,10 @@
-// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), schema/*.json.
+// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), dist/THIRD-PARTY-NOTICES.txt, schema/*.json.
 import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
+import {thirdPartyNotices} from './third-party-notices.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -15,9 +16,10 @@ mkdirSync(join(root, 'dist'), {recursive: true})
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
 // Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
 const leftOut = ['lilconfig', 'minimatch', 'semver', 'supports-color', 'tinyglobby', 'wsl-utils']
-await build({
+const {metafile} = await build({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
+  metafile: true,
   alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
   outfile: 'dist/main.cjs',
   bundle: true,
@@ -41,6 +43,8 @@ const text = readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped)
 // The launcher tells by it which compiled code is of this bundle.
 const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
 writeFileSync(bundle, `// ${digest}\n${text}`)
+
+writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, metafile))
 
 await build({
   absWorkingDir: root,

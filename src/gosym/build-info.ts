@@ -22,7 +22,7 @@ export interface BuildInfo {
   main: GoModule | undefined
   modules: GoModule[]
   /** `build` lines (1.18+): `-ldflags`, `CGO_ENABLED`, `GOEXPERIMENT`, `DefaultGODEBUG`, … */
-  settings: Record<string, string>
+  settings: Map<string, string>
 }
 
 /** `FF 20 "Go buildinf:"` and the pointer size 8, as two words of halves (debug/buildinfo, Go 1.18). */
@@ -140,7 +140,7 @@ export function parseModuleInfo(text: string): Omit<BuildInfo, 'version' | 'vers
     path: undefined,
     main: undefined,
     modules: [],
-    settings: {},
+    settings: new Map(),
   }
   let last: GoModule | undefined
   for (const line of text.split('\n')) {
@@ -160,16 +160,9 @@ export function parseModuleInfo(text: string): Omit<BuildInfo, 'version' | 'vers
 }
 
 /** `key=value`, either side in Go quotes where it holds a blank, a quote or `=` (runtime/debug, Go 1.18). */
-function addSetting(settings: Record<string, string>, text: string): void {
+function addSetting(settings: Map<string, string>, text: string): void {
   const match = /^("(?:[^"\\]|\\.)*"|`[^`]*`|[^=]*)=(.*)$/.exec(text)
-  if (!match) return
-  const key = unquote(match[1] as string)
-  Object.defineProperty(settings, key, {
-    value: unquote(match[2] as string),
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  })
+  if (match) settings.set(unquote(match[1] as string), unquote(match[2] as string))
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -43,7 +43,14 @@ test('1.18+: the strings stand behind the header', t => {
   t.deepEqual(info?.main, {path: 'example.com/app', version: '(devel)', sum: undefined, replace: undefined})
   t.is(info?.modules.length, 2)
   t.is(info?.modules[1]?.replace?.path, 'example.com/fork')
-  t.deepEqual(info?.settings, {'-compiler': 'gc', '-ldflags': '-s -w -X main.v="1"', CGO_ENABLED: '1'})
+  t.deepEqual(
+    [...(info?.settings ?? [])],
+    [
+      ['-compiler', 'gc'],
+      ['-ldflags', '-s -w -X main.v="1"'],
+      ['CGO_ENABLED', '1'],
+    ],
+  )
 })
 
 test('up to 1.17: the header points at string variables elsewhere', t => {
@@ -89,7 +96,7 @@ test('lengths that leave the section give nothing', t => {
 })
 
 test('settings named like object members are settings', t => {
-  t.deepEqual(Object.keys(parseModuleInfo('build\t__proto__=1\nbuild\tx=y=z').settings), ['__proto__', 'x'])
+  t.deepEqual([...parseModuleInfo('build\t__proto__=1\nbuild\tx=y=z').settings.keys()], ['__proto__', 'x'])
 })
 
 for (const [text, minor, patch, preRelease] of [

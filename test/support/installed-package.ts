@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync} from 'node:fs'
+import {chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -22,7 +22,10 @@ export function installPackage(): {directory: string; entry: string; remove: () 
   execFileSync('tar', ['-xzf', join(directory, tarball), '-C', modules])
   const installed = join(modules, 'gotrace-core')
   renameSync(join(modules, 'package'), installed)
-  cpSync(join(root, 'node_modules', 'iced-x86'), join(modules, 'iced-x86'), {recursive: true})
+  const {dependencies} = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  for (const name of Object.keys(dependencies)) {
+    cpSync(join(root, 'node_modules', name), join(modules, name), {recursive: true})
+  }
   return {
     directory,
     entry: join(installed, 'bin', 'run.cjs'),

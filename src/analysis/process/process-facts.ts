@@ -53,8 +53,6 @@ export function reportGo(process: DeadProcess): CoreReport['go'] {
 export function reportBuildInfo(
   buildInfo: BuildInfo | undefined,
 ): Pick<CoreReport['go'], 'main' | 'modules' | 'settings'> {
-  const settings: Record<string, string> = {}
-  for (const [key, value] of Object.entries(buildInfo?.settings ?? {})) settings[key] = value
   return {
     main: buildInfo?.main?.path ?? buildInfo?.path ?? null,
     modules: (buildInfo?.modules ?? []).map(({path, version: moduleVersion, sum}) => ({
@@ -62,7 +60,7 @@ export function reportBuildInfo(
       version: moduleVersion ?? null,
       sum: sum ?? null,
     })),
-    settings,
+    settings: Object.fromEntries(buildInfo?.settings ?? []),
   }
 }
 

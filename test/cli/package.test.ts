@@ -1,0 +1,137 @@
+// What is published: that it is whole on its own, and nothing more than what is needed.
+import {execFileSync, spawnSync} from 'node:child_process'
+import {chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
+import {installPackage} from '../support/installed-package.ts'
+import {type RunResult, runCommand} from '../support/run-command.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const installed = installPackage()
+const published = join(installed.entry, '../..')
+const directory = mkdtempSync(join(tmpdir(), 'gotrace-package-'))
+test.after.always(() => {
+  installed.remove()
+  rmSync(directory, {recursive: true, force: true})
+})
+
+const readText = (...path: string[]): string => readFileSync(join(...path), 'utf8')
+
+test('the package holds the program, its schemas and its documents, and nothing else', t => {
+  const files = (readdirSync(published, {recursive: true}) as string[])
+    .filter(name => statSync(join(published, name)).isFile())
+    .filter(name => !/^schema\/[a-z-]+-1\.schema\.json$/.test(name))
+  t.deepEqual(files.sort(), [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'bin/run.cjs',
+    'dist/THIRD-PARTY-NOTICES.txt',
+    'dist/launch.cjs',
+    'dist/main.cjs',
+    'docs/json-schema.md',
+    'docs/security.md',
+    'package.json',
+  ])
+})
+
+test('it needs one package, of one version', t => {
+  const {dependencies, devDependencies, ...rest} = JSON.parse(readText(published, 'package.json'))
+  t.deepEqual(Object.keys(dependencies).slice(-1), ['iced-x86'])
+  const foreign = ['optionalDependencies', 'peerDependencies', 'bundleDependencies'].filter(
+    key => rest[key] !== undefined,
+  )
+  t.deepEqual(foreign, [])
+  for (const [name, version] of Object.entries({...dependencies, ...devDependencies})) {
+    t.regex(version as string, /^\d+\.\d+\.\d+$/, name)
+  }
+})
+
+test('nothing of it runs when it is installed', t => {
+  const {scripts} = JSON.parse(readText(published, 'package.json'))
+  const atInstall = ['preinstall', 'install', 'postinstall'].filter(name => scripts[name] !== undefined)
+  t.deepEqual(atInstall, [])
+})
+
+test('the lock file names every package by its content, and no place to get it from', t => {
+  const {packages} = JSON.parse(readText(root, 'package-lock.json'))
+  for (const [path, entry] of Object.entries<{resolved?: string; integrity?: string}>(packages)) {
+    t.is(entry.resolved, undefined, path)
+    if (path !== '') t.truthy(entry.integrity, path)
+  }
+})
+
+test('each package inside the bundle is named in the notices, with the text of its license', t => {
+  const notices = readText(published, 'dist/THIRD-PARTY-NOTICES.txt')
+  const source = (readdirSync(join(root, 'src'), {recursive: true}) as string[]).filter(name => name.endsWith('.ts'))
+  const imports = source.flatMap(name => {
+    const text = readText(root, 'src', name)
+    const found = text.matchAll(/^import (?!type)[^'"]*?from '([^.'][^']*)'|\bimport\('([^.'][^']*)'\)/gm)
+    return [...found].map(([, fixed, late]) => (fixed ?? late) as string)
+  })
+  const {devDependencies} = JSON.parse(readText(root, 'package.json'))
+  const packages = [
+    ...new Set(
+      imports.map(name =>
+        name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/'),
+      ),
+    ),
+  ]
+  // zod makes the published schemas, when the package is built.
+  const bundled = packages.filter(name => name in devDependencies && name !== 'zod')
+  t.true(bundled.length > 3)
+  for (const name of bundled) t.regex(notices, new RegExp(`^=+\n${name} \\d+\\.\\d+\\.\\d+ \\(.+\\)$`, 'm'))
+  for (const [head = ''] of notices.matchAll(/^=+\n[^=]+/gm)) t.true(head.length > 500, head)
+})
+
+/** Away from every other package, as a user has it. */
+function runInstalled(args: readonly string[]): RunResult {
+  const env = {PATH: process.env.PATH, HOME: directory}
+  const {status, stdout, stderr} = spawnSync(process.execPath, [installed.entry, ...args], {
+    encoding: 'utf8',
+    cwd: '/',
+    env,
+  })
+  return {exitCode: status, stdout, stderr}
+}
+
+for (const command of ['analyze', 'threads', 'cgo', 'goroutines', 'info']) {
+  test(`${command} answers from the installed package as from the source tree`, async t => {
+    const fixture = await openFixture('cxx-throw-go1.27')
+    const args = [command, fixture.compressedCore, '-e', fixture.executable, '--sysroot', fixture.sysroot, '--json']
+    const here = runCommand(args, {cwd: '/'})
+    t.is(here.exitCode, 0, here.stderr)
+    t.deepEqual(runInstalled(args), here)
+  })
+}
+
+test('batch starts its processes from the installed package', async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  const {stdout, exitCode} = runInstalled([
+    'batch',
+    fixture.core,
+    '-e',
+    fixture.executable,
+    '--sysroot',
+    fixture.sysroot,
+  ])
+  t.is(exitCode, 0)
+  t.is(JSON.parse(stdout).error, null)
+})
+
+test('a core packed with xz is unpacked by the installed package', async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  const packed = join(directory, 'core.xz')
+  execFileSync('sh', ['-c', 'xz -0 -c < "$0" > "$1"', fixture.core, packed])
+  chmodSync(packed, 0o644)
+  const options = ['-e', fixture.executable, '--sysroot', fixture.sysroot]
+  const plain = runInstalled(['analyze', fixture.core, ...options])
+  t.is(plain.exitCode, 0)
+  t.is(runInstalled(['analyze', packed, ...options]).stdout, plain.stdout)
+})
