@@ -14,6 +14,7 @@ const FLOOR: Record<string, number> = {
   elf: 2,
   dwarf: 2,
   gosym: 2,
+  demangle: 2,
   symbolize: 3,
   'runtime-model': 3,
   unwind: 3,

@@ -71,7 +71,7 @@ function stableName(frame: FrameReport, modules: readonly ModuleReport[]): strin
   if (frame.function !== null) {
     return frame.kind === 'go'
       ? frame.function
-      : frame.function.replace(/\.(?:isra|constprop|part|cold|lto_priv)(?:\.\d+)?/g, '')
+      : frame.function.replace(/ \[clone [^\]]*\]|\.(?:isra|constprop|part|cold|lto_priv)(?:\.\d+)?/g, '')
   }
   if (frame.module === null || frame.moduleOffset === null) return undefined
   const module = modules.find(({path}) => path === frame.module)

@@ -1,7 +1,7 @@
 import {resultOfStraightCode} from '../../amd64/straight-code.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readCString, readString, readU32, readWord} from '../../base/memory-reader.ts'
-import {Demangler} from '../../symbolize/demangle.ts'
+import {demangleTypeName} from '../../demangle/demangler.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
@@ -79,7 +79,7 @@ function readException(memory: MemoryReader, header: Address): CxxException | un
   const type = readAddress(memory, toAddress(header - TYPE_BEFORE_UNWIND))
   const name = type === undefined || type === NULL_ADDRESS ? undefined : typeName(memory, type)
   if (type === undefined || name === undefined) return undefined
-  return {type: demangleType(name), what: readWhat(memory, type, name, toAddress(header + UNWIND_SIZE))}
+  return {type: demangleTypeName(name) ?? name, what: readWhat(memory, type, name, toAddress(header + UNWIND_SIZE))}
 }
 
 /** std::type_info: the vtable, then the name; one that begins with `*` is compared by address. */
@@ -87,12 +87,6 @@ function typeName(memory: MemoryReader, type: Address): string | undefined {
   const at = readAddress(memory, toAddress(type + 8))
   const name = at === undefined || at === NULL_ADDRESS ? undefined : readCString(memory, at, TEXT_LIMIT)
   return name === undefined || name === '' ? undefined : name.replace(/^\*/, '')
-}
-
-/** A bare type is no symbol; as that of the name of a type it can be read. */
-function demangleType(name: string): string {
-  const text = new Demangler().demangle(`_ZTS${name}`)
-  return text?.replace(/^typeinfo name for /, '') ?? name
 }
 
 /** The types that can be thrown without a class, by their mangled name, and how their values are shown. */

@@ -1,0 +1,56 @@
+import {demangleCxx, demangleCxxType} from './cxx-reader.ts'
+import {MangledNameError} from './mangled-name-error.ts'
+import {demangleRustLegacy} from './rust-legacy.ts'
+import {demangleRustV0} from './rust-v0.ts'
+
+/** Itanium C++ and Rust legacy start with _Z, Rust v0 with _R; Mach-O linkers add an underscore. */
+const MANGLED = /^_{1,2}(?:Z|R)[A-Za-z0-9_]/
+/** Longer names are kept as they are: no compiler's own reach this. */
+const NAME_LIMIT = 32 * 1024
+/** Characters of names that are kept, so that hostile ones do not fill the memory. */
+const CACHE_LIMIT = 16 * 1024 * 1024
+
+/** Turns linkage names into source names, in the spelling of GNU's tools, and remembers them. */
+export class Demangler {
+  readonly #cache = new Map<string, string | undefined>()
+  #cached = 0
+
+  /** The source name, or undefined where the name is not mangled, not understood, or beyond our bounds. */
+  demangle(name: string): string | undefined {
+    if (name.length > NAME_LIMIT || !MANGLED.test(name)) return undefined
+    let text = this.#cache.get(name)
+    if (text === undefined && !this.#cache.has(name)) {
+      text = attempt(() => decode(name))
+      this.#remember(name, text)
+    }
+    return text
+  }
+
+  #remember(name: string, text: string | undefined): void {
+    this.#cached += name.length + (text?.length ?? 0)
+    if (this.#cached > CACHE_LIMIT) {
+      this.#cache.clear()
+      this.#cached = 0
+    }
+    this.#cache.set(name, text)
+  }
+}
+
+/** The name of a type as `std::type_info` keeps it; undefined where it is not understood. */
+export function demangleTypeName(name: string): string | undefined {
+  return name.length > NAME_LIMIT ? undefined : attempt(() => demangleCxxType(name))
+}
+
+function decode(name: string): string {
+  if (/^_{1,2}R/.test(name)) return demangleRustV0(name)
+  return demangleRustLegacy(name) ?? demangleCxx(name)
+}
+
+function attempt(read: () => string): string | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof MangledNameError) return undefined
+    throw error
+  }
+}
