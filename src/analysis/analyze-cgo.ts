@@ -1,4 +1,4 @@
-import type {CgoAnswer} from '../report/core-report.ts'
+import type {CgoAnswer, CgoReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
 import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
@@ -23,6 +23,12 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
     cgo,
     blocking: blocking.report(),
     diagnostics: process.diagnostics.list(),
-    isComplete: () => cgo.enabled !== null,
+    isComplete: () => cgo.enabled !== null && knowsAllFrames(cgo),
   }
+}
+
+/** The frames of an abandoned callback are no part of any stack any more. */
+function knowsAllFrames({calls, threads}: CgoReport): boolean {
+  const parts = [...calls, ...calls.flatMap(({outer}) => outer), ...threads.flatMap(({callbacks}) => callbacks)]
+  return parts.every(({missing}) => missing === null || missing === 'abandoned')
 }

@@ -117,7 +117,7 @@ class GoroutineListing implements GoroutinesReport {
 
   /** A stack that could not be walked to its end is noticed. */
   #note({stop}: Pick<GoroutineReport, 'stop'>): void {
-    this.#isComplete &&= stop === 'end-of-stack' || stop === 'frame-limit'
+    this.#isComplete &&= stop === 'end-of-stack'
   }
 
   *#candidates(): Generator<Goroutine> {

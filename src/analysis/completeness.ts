@@ -13,7 +13,7 @@ export class CompletenessCount {
 
   add({frames, stop}: Pick<GoroutineReport, 'frames' | 'stop'>): void {
     this.#stacks++
-    const ended = stop === 'end-of-stack' || stop === 'frame-limit'
+    const ended = stop === 'end-of-stack'
     // Without function tables a stack may be walked to its end and still tell no name.
     if (ended && !frames.some(isUnnamedGo)) this.#wholeStacks++
     this.addCFrames(frames)

@@ -7,7 +7,8 @@ import {reportNativeFrame} from './frames/c-frames.ts'
 import {FrameFilter, GoFrameReports} from './frames/go-frames.ts'
 import {cPlumbing, goPlumbing} from './frames/irrelevant-frames.ts'
 import type {DeadProcess} from './process/dead-process.ts'
-import type {ThreadStack, ThreadStacks} from './stacks/thread-stacks.ts'
+import type {ThreadStacks} from './stacks/thread-stacks.ts'
+import type {ThreadStack} from './stacks/thread-walk.ts'
 import type {Blocking} from './waits/blocking.ts'
 
 /** Every thread with its whole stack: Go frames and C frames stitched, from the registers out. */
@@ -54,6 +55,8 @@ function reportFrames(
   const goFrames = new GoFrameReports(process)
   const physical = (stack?.frames ?? []).slice(from).map(frame => reportPhysical(process, frame, goFrames))
   const base = (stack?.base ?? 0) - from
+  /** Where a place between physical frames is between the logical ones. */
+  const place = (after: number) => physical.slice(0, Math.max(0, after - from)).flat().length
   const {machine, goroutine, parked} = stack ?? {}
   const current = goroutine ?? parked
   return {
@@ -67,6 +70,8 @@ function reportFrames(
     handlerFrames: physical.slice(0, base).flat().length,
     frames: physical.flat(),
     stop: stack?.stop ?? null,
+    elided: stack?.elided ? {...stack.elided, after: place(stack.elided.after)} : null,
+    missing: (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason})),
     registers: reportUserRegisters(thread),
   }
 }

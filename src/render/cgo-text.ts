@@ -6,7 +6,7 @@ import type {
   CgoThreadReport,
   FrameReport,
 } from '../report/core-report.ts'
-import {renderFrames} from './go-text.ts'
+import {missingNote, renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What `cgo` prints: the hooks, the calls by the C function that Go called, then what each M knows of its call. */
@@ -93,12 +93,15 @@ function depthOf({depth, outer}: CgoCallReport): string {
 }
 
 function renderNested(call: CgoCallReport['outer'][number], style: Style): string {
-  const {caller, current, cFrames} = call
+  const {caller, current, cFrames, missing} = call
   let out = ''
   if (caller) out += `\t\tcalled by ${style.goFunction(caller.function ?? '?')}${style.location(place(caller))}\n`
   if (current) {
     const frames = `${cFrames} C ${cFrames === 1 ? 'frame' : 'frames'}`
     out += `\t\tnow in ${style.cFunction(nameOf(current))}${style.location(place(current))}, ${frames}\n`
+    if (missing) out += `\t\t${style.note(missingNote(missing, false))}\n`
+  } else if (missing === 'abandoned') {
+    out += `\t\t${style.note('its C frames are gone: a panic or runtime.Goexit has left the callback inside of it')}\n`
   } else out += `\t\t${style.note('its C frames cannot be found')}\n`
   return out
 }
@@ -138,8 +141,9 @@ function renderThreadState(thread: CgoThreadReport, style: Style): string {
     const values = thread.contexts.map(({value, popped}) => (popped ? `${value} (unwound by a panic)` : value))
     out += `\tcontexts, oldest first: ${values.join(', ')}\n`
   }
-  for (const {function: callee, frames} of thread.callbacks) {
+  for (const {function: callee, frames, missing} of thread.callbacks) {
     out += `\tcalled back into ${style.goFunction(callee ?? 'Go')} by\n${indent(renderFrames(frames, 'plain', style))}`
+    if (missing) out += indent(`${style.note(missingNote(missing, missing !== 'abandoned'))}\n`)
   }
   return out
 }

@@ -6,6 +6,7 @@ import type {
   GoroutineReport,
   ThreadReport,
 } from '../report/core-report.ts'
+import {MISSING_REASONS, type MissingReason} from '../report/vocabulary.ts'
 import type {Style} from './style.ts'
 
 /** What a frame's second line carries: `full` adds fp, sp and pc, as the runtime does at traceback level 2. */
@@ -31,14 +32,14 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   for (const goroutine of report.goroutines) {
     // A g0 in the list is the crashing thread's own.
     if (isFirst && goroutine.id === 0) crashing = undefined
-    if (isFirst && crashing) yield `${separator}${renderThread(crashing, crashing.frames, detail, style)}\n`
+    if (isFirst && crashing) yield `${separator}${renderThread(crashing, detail, style)}\n`
     else yield separator
     yield renderGoroutine(goroutine, style)
     separator = '\n'
     isFirst = false
   }
   if (isFirst && crashing) {
-    yield separator + renderThread(crashing, crashing.frames, detail, style)
+    yield separator + renderThread(crashing, detail, style)
     separator = '\n'
   }
   // Only the header of a fatal signal is followed by registers; a throw's is not.
@@ -48,7 +49,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   }
   for (const thread of report.threadsWithoutGoroutine()) {
     if (thread.frames.length === 0 || thread.id === crashing?.id) continue
-    yield separator + renderThread(thread, thread.frames, detail, style)
+    yield separator + renderThread(thread, detail, style)
     separator = '\n'
   }
 }
@@ -67,22 +68,11 @@ export function renderCause(crash: CrashReport): string | undefined {
 }
 
 /** What a block of one goroutine, or of a group of them, is made of. */
-export type GoroutineBlock = Pick<
-  GoroutineReport,
-  'header' | 'frames' | 'elided' | 'createdBy' | 'ancestors' | 'detailed'
->
+export type GoroutineBlock = StackBlock & Pick<GoroutineReport, 'header' | 'createdBy' | 'ancestors' | 'detailed'>
 
 export function renderGoroutine(goroutine: GoroutineBlock, style: Style): string {
-  const {frames, elided} = goroutine
   const detail = goroutine.detailed ? 'full' : 'plain'
-  let out = `${style.goroutine(goroutine.header)}\n`
-  if (elided && (elided.count === null || elided.count > 0)) {
-    out += renderFrames(frames.slice(0, elided.after), detail, style)
-    out += `${style.note(elided.count === null ? '...additional frames elided...' : `...${elided.count} frames elided...`)}\n`
-    out += renderFrames(frames.slice(elided.after), detail, style)
-  } else {
-    out += renderFrames(frames, detail, style)
-  }
+  let out = `${style.goroutine(goroutine.header)}\n${renderStack(goroutine, detail, style)}`
   if (goroutine.createdBy) out += renderCreatedBy(goroutine.createdBy, style)
   for (const ancestor of goroutine.ancestors) {
     out += `${style.note(`[originating from goroutine ${ancestor.goroutine ?? 0}]:`)}\n`
@@ -93,16 +83,38 @@ export function renderGoroutine(goroutine: GoroutineBlock, style: Style): string
   return out
 }
 
-export function renderThread(
-  thread: ThreadReport,
-  frames: readonly FrameReport[],
-  detail: Detail,
-  style: Style,
-): string {
+export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
   const goroutine = thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`
   const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
   const machine = thread.m === null ? '' : ` m=${thread.m}`
-  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderFrames(frames, detail, style)}`
+  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderStack(thread, detail, style)}`
+}
+
+/** A stack's frames, and what of them is not there. */
+export type StackBlock = Pick<GoroutineReport, 'frames' | 'elided' | 'missing'>
+
+/** Frames, and between them in the runtime's way what was left out, and in ours what is missing. */
+export function renderStack({frames, elided, missing}: StackBlock, detail: Detail, style: Style): string {
+  const notes = missing.map(({after, reason}) => ({after, text: missingNote(reason, after === frames.length)}))
+  if (elided && (elided.count === null || elided.count > 0)) {
+    const count = elided.count ?? 'additional'
+    notes.unshift({after: elided.after, text: `...${count} frames elided...`})
+    notes.sort((a, b) => a.after - b.after)
+  }
+  let out = ''
+  let shown = 0
+  for (const {after, text} of notes) {
+    out += `${renderFrames(frames.slice(shown, after), detail, style)}${style.note(text)}\n`
+    shown = after
+  }
+  return out + renderFrames(frames.slice(shown), detail, style)
+}
+
+/** Why frames are missing, as a line of its own. */
+export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
+  const why = MISSING_REASONS[reason].replaceAll('`', '')
+  if (reason === 'frame-limit' && !isAtEnd) return `...both ends of this stack are shown: ${why}...`
+  return isAtEnd ? `...the walk ends here: ${why}...` : `...frames are missing here: ${why}...`
 }
 
 export function renderFrames(frames: readonly FrameReport[], detail: Detail, style: Style): string {

@@ -29,9 +29,9 @@ function renderGroup(group: GoroutineGroupReport, style: Style): string {
     !most || least === null ? '' : least === most ? `, ${most} minutes` : `, ${Math.max(least, 0)}-${most} minutes`
   const ids = goroutines.slice(0, IDS_SHOWN).join(' ') + (count > IDS_SHOWN ? ' …' : '')
   const header = `${count} goroutine${count === 1 ? '' : 's'} [${state}${wait}]: ${ids}`
-  const {createdBy, elided} = group
+  const {createdBy, elided, missing} = group
   const frames = count === 1 ? group.frames : group.frames.map(withoutArguments)
-  return renderGoroutine({header, frames, createdBy, elided, ancestors: [], detailed: false}, style)
+  return renderGoroutine({header, frames, createdBy, elided, missing, ancestors: [], detailed: false}, style)
 }
 
 function withoutArguments(frame: FrameReport): FrameReport {

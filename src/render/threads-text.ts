@@ -1,5 +1,5 @@
 import type {InstructionReport, ThreadReport, ThreadsReport} from '../report/core-report.ts'
-import {renderFrames, renderRegisters} from './go-text.ts'
+import {renderRegisters, renderStack} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /**
@@ -17,21 +17,11 @@ export function* renderThreadsText(report: ThreadsReport, style: Style, register
   }
   for (const thread of report.threads) {
     let out = separator + renderThreadHeader(thread, style)
-    out += renderFrames(thread.frames, 'full', style)
-    if (thread.stop !== null && thread.stop !== 'end-of-stack') {
-      out += `${style.note(`...the walk ends here: ${STOPS[thread.stop]}...`)}\n`
-    }
+    out += renderStack(thread, 'full', style)
     if (registers) out += renderRegisters(thread.registers)
     yield out
     separator = '\n'
   }
-}
-
-const STOPS: Record<Exclude<NonNullable<ThreadReport['stop']>, 'end-of-stack'>, string> = {
-  unmapped: 'what should be the next frame is not in memory',
-  'no-progress': 'the next frame is not above this one',
-  'no-unwind-info': 'nothing tells how to find the next frame',
-  'frame-limit': 'the limit of frames (--max-frames) is reached',
 }
 
 function renderThreadHeader({id, name, m, goroutine, idle}: ThreadReport, style: Style): string {

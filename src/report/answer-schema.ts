@@ -112,6 +112,7 @@ export const goroutineGroupSchema = z
     createdBy: createdBySchema.nullable(),
     stop: stopReasonSchema.nullable(),
     elided: goroutineSchema.shape.elided,
+    missing: goroutineSchema.shape.missing,
   })
   .meta({id: 'goroutineGroup', description: 'goroutines with the same state and the same stack'})
 

@@ -1,6 +1,6 @@
 import {z} from 'zod'
 import {DIAGNOSTIC_CODES} from '../base/diagnostics.ts'
-import {FOUND_BY, STOP_REASONS} from './vocabulary.ts'
+import {FOUND_BY, MISSING_REASONS, STOP_REASONS} from './vocabulary.ts'
 
 /**
  * The shape of every report, once: the types of the report (`core-report.ts`, by `import type`) and the published JSON Schema
@@ -47,6 +47,20 @@ export const stopReasonSchema = oneOf(STOP_REASONS).meta({
   description: 'why the walk of a stack ended; anything but `end-of-stack` means that outer frames are missing',
 })
 
+const missingReasonSchema = oneOf(MISSING_REASONS).meta({
+  id: 'missingReason',
+  description: 'why frames are missing in a stack, at its end or further in',
+})
+
+const missingFramesSchema = z
+  .array(z.strictObject({after: z.number().int(), reason: missingReasonSchema}))
+  .describe('where frames are missing: after frames[after - 1]')
+
+const elidedSchema = z
+  .strictObject({after: z.number().int(), count: count})
+  .nullable()
+  .describe('frames left out after frames[after - 1]; count null: the runtime of that release does not say how many')
+
 export const createdBySchema = z
   .strictObject({function: text, file: text, line: count, offset: address, goroutine: count})
   .meta({id: 'createdBy'})
@@ -91,12 +105,8 @@ export const goroutineSchema = z
     ),
     waitingFor: waitSchema.nullable().describe('what a blocked goroutine waits for, as far as memory tells'),
     stop: stopReasonSchema.nullable(),
-    elided: z
-      .strictObject({after: z.number().int(), count: count})
-      .nullable()
-      .describe(
-        'frames left out after frames[after - 1]; count null: the runtime of that release does not say how many',
-      ),
+    elided: elidedSchema,
+    missing: missingFramesSchema,
   })
   .meta({id: 'goroutine'})
 
@@ -116,6 +126,8 @@ export const threadSchema = z
     handlerFrames: z.number().int().describe('leading frames that belong to a signal handler of the Go runtime'),
     frames: z.array(frameSchema),
     stop: stopReasonSchema.nullable(),
+    elided: elidedSchema,
+    missing: missingFramesSchema,
     registers: registersSchema,
   })
   .meta({id: 'thread'})
@@ -185,7 +197,13 @@ const contextsSchema = z
   .array(z.strictObject({value: hexString, popped: z.boolean()}))
   .describe('g.cgoCtxt, oldest first; popped: a panic ran the deferred function that takes it off')
 const callbacksSchema = z
-  .array(z.strictObject({function: text, frames: z.array(frameSchema)}))
+  .array(
+    z.strictObject({
+      function: text,
+      frames: z.array(frameSchema),
+      missing: missingReasonSchema.nullable().describe('why not all frames are here; null: they are'),
+    }),
+  )
   .describe('calls from C into Go, innermost first: the Go function and the C frames that called it')
 
 const nestedCallSchema = z.strictObject({
@@ -193,6 +211,7 @@ const nestedCallSchema = z.strictObject({
   caller: createdBySchema.nullable().describe('the Go line that called it'),
   current: frameSchema.nullable().describe('where C is now'),
   cFrames: count.describe('C frames of this call'),
+  missing: missingReasonSchema.nullable().describe('why not all of its C frames are known; null: they are'),
 })
 
 export const cgoCallSchema = z

@@ -30,3 +30,12 @@ export const STOP_REASONS = {
 } as const satisfies Readonly<Record<string, string>>
 
 export type StopReason = keyof typeof STOP_REASONS
+
+/** Why frames are missing in a stack, at its end or further in. */
+const {'end-of-stack': _, ...UNFINISHED} = STOP_REASONS
+export const MISSING_REASONS = {
+  abandoned: 'a panic or `runtime.Goexit` has left this callback, and its C stack was used anew',
+  ...UNFINISHED,
+} as const satisfies Readonly<Record<string, string>>
+
+export type MissingReason = keyof typeof MISSING_REASONS

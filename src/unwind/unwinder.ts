@@ -108,7 +108,7 @@ export class Unwinder {
         registers,
         interrupted: exactPc,
       }
-      const next = typeof departure.next === 'string' && !go ? switcher.leaveCoroutine(sp) : undefined
+      const next = departure.next === 'end-of-stack' && !go ? switcher.leaveCoroutine(sp) : undefined
       if (next) position = next
       else if (typeof departure.next === 'string') return departure.next
       else position = departure.next

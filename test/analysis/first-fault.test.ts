@@ -6,7 +6,7 @@ import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {findBase, findFirstFault, type Interruption} from '../../src/analysis/stacks/interruptions.ts'
 import {withReason} from '../../src/analysis/stacks/signal-reason.ts'
-import type {ThreadStack} from '../../src/analysis/stacks/thread-stacks.ts'
+import type {ThreadStack} from '../../src/analysis/stacks/thread-walk.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 

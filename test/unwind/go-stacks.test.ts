@@ -1,6 +1,8 @@
 import test from 'ava'
+import type {RegisterSet} from '../../src/amd64/register-set.ts'
 import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
+import {readCallbacks} from '../../src/unwind/callback-chain.ts'
 import {
   asmcgocallBase,
   crosscall2FrameSize,
@@ -8,7 +10,7 @@ import {
   enterCallback,
   leaveAsmcgocall,
 } from '../../src/unwind/stack-switch.ts'
-import type {StackSwitches} from '../../src/unwind/unwind-frame.ts'
+import {type CallbackProcess, callbackProcess} from './callback-process.ts'
 import {at, FakeProcess, pcs} from './process.ts'
 
 const G_STACK = 0xc000040000
@@ -126,39 +128,6 @@ test('crosscall2 keeps C’s registers at places that no table tells', t => {
   t.deepEqual(crosscall2Row(GoVersion.ofMinor(22)).rules[3], {kind: 'at-cfa', offset: -0x40})
 })
 
-/*
- * A thread in Go → C → Go → C, Go 1.22+. g0 stack, upwards: the C leaf's return into asmcgocall, the inner base, crosscall2's
- * frame (0x58), a C frame of two words that asmcgocall called, the outer base. Goroutine: cgocall, cgocallback (frame 32, below
- * the planted systemstack_switch), cgocall, goexit.
- */
-function callbackProcess(): {process: FakeProcess; switches: StackSwitches; leafSp: number} {
-  const innerSched = G0_STACK + 0x80
-  const outerSched = innerSched + 0xa0
-  const innerSp = G_HIGH - 0x200
-  const outerSp = innerSp + 64
-  const process = new FakeProcess()
-    .fde(0x1000, 0x1010, '')
-    .fde(0x1100, 0x1110, '0e 10')
-    .go({name: 'runtime.asmcgocall', entry: 0x2000, end: 0x2100, frame: 8, flag: SP_WRITE})
-    .go({name: 'runtime.cgocall', entry: 0x3000, end: 0x3100, frame: 0})
-    .go({name: 'runtime.cgocallback', entry: 0x4000, end: 0x4100, frame: 32, flag: SP_WRITE})
-    .go({name: 'runtime.systemstack_switch', entry: 0x4800, end: 0x4810, frame: 8})
-    .go({name: 'crosscall2', entry: 0x5000, end: 0x5100, frame: 0x50})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0, flag: TOP_FRAME})
-    .words(innerSched - 24, 0x2010, G_HIGH - innerSp, 0xc000001000)
-    .words(innerSched, outerSched, 0, 0, 0, 0x5020)
-    .words(innerSched + 40 + 0x48, 0xb9, 0x1108, 0, 0x2010, G_HIGH - outerSp, 0xc000001000)
-    .words(innerSp, 0, 0x3010, 0x4010, 0, 0, 0, 0, 0x4808)
-    .words(outerSp, 0, 0x3020, 0x6001)
-    .words(innerSched + 40, 0, 0, 0, 0xb3, 0xbc, 0xbd, 0xbe, 0xbf, 0)
-  const saved = {schedPc: address(0), schedBp: address(0)}
-  const switches = {
-    g: {...saved, stackLo: address(G_STACK), stackHi: address(G_HIGH), schedSp: address(innerSp)},
-    g0: {...saved, stackLo: address(G0_STACK), stackHi: address(G0_STACK + 0x1000), schedSp: address(innerSched)},
-  }
-  return {process, switches, leafSp: innerSched - 24}
-}
-
 test('without the stacks of the thread C ends where Go called it', t => {
   const {process, leafSp} = callbackProcess()
   const walk = process.walk(at(0x1004, leafSp))
@@ -166,7 +135,7 @@ test('without the stacks of the thread C ends where Go called it', t => {
   t.is(walk.stop, 'end-of-stack')
 })
 
-test('with them the walk follows the calls from stack to stack', t => {
+test('with them the walk comes to the goroutine that called C, and passes cgocallback as the runtime does', t => {
   const {process, switches, leafSp} = callbackProcess()
   const walk = process.walk(at(0x1004, leafSp), {}, {switches})
   t.deepEqual(
@@ -176,26 +145,67 @@ test('with them the walk follows the calls from stack to stack', t => {
       '2010 g0 cfi',
       '3010 goroutine stack-switch',
       '4010 goroutine pcsp',
-      '5020 g0 stack-switch',
-      '1108 g0 pcsp',
-      '2010 g0 cfi',
-      '3020 goroutine stack-switch',
+      '4808 goroutine pcsp',
+      '3020 goroutine pcsp',
       '6001 goroutine pcsp',
     ],
   )
   t.is(walk.stop, 'end-of-stack')
-  // C below crosscall2 has its registers back.
-  t.is(walk.frames[5]?.registers.word(6), 0xb9n)
-  t.is(walk.frames[5]?.registers.word(3), 0xb3n)
-  t.is(walk.frames[5]?.registers.word(15), 0xbfn)
 })
 
-test('a callback that a recovered panic abandoned is walked through, for its C frames are gone', t => {
-  // The chain on g0 starts at the outer call already: nothing that asmcgocall saved fits the cgocallback frame.
-  const {process, switches} = callbackProcess()
-  const g0 = switches.g0 && {...switches.g0, schedSp: address(G0_STACK + 0x120)}
-  const walk = process.walk(at(0x4010, G_HIGH - 0x200 + 24), {exactPc: false}, {switches: {...switches, g0}})
-  t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x3020, 0x6001])
+/** The chain of callbacks of the thread above. */
+function callbacksOf({process, switches}: CallbackProcess, enteredAt?: number) {
+  return readCallbacks({
+    memory: process,
+    version: process.version,
+    switches,
+    functionAt: pc => process.functionAt(pc),
+    enteredAt: enteredAt === undefined ? undefined : address(enteredAt),
+  })
+}
+
+test('a callback is of the cgocallback frame where the asmcgocall around it left the goroutine', t => {
+  const thread = callbackProcess()
+  const callbacks = callbacksOf(thread)
+  t.deepEqual(
+    callbacks.map(({cfa, caller}) => [cfa, caller.pc]),
+    [[address(thread.callbackCfa), address(0x5020)]],
+  )
+  const [callback] = callbacks
+  const walk = thread.process.walk(callback?.caller as RegisterSet, {foundBy: 'stack-switch', exactPc: false})
+  t.deepEqual(
+    walk.frames.map(({pc, foundBy}) => `${pc.toString(16)} ${foundBy}`),
+    ['5020 stack-switch', '1108 pcsp', '2010 cfi'],
+  )
+  // C below crosscall2 has its registers back.
+  t.is(walk.frames[1]?.registers.word(6), 0xb9n)
+  t.is(walk.frames[1]?.registers.word(3), 0xb3n)
+  t.is(walk.frames[1]?.registers.word(15), 0xbfn)
+})
+
+test('a callback that a recovered panic abandoned is not in the chain, for g0.sched.sp was put back', t => {
+  const thread = callbackProcess()
+  t.deepEqual(callbacksOf({...thread, switches: thread.abandoned}), [])
+})
+
+test('the outermost callback of a thread that C began keeps its own address as the former one', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.innerSched, thread.innerSched)
+  t.like(callbacksOf(thread)[0], {cfa: 'outermost', outerSchedSp: undefined})
+})
+
+test('where asmcgocall’s words are overwritten a callback belongs to no known frame', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.outerBase, 0x4141414141414141n, 0x4141414141414141n)
+  t.like(callbacksOf(thread)[0], {cfa: undefined})
+})
+
+test('where g0.sched is lost a callback is found from where the runtime came to the system stack', t => {
+  const thread = callbackProcess()
+  const {switches, innerSched, callbackCfa} = thread
+  const lost = {...thread, switches: {...switches, g0: switches.g0 && {...switches.g0, schedSp: address(0x10)}}}
+  t.deepEqual(callbacksOf(lost), [])
+  for (const words of [0, 2]) t.is(callbacksOf(lost, innerSched - words * 8)[0]?.cfa, address(callbackCfa))
 })
 
 test('the goroutine’s own walk passes cgocallback to the pc that was planted there', t => {
@@ -209,39 +219,12 @@ test('the goroutine’s own walk passes cgocallback to the pc that was planted t
   t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
 })
 
-test('up to 1.16 asmcgocall is what was planted, and it is left by its row', t => {
-  const process = new FakeProcess()
-    .go({name: 'runtime.cgocallback_gofunc', entry: 0x4000, end: 0x4100, frame: 32})
-    .go({name: 'runtime.asmcgocall', entry: 0x4800, end: 0x4810, frame: 0})
-    .go({name: 'runtime.goexit', entry: 0x6000, end: 0x6010, frame: 0})
-    .words(G_STACK, 0, 0, 0, 0, 0x4808, 0x6001)
-  process.minor = 15
-  const walk = process.walk(at(0x4010, G_STACK), {foundBy: 'gobuf', exactPc: false})
-  t.deepEqual(pcs(walk), [0x4010, 0x4808, 0x6001])
-})
-
-test('where g0.sched is lost a callback is found from where the runtime came to the system stack', t => {
-  const {process, switches} = callbackProcess()
-  process.go({name: 'runtime.mcall', entry: 0x7000, end: 0x7100, frame: 0, flag: SP_WRITE})
-  process.go({name: 'runtime.systemstack', entry: 0x7400, end: 0x7500, frame: 0, flag: SP_WRITE})
-  const innerSched = G0_STACK + 0x80
-  const lost = (schedSp: number, schedPc = 0): StackSwitches => ({
-    g: switches.g && {...switches.g, schedSp: address(schedSp), schedPc: address(schedPc)},
-    g0: switches.g0 && {...switches.g0, schedSp: address(0x10)},
-  })
-  const outward = [0x4010, 0x5020, 0x1108, 0x2010, 0x3020, 0x6001]
-  const inSystemstack = process.walk(at(0x7410, innerSched), {}, {switches: lost(G_HIGH - 0x200 + 16)})
-  t.deepEqual(pcs(inSystemstack), [0x7410, ...outward])
-  const inMcall = process.walk(at(0x7010, innerSched - 16), {}, {switches: lost(G_HIGH - 0x200 + 24, 0x4010)})
-  t.deepEqual(pcs(inMcall), [0x7010, ...outward])
-})
-
 test('a coroutine of C ends on a stack of its own; below it is the call of C that switched to it', t => {
   // DW_CFA_undefined for the return address: the coroutine's outermost function.
   const {process, switches} = callbackProcess()
   process.fde(0x1200, 0x1210, '07 10').words(0xc0ffee000, 0)
   const walk = process.walk(at(0x1204, 0xc0ffee000), {}, {switches})
-  t.deepEqual(pcs(walk), [0x1204, 0x2010, 0x3010, 0x4010, 0x5020, 0x1108, 0x2010, 0x3020, 0x6001])
+  t.deepEqual(pcs(walk), [0x1204, 0x2010, 0x3010, 0x4010, 0x4808, 0x3020, 0x6001])
   t.is(walk.frames[1]?.foundBy, 'stack-switch')
   const onThreadStack = process.walk(at(0x1204, G0_STACK + 0x20), {}, {switches})
   t.deepEqual([pcs(onThreadStack), onThreadStack.stop], [[0x1204], 'end-of-stack'])

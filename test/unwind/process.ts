@@ -35,6 +35,7 @@ export class FakeProcess implements MemoryReader {
   readonly #code: {start: number; end: number}[] = []
   readonly #fdes: FrameDescription[] = []
   readonly #go: GoDescription[] = []
+  #tables: GoTables | undefined
   minor = 27
 
   /** Words at an address. */
@@ -91,11 +92,17 @@ export class FakeProcess implements MemoryReader {
     return builder.build()
   }
 
-  /** The functions by tables of the release; what lies between two of them is no Go code here. */
-  #functions(version: GoVersion): (pc: Address) => GoFunction | undefined {
+  /** The Go function that holds a pc, by tables of the release; what lies between two of them is no Go code here. */
+  functionAt(pc: Address): GoFunction | undefined {
+    this.#tables ??= this.#makeTables()
+    return this.#go.some(({entry, end}) => pc >= entry && pc < end) ? this.#tables?.functionAt(pc) : undefined
+  }
+
+  #makeTables(): GoTables | undefined {
+    const version = this.version
     const described = this.#go.toSorted((a, b) => a.entry - b.entry)
     const [first, last] = [described[0], described.at(-1)]
-    if (!first || !last) return () => undefined
+    if (!first || !last) return undefined
     const image = buildGoImage({
       minor: version.minor,
       text: first.entry,
@@ -105,14 +112,17 @@ export class FakeProcess implements MemoryReader {
       }),
     })
     const {memory, moduledata} = image
-    const tables = GoTables.open({
+    return GoTables.open({
       memory,
       version,
       firstModuledata: moduledata,
       candidates: [],
       diagnostics: this.diagnostics,
     })
-    return pc => (described.some(({entry, end}) => pc >= entry && pc < end) ? tables?.functionAt(pc) : undefined)
+  }
+
+  get version(): GoVersion {
+    return GoVersion.ofMinor(this.minor)
   }
 
   unwinder(): Unwinder {
@@ -121,13 +131,12 @@ export class FakeProcess implements MemoryReader {
       name: 'fake',
       section: name => (name === '.eh_frame' ? {bytes: ehFrame, address: toAddress(0)} : undefined),
     }
-    const version = GoVersion.ofMinor(this.minor)
     const module: CodeModule = {loadBias: 0, image, debug: {dwarf: undefined}, linkAddress: address => address}
     return new Unwinder({
       memory: this,
       modules: {moduleAt: () => module},
-      go: {functionAt: this.#functions(version)},
-      version,
+      go: {functionAt: pc => this.functionAt(pc)},
+      version: this.version,
       isExecutable: address => this.#code.some(({start, end}) => address >= start && address < end),
       diagnostics: this.diagnostics,
     })

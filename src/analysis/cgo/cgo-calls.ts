@@ -1,17 +1,17 @@
 import {addressOfWord, hex} from '../../base/address.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {type GoFrame, walkGoStack} from '../../unwind/goroutine-walk.ts'
+import {GoSites} from '../../unwind/go-site.ts'
+import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {Creation} from '../frames/creation.ts'
 import {cgoWrapperTarget, goPlumbing} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findCSegments} from '../stacks/c-segments.ts'
-import {findStart} from '../stacks/goroutine-start.ts'
+import {findStart, WALK_LIMIT} from '../stacks/goroutine-start.ts'
+import {stitchStack} from '../stacks/stitched-stack.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
-
-type Frame = UnwindFrame
 
 /** A call from Go into C that is in progress. */
 export interface CgoCall {
@@ -19,16 +19,25 @@ export interface CgoCall {
   entry: string | null
   /** The Go line that called it. */
   caller: CreatedByReport | null
-  /** Its physical C frames, innermost first. */
-  frames: readonly Frame[]
+  /** Its C frames. */
+  segment: CalledSegment
+}
+
+/** The physical C frames between two crossings, innermost first. */
+interface CalledSegment {
+  readonly frames: UnwindFrame[]
+  /** How many there are besides. */
+  leftOut: number
+  /** Why not all are known; null: they are. */
+  missing: MissingReason | null
 }
 
 /** A call from C into Go that is in progress. */
 export interface CgoCallback {
   /** The Go function that C called. */
   function: string | null
-  /** The C frames that called it, innermost first, out to the next call from Go or to the thread's start. */
-  frames: readonly Frame[]
+  /** The C frames that called it, out to the next call from Go or to the thread's start. */
+  segment: CalledSegment
 }
 
 /** How a goroutine went to and fro between Go and C; innermost first. */
@@ -41,39 +50,45 @@ export interface CgoCalls {
   isReturning: boolean
 }
 
-/** A goroutine in C has few frames or a recursion of thousands; its outermost call may be wanted below them. */
-const WALK_LIMIT = 100_000
-
-/** Walks the goroutine's own stack and gives every crossing the C frames that belong to it. */
+/** Gives every crossing of a goroutine's stack the C frames that belong to it. */
 export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CgoCalls {
   const {memory, tables} = process
   if (!tables) return {calls: [], callbacks: [], inCallback: false, isReturning: false}
-  const segments = findCSegments(process, threads, goroutine)
-  const crossings = new Crossings(process, goroutine)
-  let segment: readonly Frame[] | undefined = segments.leaf
   const start = findStart(process, threads, goroutine)
-  for (const frame of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: WALK_LIMIT})) {
-    if (frame.fn.funcID === 'cgocallback') {
-      segment = segments.callbacks[crossings.callbacks.length] ?? []
-      crossings.addCallback(native(segment))
-    } else if (frame.fn.name === 'runtime.cgocall') {
-      const frames = native(segment ?? [])
-      if (frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
-      else crossings.addCall(frame, frames)
-      segment = undefined
-    } else crossings.addFrame(frame)
+  const leaf = threads.leafOf(goroutine, start)
+  const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: WALK_LIMIT})
+  const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks: threads.callbacksOf(goroutine)})
+  const crossings = new Crossings(process, goroutine)
+  let segment = emptySegment(leaf ? null : 'unmapped')
+  for (const item of stack) {
+    if (item.kind === 'native') {
+      if (item.frame.kind === 'native') segment.frames.push(item.frame)
+    } else if (item.kind === 'left-out') {
+      segment.leftOut += item.count
+      segment.missing ??= 'frame-limit'
+    } else if (item.kind === 'seam') {
+      if (item.into === 'go') segment.missing ??= item.missing ?? null
+      else {
+        segment = emptySegment(item.missing ?? null)
+        crossings.addCallback(segment)
+      }
+    } else if (item.kind === 'go' && item.frame.fn.name === 'runtime.cgocall') {
+      if (segment.frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
+      else crossings.addCall(item.frame, segment)
+      segment = emptySegment(null)
+    } else if (item.kind === 'go' && item.frame.fn.funcID !== 'cgocallback') crossings.addFrame(item.frame)
   }
   return crossings
+}
+
+function emptySegment(missing: MissingReason | null): CalledSegment {
+  return {frames: [], leftOut: 0, missing}
 }
 
 /** cgocall sets m.incgo around the call of C alone, while g.syscallsp stays until the goroutine has a P again. */
 function isInC({runtime}: DeadProcess, goroutine: Goroutine): boolean {
   const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
   return machine !== undefined && (runtime?.layouts.m.has('incgo') === true ? machine.incgo : machine.ncgo > 0)
-}
-
-function native(segment: readonly Frame[]): Frame[] {
-  return segment.filter(({kind}) => kind === 'native')
 }
 
 class Crossings implements CgoCalls {
@@ -97,14 +112,14 @@ class Crossings implements CgoCalls {
     return this.calls.length === 0 && this.callbacks.length === 0
   }
 
-  addCallback(frames: Frame[]): void {
+  addCallback(segment: CalledSegment): void {
     if (this.calls.length === 0) this.inCallback = true
-    this.callbacks.push({function: this.#lastName, frames})
+    this.callbacks.push({function: this.#lastName, segment})
     this.#lastName = null
   }
 
-  addCall(cgocall: GoFrame, frames: Frame[]): void {
-    this.#open = {entry: this.#entryByFrames(frames) ?? null, caller: null, frames}
+  addCall(cgocall: GoFrame, segment: CalledSegment): void {
+    this.#open = {entry: this.#entryByFrames(segment) ?? null, caller: null, segment}
     this.#open.entry ??= this.#entryByGlue(cgocall) ?? null
     this.calls.push(this.#open)
   }
@@ -138,9 +153,9 @@ class Crossings implements CgoCalls {
   }
 
   /** The wrapper that cgo wrote is the outermost C frame. */
-  #entryByFrames(frames: readonly Frame[]): string | undefined {
+  #entryByFrames({frames, missing}: CalledSegment): string | undefined {
     const outermost = frames.at(-1)
-    if (!outermost) return undefined
+    if (!outermost || missing) return undefined
     for (const {function: name} of this.#process.symbolizer.locate(outermost.pc, outermost.lookupPc)) {
       const target = name === null ? undefined : cgoWrapperTarget(name)
       if (target !== undefined) return target

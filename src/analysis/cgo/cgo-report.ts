@@ -12,6 +12,7 @@ import {reportHooks} from './cgo-hooks.ts'
 
 /** Goroutines that a group names; the count is whole. */
 const GOROUTINES_PER_GROUP = 20
+const NO_CALL: CgoCall = {entry: null, caller: null, segment: {frames: [], leftOut: 0, missing: 'unmapped'}}
 const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
 
 /** Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost. */
@@ -80,9 +81,10 @@ function reportThread(
     handler: decideCollecting(process, facts),
     traceback: decidePrinting(process, facts),
     contexts: goroutine ? reportContexts(goroutine, found.callbacks.length) : [],
-    callbacks: found.callbacks.map(({function: name, frames}) => ({
+    callbacks: found.callbacks.map(({function: name, segment}) => ({
       function: name,
-      frames: frames.flatMap(frame => reportNativeFrame(process, frame)),
+      frames: segment.frames.flatMap(frame => reportNativeFrame(process, frame)),
+      missing: segment.missing,
     })),
   }
 }
@@ -90,7 +92,7 @@ function reportThread(
 function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCalls): CgoCallReport {
   const [innermost, ...outer] = found.calls
   const {m, thread: tid, goroutine, depth, total, ...state} = thread
-  const call = innermost ?? {entry: null, caller: null, frames: []}
+  const call = innermost ?? NO_CALL
   return {
     m,
     thread: tid,
@@ -104,9 +106,10 @@ function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCal
   }
 }
 
-function reportNested(process: DeadProcess, {entry, caller, frames}: CgoCall) {
+function reportNested(process: DeadProcess, {entry, caller, segment}: CgoCall) {
+  const {frames, leftOut, missing} = segment
   const reported = frames.flatMap(frame => reportNativeFrame(process, frame))
-  return {entry, caller, current: reported[0] ?? null, cFrames: reported.length}
+  return {entry, caller, current: reported[0] ?? null, cFrames: reported.length + leftOut, missing}
 }
 
 /**

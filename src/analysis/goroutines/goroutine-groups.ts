@@ -102,6 +102,7 @@ function startGroup(goroutine: Goroutine, report: GoroutineReport): GoroutineGro
     createdBy: report.createdBy,
     stop: report.stop,
     elided: report.elided,
+    missing: report.missing,
   }
 }
 

@@ -63,6 +63,7 @@ export class GoroutineReporter {
       detailed,
       frames: stack.frames,
       elided: stack.elided,
+      missing: stack.missing,
       stop: stack.stop,
       createdBy: stack.createdBy,
       ancestors: stack.ancestors,
@@ -78,7 +79,7 @@ export class GoroutineReporter {
     }
     if (Date.now() > this.#options.deadline) {
       this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
-      return {frames: [], elided: null, stop: null, createdBy: null, ancestors: []}
+      return {frames: [], elided: null, missing: [], stop: null, createdBy: null, ancestors: []}
     }
     const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}

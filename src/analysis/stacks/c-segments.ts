@@ -1,92 +1,134 @@
-import {RegisterSet} from '../../amd64/register-set.ts'
-import type {Address} from '../../base/address.ts'
+import {type Address, toAddress} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
+import {type Callback, readCallbacks} from '../../unwind/callback-chain.ts'
+import type {Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findStart} from './goroutine-start.ts'
-import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
 
-type Frame = UnwindFrame
-
-/** What a goroutine's thread was doing on other stacks than the goroutine's own, cut at the seams. */
-export interface CSegments {
-  /** Above the goroutine's first frame: C under cgocall, or the runtime under systemstack, mcall or morestack. */
-  leaf: readonly Frame[]
-  /** Below the n-th cgocallback frame, innermost first: from crosscall2 out to the next asmcgocall or the thread's start. */
-  callbacks: readonly (readonly Frame[])[]
-  stop: StopReason | undefined
+/** Frames on other stacks than the goroutine's, from one seam outward to the next: of C, or the runtime's own on g0. */
+export interface CSegment extends EndsOfStack<UnwindFrame> {
+  /** The Go frame on the goroutine's own stack that called all this; undefined where the walk did not come to one. */
+  readonly landing: UnwindFrame | undefined
+  /** `end-of-stack` where the walk came to the goroutine, or to where the thread began. */
+  readonly stop: StopReason
 }
 
-const NONE: CSegments = {leaf: [], callbacks: [], stop: undefined}
+/** Functions by which the runtime comes to a system stack. */
+const ENTRIES: ReadonlySet<string> = new Set(['systemstack', 'morestack', 'mcall'])
 
-/** Of a goroutine that runs on a thread, or that was parked while C code waits for its callback to return. */
-export function findCSegments(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CSegments {
-  const {runtime} = process
-  if (!runtime) return NONE
-  const machine = goroutine.m === 0 ? undefined : runtime.machineAt(goroutine.m)
-  const start = findStart(process, threads, goroutine).sp
-  if (machine && machine.curg === goroutine.address) {
-    const stack = threads.goroutineOn(machine) && threads.ofMachine(machine)
-    return stack ? cutAtSeams(stack.frames.slice(stack.base), stack.stop, isAwayFrom(goroutine), start) : NONE
-  }
-  const locked = goroutine.lockedM === 0 ? undefined : runtime.machineAt(goroutine.lockedM)
-  if (locked?.curg !== 0 || locked.lockedg !== goroutine.address) return NONE
-  // Parked inside of a callback: its Go frames begin at the gobuf, its C frames are on the stack of the M that is kept for it.
-  const {sched} = goroutine
-  const switches = threads.switchesOf(locked, goroutine)
-  const seed = {
-    registers: RegisterSet.ofPosition(sched.pc, sched.sp, sched.bp),
-    foundBy: 'gobuf' as const,
-    exactPc: false,
-  }
-  const frames: Frame[] = []
-  const walk = process.unwinder.frames(seed, {switches, frameLimit: process.maxFrames})
+/** Walks from a place on another stack until it comes to Go code on the goroutine's own. */
+export function walkSegment(
+  {unwinder, maxFrames}: DeadProcess,
+  seed: Seed,
+  switches: StackSwitches | undefined,
+  goroutine: Goroutine | undefined,
+): CSegment {
+  const ends = new StackEnds<UnwindFrame>(maxFrames)
+  const walk = unwinder.frames(seed, {switches})
+  let landing: UnwindFrame | undefined
   let next = walk.next()
-  for (; !next.done; next = walk.next()) frames.push(next.value)
-  return cutAtSeams(frames, next.value, isAwayFrom(goroutine), start)
+  for (; !next.done; next = walk.next()) {
+    if (goroutine && next.value.kind === 'go' && isOnStackOf(goroutine, next.value.sp)) {
+      landing = next.value
+      break
+    }
+    ends.add(next.value)
+  }
+  return {...ends.take(), landing, stop: next.done ? next.value : 'end-of-stack'}
 }
 
-/** Whether a frame is on another stack than the goroutine's. */
-function isAwayFrom({stack}: Goroutine): (frame: Frame) => boolean {
-  return ({sp}) => sp < stack.lo || sp > stack.hi
+/** The end counts too: there stands goexit, which has called what is below, and nothing above. */
+export function isOnStackOf({stack}: Goroutine, sp: Address): boolean {
+  return sp >= stack.lo && sp <= stack.hi
+}
+
+/** C code that Go called leads back to Go: a walk that ends before has not come to the end. */
+export function expectLanding(segment: CSegment): CSegment {
+  return segment.landing || segment.stop !== 'end-of-stack' ? segment : {...segment, stop: 'no-unwind-info'}
+}
+
+/** The C frames that called back into one goroutine, each segment walked once, when its cgocallback frame is met. */
+export class CallbackSegments {
+  readonly #process: DeadProcess
+  readonly #goroutine: Goroutine
+  readonly #switches: StackSwitches
+  /** Innermost first. */
+  readonly #callbacks: readonly Callback[]
+  readonly #byCfa: ReadonlyMap<Callback['cfa'], Callback>
+  readonly #segments = new Map<Callback, CSegment>()
+  readonly #missing: MissingReason
+
+  /** `leaf`: the frames above the goroutine's own, where they could be walked. */
+  constructor(
+    process: DeadProcess,
+    machine: Machine,
+    goroutine: Goroutine,
+    switches: StackSwitches,
+    leaf: CSegment | undefined,
+  ) {
+    const {memory, version, tables} = process
+    const functionAt = (pc: Address) => tables?.functionAt(pc)
+    const enteredAt = leaf?.frames.findLast(({go}) => go && ENTRIES.has(go.funcID))?.sp
+    this.#process = process
+    this.#goroutine = goroutine
+    this.#switches = switches
+    this.#callbacks = readCallbacks({memory, version, switches, functionAt, enteredAt})
+    this.#byCfa = new Map(this.#callbacks.map(callback => [callback.cfa, callback]))
+    this.#missing = isWholeChain(process, machine, goroutine, this.#callbacks) ? 'abandoned' : 'no-unwind-info'
+  }
+
+  /** The C frames that called the cgocallback frame with this CFA. */
+  below(cfa: Address): CSegment | MissingReason {
+    const callback = this.#byCfa.get(cfa) ?? (this.#isOutermost(cfa) ? this.#byCfa.get('outermost') : undefined)
+    return callback ? this.#segmentOf(callback) : this.#missing
+  }
+
+  /** Those below a callback whose outermost was called by the Go frame at `sp`. */
+  calledFrom(sp: Address): CSegment | undefined {
+    const inner = this.#callbacks.findLast(({cfa}) => typeof cfa === 'number' && cfa < sp)
+    const segment = inner && this.#segmentOf(inner)
+    return segment?.landing?.sp === sp ? segment : undefined
+  }
+
+  /** goexit was planted as the caller of a C thread's first callback (runtime.oneNewExtraM, proc.go). */
+  #isOutermost(cfa: Address): boolean {
+    const {memory, tables} = this.#process
+    const planted = readAddress(memory, toAddress(cfa - 8))
+    return planted !== undefined && tables?.functionAt(planted)?.funcID === 'goexit'
+  }
+
+  #segmentOf(callback: Callback): CSegment {
+    const known = this.#segments.get(callback)
+    if (known) return known
+    const {g0} = this.#switches
+    const {caller, cfa, outerSchedSp} = callback
+    // What a coroutine of C was switched to from is found by g0.sched.sp as it was then; nothing had called C that began the thread.
+    const outerG0 = g0 && outerSchedSp !== undefined ? {...g0, schedSp: outerSchedSp} : undefined
+    const seed: Seed = {registers: caller, foundBy: 'stack-switch', exactPc: false}
+    const walked = walkSegment(this.#process, seed, {...this.#switches, g0: outerG0}, this.#goroutine)
+    const segment = cfa === 'outermost' ? walked : expectLanding(walked)
+    this.#segments.set(callback, segment)
+    return segment
+  }
 }
 
 /**
- * `start` is SP where the walk of the goroutine's own stack begins. What lies further in is not shown: a callback that is entering Go or
- * leaving it (runtime.cgocallbackg around exitsyscall and reentersyscall) is still in the system call of the cgocall around it.
+ * Whether the chain has all callbacks that are alive: m.ncgo counts the calls around them (runtime.cgocall), and an abandoned one is
+ * taken back (runtime.unwindm).
  */
-function cutAtSeams(
-  frames: readonly Frame[],
-  stop: StopReason,
-  isAway: (frame: Frame) => boolean,
-  start: Address,
-): CSegments {
-  const leaf: Frame[] = []
-  const callbacks: Frame[][] = []
-  let current: Frame[] | undefined = leaf
-  let afterCallback = false
-  for (const frame of frames) {
-    if (isAway(frame)) {
-      if (afterCallback) {
-        current = []
-        callbacks.push(current)
-      }
-      current?.push(frame)
-      afterCallback = false
-      continue
-    }
-    if (frame.kind === 'go' && frame.sp < start) {
-      leaf.length = 0
-      continue
-    }
-    // Frames on the goroutine's own stack are the Go walk's; native ones there (a vDSO call, a wild jump) belong to the leaf.
-    if (frame.kind !== 'go' && current === leaf) leaf.push(frame)
-    else if (frame.kind === 'go') {
-      if (current === leaf) current = undefined
-      afterCallback = frame.go?.funcID === 'cgocallback'
-    }
-  }
-  return {leaf, callbacks, stop}
+function isWholeChain(
+  {runtime}: DeadProcess,
+  machine: Machine,
+  goroutine: Goroutine,
+  callbacks: readonly Callback[],
+): boolean {
+  const last = callbacks.at(-1)
+  if (callbacks.some(({cfa}) => cfa === undefined)) return false
+  if (runtime?.isExtraMachine(machine) && last?.cfa !== 'outermost') return false
+  const calls = callbacks.filter(({cfa}) => cfa !== 'outermost').length
+  const inCall = goroutine.syscall.sp === 0 ? 0 : 1
+  return machine.ncgo - inCall <= calls
 }
-
-export type {ThreadStack}

@@ -8,7 +8,8 @@ import {reportNativeFrame} from '../frames/c-frames.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
-type Frame = UnwindFrame
+/** A frame without its registers, and without what only function tables tell. */
+export type BareFrame = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'>
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512
@@ -23,7 +24,7 @@ export function* walkBareStack(
   process: DeadProcess,
   threads: ThreadStacks,
   goroutine: Goroutine,
-): Generator<FrameReport, StopReason> {
+): Generator<BareFrame, StopReason> {
   let seed = findSeed(process, threads, goroutine)
   const seen = new Set<Address>()
   while (seed) {
@@ -33,7 +34,7 @@ export function* walkBareStack(
     if (seen.has(last.sp)) return 'no-progress'
     seen.add(last.sp)
     const call = findCallOfC(process, goroutine, last.sp)
-    if (call?.frameless) yield* reportBare(process, {...call.frameless, foundBy: 'scan'})
+    if (call?.frameless) yield {...call.frameless, foundBy: 'scan', kind: 'native'}
     seed = call?.seed
   }
   return seen.size === 0 ? 'unmapped' : 'no-unwind-info'
@@ -41,20 +42,20 @@ export function* walkBareStack(
 
 interface WalkEnd {
   readonly stop: StopReason
-  readonly last: Frame | undefined
+  readonly last: UnwindFrame | undefined
 }
 
 /** The frames of one walk as far as frame pointers lead on the goroutine's stack. */
-function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<FrameReport, WalkEnd> {
-  const started = yield* reportFrameless(process, goroutine, seed)
-  const walk = process.unwinder.frames(started, {frameLimit: process.maxFrames})
-  let last: Frame | undefined
+function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, WalkEnd> {
+  const started = yield* walkFrameless(process, goroutine, seed)
+  const walk = process.unwinder.frames(started)
+  let last: UnwindFrame | undefined
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
     const isGuess = last !== undefined && next.value.foundBy === 'scan'
     if (isGuess || !isOn(goroutine, next.value.sp)) return {stop: 'no-unwind-info', last}
     last = next.value
-    yield* reportBare(process, last)
+    yield last
   }
   return {stop: next.value, last}
 }
@@ -64,7 +65,7 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
  * (up to 1.18). Nothing but
  * the return address is on the stack, and rbp is the caller's.
  */
-function* reportFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<FrameReport, Seed> {
+function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, Seed> {
   const {pc, sp, bp} = seed.registers
   if (pc === undefined || sp === undefined) return seed
   const isUnstarted = seed.foundBy === 'gobuf' && pc === goroutine.startpc
@@ -73,15 +74,12 @@ function* reportFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed
   if (returnPc === undefined || !process.isExecutable(returnPc)) return seed
   const cfa = toAddress(sp + 8)
   const {foundBy} = seed
-  yield* reportBare(process, {pc, lookupPc: isUnstarted ? pc : toAddress(pc - 1), sp, cfa, foundBy})
+  yield {pc, lookupPc: isUnstarted ? pc : toAddress(pc - 1), sp, cfa, foundBy, kind: 'native'}
   return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: 'frame-pointer', exactPc: false}
 }
 
-function reportBare(
-  process: DeadProcess,
-  frame: Pick<Frame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy'> & {kind?: Frame['kind']},
-): FrameReport[] {
-  return reportNativeFrame(process, {...frame, kind: frame.kind ?? 'native'}).map(asGo)
+export function reportBareFrame(process: DeadProcess, frame: BareFrame): FrameReport[] {
+  return reportNativeFrame(process, frame).map(asGo)
 }
 
 /** What lies on a goroutine's stack is Go code, whoever names it. */
@@ -196,5 +194,5 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
 interface CallOfC {
   readonly seed: Seed
   /** asmcgocall or systemstack_switch, where it has no frame record of its own. */
-  readonly frameless?: Pick<Frame, 'pc' | 'lookupPc' | 'sp' | 'cfa'>
+  readonly frameless?: Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa'>
 }

@@ -4,24 +4,31 @@ import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
-import {GoStackWalk, type GoStart, type GoWalkEnd} from '../../unwind/goroutine-walk.ts'
+import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
+import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frames.ts'
 import {Creation} from '../frames/creation.ts'
-import {FrameWindow} from '../frames/frame-window.ts'
+import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type CSegments, findCSegments} from './c-segments.ts'
-import {walkBareStack} from './frame-pointer-stack.ts'
-import {type FoundStart, findStart} from './goroutine-start.ts'
+import type {CSegment} from './c-segments.ts'
+import {type BareFrame, reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
+import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
+import {
+  firstStop,
+  type Seam,
+  type StitchedFrame,
+  type StitchedGo,
+  stitchBareStack,
+  stitchStack,
+} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 export type CgoFrames = 'auto' | 'saved' | 'none'
 
 /** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
 const OLD_FRAME_LIMIT = 100
-/** A stack of 1 GB holds fewer frames. */
-const WALK_LIMIT = 32_000_000
 
 export interface StackRequest {
   goroutine: Goroutine
@@ -31,16 +38,18 @@ export interface StackRequest {
   start?: FoundStart
 }
 
-export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'stop' | 'createdBy' | 'ancestors'>
+export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy' | 'ancestors'>
 
-/** Puts a goroutine's frames together: Go frames as the runtime walks them, C frames where they were called. */
+type Printed = Pick<StackParts, 'frames' | 'elided' | 'missing' | 'stop'>
+
+/** Makes the report of a goroutine's stack: Go frames as the runtime prints them, C frames where they were called. */
 export class GoroutineStacks {
   readonly #process: DeadProcess
   readonly threads: ThreadStacks
   readonly #window: MemoryWindow
   readonly #goFrames: GoFrameReports
-  #sites: GoSites | undefined
   readonly #creation: Creation
+  #sites: GoSites | undefined
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
@@ -52,74 +61,84 @@ export class GoroutineStacks {
 
   assemble(request: StackRequest): StackParts {
     const {goroutine, visibility} = request
-    const start = request.start ?? findStart(this.#process, this.threads, goroutine)
-    const segments = this.#cFrames(request)
-    const first = this.#print(request, start, segments, false)
-    const printed = first.goFrames > 0 ? first : this.#print(request, start, segments, true)
+    const filter = new FrameFilter(visibility, false)
+    let printed = this.#print(request, filter)
+    // Nothing to show: the runtime then shows everything.
+    if (filter.shown === 0) printed = this.#print(request, new FrameFilter(visibility, true))
     return {
-      frames: printed.frames,
-      elided: printed.elided,
-      stop: printed.stop,
+      ...printed,
       createdBy: this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
       ancestors: this.#creation.reportAncestors(goroutine, visibility),
     }
   }
 
-  #print(
-    request: StackRequest,
-    start: GoStart & {foundBy: FoundStart['foundBy']},
-    segments: ReportedSegments,
-    everything: boolean,
-  ) {
-    const {version} = this.#process
+  #print(request: StackRequest, filter: FrameFilter): Printed {
+    const {maxFrames, version} = this.#process
     const isOld = !version.atLeast(21)
-    const filter = new FrameFilter(request.visibility, everything)
-    const window = new FrameWindow<FrameReport>(isOld)
-    const end = this.#walk(request, start, segments, filter, window)
-    const {frames, elided} = window.take()
+    const window = new FrameWindow<FrameReport>(isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, maxFrames)
+    for (const frame of this.#savedFrames(request)) window.add(frame, false)
+    const steps = this.#stitch(request)
+    let count = 0
+    let isBelowCallback = false
+    let step = steps.next()
+    for (; !step.done; step = steps.next()) {
+      const item = step.value
+      if (item.kind === 'seam') {
+        if (item.missing && isNoted(request, item)) window.mark(item.missing)
+        isBelowCallback = item.into === 'c'
+        continue
+      }
+      // Up to 1.16 the walk of Go frames meets this asmcgocall too.
+      if (isBelowCallback && !version.atLeast(17) && item.kind === 'native' && item.frame.go?.funcID === 'asmcgocall')
+        continue
+      count += item.kind === 'left-out' ? item.count : 1
+      if (item.kind === 'go') this.#addGo(item, filter, window)
+      else if (item.kind === 'bare') this.#addBare(item.frame, filter, window)
+      else if (item.kind === 'left-out') window.skip(item.count)
+      else for (const frame of this.#reportC(item.frame)) window.add(frame, false)
+    }
+    const {isLimited, ...kept} = window.take(count > maxFrames)
     const isCut = isOld && filter.shown === OLD_FRAME_LIMIT
     return {
-      frames,
-      elided: isCut ? {after: frames.length, count: null} : elided,
-      goFrames: filter.shown,
-      stop: this.#stop(end, segments),
+      ...kept,
+      elided: isCut ? {after: kept.frames.length, count: null} : kept.elided,
+      stop: isLimited ? firstStop(step.value, 'frame-limit') : step.value,
     }
   }
 
-  /** Adds all frames in printing order. Go frames count against the limits; C frames do not. */
-  #walk(
-    request: StackRequest,
-    start: GoStart & {foundBy: FoundStart['foundBy']},
-    segments: ReportedSegments,
-    filter: FrameFilter,
-    window: FrameWindow<FrameReport>,
-  ): GoWalkEnd | undefined {
-    const {version, tables} = this.#process
-    for (const frame of segments.leaf) window.add(frame, false)
-    if (!tables) return this.#walkBare(request.goroutine, filter, window)
-    const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
-    this.#window.moveTo(start.sp, request.goroutine.stack.hi)
-    const memory = this.#window
-    const walk = new GoStackWalk(start, {memory, sites: this.#sitesOf(tables, request.goroutine), maxFrames})
-    let foundBy: FrameReport['foundBy'] = start.foundBy
-    let callbacks = 0
-    let pending: readonly FrameReport[] = []
-    for (let physical = walk.next(); physical; physical = walk.next()) {
-      if (pending.length > 0) {
-        // Up to 1.16 the Go walk passes through asmcgocall, whose frame on the thread's stack is the same call.
-        const isSeen = physical.fn.funcID === 'asmcgocall' && pending.at(-1)?.function === physical.fn.name
-        for (const frame of isSeen ? pending.slice(0, -1) : pending) window.add(frame, false)
-        pending = []
-      }
-      const visible = filter.visible(physical)
-      for (let index = 0; index < visible.length; index++) {
-        window.add(this.#goFrames.report(physical, visible[index] as LogicalFrame, foundBy), true)
-      }
-      foundBy = 'pcsp'
-      if (physical.fn.funcID === 'cgocallback') pending = segments.callbacks[callbacks++] ?? []
+  #addGo({frame, foundBy}: StitchedGo, filter: FrameFilter, window: FrameWindow<FrameReport>): void {
+    const visible = filter.visible(frame)
+    for (let index = 0; index < visible.length; index++) {
+      window.add(this.#goFrames.report(frame, visible[index] as LogicalFrame, foundBy), true)
     }
-    for (const frame of pending) window.add(frame, false)
-    return walk.end
+  }
+
+  #reportC(frame: UnwindFrame): FrameReport[] {
+    return frame.kind === 'go' ? [reportSwitch(this.#process, frame)] : reportNativeFrame(this.#process, frame)
+  }
+
+  #addBare(frame: BareFrame, filter: FrameFilter, window: FrameWindow<FrameReport>): void {
+    // Without function tables nothing tells which frames the runtime would hide.
+    filter.shown++
+    for (const report of reportBareFrame(this.#process, frame)) window.add(report, true)
+  }
+
+  /** The stack from where the runtime begins to print it. */
+  #stitch({goroutine, cgoFrames, ...request}: StackRequest): Generator<StitchedFrame, StopReason> {
+    const {version, tables} = this.#process
+    const start = request.start ?? findStart(this.#process, this.threads, goroutine)
+    const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start) : undefined
+    if (!tables) return stitchBareStack(leaf, walkBareStack(this.#process, this.threads, goroutine))
+    const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
+    const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
+    this.#window.moveTo(start.sp, goroutine.stack.hi)
+    const go = new GoStackWalk(start, {memory: this.#window, sites: this.#sitesOf(tables, goroutine), maxFrames})
+    return stitchStack({leaf, go, foundBy: start.foundBy, callbacks})
+  }
+
+  #leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
+    const leaf = this.threads.leafOf(goroutine, start)
+    return leaf?.frames.some(endsProcess) ? undefined : leaf
   }
 
   #sitesOf(tables: GoTables, goroutine: Goroutine): GoSites {
@@ -128,54 +147,24 @@ export class GoroutineStacks {
     return this.#sites
   }
 
-  /** Without function tables nothing tells which frames the runtime would hide. */
-  #walkBare(goroutine: Goroutine, filter: FrameFilter, window: FrameWindow<FrameReport>): GoWalkEnd {
-    const walk = walkBareStack(this.#process, this.threads, goroutine)
-    let next = walk.next()
-    for (; !next.done; next = walk.next()) {
-      filter.shown++
-      window.add(next.value, true)
-    }
-    return {stop: next.value, unknownPc: undefined, lastSp: goroutine.stack.lo}
-  }
-
-  #stop(end: GoWalkEnd | undefined, segments: ReportedSegments): GoroutineReport['stop'] {
-    if (!end) return segments.stop ?? 'no-unwind-info'
-    return end.stop
-  }
-
-  #cFrames({goroutine, cgoFrames}: StackRequest): ReportedSegments {
-    if (cgoFrames === 'none') return {leaf: [], callbacks: [], stop: undefined}
-    if (cgoFrames === 'saved') {
-      return {leaf: this.#savedFrames(goroutine), callbacks: [], stop: undefined}
-    }
-    const segments = findCSegments(this.#process, this.threads, goroutine)
-    if (segments.leaf.length + segments.callbacks.length === 0) return {leaf: [], callbacks: [], stop: segments.stop}
-    const report = (frames: CSegments['leaf']): FrameReport[] =>
-      frames.flatMap(frame => {
-        if (frame.kind !== 'go') return reportNativeFrame(this.#process, frame)
-        return [reportSwitch(this.#process, frame)]
-      })
-    const leaf = segments.leaf.some(endsProcess) ? [] : report(segments.leaf)
-    return {leaf, callbacks: segments.callbacks.map(report), stop: segments.stop}
-  }
-
   /** What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print first. */
-  #savedFrames(goroutine: Goroutine): FrameReport[] {
+  #savedFrames({goroutine, cgoFrames}: StackRequest): FrameReport[] {
     const {runtime} = this.#process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
-    if (!runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
+    if (cgoFrames !== 'saved' || !runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
     return reportSavedPcs(this.#process, checkSavedCallers(this.#process, this.threads, machine))
   }
 }
 
-interface ReportedSegments {
-  leaf: readonly FrameReport[]
-  callbacks: readonly (readonly FrameReport[])[]
-  stop: GoroutineReport['stop'] | undefined
+/**
+ * Without C frames the text is what Go alone prints. A g0 that died in C has no frames of Go: those of C stand with the goroutine that
+ * called it.
+ */
+function isNoted({cgoFrames, goroutine}: StackRequest, {into}: Seam): boolean {
+  return cgoFrames !== 'none' && (into !== 'nothing' || goroutine.id !== 0)
 }
 
 /** Above a throw the system stack holds nothing but what the runtime did to end the process. */
-function endsProcess({go}: CSegments['leaf'][number]): boolean {
+function endsProcess({go}: UnwindFrame): boolean {
   return go !== undefined && /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
 }

@@ -4,6 +4,9 @@ import type {GoStart} from '../../unwind/goroutine-walk.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
+/** Frames of one stack that are walked: a stack of 1 GB holds fewer. */
+export const WALK_LIMIT = 32_000_000
+
 /** Where the Go frames of a goroutine begin, and where that was read. */
 export interface FoundStart extends GoStart {
   foundBy: Extract<FrameReport['foundBy'], 'context' | 'gobuf' | 'syscall' | 'signal-frame' | 'cfi' | 'pcsp'>
@@ -14,13 +17,17 @@ export interface FoundStart extends GoStart {
  * call or in C, else its thread's registers while they are on its stack, else what the scheduler saved.
  */
 export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart {
-  const {syscall} = goroutine
-  const fromSyscall = syscall.sp !== 0
+  const inSyscall = startInSyscall(goroutine)
   const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
-  if (running && !(fromSyscall && !holds(goroutine.stack, running.sp))) return running
-  if (fromSyscall) return {pc: syscall.pc, sp: syscall.sp, trap: false, isSyscall: true, foundBy: 'syscall'}
+  if (running && !(inSyscall && !holds(goroutine.stack, running.sp))) return running
+  if (inSyscall) return inSyscall
   const {sched} = goroutine
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
+}
+
+/** What entersyscall saved; undefined outside of system calls and C. */
+export function startInSyscall({syscall: {pc, sp}}: Goroutine): FoundStart | undefined {
+  return sp === 0 ? undefined : {pc, sp, trap: false, isSyscall: true, foundBy: 'syscall'}
 }
 
 /** The innermost Go frame on the goroutine's own stack, where its thread is on that stack. */

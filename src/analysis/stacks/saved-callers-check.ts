@@ -5,7 +5,8 @@ import type {Machine} from '../../runtime-model/machine.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {cgoWrapperTarget} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import type {ThreadStack, ThreadStacks} from './thread-stacks.ts'
+import type {ThreadStacks} from './thread-stacks.ts'
+import type {ThreadStack} from './thread-walk.ts'
 
 type Frame = UnwindFrame
 type Place = Pick<Frame, 'pc' | 'lookupPc'>

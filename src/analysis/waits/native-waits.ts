@@ -5,7 +5,7 @@ import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readU32} from '../../base/memory-reader.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type LibcKind, libcOfThreads, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
-import type {ThreadStack} from '../stacks/thread-stacks.ts'
+import type {ThreadStack} from '../stacks/thread-walk.ts'
 
 export const NATIVE_LOCK_KINDS = [
   'pthread mutex',

@@ -1,0 +1,131 @@
+import type {FrameReport} from '../../report/core-report.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
+import type {GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
+import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {CallbackSegments, CSegment} from './c-segments.ts'
+import type {BareFrame} from './frame-pointer-stack.ts'
+
+/** What a stack is made of, from the innermost frame out. */
+export type StitchedFrame = StitchedGo | StitchedBare | StitchedNative | LeftOut | Seam
+
+/** A frame on the goroutine's own stack. The same object each time: whoever keeps it makes a copy. */
+export interface StitchedGo {
+  readonly kind: 'go'
+  frame: GoFrame
+  foundBy: NonNullable<FrameReport['foundBy']>
+  /** Nobody called from here: the runtime planted it as the caller of cgocallback. */
+  isPlanted: boolean
+}
+
+/** A frame on the goroutine's own stack that was found by frame pointers, for the function tables are gone. */
+export interface StitchedBare {
+  readonly kind: 'bare'
+  readonly frame: BareFrame
+}
+
+/** A frame on another stack: of C, of the kernel, or the runtime's on g0. */
+export interface StitchedNative {
+  readonly kind: 'native'
+  readonly frame: UnwindFrame
+}
+
+/** Frames in the middle of a segment that nobody kept. */
+export interface LeftOut {
+  readonly kind: 'left-out'
+  readonly count: number
+}
+
+/**
+ * Where one part of the stack ends and the next begins. `into` c: behind a cgocallback frame; go: behind the frames of a segment;
+ * nothing: the Go frames end before their end.
+ */
+export interface Seam {
+  readonly kind: 'seam'
+  readonly into: 'c' | 'go' | 'nothing'
+  /** Why not all frames up to the next seam are there; undefined: they are. */
+  readonly missing: MissingReason | undefined
+}
+
+export interface StackParts {
+  /** What the goroutine had called, above its own first frame. */
+  leaf: CSegment | undefined
+  /** undefined: there is nothing of Go. */
+  go: GoStackWalk | undefined
+  /** How the first Go frame was found. */
+  foundBy: StitchedGo['foundBy']
+  /** undefined: there are no callbacks. */
+  callbacks: Pick<CallbackSegments, 'below'> | undefined
+}
+
+/**
+ * The stack of one goroutine across all stacks that it is on: its Go frames as the runtime walks them, above them what it had called,
+ * and below each cgocallback frame the C frames that called it. A segment that cannot be walked costs its own frames alone. The result
+ * says why the walk ended, in whichever of its parts.
+ */
+export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Generator<StitchedFrame, StopReason> {
+  let stop: StopReason = 'end-of-stack'
+  if (leaf) {
+    yield* segmentFrames(leaf)
+    stop = leaf.stop
+  }
+  let item: StitchedGo | undefined
+  let isPlanted = false
+  for (let frame = go?.next(); frame; frame = go?.next()) {
+    item = putFrame(item, frame, item ? 'pcsp' : foundBy, isPlanted)
+    yield item
+    isPlanted = frame.fn.funcID === 'cgocallback'
+    const segment = isPlanted ? callbacks?.below(frame.fp) : undefined
+    if (segment === undefined) continue
+    const missing = typeof segment === 'string' ? segment : undefined
+    yield {kind: 'seam', into: 'c', missing}
+    if (typeof segment !== 'string') yield* segmentFrames(segment)
+    stop = firstStop(stop, typeof segment === 'string' ? stopOf(segment) : segment.stop)
+  }
+  const end = go?.end?.stop ?? 'end-of-stack'
+  if (end !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: end}
+  return firstStop(stop, end)
+}
+
+/** Without function tables nothing tells the callbacks, nor where the leaf ends. */
+export function* stitchBareStack(
+  leaf: CSegment | undefined,
+  bare: Generator<BareFrame, StopReason>,
+): Generator<StitchedFrame, StopReason> {
+  for (const frame of leaf?.frames ?? []) yield {kind: 'native', frame}
+  let next = bare.next()
+  for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
+  if (next.value !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: next.value}
+  return next.value
+}
+
+function* segmentFrames({frames, elided, stop}: CSegment): Generator<StitchedFrame, void> {
+  for (const [index, frame] of frames.entries()) {
+    if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
+    yield {kind: 'native', frame}
+  }
+  if (elided?.after === frames.length) yield {kind: 'left-out', count: elided.count}
+  yield {kind: 'seam', into: 'go', missing: stop === 'end-of-stack' ? undefined : stop}
+}
+
+function putFrame(
+  item: StitchedGo | undefined,
+  frame: GoFrame,
+  foundBy: StitchedGo['foundBy'],
+  isPlanted: boolean,
+): StitchedGo {
+  if (!item) return {kind: 'go', frame, foundBy, isPlanted}
+  item.frame = frame
+  item.foundBy = foundBy
+  item.isPlanted = isPlanted
+  return item
+}
+
+/** The frames of an abandoned callback are no part of the stack any more: nothing of it is missing. */
+function stopOf(missing: MissingReason): StopReason {
+  return missing === 'abandoned' ? 'end-of-stack' : missing
+}
+
+/** Of two parts of a stack the inner one that was not walked to its end. */
+export function firstStop(inner: StopReason, outer: StopReason): StopReason {
+  return inner === 'end-of-stack' ? outer : inner
+}

@@ -1,0 +1,269 @@
+import {RegisterSet} from '../../amd64/register-set.ts'
+import type {SignalFrame} from '../../amd64/signal-context.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import type {CoreThread} from '../../elf/core-file.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
+import {applyRow} from '../../unwind/apply-row.ts'
+import type {GoSites} from '../../unwind/go-site.ts'
+import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
+import {findLeftFrame, findSignalFrames, SIGNAL_ROW} from '../../unwind/signal-frame.ts'
+import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
+import {type DeadProcess, holds} from '../process/dead-process.ts'
+import {isFault} from '../process/signal-names.ts'
+import {CallbackSegments, type CSegment, expectLanding, isOnStackOf, walkSegment} from './c-segments.ts'
+import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
+import {findBase, findFirstFault, findInterruptions, type Interruption, isInjectedIntoC} from './interruptions.ts'
+import {killingSignal} from './killing-signal.ts'
+import {withReason} from './signal-reason.ts'
+import {firstStop, type StitchedGo, stitchStack} from './stitched-stack.ts'
+
+/** All that one thread was doing, from its registers out, across every stack it was on. */
+export interface ThreadStack extends EndsOfStack<UnwindFrame> {
+  readonly thread: CoreThread
+  readonly machine: Machine | undefined
+  /** m.curg; undefined while C runs on a thread of its own that is in no callback, whatever M waits for its next one. */
+  readonly goroutine: Goroutine | undefined
+  /** The goroutine that the thread waits for because C code of it had called Go. */
+  readonly parked: Goroutine | undefined
+  readonly stop: StopReason
+  /** What is above the goroutine's own first frame, handlers and all. */
+  readonly leaf: CSegment
+  readonly callbacks: CallbackSegments | undefined
+  /** Innermost first. */
+  readonly interruptions: readonly Interruption[]
+  /** Index of the first frame that is the program's own: behind the runtime's signal handlers. */
+  readonly base: number
+}
+
+/** Who is on a thread, and on which stacks. */
+export interface ThreadFacts extends Pick<ThreadStack, 'thread' | 'machine' | 'goroutine' | 'parked'> {
+  readonly switches: StackSwitches | undefined
+  /** undefined without function tables. */
+  readonly sites: GoSites | undefined
+}
+
+/** Walks one thread from its registers out. */
+export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStack {
+  const {thread, machine, goroutine, parked} = facts
+  const gsignal = machine && machine.gsignal !== 0 ? process.runtime?.goroutineAt(machine.gsignal) : undefined
+  const registers = RegisterSet.ofUserRegs(thread.registers)
+  const {leaf, left} = new LeafWalk(process, facts, gsignal).walk(registers)
+  const {callbacks, ...stitched} = stitchThread(process, facts, leaf)
+  const {frames} = stitched
+  const interruptions = left ? [left] : []
+  interruptions.push(...findInterruptions(process, frames, gsignal))
+  interruptions.sort((a, b) => a.index - b.index)
+  const returned = findReturnedHandler(process, {thread, frames, interruptions, registers, gsignal})
+  if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
+  const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
+  const base = findBase(frames, interruptions, killedBy)
+  return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base}
+}
+
+/** What is above the goroutine's own frames, without the frames of signal handlers. */
+export function behindHandlers(stack: ThreadStack, goroutine: Goroutine): CSegment {
+  const {base, leaf} = stack
+  if (base <= leaf.frames.length) return withoutInner(leaf, base)
+  // A handler had called Go: what it interrupted is C code further out.
+  const rest = withoutInner(stack, base)
+  const end = rest.frames.findIndex(frame => frame.kind === 'go' && isOnStackOf(goroutine, frame.sp))
+  const landing = rest.frames[end]
+  const frames = landing ? rest.frames.slice(0, end) : rest.frames
+  const elided = rest.elided && rest.elided.after <= frames.length ? rest.elided : null
+  return {frames, elided, missing: [], landing, stop: landing ? 'end-of-stack' : stack.stop}
+}
+
+function withoutInner<T extends EndsOfStack<UnwindFrame>>(stack: T, count: number): T {
+  const {frames, elided} = stack
+  const after = elided && elided.after - count
+  return {
+    ...stack,
+    frames: frames.slice(count),
+    elided: elided && after !== null && after >= 0 ? {...elided, after} : null,
+  }
+}
+
+/** The part of a thread's stack above Go code on a goroutine's own: C, handlers of signals, the runtime on a system stack. */
+class LeafWalk {
+  readonly #process: DeadProcess
+  readonly #facts: ThreadFacts
+  readonly #gsignal: Goroutine | undefined
+
+  constructor(process: DeadProcess, facts: ThreadFacts, gsignal: Goroutine | undefined) {
+    this.#process = process
+    this.#facts = facts
+    this.#gsignal = gsignal
+  }
+
+  walk(registers: RegisterSet): {leaf: CSegment; left: Interruption | undefined} {
+    let leaf = this.#segment(registers, 'context')
+    let left: Interruption | undefined
+    const gsignal = this.#gsignal
+    const handler = gsignal ? handlerFrames(leaf, gsignal) : leaf.frames
+    const outside = gsignal && this.#escapeHandler(gsignal, handler)
+    if (outside) {
+      leaf = join(handler, this.#segment(outside.registers, 'signal-frame'))
+      left = {index: handler.length, signal: outside.signal, isPlumbing: true}
+    }
+    const called = this.#findWildCall(leaf)
+    if (called) leaf = join(leaf.frames.slice(0, called.index), this.#segment(called.registers, 'gobuf'))
+    return {leaf: isExpectedToLand(this.#process, this.#facts, leaf) ? expectLanding(leaf) : leaf, left}
+  }
+
+  #segment(registers: RegisterSet, foundBy: FoundBy): CSegment {
+    const {goroutine, parked, switches} = this.#facts
+    return walkSegment(this.#process, {registers, foundBy, exactPc: true}, switches, goroutine ?? parked)
+  }
+
+  /** Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by its shape. */
+  #escapeHandler(
+    gsignal: Goroutine,
+    frames: readonly UnwindFrame[],
+  ): {registers: RegisterSet; signal: SignalFrame} | undefined {
+    const {memory} = this.#process
+    const sp = frames.at(-1)?.sp
+    if (sp === undefined || !holds(gsignal.stack, sp)) return undefined
+    for (const signal of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
+      if (holds(gsignal.stack, signal.sp)) continue
+      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(NULL_ADDRESS, signal.ucontext), memory)?.caller
+      return registers && {registers, signal}
+    }
+    return undefined
+  }
+
+  /**
+   * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20, runtime.shouldPushSigpanic), and the
+   * place that faulted, which g.sigpc knows, is on no stack.
+   */
+  #findWildCall({frames}: CSegment): {index: number; registers: RegisterSet} | undefined {
+    const {machine} = this.#facts
+    const signal = machine && this.#process.runtime?.goroutineAt(machine.g0)?.signal
+    if (!signal || signal.number === 0 || signal.pc !== 0n) return undefined
+    const index = frames.findIndex((frame, at) => isInjectedIntoC(frame, frames[at + 1])) + 1
+    const sp = frames[index]?.sp
+    if (index === 0 || sp === undefined) return undefined
+    return {index, registers: RegisterSet.ofPosition(NULL_ADDRESS, toAddress(sp - 8))}
+  }
+}
+
+function join(inner: readonly UnwindFrame[], outer: CSegment): CSegment {
+  const {elided} = outer
+  const after = inner.length + (elided?.after ?? 0)
+  return {...outer, frames: [...inner, ...outer.frames], elided: elided && {...elided, after}}
+}
+
+/** C under a goroutine was called by it; what the runtime does on a system stack may begin there. */
+function isExpectedToLand({tables}: DeadProcess, {goroutine}: ThreadFacts, {frames}: CSegment): boolean {
+  return tables !== undefined && goroutine !== undefined && frames.at(-1)?.kind === 'native'
+}
+
+/**
+ * The frames on the M's signal stack, where the walk left it without meeting the kernel's frame: by a frame pointer, for the handler is
+ * entered with that of the code it interrupted. Else all frames.
+ */
+function handlerFrames({frames, landing}: CSegment, {stack}: Goroutine): readonly UnwindFrame[] {
+  const last = frames.findLastIndex(({sp}) => holds(stack, sp))
+  const next = frames[last + 1] ?? landing
+  const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
+  return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames
+}
+
+/**
+ * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the kernel ends the
+ * process at the place of the fault, with a signal that somebody sent. What was left of the handler's frame knows better.
+ */
+function findReturnedHandler(
+  process: DeadProcess,
+  {
+    thread,
+    frames,
+    interruptions,
+    registers,
+    gsignal,
+  }: Pick<ThreadStack, 'thread' | 'frames' | 'interruptions'> & {
+    registers: RegisterSet
+    gsignal: Goroutine | undefined
+  },
+): SignalFrame | undefined {
+  const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
+  const wasSent = (process.core.signal?.code ?? 1) <= 0
+  if (killedBy === undefined || !wasSent || findFirstFault(frames, interruptions)) return undefined
+  const frame = findLeftFrame(process.memory, registers, gsignal?.stack)
+  if (!frame) return undefined
+  // Without SA_SIGINFO a siginfo of some older handler may be there.
+  if (isFault(frame.signal) && frame.code > 0) return frame
+  const signal = withReason(process, {...frame, signal: 0}, registers)
+  return isFault(signal.signal) ? signal : undefined
+}
+
+type StitchedThread = EndsOfStack<UnwindFrame> & Pick<ThreadStack, 'stop' | 'callbacks'>
+
+/** The leaf, the goroutine's frames below it, and what called that, to where the thread began. */
+function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment): StitchedThread {
+  const {machine, goroutine, parked, switches, sites} = facts
+  const current = goroutine ?? parked
+  const {landing} = leaf
+  const callbacks = machine && current && switches && new CallbackSegments(process, machine, current, switches, leaf)
+  const start = landing ? startAt(landing) : goroutine && startInSyscall(goroutine)
+  const {memory, maxFrames} = process
+  const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT})
+  const ends = new StackEnds<UnwindFrame>(maxFrames)
+  const steps = stitchStack({leaf, go, foundBy: landing?.foundBy ?? 'syscall', callbacks})
+  /** Behind a cgocallback frame: whether the C code that called it is known, and what was planted in its place is not wanted. */
+  let hasCaller = false
+  let foundBy: FoundBy | undefined
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) {
+    const item = step.value
+    if (item.kind === 'native') ends.add(item.frame)
+    else if (item.kind === 'left-out') ends.skip(item.count)
+    else if (item.kind === 'seam') {
+      if (item.missing) ends.mark(item.missing)
+      if (item.into === 'c') hasCaller = item.missing === undefined
+      else foundBy = item.missing === undefined ? 'stack-switch' : undefined
+    } else if (item.kind === 'go' && !(item.isPlanted && hasCaller)) {
+      ends.add(item.frame.sp === landing?.sp ? landing : new GoroutineFrame(item, foundBy ?? item.foundBy))
+      foundBy = undefined
+    }
+  }
+  const both = ends.take()
+  return {...both, stop: both.elided ? firstStop(step.value, 'frame-limit') : step.value, callbacks}
+}
+
+/** A walk of Go frames from where another walk has come to them. */
+function startAt({pc, sp, interrupted}: UnwindFrame): GoStart {
+  return {pc, sp, trap: interrupted, isSyscall: true}
+}
+
+/** A frame of the goroutine's own stack as one of the thread's. */
+class GoroutineFrame implements UnwindFrame {
+  readonly pc: Address
+  readonly lookupPc: Address
+  readonly sp: Address
+  readonly cfa: Address
+  readonly foundBy: FoundBy
+  readonly stack = 'goroutine'
+  readonly kind = 'go'
+  readonly go: GoFunction
+
+  constructor({frame}: StitchedGo, foundBy: FoundBy) {
+    this.pc = frame.pc
+    this.lookupPc = frame.symPc
+    this.sp = frame.sp
+    this.cfa = frame.fp
+    this.foundBy = foundBy
+    this.go = frame.fn
+  }
+
+  get interrupted(): boolean {
+    return this.lookupPc === this.pc && this.pc > this.go.entry
+  }
+
+  /** What a walk by pcsp alone knows. */
+  get registers(): RegisterSet {
+    return RegisterSet.ofPosition(this.pc, this.sp)
+  }
+}

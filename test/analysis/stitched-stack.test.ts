@@ -1,0 +1,127 @@
+// One goroutine's stack across the stacks that it is on. The thread is that of callback-process: Go → C → Go → C.
+import test from 'ava'
+import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
+import {CallbackSegments, expectLanding, walkSegment} from '../../src/analysis/stacks/c-segments.ts'
+import {type StitchedFrame, stitchStack} from '../../src/analysis/stacks/stitched-stack.ts'
+import {toAddress} from '../../src/base/address.ts'
+import type {GoTables} from '../../src/gosym/func-table.ts'
+import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
+import type {Machine} from '../../src/runtime-model/machine.ts'
+import {GoSites} from '../../src/unwind/go-site.ts'
+import {GoStackWalk} from '../../src/unwind/goroutine-walk.ts'
+import type {StackSwitches, StopReason} from '../../src/unwind/unwind-frame.ts'
+import {type CallbackProcess, callbackProcess} from '../unwind/callback-process.ts'
+import {at} from '../unwind/process.ts'
+
+interface Options {
+  switches?: StackSwitches
+  /** m.ncgo */
+  calls?: number
+  maxFrames?: number
+}
+
+/** What the stitched stack of the thread's goroutine, in its inner call of C, is made of; and its stop. */
+function stitched(thread: CallbackProcess, {switches = thread.switches, calls = 2, maxFrames = 1000}: Options = {}) {
+  const {process: memory, innerSp, leafSp} = thread
+  const tables = {functionAt: pc => memory.functionAt(pc)} as Pick<GoTables, 'functionAt'> as GoTables
+  const process = {
+    memory,
+    tables,
+    maxFrames,
+    version: memory.version,
+    unwinder: memory.unwinder(),
+    runtime: {isExtraMachine: () => false},
+  } as unknown as DeadProcess
+  const {stackLo, stackHi} = switches.g ?? {stackLo: toAddress(0), stackHi: toAddress(0)}
+  const goroutine = {stack: {lo: stackLo, hi: stackHi}, syscall: {sp: toAddress(innerSp + 16)}} as unknown as Goroutine
+  const seed = {registers: at(0x1004, leafSp), foundBy: 'context' as const, exactPc: true}
+  const leaf = expectLanding(walkSegment(process, seed, switches, goroutine))
+  const start = {pc: toAddress(0x3010), sp: toAddress(innerSp + 16), trap: false, isSyscall: true}
+  const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: 100})
+  const callbacks = new CallbackSegments(process, {ncgo: calls} as unknown as Machine, goroutine, switches, leaf)
+  const steps = stitchStack({leaf, go, foundBy: 'syscall', callbacks})
+  const items: string[] = []
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) items.push(describe(step.value))
+  return {items, stop: step.value satisfies StopReason}
+}
+
+function describe(item: StitchedFrame): string {
+  if (item.kind === 'seam') return item.missing ? `into ${item.into}: ${item.missing}` : `into ${item.into}`
+  if (item.kind === 'left-out') return `${item.count} left out`
+  return `${item.kind} ${item.frame.pc.toString(16)}${item.kind === 'go' && item.isPlanted ? ' planted' : ''}`
+}
+
+const leaf = ['native 1004', 'native 2010', 'into go']
+const inner = ['go 3010', 'go 4010']
+const callers = ['native 5020', 'native 1108', 'native 2010', 'into go']
+const outer = ['go 4808 planted', 'go 3020', 'go 6001']
+
+test('C stands above the cgocall that entered it and below the cgocallback that it called', t => {
+  t.deepEqual(stitched(callbackProcess()), {
+    items: [...leaf, ...inner, 'into c', ...callers, ...outer],
+    stop: 'end-of-stack',
+  })
+})
+
+test('an abandoned callback has no C frames, and those of no other', t => {
+  const thread = callbackProcess()
+  t.deepEqual(stitched(thread, {switches: thread.abandoned, calls: 1}).items.slice(3), [
+    ...inner,
+    'into c: abandoned',
+    ...outer,
+  ])
+})
+
+test('an abandoned callback is no fault of the walk', t => {
+  const thread = callbackProcess()
+  t.is(stitched(thread, {switches: thread.abandoned, calls: 1}).stop, 'end-of-stack')
+})
+
+test('a callback that the M counts and the chain does not have is lost, not abandoned', t => {
+  const thread = callbackProcess()
+  const {items, stop} = stitched(thread, {switches: thread.abandoned, calls: 2})
+  t.true(items.includes('into c: no-unwind-info'))
+  t.is(stop, 'no-unwind-info')
+})
+
+test('a callback that asmcgocall’s overwritten words do not place is lost', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.outerBase, 0x4141414141414141n, 0x4141414141414141n)
+  t.true(stitched(thread).items.includes('into c: no-unwind-info'))
+})
+
+test('a leaf that cannot be walked costs its own frames alone', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.leafSp, 0x4141414141414141n)
+  const {items, stop} = stitched(thread)
+  t.deepEqual(items, ['native 1004', 'into go: unmapped', ...inner, 'into c', ...callers, ...outer])
+  t.is(stop, 'unmapped')
+})
+
+test('C frames below a callback that cannot be walked cost themselves alone', t => {
+  const thread = callbackProcess()
+  // The return address of the C function that called back.
+  thread.process.words(thread.innerSched + 40 + 0x60, 0x4141414141414141n)
+  const {items, stop} = stitched(thread)
+  t.deepEqual(items.slice(3), [...inner, 'into c', 'native 5020', 'native 1108', 'into go: unmapped', ...outer])
+  t.is(stop, 'unmapped')
+})
+
+test('C frames that end before the Go code that called them have not come to their end', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.innerSched + 40 + 0x60, 0)
+  const {items, stop} = stitched(thread)
+  t.true(items.includes('into go: no-unwind-info'))
+  t.is(stop, 'no-unwind-info')
+})
+
+test('of a long segment both ends are there', t => {
+  t.deepEqual(stitched(callbackProcess(), {maxFrames: 2}).items.slice(5, 10), [
+    'into c',
+    'native 5020',
+    '1 left out',
+    'native 2010',
+    'into go',
+  ])
+})
