@@ -1,11 +1,12 @@
 import {pipeline, Readable} from 'node:stream'
 import {setImmediate} from 'node:timers/promises'
 import zlib from 'node:zlib'
-import {FileSource} from '../base/byte-source.ts'
+import {type ByteSource, BytesSource, FileSource} from '../base/byte-source.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
 import {unpackLz4} from './lz4-frame.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
+import {checkUnpackedSize, DEFAULT_UNPACK_LIMITS, type UnpackLimits} from './unpack-limits.ts'
 import {unpackXz} from './xz-stream.ts'
 import {openZstdStream} from './zstd-decoder.ts'
 
@@ -17,8 +18,9 @@ export type Progress = (step: string, done: number, total: number | undefined) =
 export interface OpenInputOptions {
   diagnostics: Diagnostics
   progress?: Progress | undefined
-  /** The largest unpacked size that is accepted. */
-  sizeMax?: number | undefined
+  limits?: UnpackLimits | undefined
+  /** Looks at the first bytes of what is packed before more is unpacked. @throws InputError where it is not wanted */
+  checkHead?: ((head: ByteSource) => void) | undefined
 }
 
 export interface OpenInput {
@@ -26,11 +28,11 @@ export interface OpenInput {
   compression: Compression
 }
 
-/** A sparse core of a program with a large address space can be very large and still pack into little. */
-const DEFAULT_SIZE_MAX = 512 * 1024 * 1024 * 1024
 const CHUNK_SIZE = 256 * 1024
 /** Unpacked bytes between turns of the event loop, so that timers and signals are heard. */
 const TURN_SIZE = 16 * 1024 * 1024
+/** As much as an ELF header (gABI ch. 4). */
+const HEAD_SIZE = 64
 
 const MAGICS: readonly [Compression | 'bzip2', readonly number[]][] = [
   ['gzip', [0x1f, 0x8b]],
@@ -100,52 +102,62 @@ async function unpackInput(
   compression: Exclude<Compression, 'none'>,
   options: OpenInputOptions,
 ): Promise<ClosableSource> {
-  const sink = new SparseSink()
-  const position = {read: 0}
   const path = file.name
-  const report = (): void => options.progress?.(`unpacking ${path}`, position.read, file.size)
+  const {limits = DEFAULT_UNPACK_LIMITS} = options
+  const sink = new SparseSink(path, limits.diskMax)
   try {
-    const chunks = unpackedChunks(file, compression, position)
-    await fillSink(sink, chunks, {path, sizeMax: options.sizeMax ?? DEFAULT_SIZE_MAX, report})
+    await fillSink(sink, file, compression, {...options, limits})
+    return sink.finish(path)
+  } catch (error) {
+    sink.discard()
+    throw error
+  }
+}
+
+/** Writes what unpacks to the sink, and gives way to others now and then. @throws InputError where nothing is usable */
+async function fillSink(
+  sink: SparseSink,
+  file: FileSource,
+  compression: Exclude<Compression, 'none'>,
+  {limits, checkHead, progress, diagnostics}: OpenInputOptions & {limits: UnpackLimits},
+): Promise<void> {
+  const path = file.name
+  const position = {read: 0}
+  const report = (): void => progress?.(`unpacking ${path}`, position.read, file.size)
+  try {
+    let nextTurn = TURN_SIZE
+    for await (const chunk of withCheckedHead(unpackedChunks(file, compression, position), path, checkHead)) {
+      sink.write(chunk)
+      if (sink.size < nextTurn) continue
+      checkUnpackedSize(path, sink.size, position.read, limits)
+      nextTurn = sink.size + TURN_SIZE
+      report()
+      await setImmediate()
+    }
   } catch (error) {
     const isUsable = sink.size > 0 && !(error instanceof InputError) && isDataError(error)
-    if (!isUsable) {
-      sink.discard()
-      throw error instanceof InputError ? error : unpackFailed(path, compression, error)
-    }
-    options.diagnostics.add('unpacking-failed', `${compression}: ${messageOf(error)}; using what came before`, {
+    if (!isUsable) throw error instanceof InputError ? error : unpackFailed(path, compression, error)
+    diagnostics.add('unpacking-failed', `${compression}: ${messageOf(error)}; using what came before`, {
       where: path,
       hint: 'copy the file again in full and compare checksums',
     })
   }
   report()
-  return sink.finish(path)
 }
 
-/** Writes the chunks to the sink, and gives way to others now and then. */
-async function fillSink(
-  sink: SparseSink,
+async function* withCheckedHead(
   chunks: AsyncIterable<Uint8Array>,
-  {path, sizeMax, report}: {path: string; sizeMax: number; report: () => void},
-): Promise<void> {
-  let nextTurn = TURN_SIZE
+  name: string,
+  check: OpenInputOptions['checkHead'],
+): AsyncGenerator<Uint8Array> {
+  let head = new Uint8Array(0)
   for await (const chunk of chunks) {
-    sink.write(chunk)
-    if (sink.size < nextTurn) continue
-    if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
-    nextTurn = sink.size + TURN_SIZE
-    report()
-    await setImmediate()
+    if (check && head.length < HEAD_SIZE) {
+      head = Uint8Array.of(...head, ...chunk.subarray(0, HEAD_SIZE - head.length))
+      if (head.length === HEAD_SIZE) check(new BytesSource(head, name))
+    }
+    yield chunk
   }
-  if (sink.size > sizeMax) throw tooLarge(path, sizeMax)
-}
-
-function tooLarge(path: string, sizeMax: number): InputError {
-  return new InputError(
-    'unreadable',
-    `${path}: unpacks to more than ${sizeMax} bytes`,
-    'unpack it by hand and name that',
-  )
 }
 
 function unpackFailed(path: string, compression: string, cause: unknown): unknown {
@@ -185,11 +197,14 @@ type ZlibWithZstd = {
   constants: {ZSTD_d_windowLogMax?: number}
 }
 
+/** A frame states its window, which is held in memory: half a gigabyte, as `zstd --long=29` makes them. */
+const WINDOW_LOG_MAX = 29
+
 /** zstd of node:zlib, from Node 22.15 on; it takes the long windows that the package refuses. */
 function builtInStream(compression: Compression): Transform | undefined {
   const {createZstdDecompress, constants} = zlib as unknown as ZlibWithZstd
   if (compression !== 'zstd' || !createZstdDecompress || constants.ZSTD_d_windowLogMax === undefined) return undefined
-  return createZstdDecompress({chunkSize: CHUNK_SIZE, params: {[constants.ZSTD_d_windowLogMax]: 31}})
+  return createZstdDecompress({chunkSize: CHUNK_SIZE, params: {[constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX}})
 }
 
 function* countedChunks(file: FileSource, position: {read: number}): Generator<Uint8Array> {

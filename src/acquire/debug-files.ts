@@ -1,91 +1,19 @@
-import {realpathSync, statSync} from 'node:fs'
+import {realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join, resolve} from 'node:path'
 import {crc32} from 'node:zlib'
-import {FileSource} from '../base/byte-source.ts'
-import type {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError, InputError} from '../base/errors.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import {type BuildIds, sameBuild} from '../elf/build-id.ts'
-import {ElfFile} from '../elf/elf-file.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
 import {SHT} from '../elf/elf-headers.ts'
 import type {DebugFiles} from '../elf/module.ts'
 import {SplitPackage} from '../elf/split-package.ts'
 import {readDebugLink, readSupplementaryId, readSupplementaryLink, type SupplementaryLink} from './debug-links.ts'
-import type {ZstdSections} from './zstd-decoder.ts'
+import type {OpenFiles} from './open-files.ts'
 
 /** Where distributions put debug files. */
 const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
 const BUILD_ID = /^[0-9a-f]{4,128}$/
 const CRC_CHUNK = 1024 * 1024
-
-/** Opened files of a run, so that each is opened once and all are closed. */
-export class OpenFiles {
-  readonly diagnostics: Diagnostics
-  readonly zstd: ZstdSections
-  readonly #open = new Map<string, ElfFile | undefined>()
-  readonly #closers: (() => void)[] = []
-
-  constructor(diagnostics: Diagnostics, zstd: ZstdSections) {
-    this.diagnostics = diagnostics
-    this.zstd = zstd
-  }
-
-  /** The ELF file at a path, or undefined where there is none that can be used. */
-  elf(path: string): ElfFile | undefined {
-    if (this.#open.has(path)) return this.#open.get(path)
-    const elf = isCandidate(path) ? this.#openElf(path) : undefined
-    this.#open.set(path, elf)
-    return elf
-  }
-
-  /** Registers something that `close` ends. */
-  add(path: string, elf: ElfFile | undefined, close: () => void): void {
-    this.#open.set(path, elf)
-    this.#closers.push(close)
-  }
-
-  /** All ELF files that were opened. */
-  *[Symbol.iterator](): Generator<ElfFile> {
-    for (const elf of this.#open.values()) if (elf) yield elf
-  }
-
-  close(): void {
-    for (const close of this.#closers.splice(0)) close()
-    this.#open.clear()
-  }
-
-  #openElf(path: string): ElfFile | undefined {
-    let source: FileSource | undefined
-    try {
-      source = FileSource.open(path)
-      const elf = ElfFile.open(source, this.diagnostics, {zstd: this.zstd.unpack})
-      const opened = source
-      this.#closers.push(() => opened.close())
-      return elf
-    } catch (error) {
-      source?.close()
-      // A candidate that is no ELF file is no candidate; one that should have been is worth a word.
-      if (!(error instanceof GotraceError)) throw error
-      if (error.code !== 'not-elf') this.#reportBad(path, error)
-      return undefined
-    }
-  }
-
-  #reportBad(path: string, error: GotraceError): void {
-    const details = {severity: error.code === 'unreadable' ? 'warning' : 'info', where: path} as const
-    this.diagnostics.addError('bad-file', error, error instanceof InputError ? {...details, hint: error.hint} : details)
-  }
-}
-
-/** A folder of the name is nothing odd, and no candidate; what is no file otherwise is told of. */
-export function isCandidate(path: string): boolean {
-  try {
-    return statSync(path, {throwIfNoEntry: false})?.isDirectory() === false
-  } catch {
-    // A loop of links, a folder that may not be entered, a name that no file can have.
-    return false
-  }
-}
 
 export interface DebugSearch {
   files: OpenFiles

@@ -1,12 +1,12 @@
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import {GotraceError, InputError} from '../base/errors.ts'
 import {sameBuild} from '../elf/build-id.ts'
-import {ElfFile} from '../elf/elf-file.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/notes.ts'
-import {openInput, type Progress} from './core-input.ts'
-import {buildIdPath, isBuildId, isCandidate, type OpenFiles} from './debug-files.ts'
+import {buildIdPath, isBuildId} from './debug-files.ts'
+import {isCandidate, type OpenFiles} from './open-files.ts'
 
 export interface ModuleSearch {
   files: OpenFiles
@@ -15,7 +15,6 @@ export interface ModuleSearch {
   exe: string | undefined
   sysroots: readonly string[]
   debugDirs: readonly string[]
-  progress: Progress | undefined
 }
 
 export interface FoundFile {
@@ -102,25 +101,20 @@ function packed(path: string): string[] {
   return SUFFIXES.map(suffix => path + suffix)
 }
 
-/**
- * @throws InputError where the file that the user named cannot be opened
- */
-async function openCandidate(path: string, named: boolean, search: ModuleSearch): Promise<ElfFile | undefined> {
+/** @throws InputError where the file that the user named cannot be opened */
+async function openCandidate(path: string, named: boolean, {files}: ModuleSearch): Promise<ElfFile | undefined> {
   if (!named && !isCandidate(path)) return undefined
-  const known = search.files.elf(path)
+  const known = files.elf(path)
   if (known) return known
   if (!named && !SUFFIXES.some(suffix => suffix !== '' && path.endsWith(suffix))) return undefined
   try {
-    const {diagnostics, zstd} = search.files
-    const input = await openInput(path, {diagnostics, progress: search.progress})
-    const elf = ElfFile.open(input.source, diagnostics, {zstd: zstd.unpack})
-    search.files.add(path, elf, () => input.source.close())
-    return elf
+    return await files.unpackedElf(path)
   } catch (error) {
     if (!(error instanceof GotraceError)) throw error
-    if (!named) return undefined
-    const hint = 'name the executable that crashed: --exe FILE'
-    throw new InputError(error.code, error.message, hint, {cause: error})
+    if (named)
+      throw new InputError(error.code, error.message, 'name the executable that crashed: --exe FILE', {cause: error})
+    files.reportBad(path, error)
+    return undefined
   }
 }
 

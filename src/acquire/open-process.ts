@@ -4,17 +4,18 @@ import {BytesSource} from '../base/byte-source.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
 import {AddressSpace} from '../elf/address-space.ts'
-import {CoreFile} from '../elf/core-file.ts'
+import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
 import {loadBiasOf} from '../elf/memory-image.ts'
 import {Module} from '../elf/module.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
-import {hasDebugInfo, isBuildId, ModuleDebugFiles, OpenFiles} from './debug-files.ts'
+import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
 import {DebuginfodClient, type DebuginfodSettings} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
+import {OpenFiles} from './open-files.ts'
+import type {UnpackLimits} from './unpack-limits.ts'
 import {unpackXzBytes} from './xz-stream.ts'
-import {ZstdSections} from './zstd-decoder.ts'
 
 export interface AcquireOptions {
   diagnostics: Diagnostics
@@ -23,6 +24,7 @@ export interface AcquireOptions {
   /** Servers that are asked for what is not found here; none by default. */
   debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
+  unpackLimits?: UnpackLimits | undefined
 }
 
 export interface OpenProcessOptions extends AcquireOptions {
@@ -52,8 +54,13 @@ const MINI_DEBUG_INFO_MAX = 256 * 1024 * 1024
  */
 export async function openProcess(corePath: string, options: OpenProcessOptions): Promise<OpenProcess> {
   const {diagnostics} = options
-  const input = await openInput(corePath, {diagnostics, progress: options.progress})
-  const files = new OpenFiles(diagnostics, new ZstdSections())
+  const input = await openInput(corePath, {
+    diagnostics,
+    progress: options.progress,
+    limits: options.unpackLimits,
+    checkHead: readCoreHeader,
+  })
+  const files = new OpenFiles(options)
   const close = (): void => {
     files.close()
     input.source.close()
@@ -89,8 +96,8 @@ async function findModules(
   corePath: string,
   options: OpenProcessOptions,
 ): Promise<Module[]> {
-  const {diagnostics, progress, sysroots = [], debugDirs = []} = options
-  const search: ModuleSearch = {files, corePath, exe: options.exe, sysroots, debugDirs, progress}
+  const {diagnostics, sysroots = [], debugDirs = []} = options
+  const search: ModuleSearch = {files, corePath, exe: options.exe, sysroots, debugDirs}
   const images = await loadedImages(core, search)
   const client = debuginfodClient(options)
   const placed: Placed[] = []
@@ -124,15 +131,9 @@ async function loadedImages(core: CoreFile, search: ModuleSearch): Promise<Loade
 
 /** @throws InputError where the file that the user named is no executable */
 async function checkNamed(path: string, search: ModuleSearch): Promise<ElfFile> {
-  const known = search.files.elf(path)
   const hint = 'name the executable that crashed: --exe FILE'
   try {
-    if (known) return requireExecutable(known, path, hint)
-    const {diagnostics, zstd} = search.files
-    const input = await openInput(path, {diagnostics, progress: search.progress})
-    const elf = ElfFile.open(input.source, diagnostics, {zstd: zstd.unpack})
-    search.files.add(path, elf, () => input.source.close())
-    return requireExecutable(elf, path, hint)
+    return requireExecutable(search.files.elf(path) ?? (await search.files.unpackedElf(path)), path, hint)
   } catch (error) {
     if (!(error instanceof GotraceError)) throw error
     throw new InputError(error.code, error.message, hint, {cause: error})
@@ -273,13 +274,11 @@ export interface OpenModule {
 
 /** @throws InputError where the file is no ELF file of this machine */
 export async function openModuleFile(path: string, options: AcquireOptions): Promise<OpenModule> {
-  const files = new OpenFiles(options.diagnostics, new ZstdSections())
-  const {sysroots = [], debugDirs = [], progress} = options
-  const search: ModuleSearch = {files, corePath: path, exe: undefined, sysroots, debugDirs, progress}
+  const files = new OpenFiles(options)
+  const {sysroots = [], debugDirs = []} = options
+  const search: ModuleSearch = {files, corePath: path, exe: undefined, sysroots, debugDirs}
   try {
-    const input = await openInput(path, {diagnostics: options.diagnostics, progress})
-    const elf = ElfFile.open(input.source, options.diagnostics, {zstd: files.zstd.unpack})
-    files.add(path, elf, () => input.source.close())
+    const elf = await files.unpackedElf(path)
     requireExecutable(elf, path, 'name an executable, a shared library or a .debug file')
     const image: LoadedImage = {
       path,

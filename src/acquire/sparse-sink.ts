@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import {TruncatedFileError} from '../base/errors.ts'
+import {noRoom, tooMuchDisk} from './unpack-limits.ts'
 
 const BLOCK_SIZE = 65536
 const ZEROS = new Uint8Array(BLOCK_SIZE)
@@ -24,6 +25,9 @@ export interface ClosableSource extends ByteSource {
  * however the program ends.
  */
 export class SparseSink {
+  /** For messages. */
+  readonly #name: string
+  readonly #diskMax: number
   readonly #memoryMax: number
   readonly #blocks: (Uint8Array | undefined)[] = []
   #tail = new Uint8Array(BLOCK_SIZE)
@@ -31,7 +35,9 @@ export class SparseSink {
   #heldBlocks = 0
   #fd: number | undefined
 
-  constructor(memoryMax = MEMORY_MAX) {
+  constructor(name: string, diskMax = Number.POSITIVE_INFINITY, memoryMax = MEMORY_MAX) {
+    this.#name = name
+    this.#diskMax = diskMax
     this.#memoryMax = memoryMax
   }
 
@@ -39,6 +45,7 @@ export class SparseSink {
     return this.#blocks.length * BLOCK_SIZE + this.#tailSize
   }
 
+  /** @throws InputError too-large, no-room */
   write(chunk: Uint8Array): void {
     let at = 0
     while (at < chunk.length) {
@@ -61,19 +68,27 @@ export class SparseSink {
   #addBlock(block: Uint8Array): void {
     const index = this.#blocks.length
     const zero = isZero(block)
-    if (this.#fd !== undefined && !zero) writeAll(this.#fd, block, index * BLOCK_SIZE)
+    if (!zero && ++this.#heldBlocks * BLOCK_SIZE > this.#diskMax) throw tooMuchDisk(this.#name, this.#diskMax)
+    if (this.#fd !== undefined && !zero) this.#store(this.#fd, block, index)
     this.#blocks.push(zero || this.#fd !== undefined ? undefined : block.slice())
-    if (zero || this.#fd !== undefined) return
-    if (++this.#heldBlocks * BLOCK_SIZE > this.#memoryMax) this.#spill()
+    if (this.#fd === undefined && this.#heldBlocks * BLOCK_SIZE > this.#memoryMax) this.#spill()
   }
 
   #spill(): void {
-    const fd = openUnlinked()
+    const fd = openUnlinked(this.#name)
     this.#fd = fd
     this.#blocks.forEach((block, index) => {
-      if (block) writeAll(fd, block, index * BLOCK_SIZE)
+      if (block) this.#store(fd, block, index)
       this.#blocks[index] = undefined
     })
+  }
+
+  #store(fd: number, block: Uint8Array, index: number): void {
+    try {
+      writeAll(fd, block, index * BLOCK_SIZE)
+    } catch (cause) {
+      throw noRoom(this.#name, tmpdir(), cause)
+    }
   }
 
   /** What was written, as a source; the sink takes no more. */
@@ -83,7 +98,7 @@ export class SparseSink {
       this.#blocks.push(this.#tail)
       return new SparseSource(this.#blocks, size, name)
     }
-    writeAll(this.#fd, this.#tail.subarray(0, this.#tailSize), this.#blocks.length * BLOCK_SIZE)
+    this.#store(this.#fd, this.#tail.subarray(0, this.#tailSize), this.#blocks.length)
     ftruncateSync(this.#fd, size)
     return FileSource.ofDescriptor(this.#fd, size, name)
   }
@@ -95,12 +110,16 @@ export class SparseSink {
   }
 }
 
-function openUnlinked(): number {
-  const directory = mkdtempSync(join(tmpdir(), 'gotrace-core-'))
+function openUnlinked(name: string): number {
+  const parent = tmpdir()
+  let directory: string | undefined
   try {
+    directory = mkdtempSync(join(parent, 'gotrace-core-'))
     return openSync(join(directory, 'unpacked'), 'wx+', 0o600)
+  } catch (cause) {
+    throw noRoom(name, parent, cause)
   } finally {
-    rmSync(directory, {recursive: true, force: true})
+    if (directory !== undefined) rmSync(directory, {recursive: true, force: true})
   }
 }
 

@@ -3,6 +3,8 @@ export const ERROR_CODES = {
   'not-found': 'a file that was named is not there',
   unreadable: 'a file cannot be opened, read or unpacked',
   'not-writable': 'the output cannot be created or written',
+  'no-room': 'the temporary folder has no room to unpack a file, or cannot be written',
+  'too-large': 'a packed file unpacks to more than is allowed',
   'not-a-core': 'the file is no core: text, an executable, something else',
   'not-elf': 'a file that should be an executable or a library is no ELF file',
   'wrong-machine': 'the core or the file was made on another kind of machine',

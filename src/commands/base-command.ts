@@ -1,8 +1,11 @@
-import {Command, Flags} from '@oclif/core'
+import {Command, Flags, type Interfaces} from '@oclif/core'
+import {DEFAULT_UNPACK_LIMITS, type UnpackLimits} from '../acquire/unpack-limits.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
+
+const GIBIBYTE = 1024 ** 3
 
 /** Flags of every command. */
 export const outputFlags = {
@@ -36,6 +39,27 @@ export const searchFlags = {
     description: 'fetch missing files from this debuginfod server (default: DEBUGINFOD_URLS)',
     helpValue: 'URL',
   }),
+  'unpack-disk': Flags.integer({
+    description: 'room that unpacking one file may take, zeros not counted',
+    helpValue: 'GB',
+    min: 1,
+    max: 1_000_000,
+    default: DEFAULT_UNPACK_LIMITS.diskMax / GIBIBYTE,
+  }),
+  'unpack-ratio': Flags.integer({
+    description: 'how many times as much a packed file may unpack to, past some gigabytes',
+    helpValue: 'N',
+    min: 1,
+    max: 1_000_000_000,
+    default: DEFAULT_UNPACK_LIMITS.ratioMax,
+  }),
+}
+
+export type SearchFlags = Interfaces.InferredFlags<typeof searchFlags>
+
+/** What the flags say of unpacking. */
+export function unpackLimits(flags: Pick<SearchFlags, 'unpack-disk' | 'unpack-ratio'>): UnpackLimits {
+  return {...DEFAULT_UNPACK_LIMITS, diskMax: flags['unpack-disk'] * GIBIBYTE, ratioMax: flags['unpack-ratio']}
 }
 
 /** What all commands share: where output goes, how it is coloured, how diagnostics are shown. */

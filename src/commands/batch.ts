@@ -11,7 +11,7 @@ import type {LineKey, LineOptions} from '../triage/core-line.ts'
 import {LineStore} from '../triage/line-store.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork} from '../triage/work-list.ts'
-import {BaseCommand} from './base-command.ts'
+import {BaseCommand, searchFlags} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
@@ -44,9 +44,7 @@ export default class Batch extends BaseCommand {
   }
   static override flags = {
     exe: coreFlags.exe,
-    sysroot: coreFlags.sysroot,
-    'debug-dir': coreFlags['debug-dir'],
-    debuginfod: coreFlags.debuginfod,
+    ...searchFlags,
     output: Flags.string({char: 'o', description: 'append the lines to a file', helpValue: 'FILE'}),
     resume: Flags.boolean({description: 'pass over cores that have a line in FILE', dependsOn: ['output']}),
     jobs: Flags.integer({

@@ -4,7 +4,7 @@ import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import {InputError} from '../base/errors.ts'
 import type {Answers, Format, Renderer} from '../render/format.ts'
 import {FORMATS, type FormatName} from '../render/formats.ts'
-import {BaseCommand, outputFlags, searchFlags} from './base-command.ts'
+import {BaseCommand, outputFlags, type SearchFlags, searchFlags} from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags} from './open-core.ts'
 
@@ -21,10 +21,8 @@ export const coreFlags = {
 
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
-type AnswerFlags = Pick<
-  CoreFlags,
-  'exe' | 'sysroot' | 'debug-dir' | 'debuginfod' | 'json' | 'output' | 'color' | 'quiet' | 'strict'
-> & {ndjson?: boolean; registers?: boolean}
+type AnswerFlags = SearchFlags &
+  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict'> & {ndjson?: boolean; registers?: boolean}
 
 /** What a command asks of a core. */
 interface Question<Answer> {

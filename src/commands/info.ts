@@ -1,8 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
+import {outputFlags, searchFlags} from './base-command.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
-
-const {exe, sysroot, json, output, color, quiet} = coreFlags
 
 export default class Info extends CoreCommand {
   static override summary =
@@ -15,14 +14,9 @@ export default class Info extends CoreCommand {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }
   static override flags = {
-    exe,
-    sysroot,
-    'debug-dir': coreFlags['debug-dir'],
-    debuginfod: coreFlags.debuginfod,
-    json,
-    output,
-    color,
-    quiet,
+    exe: coreFlags.exe,
+    ...searchFlags,
+    ...outputFlags,
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }
   static override examples = ['<%= config.bin %> info core.1234', '<%= config.bin %> info core.zst --json']

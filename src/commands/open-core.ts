@@ -8,21 +8,22 @@ import {
 } from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import {type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
 
-type SearchFlags = Pick<CoreFlags, 'exe' | 'sysroot' | 'debug-dir' | 'debuginfod'>
-type OpenFlags = SearchFlags & Pick<CoreFlags, 'quiet'>
+type OpenFlags = SearchFlags & Pick<CoreFlags, 'exe' | 'quiet'>
 
 /** Where the flags and the environment say that files are to be looked for. */
 export function searchOptions(
-  flags: Omit<SearchFlags, 'exe'> & {exe?: string | undefined},
+  flags: SearchFlags & {exe?: string | undefined},
 ): Omit<OpenProcessOptions, 'diagnostics'> {
   return {
     exe: flags.exe,
     sysroots: flags.sysroot ?? [],
     debugDirs: flags['debug-dir'] ?? [],
     debuginfod: debuginfodSettings(process.env, flags.debuginfod),
+    unpackLimits: unpackLimits(flags),
   }
 }
 

@@ -102,7 +102,7 @@ export class CoreFile {
 const MIN_FILE_SIZE = 64
 
 /** @throws InputError that says what the file is instead of a core */
-function readCoreHeader(source: ByteSource): FileHeader {
+export function readCoreHeader(source: ByteSource): FileHeader {
   let header: FileHeader
   try {
     header = readFileHeader(source)

@@ -11,7 +11,7 @@ import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
 export interface LineOptions {
-  readonly search: Pick<OpenProcessOptions, 'exe' | 'sysroots' | 'debugDirs' | 'debuginfod'>
+  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'progress'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
   /** After so long no further stack is walked, and the line tells how much is missing. */
   readonly softTimeoutMs: number

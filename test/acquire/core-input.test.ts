@@ -6,10 +6,12 @@ import test from 'ava'
 import {openInput} from '../../src/acquire/core-input.ts'
 import {unpackLz4} from '../../src/acquire/lz4-frame.ts'
 import {SparseSink} from '../../src/acquire/sparse-sink.ts'
+import type {UnpackLimits} from '../../src/acquire/unpack-limits.ts'
 import {unpackXzBytes} from '../../src/acquire/xz-stream.ts'
 import {ZstdSections} from '../../src/acquire/zstd-decoder.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {InputError} from '../../src/base/errors.ts'
+import {readCoreHeader} from '../../src/elf/core-file.ts'
 
 /** 200,000 bytes: zeros with two short patterns; the frames below hold it, made by zstd -19, lz4 -9 -BD -B4, xz -9. */
 const CONTENT = new Uint8Array(200000).map((_, i) => (i < 3000 ? i % 7 : i >= 150000 && i < 153000 ? (i * i) % 11 : 0))
@@ -97,10 +99,47 @@ test('an empty file, a directory, a missing file and bzip2 are told apart', asyn
   }
 })
 
-test('what unpacks to more than the limit is refused', async t => {
-  const path = file('bomb.gz', gzipSync(new Uint8Array(40_000_000)))
-  const options = {diagnostics: new Diagnostics(), sizeMax: 1_000_000}
-  await t.throwsAsync(openInput(path, options), {instanceOf: InputError, message: /more than 1000000 bytes/})
+const MIB = 1024 * 1024
+const limits: UnpackLimits = {diskMax: 1024 * MIB, ratioMax: 50, ratioCountedFrom: 64 * MIB}
+const diagnostics = new Diagnostics()
+
+/** Many small members: nothing but what unpacks tells how much there is. */
+function repeated(name: string, member: Uint8Array, count: number): string {
+  return file(name, Buffer.concat(new Array<Uint8Array>(count).fill(member)))
+}
+
+test('what is packed and does not begin as it should is not unpacked any further', async t => {
+  const seen: number[] = []
+  const path = repeated('zeros.gz', gzipSync(new Uint8Array(MIB)), 4096)
+  await t.throwsAsync(
+    openInput(path, {diagnostics, checkHead: readCoreHeader, progress: (_, done) => seen.push(done)}),
+    {
+      instanceOf: InputError,
+      message: /zeros\.gz: not a core/,
+    },
+  )
+  t.deepEqual(seen, [])
+})
+
+for (const [name, member] of Object.entries({...FRAMES, gzip: gzipSync(new Uint8Array(MIB))})) {
+  test(`${name} that unpacks to far more than was read of it is refused past some size`, async t => {
+    const path = repeated(`bomb.${name}`, member, name === 'gzip' ? 200 : 2000)
+    const error = await t.throwsAsync(openInput(path, {diagnostics, limits}), {instanceOf: InputError})
+    t.is(error?.code, 'too-large')
+    t.regex(error?.message ?? '', /over 50 times as much \(--unpack-ratio\)$/)
+    t.regex(error?.hint ?? '', /--unpack-ratio N/)
+  })
+}
+
+test('zeros take no room; what does may take no more than is allowed', async t => {
+  const few = {...limits, ratioMax: 1_000_000, diskMax: 8 * MIB}
+  const zeros = await openInput(repeated('z.gz', gzipSync(new Uint8Array(MIB)), 100), {diagnostics, limits: few})
+  t.is(zeros.source.size, 100 * MIB)
+  zeros.source.close()
+  const ones = repeated('ones.gz', gzipSync(new Uint8Array(MIB).fill(1)), 100)
+  const error = await t.throwsAsync(openInput(ones, {diagnostics, limits: few}), {instanceOf: InputError})
+  t.is(error?.code, 'too-large')
+  t.regex(error?.message ?? '', /\(--unpack-disk\)$/)
 })
 
 test('progress counts the packed bytes that were read', async t => {
@@ -112,7 +151,7 @@ test('progress counts the packed bytes that were read', async t => {
 
 test('past its memory limit a sink goes on in a temporary file that leaves no trace', t => {
   const before = readdirSync(tmpdir()).filter(name => name.startsWith('gotrace-core-'))
-  const sink = new SparseSink(2 * 65536)
+  const sink = new SparseSink('sink', Number.POSITIVE_INFINITY, 2 * 65536)
   const bytes = new Uint8Array(700_001).map((_, i) => (i > 300_000 && i < 500_000 ? 0 : i % 251))
   for (let at = 0; at < bytes.length; at += 50_000) sink.write(bytes.subarray(at, at + 50_000))
   t.is(sink.size, bytes.length)
