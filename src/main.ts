@@ -1,10 +1,9 @@
-import {writeSync} from 'node:fs'
 import {type Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import Analyze from './commands/analyze.ts'
 import Batch from './commands/batch.ts'
 import BatchWorker from './commands/batch-worker.ts'
 import Cgo from './commands/cgo.ts'
-import {explainError} from './commands/errors.ts'
+import {tellError, wantsJson} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
 import Symbolize from './commands/symbolize.ts'
@@ -35,8 +34,8 @@ declare const PACKAGE_JSON: string | undefined
  */
 export async function start(root: string, manifest?: Interfaces.PJSON): Promise<void> {
   process.on('uncaughtException', error => {
-    end(error)
-    process.exit()
+    // Of what no command waited for: what is on standard output by then is not known, so no JSON goes behind it.
+    process.exit(tellError(error, {usage: 'gotrace-core', json: false}))
   })
   if (process.env.NO_COLOR !== undefined && process.env.FORCE_COLOR === undefined) process.env.FORCE_COLOR = '0'
   process.env.GOTRACE_CORE_DISABLE_THEME = '1'
@@ -54,17 +53,6 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
       devPlugins: false,
     })
   } catch (error) {
-    end(error)
+    process.exitCode = tellError(error, {usage: 'gotrace-core', json: wantsJson(process.argv)})
   }
-}
-
-function end(error: unknown): void {
-  const {lines, exitCode} = explainError(error, 'gotrace-core')
-  if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(`${error.stack}`)
-  try {
-    if (lines.length > 0) writeSync(2, `${lines.join('\n')}\n`)
-  } catch {
-    // Standard error is closed or full: the exit code has to do.
-  }
-  process.exitCode = exitCode
 }

@@ -36,7 +36,7 @@ const KEEPERS: Record<string, RegExp> = {
   'iced-x86': /^amd64\/disassembler\.ts$/,
   '@oclif/core': /^(commands\/.*|main)\.ts$/,
   chalk: /^commands\/.*\.ts$/,
-  'node:fs': /^(main|(base|acquire|launch)\/.*|triage\/(work-list|line-store))\.ts$/,
+  'node:fs': /^((base|acquire|launch)\/.*|triage\/(work-list|line-store))\.ts$/,
   'node:fs/promises': /^(base|acquire)\/.*\.ts$/,
   workerpool: /^triage\/analyst-pool\.ts$/,
   zod: /^report\/((report|answer|published)-schema|core-report)\.ts$/,

@@ -66,6 +66,27 @@ export class UnsupportedError extends GotraceError {
   }
 }
 
+/** What is told of an error that ends a command, or the analysis of one core of many. */
+export interface Failure {
+  readonly code: ErrorCode
+  /** One line for people. */
+  readonly message: string
+  /** The next command or step to try; null where there is none. */
+  readonly hint: string | null
+}
+
+export function describeFailure(error: unknown): Failure {
+  if (error instanceof GotraceError) {
+    const {code, message} = error
+    return {code, message, hint: error instanceof InputError ? error.hint : null}
+  }
+  return {
+    code: 'bug',
+    message: `this is a bug of gotrace-core, not of your core: ${messageOf(error)}`,
+    hint: 'please report it with the command line, the version (`gotrace-core --version`) and, if you can, the core',
+  }
+}
+
 /** One line for a report: the message of ours, or the system's. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

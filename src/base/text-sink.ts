@@ -9,6 +9,7 @@ export class TextSink {
   readonly #fd: number
   readonly #name: string
   readonly #isFile: boolean
+  #hasWritten = false
   #pending = ''
   #closed = false
 
@@ -35,9 +36,20 @@ export class TextSink {
   /** @throws InputError not-writable when the disk is full or the like */
   flush(): void {
     if (this.#pending === '' || this.#closed) return
+    this.#hasWritten = true
     const bytes = new TextEncoder().encode(this.#pending)
     this.#pending = ''
     if (!writeOutput(this.#fd, bytes, this.#name)) this.#closed = true
+  }
+
+  /** Something has gone to standard output that cannot be taken back. */
+  get hasBegun(): boolean {
+    return this.#hasWritten && !this.#isFile
+  }
+
+  /** What is gathered will not be written. */
+  discard(): void {
+    this.#pending = ''
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import {Diagnostics} from '../base/diagnostics.ts'
 import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
+import {tellError, wantsJson} from './errors.ts'
 
 const GIBIBYTE = 1024 ** 3
 
@@ -66,14 +67,31 @@ export function unpackLimits(flags: Pick<SearchFlags, 'unpack-disk' | 'unpack-ra
 export abstract class BaseCommand extends Command {
   protected readonly diagnostics = new Diagnostics()
 
+  #sink: TextSink | undefined
+
+  protected openSink(path: string | undefined): TextSink {
+    this.#sink = TextSink.open(path)
+    return this.#sink
+  }
+
   /** Writes every piece; stops early when the reader of a pipe has gone. */
   protected writeAll(pieces: Iterable<string>, path: string | undefined): void {
-    const sink = TextSink.open(path)
+    const sink = this.openSink(path)
     try {
       for (const piece of pieces) if (!sink.write(piece)) break
+    } catch (error) {
+      // Half a document is of no use to a program; half a text is to a person.
+      if (wantsJson(this.argv)) sink.discard()
+      throw error
     } finally {
       sink.close()
     }
+  }
+
+  /** A failure is told here, where it is known whether a part of the document is out already: nothing may follow that. */
+  protected override async catch(error: Error): Promise<void> {
+    const usage = `${this.config.bin} ${this.id}`
+    this.exit(tellError(error, {usage, json: wantsJson(this.argv) && this.#sink?.hasBegun !== true}))
   }
 
   protected async style(color: ColorChoice, output: string | undefined): Promise<Style> {

@@ -1,16 +1,50 @@
-import {type ErrorCode, GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {describeFailure, type ErrorCode, type Failure, GotraceError, messageOf} from '../base/errors.ts'
+import {writeOutput} from '../base/output-file.ts'
+import {renderFailure} from '../render/json.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
 export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
 
-/** The command line is to be mended, not a file that was read. */
-const USAGE: readonly ErrorCode[] = ['bad-argument', 'not-writable']
+/** Those of errors that are not of the input: of the command line, of us. */
+const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
+  'bad-argument': EXIT.usage,
+  'not-writable': EXIT.usage,
+  bug: EXIT.bug,
+}
 
 /** What errors of oclif and of Node say beside their message. */
 interface ForeignError {
   oclif?: {exit?: number}
   code?: string
   syscall?: string
+}
+
+/** What an error ends the program with. No failure: all has been said, or nobody listens. */
+interface Ending {
+  failure: Failure | undefined
+  exitCode: number
+}
+
+/** @param usage the command whose help explains a mistake on the command line */
+function explainError(error: unknown, usage: string): Ending {
+  const {oclif, code, syscall} = error as ForeignError
+  if (code === 'EEXIT') return {failure: undefined, exitCode: oclif?.exit ?? EXIT.ok}
+  if (code === 'EPIPE' && syscall === 'write') return {failure: undefined, exitCode: EXIT.ok}
+  const failure = (!(error instanceof GotraceError) && describeForeign(error, usage)) || describeFailure(error)
+  return {failure, exitCode: EXIT_OF[failure.code] ?? EXIT.input}
+}
+
+function describeForeign(error: unknown, usage: string): Failure | undefined {
+  const {oclif, syscall} = error as ForeignError
+  if (oclif !== undefined) {
+    return {code: 'bad-argument', message: usageMessage(error), hint: `see \`${usage} --help\``}
+  }
+  // Help and the like, which oclif writes; reports have a sink of their own.
+  if (syscall === 'write') {
+    const message = `standard output: ${messageOf(error)}`
+    return {code: 'not-writable', message, hint: 'check the disk, or write elsewhere'}
+  }
+  return undefined
 }
 
 /** oclif explains in several lines, with advice of its own: the first thing it says is enough. */
@@ -24,29 +58,38 @@ function usageMessage(error: unknown): string {
     .join(' ')
 }
 
-/** The lines for standard error and the exit code that an error ends the program with. */
-export function explainError(error: unknown, bin: string): {lines: string[]; exitCode: number} {
-  const {oclif, code, syscall} = error as ForeignError
-  if (code === 'EEXIT') return {lines: [], exitCode: oclif?.exit ?? EXIT.ok}
-  if (error instanceof GotraceError) {
-    const lines = [`${bin}: ${error.message}`]
-    if (error instanceof InputError) lines.push(`  ${error.hint}`)
-    return {lines, exitCode: USAGE.includes(error.code) ? EXIT.usage : EXIT.input}
+export interface Telling {
+  /** The command as the user calls it. */
+  usage: string
+  /** The failure is a JSON document on standard output too. */
+  json: boolean
+}
+
+/** Tells what ends the program. @returns the exit code */
+export function tellError(error: unknown, {usage, json}: Telling): number {
+  const {failure, exitCode} = explainError(error, usage)
+  if (!failure) return exitCode
+  const {code, message, hint} = failure
+  const lines = [`gotrace-core: ${message}`]
+  if (hint !== null) lines.push(`  ${hint}`)
+  if (code === 'bug') lines.push('  GOTRACE_DEBUG=1 prints where it happened')
+  if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(`${error.stack}`)
+  writeWherePossible(2, `${lines.join('\n')}\n`)
+  if (json) writeWherePossible(1, renderFailure(failure))
+  return exitCode
+}
+
+/** Where an output is closed or full the exit code has to do. */
+function writeWherePossible(fd: 1 | 2, text: string): void {
+  try {
+    writeOutput(fd, new TextEncoder().encode(text), fd === 1 ? 'standard output' : 'standard error')
+  } catch (error) {
+    if (!(error instanceof GotraceError)) throw error
   }
-  if (oclif !== undefined) {
-    return {lines: [`${bin}: ${usageMessage(error)}`, `  see \`${bin} --help\``], exitCode: EXIT.usage}
-  }
-  // Help and the like, which oclif writes; reports have a sink of their own.
-  if (syscall === 'write') {
-    const lines = [`${bin}: standard output: ${messageOf(error)}`, '  check the disk, or write elsewhere']
-    return code === 'EPIPE' ? {lines: [], exitCode: EXIT.ok} : {lines, exitCode: EXIT.usage}
-  }
-  return {
-    lines: [
-      `${bin}: this is a bug of ${bin}, not of your core: ${messageOf(error)}`,
-      `  please report it with the command line, the version (\`${bin} --version\`) and, if you can, the core`,
-      `  GOTRACE_DEBUG=1 prints where it happened`,
-    ],
-    exitCode: EXIT.bug,
-  }
+}
+
+/** Whether the command line asks for JSON, also where it cannot be parsed. */
+export function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end < 0 ? undefined : end).includes('--json')
 }

@@ -2,7 +2,6 @@ import {createInterface} from 'node:readline'
 import {Args, Flags} from '@oclif/core'
 import {type Address, addressOfWord, NULL_ADDRESS} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
-import {TextSink} from '../base/text-sink.ts'
 import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-calls.ts'
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
@@ -47,7 +46,7 @@ export default class Symbolize extends BaseCommand {
     const questions = (argv as string[]).slice(1).map(parseQuestion)
     for (const {text, word} of questions) if (word === undefined) throw notAnAddress(text)
     const opened = await openModuleFromFlags(args.module, flags, this.diagnostics)
-    const sink = TextSink.open(flags.output)
+    const sink = this.openSink(flags.output)
     try {
       const {module} = opened
       const go = module.image && openGoFileTables(module.image, this.diagnostics)

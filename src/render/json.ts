@@ -1,4 +1,11 @@
-import type {CgoAnswer, CoreReport, GoroutinesReport, InfoReport, ThreadsReport} from '../report/core-report.ts'
+import type {
+  CgoAnswer,
+  CoreReport,
+  FailureReport,
+  GoroutinesReport,
+  InfoReport,
+  ThreadsReport,
+} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 
 /** One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema. */
@@ -49,6 +56,11 @@ function renderThreads(report: ThreadsReport): Iterable<string> {
   const {schemaVersion, tool, core, go, crash, threads} = report
   const tail = () => ({blocking: report.blocking(), diagnostics: report.diagnostics()})
   return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'threads', items: threads, tail})
+}
+
+/** What a command that failed prints: a line, so that those who read line by line can take it too. */
+export function renderFailure({code, message, hint}: FailureReport): string {
+  return `${JSON.stringify({error: {code, message, hint}})}\n`
 }
 
 function renderWhole(document: object): string {

@@ -1,4 +1,5 @@
 import {hex} from '../base/address.ts'
+import type {SymbolizerLine} from '../report/core-report.ts'
 import type {CgoSymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import type {Style} from './style.ts'
 
@@ -11,14 +12,17 @@ export function renderSymbolizerCall(call: CgoSymbolizerArg, pc: bigint, style: 
 
 /** The struct after each call for one address, as a line of JSON; the runtime sets `pc` to what it asks for, whatever that is. */
 export function renderSymbolizerCalls(address: bigint, calls: readonly CgoSymbolizerArg[]): string {
-  const steps = calls.map(({file, lineno, func, entry, more, data}) => ({
-    pc: hex(address),
-    file,
-    lineno,
-    func,
-    entry: hex(entry),
-    more,
-    data: hex(data),
-  }))
-  return `${JSON.stringify({address: hex(address), calls: steps})}\n`
+  const line: SymbolizerLine = {
+    address: hex(address),
+    calls: calls.map(({file, lineno, func, entry, more, data}) => ({
+      pc: hex(address),
+      file,
+      lineno,
+      func,
+      entry: hex(entry),
+      more,
+      data: hex(data),
+    })),
+  }
+  return `${JSON.stringify(line)}\n`
 }

@@ -137,6 +137,33 @@ export const failureSchema = z
   })
   .meta({id: 'failure', description: 'why there is no report'})
 
+export const errorReportSchema = z
+  .strictObject({error: failureSchema.describe('why there is no report')})
+  .meta({title: 'gotrace-core COMMAND --json, when it fails: a line on standard output'})
+
+/** struct cgoSymbolizerArg of runtime.SetCgoTraceback (Go, src/runtime/traceback.go). */
+const symbolizerCallSchema = z
+  .strictObject({
+    pc: hexString.describe('as it was asked for'),
+    file: text.describe('source file; null: not known'),
+    lineno: z.number().int().describe('line; 0: not known'),
+    func: text.describe('function; null: not known'),
+    entry: hexString.describe('start of the function; 0x0: not known'),
+    more: z
+      .number()
+      .int()
+      .describe('not zero: another call for the same address follows, for the function that this one is inlined in'),
+    data: hexString.describe('for the symbolizer itself, between the calls'),
+  })
+  .meta({id: 'symbolizerCall', description: 'the struct of runtime.SetCgoTraceback after one call of the symbolizer'})
+
+export const symbolizeReportSchema = z
+  .strictObject({
+    address: hexString.describe('as it was asked for; 0x0 in the last line, the call that closes'),
+    calls: z.array(symbolizerCallSchema).describe('innermost inlined function first'),
+  })
+  .meta({title: 'gotrace-core symbolize --json: one line'})
+
 export const batchReportSchema = z
   .strictObject({
     schemaVersion,

@@ -85,6 +85,9 @@ export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' 
   diagnostics(): WholeGoroutines['diagnostics']
 }
 
+/** What `symbolize` says of one address. */
+export type SymbolizerLine = z.infer<typeof answer.symbolizeReportSchema>
+
 /** Why there is no report. */
 export type FailureReport = z.infer<typeof answer.failureSchema>
 

@@ -3,8 +3,10 @@ import {
   batchGroupReportSchema,
   batchReportSchema,
   cgoReportSchema,
+  errorReportSchema,
   goroutinesReportSchema,
   infoReportSchema,
+  symbolizeReportSchema,
   threadsReportSchema,
 } from './answer-schema.ts'
 import {reportSchema} from './report-schema.ts'
@@ -18,8 +20,10 @@ export const DOCUMENTS = {
   batch: batchReportSchema,
   'batch-group': batchGroupReportSchema,
   cgo: cgoReportSchema,
+  error: errorReportSchema,
   goroutines: goroutinesReportSchema,
   info: infoReportSchema,
+  symbolize: symbolizeReportSchema,
   threads: threadsReportSchema,
 } as const satisfies Readonly<Record<string, z.ZodType>>
 

@@ -1,6 +1,7 @@
 import workerpool from 'workerpool'
+import {describeFailure} from '../base/errors.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
-import {errorLine, explain, type LineOptions, makeLine} from './core-line.ts'
+import {errorLine, type LineOptions, makeLine} from './core-line.ts'
 import type {WorkItem} from './work-list.ts'
 
 export interface PoolOptions {
@@ -47,7 +48,7 @@ export class AnalystPool {
   /** The line of a core; null where the file holds none. Never rejects. */
   async analyze({error, ...item}: WorkItem): Promise<BatchLine | null> {
     const {tool} = this.#line.analysis
-    if (error) return errorLine(item, tool, explain(error))
+    if (error) return errorLine(item, tool, describeFailure(error))
     const started = Date.now()
     const last = {text: ''}
     const duration = (line: BatchLine): BatchLine => ({...line, durationMs: Date.now() - started})

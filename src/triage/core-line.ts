@@ -4,7 +4,7 @@ import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {describeFailure} from '../base/errors.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import type {WorkItem} from './work-list.ts'
@@ -35,7 +35,7 @@ export async function makeLine(item: Omit<WorkItem, 'error'>, options: LineOptio
       process.close()
     }
   } catch (error) {
-    return {...errorLine(item, tool, explain(error)), durationMs: Date.now() - started}
+    return {...errorLine(item, tool, describeFailure(error)), durationMs: Date.now() - started}
   }
 }
 
@@ -118,17 +118,5 @@ export function errorLine(key: LineKey, tool: Tool, error: FailureReport): Batch
     diagnostics: null,
     durationMs: null,
     error,
-  }
-}
-
-/** A bug of ours costs this core alone, and is told apart by its code. */
-export function explain(error: unknown): FailureReport {
-  if (error instanceof GotraceError) {
-    return {code: error.code, message: error.message, hint: error instanceof InputError ? error.hint : null}
-  }
-  return {
-    code: 'bug',
-    message: `a bug of this program, not of the core: ${messageOf(error)}`,
-    hint: 'please report it, with the core if you can',
   }
 }

@@ -3,6 +3,8 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
+import type {FailureReport} from '../../src/report/core-report.ts'
+import {complaint} from '../support/documents.ts'
 import {type RunResult, runCommand, runShell} from '../support/run-command.ts'
 
 const fixture = await openFixture('cfault-segv-go1.27')
@@ -176,6 +178,29 @@ for (const {title, args, exitCode, first, advice: wanted} of refusals) {
     t.is(result.exitCode, exitCode)
   })
 }
+
+for (const {title, args, exitCode, first, advice} of refusals) {
+  test(`${title}: with --json the refusal is a line of JSON too`, t => {
+    const {stdout, stderr, exitCode: ended} = runCommand([...args, '--json'])
+    const {error} = JSON.parse(stdout) as {error: FailureReport}
+    t.is(stdout, `${JSON.stringify({error})}\n`)
+    t.is(complaint('error', {error}), '')
+    t.regex(`gotrace-core: ${error.message}`, first)
+    t.regex(error.hint ?? '', advice)
+    t.is(stderr, `gotrace-core: ${error.message}\n  ${error.hint}\n`)
+    t.is(ended, exitCode)
+  })
+}
+
+test('standard output on a full disk is told on standard error, with --json and without', t => {
+  for (const args of [`${fixture.core} ${files.join(' ')}`, `${fixture.core} ${files.join(' ')} --json`]) {
+    const {stdout, stderr} = runShell(`$RUN analyze ${args} >/dev/full; echo $?`)
+    t.is(stdout, '2\n')
+    t.regex(stderr, /^gotrace-core: standard output: .*no space left/)
+    t.notRegex(stderr, OURS)
+  }
+  t.is(runShell(`$RUN analyze ${plainText} --json >/dev/full; echo $?`).stdout, '1\n')
+})
 
 function checkReport(t: import('ava').ExecutionContext, result: RunResult, ...shown: readonly RegExp[]): void {
   t.is(result.exitCode, 0)
