@@ -310,15 +310,6 @@ test('--goroutine shows the one that is asked for, and says so where there is no
   t.regex(none.stderr, /no goroutine 98765/)
 })
 
-test('the bundle that is missing is named', t => {
-  const copy = join(directory, 'unbuilt', 'bin')
-  mkdirSync(copy, {recursive: true})
-  copyFileSync(new URL('../../bin/run.cjs', import.meta.url), join(copy, 'run.cjs'))
-  const result = runShell(`node ${join(copy, 'run.cjs')}`)
-  t.is(result.exitCode, 70)
-  t.regex(result.stderr, /main\.cjs is missing\n {2}build it: npm run build\n/)
-})
-
 test('damaged archives are refused, whole ones are read', t => {
   const bytes = readFileSync(fixture.compressedCore)
   t.is(runCommand(['analyze', fixture.compressedCore, ...files]).exitCode, 0)
