@@ -1,8 +1,10 @@
 // The schemas that others validate with: what is made today is valid, and what is made tomorrow too.
-import {readdirSync, readFileSync} from 'node:fs'
+import {readdirSync} from 'node:fs'
 import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
 import {DOCUMENTS, publishedSchema} from '../../src/report/published-schema.ts'
 import {complaint, type DocumentName, publishedComplaint, readSchema} from '../support/documents.ts'
+import {runCommand} from '../support/run-command.ts'
 
 const names = Object.keys(DOCUMENTS) as DocumentName[]
 
@@ -19,8 +21,9 @@ test('each schema has an $id of its own', t => {
   )
 })
 
-const example = new URL('../golden/expected/analyze/callback-deep-go1.27.json', import.meta.url)
-const readExample = (): unknown => JSON.parse(readFileSync(example, 'utf8'))
+const {core, executable, sysroot} = await openFixture('callback-deep-go1.27')
+const {stdout} = runCommand(['analyze', core, '-e', executable, '--sysroot', sysroot, '--json'])
+const readExample = (): unknown => JSON.parse(stdout)
 
 /** Fields whose values are words of the schema, and fields that map names of the program's own to values. */
 const WORDS = new Set(['kind', 'foundBy', 'stop', 'state', 'symbols', 'severity', 'layoutSource', 'agreesWithUnwind'])
