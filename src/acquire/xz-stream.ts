@@ -75,11 +75,5 @@ export async function unpackXzBytes(bytes: Uint8Array, name: string, sizeMax: nu
     if (error instanceof FormatError) return undefined
     throw error
   }
-  const whole = new Uint8Array(size)
-  let done = 0
-  for (const part of parts) {
-    whole.set(part, done)
-    done += part.length
-  }
-  return whole
+  return Buffer.concat(parts, size)
 }

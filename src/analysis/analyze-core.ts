@@ -7,7 +7,6 @@ import type {
   ReportTail,
   ThreadReport,
 } from '../report/core-report.ts'
-import type {GoRuntime} from '../runtime-model/go-runtime.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
@@ -15,6 +14,7 @@ import {type CrashCause, findCrashCause} from './crash/crash-cause.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
 import type {Visibility} from './frames/go-frames.ts'
+import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess, type ProcessFiles} from './process/examine-process.ts'
@@ -88,20 +88,13 @@ class Analysis implements CoreReport {
   *#reportGoroutines(): Generator<GoroutineReport> {
     if (this.#level.level === 0) return
     const asked = this.#options.goroutines && new Set(this.#options.goroutines)
-    const ofCrash = this.#goroutinesOfCrash()
+    const ofCrash = goroutinesOfCrash(this.#cause)
     for (const goroutine of ofCrash) {
       if (asked && !asked.delete(goroutine.id)) continue
       yield this.#reportOfCrash(goroutine)
       if (!this.#level.all && !asked) return
     }
-    if (this.#level.all || asked) yield* this.#reportOthers(new Set(ofCrash.map(({address}) => address)), asked)
-  }
-
-  #goroutinesOfCrash(): Goroutine[] {
-    const {goroutine: first, current} = this.#cause
-    return [first, current?.address === first?.address ? undefined : current].filter(
-      goroutine => goroutine !== undefined,
-    )
+    if (this.#level.all || asked) yield* this.#reportOthers(ofCrash, asked)
   }
 
   #reportOfCrash(goroutine: Goroutine): GoroutineReport {
@@ -111,21 +104,17 @@ class Analysis implements CoreReport {
     return report
   }
 
-  *#reportOthers(printed: ReadonlySet<number>, asked: Set<number> | undefined): Generator<GoroutineReport> {
+  /** One that is asked for by its number is shown even where the runtime does not list it. */
+  *#reportOthers(ofCrash: readonly Goroutine[], asked: Set<number> | undefined): Generator<GoroutineReport> {
     const {runtime, diagnostics} = this.#process
     if (!runtime) return
-    for (const goroutine of runtime.goroutines()) {
-      if (printed.has(goroutine.address) || goroutine.isDead) continue
-      if (asked ? !asked.delete(goroutine.id) : this.#isHidden(goroutine, runtime)) continue
+    for (const goroutine of otherGoroutines(runtime, ofCrash)) {
+      const isShown = asked ? asked.delete(goroutine.id) : isListed(runtime, goroutine, this.#level.level > 1)
+      if (!isShown) continue
       yield this.#report(goroutine, false)
       if (asked?.size === 0) return
     }
     for (const id of asked ?? []) diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
-  }
-
-  /** Not in the runtime's own listing; one that is asked for by its number is shown all the same. */
-  #isHidden(goroutine: Goroutine, runtime: GoRuntime): boolean {
-    return (this.#level.level < 2 && runtime.isSystemGoroutine(goroutine)) || runtime.isBorrowedBySignal(goroutine)
   }
 
   #report(goroutine: Goroutine, crashing: boolean): GoroutineReport {

@@ -33,6 +33,13 @@ export function wordOfAddress(address: Address): Word {
   return BigInt(address)
 }
 
+const TWO_32 = 0x100000000
+
+/** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */
+export function number64At(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true)
+}
+
 /** `address + delta`, or undefined where the sum leaves the 53-bit range. */
 export function offsetAddress(address: Address, delta: number): Address | undefined {
   const sum = address + delta

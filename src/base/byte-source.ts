@@ -1,4 +1,5 @@
 import {closeSync} from 'node:fs'
+import {number64At} from './address.ts'
 import {TruncatedFileError} from './errors.ts'
 import {PageCache} from './page-cache.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
@@ -21,8 +22,7 @@ export interface ByteSource {
 export function readSourceNumber64(source: ByteSource, offset: number): number {
   if (source.number64) return source.number64(offset)
   const bytes = source.read(offset, 8)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
-  return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
+  return number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
 }
 
 /** Bytes in memory. */

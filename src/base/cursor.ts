@@ -1,7 +1,6 @@
-import {type Address, toAddress, type Word} from './address.ts'
+import {type Address, number64At, toAddress, type Word} from './address.ts'
 import {FormatError} from './errors.ts'
 
-const TWO_32 = 0x100000000
 const utf8 = new TextDecoder('utf-8')
 
 /**
@@ -101,10 +100,15 @@ export class Cursor {
     return this.#view.getBigUint64(this.#take(8), true)
   }
 
+  /** 64 bits as a double: exact below 2^53, rounded above, where tombstones and hashes lie that are compared with limits only. */
+  number64(): number {
+    return number64At(this.#view, this.#take(8))
+  }
+
   /** 64 bits at a position, which stays where it is, as a double: exact below 2^53, rounded and so at least 2^53 above. */
   number64At(position: number): number {
     if (!(position >= 0) || position + 8 > this.bytes.length) throw this.error('need 8 bytes', position)
-    return this.#view.getUint32(position + 4, true) * TWO_32 + this.#view.getUint32(position, true)
+    return number64At(this.#view, position)
   }
 
   /** Signed 64 bits. */
@@ -115,9 +119,9 @@ export class Cursor {
   /** A u64 that must be exact in a double (sizes, offsets); larger is a FormatError. */
   u64(): number {
     const at = this.#take(8)
-    const high = this.#view.getUint32(at + 4, true)
-    if (high >= 0x200000) throw this.error(`value 0x${this.#view.getBigUint64(at, true).toString(16)} is too large`, at)
-    return high * TWO_32 + this.#view.getUint32(at, true)
+    const value = number64At(this.#view, at)
+    if (value < 2 ** 53) return value
+    throw this.error(`value 0x${this.#view.getBigUint64(at, true).toString(16)} is too large`, at)
   }
 
   /** A u64 that must be an address. */

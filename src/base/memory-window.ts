@@ -1,9 +1,8 @@
-import {type Address, toAddress} from './address.ts'
+import {type Address, number64At, toAddress} from './address.ts'
 import {type MemoryReader, readNumber64} from './memory-reader.ts'
 
 /** The used part of most stacks is smaller. */
 const WINDOW_LENGTH = 4096
-const TWO_32 = 0x100000000
 
 /** A piece of memory copied at once, for the many words of a stack; what lies outside of it is read from the memory itself. */
 export class MemoryWindow implements MemoryReader {
@@ -35,8 +34,7 @@ export class MemoryWindow implements MemoryReader {
 
   number64(address: Address): number | undefined {
     if (address >= this.#start && address <= this.#last) {
-      const at = address - this.#start
-      return this.#view.getUint32(at + 4, true) * TWO_32 + this.#view.getUint32(at, true)
+      return number64At(this.#view, address - this.#start)
     }
     return readNumber64(this.#memory, address)
   }

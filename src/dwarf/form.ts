@@ -64,14 +64,8 @@ export class DieAttributes {
   }
 }
 
-/** u64 as a double that may round: 2^53 and above are tombstones and hashes, which callers compare with limits only. */
-export function looseU64(cursor: Cursor): number {
-  const low = cursor.u32()
-  return cursor.u32() * 0x100000000 + low
-}
-
 function looseInteger(cursor: Cursor, size: number): number {
-  return size === 8 ? looseU64(cursor) : cursor.unsigned(size)
+  return size === 8 ? cursor.number64() : cursor.unsigned(size)
 }
 
 function skipLeb128(cursor: Cursor): void {
@@ -230,7 +224,7 @@ function readNumber(cursor: Cursor, form: number, constant: number, context: For
     case DW_FORM.data8:
     case DW_FORM.ref8:
     case DW_FORM.ref_sup8:
-      return looseU64(cursor)
+      return cursor.number64()
     case DW_FORM.flag_present:
       return 1
     case DW_FORM.implicit_const:

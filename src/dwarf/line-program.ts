@@ -1,7 +1,6 @@
 import type {Cursor} from '../base/cursor.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {DW_LNE, DW_LNS} from './constants.ts'
-import {looseU64} from './form.ts'
 import {type LineHeader, linePath, readLineHeader} from './line-header.ts'
 import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
 import type {Unit} from './unit.ts'
@@ -244,7 +243,7 @@ class LineMachine {
         this.#reset()
         return
       case DW_LNE.set_address:
-        this.#address = operands.remaining === 8 ? looseU64(operands) : operands.unsigned(operands.remaining)
+        this.#address = operands.remaining === 8 ? operands.number64() : operands.unsigned(operands.remaining)
         this.#operation = 0
         return
       case DW_LNE.define_file: {

@@ -3,7 +3,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {DW_AT, DW_FORM, DW_TAG} from './constants.ts'
 import {DieWalker} from './die-walker.ts'
 import type {DwarfFile} from './dwarf-file.ts'
-import {DieAttributes, looseU64} from './form.ts'
+import {DieAttributes} from './form.ts'
 import type {DieReference, Unit} from './unit.ts'
 
 /** Hits of one name that are looked at; a common word can stand in many strings. */
@@ -154,6 +154,6 @@ function readAddress({unit, offset}: DieReference): number | undefined {
   const operation = cursor.u8()
   if (operation === DW_OP_addrx) return unit.indexedAddress(cursor.uleb128())
   if (operation !== DW_OP_addr || length !== 1 + unit.addressSize) return undefined
-  const address = unit.addressSize === 8 ? looseU64(cursor) : cursor.u32()
+  const address = unit.addressSize === 8 ? cursor.number64() : cursor.u32()
   return address > 0 && address < 2 ** 53 ? address : undefined
 }

@@ -1,6 +1,5 @@
 import type {Cursor} from '../base/cursor.ts'
 import {DW_RLE} from './constants.ts'
-import {looseU64} from './form.ts'
 import type {Unit} from './unit.ts'
 
 /** Takes one half-open pc range. */
@@ -44,7 +43,7 @@ function readDebugRanges(cursor: Cursor, unit: Unit, sink: RangeSink): void {
 }
 
 function readAddress(cursor: Cursor, size: number): number {
-  return size === 8 ? looseU64(cursor) : cursor.u32()
+  return size === 8 ? cursor.number64() : cursor.u32()
 }
 
 function readRnglist(cursor: Cursor, unit: Unit, sink: RangeSink): void {

@@ -2,7 +2,6 @@ import type {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {DW_TAG, DW_UT} from './constants.ts'
 import type {DwarfFile} from './dwarf-file.ts'
-import {looseU64} from './form.ts'
 import {FunctionIndex} from './function-index.ts'
 import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
 import {readInitialLength} from './unit-list.ts'
@@ -113,8 +112,8 @@ export class UnitIndex {
     const padding = (pairSize - ((lengthSize + set.position) % pairSize)) % pairSize
     set.skip(Math.min(padding, set.remaining))
     while (set.remaining >= pairSize) {
-      const address = addressSize === 8 ? looseU64(set) : set.u32()
-      const size = addressSize === 8 ? looseU64(set) : set.u32()
+      const address = addressSize === 8 ? set.number64() : set.u32()
+      const size = addressSize === 8 ? set.number64() : set.u32()
       if (address === 0 && size === 0) break
       if (index < 0 || address === 0 || address + size >= 2 ** 53) continue
       ranges.add(address, address + size, index)

@@ -3,7 +3,6 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {DW_UT} from './constants.ts'
 import type {DwarfFile} from './dwarf-file.ts'
-import {looseU64} from './form.ts'
 import {Unit} from './unit.ts'
 
 /** What a unit's header says (DWARF 5, 7.5.1); offsets are in the section. */
@@ -29,7 +28,7 @@ export function readInitialLength(cursor: Cursor): {length: number; offsetSize: 
   const length = cursor.u32()
   if (length < 0xfffffff0) return {length, offsetSize: 4}
   if (length !== 0xffffffff) throw cursor.error(`reserved length 0x${length.toString(16)}`, cursor.position - 4)
-  return {length: looseU64(cursor), offsetSize: 8}
+  return {length: cursor.number64(), offsetSize: 8}
 }
 
 function readUnitHeader(cursor: Cursor, section: string): UnitHeader | undefined {

@@ -185,8 +185,7 @@ export class Unit {
     const at = base + index * addressSize
     if (at + addressSize > cursor.size) return undefined
     cursor.seek(at)
-    const low = cursor.u32()
-    const value = addressSize === 8 ? cursor.u32() * 0x100000000 + low : low
+    const value = addressSize === 8 ? cursor.number64() : cursor.u32()
     return value < TOMBSTONE ? value : undefined
   }
 

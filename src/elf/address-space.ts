@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {type Address, number64At} from '../base/address.ts'
 import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
@@ -59,9 +59,7 @@ export class AddressSpace implements MemoryReader {
     const value = this.#segments.number64(address)
     if (value !== undefined) return value
     const bytes = this.#readBeyondCore(address, 8)
-    if (!bytes) return undefined
-    const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
-    return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
+    return bytes && number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
   }
 
   /** Which layer serves the byte at the address. */

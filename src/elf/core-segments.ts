@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {type Address, number64At} from '../base/address.ts'
 import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
@@ -88,7 +88,7 @@ export class CoreSegments implements MemoryReader {
       return readSourceNumber64(this.#source, address + this.#lastDelta)
     }
     const bytes = this.read(address, 8)
-    return bytes && number64Of(bytes)
+    return bytes && number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
   }
 
   /** A read over the border of adjacent segments; memory that is contiguous was not always one mapping. */
@@ -147,11 +147,6 @@ export class CoreSegments implements MemoryReader {
       if (end > start) yield {start, end, writable: flags % 4 >= 2, executable: flags % 2 === 1}
     }
   }
-}
-
-function number64Of(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 8)
-  return view.getUint32(4, true) * 0x100000000 + view.getUint32(0, true)
 }
 
 interface Columns {

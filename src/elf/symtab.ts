@@ -245,13 +245,12 @@ function collect(parts: Cursor[], strings: readonly Uint8Array[]): Columns {
       const info = cursor.u8()
       cursor.skip(1)
       const sectionIndex = cursor.u16()
-      const low = cursor.u32()
-      const high = cursor.u32()
-      const size = cursor.u32() + cursor.u32() * 0x100000000
+      const address = cursor.number64()
+      const size = cursor.number64()
       const type = info % 16
-      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || high >= 0x200000) continue
+      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || address >= 2 ** 53) continue
       const at = columns.count++
-      columns.addresses[at] = high * 0x100000000 + low
+      columns.addresses[at] = address
       columns.sizes[at] = size
       columns.names[at] = name
       columns.infos[at] = info

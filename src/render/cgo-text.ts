@@ -6,6 +6,7 @@ import type {
   CgoThreadReport,
   FrameReport,
 } from '../report/core-report.ts'
+import {nameParty} from '../report/vocabulary.ts'
 import {missingNote, renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
@@ -37,21 +38,16 @@ function* renderBlocking({locks, cycles, chains}: BlockingReport, style: Style):
   for (const lock of locks) {
     const {waiters, waiterCount} = lock
     yield `${renderLock(lock, style)}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
-    yield `${waiters.map(renderParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
+    yield `${waiters.map(nameParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
   }
   for (const cycle of cycles) yield `${style.header('deadlock')}\n${cycle.map(link => `\t${link}\n`).join('')}`
   for (const chain of chains) yield `${chain}\n`
 }
 
 function renderLock({kind, address, owner}: BlockingReport['locks'][number], style: Style): string {
-  if (kind === 'end of a thread' && owner !== null) return style.header(`end of ${renderParty(owner)}`)
+  if (kind === 'end of a thread' && owner !== null) return style.header(`end of ${nameParty(owner)}`)
   const name = style.header(address === null ? kind : `${kind} ${address}`)
-  return `${name}: ${owner === null ? 'its owner is not known' : `held by ${renderParty(owner)}`}`
-}
-
-function renderParty({thread, goroutine}: BlockingReport['locks'][number]['waiters'][number]): string {
-  if (thread === null) return `goroutine ${goroutine ?? '?'}`
-  return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
+  return `${name}: ${owner === null ? 'its owner is not known' : `held by ${nameParty(owner)}`}`
 }
 
 function cName(entry: string | null): string {

@@ -39,3 +39,14 @@ export const MISSING_REASONS = {
 } as const satisfies Readonly<Record<string, string>>
 
 export type MissingReason = keyof typeof MISSING_REASONS
+
+/** Who waits for a lock or holds it: a thread, the goroutine on it, or both. */
+export interface Party {
+  readonly thread: number | null
+  readonly goroutine: number | null
+}
+
+export function nameParty({thread, goroutine}: Party): string {
+  if (thread === null) return `goroutine ${goroutine ?? '?'}`
+  return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
+}

@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import {type Address, number64At, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
 import type {DataRange} from './root-search.ts'
@@ -6,7 +6,6 @@ import type {DataRange} from './root-search.ts'
 /** Memory that is looked through: far more than a core that was cut short holds of a heap with its goroutines. */
 const SEARCH_LIMIT = 512 * 1024 * 1024
 const FOUND_LIMIT = 1_000_000
-const TWO_32 = 0x100000000
 /** The smallest stack (runtime.stackMin); all are powers of two from there (src/runtime/stack.go, since 1.4). */
 const STACK_MIN = 2048
 const STACK_MAX = 2 ** 30
@@ -35,7 +34,7 @@ export function* searchGoroutines(memory: MemoryReader, ranges: Iterable<DataRan
 
 function plausibleGoroutines(bytes: Uint8Array, start: number): Address[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const word = (offset: number) => view.getUint32(offset + 4, true) * TWO_32 + view.getUint32(offset, true)
+  const word = (offset: number) => number64At(view, offset)
   const found: Address[] = []
   for (let offset = 0; offset + 24 <= bytes.length; offset += 8) {
     // Most words end here: stacks begin at a multiple of their smallest size.

@@ -43,10 +43,8 @@ export function* readGoroutineAddresses(
     // A copy: whoever takes an address reads other memory before the next.
     const cursor = new Cursor(bytes.slice(), 'runtime.allgs')
     while (!cursor.atEnd) {
-      const low = cursor.u32()
-      const high = cursor.u32()
-      const g = high * 0x100000000 + low
-      if (g !== 0 && high < 0x200000) yield toAddress(g)
+      const g = cursor.number64()
+      if (g !== 0 && g < 2 ** 53) yield toAddress(g)
     }
   }
 }

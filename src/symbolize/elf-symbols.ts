@@ -89,8 +89,7 @@ class SourceFileSymbols {
       const name = cursor.u32()
       const info = cursor.u8()
       cursor.skip(3)
-      const low = cursor.u32()
-      const address = cursor.u32() * 0x100000000 + low
+      const address = cursor.number64()
       cursor.skip(8)
       if (Math.floor(info / 16) !== STB.STB_LOCAL) break // locals come first
       if (info % 16 === STT.STT_FILE) file = name

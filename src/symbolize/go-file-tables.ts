@@ -81,12 +81,10 @@ class RelocatedImage implements MemoryReader {
     const cursor = new Cursor(section.bytes, `${this.#image.name}:.rela.dyn`)
     const found: {place: Address; value: number}[] = []
     while (cursor.remaining >= RELA_SIZE) {
-      const placeLow = cursor.u32()
-      const place = cursor.u32() * 0x100000000 + placeLow
+      const place = cursor.number64()
       const type = cursor.u32()
       cursor.skip(4)
-      const valueLow = cursor.u32()
-      const value = cursor.u32() * 0x100000000 + valueLow
+      const value = cursor.number64()
       if (type === R_X86_64_RELATIVE && value < 2 ** 53) found.push({place: toAddress(place), value})
     }
     found.sort((a, b) => a.place - b.place)

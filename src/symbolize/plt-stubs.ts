@@ -72,8 +72,7 @@ export class PltStubs {
     const table = new Cursor(symbols.bytes, `${this.#image.name}:.dynsym`)
     const text = new Cursor(strings.bytes, `${this.#image.name}:.dynstr`)
     while (cursor.remaining >= RELA_SIZE) {
-      const low = cursor.u32()
-      const slot = cursor.u32() * 0x100000000 + low
+      const slot = cursor.number64()
       const type = cursor.u32()
       const symbol = cursor.u32()
       cursor.skip(8)

@@ -75,12 +75,12 @@ export class LineStore {
       if (length <= LINE_MAX) pending.push(part)
       else pending = []
       if (part.at(-1) !== NEWLINE) continue
-      yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position, ended: true}
+      yield {bytes: length <= LINE_MAX ? Buffer.concat(pending, length) : undefined, end: position, ended: true}
       pending = []
       length = 0
     }
     if (length > 0) {
-      yield {bytes: length <= LINE_MAX ? joinBytes(pending, length) : undefined, end: position, ended: false}
+      yield {bytes: length <= LINE_MAX ? Buffer.concat(pending, length) : undefined, end: position, ended: false}
     }
   }
 
@@ -115,18 +115,6 @@ export class LineStore {
 function isTornLine(text: string): boolean {
   const length = Math.min(text.length, LINE_START.length)
   return length > 0 && text.slice(0, length) === LINE_START.slice(0, length) && parseJson(text) === undefined
-}
-
-function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = parts
-  if (parts.length === 1 && first) return first
-  const joined = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
 }
 
 type Fields = Readonly<Record<string, unknown>>

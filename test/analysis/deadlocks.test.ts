@@ -3,8 +3,9 @@ import test from 'ava'
 import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {DeadlockSearch} from '../../src/analysis/waits/deadlocks.ts'
 import type {NativeLockKind, NativeWait} from '../../src/analysis/waits/native-waits.ts'
-import type {Parties, Party} from '../../src/analysis/waits/parties.ts'
+import type {Parties} from '../../src/analysis/waits/parties.ts'
 import {toAddress} from '../../src/base/address.ts'
+import type {Party} from '../../src/report/vocabulary.ts'
 import {GOROUTINE_STATUS} from '../../src/runtime-model/goroutine-status.ts'
 
 interface Thread {

@@ -6,7 +6,7 @@ import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {sourceName} from '../frames/c-frames.ts'
-import {cPlumbing} from '../frames/irrelevant-frames.ts'
+import {cPlumbing, libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findException} from './cxx-exception.ts'
 import {findGlibMessage, readGlibAssertion} from './glib-message.ts'
@@ -66,7 +66,7 @@ function nameFrames({symbolizer}: DeadProcess, frames: readonly Frame[]): NamedF
     if (frame.kind === 'go') break
     if (frame.kind === 'signal') continue
     for (const source of symbolizer.locate(frame.pc, frame.lookupPc)) {
-      const name = (source.function ?? '').replace(/^(__GI_)?_{0,3}/, '')
+      const name = libcName(source.function)
       found.push({frame, source, name})
     }
   }

@@ -68,7 +68,12 @@ export function cPlumbing(name: string): string | undefined {
 
 /** glibc's own calls of its functions go by an alias. */
 function withoutAlias(name: string): string {
-  return name.startsWith('__GI_') ? name.slice(5) : name
+  return name.startsWith('__GI_') ? name.slice('__GI_'.length) : name
+}
+
+/** The name of a function of the C library without what glibc puts before its own: `abort` for `__GI_abort` and for `_abort`. */
+export function libcName(name: string | null): string {
+  return withoutAlias(name ?? '').replace(/^_+/, '')
 }
 
 /** Why a Go frame does not tell one bug from another, or undefined where it does. */

@@ -5,24 +5,35 @@ import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type GoroutineSort, waitTime} from './goroutine-query.ts'
 
-/** The goroutines that the runtime lists, in its own order: the crashing one, its M's, then as they are in allgs. */
+/** The goroutines that the runtime lists first: the one whose stack crashed, which may be a g0, and its M's own. */
+export function goroutinesOfCrash({goroutine: first, current}: Pick<CrashCause, 'goroutine' | 'current'>): Goroutine[] {
+  const second = current?.address === first?.address ? undefined : current
+  return [first, second].filter(goroutine => goroutine !== undefined)
+}
+
+/** All others that are alive, as they are in allgs. */
+export function* otherGoroutines(runtime: GoRuntime, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
+  const listed = new Set(ofCrash.map(({address}) => address))
+  for (const goroutine of runtime.goroutines()) {
+    if (!listed.has(goroutine.address) && !goroutine.isDead) yield goroutine
+  }
+}
+
+/** Whether the runtime lists a goroutine that has not crashed (runtime.tracebackothers). */
+export function isListed(runtime: GoRuntime, goroutine: Goroutine, withSystem: boolean): boolean {
+  return (withSystem || !runtime.isSystemGoroutine(goroutine)) && !runtime.isBorrowedBySignal(goroutine)
+}
+
+/** The goroutines that the runtime lists, in its own order. A g0 is listed by its M's death alone. */
 export function* listedGoroutines(
   runtime: GoRuntime,
-  {goroutine: first, current}: Pick<CrashCause, 'goroutine' | 'current'>,
+  cause: Pick<CrashCause, 'goroutine' | 'current'>,
   withSystem: boolean,
 ): Generator<Goroutine> {
-  const listed = new Set<Address>()
-  for (const goroutine of [first, current]) {
-    // A g0 is listed by its M's death alone.
-    if (!goroutine || listed.has(goroutine.address) || goroutine.id === 0) continue
-    listed.add(goroutine.address)
-    yield goroutine
-  }
-  for (const goroutine of runtime.goroutines()) {
-    if (listed.has(goroutine.address) || goroutine.isDead) continue
-    if (!withSystem && runtime.isSystemGoroutine(goroutine)) continue
-    if (runtime.isBorrowedBySignal(goroutine)) continue
-    yield goroutine
+  const ofCrash = goroutinesOfCrash(cause).filter(({id}) => id !== 0)
+  yield* ofCrash
+  for (const goroutine of otherGoroutines(runtime, ofCrash)) {
+    if (isListed(runtime, goroutine, withSystem)) yield goroutine
   }
 }
 

@@ -1,6 +1,7 @@
 import {hex} from '../../base/address.ts'
 import type {Diagnostics} from '../../base/diagnostics.ts'
 import type {BlockingReport, GoroutineReport} from '../../report/core-report.ts'
+import {nameParty} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {innerThreadIds} from '../process/thread-records.ts'
@@ -9,7 +10,7 @@ import {DeadlockSearch, type Deadlocks, joinLinks} from './deadlocks.ts'
 import {findGoWait, type GoWait} from './go-waits.ts'
 import {LockList} from './lock-list.ts'
 import {findNativeWait, type NativeWait} from './native-waits.ts'
-import {describeParty, Parties} from './parties.ts'
+import {Parties} from './parties.ts'
 
 /** Locks of Go that are kept: with a million goroutines each may have its own. */
 const GO_LOCKS = 1000
@@ -55,7 +56,7 @@ export class Blocking {
       kind: wait.kind,
       address,
       addresses: address === null ? [] : [address],
-      owner: wait.owner === undefined ? null : describeParty(this.#parties.ownerOn(wait.owner)),
+      owner: wait.owner === undefined ? null : nameParty(this.#parties.ownerOn(wait.owner)),
       deadlock: this.#deadlockOf(tid),
     }
   }

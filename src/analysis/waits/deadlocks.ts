@@ -1,9 +1,10 @@
 import {hex} from '../../base/address.ts'
+import {nameParty} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findGoWait, type GoWait} from './go-waits.ts'
 import type {NativeWait} from './native-waits.ts'
-import {describeParty, type Parties} from './parties.ts'
+import type {Parties} from './parties.ts'
 
 export interface Deadlocks {
   /** Proven: each link waits for what the next one holds, the last for the first. */
@@ -71,12 +72,12 @@ export class DeadlockSearch {
   }
 
   #describeWait(wait: NativeWait): string {
-    return `${describeParty(this.#parties.waiterOn(wait.tid))} waits for ${describeLock(wait)}${this.#describeOwner(wait)}`
+    return `${nameParty(this.#parties.waiterOn(wait.tid))} waits for ${describeLock(wait)}${this.#describeOwner(wait)}`
   }
 
   #describeOwner({kind, owner, tid}: NativeWait): string {
     if (owner === undefined) return ''
-    const party = describeParty(this.#parties.ownerOn(owner))
+    const party = nameParty(this.#parties.ownerOn(owner))
     if (kind === 'end of a thread') return ` of ${party}`
     if (this.#parties.isGone(owner)) {
       return ` held by thread ${owner}, which is no thread of this process: it has ended, or is of the process that this one was forked from`

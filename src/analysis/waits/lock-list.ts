@@ -1,6 +1,6 @@
 import {type Address, hex} from '../../base/address.ts'
 import type {LockReport} from '../../report/core-report.ts'
-import type {Party} from './parties.ts'
+import type {Party} from '../../report/vocabulary.ts'
 
 /** Waiters that a lock names; `waiterCount` is whole. */
 const WAITERS_PER_LOCK = 100

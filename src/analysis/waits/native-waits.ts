@@ -3,6 +3,7 @@ import {findSystemCall, loadsNumber, SYSTEM_CALL} from '../../amd64/system-call.
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readU32} from '../../base/memory-reader.ts'
+import {libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type LibcKind, libcOfThreads, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
@@ -163,7 +164,7 @@ const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
 function findWaiter(process: DeadProcess, stack: ThreadStack): {waiter: Waiter | undefined; isNamed: boolean} {
   const names = [...namesOfCallers(process, stack)]
   const isNamed = names[0] !== undefined
-  const plain = names.map(name => name?.replace(/^(__GI_)?_*/, '') ?? '')
+  const plain = names.map(name => libcName(name ?? null))
   for (const name of plain) {
     const waiter = WAITERS.find(([pattern]) => pattern.test(name))?.[1]
     if (waiter) return {waiter, isNamed}

@@ -1,12 +1,9 @@
-import type {LockReport} from '../../report/core-report.ts'
+import type {Party} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {goroutineOf} from '../cgo/cgo-report.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
-
-/** A thread, the goroutine on it, or both: who waits for a lock or holds it. */
-export type Party = NonNullable<LockReport['owner']>
 
 /** Who is on which thread. A waiter is what its thread runs now; an owner need not be. */
 export class Parties {
@@ -58,9 +55,4 @@ export class Parties {
   #isExtra(machine: Machine): boolean {
     return this.#process.runtime?.isExtraMachine(machine) === true
   }
-}
-
-export function describeParty({thread, goroutine}: Party): string {
-  if (thread === null) return `goroutine ${goroutine ?? '?'}`
-  return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
 }
