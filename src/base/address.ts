@@ -28,11 +28,6 @@ export function addressOfWord(word: Word): Address | undefined {
   return word >= 0n && word < 0x20000000000000n ? (Number(word) as Address) : undefined
 }
 
-/** The raw word that an address spells. */
-export function wordOfAddress(address: Address): Word {
-  return BigInt(address)
-}
-
 const TWO_32 = 0x100000000
 
 /** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */

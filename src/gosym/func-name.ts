@@ -65,20 +65,3 @@ export function isUserVisible(name: string, version: GoVersion): boolean {
 export function isWrapperShownFor(callee: FuncID): boolean {
   return callee === 'gopanic' || callee === 'sigpanic' || callee === 'panicwrap'
 }
-
-/**
- * What the start function says about a goroutine (runtime, isSystemGoroutine). 'user-while-running' belongs to the
- * finalizer and cleanup goroutines: user ones only while they run a user's function.
- */
-export type StartFunctionKind = 'user' | 'system' | 'user-while-running'
-
-const SYSTEM_BY_ID: ReadonlySet<FuncID> = new Set<FuncID>(['bgsweep', 'forcegchelper', 'timerproc', 'gcBgMarkWorker'])
-
-/** The kind of a goroutine by its start function; one without a start function (extra M) is a user's. */
-export function startFunctionKind(name: string, funcID: FuncID, version: GoVersion): StartFunctionKind {
-  if (funcID === 'runFinalizers' || (funcID === 'runCleanups' && version.atLeast(25))) return 'user-while-running'
-  if (!version.atLeast(11)) return SYSTEM_BY_ID.has(funcID) ? 'system' : 'user'
-  if (funcID === 'runtime_main' || funcID === 'handleAsyncEvent') return 'user'
-  if (funcID === 'corostart' && version.atLeast(22)) return 'user'
-  return name.startsWith('runtime.') ? 'system' : 'user'
-}

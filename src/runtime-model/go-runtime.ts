@@ -143,11 +143,6 @@ export class GoRuntime {
     return this.#access.release
   }
 
-  /** Length of allgs: living and dead goroutines. */
-  get goroutineCount(): number {
-    return this.#strays.length || (this.#allgs?.length ?? 0)
-  }
-
   /** Whether goroutines are known to be missing, as far as they have been walked through. */
   get isIncomplete(): boolean {
     return this.#isIncomplete || this.#strays.length > 0
@@ -325,11 +320,6 @@ export class GoRuntime {
       if (since > latest && since < 2 ** 63) latest = since
     }
     return BigInt(latest)
-  }
-
-  /** Ancestors a goroutine can have at most is a setting; how many frames each keeps is fixed: 100, from 1.21 on 50. */
-  get ancestorFrameLimit(): number {
-    return this.#access.release.atLeast(21) ? 50 : 100
   }
 }
 

@@ -148,11 +148,6 @@ export class Goroutine {
     return {sp: this.#g.pointer('syscallsp'), pc: this.#g.pointer('syscallpc'), bp: this.#g.pointer('syscallbp')}
   }
 
-  /** Expected sp in the outermost frame, to check a traceback against. */
-  get stktopsp(): Address {
-    return this.#g.pointer('stktopsp')
-  }
-
   get gopc(): Address {
     return this.#g.pointer('gopc')
   }
@@ -175,10 +170,6 @@ export class Goroutine {
     }
   }
 
-  get throwsplit(): boolean {
-    return this.#g.flag('throwsplit')
-  }
-
   /** 1.25+: a cleanup goroutine that is in the program's code. */
   get runningCleanups(): boolean {
     return this.#g.flag('runningCleanups')
@@ -199,11 +190,6 @@ export class Goroutine {
 
   get hasPanics(): boolean {
     return this.#g.pointer('_panic') !== NULL_ADDRESS
-  }
-
-  /** First runtime._defer; nearly always nil since open-coded defers (1.14). */
-  get deferHead(): Address {
-    return this.#g.pointer('_defer')
   }
 
   /** Opaque values of the context function, oldest first: one for each callback that is in progress. */

@@ -45,7 +45,7 @@ export function agreesWithSigtramp(layouts: LayoutSet, facts: SigtrampFacts): bo
 /** Words by which a group may have moved, the small moves first. */
 const SHIFTS = [8, -8, 16, -16, 24, -24, 32, -32, 40, -40]
 
-/** Groups that have moved together so far: structure, first and last field of each in table order. */
+/** Groups that have moved together so far: structure, first and last field of each in table order. Some are read for their place alone. */
 const GROUPS: readonly (readonly ['g' | 'm', string, string])[] = [
   ['g', 'stktopsp', 'throwsplit'],
   ['g', 'lockedm', 'sig'],

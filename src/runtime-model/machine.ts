@@ -1,5 +1,4 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
-import type {StackBounds} from './goroutine.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
@@ -31,11 +30,6 @@ export class Machine {
     return this.#m.pointer('gsignal')
   }
 
-  /** Signal stack that C code had set up on this thread before Go came to it; lo 0 for none. */
-  get goSigStack(): StackBounds {
-    return {lo: this.#m.pointer('goSigStack.stack.lo'), hi: this.#m.pointer('goSigStack.stack.hi')}
-  }
-
   get curg(): Address {
     return this.#m.pointer('curg')
   }
@@ -45,25 +39,9 @@ export class Machine {
     return this.#m.pointer('caughtsig')
   }
 
-  get p(): Address {
-    return this.#m.pointer('p')
-  }
-
-  get oldp(): Address {
-    return this.#m.pointer('oldp')
-  }
-
-  get mallocing(): number {
-    return this.#m.i32('mallocing')
-  }
-
   /** Up to 1.18: 1 for a throw, -1 for one without full stacks. 1.19+: 1 for `fatal`, 2 for a throw or fatal signal. */
   get throwing(): number {
     return this.#m.i32('throwing')
-  }
-
-  get locks(): number {
-    return this.#m.i32('locks')
   }
 
   get dying(): number {
@@ -92,15 +70,6 @@ export class Machine {
     return this.#m.flag('isExtraInSig')
   }
 
-  get needextram(): boolean {
-    return this.#m.flag('needextram')
-  }
-
-  /** Level that replaces the general one for this M; 0 for none. */
-  get traceback(): number {
-    return this.#m.u8('traceback')
-  }
-
   /** Cgo calls made so far. */
   get ncgocall(): bigint {
     return this.#m.word('ncgocall')
@@ -125,10 +94,6 @@ export class Machine {
     return this.#m.pointer('alllink')
   }
 
-  get schedlink(): Address {
-    return this.#m.pointer('schedlink')
-  }
-
   get freelink(): Address {
     return this.#m.pointer('freelink')
   }
@@ -137,22 +102,9 @@ export class Machine {
     return this.#m.pointer('lockedg')
   }
 
-  get lockedExt(): number {
-    return this.#m.u32('lockedExt')
-  }
-
-  get lockedInt(): number {
-    return this.#m.u32('lockedInt')
-  }
-
   /** Position of the caller of a vDSO call; undefined outside one. */
   get vdso(): {readonly sp: Address; readonly pc: Address} | undefined {
     const sp = this.#m.pointer('vdsoSP')
     return sp === NULL_ADDRESS ? undefined : {sp, pc: this.#m.pointer('vdsoPC')}
-  }
-
-  /** Caller of the function that needed more stack, while runtime.newstack runs. */
-  get morebuf(): {readonly sp: Address; readonly pc: Address; readonly g: Address} {
-    return {sp: this.#m.pointer('morebuf.sp'), pc: this.#m.pointer('morebuf.pc'), g: this.#m.pointer('morebuf.g')}
   }
 }

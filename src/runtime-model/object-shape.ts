@@ -1,13 +1,19 @@
 import {isUserAddress, USER_END} from '../amd64/canonical-address.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
+import {G_TABLE, M_TABLE} from './layout-tables.ts'
 
 /**
  * The head of a g and of an m, which no release from 1.7 on moved (src/runtime/runtime2.go): enough to know one when a search comes
  * across it, before anything tells the release.
  */
-const G_HEAD = {stackLo: 0, stackHi: 8, stackguard0: 16, m: 48} as const
-const M_G0 = 0
+const G_HEAD = {
+  stackLo: G_TABLE.rows['stack.lo'][0],
+  stackHi: G_TABLE.rows['stack.hi'][0],
+  stackguard0: G_TABLE.rows.stackguard0[0],
+  m: G_TABLE.rows.m[0],
+} as const
+const M_G0 = M_TABLE.rows.g0[0]
 
 /** stackPreempt, stackFork and their like are small negative numbers in stackguard0. */
 const SPECIAL_GUARD = 0xffffffff00000000n

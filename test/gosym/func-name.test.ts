@@ -1,5 +1,5 @@
 import test from 'ava'
-import {isExportedRuntime, isUserVisible, nameForTraceback, startFunctionKind} from '../../src/gosym/func-name.ts'
+import {isExportedRuntime, isUserVisible, nameForTraceback} from '../../src/gosym/func-name.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 
 const go = (minor: number): GoVersion => GoVersion.ofMinor(minor)
@@ -40,13 +40,4 @@ test('names without a dot are hidden', t => {
   t.false(isUserVisible('_cgoexp_123_callback', go(27)))
   t.true(isUserVisible('main._Cfunc_f', go(27)))
   t.false(isUserVisible('runtime.goexit', go(27)))
-})
-
-test('a goroutine is of the system by the name of its start function', t => {
-  t.is(startFunctionKind('runtime.bgsweep', 'bgsweep', go(10)), 'system')
-  t.is(startFunctionKind('runtime.ensureSigM.func1', 'normal', go(10)), 'user')
-  t.is(startFunctionKind('runtime.ensureSigM.func1', 'normal', go(11)), 'system')
-  t.is(startFunctionKind('runtime.main', 'runtime_main', go(27)), 'user')
-  t.is(startFunctionKind('runtime.runfinq', 'runFinalizers', go(15)), 'user-while-running')
-  t.is(startFunctionKind('main.main.func1', 'normal', go(27)), 'user')
 })

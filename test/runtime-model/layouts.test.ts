@@ -2,6 +2,7 @@ import {readFileSync} from 'node:fs'
 import test from 'ava'
 import {toAddress} from '../../src/base/address.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
+import {G_TABLE, M_TABLE} from '../../src/runtime-model/layout-tables.ts'
 import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import {type DeclaredLayout, layoutsFromDwarf} from '../../src/runtime-model/layouts-from-dwarf.ts'
 import {RemoteStruct} from '../../src/runtime-model/remote-struct.ts'
@@ -46,6 +47,11 @@ for (const [release, declared] of Object.entries(declaredByRelease)) {
     }
   })
 }
+
+test('no release moved the head of a g or an m: a search knows one before anything tells the release', t => {
+  for (const row of ['stack.lo', 'stack.hi', 'stackguard0', 'm'] as const) t.is(new Set(G_TABLE.rows[row]).size, 1, row)
+  t.is(new Set(M_TABLE.rows.g0).size, 1)
+})
 
 test('patch releases that moved fields have columns of their own', t => {
   t.is(layoutsFromTables(go(9, 2)).m.offset('curg'), 152)
@@ -92,16 +98,16 @@ test('a remote structure is one read, and fields the release lacks read as zero'
       return address === 0x1000 && length <= 64 ? bytes.subarray(0, length) : undefined
     },
   }
-  const layout = StructLayout.of('hchan', 'table', [
-    ['qcount', 8],
-    ['closed', 24],
+  const layout = StructLayout.of('p', 'table', [
+    ['m', 8],
+    ['id', 24],
   ])
-  const channel = RemoteStruct.read(memory, toAddress(0x1000), layout)
-  t.is(channel?.word('qcount'), 0xffff_ffff_ffff_ffffn)
-  t.is(channel?.pointer('qcount'), toAddress(0), 'no double holds it')
-  t.is(channel?.number('qcount'), Number.POSITIVE_INFINITY)
-  t.is(channel?.u32('closed'), 0xc000_0000)
-  t.is(channel?.word('dataqsiz'), 0n)
+  const processor = RemoteStruct.read(memory, toAddress(0x1000), layout)
+  t.is(processor?.word('m'), 0xffff_ffff_ffff_ffffn)
+  t.is(processor?.pointer('m'), toAddress(0), 'no double holds it')
+  t.is(processor?.number('m'), Number.POSITIVE_INFINITY)
+  t.is(processor?.u32('id'), 0xc000_0000)
+  t.is(processor?.word('sysmontick.schedwhen'), 0n)
   t.deepEqual(reads, [28])
   t.is(RemoteStruct.read(memory, toAddress(0x2000), layout), undefined)
   t.is(RemoteStruct.read(memory, toAddress(0), layout), undefined)

@@ -340,6 +340,7 @@ test("system goroutines are the helpers that are not in the program's code", t =
   t.true(isSystem('runtime.bgsweep'))
   t.false(isSystem('runtime.main'))
   t.false(isSystem('main.worker'))
+  t.true(isSystem('runtime.ensureSigM.func1'))
   t.true(isSystem('runtime.runFinalizers'))
   t.false(isSystem('runtime.runFinalizers', {...idle, finalizerRunning: true}))
   t.false(isSystem('runtime.runCleanups', {...idle, cleanupRunning: true}))
@@ -347,6 +348,7 @@ test("system goroutines are the helpers that are not in the program's code", t =
   const old = new ProcessBuilder(8)
   t.is(startKind(old.access, old.functionNamed('runtime.timerproc')), 'system')
   t.is(startKind(old.access, old.functionNamed('runtime.gopanic')), 'user')
+  t.is(startKind(old.access, old.functionNamed('runtime.ensureSigM.func1')), 'user', 'up to 1.10 four are named')
 })
 
 test('saved callers are empty, saved, consumed or busy by the first pc and the use count', t => {
