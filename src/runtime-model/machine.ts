@@ -102,6 +102,10 @@ export class Machine {
     return this.#m.pointer('lockedg')
   }
 
+  get lockedExt(): number {
+    return this.#m.u32('lockedExt')
+  }
+
   /** Position of the caller of a vDSO call; undefined outside one. */
   get vdso(): {readonly sp: Address; readonly pc: Address} | undefined {
     const sp = this.#m.pointer('vdsoSP')
