@@ -5,6 +5,7 @@ import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
 import {tellError, wantsJson} from './errors.ts'
+import {writeStandardError} from './standard-streams.ts'
 
 const GIBIBYTE = 1024 ** 3
 
@@ -100,12 +101,12 @@ export abstract class BaseCommand extends Command {
 
   /** What goes to standard error behind a report: remarks, then the diagnostics. */
   protected showBeside(remarks: readonly string[] = []): void {
-    for (const remark of remarks) process.stderr.write(`${this.config.bin}: ${remark}\n`)
+    for (const remark of remarks) writeStandardError(`${this.config.bin}: ${remark}\n`)
     for (const {severity, message, count, hint, where} of this.diagnostics.list()) {
       const place = where !== null && !message.includes(where) ? `${where}: ` : ''
       const times = count > 1 ? ` (${count} times)` : ''
-      process.stderr.write(`${this.config.bin}: ${severity}: ${place}${message}${times}\n`)
-      if (hint !== null) process.stderr.write(`  ${hint}\n`)
+      writeStandardError(`${this.config.bin}: ${severity}: ${place}${message}${times}\n`)
+      if (hint !== null) writeStandardError(`  ${hint}\n`)
     }
   }
 }

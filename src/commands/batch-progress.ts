@@ -1,4 +1,5 @@
 import type {BatchCounts} from '../triage/batch-run.ts'
+import {writeStandardError} from './standard-streams.ts'
 
 /** Drawn no more often than this. */
 const INTERVAL_MS = 100
@@ -23,12 +24,12 @@ export class BatchProgress {
       ...(known > 0 ? [`${known} known`] : []),
       ...(errors > 0 ? [`${errors} failed`] : []),
     ]
-    process.stderr.write(`\r\x1b[K${parts.join(', ')}`)
+    writeStandardError(`\r\x1b[K${parts.join(', ')}`)
   }
 
   /** Before anything else is written to the terminal. */
   clear(): void {
-    if (this.#isDrawn) process.stderr.write('\r\x1b[K')
+    if (this.#isDrawn) writeStandardError('\r\x1b[K')
     this.#isDrawn = false
   }
 }

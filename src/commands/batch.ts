@@ -17,6 +17,7 @@ import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
 import {EXIT} from './errors.ts'
 import {analysisOptions, searchOptions} from './open-core.ts'
+import {writeStandardError} from './standard-streams.ts'
 
 const MEGABYTE = 1024 * 1024
 /** A process may take this share of the memory, divided among all. */
@@ -100,7 +101,7 @@ export default class Batch extends BaseCommand {
     const counts: BatchCounts = {lines: 0, errors: 0, incomplete: 0, known: 0}
     const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
     if (!flags.quiet && stop === undefined && counts.lines + counts.known === 0) {
-      process.stderr.write(`${this.config.bin}: no cores found\n`)
+      writeStandardError(`${this.config.bin}: no cores found\n`)
     }
     if (flags.group) this.writeAll(renderNdjson(groups.list()), undefined)
     if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
@@ -182,7 +183,7 @@ export default class Batch extends BaseCommand {
     const errors = list.reduce((sum, {count, error}) => sum + (error === null ? 0 : count), 0)
     const style = await colouredStyle(colorLevel(color, process.env, process.stderr.isTTY === true))
     for (const piece of renderBatchSummary(list, {cores, known: counts.known, errors}, style)) {
-      process.stderr.write(piece)
+      writeStandardError(piece)
     }
   }
 }

@@ -1,6 +1,6 @@
 import {describeFailure, type ErrorCode, type Failure, GotraceError, messageOf} from '../base/errors.ts'
-import {writeOutput} from '../base/output-file.ts'
 import {renderFailure} from '../render/json.ts'
+import {writeStandardError, writeWherePossible} from './standard-streams.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
 export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
@@ -74,18 +74,9 @@ export function tellError(error: unknown, {usage, json}: Telling): number {
   if (hint !== null) lines.push(`  ${hint}`)
   if (code === 'bug') lines.push('  GOTRACE_DEBUG=1 prints where it happened')
   if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(`${error.stack}`)
-  writeWherePossible(2, `${lines.join('\n')}\n`)
+  writeStandardError(`${lines.join('\n')}\n`)
   if (json) writeWherePossible(1, renderFailure(failure))
   return exitCode
-}
-
-/** Where an output is closed or full the exit code has to do. */
-function writeWherePossible(fd: 1 | 2, text: string): void {
-  try {
-    writeOutput(fd, new TextEncoder().encode(text), fd === 1 ? 'standard output' : 'standard error')
-  } catch (error) {
-    if (!(error instanceof GotraceError)) throw error
-  }
 }
 
 /** Whether the command line asks for JSON, also where it cannot be parsed. */

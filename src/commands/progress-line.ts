@@ -1,4 +1,5 @@
 import type {Progress} from '../acquire/core-input.ts'
+import {writeStandardError} from './standard-streams.ts'
 
 /** Nothing is drawn of what is done sooner. */
 const DELAY_MS = 500
@@ -31,7 +32,7 @@ export class ProgressLine {
   clear(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#drawnAt > 0) process.stderr.write('\r\x1b[K')
+    if (this.#drawnAt > 0) writeStandardError('\r\x1b[K')
     this.#drawnAt = 0
   }
 
@@ -40,7 +41,7 @@ export class ProgressLine {
     this.#timer = undefined
     this.#drawnAt = now
     const width = (process.stderr.columns || 80) - 1
-    process.stderr.write(`\r\x1b[K${this.#text.slice(0, width)}`)
+    writeStandardError(`\r\x1b[K${this.#text.slice(0, width)}`)
   }
 }
 

@@ -106,10 +106,18 @@ for (const [title, args] of [
 }
 
 test('an answer does not depend on whether standard error can be written to', t => {
-  const script = (target: string): string => `${process.execPath} ${installed.entry} nonsense 2> ${target}`
-  t.is(spawnSync('sh', ['-c', script('/dev/null')]).status, 2)
-  t.is(spawnSync('sh', ['-c', script('/dev/full')]).status, 2)
-  t.is(spawnSync('sh', ['-c', script('&-')]).status, 2)
+  const answer = (args: string, target: string): {status: number | null; stdout: string} => {
+    const script = `${process.execPath} ${installed.entry} ${args} 2>${target}`
+    const {status, stdout} = spawnSync('sh', ['-c', script], {encoding: 'utf8'})
+    return {status, stdout}
+  }
+  // Cut, so that there are diagnostics.
+  const cut = join(directory, 'cut')
+  writeFileSync(cut, readFileSync(fixture.core).subarray(0, 1_000_000))
+  for (const args of [`analyze ${cut}`, 'nonsense', 'analyze --help']) {
+    const heard = answer(args, '/dev/null')
+    for (const target of ['/dev/full', '&-']) t.deepEqual(answer(args, target), heard, `${args} 2>${target}`)
+  }
 })
 
 /** What the installed package says on a Node of this version. */
