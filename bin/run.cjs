@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Any Node can read this file, the oldest too: newer syntax would be an error of its parser, which tells nobody what to do.
 var fs = require('fs')
+var path = require('path')
 
+var root = path.join(__dirname, '..')
 var NEEDED = 'Node.js 20.19 or a later 20, or 22.2 or later'
 var version = process.versions.node
 var major = Number(version.split('.')[0])
@@ -22,7 +24,9 @@ function cannotStart(error) {
 if (isTooOld) refuse('needs ' + NEEDED + '; this is ' + version + ' (' + process.execPath + ')', 2)
 
 try {
-  require('../dist/launch.cjs').launch(require('path').join(__dirname, '..')).then(undefined, cannotStart)
+  require(path.join(root, 'dist', 'launch.cjs'))
+    .launch(root)
+    .then(undefined, cannotStart)
 } catch (error) {
   cannotStart(error)
 }

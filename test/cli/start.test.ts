@@ -158,6 +158,7 @@ test('a package that is not whole says so', t => {
     rmSync(join(dist, name))
     const gone = spawnSync(process.execPath, [partial.entry, '--version'], {encoding: 'utf8'})
     t.is(gone.status, 70)
+    t.true(gone.stderr.includes(join(dist, name)), gone.stderr)
     t.regex(gone.stderr, /^gotrace-core: cannot start: .*\n {2}install it again; from source: npm run build\n$/)
     writeFileSync(join(dist, name), 'exports.launch = function () {')
     const cut = spawnSync(process.execPath, [partial.entry, '--version'], {encoding: 'utf8'})
