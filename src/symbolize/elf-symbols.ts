@@ -55,6 +55,9 @@ export class ElfSymbols {
 
 const SYMBOL_SIZE = 24
 
+/** What linkers and `ld -r` write there: objects, LTO's own parts, `<artificial>`. */
+const NO_SOURCE = /\.(?:l?o|obj)$|^</
+
 /**
  * Source files of local functions by the symbol table alone: a STT_FILE symbol stands before the local symbols of its file
  * (gABI ch. 4, "Symbol Table"). Without debug information this is all that is known of where a function is.
@@ -76,7 +79,8 @@ class SourceFileSymbols {
     if (offset === undefined || !strings || offset >= strings.bytes.length) return undefined
     const cursor = new Cursor(strings.bytes, `${this.#file.name}:.strtab`)
     cursor.seek(offset)
-    return cursor.cstring() || undefined
+    const name = cursor.cstring()
+    return name === '' || NO_SOURCE.test(name) ? undefined : name
   }
 
   #read(): Map<number, number> {

@@ -12,6 +12,7 @@ interface Called {
   module?: string
   file?: string
   inlined?: boolean
+  line?: number | null
 }
 
 const STACK = 0x7000
@@ -49,8 +50,9 @@ function deathOf(
         module = '/opt/app/program',
         file = null,
         inlined = false,
+        line = file === null ? null : 7,
       } = typeof frame === 'string' ? {name: frame} : frame
-      return [{function: name, module, file, line: file === null ? null : 7, inlined}]
+      return [{function: name, module, file, line, inlined}]
     },
   }
   const writable = pieces.map(({start, bytes}) => ({start, end: start + bytes.length, writable: true}))
@@ -81,6 +83,48 @@ test('the place of a failed check is in the program, not in the library that che
 test('a program that is nothing but libc has its place there', t => {
   const death = deathOf([libc('__GI_abort'), libc('malloc_printerr'), libc('munmap_chunk')])
   t.is(death?.text, 'a check of malloc failed, in munmap_chunk (./debug/x.c:7)')
+})
+
+test('copies that the compiler made of libc functions are parts of the end too, in a static program', t => {
+  const death = deathOf([
+    '__pthread_kill_implementation.constprop.0',
+    'raise',
+    'abort',
+    {name: 'die', file: '/src/die.c'},
+  ])
+  t.deepEqual(death, {kind: 'abort', text: 'abort was called, in die (/src/die.c:7)'})
+})
+
+test('a place without a line is that of its file', t => {
+  const death = deathOf([libc('__GI_abort'), {name: 'die', file: '/src/die.c', line: null}])
+  t.is(death?.text, 'abort was called, in die (/src/die.c)')
+})
+
+test('that Rust found no memory is told by the functions that ended it', t => {
+  const rust = (name: string): Called => ({name, file: '/rustc/5980/library/alloc/src/alloc.rs'})
+  for (const ends of [
+    ['std::alloc::rust_oom', '__rustc::__rust_alloc_error_handler', 'alloc::alloc::handle_alloc_error'],
+    ['rust_oom', '__rg_oom', '__rust_alloc_error_handler', 'alloc::alloc::handle_alloc_error::rt_error'],
+  ]) {
+    const called = [libc('__GI_abort'), rust('std::process::abort'), ...ends.map(rust)]
+    const death = deathOf([
+      ...called,
+      rust('alloc::raw_vec::handle_error'),
+      {name: 'index::grow', file: '/src/index.rs'},
+    ])
+    t.deepEqual(death, {kind: 'rust oom', text: 'an allocation of memory failed, in index::grow (/src/index.rs:7)'})
+  }
+})
+
+test('libc++ names a pure virtual call by its function alone', t => {
+  const libcxxabi = (name: string): Called => ({name, module: '/usr/lib/x86_64-linux-gnu/libc++abi.so.1.0'})
+  const death = deathOf([
+    libc('__GI_abort'),
+    libcxxabi('abort_message'),
+    libcxxabi('__cxa_pure_virtual'),
+    'draw(Shape*)',
+  ])
+  t.deepEqual(death, {kind: 'c++ terminate', text: 'a pure virtual function was called, in draw(Shape*)'})
 })
 
 test('a pure virtual call is called by its name', t => {

@@ -1,5 +1,5 @@
-import {resultOfStraightCode} from '../../amd64/straight-code.ts'
-import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
+import {resultOfReadOnlyCall} from '../../amd64/read-only-call.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, offsetAddress, toAddress, type Word} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readCString, readString, readU32, readWord} from '../../base/memory-reader.ts'
 import {demangleTypeName} from '../../demangle/demangler.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -29,6 +29,11 @@ const CLASSES: ReadonlyMap<bigint, {object: number | undefined}> = new Map([
 /** struct __cxa_exception begins with the type; it ends in the _Unwind_Exception, and the object follows (Itanium C++ ABI, 2.2.1). */
 const TYPE_BEFORE_UNWIND = 80
 const UNWIND_SIZE = 32
+/** nextException, before the _Unwind_Exception; that lies so far behind the start in libstdc++ and in libc++abi. */
+const NEXT_BEFORE_UNWIND = 48
+const HEADER_BEHIND_START = [80, 96] as const
+/** Handlers within handlers. */
+const CAUGHT_LIMIT = 64
 const REGISTERS = 16
 const STACK_WORDS = 512
 const BASES = 16
@@ -58,6 +63,27 @@ function* candidates(memory: MemoryReader, raising: readonly Frame[]): Generator
       if (value !== undefined && value > 4096 && value % 16 === 0) yield value
     }
   }
+}
+
+/**
+ * The exceptions that a thread's handlers hold, innermost first, from the first of the chain on (struct __cxa_eh_globals of the Itanium
+ * C++ ABI, 2.2.2): each begins with the same words, of which one leads to the next.
+ */
+export function readCaughtExceptions(memory: MemoryReader, first: Address): CxxException[] {
+  const found: CxxException[] = []
+  const seen = new Set<Address>()
+  let at: Address | undefined = first
+  while (at !== undefined && at > 4096 && !seen.has(at) && seen.size < CAUGHT_LIMIT) {
+    seen.add(at)
+    const header = HEADER_BEHIND_START.map(size => offsetAddress(at as Address, size)).find(
+      place => place !== undefined && CLASSES.has(readWord(memory, place) ?? 0n),
+    )
+    if (header === undefined) break
+    const exception = readException(memory, primaryOf(memory, header) ?? header)
+    if (exception) found.push(exception)
+    at = readAddress(memory, toAddress(header - NEXT_BEFORE_UNWIND))
+  }
+  return found
 }
 
 /** The _Unwind_Exception that is at the address, or right before it where it is the address of the thrown object. */
@@ -131,7 +157,7 @@ const WHAT_SLOT = 16
 function callWhat(memory: MemoryReader, exception: Address): string | undefined {
   const table = readAddress(memory, exception)
   const code = table === undefined || table < 4096 ? undefined : readWord(memory, toAddress(table + WHAT_SLOT))
-  const text = code === undefined ? undefined : resultOfStraightCode(memory, code, BigInt(exception))
+  const text = code === undefined ? undefined : resultOfReadOnlyCall(memory, code, {argument: BigInt(exception)})
   return text === undefined ? undefined : readText(memory, addressOfWord(text))
 }
 

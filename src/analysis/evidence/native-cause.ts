@@ -1,14 +1,16 @@
 import {NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress, readCString} from '../../base/memory-reader.ts'
+import type {CoreThread} from '../../elf/core-file.ts'
 import {SymbolTable} from '../../elf/symtab.ts'
 import type {CrashReport} from '../../report/core-report.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {sourceName} from '../frames/c-frames.ts'
-import {cPlumbing, libcName} from '../frames/irrelevant-frames.ts'
+import {cPlumbing, isDeathOfC, libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findException} from './cxx-exception.ts'
+import {findCaughtExceptions} from './caught-exceptions.ts'
+import {type CxxException, findException} from './cxx-exception.ts'
 import {findGlibMessage, readGlibAssertion} from './glib-message.ts'
 import {findRustPanic, type RustPanic} from './rust-panic.ts'
 
@@ -34,12 +36,14 @@ export function findDeathCause(process: DeadProcess, {thread, signal}: CrashCaus
   if (ofGlib) return ofGlib
   const abort = frames.findIndex(({name}) => name === 'abort')
   const names = new Set(frames.map(({name}) => name))
-  if (isTerminate(frames)) return describeTerminate(process, frames)
+  if (isTerminate(frames)) return describeTerminate(process, thread.thread, frames)
   const panic = findRustPanic(
     process,
     frames.map(({frame, source}) => ({frame, name: source.function ?? ''})),
   )
   if (panic) return describePanic(panic, frames)
+  if (frames.some(({source}) => RUST_OOM.test(source.function ?? '')))
+    return {kind: 'rust oom', text: `an allocation of memory failed${place(frames)}`}
   const checker = CHECKS.find(([functions]) => functions.some(name => names.has(name)))
   if (abort < 0 && !checker) return null
   const message = readAbortMessage(process)
@@ -51,6 +55,10 @@ export function findDeathCause(process: DeadProcess, {thread, signal}: CrashCaus
   if (checker) return {kind: checker[1], text: `${checker[2]}${place(frames)}`}
   return {kind: 'abort', text: `abort was called${place(frames)}`}
 }
+
+/** What Rust's library calls where there is no memory, in old and new releases. */
+const RUST_OOM =
+  /^(?:(?:__rustc::)?__rust_alloc_error_handler|__r(?:g|dl)_oom|(?:std|alloc)::alloc::(?:rust_oom|handle_alloc_error|default_alloc_error_hook))(?!\w)/
 
 /** Functions that end the process when a check fails, and what to say where libc's own text is not in the core. */
 const CHECKS: readonly (readonly [functions: readonly string[], kind: string, text: string])[] = [
@@ -100,11 +108,13 @@ function describePanic({text, location}: RustPanic, frames: readonly NamedFrame[
 
 /** The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no machinery. */
 function place(frames: readonly NamedFrame[]): string {
-  const candidates = frames.filter(({source}) => !isPartOfDying(source))
+  const end = frames.findLastIndex(({source: {function: name}}) => name !== null && isDeathOfC(name))
+  const candidates = frames.slice(end + 1).filter(({source}) => !isPartOfDying(source))
   const found = candidates.find(({source}) => !isOfLanguage(source)) ?? candidates[0]
   if (!found) return ''
   const {function: name, file, line} = found.source
-  return `, in ${sourceName(name ?? '')}${file === null ? '' : ` (${file}:${line ?? 0})`}`
+  const at = file === null ? '' : ` (${line === null ? file : `${file}:${line}`})`
+  return `, in ${sourceName(name ?? '')}${at}`
 }
 
 function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
@@ -158,7 +168,8 @@ function kindOfMessage(message: string, fallback: string | undefined): string {
 /** Where libstdc++ is stripped its own terminate has no name, but throwing does: an abort above it is nothing else. */
 function isTerminate(frames: readonly NamedFrame[]): boolean {
   const isNamed = (pattern: RegExp) => (frame: NamedFrame) => pattern.test(frame.source.function ?? '')
-  if (frames.some(isNamed(TERMINATE))) return true
+  if (frames.some(isNamed(TERMINATE)) || frames.some(({name}) => /^cxa_(?:pure|deleted)_virtual$/.test(name)))
+    return true
   const abort = frames.findIndex(({name}) => name === 'abort')
   return abort >= 0 && frames.slice(abort).some(isNamed(RAISES))
 }
@@ -166,24 +177,37 @@ function isTerminate(frames: readonly NamedFrame[]): boolean {
 const TERMINATE =
   /^(std::terminate\(\)|__cxxabiv1::__terminate|__cxa_call_terminate|__gnu_cxx::__verbose_terminate_handler)/
 const RAISES =
-  /^(__cxa_(throw|rethrow|call_terminate)|std::rethrow_exception|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
+  /^(__cxa_(throw|rethrow|call_terminate)|__clang_call_terminate|std::rethrow_exception|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
 
-function describeTerminate(process: DeadProcess, frames: readonly NamedFrame[]): Cause {
-  const raising = frames.filter(({source: {function: name}}) => name !== null && RAISES.test(name))
-  const exception = findException(
-    process,
-    raising.map(({frame}) => frame),
-  )
+function describeTerminate(process: DeadProcess, thread: CoreThread, frames: readonly NamedFrame[]): Cause {
   const where = placeOfThrow(frames)
-  if (!exception) return {kind: 'c++ terminate', text: `${reasonOfTerminate(frames)}${where}`}
-  const {type, what} = exception
-  return {kind: 'c++ exception', text: `uncaught ${type}${what === undefined ? '' : `: ${what}`}${where}`}
+  const caught = findCaughtExceptions(process, thread, new Set(frames.map(({source}) => source.module ?? '')))
+  const raising = frames.filter(({source: {function: name}}) => name !== null && RAISES.test(name))
+  if (raising.length > 0) {
+    const uncaught =
+      caught?.[0] ??
+      findException(
+        process,
+        raising.map(({frame}) => frame),
+      )
+    if (uncaught) return {kind: 'c++ exception', text: `uncaught ${spell(uncaught)}${where}`}
+  }
+  const reason = reasonOfTerminate(frames)
+  if (caught?.[0]) return {kind: 'c++ terminate', text: `${reason} in a handler of ${spell(caught[0])}${where}`}
+  const isAlone = caught !== undefined && reason === TERMINATED
+  return {kind: 'c++ terminate', text: `${reason}${isAlone ? ' without an exception' : ''}${where}`}
 }
+
+function spell({type, what}: CxxException): string {
+  return what === undefined ? type : `${type}: ${what}`
+}
+
+const TERMINATED = 'std::terminate was called'
 
 function reasonOfTerminate(frames: readonly NamedFrame[]): string {
   if (frames.some(({name}) => name === 'cxa_pure_virtual')) return 'a pure virtual function was called'
   if (frames.some(({name}) => name === 'cxa_deleted_virtual')) return 'a deleted virtual function was called'
-  return 'std::terminate was called without an exception'
+  return TERMINATED
 }
 
 /** Below the last frame of the C++ runtime stands who threw. */

@@ -29,6 +29,10 @@ const DEATH = new Set([
   'std::terminate()',
   '__cxa_throw',
   '__cxa_rethrow',
+  '__cxa_pure_virtual',
+  '__cxa_deleted_virtual',
+  '__clang_call_terminate',
+  'abort_message',
   'x_cgo_callers',
 ])
 
@@ -50,12 +54,12 @@ const BEGINNING = new Set([
   'x_cgo_thread_start',
 ])
 
-const RUST_PANIC =
-  /^(?:__rustc::|rust_panic|__rust_start_panic|rust_begin_unwind|core::panicking::|core::option::(?:unwrap|expect)_failed|core::result::unwrap_failed|std::panicking::|std::process::abort|std::sys::(?:backtrace|pal)::|std::rt::)/
+const DEATH_OF_RUST =
+  /^(?:__rustc::|rust_panic(?:_with_hook)?(?!\w)|__rust_start_panic|rust_begin_unwind(?!\w)|std::alloc::(?:rust_oom|default_alloc_error_hook|handle_alloc_error)(?!\w)|alloc::alloc::handle_alloc_error(?!\w)|alloc::raw_vec::handle_error(?!\w)|__rust_alloc_error_handler|__r(?:g|dl)_oom$|core::panicking::|core::option::(?:unwrap|expect)_failed|core::result::unwrap_failed|std::panicking::|std::process::abort|std::sys::(?:backtrace|pal)::|std::rt::)/
 
 /** Whether a C function is on the stack only because the process was ending. */
 export function isDeathOfC(name: string): boolean {
-  return DEATH.has(withoutAlias(name)) || RUST_PANIC.test(name)
+  return DEATH.has(withoutAlias(name)) || DEATH_OF_RUST.test(name)
 }
 
 /** Why a C frame does not tell one bug from another, or undefined where it does. */
@@ -66,9 +70,9 @@ export function cPlumbing(name: string): string | undefined {
   return undefined
 }
 
-/** glibc's own calls of its functions go by an alias. */
+/** glibc's own calls of its functions go by an alias; of a function that the compiler has copied the copy may run. */
 function withoutAlias(name: string): string {
-  return name.startsWith('__GI_') ? name.slice('__GI_'.length) : name
+  return name.replace(/^__GI_/, '').replace(/(?:\.[a-z_]+(?:\.\d+)*)+$/, '')
 }
 
 /** The name of a function of the C library without what glibc puts before its own: `abort` for `__GI_abort` and for `_abort`. */
