@@ -154,6 +154,23 @@ test('the decoder has one door, and what is behind it stays in its room', t => {
   t.deepEqual(taken, [])
 })
 
+test('what is true of the processor alone stands in its room: registers by name, code by function', t => {
+  const facts = [
+    // A register by number, of a row, a set or user_regs_struct.
+    /\bregister: \d+[,}]|\{(6|7|16): |\.(word|address|place|isKnown|setAddress|setWord|copy|forget)\((\d|1[0-6])\)|[rR]egisters\[\d+\]/,
+    // The end of user space, the beginning of the kernel's.
+    /0x800000000000\b|0xffff800000000000/,
+    // Code to be compared with: lists that begin with an opcode, int3, call.
+    /\[0x(0f, 0x05|48, 0x|e8|cc)|=== 0x(cc|e8)\b/,
+  ]
+  const wrong = files.filter(file => {
+    if (roomOf(file) === 'amd64') return false
+    const text = readFileSync(join(source, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    return facts.some(fact => fact.test(text))
+  })
+  t.deepEqual(wrong, [])
+})
+
 test('zod is never loaded by a run: its shapes are imported as types', t => {
   const loaded = imports.filter(
     ({target, typeOnly, file}) =>

@@ -1,8 +1,6 @@
-import {type Address, NOWHERE, toAddress, type Word} from '../base/address.ts'
+import {type Address, addressOfWord, NOWHERE, toAddress, type Word} from '../base/address.ts'
 import {DWARF_REGISTER, REGISTER_COUNT} from './registers.ts'
 import {USER_REGS_SLOTS} from './user-regs.ts'
-
-const EXACT_LIMIT = 0x20000000000000n
 
 /**
  * The 16 general registers and rip, by DWARF number, each known, supposed or not known. Values that a double holds exactly are
@@ -132,7 +130,8 @@ export class RegisterSetBuilder {
   }
 
   setWord(register: number, word: Word): this {
-    if (word < EXACT_LIMIT) return this.setAddress(register, Number(word))
+    const address = addressOfWord(word)
+    if (address !== undefined) return this.setAddress(register, address)
     this.forget(register)
     this.#wide ??= new Map()
     this.#wide.set(register, word)

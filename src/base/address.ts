@@ -13,6 +13,10 @@ export type Word = bigint
 /** u32 offset from a module's lowest link address: the key of every per-module table. */
 export type ModuleOffset = number & {readonly [offsetBrand]: 'ModuleOffset'}
 
+/** Numbers below it are exact in a double. */
+export const ADDRESS_LIMIT = 2 ** 53
+const WORD_LIMIT = BigInt(ADDRESS_LIMIT)
+
 export const NULL_ADDRESS = 0 as Address
 
 /** Stands for a word that is no address of user space (>= 2^53), a wild rip or rsp: nothing is mapped there. Who prints it has the word. */
@@ -25,7 +29,7 @@ export function toAddress(value: number): Address {
 
 /** The address that a raw word spells, or undefined where a double would round it (>= 2^53). */
 export function addressOfWord(word: Word): Address | undefined {
-  return word >= 0n && word < 0x20000000000000n ? (Number(word) as Address) : undefined
+  return word >= 0n && word < WORD_LIMIT ? (Number(word) as Address) : undefined
 }
 
 const TWO_32 = 0x100000000

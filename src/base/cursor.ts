@@ -1,4 +1,4 @@
-import {type Address, number64At, toAddress, type Word} from './address.ts'
+import {ADDRESS_LIMIT, type Address, number64At, toAddress, type Word} from './address.ts'
 import {FormatError} from './errors.ts'
 
 const utf8 = new TextDecoder('utf-8')
@@ -120,7 +120,7 @@ export class Cursor {
   u64(): number {
     const at = this.#take(8)
     const value = number64At(this.#view, at)
-    if (value < 2 ** 53) return value
+    if (value < ADDRESS_LIMIT) return value
     throw this.error(`value 0x${this.#view.getBigUint64(at, true).toString(16)} is too large`, at)
   }
 

@@ -1,4 +1,4 @@
-import {type Address, toAddress, type Word} from './address.ts'
+import {ADDRESS_LIMIT, type Address, toAddress, type Word} from './address.ts'
 
 /** Memory of the dead process. Unmapped or missing memory is an answer, not an exception. */
 export interface MemoryReader {
@@ -12,7 +12,6 @@ export interface MemoryReader {
 }
 
 const TWO_32 = 0x100000000
-const ADDRESS_LIMIT = 2 ** 53
 
 function u32At(bytes: Uint8Array, at: number): number {
   return (

@@ -1,3 +1,4 @@
+import {addressOfWord} from '../base/address.ts'
 import type {Cursor} from '../base/cursor.ts'
 
 /** Link addresses that encoded pointers count from (LSB 5, 10.5.1). */
@@ -47,8 +48,9 @@ export function readEncodedPointer(cursor: Cursor, encoding: number, bases: Poin
   const address = baseOf(application, at, bases, cursor) + value
   // Negative displacements wrap in 64 bits; 8-byte ones are exact only as integers.
   const wrapped = BigInt.asUintN(64, address) % TWO_64
-  if (wrapped >= 0x20000000000000n) throw cursor.error(`pointer 0x${wrapped.toString(16)} is no address`, start)
-  return Number(wrapped)
+  const pointer = addressOfWord(wrapped)
+  if (pointer === undefined) throw cursor.error(`pointer 0x${wrapped.toString(16)} is no address`, start)
+  return pointer
 }
 
 function readFormat(cursor: Cursor, format: number): bigint {

@@ -3,9 +3,8 @@ import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {DW_LNE, DW_LNS} from './constants.ts'
 import {type LineHeader, linePath, readLineHeader} from './line-header.ts'
 import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
+import {TOMBSTONE} from './ranges.ts'
 import type {Unit} from './unit.ts'
-
-const TOMBSTONE = 2 ** 53
 
 export interface LineRow {
   file: string | undefined

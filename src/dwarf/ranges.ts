@@ -1,3 +1,4 @@
+import {ADDRESS_LIMIT} from '../base/address.ts'
 import type {Cursor} from '../base/cursor.ts'
 import {DW_RLE} from './constants.ts'
 import type {Unit} from './unit.ts'
@@ -5,7 +6,8 @@ import type {Unit} from './unit.ts'
 /** Takes one half-open pc range. */
 export type RangeSink = (start: number, end: number) => void
 
-const TOMBSTONE = 2 ** 53
+/** Addresses at and above this are marks of linkers for code that was thrown away (lld: -1, -2). */
+export const TOMBSTONE = ADDRESS_LIMIT
 
 /** A list of `.debug_rnglists` (DWARF 5, 2.17.3) or, before version 5, of `.debug_ranges`. Empty and dead ranges are left out. */
 export function readRangeList(unit: Unit, offset: number, sink: RangeSink): void {

@@ -4,7 +4,7 @@ import {DW_AT, DW_FORM, languageName} from './constants.ts'
 import {DieWalker} from './die-walker.ts'
 import type {DwarfFile} from './dwarf-file.ts'
 import {DieAttributes} from './form.ts'
-import {type RangeSink, readRangeList} from './ranges.ts'
+import {type RangeSink, readRangeList, TOMBSTONE} from './ranges.ts'
 import type {UnitHeader} from './unit-list.ts'
 
 /** A DIE, wherever it is. */
@@ -19,9 +19,6 @@ export interface DieReference {
  * nothing. The largest unit seen, a browser built as one, has some 10 million.
  */
 const RANGE_BUDGET = 50_000_000
-
-/** Addresses at and above this are marks of linkers for code that was thrown away (lld: -1, -2). */
-const TOMBSTONE = 2 ** 53
 
 /** One unit: its header, its root DIE, and the meaning that its bases give to indexed forms. */
 export class Unit {

@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../base/address.ts'
+import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
 import {hashBytes} from '../base/byte-hash.ts'
 import {Cursor} from '../base/cursor.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
@@ -248,7 +248,7 @@ function collect(parts: Cursor[], strings: readonly Uint8Array[]): Columns {
       const address = cursor.number64()
       const size = cursor.number64()
       const type = info % 16
-      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || address >= 2 ** 53) continue
+      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || address >= ADDRESS_LIMIT) continue
       const at = columns.count++
       columns.addresses[at] = address
       columns.sizes[at] = size

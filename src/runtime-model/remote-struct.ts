@@ -1,11 +1,8 @@
-import {type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
+import {ADDRESS_LIMIT, type Address, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
 import type {ByteSlab} from '../base/byte-slab.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
-
-/** Doubles hold every integer below it. */
-const EXACT_LIMIT = 2 ** 53
 
 /**
  * One object of the dead process, copied once; its fields cannot fail after that.
@@ -75,12 +72,12 @@ export class RemoteStruct<S extends StructName> {
     const offset = this.layout.offset(field)
     if (offset === undefined) return 0
     const value = this.#bytes.number64At(offset)
-    return value < EXACT_LIMIT ? value : Number.POSITIVE_INFINITY
+    return value < ADDRESS_LIMIT ? value : Number.POSITIVE_INFINITY
   }
 
   /** A pointer; a word that cannot be an address (>= 2^53) reads as nil. Use `word` to tell apart. */
   pointer(field: FieldName<S>): Address {
     const value = this.number(field)
-    return value < EXACT_LIMIT ? toAddress(value) : NULL_ADDRESS
+    return value < ADDRESS_LIMIT ? toAddress(value) : NULL_ADDRESS
   }
 }

@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
+import {ADDRESS_LIMIT, type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 
@@ -44,7 +44,7 @@ export function* readGoroutineAddresses(
     const cursor = new Cursor(bytes.slice(), 'runtime.allgs')
     while (!cursor.atEnd) {
       const g = cursor.number64()
-      if (g !== 0 && g < 2 ** 53) yield toAddress(g)
+      if (g !== 0 && g < ADDRESS_LIMIT) yield toAddress(g)
     }
   }
 }

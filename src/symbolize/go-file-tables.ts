@@ -1,4 +1,4 @@
-import {type Address, offsetAddress, toAddress} from '../base/address.ts'
+import {ADDRESS_LIMIT, type Address, offsetAddress, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
@@ -85,7 +85,7 @@ class RelocatedImage implements MemoryReader {
       const type = cursor.u32()
       cursor.skip(4)
       const value = cursor.number64()
-      if (type === R_X86_64_RELATIVE && value < 2 ** 53) found.push({place: toAddress(place), value})
+      if (type === R_X86_64_RELATIVE && value < ADDRESS_LIMIT) found.push({place: toAddress(place), value})
     }
     found.sort((a, b) => a.place - b.place)
     this.#values = Float64Array.from(found, ({value}) => value)
