@@ -1,6 +1,7 @@
 import {Command, Flags, type Interfaces} from '@oclif/core'
 import {DEFAULT_UNPACK_LIMITS, type UnpackLimits} from '../acquire/unpack-limits.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
+import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
@@ -101,12 +102,12 @@ export abstract class BaseCommand extends Command {
 
   /** What goes to standard error behind a report: remarks, then the diagnostics. */
   protected showBeside(remarks: readonly string[] = []): void {
-    for (const remark of remarks) writeStandardError(`${this.config.bin}: ${remark}\n`)
+    for (const remark of remarks) writeStandardError(`${this.config.bin}: ${printable(remark)}\n`)
     for (const {severity, message, count, hint, where} of this.diagnostics.list()) {
       const place = where !== null && !message.includes(where) ? `${where}: ` : ''
       const times = count > 1 ? ` (${count} times)` : ''
-      writeStandardError(`${this.config.bin}: ${severity}: ${place}${message}${times}\n`)
-      if (hint !== null) writeStandardError(`  ${hint}\n`)
+      writeStandardError(`${this.config.bin}: ${severity}: ${printable(place + message)}${times}\n`)
+      if (hint !== null) writeStandardError(`  ${printable(hint)}\n`)
     }
   }
 }

@@ -1,4 +1,4 @@
-import {PLAIN_STYLE, type Style} from '../render/style.ts'
+import {PLAIN_STYLE, paintedStyle, type Style} from '../render/style.ts'
 
 export type ColorChoice = 'auto' | 'always' | 'never'
 
@@ -22,12 +22,12 @@ export async function colouredStyle(level: 0 | 1): Promise<Style> {
   if (level === 0) return PLAIN_STYLE
   const {Chalk} = await import('chalk')
   const chalk = new Chalk({level})
-  return {
+  return paintedStyle({
     header: chalk.red.bold,
     goroutine: chalk.bold,
     goFunction: chalk.cyan,
     cFunction: chalk.yellow,
     location: chalk.dim,
     note: chalk.dim,
-  }
+  })
 }

@@ -1,4 +1,5 @@
 import {describeFailure, type ErrorCode, type Failure, GotraceError, messageOf} from '../base/errors.ts'
+import {printable, printableLines} from '../base/printable.ts'
 import {renderFailure} from '../render/json.ts'
 import {writeStandardError, writeWherePossible} from './standard-streams.ts'
 
@@ -70,10 +71,10 @@ export function tellError(error: unknown, {usage, json}: Telling): number {
   const {failure, exitCode} = explainError(error, usage)
   if (!failure) return exitCode
   const {code, message, hint} = failure
-  const lines = [`gotrace-core: ${message}`]
-  if (hint !== null) lines.push(`  ${hint}`)
+  const lines = [`gotrace-core: ${printable(message)}`]
+  if (hint !== null) lines.push(`  ${printable(hint)}`)
   if (code === 'bug') lines.push('  GOTRACE_DEBUG=1 prints where it happened')
-  if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(`${error.stack}`)
+  if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(printableLines(`${error.stack}`))
   writeStandardError(`${lines.join('\n')}\n`)
   if (json) writeWherePossible(1, renderFailure(failure))
   return exitCode

@@ -1,4 +1,5 @@
 import type {Progress} from '../acquire/core-input.ts'
+import {printable} from '../base/printable.ts'
 import {writeStandardError} from './standard-streams.ts'
 
 /** Nothing is drawn of what is done sooner. */
@@ -45,7 +46,8 @@ export class ProgressLine {
   }
 }
 
-function progressText(step: string, done: number, total: number | undefined): string {
+function progressText(name: string, done: number, total: number | undefined): string {
+  const step = printable(name)
   const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(1)} MB`
   if (total === undefined || total <= 0) return done > 0 ? `${step}: ${megabytes(done)}` : step
   return `${Math.min(100, Math.floor((100 * done) / total))} % of ${megabytes(total)}: ${step}`

@@ -1,3 +1,4 @@
+import {printable} from '../base/printable.ts'
 import type {
   BlockingReport,
   CgoAnswer,
@@ -40,8 +41,9 @@ function* renderBlocking({locks, cycles, chains}: BlockingReport, style: Style):
     yield `${renderLock(lock, style)}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
     yield `${waiters.map(nameParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
   }
-  for (const cycle of cycles) yield `${style.header('deadlock')}\n${cycle.map(link => `\t${link}\n`).join('')}`
-  for (const chain of chains) yield `${chain}\n`
+  for (const cycle of cycles)
+    yield `${style.header('deadlock')}\n${cycle.map(link => `\t${printable(link)}\n`).join('')}`
+  for (const chain of chains) yield `${printable(chain)}\n`
 }
 
 function renderLock({kind, address, owner}: BlockingReport['locks'][number], style: Style): string {
@@ -52,7 +54,7 @@ function renderLock({kind, address, owner}: BlockingReport['locks'][number], sty
 
 function cName(entry: string | null): string {
   if (entry === null) return 'C (which function Go called is not known)'
-  return entry.startsWith('0x') ? `the C function at ${entry}` : `C.${entry}`
+  return printable(entry.startsWith('0x') ? `the C function at ${entry}` : `C.${entry}`)
 }
 
 function renderHooks({hooks, hooksKnown}: CgoReport, style: Style): string {
@@ -131,8 +133,8 @@ function renderThreadName(thread: CgoThreadReport, style: Style): string {
 function renderThreadState(thread: CgoThreadReport, style: Style): string {
   let out = ''
   if (thread.m !== null) out += renderSaved(thread.saved, style)
-  out += `\t${thread.handler.explanation}\n`
-  out += `\t${thread.traceback.explanation}\n`
+  out += `\t${printable(thread.handler.explanation)}\n`
+  out += `\t${printable(thread.traceback.explanation)}\n`
   if (thread.contexts.length > 0) {
     const values = thread.contexts.map(({value, popped}) => (popped ? `${value} (unwound by a panic)` : value))
     out += `\tcontexts, oldest first: ${values.join(', ')}\n`

@@ -1,3 +1,4 @@
+import {printable} from '../base/printable.ts'
 import type {InfoReport} from '../report/core-report.ts'
 import type {Style} from './style.ts'
 
@@ -13,7 +14,7 @@ export function* renderInfoText(report: InfoReport, style: Style): Generator<str
 }
 
 function line(label: string, value: string, style: Style): string {
-  return `${style.header(label.padEnd(LABEL_WIDTH))}${value}\n`
+  return `${style.header(label.padEnd(LABEL_WIDTH))}${printable(value)}\n`
 }
 
 function* facts({core, signal, process, memory}: InfoReport): Generator<[string, string]> {
@@ -70,13 +71,15 @@ function* renderGo(go: InfoReport['go'], style: Style): Generator<string> {
 
 function* renderModules({modules}: InfoReport, style: Style): Generator<string> {
   for (const {path, buildId, goBuildId, start, end, loadBias, found, symbols, mismatch, debugInfo} of modules) {
-    yield `\n${style.goroutine(path)}\n`
-    yield `\t${start}-${end}, load bias ${loadBias}\n`
-    yield `\tbuild ID ${buildId ?? 'unknown'}\n`
-    if (goBuildId !== null) yield `\tGo build ID ${goBuildId}\n`
-    yield `\t${describeFile(found, mismatch)}\n`
     const from = debugInfo === null || debugInfo === found ? '' : `, from ${debugInfo}`
-    yield `\tsymbols: ${symbols ?? 'unknown'}${from}\n`
+    const lines = [
+      `${start}-${end}, load bias ${loadBias}`,
+      `build ID ${buildId ?? 'unknown'}`,
+      ...(goBuildId === null ? [] : [`Go build ID ${goBuildId}`]),
+      describeFile(found, mismatch),
+      `symbols: ${symbols ?? 'unknown'}${from}`,
+    ]
+    yield `\n${style.goroutine(path)}\n${lines.map(text => `\t${printable(text)}\n`).join('')}`
   }
 }
 

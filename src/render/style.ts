@@ -1,4 +1,9 @@
-/** How parts of the text are set apart. Plain by default; the command hands in a coloured one. */
+import {printable, printableLines} from '../base/printable.ts'
+
+/**
+ * How parts of the text are set apart. Plain by default; the command hands in a coloured one. What is not to be seen is escaped on the
+ * way: names and paths are foreign, and none can forge a line. A header may have lines, as the text of a panic has.
+ */
 export interface Style {
   header(text: string): string
   goroutine(text: string): string
@@ -8,13 +13,23 @@ export interface Style {
   note(text: string): string
 }
 
-const plain = (text: string): string => text
-
 export const PLAIN_STYLE: Style = {
-  header: plain,
-  goroutine: plain,
-  goFunction: plain,
-  cFunction: plain,
-  location: plain,
-  note: plain,
+  header: printableLines,
+  goroutine: printable,
+  goFunction: printable,
+  cFunction: printable,
+  location: printable,
+  note: printable,
+}
+
+/** A style that paints text which `PLAIN_STYLE` has made printable. */
+export function paintedStyle(paint: Style): Style {
+  return {
+    header: text => paint.header(PLAIN_STYLE.header(text)),
+    goroutine: text => paint.goroutine(PLAIN_STYLE.goroutine(text)),
+    goFunction: text => paint.goFunction(PLAIN_STYLE.goFunction(text)),
+    cFunction: text => paint.cFunction(PLAIN_STYLE.cFunction(text)),
+    location: text => paint.location(PLAIN_STYLE.location(text)),
+    note: text => paint.note(PLAIN_STYLE.note(text)),
+  }
 }

@@ -40,7 +40,7 @@ export function renderInstruction(instruction: InstructionReport, style: Style):
   if (operand === null && addressKind === null) return out
   const address = operandAddress === null ? '' : ` = ${operandAddress}`
   const kind = addressKind === null ? '' : `: ${addressKind}`
-  if (operand === null && operandAddress === null) return `${out}${style.note(`\t${kind.slice(2)}`)}\n`
-  out += `${style.note(`${text === null ? 'jump: ' : '\t'}${operand ?? 'address'}${address}${kind}`)}\n`
+  if (operand === null && operandAddress === null) return `${out}\t${style.note(kind.slice(2))}\n`
+  out += `${text === null ? '' : '\t'}${style.note(`${text === null ? 'jump: ' : ''}${operand ?? 'address'}${address}${kind}`)}\n`
   return out
 }

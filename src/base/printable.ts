@@ -1,0 +1,25 @@
+/**
+ * What a terminal would obey, or a reader not see: C0 and C1 controls, DEL, line and paragraph separators, marks and overrides of
+ * direction (Unicode, UAX 9), the byte-order mark, halves of surrogate pairs.
+ */
+const UNSEEN = '\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff'
+/** Nearly all text is this, and told at once. */
+const PLAIN = /^[ -~]*$/
+const HALVES = '[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]'
+const IN_LINE = new RegExp(`[${UNSEEN}]|${HALVES}`, 'g')
+const IN_LINES = new RegExp(`(?![\\t\\n])(?:[${UNSEEN}]|${HALVES})`, 'g')
+
+/** Foreign text as a part of one line for people: whatever is not to be seen is written as `\x1b` or `\u202e`. */
+export function printable(text: string): string {
+  return PLAIN.test(text) ? text : text.replace(IN_LINE, escapeUnseen)
+}
+
+/** The same for text that has lines of its own. */
+export function printableLines(text: string): string {
+  return text.replace(IN_LINES, escapeUnseen)
+}
+
+function escapeUnseen(char: string): string {
+  const code = char.charCodeAt(0)
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
