@@ -11,4 +11,7 @@ export function settleEnvironment(environment: NodeJS.ProcessEnv): void {
   } catch {
     environment.HOME = ''
   }
+  // oclif would compare "engines" with this Node, and look whether its messages to developers go to a terminal.
+  environment.OCLIF_DISABLE_ENGINE_WARNING = '1'
+  environment.DEBUG_COLORS ??= '0'
 }

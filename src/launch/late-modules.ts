@@ -1,4 +1,4 @@
-import Module from 'node:module'
+import {createRequire} from 'node:module'
 import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
 
 /** Built-in modules that few runs need take as long to load as all the rest. */
@@ -7,7 +7,7 @@ LATE.push('tty', 'worker_threads', 'zlib')
 
 /** The `require` of a bundle that loads each of them when something of it is used. */
 export function requireLate(file: string): NodeJS.Require {
-  const now = Module.createRequire(file)
+  const now = createRequire(file)
   const late = (id: string): unknown => {
     if (!LATE.includes(id.replace(/^node:/, ''))) return now(id)
     let loaded: object | undefined

@@ -1,5 +1,5 @@
 import {readFileSync, statSync} from 'node:fs'
-import Module from 'node:module'
+import {Module} from 'node:module'
 import {dirname, isAbsolute, join} from 'node:path'
 import {constants, Script} from 'node:vm'
 import {openCacheDirectory} from './cache-directory.ts'
