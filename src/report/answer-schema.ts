@@ -1,37 +1,28 @@
 import {z} from 'zod'
 import {ERROR_CODES} from '../base/errors.ts'
+import {cgoSchema} from './cgo-schema.ts'
 import {
   blockingSchema,
-  cgoSchema,
   completenessSchema,
-  coreSchema,
-  count,
   crashSchema,
-  createdBySchema,
-  diagnosticSchema,
-  frameSchema,
+  diagnosticsSchema,
   goroutineSchema,
-  goSchema,
-  hexString,
   moduleSchema,
-  oneOf,
   opening,
   schemaVersion,
   signatureSchema,
-  stopReasonSchema,
-  text,
   threadSchema,
-  toolSchema,
 } from './report-schema.ts'
+import {count, createdBySchema, frameSchema, hexString, oneOf, stopReasonSchema, text} from './stack-schema.ts'
 
-/** What each command answers with --json, from the parts of the whole report. Nothing imports this module at run time. */
+/** What each command but `analyze` answers with --json. */
 
 export const cgoReportSchema = z
   .strictObject({
     ...opening,
     cgo: cgoSchema,
     blocking: blockingSchema,
-    diagnostics: z.array(diagnosticSchema),
+    diagnostics: diagnosticsSchema,
   })
   .meta({title: 'gotrace-core cgo --json'})
 
@@ -41,18 +32,18 @@ export const threadsReportSchema = z
     crash: crashSchema,
     threads: z.array(threadSchema).describe('the crashing one first, then as they are in the core'),
     blocking: blockingSchema,
-    diagnostics: z.array(diagnosticSchema),
+    diagnostics: diagnosticsSchema,
   })
   .meta({title: 'gotrace-core threads --json'})
 
 export const coreSignalSchema = z
   .strictObject({
-    number: z.number().int(),
-    name: text,
-    code: count,
-    codeName: text,
-    address: hexString.nullable(),
-    senderPid: count,
+    number: z.number().int().describe('its number'),
+    name: text.describe('its name, such as SIGSEGV'),
+    code: count.describe('its si_code'),
+    codeName: text.describe('name of `code`, such as SEGV_MAPERR'),
+    address: hexString.nullable().describe('its si_addr; null: a signal that has none'),
+    senderPid: count.describe('the process that sent it; null: the kernel did, or not known'),
   })
   .meta({
     id: 'coreSignal',
@@ -61,56 +52,67 @@ export const coreSignalSchema = z
 
 export const coreMemorySchema = z
   .strictObject({
-    segments: z.number().int(),
+    segments: z.number().int().describe('how many pieces the core has'),
     mapped: z.number().describe('bytes of address space that were mapped'),
     dumped: z.number().describe('bytes that the core was to hold'),
     missing: z.number().describe('bytes of them behind the end of the file'),
     missingParts: z
-      .array(z.strictObject({start: hexString, end: hexString, what: z.string()}))
-      .describe('the first 100 of them'),
+      .array(
+        z.strictObject({
+          start: hexString.describe('first address'),
+          end: hexString.describe('the address behind the last'),
+          what: z.string().describe('the file or the stack that it belongs to'),
+        }),
+      )
+      .describe('the first 100 parts that are missing'),
     threadsWithoutStack: z.array(z.number().int()).describe('threads whose stack is not in the core'),
   })
-  .meta({id: 'coreMemory'})
+  .meta({id: 'coreMemory', description: 'how much of its memory the process left behind'})
 
 export const infoReportSchema = z
   .strictObject({
     schemaVersion,
-    tool: toolSchema,
-    core: coreSchema,
-    signal: coreSignalSchema.nullable(),
+    tool: opening.tool,
+    core: opening.core,
+    signal: coreSignalSchema.nullable().describe('what the kernel dumped the core for; null: no signal'),
     process: z
       .strictObject({
-        pid: z.number().int(),
-        parentPid: z.number().int(),
-        uid: z.number().int(),
-        gid: z.number().int(),
-        name: z.string(),
+        pid: z.number().int().describe('process ID'),
+        parentPid: z.number().int().describe('process ID of its parent'),
+        uid: z.number().int().describe('user ID'),
+        gid: z.number().int().describe('group ID'),
+        name: z.string().describe('of the command, of which the kernel keeps 15 bytes'),
       })
-      .nullable(),
-    go: goSchema,
+      .nullable()
+      .describe('what the kernel says of the process (NT_PRPSINFO)'),
+    go: opening.go,
     memory: coreMemorySchema,
-    modules: z.array(
-      moduleSchema
-        .extend({
-          goBuildId: text,
-          debugInfo: text.describe('the file whose debug information is used'),
-        })
-        .meta({id: 'infoModule'}),
-    ),
-    diagnostics: z.array(diagnosticSchema),
+    modules: z
+      .array(
+        moduleSchema
+          .extend({
+            goBuildId: text.describe('what `go tool buildid` prints; null too where it has none'),
+            debugInfo: text.describe('the file whose debug information is used; null: none'),
+          })
+          .meta({id: 'infoModule', description: 'an executable or a library of the process'}),
+      )
+      .describe('the program and its libraries'),
+    diagnostics: diagnosticsSchema,
   })
   .meta({title: 'gotrace-core info --json'})
 
 export const goroutineGroupSchema = z
   .strictObject({
-    count: z.number().int(),
+    count: z.number().int().describe('how many goroutines'),
     state: z.string().describe('the wait reason, else the status'),
-    goroutines: z.array(z.number().int()),
-    minWaitMinutes: count,
-    maxWaitMinutes: count,
+    goroutines: z.array(z.number().int()).describe('their IDs'),
+    minWaitMinutes: count.describe('all have waited at least so long; null: not known of any'),
+    maxWaitMinutes: count.describe('one has waited at least so long; null: not known of any'),
     frames: z.array(frameSchema).describe('without arguments and stack addresses where there are several goroutines'),
-    createdBy: createdBySchema.nullable(),
-    stop: stopReasonSchema.nullable(),
+    createdBy: createdBySchema.nullable().describe('the `go` statement that started them; null: none'),
+    stop: stopReasonSchema
+      .nullable()
+      .describe('why the walk of the stack ended; null: not walked, for the time was over'),
     elided: goroutineSchema.shape.elided,
     missing: goroutineSchema.shape.missing,
   })
@@ -122,23 +124,26 @@ export const goroutinesReportSchema = z
     goroutines: z.array(goroutineSchema).nullable().describe('null with --group'),
     groups: z.array(goroutineGroupSchema).nullable().describe('the biggest first; null without --group'),
     counts: z
-      .strictObject({listed: z.number().int(), matched: z.number().int()})
-      .describe('goroutines that were looked at, and those that all conditions hold for'),
+      .strictObject({
+        listed: z.number().int().describe('goroutines that were looked at'),
+        matched: z.number().int().describe('those that all conditions hold for'),
+      })
+      .describe('how many there were'),
     blocking: blockingSchema.describe('of the whole process, whatever was asked for'),
-    diagnostics: z.array(diagnosticSchema),
+    diagnostics: diagnosticsSchema,
   })
   .meta({title: 'gotrace-core goroutines --json'})
 
 export const failureSchema = z
   .strictObject({
-    code: oneOf(ERROR_CODES),
+    code: oneOf(ERROR_CODES).describe('what it is about; scripts match on this'),
     message: z.string().describe('one line for people'),
     hint: text.describe('the next command or step to try; null: there is none'),
   })
   .meta({id: 'failure', description: 'why there is no report'})
 
 export const errorReportSchema = z
-  .strictObject({error: failureSchema.describe('why there is no report')})
+  .strictObject({error: failureSchema})
   .meta({title: 'gotrace-core COMMAND --json, when it fails: a line on standard output'})
 
 /** struct cgoSymbolizerArg of runtime.SetCgoTraceback (Go, src/runtime/traceback.go). */
@@ -167,15 +172,21 @@ export const symbolizeReportSchema = z
 export const batchReportSchema = z
   .strictObject({
     schemaVersion,
-    tool: toolSchema,
+    tool: opening.tool,
     path: z.string().describe('absolute; with size and mtime the key that --resume knows a core by'),
     size: count.describe('of the file as it lies there, packed or not'),
     mtime: text.describe('ISO 8601, UTC, to the millisecond'),
-    compression: text,
-    truncated: z.boolean().nullable(),
-    pid: count,
-    executable: z.strictObject({path: text, buildId: text}).nullable(),
-    goVersion: text,
+    compression: text.describe('what it was packed with, `none` for not at all'),
+    truncated: z.boolean().nullable().describe('it ends before what it promises'),
+    pid: count.describe('of the process'),
+    executable: z
+      .strictObject({
+        path: text.describe('as the process had it'),
+        buildId: text.describe('in hexadecimal'),
+      })
+      .nullable()
+      .describe('the program'),
+    goVersion: text.describe('release that built it'),
     crash: crashSchema
       .pick({
         kind: true,
@@ -188,16 +199,25 @@ export const batchReportSchema = z
         duringCgo: true,
         cause: true,
       })
-      .meta({id: 'batchCrash'})
-      .nullable(),
-    signature: signatureSchema.omit({explain: true}).meta({id: 'batchSignature'}).nullable(),
-    completeness: completenessSchema.nullable(),
+      .meta({id: 'batchCrash', description: 'how the process died, in short'})
+      .nullable()
+      .describe('as in `analyze`'),
+    signature: signatureSchema
+      .omit({explain: true})
+      .meta({id: 'batchSignature', description: 'what makes two crashes the same bug'})
+      .nullable()
+      .describe('as in `analyze`'),
+    completeness: completenessSchema.nullable().describe('as in `analyze`'),
     diagnostics: z
-      .strictObject({info: z.number().int(), warning: z.number().int(), error: z.number().int()})
+      .strictObject({
+        info: z.number().int().describe('how many of this severity'),
+        warning: z.number().int().describe('how many of this severity'),
+        error: z.number().int().describe('how many of this severity'),
+      })
       .nullable()
       .describe('how many of each severity; `analyze` prints them'),
-    durationMs: count,
-    error: failureSchema.nullable().describe('null: the core was analysed'),
+    durationMs: count.describe('the time that this core took'),
+    error: failureSchema.nullable().describe('why there is no report, and all else null; null: the core was analysed'),
   })
   .meta({title: 'gotrace-core batch: one line'})
 
@@ -206,16 +226,16 @@ export const batchGroupReportSchema = z
     schemaVersion,
     count: z.number().int().describe('cores of this signature'),
     exact: text.describe('null: not crashed, or not analysed'),
-    family: text,
-    frames: z.array(z.string()),
-    kind: text.describe('of the crash'),
-    signal: text,
-    message: text.describe('of the example: of the panic, or what C code said of its own end'),
-    error: text.describe('code of the error, where these cores could not be analysed'),
-    executables: z.array(z.string()).describe('the first 10'),
-    goVersions: z.array(z.string()).describe('the first 10'),
+    family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
+    frames: z.array(z.string()).describe('the frames of the signature'),
+    kind: text.describe('of the crash; null: not analysed'),
+    signal: text.describe('name of the signal; null: none'),
+    message: text.describe('of the example: of the panic, or what C code said of its own end; null: none'),
+    error: text.describe('code of the error that kept these cores from being analysed; null: they were'),
+    executables: z.array(z.string()).describe('paths of the first 10 programs'),
+    goVersions: z.array(z.string()).describe('the first 10 Go releases'),
     first: text.describe('mtime of the oldest core'),
     last: text.describe('mtime of the newest core'),
-    example: z.string().describe('the newest core'),
+    example: z.string().describe('path of the newest core'),
   })
   .meta({title: 'gotrace-core batch --group: one line'})

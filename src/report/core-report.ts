@@ -1,21 +1,20 @@
 import type {z} from 'zod'
 import type * as answer from './answer-schema.ts'
+import type * as cgo from './cgo-schema.ts'
 import type * as schema from './report-schema.ts'
+import type * as stack from './stack-schema.ts'
 
-/**
- * The types of the reports, from `report-schema.ts` and `answer-schema.ts`: what the text shows and what the JSON carries
- * are the same values.
- */
-export type FrameReport = z.infer<typeof schema.frameSchema>
-export type CreatedByReport = z.infer<typeof schema.createdBySchema>
+/** The types of the reports, from the schemas beside this file: what the text shows and what the JSON carries are the same values. */
+export type FrameReport = z.infer<typeof stack.frameSchema>
+export type CreatedByReport = z.infer<typeof stack.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
 export type ThreadReport = z.infer<typeof schema.threadSchema>
 export type InstructionReport = z.infer<typeof schema.instructionSchema>
 export type CrashReport = z.infer<typeof schema.crashSchema>
-export type SavedCallersReport = z.infer<typeof schema.savedCallersSchema>
-export type CgoCallReport = z.infer<typeof schema.cgoCallSchema>
-export type CgoThreadReport = z.infer<typeof schema.cgoThreadSchema>
-export type CgoReport = z.infer<typeof schema.cgoSchema>
+export type SavedCallersReport = z.infer<typeof cgo.savedCallersSchema>
+export type CgoCallReport = z.infer<typeof cgo.cgoCallSchema>
+export type CgoThreadReport = z.infer<typeof cgo.cgoThreadSchema>
+export type CgoReport = z.infer<typeof cgo.cgoSchema>
 export type ModuleReport = z.infer<typeof schema.moduleSchema>
 export type SignatureReport = z.infer<typeof schema.signatureSchema>
 export type CompletenessReport = z.infer<typeof schema.completenessSchema>

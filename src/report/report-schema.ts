@@ -1,69 +1,21 @@
 import {z} from 'zod'
 import {DIAGNOSTIC_CODES} from '../base/diagnostics.ts'
-import {FOUND_BY, MISSING_REASONS, STOP_REASONS} from './vocabulary.ts'
+import {cgoSchema} from './cgo-schema.ts'
+import {
+  address,
+  count,
+  createdBySchema,
+  elidedSchema,
+  frameSchema,
+  hexString,
+  missingFramesSchema,
+  oneOf,
+  registersSchema,
+  stopReasonSchema,
+  text,
+} from './stack-schema.ts'
 
-/**
- * The shape of every report, once: the types of the report (`core-report.ts`, by `import type`) and the published JSON Schema
- * (`schema/`, made by `npm run build`) both come from here. Nothing imports this module at run time.
- *
- * Addresses are "0x…" strings; a field that is unknown is null, never left out.
- */
-export const hexString = z
-  .string()
-  .regex(/^0x[0-9a-f]+$/)
-  .meta({id: 'hex', description: 'an address or a 64-bit word'})
-export const text = z.string().nullable()
-export const count = z.number().int().nullable()
-const address = hexString.nullable()
-
-/** One of some words; what each says goes into the published schema. */
-export function oneOf<Word extends string>(meanings: Readonly<Record<Word, string>>) {
-  return z.enum(Object.keys(meanings) as Word[]).meta({meanings})
-}
-
-export const frameSchema = z
-  .strictObject({
-    kind: z.enum(['go', 'c', 'signal', 'switch', 'unknown']),
-    function: text.describe('as Go prints it; C++ and Rust names demangled'),
-    file: text,
-    line: count,
-    column: count,
-    pc: address,
-    entry: address.describe('start of the function'),
-    offset: address.describe('pc - entry'),
-    sp: address,
-    fp: address.describe('the canonical frame address (CFA)'),
-    args: text.describe('what stands between the parentheses; null for C and for inlined frames'),
-    inlined: z.boolean(),
-    module: text,
-    moduleOffset: address,
-    language: text,
-    foundBy: oneOf(FOUND_BY).nullable(),
-  })
-  .meta({id: 'frame'})
-
-export const stopReasonSchema = oneOf(STOP_REASONS).meta({
-  id: 'stopReason',
-  description: 'why the walk of a stack ended; anything but `end-of-stack` means that outer frames are missing',
-})
-
-const missingReasonSchema = oneOf(MISSING_REASONS).meta({
-  id: 'missingReason',
-  description: 'why frames are missing in a stack, at its end or further in',
-})
-
-const missingFramesSchema = z
-  .array(z.strictObject({after: z.number().int(), reason: missingReasonSchema}))
-  .describe('where frames are missing: after frames[after - 1]')
-
-const elidedSchema = z
-  .strictObject({after: z.number().int(), count: count})
-  .nullable()
-  .describe('frames left out after frames[after - 1]; count null: the runtime of that release does not say how many')
-
-export const createdBySchema = z
-  .strictObject({function: text, file: text, line: count, offset: address, goroutine: count})
-  .meta({id: 'createdBy'})
+/** The parts of `analyze --json`, most of which other commands print too. */
 
 export const waitSchema = z
   .strictObject({
@@ -79,252 +31,217 @@ export const waitSchema = z
 
 export const goroutineSchema = z
   .strictObject({
-    id: z.number().int(),
-    status: z.string(),
-    state: z.string().describe('the text in brackets'),
+    id: z.number().int().describe('its number, as Go prints it'),
+    status: z.string().describe('of its g: running, runnable, syscall, waiting, …'),
+    state: z.string().describe('the text in brackets: the wait reason, else the status'),
     header: z.string().describe('the first line of the block, as the runtime of that release prints it'),
-    waitReason: text,
-    waitMinutes: count,
-    lockedToThread: z.boolean(),
+    waitReason: text.describe('why it is blocked, in the words of that release; null: it is not'),
+    waitMinutes: count.describe('it has waited at least so long; null: under a minute, or not known'),
+    lockedToThread: z.boolean().describe('by runtime.LockOSThread'),
     system: z.boolean().describe('started by the runtime for itself'),
-    labels: z.record(z.string(), z.string()),
-    address: address,
-    m: count,
-    thread: count,
-    inCgo: z.boolean(),
+    labels: z.record(z.string(), z.string()).describe('labels of the profiler (runtime/pprof), by key'),
+    address: address.describe('of its g'),
+    m: count.describe('ID of the M that it is on; null: none'),
+    thread: count.describe('kernel thread ID of that M; null: none'),
+    inCgo: z.boolean().describe('in a call from Go into C'),
     detailed: z.boolean().describe('the text of its frames carries fp, sp and pc'),
-    frames: z.array(frameSchema),
-    createdBy: createdBySchema.nullable(),
-    ancestors: z.array(
-      z.strictObject({
-        goroutine: count,
-        frames: z.array(frameSchema),
-        createdBy: createdBySchema.nullable(),
-        elided: z.boolean(),
-      }),
-    ),
+    frames: z.array(frameSchema).describe('innermost first; which ones, `--traceback` and `--cgo-frames` say'),
+    createdBy: createdBySchema
+      .nullable()
+      .describe('the `go` statement that started it; null: none, as of the first one'),
+    ancestors: z
+      .array(
+        z.strictObject({
+          goroutine: count.describe('its ID'),
+          frames: z.array(frameSchema).describe('its stack at the `go` statement'),
+          createdBy: createdBySchema.nullable().describe('what started it in turn; null: none'),
+          elided: z.boolean().describe('its outermost frames were left out'),
+        }),
+      )
+      .describe('who started it, and who started that; with GODEBUG=tracebackancestors alone'),
     waitingFor: waitSchema.nullable().describe('what a blocked goroutine waits for, as far as memory tells'),
-    stop: stopReasonSchema.nullable(),
+    stop: stopReasonSchema
+      .nullable()
+      .describe('why the walk of its stack ended; null: not walked, for the time was over'),
     elided: elidedSchema,
     missing: missingFramesSchema,
   })
-  .meta({id: 'goroutine'})
-
-export const registersSchema = z.record(z.string(), hexString).meta({id: 'registers'})
+  .meta({id: 'goroutine', description: 'a goroutine with its stack'})
 
 export const threadSchema = z
   .strictObject({
     id: z.number().int().describe('the kernel thread ID'),
-    name: text,
-    m: count,
-    goroutine: count,
+    name: text.describe('a core keeps that of the first thread alone'),
+    m: count.describe('ID of the M that it runs; null: none, as of a thread of C'),
+    goroutine: count.describe('ID of the goroutine that its M runs; null: none'),
     signal: count.describe('the signal of the frame that was left to reach the first frame here; null: none'),
     waitingFor: waitSchema
       .nullable()
       .describe('the lock that it waits for in C, or what its goroutine waits for in Go'),
     idle: z.boolean().describe('nothing but the Go scheduler waiting for work'),
     handlerFrames: z.number().int().describe('leading frames that belong to a signal handler of the Go runtime'),
-    frames: z.array(frameSchema),
-    stop: stopReasonSchema.nullable(),
+    frames: z.array(frameSchema).describe('C and Go in one stack, innermost first'),
+    stop: stopReasonSchema.nullable().describe('why the walk of its stack ended; null: not walked'),
     elided: elidedSchema,
     missing: missingFramesSchema,
-    registers: registersSchema,
+    registers: registersSchema.describe('all that the core has of it'),
   })
-  .meta({id: 'thread'})
+  .meta({id: 'thread', description: 'a thread of the operating system'})
 
 export const instructionSchema = z
   .strictObject({
     text: text.describe('AT&T syntax; null where the fault was in reaching the instruction: a jump to nowhere'),
-    bytes: text,
+    bytes: text.describe('the instruction in hexadecimal; null where `text` is'),
     operand: text.describe('the operand that faulted; %rip where the instruction could not be read'),
-    operandAddress: address,
+    operandAddress: address.describe('its address by the registers; where those are gone, what the kernel reported'),
     addressKind: text.describe('what that address is: null plus offset, stack guard, unmapped next to a mapping, …'),
   })
-  .meta({id: 'instruction'})
+  .meta({id: 'instruction', description: 'the instruction that faulted'})
 
 export const crashSchema = z
   .strictObject({
-    kind: z.enum(['signal', 'panic', 'fatal', 'none']),
-    signal: text,
-    signalNumber: count,
-    code: count,
-    codeName: text,
-    faultAddress: address,
-    pc: address,
-    message: text,
-    thread: count,
-    m: count,
-    goroutine: count,
-    duringCgo: z.boolean(),
-    header: z.array(z.string()).describe('the lines as printed'),
+    kind: oneOf({
+      signal: 'a signal that Go did not turn into a panic',
+      panic: 'a panic of Go that nothing recovered',
+      fatal: 'an error that the Go runtime dies of: `fatal error: …`',
+      none: 'the process had not crashed',
+    }).describe('what ended the process'),
+    signal: text.describe('name of the first signal, such as SIGSEGV; null: there was none'),
+    signalNumber: count.describe('its number; null: there was none'),
+    code: count.describe('its si_code'),
+    codeName: text.describe('name of `code`, such as SEGV_MAPERR'),
+    faultAddress: address.describe('its si_addr; null where that has no meaning'),
+    pc: address.describe('where it was'),
+    message: text.describe('of the panic or of the fatal error; null: there is none'),
+    thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
+    m: count.describe('ID of the M of that thread; null: none'),
+    goroutine: count.describe('ID of the goroutine that crashed; null: none was on that thread'),
+    duringCgo: z.boolean().describe('it came while C code ran for a goroutine'),
+    header: z.array(z.string()).describe('the lines above the first goroutine, as Go prints them'),
     runtimeStack: z
       .array(frameSchema)
       .describe('the frames under `runtime stack:`; empty where the runtime prints none'),
-    registers: registersSchema.nullable(),
-    instruction: instructionSchema.nullable(),
+    registers: registersSchema.nullable().describe('where the signal came; null: there was none, or they are gone'),
+    instruction: instructionSchema
+      .nullable()
+      .describe('the one that faulted; null: no instruction is to blame, as of an abort or a kill'),
     cause: z
-      .strictObject({kind: z.string(), text: z.string()})
+      .strictObject({
+        kind: z.string().describe('docs/json-schema.md lists the kinds'),
+        text: z.string().describe('what it said, and where'),
+      })
       .nullable()
       .describe(
-        'what C code said of its own end: a failed assertion, a C++ exception, a panic of Rust, a malloc check',
+        'what C code said of its own end: a failed assertion, an exception of C++, a panic of Rust, a malloc check; null: nothing',
       ),
   })
-  .meta({id: 'crash'})
-
-export const savedCallersSchema = z
-  .strictObject({
-    state: z.enum(['none', 'empty', 'saved', 'consumed', 'busy', 'stale']).nullable().describe('null: not known'),
-    pcs: z.array(hexString),
-    tail: z.array(hexString).describe('left over from an earlier, longer traceback'),
-    frames: z.array(frameSchema),
-    agreesWithUnwind: z.enum(['agrees', 'longer', 'shorter', 'contradicts']).nullable(),
-  })
-  .meta({id: 'savedCallers'})
-
-const handlerSchema = z.strictObject({
-  wouldCollect: z.boolean().nullable(),
-  failedCondition: text.describe(
-    'the first condition of runtime.cgoSigtramp that fails; null where one before it is not known',
-  ),
-  explanation: z.string(),
-})
-const tracebackSchema = z.strictObject({
-  wouldPrint: z.boolean().nullable(),
-  failedCondition: text.describe('the first condition of runtime.traceback1 that fails'),
-  explanation: z.string(),
-})
-const contextsSchema = z
-  .array(z.strictObject({value: hexString, popped: z.boolean()}))
-  .describe('g.cgoCtxt, oldest first; popped: a panic ran the deferred function that takes it off')
-const callbacksSchema = z
-  .array(
-    z.strictObject({
-      function: text,
-      frames: z.array(frameSchema),
-      missing: missingReasonSchema.nullable().describe('why not all frames are here; null: they are'),
-    }),
-  )
-  .describe('calls from C into Go, innermost first: the Go function and the C frames that called it')
-
-const nestedCallSchema = z.strictObject({
-  entry: text.describe('the C function Go called, as the programmer wrote it'),
-  caller: createdBySchema.nullable().describe('the Go line that called it'),
-  current: frameSchema.nullable().describe('where C is now'),
-  cFrames: count.describe('C frames of this call'),
-  missing: missingReasonSchema.nullable().describe('why not all of its C frames are known; null: they are'),
-})
-
-export const cgoCallSchema = z
-  .strictObject({
-    m: count,
-    thread: count,
-    goroutine: count,
-    depth: count.describe('m.ncgo: nested calls'),
-    total: count.describe('m.ncgocall: calls so far'),
-    ...nestedCallSchema.shape,
-    inCallback: z.boolean().describe('C has called back into Go and waits for it'),
-    outer: z.array(nestedCallSchema).describe('the calls that this one is nested in, innermost first'),
-    saved: savedCallersSchema,
-    handler: handlerSchema,
-    traceback: tracebackSchema,
-    contexts: contextsSchema,
-    callbacks: callbacksSchema,
-  })
-  .meta({id: 'cgoCall', description: 'the innermost cgo call of an M'})
-
-export const cgoThreadSchema = z
-  .strictObject({
-    m: count.describe('null: a thread that Go does not know'),
-    thread: count.describe('null: an M that no thread runs'),
-    goroutine: count,
-    depth: count,
-    total: count,
-    saved: savedCallersSchema,
-    handler: handlerSchema,
-    traceback: tracebackSchema,
-    contexts: contextsSchema,
-    callbacks: callbacksSchema,
-  })
-  .meta({id: 'cgoThread'})
-
-const hookSchema = z.strictObject({address: hexString, symbol: text}).nullable()
-
-export const cgoSchema = z
-  .strictObject({
-    enabled: z.boolean().nullable().describe('runtime.iscgo'),
-    hooks: z.strictObject({traceback: hookSchema, context: hookSchema, symbolizer: hookSchema}),
-    hooksKnown: z.boolean().describe('false: null among the hooks may stand for one that was not found'),
-    groups: z
-      .array(z.strictObject({entry: text, count: z.number().int(), goroutines: z.array(z.number().int())}))
-      .describe('innermost calls by the C function that Go called, most first; the first 20 goroutines of each'),
-    calls: z.array(cgoCallSchema),
-    threads: z.array(cgoThreadSchema).describe('every thread, and every M that no thread runs'),
-  })
-  .meta({id: 'cgo'})
+  .meta({id: 'crash', description: 'how the process died'})
 
 export const moduleSchema = z
   .strictObject({
-    path: z.string(),
-    buildId: text,
-    start: hexString,
-    end: hexString,
-    loadBias: hexString,
+    path: z.string().describe('as the process had it'),
+    buildId: text.describe('of what was running, in hexadecimal; null too where it has none'),
+    start: hexString.describe('its lowest address'),
+    end: hexString.describe('the address behind its last'),
+    loadBias: hexString.describe('what an address is higher than in the file'),
     found: text.describe('the file that was used; "memory" for an image in the core; null: none'),
-    symbols: z.enum(['dwarf', 'symtab', 'dynsym', 'pclntab', 'none']).nullable(),
-    mismatch: text.describe('build ID of a file that was refused'),
+    symbols: oneOf({
+      dwarf: 'DWARF: functions, inlined ones too, files and lines',
+      symtab: 'the whole symbol table: functions',
+      dynsym: 'exported functions alone',
+      pclntab: 'the function table of Go: Go functions, files and lines',
+      none: 'nothing',
+    })
+      .nullable()
+      .describe('the fullest table that names its functions; null: there is no file and no image'),
+    mismatch: text.describe('build ID of a file that was refused; null: none was'),
   })
-  .meta({id: 'module'})
+  .meta({id: 'module', description: 'an executable or a library of the process'})
 
 export const diagnosticSchema = z
   .strictObject({
-    code: oneOf(DIAGNOSTIC_CODES),
-    severity: z.enum(['info', 'warning', 'error']),
-    message: z.string(),
-    where: text,
-    count: z.number().int(),
-    hint: text,
+    code: oneOf(DIAGNOSTIC_CODES).describe('what it is about; scripts match on this'),
+    severity: oneOf({
+      info: 'the report says the same without it',
+      warning: 'a part of the report is missing or less sure',
+      error: 'the better part of the report is missing, or this is what it is about',
+    }).describe('how much it matters'),
+    message: z.string().describe('a sentence for people'),
+    where: text.describe('file, section and offset, thread or goroutine; null: it concerns the whole run'),
+    count: z.number().int().describe('how often it happened there'),
+    hint: text.describe('the next command or step to try; null: there is none'),
   })
-  .meta({id: 'diagnostic'})
+  .meta({id: 'diagnostic', description: 'what lowered the detail of the report, or is worth a look'})
 
-export const toolSchema = z.strictObject({name: z.string(), version: z.string()}).meta({id: 'tool'})
+export const toolSchema = z
+  .strictObject({
+    name: z.string().describe('gotrace-core'),
+    version: z.string().describe('its version'),
+  })
+  .meta({id: 'tool', description: 'what made the report'})
 
 export const coreSchema = z
   .strictObject({
-    path: z.string(),
-    size: z.number().int(),
-    compression: text,
-    truncated: z.boolean(),
-    pid: count,
-    executable: text,
-    arguments: z.array(z.string()),
-    threadCount: z.number().int(),
-    pageSize: z.number().int(),
+    path: z.string().describe('as it was given'),
+    size: z.number().int().describe('in bytes, unpacked'),
+    compression: text.describe('what it was packed with, `none` for not at all'),
+    truncated: z.boolean().describe('it ends before what it promises'),
+    pid: count.describe('of the process'),
+    executable: text.describe('path of the program, as the process had it'),
+    arguments: z.array(z.string()).describe('the command line, of which a core keeps 80 bytes, split at spaces'),
+    threadCount: z.number().int().describe('threads in the core'),
+    pageSize: z.number().int().describe('in bytes'),
   })
-  .meta({id: 'core'})
+  .meta({id: 'core', description: 'the core file'})
 
 export const goSchema = z
   .strictObject({
-    version: text,
-    symbols: z.enum(['dwarf', 'symtab', 'pclntab', 'none']),
-    layoutSource: z.enum(['dwarf', 'table']).nullable(),
-    main: text,
-    modules: z.array(z.strictObject({path: z.string(), version: text, sum: text})),
-    settings: z.record(z.string(), z.string()),
+    version: text.describe('release that built it, such as go1.27.4'),
+    symbols: oneOf({
+      dwarf: 'DWARF',
+      symtab: 'the symbol table',
+      pclntab: 'the function table of the runtime alone',
+      none: 'nothing: no Go code was found',
+    }).describe('the fullest table that names Go functions'),
+    layoutSource: oneOf({
+      dwarf: 'from the DWARF of the program itself',
+      table: 'from the tables that this program has of Go releases',
+    })
+      .nullable()
+      .describe('where the layouts of runtime structures are from; null: none was read'),
+    main: text.describe('path of the main package'),
+    modules: z
+      .array(
+        z.strictObject({
+          path: z.string().describe('module path'),
+          version: text.describe('its version; null: none is stated'),
+          sum: text.describe('its checksum, as in go.sum; null: none is stated'),
+        }),
+      )
+      .describe('modules that it was built from (`go version -m`)'),
+    settings: z.record(z.string(), z.string()).describe('build settings (`go version -m`), by key'),
   })
-  .meta({id: 'go'})
+  .meta({id: 'go', description: 'the Go side of the program'})
 
 export const signatureSchema = z
-  .strictObject({exact: text, family: text, frames: z.array(z.string()), explain: z.array(z.string())})
-  .meta({id: 'signature'})
+  .strictObject({
+    exact: text.describe(
+      'the same for the same bug; null: the process had not crashed, or no frame is left to sign with',
+    ),
+    family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
+    frames: z.array(z.string()).describe('the frames that `exact` is made of'),
+    explain: z.array(z.string()).describe('which frames were used, which were left out, and why'),
+  })
+  .meta({id: 'signature', description: 'what makes two crashes the same bug'})
 
 const share = z.number().min(0).max(1).nullable()
 export const completenessSchema = z
   .strictObject({
-    goFrames: share.describe('share of the goroutines whose stack was walked to its end'),
-    cFrames: share.describe('share of the C frames that have a name'),
-    score: share,
+    goFrames: share.describe('share of the goroutines whose stack was walked to its end; null: no goroutine was found'),
+    cFrames: share.describe('share of the C frames that have a name; null: there are none'),
+    score: share.describe('their mean, below 1 where the core is cut too; null: not crashed, and nothing to walk'),
   })
-  .meta({id: 'completeness'})
+  .meta({id: 'completeness', description: 'how much of the answer was there to be had'})
 
 const partySchema = z
   .strictObject({
@@ -341,7 +258,7 @@ export const lockSchema = z
     waiterCount: z.number().int().describe('of all waiters'),
     owner: partySchema.nullable().describe('who took it, where the lock says so; Go and conditions record none'),
   })
-  .meta({id: 'lock'})
+  .meta({id: 'lock', description: 'a lock that something waits for'})
 
 export const blockingSchema = z
   .strictObject({
@@ -355,22 +272,32 @@ export const blockingSchema = z
   })
   .meta({id: 'blocking', description: 'who waits for whom'})
 
-export const schemaVersion = z.literal('1')
+export const schemaVersion = z.literal('1').describe('of the shape of this document; additions do not change it')
 
 /** How every report about one core begins. */
-export const opening = {schemaVersion, tool: toolSchema, core: coreSchema, go: goSchema}
+export const opening = {
+  schemaVersion,
+  tool: toolSchema,
+  core: coreSchema,
+  go: goSchema,
+}
+
+/** What was met on the way, as every report ends. */
+export const diagnosticsSchema = z
+  .array(diagnosticSchema)
+  .describe('what lowered the detail of the report, and what would help')
 
 export const reportSchema = z
   .strictObject({
     ...opening,
     crash: crashSchema,
-    goroutines: z.array(goroutineSchema),
-    threads: z.array(threadSchema),
+    goroutines: z.array(goroutineSchema).describe('the crashing one first, then in the order of the runtime'),
+    threads: z.array(threadSchema).describe('every thread, as they are in the core'),
     cgo: cgoSchema,
     blocking: blockingSchema,
-    modules: z.array(moduleSchema),
+    modules: z.array(moduleSchema).describe('the program and its libraries'),
     signature: signatureSchema,
     completeness: completenessSchema,
-    diagnostics: z.array(diagnosticSchema),
+    diagnostics: diagnosticsSchema,
   })
   .meta({title: 'gotrace-core analyze --json'})

@@ -25,6 +25,29 @@ const {core, executable, sysroot} = await openFixture('callback-deep-go1.27')
 const {stdout} = runCommand(['analyze', core, '-e', executable, '--sysroot', sysroot, '--json'])
 const readExample = (): unknown => JSON.parse(stdout)
 
+interface SchemaNode {
+  readonly description?: string
+  readonly $ref?: string
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly $defs?: Readonly<Record<string, SchemaNode>>
+}
+
+/** Fields that nothing is said of, by their way from the root. */
+function* undescribed(node: unknown, path: string): Generator<string> {
+  if (typeof node !== 'object' || node === null) return
+  const {properties = {}, $defs = {}} = node as SchemaNode
+  for (const [name, field] of Object.entries(properties)) {
+    const isPart = field.$ref !== undefined && field.$ref !== '#/$defs/hex'
+    if (!field.description && !isPart) yield `${path}.${name}`
+  }
+  for (const [name, part] of Object.entries($defs)) if (!part.description) yield `${path}#${name}`
+  for (const [name, inner] of Object.entries(node)) yield* undescribed(inner, `${path}/${name}`)
+}
+
+test('every field, and every part with a name, says what it is', t => {
+  for (const name of names) t.deepEqual([...undescribed(readSchema(name), name)], [])
+})
+
 /** Fields whose values are words of the schema, and fields that map names of the program's own to values. */
 const WORDS = new Set(['kind', 'foundBy', 'stop', 'state', 'symbols', 'severity', 'layoutSource', 'agreesWithUnwind'])
 const MAPS = new Set(['labels', 'settings', 'registers'])
