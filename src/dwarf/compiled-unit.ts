@@ -4,6 +4,7 @@ import {type DieNames, readNames} from './die-names.ts'
 import {FunctionIndex} from './function-index.ts'
 import {type InlinedCall, InlineTree} from './inline-tree.ts'
 import {type LineRow, LineTable} from './line-program.ts'
+import {readScope} from './scope-index.ts'
 import {openSplitUnit, type SplitUnitFinder} from './split-unit.ts'
 import type {DieReference, Unit} from './unit.ts'
 
@@ -102,4 +103,14 @@ export class CompiledUnit {
     }
     return names
   }
+
+  /** The scopes that a function without a readable linkage name is in; undefined where it is in none. */
+  scopeOf({named, linkageName, language}: DieNames): string | undefined {
+    const inFunctions = language === 'fortran'
+    if (!named || (linkageName !== undefined && !inFunctions) || NAMED_IN_FULL.has(language ?? '')) return undefined
+    return this.#attempt(() => readScope(named, inFunctions))
+  }
 }
+
+/** Languages whose compilers write qualified names into DW_AT_name, and that without scopes. */
+const NAMED_IN_FULL: ReadonlySet<string> = new Set(['ada', 'c', 'go'])

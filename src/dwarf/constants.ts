@@ -21,6 +21,8 @@ export const DW_TAG = {
   subprogram: 0x2e,
   variable: 0x34,
   volatile_type: 0x35,
+  module: 0x1e,
+  interface_type: 0x38,
   namespace: 0x39,
   partial_unit: 0x3c,
   type_unit: 0x41,

@@ -10,6 +10,8 @@ export interface DieNames {
   /** DW_AT_linkage_name: mangled. */
   linkageName: string | undefined
   language: string | undefined
+  /** The DIE that has the name, whose scope is the function's. */
+  named?: DieReference | undefined
 }
 
 /** Steps of abstract_origin and specification that are followed: instance, abstract instance, declaration, and some to spare. */
@@ -28,7 +30,10 @@ export function readNames(reference: DieReference): DieNames {
     const walker = new DieWalker(unit, offset)
     if (!walker.next()) break
     walker.read(attributes)
-    names.name ??= unit.string(attributes, DW_AT.name)
+    if (names.name === undefined) {
+      names.name = unit.string(attributes, DW_AT.name)
+      if (names.name !== undefined) names.named = next
+    }
     names.linkageName ??= linkageName(unit, attributes)
     names.language ??= unit.language
     if (names.name !== undefined && names.linkageName !== undefined) break

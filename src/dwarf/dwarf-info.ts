@@ -15,6 +15,8 @@ export interface DwarfFrame {
   /** DW_AT_name: not qualified. */
   function: string | undefined
   linkageName: string | undefined
+  /** Namespaces, modules and classes around the function, with `::` between; only where `linkageName` does not tell them. */
+  scope?: string | undefined
   file: string | undefined
   /** 0 where unknown. */
   line: number
@@ -143,6 +145,7 @@ function frameOf(unit: CompiledUnit, names: DieNames, place: FramePlace): DwarfF
   return {
     function: names.name,
     linkageName: names.linkageName,
+    scope: unit.scopeOf(names),
     ...place,
     language: names.language ?? unit.language,
   }

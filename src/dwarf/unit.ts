@@ -5,6 +5,7 @@ import {DieWalker} from './die-walker.ts'
 import type {DwarfFile} from './dwarf-file.ts'
 import {DieAttributes} from './form.ts'
 import {type RangeSink, readRangeList, TOMBSTONE} from './ranges.ts'
+import {ScopeIndex} from './scope-index.ts'
 import type {UnitHeader} from './unit-list.ts'
 
 /** A DIE, wherever it is. */
@@ -30,6 +31,7 @@ export class Unit {
   readonly abbrevs: AbbrevTable
   readonly #bytes: Uint8Array
   #rangesLeft = RANGE_BUDGET
+  #scopes: ScopeIndex | undefined
 
   /** @throws FormatError for a broken root DIE */
   constructor(file: DwarfFile, section: string, header: UnitHeader) {
@@ -45,6 +47,12 @@ export class Unit {
       this.rootTag = walker.tag
       walker.read(this.root)
     }
+  }
+
+  /** The scopes of the unit's functions, found at first use. */
+  get scopes(): ScopeIndex {
+    this.#scopes ??= ScopeIndex.parse(this)
+    return this.#scopes
   }
 
   get addressSize(): number {

@@ -75,7 +75,7 @@ export class Symbolizer {
       const symbol = symbols.findSymbol(linkAddress)
       if (!symbol) return undefined
       const {name, entry, file} = symbol
-      const names = this.#names(undefined, name)
+      const names = this.#names({linkageName: name})
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
     const symbol = outer.linkageName === undefined ? symbols.findSymbol(linkAddress) : undefined
@@ -87,7 +87,7 @@ export class Symbolizer {
   #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
     return {
       kind: frame.language === 'go' ? 'go' : 'c',
-      ...this.#names(frame.function, frame.linkageName),
+      ...this.#names(frame),
       file: frame.file ?? null,
       line: frame.line > 0 ? frame.line : null,
       column: frame.column > 0 ? frame.column : null,
@@ -98,13 +98,18 @@ export class Symbolizer {
     }
   }
 
-  /** The linkage name says more than DW_AT_name (its scope, its parameters), so it is preferred, demangled. */
-  #names(
-    name: string | undefined,
-    linkageName: string | undefined,
-  ): {function: string | null; linkageName: string | null} {
+  /**
+   * The linkage name says more than DW_AT_name (its scope, its parameters), so it is preferred, demangled. Those of Fortran are made
+   * up by each compiler: there, and where there is none, the name has its scope from DWARF, as in gdb.
+   */
+  #names({function: name, linkageName, scope, language}: Partial<DwarfFrame>): {
+    function: string | null
+    linkageName: string | null
+  } {
+    const scoped = scope === undefined || !this.#demangler ? name : `${scope}::${name}`
+    const isPlain = language === 'fortran' && this.#demangler !== undefined && name !== undefined
     const readable = linkageName === undefined ? undefined : this.#demangler?.demangle(linkageName)
-    const chosen = readable ?? linkageName ?? name ?? null
+    const chosen = (isPlain ? scoped : (readable ?? linkageName ?? scoped)) ?? null
     return {function: chosen, linkageName: linkageName ?? null}
   }
 

@@ -131,6 +131,50 @@ test('names are collected along origin and specification, across units and into 
   t.is(info.functionAt(toAddress(0x1015))?.name, 'far')
 })
 
+test('a function without a linkage name has the scopes of its declaration, nameless namespaces too', t => {
+  const named = (tag: DieSpec['tag'], name: string, children: DieSpec[]): DieSpec => ({
+    tag,
+    attributes: [['name', 'string', name]],
+    children,
+  })
+  const declared = (name: string, label: string): DieSpec => ({
+    tag: 'subprogram',
+    label,
+    attributes: [['name', 'string', name]],
+  })
+  const defined = (label: string, start: number): DieSpec => ({
+    tag: 'subprogram',
+    attributes: [['specification', 'ref4', label], ...pcRange(start, 0x10)],
+  })
+  const unit = (language: number) => {
+    const builder = new DwarfBuilder().unit({
+      root: {
+        tag: 'compile_unit',
+        attributes: [['language', 'data1', language], ...pcRange(0x1000, 0x40)],
+        children: [
+          named('namespace', 'app', [
+            {tag: 'namespace', children: [named('structure_type', 'Base', [declared('callit', 'callit')])]},
+            named('enumeration_type', 'Kind', []),
+            declared('gate', 'gate'),
+          ]),
+          defined('callit', 0x1000),
+          defined('gate', 0x1010),
+          {
+            tag: 'subprogram',
+            attributes: [['name', 'string', 'outer'], ...pcRange(0x1020, 0x10)],
+            children: [{tag: 'subprogram', attributes: [['name', 'string', 'inner'], ...pcRange(0x1030, 0x10)]}],
+          },
+        ],
+      },
+    })
+    const info = new DwarfInfo(sectionSource(builder.build()), {diagnostics: new Diagnostics()})
+    return [0x1005, 0x1015, 0x1025, 0x1035].map(at => info.locate(toAddress(at))[0]?.scope)
+  }
+  t.deepEqual(unit(0x04), ['app::(anonymous namespace)::Base', 'app', undefined, undefined])
+  t.is(unit(0x0e)[3], 'outer', "a Fortran function's own functions are named by it")
+  t.deepEqual(unit(0x0c), [undefined, undefined, undefined, undefined], 'C has none')
+})
+
 test('a unit that .debug_aranges leaves out is found by its root, and one without ranges by its functions', t => {
   const builder = new DwarfBuilder()
     .unit({root: unitRoot(pcRange(0x1000, 0x10), [subprogram('listed', 0x1000, 0x10)])})
