@@ -43,8 +43,7 @@ export default class Symbolize extends BaseCommand {
 
   async run(): Promise<void> {
     const {args, argv, flags} = await this.parse(Symbolize)
-    const questions = (argv as string[]).slice(1).map(parseQuestion)
-    for (const {text, word} of questions) if (word === undefined) throw notAnAddress(text)
+    const questions = parseQuestions((argv as string[]).slice(1))
     const opened = await openModuleFromFlags(args.module, flags, this.diagnostics)
     const sink = this.openSink(flags.output)
     try {
@@ -59,14 +58,14 @@ export default class Symbolize extends BaseCommand {
       const cgo = new CgoSymbolizer(pc => symbolizer.locate(pc, pc))
       const style = await this.style(flags.color, flags.output)
       const arg = emptySymbolizerArg()
+      const render = (asked: bigint, calls: SymbolizerCalls): string =>
+        flags.json
+          ? renderSymbolizerCalls(asked, calls)
+          : calls.map(call => renderSymbolizerCall(call, asked, style)).join('')
       for await (const {word} of questions.length > 0 ? questions : readQuestions()) {
         const address = addressOf(word)
         const calls = address === NULL_ADDRESS ? [cgo.clear(arg)] : [...cgo.steps(arg, address)]
-        const asked = word ?? 0n
-        const text = flags.json
-          ? renderSymbolizerCalls(asked, calls)
-          : calls.map(call => renderSymbolizerCall(call, asked, style)).join('')
-        if (!sink.write(text)) break
+        if (!sink.write(render(word ?? 0n, calls))) break
         if (questions.length === 0) sink.flush()
       }
       if (flags.json) sink.write(renderSymbolizerCalls(0n, [cgo.close(arg)]))
@@ -78,6 +77,8 @@ export default class Symbolize extends BaseCommand {
   }
 }
 
+type SymbolizerCalls = Parameters<typeof renderSymbolizerCalls>[1]
+
 /** Nothing can be at an address that no process can have. */
 function addressOf(word: bigint | undefined): Address {
   return (word === undefined ? undefined : addressOfWord(word)) ?? NULL_ADDRESS
@@ -86,6 +87,14 @@ function addressOf(word: bigint | undefined): Address {
 function parseQuestion(text: string): Question {
   const digits = /^\s*(?:0[xX])?([0-9a-fA-F]{1,16})\s*$/.exec(text)?.[1]
   return {text, word: digits === undefined ? undefined : BigInt(`0x${digits}`)}
+}
+
+/** @throws InputError for what is no address */
+function parseQuestions(texts: readonly string[]): Question[] {
+  const questions = texts.map(parseQuestion)
+  const wrong = questions.find(({word}) => word === undefined)
+  if (wrong) throw notAnAddress(wrong.text)
+  return questions
 }
 
 function notAnAddress(text: string): InputError {

@@ -141,15 +141,15 @@ function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string {
   if (frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
-  let place = `${frame.file ?? '?'}:${frame.line ?? 0}`
-  if (!frame.inlined) {
-    if (frame.offset !== null) place += ` +${frame.offset}`
-    if (detail === 'full' && frame.sp !== null) {
-      place += ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}`
-      if (frame.pc !== null) place += ` pc=${frame.pc}`
-    }
-  }
+  const place = `${frame.file ?? '?'}:${frame.line ?? 0}${frame.inlined ? '' : renderGoPlace(frame, detail)}`
   return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place)}\n`
+}
+
+/** What only the physical frame of several has: the offset in its function, and where it is on the stack. */
+function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail): string {
+  const inFunction = offset === null ? '' : ` +${offset}`
+  if (detail !== 'full' || sp === null) return inFunction
+  return `${inFunction} fp=${fp ?? '0x0'} sp=${sp}${pc === null ? '' : ` pc=${pc}`}`
 }
 
 /** Code that nothing names: where it lies in its file is what a symbolizer needs later. */

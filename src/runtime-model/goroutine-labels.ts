@@ -61,18 +61,29 @@ function readBuckets(access: RuntimeAccess, found: Map<string, string>, buckets:
   if (buckets === NULL_ADDRESS) return
   // Marks below this are not hashes: empty and moved slots; 1.12 took one value more for them.
   const minTopHash = access.release.atLeast(12) ? 5 : 4
+  for (const {bucket, marks} of bucketsOf(access, buckets, count)) {
+    for (const [slot, mark] of marks.entries()) {
+      if (mark < minTopHash) continue
+      const key = toAddress(bucket + BUCKET_SLOTS + slot * STRING_SIZE)
+      addPair(access, found, key, BUCKET_SLOTS * STRING_SIZE)
+    }
+  }
+}
+
+/** The buckets of a map, each with those that overflowed from it, and the marks of their slots. */
+function* bucketsOf(
+  {memory}: RuntimeAccess,
+  buckets: Address,
+  count: number,
+): Generator<{bucket: Address; marks: Uint8Array}> {
   let budget = LABEL_LIMIT
   for (let index = 0; index < count; index++) {
     let bucket = toAddress(buckets + index * BUCKET_SIZE)
     while (bucket !== NULL_ADDRESS && budget-- > 0) {
-      const marks = access.memory.read(bucket, BUCKET_SLOTS)?.slice()
+      const marks = memory.read(bucket, BUCKET_SLOTS)?.slice()
       if (!marks) break
-      for (const [slot, mark] of marks.entries()) {
-        if (mark < minTopHash) continue
-        const key = toAddress(bucket + BUCKET_SLOTS + slot * STRING_SIZE)
-        addPair(access, found, key, BUCKET_SLOTS * STRING_SIZE)
-      }
-      bucket = readAddress(access.memory, toAddress(bucket + BUCKET_SIZE - 8)) ?? NULL_ADDRESS
+      yield {bucket, marks}
+      bucket = readAddress(memory, toAddress(bucket + BUCKET_SIZE - 8)) ?? NULL_ADDRESS
     }
   }
 }

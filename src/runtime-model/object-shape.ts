@@ -1,5 +1,5 @@
 import {isUserAddress, USER_END} from '../amd64/canonical-address.ts'
-import {type Address, toAddress} from '../base/address.ts'
+import {type Address, toAddress, type Word} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
 import {G_TABLE, M_TABLE} from './layout-tables.ts'
 
@@ -33,11 +33,22 @@ export function shapeOfGoroutine(memory: MemoryReader, address: Address): Gorout
   if (guard === undefined || m === undefined) return memory.read(address, 8) ? 'none' : 'missing'
   if (lo === undefined || hi === undefined) return 'none'
   if (m !== 0n && !(isUserAddress(m) && isMachine(memory, toAddress(Number(m))))) return 'none'
-  // The stack of a dead goroutine may have been freed.
-  if (lo === 0 && hi === 0) return m === 0n && (guard === 0n || isUserAddress(guard)) ? 'dead' : 'none'
+  if (lo === 0 && hi === 0) return isFreed(guard, m) ? 'dead' : 'none'
+  return isStack(lo, hi) && isGuard(guard, lo, hi) ? 'live' : 'none'
+}
+
+/** The stack of a dead goroutine may have been freed. */
+function isFreed(guard: Word, m: Word): boolean {
+  return m === 0n && (guard === 0n || isUserAddress(guard))
+}
+
+function isStack(lo: Address, hi: Address): boolean {
   const size = hi - lo
-  if (lo < 4096 || size < STACK_MIN / 2 || size > STACK_MAX || hi >= USER_END || lo % 8 !== 0) return 'none'
-  return guard >= SPECIAL_GUARD || (guard >= BigInt(lo) && guard < BigInt(hi)) ? 'live' : 'none'
+  return lo >= 4096 && size >= STACK_MIN / 2 && size <= STACK_MAX && hi < USER_END && lo % 8 === 0
+}
+
+function isGuard(guard: Word, lo: Address, hi: Address): boolean {
+  return guard >= SPECIAL_GUARD || (guard >= BigInt(lo) && guard < BigInt(hi))
 }
 
 /** Whether an m is at `address`: its g0 points back at it. */

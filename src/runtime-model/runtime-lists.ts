@@ -41,11 +41,15 @@ export function* readGoroutineAddresses(
     }
     missing = 0
     // A copy: whoever takes an address reads other memory before the next.
-    const cursor = new Cursor(bytes.slice(), 'runtime.allgs')
-    while (!cursor.atEnd) {
-      const g = cursor.number64()
-      if (g !== 0 && g < ADDRESS_LIMIT) yield toAddress(g)
-    }
+    yield* addressesIn(bytes.slice())
+  }
+}
+
+function* addressesIn(words: Uint8Array): Generator<Address> {
+  const cursor = new Cursor(words, 'runtime.allgs')
+  while (!cursor.atEnd) {
+    const g = cursor.number64()
+    if (g !== 0 && g < ADDRESS_LIMIT) yield toAddress(g)
   }
 }
 
