@@ -32,9 +32,13 @@ export function shapeOfGoroutine(memory: MemoryReader, address: Address): Gorout
   const m = readWord(memory, at(G_HEAD.m))
   if (guard === undefined || m === undefined) return memory.read(address, 8) ? 'none' : 'missing'
   if (lo === undefined || hi === undefined) return 'none'
-  if (m !== 0n && !(isUserAddress(m) && isMachine(memory, toAddress(Number(m))))) return 'none'
+  if (m !== 0n && !isMachineWord(memory, m)) return 'none'
   if (lo === 0 && hi === 0) return isFreed(guard, m) ? 'dead' : 'none'
   return isStack(lo, hi) && isGuard(guard, lo, hi) ? 'live' : 'none'
+}
+
+function isMachineWord(memory: MemoryReader, m: Word): boolean {
+  return isUserAddress(m) && isMachine(memory, toAddress(Number(m)))
 }
 
 /** The stack of a dead goroutine may have been freed. */
