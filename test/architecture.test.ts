@@ -188,6 +188,16 @@ test('nothing below the commands touches the console or the process', t => {
   t.deepEqual(wrong, [])
 })
 
+test('what is found, known not to be there or not known has a type with a name', t => {
+  const rooms = new Set(['runtime-model', 'analysis', 'report', 'render'])
+  const unnamed = files.filter(
+    file =>
+      rooms.has(roomOf(file)) &&
+      /\| null \| undefined|\| undefined \| null/.test(readFileSync(join(source, file), 'utf8')),
+  )
+  t.deepEqual(unnamed, [])
+})
+
 test('no barrels and no drawers', t => {
   t.deepEqual(
     files.filter(file => /(^|\/)(index|utils|helpers|misc|common)\.ts$/.test(file)),

@@ -1,5 +1,6 @@
 import {type Address, addressOfWord, NULL_ADDRESS} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
+import type {Finding} from '../base/finding.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {Goroutine} from './goroutine.ts'
 import type {Machine} from './machine.ts'
@@ -77,10 +78,10 @@ export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedC
  */
 export function decideHandler(
   {hasTraceback, hasSupport}: HandlerHooks,
-  machine: Machine | null | undefined,
+  machine: Finding<Machine>,
   curg: Goroutine | undefined,
 ): HandlerDecision {
-  const conditions: [HandlerCondition, boolean | null | undefined][] = [
+  const conditions: [HandlerCondition, Finding<boolean>][] = [
     ['cgoTraceback', hasTraceback],
     ['_cgo_callers', hasSupport],
     ['g', machine && true],

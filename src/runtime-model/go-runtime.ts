@@ -1,6 +1,7 @@
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Finding} from '../base/finding.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {
@@ -285,7 +286,7 @@ export class GoRuntime {
   }
 
   /** What keeps the runtime's signal handler from collecting a C traceback on this M now; null: a thread without g. */
-  handlerDecision(machine: Machine | null | undefined): HandlerDecision {
+  handlerDecision(machine: Finding<Machine>): HandlerDecision {
     this.#hooks ??= this.#readHooks()
     return decideHandler(this.#hooks, machine, machine ? this.goroutineAt(machine.curg) : undefined)
   }

@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import type {Finding} from '../base/finding.ts'
 import {type MemoryReader, readAddress, readU8, readU32} from '../base/memory-reader.ts'
 import {PROF_HZ} from './global-recipes.ts'
 import type {GlobalName, RuntimeGlobals} from './runtime-globals.ts'
@@ -88,7 +89,7 @@ export class RuntimeState {
   }
 
   /** A function that SetCgoTraceback was given: null where there is none, undefined where that is not known. */
-  #hook(name: GlobalName): Address | null | undefined {
+  #hook(name: GlobalName): Finding<Address> {
     const at = this.#globals.address(name)
     const value = at === undefined ? undefined : readAddress(this.#memory, at)
     if (value !== undefined) return value === NULL_ADDRESS ? null : value
@@ -96,20 +97,20 @@ export class RuntimeState {
     return at === undefined && isUnset ? null : undefined
   }
 
-  get cgoTraceback(): Address | null | undefined {
+  get cgoTraceback(): Finding<Address> {
     return this.#hook('runtime.cgoTraceback')
   }
 
-  get cgoContext(): Address | null | undefined {
+  get cgoContext(): Finding<Address> {
     return this.#hook('runtime.cgoContext')
   }
 
-  get cgoSymbolizer(): Address | null | undefined {
+  get cgoSymbolizer(): Finding<Address> {
     return this.#hook('runtime.cgoSymbolizer')
   }
 
   /** x_cgo_callers of runtime/cgo, which the signal handler calls to collect a C traceback; null where that is not linked in. */
-  get cgoCallers(): Address | null | undefined {
+  get cgoCallers(): Finding<Address> {
     return this.#hook('_cgo_callers')
   }
 

@@ -1,3 +1,4 @@
+import type {Finding} from '../../base/finding.ts'
 import type {CgoThreadReport} from '../../report/core-report.ts'
 import type {HandlerCondition} from '../../runtime-model/cgo-call.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -11,7 +12,7 @@ type Printing = CgoThreadReport['traceback']
 /** What of a thread the runtime's decisions depend on. */
 export interface DecisionFacts {
   /** null: the thread has no g. undefined: not known. */
-  machine: Machine | null | undefined
+  machine: Finding<Machine>
   /** false: no thread of the core runs this M. */
   hasThread: boolean
   /** The C function that the goroutine called. */
@@ -113,7 +114,7 @@ export function decidePrinting(process: DeadProcess, {machine, goroutine}: Decis
   return {wouldPrint: false, failedCondition, explanation: `a traceback would print no saved C frames: ${reason}`}
 }
 
-function findUnknown({runtime}: DeadProcess, machine: Machine | null | undefined): string | undefined {
+function findUnknown({runtime}: DeadProcess, machine: Finding<Machine>): string | undefined {
   if (!runtime) return NO_RUNTIME
   if (machine === undefined && runtime.usesCgo !== false) return NO_MACHINE
   if (machine && machine.curg !== 0 && !runtime.goroutineAt(machine.curg)) return NO_GOROUTINE
@@ -123,7 +124,7 @@ function findUnknown({runtime}: DeadProcess, machine: Machine | null | undefined
 
 function findUnprintable(
   {runtime}: DeadProcess,
-  machine: Machine | null | undefined,
+  machine: Finding<Machine>,
   goroutine: Goroutine | undefined,
 ): [condition: string, reason: string] | undefined {
   if (runtime?.usesCgo === false) return ['iscgo', 'the program does not use cgo (runtime.iscgo is false)']

@@ -1,4 +1,5 @@
 import {type Address, hex} from '../../base/address.ts'
+import type {Finding} from '../../base/finding.ts'
 import type {CgoReport} from '../../report/core-report.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
@@ -23,7 +24,7 @@ export function reportHooks(process: DeadProcess): Pick<CgoReport, 'hooks' | 'ho
   return {hooks, hooksKnown}
 }
 
-function reportHook({symbolizer}: DeadProcess, address: Address | null | undefined): Hooks['traceback'] {
+function reportHook({symbolizer}: DeadProcess, address: Finding<Address>): Hooks['traceback'] {
   if (address === undefined || address === null) return null
   return {address: hex(address), symbol: symbolizer.locate(address, address).at(-1)?.function ?? null}
 }

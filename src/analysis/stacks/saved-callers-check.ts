@@ -1,4 +1,5 @@
 import type {Address} from '../../base/address.ts'
+import type {Finding} from '../../base/finding.ts'
 import type {SavedCallersReport} from '../../report/core-report.ts'
 import type {HandlerDecision} from '../../runtime-model/cgo-call.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -40,7 +41,7 @@ const SYSCALL_LENGTH = 2
 export function checkSavedCallers(
   process: DeadProcess,
   threads: ThreadStacks,
-  machine: Machine | null | undefined,
+  machine: Finding<Machine>,
 ): CheckedCallers {
   if (machine === undefined) return {...ABSENT, state: null}
   const raw = machine && process.runtime?.savedCallers(machine)
