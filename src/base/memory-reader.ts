@@ -9,6 +9,11 @@ export interface MemoryReader {
    * 2^53, above; undefined where missing. Readers that many small reads go through have it.
    */
   number64?(address: Address): number | undefined
+  /**
+   * The first address at or above this one that may be readable; undefined: there is none. What walks a range that a header claims goes
+   * by it: 2^47 bytes are claimed in a word. Readers of a whole address space have it.
+   */
+  nextReadable?(address: Address): Address | undefined
 }
 
 const TWO_32 = 0x100000000

@@ -1,4 +1,4 @@
-import {type Address, number64At} from '../base/address.ts'
+import {type Address, number64At, toAddress} from '../base/address.ts'
 import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
@@ -67,6 +67,18 @@ export class AddressSpace implements MemoryReader {
     const extent = this.#segments.extentAt(address)
     if (extent.state === 'dumped') return 'core'
     return this.#filePiece(address, extent) ? 'file' : undefined
+  }
+
+  nextReadable(address: Address): Address | undefined {
+    const dumped = this.#segments.nextReadable(address)
+    let next: number = dumped ?? Number.POSITIVE_INFINITY
+    for (const {image, imageOrigin, loadBias, start, end} of this.modules) {
+      if (imageOrigin !== 'file' || !image || end <= address || start >= next) continue
+      const served = image.nextHeld(Math.max(address, start) - loadBias)
+      const at = served === undefined ? end : Math.max(served + loadBias, start)
+      if (at < end) next = Math.min(next, at)
+    }
+    return next === Number.POSITIVE_INFINITY ? undefined : toAddress(next)
   }
 
   #readBeyondCore(address: Address, length: number): Uint8Array | undefined {

@@ -1,4 +1,4 @@
-import {type Address, number64At} from '../base/address.ts'
+import {type Address, number64At, toAddress} from '../base/address.ts'
 import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
@@ -115,6 +115,16 @@ export class CoreSegments implements MemoryReader {
   /** A column's end of a segment, cut where the next segment begins. */
   #endOf(column: Float64Array, index: number): number {
     return Math.min(column[index] as number, this.#starts[index + 1] ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** The first address at or above this one that was dumped. */
+  nextReadable(address: Address): Address | undefined {
+    for (let index = Math.max(lastAtOrBelow(this.#starts, address), 0); index < this.#starts.length; index++) {
+      const start = this.#starts[index] as number
+      const end = this.#endOf(this.#heldEnds, index)
+      if (end > address && end > start) return toAddress(Math.max(start, address))
+    }
+    return undefined
   }
 
   /** What the core says about an address, and how far around it that holds. */

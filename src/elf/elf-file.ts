@@ -137,6 +137,16 @@ export class ElfFile implements SectionSource {
     return undefined
   }
 
+  /** The first link address at or above this one of which the file holds the byte, whatever its program headers claim. */
+  nextHeld(address: number): Address | undefined {
+    let next = Number.POSITIVE_INFINITY
+    for (const load of this.#loads) {
+      const held = Math.min(load.fileSize, load.memorySize, this.source.size - load.offset)
+      if (load.address + held > address) next = Math.min(next, Math.max(load.address, address))
+    }
+    return next === Number.POSITIVE_INFINITY ? undefined : toAddress(next)
+  }
+
   /** The section that a link address is in. */
   sectionAt(address: Address): SectionHeader | undefined {
     return this.sections.find(section => {

@@ -141,7 +141,7 @@ function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]):
   const mappedEnd = Math.max(...group.mappings.map(mapping => mapping.end))
   const next = starts.find(other => other >= mappedEnd) ?? Number.POSITIVE_INFINITY
   // .bss goes on past the file's mappings, but not into another file's.
-  const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next)))
+  const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next, endOfMapped(core, mappedEnd))))
   const deleted = group.path.endsWith(DELETED)
   return {
     path: deleted ? group.path.slice(0, -DELETED.length) : group.path,
@@ -153,6 +153,16 @@ function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]):
     loadBias: group.image?.loadBias,
     buildIds: group.image?.elf.buildIds ?? NO_IDS,
     memoryImage: group.image?.elf,
+  }
+}
+
+/** Where the memory that is mapped from an address on without a gap ends: a header can claim more. */
+function endOfMapped(core: CoreFile, address: number): number {
+  let end = address
+  for (;;) {
+    const extent = core.segments.extentAt(end)
+    if (extent.state === 'unmapped') return end
+    end = extent.end
   }
 }
 

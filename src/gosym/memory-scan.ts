@@ -42,8 +42,15 @@ export function* readablePieces(
       bytes = memory.read(toAddress(at), length)
     }
     if (bytes) yield {bytes, start: at}
-    at = Math.ceil((at + length) / alignment) * alignment
+    const next = bytes ? at + length : skipUnreadable(memory, at + length)
+    if (next === undefined) return
+    at = Math.ceil(next / alignment) * alignment
   }
+}
+
+/** Behind a page that is missing: gaps are claimed by headers, and may be as wide as the address space. */
+function skipUnreadable(memory: MemoryReader, at: number): number | undefined {
+  return memory.nextReadable ? memory.nextReadable(toAddress(at)) : at
 }
 
 function toPageEnd(at: number): number {

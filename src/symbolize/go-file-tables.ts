@@ -75,6 +75,11 @@ class RelocatedImage implements MemoryReader {
     return patched
   }
 
+  nextReadable(address: Address): Address | undefined {
+    const held = this.#image.nextHeld(address - this.#loadBias)
+    return held === undefined ? undefined : offsetAddress(held, this.#loadBias)
+  }
+
   #readRelocations(): Float64Array {
     const section = this.#image.section('.rela.dyn') ?? this.#image.section('.rela')
     if (!section) return new Float64Array(0)
