@@ -8,10 +8,16 @@ export interface ExpectedChain {
   readonly mode: string
   /** A signal's name, `panic` or `fatal`. */
   readonly what: string
-  /** Functions from the fault out; `?` has no name, `name...` is there once or more. */
+  /** Functions from the fault out; `?` has no name, `name...` is there once or more, `(reason)` is where frames are missing. */
   readonly functions: readonly string[]
   /** Of another goroutine. */
   readonly also: readonly string[] | undefined
+}
+
+interface Stack {
+  readonly frames: readonly Frame[]
+  readonly missing: readonly {readonly after: number; readonly reason: string}[]
+  readonly stop: string | null
 }
 
 interface Frame {
@@ -31,19 +37,16 @@ export interface ReportToCheck {
     readonly thread: number | null
     readonly goroutine: number | null
   }
-  readonly goroutines: readonly {
+  readonly goroutines: readonly (Stack & {
     readonly id: number
     readonly thread: number | null
-    readonly frames: readonly Frame[]
     readonly elided: {readonly count: number | null} | null
-  }[]
-  readonly threads: readonly {
+  })[]
+  readonly threads: readonly (Stack & {
     readonly id: number
     readonly goroutine: number | null
     readonly handlerFrames: number
-    readonly frames: readonly Frame[]
-    readonly stop: string | null
-  }[]
+  })[]
 }
 
 /** The comments `chain MODE WHAT: …` and `also MODE: …` in a program's C and Go sources. */
@@ -76,14 +79,13 @@ export function checkChain(report: ReportToCheck, expected: ExpectedChain): stri
   if (what !== expected.what) wrong.push(`crash is ${what}, not ${expected.what}`)
   const thread = threads.find(({id}) => id === crash.thread)
   if (!thread) return [...wrong, `no thread ${crash.thread}`]
-  const onThread = thread.frames.slice(thread.handlerFrames)
-  if (thread.stop !== 'frame-limit') wrong.push(...checkFrames(`thread ${thread.id}`, onThread, expected.functions))
+  wrong.push(...checkStack(`thread ${thread.id}`, thread, expected.functions, thread.handlerFrames))
   wrong.push(...checkGoroutine(report, expected, thread.id))
-  if (crash.kind === 'signal' && crash.pc !== onThread[0]?.pc)
-    wrong.push(`crash.pc ${crash.pc}, first ${onThread[0]?.pc}`)
+  const first = thread.frames[thread.handlerFrames]?.pc
+  if (crash.kind === 'signal' && crash.pc !== first) wrong.push(`crash.pc ${crash.pc}, first ${first}`)
   const {also} = expected
-  if (also && !goroutines.some(({frames}) => checkFrames('', frames, also).length === 0)) {
-    const near = goroutines.map(({id, frames}) => `  goroutine ${id}: ${chainOf(frames).join(' ')}`)
+  if (also && !goroutines.some(goroutine => checkStack('', goroutine, also).length === 0)) {
+    const near = goroutines.map(goroutine => `  goroutine ${goroutine.id}: ${chainOf(goroutine, 0).join(' ')}`)
     wrong.push(`no goroutine is at ${also.join(' ')}:\n${near.join('\n')}`)
   }
   return wrong
@@ -100,16 +102,19 @@ function checkGoroutine({crash, goroutines}: ReportToCheck, expected: ExpectedCh
   const wrong = goroutine.thread === thread ? [] : [`goroutine ${goroutine.id} is on thread ${goroutine.thread}`]
   // Up to 1.20 the runtime shows no more than 100 frames.
   if (goroutine.elided?.count === null) return wrong
-  return [...wrong, ...checkFrames(`goroutine ${goroutine.id}`, goroutine.frames, expected.functions)]
+  return [...wrong, ...checkStack(`goroutine ${goroutine.id}`, goroutine, expected.functions)]
 }
 
-function checkFrames(where: string, frames: readonly Frame[], functions: readonly string[]): string[] {
+function checkStack(where: string, stack: Stack, functions: readonly string[], from = 0): string[] {
   const wrong: string[] = []
-  const chain = chainOf(frames)
+  const chain = chainOf(stack, from)
   if (!isChain(chain, functions)) wrong.push(`${where}: ${chain.join(' ')}\n  instead of ${functions.join(' ')}`)
-  for (const {function: name, foundBy, kind} of frames) {
+  for (const {function: name, foundBy, kind} of stack.frames) {
     if (foundBy === null) wrong.push(`${where}: ${name} (${kind}) does not say how it was found`)
   }
+  const reasons = stack.missing.map(({reason}) => reason).filter(reason => reason !== 'abandoned')
+  const isWhole = stack.stop === 'end-of-stack'
+  if (isWhole !== (reasons.length === 0)) wrong.push(`${where}: stop ${stack.stop}, but missing ${reasons.join(' ')}`)
   return wrong
 }
 
@@ -125,9 +130,17 @@ function isChain(chain: readonly string[], functions: readonly string[]): boolea
   return at === chain.length
 }
 
-/** The program's own functions: without the runtime's, cgo's and the C library's. */
-function chainOf(frames: readonly Frame[]): string[] {
-  return frames.filter(isOwn).map(({function: name}) => name ?? '?')
+/** The program's own functions, without the runtime's, cgo's and the C library's; and where frames are missing. */
+function chainOf({frames, missing}: Stack, from: number): string[] {
+  const chain: string[] = []
+  for (let index = from; index <= frames.length; index++) {
+    // Of a stack above the limit both ends are there, and look like the whole.
+    const reasons = missing.filter(({after, reason}) => after === index && reason !== 'frame-limit')
+    chain.push(...reasons.map(({reason}) => `(${reason})`))
+    const frame = frames[index]
+    if (frame && isOwn(frame)) chain.push(frame.function ?? '?')
+  }
+  return chain
 }
 
 function isOwn({kind, function: name, module}: Frame): boolean {

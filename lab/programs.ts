@@ -174,6 +174,19 @@ const deaths: Program = {
   ],
 }
 
+const crossings: Program = {
+  name: 'crossings',
+  kind: 'go',
+  modes: [
+    ...plain('abandoned goexit panic smash lose-stack smash-inner pair'),
+    ...['repeated 3', 'deep 1500', 'climb 3000', 'climb-inner 3000', 'ladder 4'].map(text => {
+      const [name = '', count = ''] = text.split(' ')
+      return {name, arguments: [name, count]}
+    }),
+    {name: 'ladder-long', arguments: ['ladder', '300']},
+  ],
+}
+
 function silent(mode: Mode): Mode {
   return {...mode, silent: true}
 }
@@ -194,6 +207,7 @@ export const programs: readonly Program[] = [
   cxx,
   stuck,
   deaths,
+  crossings,
 ]
 
 export function findProgram(name: string): Program {

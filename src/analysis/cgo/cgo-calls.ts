@@ -1,5 +1,6 @@
 import {addressOfWord, hex} from '../../base/address.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
+import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -100,6 +101,8 @@ class Crossings implements CgoCalls {
   readonly #goroutine: Goroutine
   /** Name of the last Go frame that is not the seam's own. */
   #lastName: string | null = null
+  /** That name at each place that was met: a recursion meets the same few. */
+  readonly #names = new Map<readonly LogicalFrame[], string | null>()
   #open: CgoCall | undefined
 
   constructor(process: DeadProcess, goroutine: Goroutine) {
@@ -124,25 +127,35 @@ class Crossings implements CgoCalls {
     this.calls.push(this.#open)
   }
 
-  addFrame({fn, pc, symPc}: GoFrame): void {
-    const logical = fn.inlineFrames(symPc)
-    for (const frame of logical) {
-      const kind = goPlumbing(frame.name)
-      if (kind === undefined) this.#lastName = nameForTraceback(frame.name, this.#process.version)
-      const call = this.#open
-      if (!call) continue
-      const target = cgoWrapperTarget(frame.name)
-      if (target !== undefined) call.entry = call.entry === null || isAddress(call.entry) ? target : call.entry
-      if (kind === 'cgo glue') continue
-      const {name, file, line, inlined} = frame
-      const offset = !inlined && pc > fn.entry ? hex(pc - fn.entry) : null
-      const called = nameForTraceback(name, this.#process.version)
-      call.caller =
-        fn.funcID === 'goexit'
-          ? this.#goStatement()
-          : {function: called, file, line, offset, goroutine: this.#goroutine.id}
-      this.#open = undefined
-    }
+  addFrame(frame: GoFrame): void {
+    const logical = frame.fn.inlineFrames(frame.symPc)
+    this.#lastName = this.#nameOf(logical) ?? this.#lastName
+    for (const each of this.#open ? logical : []) this.#giveCaller(frame, each)
+  }
+
+  /** The outermost of the logical frames that is not the seam's own. */
+  #nameOf(logical: readonly LogicalFrame[]): string | null {
+    const known = this.#names.get(logical)
+    if (known !== undefined) return known
+    const own = logical.findLast(({name}) => goPlumbing(name) === undefined)
+    const name = own ? nameForTraceback(own.name, this.#process.version) : null
+    this.#names.set(logical, name)
+    return name
+  }
+
+  #giveCaller({fn, pc}: GoFrame, {name, file, line, inlined}: LogicalFrame): void {
+    const call = this.#open
+    if (!call) return
+    const target = cgoWrapperTarget(name)
+    if (target !== undefined) call.entry = call.entry === null || isAddress(call.entry) ? target : call.entry
+    if (goPlumbing(name) === 'cgo glue') return
+    const offset = !inlined && pc > fn.entry ? hex(pc - fn.entry) : null
+    const called = nameForTraceback(name, this.#process.version)
+    call.caller =
+      fn.funcID === 'goexit'
+        ? this.#goStatement()
+        : {function: called, file, line, offset, goroutine: this.#goroutine.id}
+    this.#open = undefined
   }
 
   /** Of `go C.f()`: no Go function stands above the call. */
@@ -155,7 +168,7 @@ class Crossings implements CgoCalls {
   /** The wrapper that cgo wrote is the outermost C frame. */
   #entryByFrames({frames, missing}: CalledSegment): string | undefined {
     const outermost = frames.at(-1)
-    if (!outermost || missing) return undefined
+    if (!outermost || (missing && missing !== 'frame-limit')) return undefined
     for (const {function: name} of this.#process.symbolizer.locate(outermost.pc, outermost.lookupPc)) {
       const target = name === null ? undefined : cgoWrapperTarget(name)
       if (target !== undefined) return target

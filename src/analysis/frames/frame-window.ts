@@ -1,32 +1,26 @@
 import type {MissingReason} from '../../report/vocabulary.ts'
-import type {EndsOfStack, MissingFrames} from './stack-ends.ts'
+import {type EndsOfStack, placeMarks} from './stack-ends.ts'
 
 /** How many frames a release prints at each end of a stack (runtime/traceback.go: tracebackInnerFrames, tracebackOuterFrames). */
 export const GO_FRAMES = 50
-/** Where the outer list is cut: an array shifted once per frame would make deep stacks slow. */
+/** Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow. */
 const BATCH = 8192
-
-interface Item<T> {
-  /** undefined: a mark. */
-  frame: T | undefined
-  isGo: boolean
-  missing: MissingReason | undefined
-}
 
 /**
  * Takes a stack in printing order and keeps both its ends in bounded memory, however deep it is: so many Go frames at each as Go prints,
  * and no more frames of any kind than half the limit. C frames stay with the Go frame that they follow.
  */
-export class FrameWindow<T> {
-  readonly #inner: Item<T>[] = []
+export class FrameWindow<T extends {readonly isGo: boolean}> {
+  readonly #inner: T[] = []
   readonly #goLimit: number
   readonly #limit: number
+  readonly #marks: {position: number; reason: MissingReason}[] = []
   #innerGo = 0
-  #outer: Item<T>[] = []
+  #outer: T[] = []
   #outerGo = 0
-  #leftOutGo = 0
-  #leftOutC = 0
-  /** Frames of C were left out because of their number, not with the Go frames around them. */
+  #leftGo = 0
+  #leftC = 0
+  /** Frames were left out because of their number, not as Go leaves them out. */
   #isOverLimit = false
 
   /** `goLimit`: Go frames at each end; `limit`: frames at both. */
@@ -35,47 +29,48 @@ export class FrameWindow<T> {
     this.#limit = Math.max(1, Math.floor(limit / 2))
   }
 
-  add(frame: T, isGo: boolean): void {
-    this.#put({frame, isGo, missing: undefined})
-  }
-
-  /** Frames are missing here. */
-  mark(missing: MissingReason): void {
-    this.#put({frame: undefined, isGo: false, missing})
+  add(frame: T): void {
+    const go = frame.isGo ? 1 : 0
+    const isOuter = this.#outer.length + this.#leftC > 0
+    if (!isOuter && this.#innerGo + go <= this.#goLimit && this.#inner.length < this.#limit) {
+      this.#innerGo += go
+      this.#inner.push(frame)
+      return
+    }
+    this.#outerGo += go
+    if (this.#outer.push(frame) > BATCH + this.#limit) this.#trim()
   }
 
   /** So many frames of C come next that nobody kept. */
   skip(count: number): void {
     this.#isOverLimit = true
     this.#leave(this.#outer.length)
-    this.#leftOutC += count
+    this.#leftC += count
   }
 
-  /** `isLimited`: the stack had more frames than the limit allows, whatever was left out because Go leaves it out. */
+  /** Frames are missing here. */
+  mark(reason: MissingReason): void {
+    const position = this.#inner.length + this.#leftGo + this.#leftC + this.#outer.length
+    this.#marks.push({position, reason})
+  }
+
+  /** `isLimited`: the stack has more frames than the limit allows, whatever Go leaves out of it. */
   take(isLimited: boolean): EndsOfStack<T> & {isLimited: boolean} {
-    this.#trim()
-    const count = this.#leftOutGo + (this.#isOverLimit ? this.#leftOutC : 0)
-    const missing: MissingFrames[] = []
-    const frames: T[] = []
-    putItems(this.#inner, frames, missing)
-    const elided = count > 0 ? {after: frames.length, count} : null
-    const reached = elided !== null && (isLimited || this.#isOverLimit)
-    if (reached) missing.push({after: frames.length, reason: 'frame-limit'})
-    putItems(this.#outer, frames, missing)
-    return {frames, elided, missing, isLimited: reached}
-  }
-
-  #put(item: Item<T>): void {
-    const isStarted = this.#outer.length > 0 || this.#leftOutC > 0
-    const innerGo = this.#innerGo + (item.isGo ? 1 : 0)
-    if (!isStarted && innerGo <= this.#goLimit && this.#inner.length < this.#limit) {
-      this.#innerGo = innerGo
-      this.#inner.push(item)
-      return
+    const after = this.#inner.length
+    if (this.#outer.length + this.#leftC === 0 && this.#marks.length === 0) {
+      return {frames: this.#inner, elided: null, missing: [], isLimited: false}
     }
-    this.#outer.push(item)
-    if (item.isGo) this.#outerGo++
-    if (this.#outer.length > BATCH + this.#limit) this.#trim()
+    this.#trim()
+    const left = this.#leftGo + this.#leftC
+    const reached = left > 0 && (isLimited || this.#isOverLimit)
+    // Go counts its own frames.
+    const count = this.#isOverLimit ? left : this.#leftGo
+    return {
+      frames: this.#inner.concat(this.#outer),
+      elided: count > 0 ? {after, count} : null,
+      missing: placeMarks(this.#marks, after, left, reached),
+      isLimited: reached,
+    }
   }
 
   /** Leaves out what is neither of the last Go frames nor of the last frames at all. */
@@ -95,18 +90,11 @@ export class FrameWindow<T> {
 
   #leave(count: number): void {
     if (count === 0) return
-    for (const {isGo, frame} of this.#outer.slice(0, count)) {
-      if (isGo) this.#leftOutGo++
-      else if (frame !== undefined) this.#leftOutC++
-    }
+    let go = 0
+    for (let index = 0; index < count; index++) if (this.#outer[index]?.isGo) go++
+    this.#leftGo += go
+    this.#leftC += count - go
+    this.#outerGo -= go
     this.#outer = this.#outer.slice(count)
-    this.#outerGo = this.#outer.filter(({isGo}) => isGo).length
-  }
-}
-
-function putItems<T>(items: readonly Item<T>[], frames: T[], missing: MissingFrames[]): void {
-  for (const item of items) {
-    if (item.frame !== undefined) frames.push(item.frame)
-    if (item.missing) missing.push({after: frames.length, reason: item.missing})
   }
 }

@@ -19,7 +19,13 @@ export interface EndsOfStack<T> {
   readonly missing: MissingFrames[]
 }
 
-/** Takes a stack from the innermost frame out and keeps both its ends, so that the beginning of a runaway recursion is seen too. */
+/** Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow. */
+const BATCH = 1024
+
+/**
+ * Takes a stack from the innermost frame out and keeps both its ends in bounded memory, however deep it is, so that the beginning of a
+ * runaway recursion is seen too.
+ */
 export class StackEnds<T> {
   readonly #inner: T[] = []
   readonly #innerLimit: number
@@ -36,13 +42,8 @@ export class StackEnds<T> {
   }
 
   add(frame: T): void {
-    if (this.#left === 0 && this.#inner.length < this.#innerLimit) {
-      this.#inner.push(frame)
-      return
-    }
-    this.#outer.push(frame)
-    // Trimmed in batches: an array shifted once per frame would make deep stacks slow.
-    if (this.#outer.length > 2 * this.#outerLimit + 1024) this.#trim()
+    if (this.#left === 0 && this.#inner.length < this.#innerLimit) this.#inner.push(frame)
+    else if (this.#outer.push(frame) > 2 * this.#outerLimit + BATCH) this.#trim()
   }
 
   /** So many frames come next that nobody kept. */
@@ -60,16 +61,11 @@ export class StackEnds<T> {
     this.#trim()
     const after = this.#inner.length
     const count = this.#left
-    const missing = this.#marks.flatMap(({position, reason}) => {
-      if (position <= after) return [{after: position, reason}]
-      return position < after + count ? [] : [{after: position - count, reason}]
-    })
-    if (count === 0) return {frames: this.#inner.concat(this.#outer), elided: null, missing}
-    const inner = missing.filter(each => each.after <= after)
+    const frames = this.#inner.concat(this.#outer)
     return {
-      frames: this.#inner.concat(this.#outer),
-      elided: {after, count},
-      missing: [...inner, {after, reason: 'frame-limit'}, ...missing.slice(inner.length)],
+      frames,
+      elided: count === 0 ? null : {after, count},
+      missing: placeMarks(this.#marks, after, count, count > 0),
     }
   }
 
@@ -79,4 +75,20 @@ export class StackEnds<T> {
     this.#left += excess
     this.#outer = this.#outer.slice(excess)
   }
+}
+
+/** Marks at their places once `left` frames behind the first `after` are gone; `isLimited`: that is one of them. */
+export function placeMarks(
+  marks: readonly {position: number; reason: MissingReason}[],
+  after: number,
+  left: number,
+  isLimited: boolean,
+): MissingFrames[] {
+  const inner: MissingFrames[] = []
+  const outer: MissingFrames[] = []
+  for (const {position, reason} of marks) {
+    if (position <= after) inner.push({after: position, reason})
+    else if (position >= after + left) outer.push({after: position - left, reason})
+  }
+  return isLimited ? [...inner, {after, reason: 'frame-limit'}, ...outer] : [...inner, ...outer]
 }

@@ -4,7 +4,7 @@ import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
-import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
+import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frames.ts'
 import {Creation} from '../frames/creation.ts'
@@ -12,17 +12,10 @@ import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
-import {type BareFrame, reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
+import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
-import {
-  firstStop,
-  type Seam,
-  type StitchedFrame,
-  type StitchedGo,
-  stitchBareStack,
-  stitchStack,
-} from './stitched-stack.ts'
+import {firstStop, type Seam, type StitchedFrame, stitchBareStack, stitchStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 export type CgoFrames = 'auto' | 'saved' | 'none'
@@ -39,6 +32,11 @@ export interface StackRequest {
 }
 
 export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy' | 'ancestors'>
+
+/** Of Go frames the report is made when the window has closed: of a deep stack it keeps few. */
+type ShownFrame =
+  | {isGo: boolean; report: FrameReport}
+  | {isGo: true; frame: GoFrame; logical: LogicalFrame; foundBy: FrameReport['foundBy']}
 
 type Printed = Pick<StackParts, 'frames' | 'elided' | 'missing' | 'stop'>
 
@@ -75,8 +73,8 @@ export class GoroutineStacks {
   #print(request: StackRequest, filter: FrameFilter): Printed {
     const {maxFrames, version} = this.#process
     const isOld = !version.atLeast(21)
-    const window = new FrameWindow<FrameReport>(isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, maxFrames)
-    for (const frame of this.#savedFrames(request)) window.add(frame, false)
+    const window = new FrameWindow<ShownFrame>(isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, maxFrames)
+    for (const report of this.#savedFrames(request)) window.add({isGo: false, report})
     const steps = this.#stitch(request)
     let count = 0
     let isBelowCallback = false
@@ -89,38 +87,42 @@ export class GoroutineStacks {
         continue
       }
       // Up to 1.16 the walk of Go frames meets this asmcgocall too.
-      if (isBelowCallback && !version.atLeast(17) && item.kind === 'native' && item.frame.go?.funcID === 'asmcgocall')
+      if (isBelowCallback && !version.atLeast(17) && item.kind === 'native' && item.frame.go?.funcID === 'asmcgocall') {
         continue
+      }
       count += item.kind === 'left-out' ? item.count : 1
-      if (item.kind === 'go') this.#addGo(item, filter, window)
-      else if (item.kind === 'bare') this.#addBare(item.frame, filter, window)
-      else if (item.kind === 'left-out') window.skip(item.count)
-      else for (const frame of this.#reportC(item.frame)) window.add(frame, false)
+      this.#addTo(window, item, filter)
     }
-    const {isLimited, ...kept} = window.take(count > maxFrames)
+    const {frames, elided, missing, isLimited} = window.take(count > maxFrames)
     const isCut = isOld && filter.shown === OLD_FRAME_LIMIT
     return {
-      ...kept,
-      elided: isCut ? {after: kept.frames.length, count: null} : kept.elided,
+      frames: frames.map(frame => this.#report(frame)),
+      elided: isCut ? {after: frames.length, count: null} : elided,
+      missing,
       stop: isLimited ? firstStop(step.value, 'frame-limit') : step.value,
     }
   }
 
-  #addGo({frame, foundBy}: StitchedGo, filter: FrameFilter, window: FrameWindow<FrameReport>): void {
-    const visible = filter.visible(frame)
-    for (let index = 0; index < visible.length; index++) {
-      window.add(this.#goFrames.report(frame, visible[index] as LogicalFrame, foundBy), true)
-    }
+  #addTo(window: FrameWindow<ShownFrame>, item: Exclude<StitchedFrame, Seam>, filter: FrameFilter): void {
+    if (item.kind === 'left-out') window.skip(item.count)
+    else if (item.kind === 'go') {
+      const visible = filter.visible(item.frame)
+      // The walk uses its frame again.
+      const frame = visible.length > 0 ? {...item.frame} : item.frame
+      for (const logical of visible) window.add({isGo: true, frame, logical, foundBy: item.foundBy})
+    } else if (item.kind === 'bare') {
+      // Without function tables nothing tells which frames the runtime would hide.
+      filter.shown++
+      for (const report of reportBareFrame(this.#process, item.frame)) window.add({isGo: true, report})
+    } else for (const report of this.#reportC(item.frame)) window.add({isGo: false, report})
+  }
+
+  #report(shown: ShownFrame): FrameReport {
+    return 'report' in shown ? shown.report : this.#goFrames.report(shown.frame, shown.logical, shown.foundBy)
   }
 
   #reportC(frame: UnwindFrame): FrameReport[] {
     return frame.kind === 'go' ? [reportSwitch(this.#process, frame)] : reportNativeFrame(this.#process, frame)
-  }
-
-  #addBare(frame: BareFrame, filter: FrameFilter, window: FrameWindow<FrameReport>): void {
-    // Without function tables nothing tells which frames the runtime would hide.
-    filter.shown++
-    for (const report of reportBareFrame(this.#process, frame)) window.add(report, true)
   }
 
   /** The stack from where the runtime begins to print it. */
