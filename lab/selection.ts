@@ -32,6 +32,12 @@ const committed: readonly {
   },
   {releases: '1.15', program: 'deaths', modes: 'before-abort', variants: 'nodwarf'},
   {releases: '1.27', program: 'deaths', modes: 'after-crash', variants: 'nodwarf'},
+  {
+    releases: '1.21 1.24 1.27',
+    program: 'crossings',
+    modes: 'abandoned deep smash lose-stack smash-inner climb',
+    variants: 'nodwarf',
+  },
   {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
 ]
 

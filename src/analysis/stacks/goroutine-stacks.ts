@@ -82,7 +82,7 @@ export class GoroutineStacks {
     for (; !step.done; step = steps.next()) {
       const item = step.value
       if (item.kind === 'seam') {
-        if (item.missing && isNoted(request, item)) window.mark(item.missing)
+        if (item.missing && !standsElsewhere(request.goroutine, item)) window.mark(item.missing)
         isBelowCallback = item.into === 'c'
         continue
       }
@@ -98,7 +98,8 @@ export class GoroutineStacks {
     return {
       frames: frames.map(frame => this.#report(frame)),
       elided: isCut ? {after: frames.length, count: null} : elided,
-      missing,
+      // The text without C frames is what Go alone prints.
+      missing: request.cgoFrames === 'none' ? [] : missing,
       stop: isLimited ? firstStop(step.value, 'frame-limit') : step.value,
     }
   }
@@ -158,12 +159,9 @@ export class GoroutineStacks {
   }
 }
 
-/**
- * Without C frames the text is what Go alone prints. A g0 that died in C has no frames of Go: those of C stand with the goroutine that
- * called it.
- */
-function isNoted({cgoFrames, goroutine}: StackRequest, {into}: Seam): boolean {
-  return cgoFrames !== 'none' && (into !== 'nothing' || goroutine.id !== 0)
+/** A g0 that died in C has no frames of Go; those of C stand with the goroutine that called it. */
+function standsElsewhere({id}: Goroutine, {into}: Seam): boolean {
+  return id === 0 && into === 'nothing'
 }
 
 /** Above a throw the system stack holds nothing but what the runtime did to end the process. */
