@@ -3,12 +3,26 @@ import {FrameWindow} from '../../../src/analysis/frames/frame-window.ts'
 
 /** A stack in printing order: `go7`, `c1`, …; `!` marks that frames are missing there. */
 function windowOf(frames: readonly string[], limit = 1000) {
-  const window = new FrameWindow<string>(3, limit)
-  for (const frame of frames) {
-    if (frame === '!') window.mark('unmapped')
-    else window.add(frame, frame.startsWith('go'))
+  const window = new FrameWindow<Named>(3, limit)
+  for (const name of frames) {
+    if (name === '!') window.mark('unmapped')
+    else window.add(named(name))
   }
-  return window.take(false)
+  return namesOf(window)
+}
+
+interface Named {
+  name: string
+  isGo: boolean
+}
+
+function named(name: string): Named {
+  return {name, isGo: name.startsWith('go')}
+}
+
+function namesOf(window: FrameWindow<Named>) {
+  const taken = window.take(false)
+  return {...taken, frames: taken.frames.map(({name}) => name)}
 }
 
 const go = (count: number): string[] => Array.from({length: count}, (_, index) => `go${index}`)
@@ -40,11 +54,11 @@ test('where the number of all frames is at its limit, that is why some are missi
 })
 
 test('frames that nobody kept are counted with those that are left out', t => {
-  const window = new FrameWindow<string>(3, 1000)
-  window.add('c0', false)
+  const window = new FrameWindow<Named>(3, 1000)
+  window.add(named('c0'))
   window.skip(500)
-  window.add('c501', false)
-  t.deepEqual(window.take(false), {
+  window.add(named('c501'))
+  t.deepEqual(namesOf(window), {
     frames: ['c0', 'c501'],
     elided: {after: 1, count: 500},
     missing: [{after: 1, reason: 'frame-limit'}],
@@ -61,10 +75,10 @@ test('a mark stays where it was set, on either end', t => {
 })
 
 test('a stack of a million frames is kept in bounded memory', t => {
-  const window = new FrameWindow<number>(50, 1000)
-  for (let index = 0; index < 1_000_000; index++) window.add(index, true)
+  const window = new FrameWindow<{index: number; isGo: boolean}>(50, 1000)
+  for (let index = 0; index < 1_000_000; index++) window.add({index, isGo: true})
   const {frames, elided} = window.take(false)
   t.is(frames.length, 100)
   t.deepEqual(elided, {after: 50, count: 999_900})
-  t.is(frames.at(-1), 999_999)
+  t.is(frames.at(-1)?.index, 999_999)
 })
