@@ -4,8 +4,8 @@
 //   npm run bench -- --rounds 11 --only small --only crowd-10000
 //   npm run bench -- --write            the tables go into bench/RESULTS.md too
 //
-// Peers that are not installed are left out: apt-get install delve gdb elfutils time zstd. The Go release is the newest that
-// Delve of that release accepts (--go, default 1.24; scripts/go-toolchains.sh 1.24 installs it).
+// Peers that are not installed are left out: apt-get install delve gdb elfutils time zstd. The Go release is the newest
+// that Delve of that release accepts (--go, default 1.24; scripts/go-toolchains.sh 1.24 installs it).
 import {execFileSync} from 'node:child_process'
 import {rmSync, writeFileSync} from 'node:fs'
 import {cpus} from 'node:os'

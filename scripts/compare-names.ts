@@ -1,11 +1,12 @@
 /**
- * Holds our names against c++filt (without its "implementation details", as gdb and addr2line have them) and llvm-cxxfilt, for every
- * mangled name of libraries and archives. A name is right where one of the two has the same, clones written as c++filt writes them.
+ * Holds our names against c++filt (without its "implementation details", as gdb and addr2line have them) and
+ * llvm-cxxfilt, for every mangled name of libraries and archives. A name is right where one of the two has the same,
+ * clones written as c++filt writes them.
  *
  *   npm run compare:names -- [--show N] [--minimum PERCENT] [--install] [FILE…]
  *
- * Without files: RocksDB, protobuf, libstdc++, libc++, LLVM and Rust's own library, as far as they are there; --install gets them (root
- * and apt). Exits with 1 where a file is below the minimum.
+ * Without files: RocksDB, protobuf, libstdc++, libc++, LLVM and Rust's own library, as far as they are there; --install
+ * gets them (root and apt). Exits with 1 where a file is below the minimum.
  */
 import {execFileSync, spawnSync} from 'node:child_process'
 import {existsSync, readdirSync} from 'node:fs'

@@ -1,13 +1,13 @@
 /**
- * Holds the command `symbolize` against addr2line, eu-addr2line and llvm-symbolizer, address by address: where two of the
- * three agree on something (the inline chain's length, the functions, the files, the lines), we must say the same; or what
- * the third says, where it alone sees inlined calls.
+ * Holds the command `symbolize` against addr2line, eu-addr2line and llvm-symbolizer, address by address: where two of
+ * the three agree on something (the inline chain's length, the functions, the files, the lines), we must say the same;
+ * or what the third says, where it alone sees inlined calls.
  *
  *   npm run compare:native -- [--samples N] [--show N] [--fixtures] [--only REGEXP] [FILE…]
  *
- * Without files: the libraries of this system that have debug information, and fixtures built for the occasion. Functions
- * are compared as the linker knows them (--no-demangle), and once more demangled: a readable name that differs where the
- * linker's names agree is a matter of spelling, and counted as such.
+ * Without files: the libraries of this system that have debug information, and fixtures built for the occasion.
+ * Functions are compared as the linker knows them (--no-demangle), and once more demangled: a readable name that
+ * differs where the linker's names agree is a matter of spelling, and counted as such.
  */
 import {existsSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
@@ -66,12 +66,18 @@ function consensus(values: readonly (string | undefined)[]): string | undefined 
   return values.find((value, at) => value !== undefined && values.indexOf(value, at + 1) > at)
 }
 
-/** Split DWARF and indexed range lists are beyond some of the tools: one that sees inlined calls where others do not is right. */
+/**
+ * Split DWARF and indexed range lists are beyond some of the tools: one that sees inlined calls where others do not is
+ * right.
+ */
 function seesMore(theirs: readonly Frame[], ours: readonly Frame[], field: Field): boolean {
   return theirs.length > 1 && valuesOf(theirs, field) === valuesOf(ours, field)
 }
 
-/** Paths without `.` and `..`; names of C without the optimizer's suffixes, of which binutils shows some that dwz touched. */
+/**
+ * Paths without `.` and `..`; names of C without the optimizer's suffixes, of which binutils shows some that dwz
+ * touched.
+ */
 function spelling(field: Field, value: string): string {
   if (field === 'file') return normalize(value)
   const isName = field === 'function' || field === 'readable'

@@ -1,12 +1,13 @@
 /**
- * Holds the built command's `threads --json` against gdb and eu-stack, thread by thread and frame by frame: the pcs of the frames,
- * innermost first, up to where the Go runtime had changed stacks, then names and inlined calls as gdb has them. Where gdb and eu-stack
- * agree we must say the same; where they differ we must agree with one of them.
+ * Holds the built command's `threads --json` against gdb and eu-stack, thread by thread and frame by frame: the pcs of
+ * the frames, innermost first, up to where the Go runtime had changed stacks, then names and inlined calls as gdb has
+ * them. Where gdb and eu-stack agree we must say the same; where they differ we must agree with one of them.
  *
  *   npm run compare:stacks -- [--native DIRECTORY] [--only PATTERN] [--show N] [--all] [--names] [CORE…]
  *
- * Without cores: programs of its own, built and crashed in DIRECTORY (default: a temporary one that is kept). --all shows stacks that
- * agree with one of the two alone or go further than both, too; --names frames that gdb names in another way.
+ * Without cores: programs of its own, built and crashed in DIRECTORY (default: a temporary one that is kept). --all
+ * shows stacks that agree with one of the two alone or go further than both, too; --names frames that gdb names in
+ * another way.
  */
 import {execFile} from 'node:child_process'
 import {existsSync} from 'node:fs'
@@ -161,7 +162,10 @@ function agree(ours: Stack, theirs: Stack | undefined): boolean {
   return frames.every(({pc}, index) => expected[index]?.pc === pc)
 }
 
-/** Whether theirs is a part of ours that ends earlier; what they print in place of a frame that they cannot find is no frame. */
+/**
+ * Whether theirs is a part of ours that ends earlier; what they print in place of a frame that they cannot find is no
+ * frame.
+ */
 function isPartOf(theirs: Stack | undefined, ours: Stack): boolean {
   const frames = theirs?.frames ?? []
   const common = frames.findIndex(({pc}, index) => ours.frames[index]?.pc !== pc)

@@ -1,8 +1,10 @@
 // Builds the programs of fixtures/programs, crashes them and keeps what is left.
 //
-//   npx tsx scripts/fixtures.ts [--new]                           the committed selection, into fixtures/cores; only what is not there
+//   npx tsx scripts/fixtures.ts [--new]                           the committed selection, into fixtures/cores; only
+//   what is not there
 //   npx tsx scripts/fixtures.ts --go 1.27 --program cfault --mode segv [--variant pie]   only these (all repeatable)
-//   npx tsx scripts/fixtures.ts --all --live /tmp/lab             every mode, uncompressed, into /tmp/lab/<release>/<program>-<mode>
+//   npx tsx scripts/fixtures.ts --all --live /tmp/lab             every mode, uncompressed, into
+//   /tmp/lab/<release>/<program>-<mode>
 import {execFileSync} from 'node:child_process'
 import {mkdirSync} from 'node:fs'
 import {basename, join} from 'node:path'

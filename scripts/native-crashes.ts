@@ -1,4 +1,7 @@
-/** C, C++ and Rust programs without any Go that end in ways a stack walk stumbles over (scripts/native), and how they are built. */
+/**
+ * C, C++ and Rust programs without any Go that end in ways a stack walk stumbles over (scripts/native), and how they
+ * are built.
+ */
 import {execFileSync, spawnSync} from 'node:child_process'
 import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs'
 import {join} from 'node:path'

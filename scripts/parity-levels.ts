@@ -1,5 +1,5 @@
-// Holds our tracebacks at each level of GOTRACEBACK against the runtime's, character for character. Only the level `crash`
-// leaves a core, so each program runs under gdb, which takes one when the runtime exits.
+// Holds our tracebacks at each level of GOTRACEBACK against the runtime's, character for character. Only the level
+// `crash` leaves a core, so each program runs under gdb, which takes one when the runtime exits.
 //
 //   npx tsx scripts/parity-levels.ts [--go 1.27] [--program gopanic] [--mode nil] [--level single] [-v]
 import {readFileSync, rmSync} from 'node:fs'

@@ -1,10 +1,12 @@
 // Holds our tracebacks against those of the Go runtime itself, character for character.
 //
-//   npm run parity                                        every program and mode with every installed release, crashed anew
+//   npm run parity                                        every program and mode with every installed release, crashed
+//   anew
 //   npx tsx scripts/parity.ts --go 1.22 --program cfault --mode segv [--variant pie] [-v]    only these
 //   npx tsx scripts/parity.ts --cores fixtures/cores      the committed crashes
 //   npx tsx scripts/parity.ts --live /tmp/crashes         crashes kept by scripts/fixtures.ts --live
-//   --write puts the rows into the table of docs/go-versions.md, --keep keeps the crashes, -v prints every line that differs.
+//   --write puts the rows into the table of docs/go-versions.md, --keep keeps the crashes, -v prints every line that
+//   differs.
 import {existsSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import process from 'node:process'

@@ -49,7 +49,10 @@ const ENTRY = join(dirname(fileURLToPath(import.meta.url)), '../bin/run.cjs')
 const LIMITS = {maxBuffer: 2 ** 30, encoding: 'utf8', timeout: 300_000} as const
 const hex = (address: number): string => `0x${address.toString(16)}`
 
-/** Runs a program on the addresses, streamed on its standard input. eu-addr2line exits with 1 where it lacks debug information. */
+/**
+ * Runs a program on the addresses, streamed on its standard input. eu-addr2line exits with 1 where it lacks debug
+ * information.
+ */
 function answer(command: string, args: string[], addresses: readonly number[]): {stdout: string; stderr: string} {
   const {stdout, stderr, error} = spawnSync(command, args, {
     ...LIMITS,

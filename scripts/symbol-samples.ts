@@ -8,7 +8,10 @@ export type SampleKind = 'text' | 'first' | 'last' | 'between' | 'stub' | 'outsi
 
 const SHF_EXECINSTR = 4
 
-/** Addresses of one file, the same in every run: random code, first and last bytes of functions, the gaps between them, stubs, nowhere. */
+/**
+ * Addresses of one file, the same in every run: random code, first and last bytes of functions, the gaps between them,
+ * stubs, nowhere.
+ */
 export function sampleAddresses(path: string, count: number): ReadonlyMap<number, SampleKind> {
   const image = ElfFile.open(FileSource.open(path), new Diagnostics())
   const random = generator(12345)

@@ -1,7 +1,8 @@
 // Holds our tracebacks of other people's programs against what their runtimes printed.
 //
 //   npm run compare:third-party                          the programs below, as the distribution packages them
-//   npx tsx scripts/third-party.ts --root DIR            looked for below DIR/*/usr/bin first (packages unpacked with dpkg-deb -x)
+//   npx tsx scripts/third-party.ts --root DIR            looked for below DIR/*/usr/bin first (packages unpacked with
+//   dpkg-deb -x)
 //   npx tsx scripts/third-party.ts --program caddy --signal SIGSEGV --keep -v
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process'
 import {existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'

@@ -135,7 +135,9 @@ function* unpackFrame(input: ChunkReader, header: FrameHeader): Generator<Uint8A
   if (header.contentChecksum) input.need(4)
 }
 
-/** lz4_Block_format.md: token, literals, offset, match; the last sequence is literals alone. Returns the output's end. */
+/**
+ * lz4_Block_format.md: token, literals, offset, match; the last sequence is literals alone. Returns the output's end.
+ */
 function unpackBlock(block: Uint8Array, out: Uint8Array, start: number, limit: number, input: ChunkReader): number {
   let at = 0
   let to = start

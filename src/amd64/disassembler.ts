@@ -11,8 +11,9 @@ export type Iced = typeof import('iced-x86')
 const LONGEST_INSTRUCTION = 15
 
 /**
- * The one door to iced-x86, for this room alone: what leaves it is in words of our own. iced is loaded at the first instruction
- * (50 ms), for most reports never decode one. Its objects live in wasm memory: they are freed here and must not be kept.
+ * The one door to iced-x86, for this room alone: what leaves it is in words of our own. iced is loaded at the first
+ * instruction (50 ms), for most reports never decode one. Its objects live in wasm memory: they are freed here and must
+ * not be kept.
  */
 export class Disassembler {
   readonly #memory: MemoryReader
@@ -76,7 +77,9 @@ export class Disassembler {
   }
 }
 
-/** DWARF number of a 64-bit general register, or of the one that a narrower name is part of; undefined for all others. */
+/**
+ * DWARF number of a 64-bit general register, or of the one that a narrower name is part of; undefined for all others.
+ */
 export function generalRegister(register: number, iced: Iced): number | undefined {
   return dwarfOfEncoding(iced.RegisterExt.fullRegister(register) - iced.Register.RAX)
 }

@@ -17,8 +17,8 @@ export type StackEffect =
   | {readonly kind: 'clobber'; readonly register: number}
 
 /**
- * How control goes on. `tail-jump`: through a fixed slot (PLT, GOT) out of the function. `indirect-jump`: through a register or
- * a table, perhaps into the function itself. `stop`: nothing follows (ud2, hlt, int3).
+ * How control goes on. `tail-jump`: through a fixed slot (PLT, GOT) out of the function. `indirect-jump`: through a
+ * register or a table, perhaps into the function itself. `stop`: nothing follows (ud2, hlt, int3).
  */
 export type Flow = 'next' | 'return' | 'jump' | 'branch' | 'tail-jump' | 'indirect-jump' | 'stop'
 

@@ -20,8 +20,8 @@ export interface CallStart {
 }
 
 /**
- * What a function of the dead process would return, where on its way it only computes and reads memory that is there, and writes to
- * its own stack alone. undefined for all others.
+ * What a function of the dead process would return, where on its way it only computes and reads memory that is there,
+ * and writes to its own stack alone. undefined for all others.
  */
 export function resultOfReadOnlyCall(memory: MemoryReader, entry: Word, start: CallStart): Word | undefined {
   const disassembler = new Disassembler(memory)

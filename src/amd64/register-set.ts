@@ -3,11 +3,12 @@ import {DWARF_REGISTER, REGISTER_COUNT} from './registers.ts'
 import {USER_REGS_SLOTS} from './user-regs.ts'
 
 /**
- * The 16 general registers and rip, by DWARF number, each known, supposed or not known. Values that a double holds exactly are
- * kept as numbers, for they are nearly all there are on a stack walk; words are made when asked for. Immutable.
+ * The 16 general registers and rip, by DWARF number, each known, supposed or not known. Values that a double holds
+ * exactly are kept as numbers, for they are nearly all there are on a stack walk; words are made when asked for.
+ * Immutable.
  *
- * Supposed is what a callee had when no rule tells whether it had changed the register. CFI of code written by hand may compute a
- * frame from it; whoever states a register's value as a fact is not given it.
+ * Supposed is what a callee had when no rule tells whether it had changed the register. CFI of code written by hand may
+ * compute a frame from it; whoever states a register's value as a fact is not given it.
  */
 export class RegisterSet {
   /** NaN: not known, or kept in `#wide`. */

@@ -23,12 +23,18 @@ export const REGISTER_COUNT = 17
 
 const {rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15} = DWARF_REGISTER
 
-/** Registers that a function gives back as it got them (System V ABI, AMD64 supplement, figure 3.4); rsp is one too, by the return itself. */
+/**
+ * Registers that a function gives back as it got them (System V ABI, AMD64 supplement, figure 3.4); rsp is one too, by
+ * the return itself.
+ */
 export const CALLEE_SAVED = [rbx, rbp, r12, r13, r14, r15] as const
 /** Registers that a function may change without a word. */
 export const CALLER_SAVED = [rax, rdx, rcx, rsi, rdi, r8, r9, r10, r11] as const
 
-/** The order in which instructions number the general registers (Intel SDM 2, table 3-1): DWARF differs in the first eight. */
+/**
+ * The order in which instructions number the general registers (Intel SDM 2, table 3-1): DWARF differs in the first
+ * eight.
+ */
 const ENCODED = [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15] as const
 
 /** DWARF number of the register that an instruction encodes as `encoding`; undefined past r15. */

@@ -5,8 +5,8 @@ import {DWARF_REGISTER} from './registers.ts'
 import {systemCallCode} from './system-call.ts'
 
 /**
- * Offsets in the kernel's `struct ucontext` (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h). When a handler returns,
- * it pops the restorer's address and leaves rsp at the ucontext; siginfo follows it (struct rt_sigframe).
+ * Offsets in the kernel's `struct ucontext` (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h). When a handler
+ * returns, it pops the restorer's address and leaves rsp at the ucontext; siginfo follows it (struct rt_sigframe).
  */
 export const UCONTEXT = {
   flags: 0,
@@ -29,7 +29,10 @@ export const REGISTER_SLOTS = [144, 136, 152, 128, 112, 104, 120, 160, 40, 48, 5
 /** The ucontext, and of siginfo what is read: si_signo, si_code, si_addr. */
 export const SIGNAL_FRAME_SIZE = UCONTEXT.siginfo + 24
 
-/** Below rsp a function may keep values without a word (System V ABI, AMD64 supplement, 3.2.2): the kernel's frame lies below that. */
+/**
+ * Below rsp a function may keep values without a word (System V ABI, AMD64 supplement, 3.2.2): the kernel's frame lies
+ * below that.
+ */
 export const RED_ZONE = 128
 
 /** Exceptions of the processor, as the trap number has them (Intel SDM 3, 6.3.1); there are 32. */
@@ -77,7 +80,10 @@ export interface SignalFrame {
   readonly code: number
   /** si_addr, raw: an address for faults, pid and uid for signals that were sent. */
   readonly faultAddress: bigint
-  /** What the processor last said to this thread (err, trapno, cr2): of a signal that was sent, it is about something older. */
+  /**
+   * What the processor last said to this thread (err, trapno, cr2): of a signal that was sent, it is about something
+   * older.
+   */
   readonly trap: {readonly number: number; readonly error: number; readonly address: bigint}
   /** ss_sp and ss_size of the alternate stack that the thread had then. */
   readonly altStack: {readonly start: bigint; readonly size: bigint}

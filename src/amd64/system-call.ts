@@ -31,7 +31,10 @@ export function findSystemCall(memory: MemoryReader, pc: Address): Address | und
   return before !== undefined && hasBytes(memory, before, SYSCALL) ? before : undefined
 }
 
-/** The instructions that make a system call of that number: in libcs and in Go with a 64-bit load, in musl with a 32-bit one. */
+/**
+ * The instructions that make a system call of that number: in libcs and in Go with a 64-bit load, in musl with a 32-bit
+ * one.
+ */
 export function systemCallCode(number: number, load: 'rax' | 'eax'): readonly number[] {
   return [...(load === 'rax' ? MOV_RAX : [MOV_EAX]), ...littleEndian(number), ...SYSCALL]
 }

@@ -46,7 +46,9 @@ export function makeSignature(
   }
 }
 
-/** Frames above the outermost one that ends the process (abort, terminate, a panic of Rust) only serve it, named or not. */
+/**
+ * Frames above the outermost one that ends the process (abort, terminate, a panic of Rust) only serve it, named or not.
+ */
 function deathDepth(frames: readonly FrameReport[]): number {
   const firstGo = frames.findIndex(({kind}) => kind === 'go')
   const native = firstGo < 0 ? frames : frames.slice(0, firstGo)

@@ -17,8 +17,8 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks, block
 }
 
 /**
- * Those that no living goroutine was on, walked as they are asked for, without the frames of the runtime's own signal handlers.
- * `idle`: whether Ms that only wait for work are wanted too.
+ * Those that no living goroutine was on, walked as they are asked for, without the frames of the runtime's own signal
+ * handlers. `idle`: whether Ms that only wait for work are wanted too.
  */
 export function* reportThreadsWithoutGoroutine(
   process: DeadProcess,

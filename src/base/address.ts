@@ -19,7 +19,10 @@ const WORD_LIMIT = BigInt(ADDRESS_LIMIT)
 
 export const NULL_ADDRESS = 0 as Address
 
-/** Stands for a word that is no address of user space (>= 2^53), a wild rip or rsp: nothing is mapped there. Who prints it has the word. */
+/**
+ * Stands for a word that is no address of user space (>= 2^53), a wild rip or rsp: nothing is mapped there. Who prints
+ * it has the word.
+ */
 export const NOWHERE = 0x1fffffffffffff as Address
 
 /** The number as an address. Callers have checked that it is an integer below 2^53; this is the one cast. */
@@ -56,8 +59,8 @@ const DIGITS = [...'0123456789abcdef']
 const TRIPLES: readonly string[] = DIGITS.flatMap(a => DIGITS.flatMap(b => DIGITS.map(c => a + b + c)))
 
 /**
- * Lower-case `0x…` without padding, as Go's runtime prints addresses and words. Numbers of addresses' size are put together from
- * triples: V8's own conversion is made for fractions and takes 200 to 260 ns for them, this takes 50.
+ * Lower-case `0x…` without padding, as Go's runtime prints addresses and words. Numbers of addresses' size are put
+ * together from triples: V8's own conversion is made for fractions and takes 200 to 260 ns for them, this takes 50.
  */
 export function hex(value: number | bigint): string {
   if (typeof value === 'bigint' || !(value >= 0x80000000 && value < 0x1000000000000)) return `0x${value.toString(16)}`

@@ -3,8 +3,8 @@ const LARGEST = 4096
 const SLAB_LENGTH = 64 * 1024
 
 /**
- * Copies of small pieces of memory, side by side in larger arrays: an array of its own costs more than all that is read from it
- * (measured on Node 20: 2 us, and as much again when it is collected). What is kept of a slab keeps all of it.
+ * Copies of small pieces of memory, side by side in larger arrays: an array of its own costs more than all that is read
+ * from it (measured on Node 20: 2 us, and as much again when it is collected). What is kept of a slab keeps all of it.
  */
 export class ByteSlab {
   #bytes = new Uint8Array(0)

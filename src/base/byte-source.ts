@@ -10,11 +10,15 @@ export interface ByteSource {
   readonly name: string
   readonly size: number
   /**
-   * Exactly `length` bytes at `offset`. The result may be a view of a cache: read it before the next call, copy to keep.
+   * Exactly `length` bytes at `offset`. The result may be a view of a cache: read it before the next call, copy to
+   * keep.
    * @throws TruncatedFileError where the source ends before
    */
   read(offset: number, length: number): Uint8Array
-  /** The 8 bytes at `offset` as a double (MemoryReader.number64); same errors. Sources that many small reads go through have it. */
+  /**
+   * The 8 bytes at `offset` as a double (MemoryReader.number64); same errors. Sources that many small reads go through
+   * have it.
+   */
   number64?(offset: number): number
 }
 

@@ -59,7 +59,9 @@ export class Cursor {
     this.#take(length)
   }
 
-  /** Skips to the next multiple of `alignment`, counted from the view's start; the end of the view is aligned enough. */
+  /**
+   * Skips to the next multiple of `alignment`, counted from the view's start; the end of the view is aligned enough.
+   */
   alignTo(alignment: number): void {
     const next = Math.ceil(this.#position / alignment) * alignment
     this.#position = Math.min(next, this.bytes.length)
@@ -100,12 +102,17 @@ export class Cursor {
     return this.#view.getBigUint64(this.#take(8), true)
   }
 
-  /** 64 bits as a double: exact below 2^53, rounded above, where tombstones and hashes lie that are compared with limits only. */
+  /**
+   * 64 bits as a double: exact below 2^53, rounded above, where tombstones and hashes lie that are compared with limits
+   * only.
+   */
   number64(): number {
     return number64At(this.#view, this.#take(8))
   }
 
-  /** 64 bits at a position, which stays where it is, as a double: exact below 2^53, rounded and so at least 2^53 above. */
+  /**
+   * 64 bits at a position, which stays where it is, as a double: exact below 2^53, rounded and so at least 2^53 above.
+   */
   number64At(position: number): number {
     if (!(position >= 0) || position + 8 > this.bytes.length) throw this.error('need 8 bytes', position)
     return number64At(this.#view, position)

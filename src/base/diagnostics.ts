@@ -2,7 +2,10 @@ import {FormatError, GotraceError, messageOf, TruncatedFileError} from './errors
 
 export type Severity = 'info' | 'warning' | 'error'
 
-/** Every code that a diagnostic can have, and what it says. Scripts match on them: a code keeps its meaning and never goes. */
+/**
+ * Every code that a diagnostic can have, and what it says. Scripts match on them: a code keeps its meaning and never
+ * goes.
+ */
 export const DIAGNOSTIC_CODES = {
   'allgs-unreadable':
     'the list of goroutines (`runtime.allgs`) is missing or damaged, or a part of it is not in the core',

@@ -4,7 +4,10 @@ import {type MemoryReader, readNumber64} from './memory-reader.ts'
 /** The used part of most stacks is smaller. */
 const WINDOW_LENGTH = 4096
 
-/** A piece of memory copied at once, for the many words of a stack; what lies outside of it is read from the memory itself. */
+/**
+ * A piece of memory copied at once, for the many words of a stack; what lies outside of it is read from the memory
+ * itself.
+ */
 export class MemoryWindow implements MemoryReader {
   readonly #memory: MemoryReader
   readonly #bytes = new Uint8Array(WINDOW_LENGTH)

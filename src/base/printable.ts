@@ -1,6 +1,6 @@
 /**
- * What a terminal would obey, or a reader not see: C0 and C1 controls, DEL, line and paragraph separators, marks and overrides of
- * direction (Unicode, UAX 9), the byte-order mark, halves of surrogate pairs.
+ * What a terminal would obey, or a reader not see: C0 and C1 controls, DEL, line and paragraph separators, marks and
+ * overrides of direction (Unicode, UAX 9), the byte-order mark, halves of surrogate pairs.
  */
 const UNSEEN = '\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff'
 /** Nearly all text is this, and told at once. */

@@ -4,7 +4,10 @@ import {openOutputFile, writeOutput} from './output-file.ts'
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
 
-/** Where a report goes: a file or standard output, written synchronously so that a long report streams in bounded memory. */
+/**
+ * Where a report goes: a file or standard output, written synchronously so that a long report streams in bounded
+ * memory.
+ */
 export class TextSink {
   readonly #fd: number
   readonly #name: string

@@ -3,8 +3,8 @@ import {PLAIN_STYLE, paintedStyle, type Style} from '../render/style.ts'
 export type ColorChoice = 'auto' | 'always' | 'never'
 
 /**
- * Colour or none, decided once: the flag, then FORCE_COLOR, then NO_COLOR (no-color.org: set and not empty), then the terminal.
- * chalk 5 and oclif ignore NO_COLOR, so they are told.
+ * Colour or none, decided once: the flag, then FORCE_COLOR, then NO_COLOR (no-color.org: set and not empty), then the
+ * terminal. chalk 5 and oclif ignore NO_COLOR, so they are told.
  */
 export function colorLevel(
   choice: ColorChoice,

@@ -36,7 +36,10 @@ function unwrap(printer: Printer, node: CxxNode, behindPointers: boolean): CxxNo
   return bound.node
 }
 
-/** Whether a type has text behind what it declares, so that its left part ends with an open parenthesis or is to be closed. */
+/**
+ * Whether a type has text behind what it declares, so that its left part ends with an open parenthesis or is to be
+ * closed.
+ */
 function surrounds(printer: Printer, type: CxxNode): boolean {
   return unwrap(printer, type, true).shape !== undefined
 }
@@ -157,8 +160,8 @@ export function functionType(parts: FunctionParts): CxxNode {
 }
 
 /**
- * A function's name with its parameters, and with its result where that is part of the mangling. Template parameters in them are
- * arguments of the name's own template, not of the one that the name is printed in.
+ * A function's name with its parameters, and with its result where that is part of the mangling. Template parameters in
+ * them are arguments of the name's own template, not of the one that the name is printed in.
  */
 export function encoding(name: CxxNode, args: readonly CxxNode[] | undefined, parts: FunctionParts): CxxNode {
   const {result} = parts

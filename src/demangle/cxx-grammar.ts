@@ -4,7 +4,9 @@ import type {MangledText} from './mangled-text.ts'
 /** What the productions of the grammar (Itanium C++ ABI, 5.1) ask of each other. The reader is one. */
 export interface CxxGrammar {
   readonly text: MangledText
-  /** Whether the type of a conversion operator is being read: what stands behind it are the operator's own arguments. */
+  /**
+   * Whether the type of a conversion operator is being read: what stands behind it are the operator's own arguments.
+   */
   readonly inConversion: boolean
   /** Bounds nesting and work. */
   nest<T>(read: () => T): T

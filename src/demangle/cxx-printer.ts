@@ -1,9 +1,9 @@
 import {MangledNameError} from './mangled-name-error.ts'
 
 /**
- * A mangled C++ name as a tree that prints itself, in the spelling of GNU's demangler (`> >`, `char const*`), which gdb and
- * addr2line share. Declarators surround what they declare, so every node has a left and a right part: in `int (*)(char)` the
- * pointer's parts are `int (*` and `)(char)`.
+ * A mangled C++ name as a tree that prints itself, in the spelling of GNU's demangler (`> >`, `char const*`), which gdb
+ * and addr2line share. Declarators surround what they declare, so every node has a left and a right part: in `int
+ * (*)(char)` the pointer's parts are `int (*` and `)(char)`.
  */
 export interface CxxNode {
   left(printer: Printer): void
@@ -49,7 +49,10 @@ export interface Bound {
   readonly scope: Scope
 }
 
-/** Longer is no name but an attack, for each substitution can double the text; the longest of LLVM and boost have a tenth. */
+/**
+ * Longer is no name but an attack, for each substitution can double the text; the longest of LLVM and boost have a
+ * tenth.
+ */
 const TEXT_LIMIT = 32 * 1024
 const DEPTH_LIMIT = 1000
 /** Nodes that are printed, again each time that something refers to them. */
@@ -152,8 +155,8 @@ export class Printer {
   }
 
   /**
-   * What a reference refers to. A template parameter keeps, as in GNU's and LLVM's demangler, what it stood for where a reference
-   * named it first: an abbreviation of it may stand in the parameters of another template.
+   * What a reference refers to. A template parameter keeps, as in GNU's and LLVM's demangler, what it stood for where a
+   * reference named it first: an abbreviation of it may stand in the parameters of another template.
    */
   bindReferenced(reference: CxxNode, node: CxxNode): Bound {
     if (node.parameter === undefined) return this.bind(node)

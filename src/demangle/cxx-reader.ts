@@ -8,7 +8,9 @@ import {findOperator, SPECIAL_NAMES, STANDARD_NAMES} from './cxx-words.ts'
 import {MangledNameError} from './mangled-name-error.ts'
 import {MangledText} from './mangled-text.ts'
 
-/** The source name of an Itanium-mangled C++ name (Itanium C++ ABI, 5.1). @throws MangledNameError where it is not one */
+/**
+ * The source name of an Itanium-mangled C++ name (Itanium C++ ABI, 5.1). @throws MangledNameError where it is not one
+ */
 export function demangleCxx(mangled: string): string {
   const reader = new CxxReader(mangled, mangled.indexOf('_Z') + 2)
   const name = printNode(reader.encoding(true))

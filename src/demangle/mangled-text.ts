@@ -86,7 +86,9 @@ export class MangledText {
   }
 }
 
-/** What stands behind a Rust name: LLVM's own suffixes are noise, those of clones are shown as GNU's tools show them. */
+/**
+ * What stands behind a Rust name: LLVM's own suffixes are noise, those of clones are shown as GNU's tools show them.
+ */
 export function cloneMark(suffix: string): string {
   if (suffix === '' || suffix.startsWith('.llvm.')) return ''
   if (!/^(?:\.[A-Za-z0-9_]+)+$/.test(suffix)) throw new MangledNameError('goes on')

@@ -11,7 +11,9 @@ const LEGACY_ESCAPES: Readonly<Record<string, string>> = {
   C: ',',
 }
 
-/** Legacy names look like nested C++ names of which the last part is a hash: `_ZN4core3fmt5write17h0123456789abcdefE`. */
+/**
+ * Legacy names look like nested C++ names of which the last part is a hash: `_ZN4core3fmt5write17h0123456789abcdefE`.
+ */
 export function demangleRustLegacy(mangled: string): string | undefined {
   const body = /^_?_ZN(.*17h[0-9a-f]{16})E((?:\..*)?)$/s.exec(mangled)
   if (!body) return undefined

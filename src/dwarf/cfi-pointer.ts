@@ -10,7 +10,9 @@ export interface PointerBases {
   readonly function?: number
 }
 
-/** DWARF exception header encoding (LSB 5, 10.5.1): low nibble the format, next three bits the base, then indirection. */
+/**
+ * DWARF exception header encoding (LSB 5, 10.5.1): low nibble the format, next three bits the base, then indirection.
+ */
 const DW_EH_PE = {
   absptr: 0x00,
   uleb128: 0x01,
@@ -35,7 +37,8 @@ const TWO_64 = 2n ** 64n
 
 /**
  * A pointer in one of the encodings, as a link address; undefined for DW_EH_PE_omit.
- * @throws FormatError for an unknown encoding, and for an indirect one: its word lies in memory that no FDE of amd64 needs
+ * @throws FormatError for an unknown encoding, and for an indirect one: its word lies in memory that no FDE of amd64
+ *   needs
  */
 export function readEncodedPointer(cursor: Cursor, encoding: number, bases: PointerBases): number | undefined {
   if (encoding === DW_EH_PE.omit) return undefined

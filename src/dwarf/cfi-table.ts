@@ -24,7 +24,10 @@ export interface CfiRow {
   readonly functionStart: Address
 }
 
-/** DW_EH_PE_datarel | DW_EH_PE_sdata4 with a udata4 count: what every linker writes, and all that can be searched in place. */
+/**
+ * DW_EH_PE_datarel | DW_EH_PE_sdata4 with a udata4 count: what every linker writes, and all that can be searched in
+ * place.
+ */
 const SEARCHABLE_ENCODING = 0x3b
 const COUNT_ENCODING = 0x03
 const ENTRY_SIZE = 8
@@ -116,7 +119,9 @@ export class CfiTable {
     this.#diagnostics = diagnostics
   }
 
-  /** The row in force at a link address; undefined where no entry covers it or its entry is broken (a diagnostic tells). */
+  /**
+   * The row in force at a link address; undefined where no entry covers it or its entry is broken (a diagnostic tells).
+   */
   rowAt(address: Address): CfiRow | undefined {
     this.#indexes ??= this.#open()
     for (const index of this.#indexes) {

@@ -1,4 +1,6 @@
-/** Names and numbers of DWARF 5 (chapter 7, "Data Representation") and of the GNU and Go extensions that binaries carry. */
+/**
+ * Names and numbers of DWARF 5 (chapter 7, "Data Representation") and of the GNU and Go extensions that binaries carry.
+ */
 
 export const DW_TAG = {
   array_type: 0x01,

@@ -14,7 +14,10 @@ export interface DieNames {
   named?: DieReference | undefined
 }
 
-/** Steps of abstract_origin and specification that are followed: instance, abstract instance, declaration, and some to spare. */
+/**
+ * Steps of abstract_origin and specification that are followed: instance, abstract instance, declaration, and some to
+ * spare.
+ */
 const ORIGIN_LIMIT = 16
 
 /**

@@ -8,8 +8,8 @@ import type {Unit} from './unit.ts'
 const DEPTH_LIMIT = 4096
 
 /**
- * Walks DIEs in the order they stand in the unit, from a given one through its children (and, from the root, through the
- * whole unit). Attributes are skipped unless they are read between two steps.
+ * Walks DIEs in the order they stand in the unit, from a given one through its children (and, from the root, through
+ * the whole unit). Attributes are skipped unless they are read between two steps.
  */
 export class DieWalker {
   readonly #unit: Unit

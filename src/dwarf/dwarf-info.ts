@@ -15,7 +15,10 @@ export interface DwarfFrame {
   /** DW_AT_name: not qualified. */
   function: string | undefined
   linkageName: string | undefined
-  /** Namespaces, modules and classes around the function, with `::` between; only where `linkageName` does not tell them. */
+  /**
+   * Namespaces, modules and classes around the function, with `::` between; only where `linkageName` does not tell
+   * them.
+   */
   scope?: string | undefined
   file: string | undefined
   /** 0 where unknown. */
@@ -43,7 +46,10 @@ export interface DwarfOptions {
 
 const NO_NAMES: DieNames = {name: undefined, linkageName: undefined, language: undefined}
 
-/** What the DWARF of one file says about addresses. All addresses are link addresses; nothing is read before it is asked for. */
+/**
+ * What the DWARF of one file says about addresses. All addresses are link addresses; nothing is read before it is asked
+ * for.
+ */
 export class DwarfInfo {
   readonly #file: DwarfFile
   readonly #options: DwarfOptions

@@ -12,8 +12,8 @@ export interface FormContext {
 
 /**
  * The attributes of one DIE, raw: a form and a number each. What the number means follows from the form: an address, a
- * constant, an index, an offset; for strings, blocks and signatures the position of their bytes in the unit. Reused from
- * DIE to DIE, so reading one allocates nothing; strings and references are resolved by Unit when they are wanted.
+ * constant, an index, an offset; for strings, blocks and signatures the position of their bytes in the unit. Reused
+ * from DIE to DIE, so reading one allocates nothing; strings and references are resolved by Unit when they are wanted.
  */
 export class DieAttributes {
   readonly #names: number[] = []

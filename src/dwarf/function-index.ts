@@ -20,7 +20,10 @@ export class FunctionIndex {
     this.#ends = Float64Array.from(ends)
   }
 
-  /** Walks the unit once, reading nothing but subprograms. Those before a damaged place are kept, and `onError` told of it. */
+  /**
+   * Walks the unit once, reading nothing but subprograms. Those before a damaged place are kept, and `onError` told of
+   * it.
+   */
   static parse(unit: Unit, onError: (error: unknown) => void): FunctionIndex {
     const ranges = new RangeIndexBuilder()
     const offsets: number[] = []

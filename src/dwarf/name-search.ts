@@ -14,9 +14,9 @@ export type DieJudge = (name: string, die: DieReference) => boolean
 
 /**
  * Finds DIEs by name without decoding the DIEs before them. Go writes names into `.debug_info` itself, as the first
- * attribute, and packs the types and variables of a package into units of that package's name: so the bytes of those units
- * are searched first, then those of the whole section. Names that are kept in `.debug_str` (C) cost a walk, which is
- * made only when that section holds the name.
+ * attribute, and packs the types and variables of a package into units of that package's name: so the bytes of those
+ * units are searched first, then those of the whole section. Names that are kept in `.debug_str` (C) cost a walk, which
+ * is made only when that section holds the name.
  */
 export function findNamedDies(
   file: DwarfFile,

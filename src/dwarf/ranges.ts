@@ -9,7 +9,10 @@ export type RangeSink = (start: number, end: number) => void
 /** Addresses at and above this are marks of linkers for code that was thrown away (lld: -1, -2). */
 export const TOMBSTONE = ADDRESS_LIMIT
 
-/** A list of `.debug_rnglists` (DWARF 5, 2.17.3) or, before version 5, of `.debug_ranges`. Empty and dead ranges are left out. */
+/**
+ * A list of `.debug_rnglists` (DWARF 5, 2.17.3) or, before version 5, of `.debug_ranges`. Empty and dead ranges are
+ * left out.
+ */
 export function readRangeList(unit: Unit, offset: number, sink: RangeSink): void {
   if (unit.version >= 5) {
     const cursor = unit.file.sections.cursor('.debug_rnglists')

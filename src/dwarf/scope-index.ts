@@ -68,7 +68,8 @@ export class ScopeIndex {
 }
 
 /**
- * The scopes that a function is named in, outermost first, with `::` between, as gdb shows them; undefined where it is in none.
+ * The scopes that a function is named in, outermost first, with `::` between, as gdb shows them; undefined where it is
+ * in none.
  * @param inFunctions whether a function is a scope too (Fortran)
  * @throws FormatError
  */

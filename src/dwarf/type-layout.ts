@@ -106,7 +106,9 @@ function* membersOf(die: DieReference, members: Budget): Generator<Member> {
   }
 }
 
-/** DW_AT_data_member_location: a constant, or up to DWARF 3 an expression, of which only DW_OP_plus_uconst is ever used. */
+/**
+ * DW_AT_data_member_location: a constant, or up to DWARF 3 an expression, of which only DW_OP_plus_uconst is ever used.
+ */
 function memberOffset(unit: Unit, attributes: DieAttributes): number {
   const slot = attributes.find(DW_AT.data_member_location)
   if (slot < 0) return Math.floor((attributes.number(DW_AT.data_bit_offset) ?? 0) / 8)

@@ -7,8 +7,8 @@ import {type RangeIndex, RangeIndexBuilder} from './range-index.ts'
 import {readInitialLength} from './unit-list.ts'
 
 /**
- * Which unit covers an address, in three steps that cost more and more: `.debug_aranges`, which may leave units out; the
- * root DIEs of the units it does not name; the functions of units whose root has no ranges.
+ * Which unit covers an address, in three steps that cost more and more: `.debug_aranges`, which may leave units out;
+ * the root DIEs of the units it does not name; the functions of units whose root has no ranges.
  */
 export class UnitIndex {
   readonly #file: DwarfFile
@@ -56,7 +56,8 @@ export class UnitIndex {
         }
       }
     }
-    // GNU ld points the units of dropped copies of a function at the copy that it kept: the first unit is as good as any
+    // GNU ld points the units of dropped copies of a function at the copy that it kept: the first unit is as good as
+    // any
     return ranges.buildFirstWins()
   }
 

@@ -58,7 +58,10 @@ function readUnitHeader(cursor: Cursor, section: string): UnitHeader | undefined
   return {offset, end, version, unitType, addressSize, offsetSize, abbrevOffset, id, firstDie, typeDie}
 }
 
-/** The units of `.debug_info` or `.debug_types`: headers are read once, from length to length; units as they are asked for. */
+/**
+ * The units of `.debug_info` or `.debug_types`: headers are read once, from length to length; units as they are asked
+ * for.
+ */
 export class UnitList {
   readonly section: string
   readonly #file: DwarfFile

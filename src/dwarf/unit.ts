@@ -16,8 +16,8 @@ export interface DieReference {
 }
 
 /**
- * Range list entries that one unit may have read, all lists together: lists can be shared, so that the file's size bounds
- * nothing. The largest unit seen, a browser built as one, has some 10 million.
+ * Range list entries that one unit may have read, all lists together: lists can be shared, so that the file's size
+ * bounds nothing. The largest unit seen, a browser built as one, has some 10 million.
  */
 const RANGE_BUDGET = 50_000_000
 
@@ -79,7 +79,10 @@ export class Unit {
     return cursor
   }
 
-  /** The unit whose root holds the bases of `.debug_addr`, `.debug_ranges` and the line table: the skeleton of a split unit. */
+  /**
+   * The unit whose root holds the bases of `.debug_addr`, `.debug_ranges` and the line table: the skeleton of a split
+   * unit.
+   */
   get #addressing(): Unit {
     return this.file.skeleton ?? this
   }
@@ -154,7 +157,9 @@ export class Unit {
     return this.file.sections.string('.debug_str', cursor.unsigned(this.offsetSize))
   }
 
-  /** DW_AT_str_offsets_base; without it the table starts behind its header (DWARF 5, 7.26), which DWARF 4 did not have. */
+  /**
+   * DW_AT_str_offsets_base; without it the table starts behind its header (DWARF 5, 7.26), which DWARF 4 did not have.
+   */
   #stringOffsetsBase(): number {
     const base = this.root.number(DW_AT.str_offsets_base)
     if (base !== undefined) return base

@@ -29,8 +29,8 @@ export interface UnwindRow {
   readonly cfa: CfaRule
   readonly rules: readonly (RegisterRule | undefined)[]
   /**
-   * Registers without a rule: all keep their value, though of those that the ABI lets a function change it is only supposed, or
-   * nothing is known of any.
+   * Registers without a rule: all keep their value, though of those that the ABI lets a function change it is only
+   * supposed, or nothing is known of any.
    */
   readonly unruled: 'kept' | 'unknown'
 }

@@ -10,7 +10,10 @@ const CHDR_SIZE = 24
 const SIZE_MAX = 1024 * 1024 * 1024
 /** deflate cannot do better than 1:1032, zstd's runs do but no linker's sections come near. */
 const RATIO_MAX = 2048
-/** zlib's own smallest chunk, and the most that is laid out on a claim alone: pieces are copied together in the end, which costs a third. */
+/**
+ * zlib's own smallest chunk, and the most that is laid out on a claim alone: pieces are copied together in the end,
+ * which costs a third.
+ */
 const CHUNK_MIN = 64
 const CHUNK_MAX = 16 * 1024 * 1024
 

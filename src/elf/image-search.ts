@@ -31,8 +31,8 @@ export function imageInMemory(path: string, start: Address, image: MemoryImage):
 }
 
 /**
- * Images by the ELF headers that mappings begin with, for cores that name neither files nor the program: known by the name that the
- * image has for itself. A file that was read into memory is none: its code cannot be run.
+ * Images by the ELF headers that mappings begin with, for cores that name neither files nor the program: known by the
+ * name that the image has for itself. A file that was read into memory is none: its code cannot be run.
  */
 export function* searchImages(core: CoreFile, diagnostics: Diagnostics): Generator<LoadedImage> {
   let count = 0

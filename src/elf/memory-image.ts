@@ -6,7 +6,9 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import {ElfFile} from './elf-file.ts'
 import {hasElfMagic, PT, type Segment} from './elf-headers.ts'
 
-/** The ELF header and the program headers right behind it: what Linux dumps of an image even when the rest is left out. */
+/**
+ * The ELF header and the program headers right behind it: what Linux dumps of an image even when the rest is left out.
+ */
 const HEADER_PAGE_SIZE = 4096
 
 /** A file as it lies in memory: file offsets are followed to where the program headers say they were loaded. */
@@ -24,7 +26,8 @@ class MemoryImageSource implements ByteSource {
     this.name = name
     this.#loads = loads
     this.#loadBias = loadBias
-    // An image of one segment (vDSO) is in memory as it is in the file, up to the end of its last page, section headers too.
+    // An image of one segment (vDSO) is in memory as it is in the file, up to the end of its last page, section headers
+    // too.
     const end = loads.reduce((size, load) => Math.max(size, load.offset + load.fileSize), HEADER_PAGE_SIZE)
     this.size = loads.length === 1 ? Math.ceil(end / HEADER_PAGE_SIZE) * HEADER_PAGE_SIZE : end
   }

@@ -103,7 +103,9 @@ export class SymbolTable {
     }
   }
 
-  /** The symbols of a name without an index: where its bytes stand in the strings, and which symbols name those places. */
+  /**
+   * The symbols of a name without an index: where its bytes stand in the strings, and which symbols name those places.
+   */
   *#searched(columns: Columns, wanted: Uint8Array): Generator<number> {
     const names = columns.names.subarray(0, columns.count)
     for (const [table, strings] of this.#strings.entries()) {
@@ -176,7 +178,10 @@ export class SymbolTable {
   }
 }
 
-/** From the last symbol that starts at or below an address back: those that cover it and start where the nearest such one does. */
+/**
+ * From the last symbol that starts at or below an address back: those that cover it and start where the nearest such
+ * one does.
+ */
 function* covering(columns: Columns, last: number, address: number): Generator<number> {
   let nearest: number | undefined
   let found: number | undefined
@@ -270,8 +275,8 @@ function orderByAddress(addresses: Float64Array): Uint32Array {
     if (address < lowest) lowest = address
     if (address > highest) highest = address
   }
-  // An image spans far less than 2^53 / count: address and index fit one number, and numbers sort without a comparing function,
-  // which takes a tenth of the time.
+  // An image spans far less than 2^53 / count: address and index fit one number, and numbers sort without a comparing
+  // function, which takes a tenth of the time.
   if ((highest - lowest + 1) * count < Number.MAX_SAFE_INTEGER) {
     const keys = addresses.map((address, index) => (address - lowest) * count + index)
     keys.sort()

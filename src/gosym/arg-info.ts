@@ -17,7 +17,9 @@ const ARG_MARKS: Readonly<Record<number, string>> = {
 /** The compiler's bound: 10 components, 5 levels, three bytes each way. */
 const PROGRAM_LIMIT = 171
 
-/** Which spill slots hold their argument at one pc (FUNCDATA_ArgLiveInfo at the index of PCDATA_ArgLiveIndex; 1.18+). */
+/**
+ * Which spill slots hold their argument at one pc (FUNCDATA_ArgLiveInfo at the index of PCDATA_ArgLiveIndex; 1.18+).
+ */
 export interface ArgLiveness {
   /** Components below this offset are always live. */
   firstOffset: number
@@ -93,8 +95,8 @@ export function makeArgTemplate(program: Uint8Array, liveness: ArgLiveness | und
 }
 
 /**
- * Puts in the values of the frame whose arguments start at `base`. A value whose memory is missing reads `?`: the runtime could
- * always read it.
+ * Puts in the values of the frame whose arguments start at `base`. A value whose memory is missing reads `?`: the
+ * runtime could always read it.
  */
 export function renderArgs({values, after}: ArgTemplate, base: Address, memory: MemoryReader): string {
   let text = ''

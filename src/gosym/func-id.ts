@@ -2,7 +2,8 @@ import type {GoVersion, ReleaseRow} from './version.ts'
 
 /**
  * Functions that the runtime's traceback treats on their own, under one name for all releases. Renamed ones carry the
- * latest name: `cgocallback_gofunc` (<= 1.15) is `cgocallback`, `runfinq` is `runFinalizers`, `debugCallV1` is `debugCallV2`.
+ * latest name: `cgocallback_gofunc` (<= 1.15) is `cgocallback`, `runfinq` is `runFinalizers`, `debugCallV1` is
+ * `debugCallV2`.
  */
 export type FuncID =
   | 'normal'

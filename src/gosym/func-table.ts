@@ -142,7 +142,10 @@ export class GoTables {
     return new GoTables(rebuilt, admitted.readAs, admitted)
   }
 
-  /** The function whose code covers `pc` (minpc <= pc < maxpc); undefined for C code, padding of other linkers and damage. */
+  /**
+   * The function whose code covers `pc` (minpc <= pc < maxpc); undefined for C code, padding of other linkers and
+   * damage.
+   */
   functionAt(pc: Address): GoFunction | undefined {
     const known = this.#byPc.get(pc)
     if (known !== undefined || this.#byPc.has(pc)) return known

@@ -27,9 +27,9 @@ const FIRST_WINDOW = 64
 const LARGEST_WINDOW = 4 * 1024 * 1024
 
 /**
- * Reads and decodes the table at `start`; no byte at or past `end` belongs to it, and no pc at or past `codeSize` is asked
- * for, so that what a table can cost is bounded by the function it describes.
- * A table that is cut off or cannot be read keeps the ranges before the damage.
+ * Reads and decodes the table at `start`; no byte at or past `end` belongs to it, and no pc at or past `codeSize` is
+ * asked for, so that what a table can cost is bounded by the function it describes. A table that is cut off or cannot
+ * be read keeps the ranges before the damage.
  */
 export function readPcValueTable(memory: MemoryReader, start: Address, end: Address, codeSize: number): PcValueTable {
   let best = PcValueTable.EMPTY

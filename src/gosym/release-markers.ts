@@ -5,8 +5,8 @@ import {PCLNTAB_MAGIC} from './pclntab-layout.ts'
 import {GoVersion} from './version.ts'
 
 /**
- * Functions that every program of Go 1.`minor` and later holds and none before: they tell the release of a program whose
- * build info and symbols are gone.
+ * Functions that every program of Go 1.`minor` and later holds and none before: they tell the release of a program
+ * whose build info and symbols are gone.
  */
 const MARKERS: readonly {minor: number; name: string}[] = [
   {minor: 27, name: 'runtime.moduleTypelinks'},

@@ -1,6 +1,9 @@
 import {closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, type Stats} from 'node:fs'
 
-/** open(2): a descriptor of the directory itself, which needs no right to list it. Linux has it, Node has no name for it. */
+/**
+ * open(2): a descriptor of the directory itself, which needs no right to list it. Linux has it, Node has no name for
+ * it.
+ */
 const O_PATH = 0o10000000
 const OPEN_DIRECTORY = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** As many as the kernel follows in one path (path_resolution(7)). */
@@ -9,8 +12,8 @@ const WRITABLE_BY_OTHERS = 0o022
 const STICKY = 0o1000
 
 /**
- * Opens NAME below BASE, a directory in which only this user and root can put files, and makes either if need be.
- * The path is walked a name at a time, each in the directory that was opened and checked before it (openat(2), which Node
+ * Opens NAME below BASE, a directory in which only this user and root can put files, and makes either if need be. The
+ * path is walked a name at a time, each in the directory that was opened and checked before it (openat(2), which Node
  * reaches through /proc/self/fd): nobody can exchange what was checked for something else.
  * @param base absolute
  * @returns a path through the open descriptor, which is kept; undefined where the place cannot be trusted or made
@@ -36,7 +39,8 @@ function walk(place: Place, names: string[], uid: number): boolean {
     const stat = place.stat()
     const isShared = (stat.mode & WRITABLE_BY_OTHERS) !== 0
     if (stat.uid !== 0 && stat.uid !== uid) return false
-    // In a sticky directory (/tmp) what is ours stays ours. But a name in it is anyone's to take: the cache's own are not there.
+    // In a sticky directory (/tmp) what is ours stays ours. But a name in it is anyone's to take: the cache's own are
+    // not there.
     if (isShared && ((stat.mode & STICKY) === 0 || names.length < 2)) return false
     const path = place.pathOf(name)
     const opened = openOrMake(path, names.length < 2)
@@ -87,7 +91,9 @@ class Place {
   }
 }
 
-/** undefined where it is no directory; perhaps a link. The last two names of the path are made, what they lie in is not. */
+/**
+ * undefined where it is no directory; perhaps a link. The last two names of the path are made, what they lie in is not.
+ */
 function openOrMake(path: string, mayMake: boolean): number | undefined {
   try {
     return openSync(path, OPEN_DIRECTORY)

@@ -13,7 +13,10 @@ import {
 } from 'node:fs'
 import {crc32} from 'node:zlib'
 
-/** Before the data: a mark, and a checksum of the file's name and the data. Eight bytes, so that V8 need not move the data. */
+/**
+ * Before the data: a mark, and a checksum of the file's name and the data. Eight bytes, so that V8 need not move the
+ * data.
+ */
 const HEADER_LENGTH = 8
 /** "gtc1" */
 const MARK = 0x31637467
@@ -25,9 +28,9 @@ const KEPT_FILES = 32
 const TEMPORARY = /\.tmp$/
 
 /**
- * The compiled code of one command in a file. V8 executes what it is given without a look at it, so what was damaged, on
- * the disk or on its way there, must not reach it: one in three damaged caches made the process die of a signal, for ever.
- * CRC-32 is of the zlib that every run loads anyhow; of what is ready to hand in Node it is the fastest.
+ * The compiled code of one command in a file. V8 executes what it is given without a look at it, so what was damaged,
+ * on the disk or on its way there, must not reach it: one in three damaged caches made the process die of a signal, for
+ * ever. CRC-32 is of the zlib that every run loads anyhow; of what is ready to hand in Node it is the fastest.
  */
 export class CodeCache {
   readonly #directory: string

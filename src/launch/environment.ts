@@ -1,8 +1,8 @@
 import {homedir} from 'node:os'
 
 /**
- * A user without an entry in passwd, as in most containers, has neither a home nor a shell. The bundled libraries ask for
- * both as soon as they are loaded, use neither, and die of the answer.
+ * A user without an entry in passwd, as in most containers, has neither a home nor a shell. The bundled libraries ask
+ * for both as soon as they are loaded, use neither, and die of the answer.
  */
 export function settleEnvironment(environment: NodeJS.ProcessEnv): void {
   environment.SHELL ??= ''

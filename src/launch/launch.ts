@@ -23,8 +23,8 @@ interface ModuleTables {
 }
 
 /**
- * Runs the bundle through V8's code cache: functions that the last run compiled are taken over, which halves the time to
- * start. Without a place that is safe for it, or with a damaged one, the bundle is compiled anew.
+ * Runs the bundle through V8's code cache: functions that the last run compiled are taken over, which halves the time
+ * to start. Without a place that is safe for it, or with a damaged one, the bundle is compiled anew.
  */
 export async function launch(root: string): Promise<void> {
   settleEnvironment(process.env)

@@ -8,7 +8,9 @@ import type {
 } from '../report/core-report.ts'
 import type {Format} from './format.ts'
 
-/** One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema. */
+/**
+ * One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema.
+ */
 export const json: Format = {
   diagnostics: 'inside',
   waits: 'shown',

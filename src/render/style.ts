@@ -1,8 +1,9 @@
 import {printable, printableLines} from '../base/printable.ts'
 
 /**
- * How parts of the text are set apart. Plain by default; the command hands in a coloured one. What is not to be seen is escaped on the
- * way: names and paths are foreign, and none can forge a line. A header may have lines, as the text of a panic has.
+ * How parts of the text are set apart. Plain by default; the command hands in a coloured one. What is not to be seen is
+ * escaped on the way: names and paths are foreign, and none can forge a line. A header may have lines, as the text of a
+ * panic has.
  */
 export interface Style {
   header(text: string): string

@@ -10,7 +10,10 @@ export function renderSymbolizerCall(call: CgoSymbolizerArg, pc: bigint, style: 
   return `${name}\n\t${place}pc=${hex(pc)}\n`
 }
 
-/** The struct after each call for one address, as a line of JSON; the runtime sets `pc` to what it asks for, whatever that is. */
+/**
+ * The struct after each call for one address, as a line of JSON; the runtime sets `pc` to what it asks for, whatever
+ * that is.
+ */
 export function renderSymbolizerCalls(address: bigint, calls: readonly CgoSymbolizerArg[]): string {
   const line: SymbolizerLine = {
     address: hex(address),

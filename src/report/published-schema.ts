@@ -12,8 +12,8 @@ import {
 import {reportSchema} from './report-schema.ts'
 
 /**
- * What each document is made of, by the name of its schema in `schema/`, which `npm run build` writes. These are strict, for our own tests;
- * nothing imports this module at run time.
+ * What each document is made of, by the name of its schema in `schema/`, which `npm run build` writes. These are
+ * strict, for our own tests; nothing imports this module at run time.
  */
 export const DOCUMENTS = {
   analyze: reportSchema,
@@ -30,8 +30,8 @@ export const DOCUMENTS = {
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
 /**
- * The JSON Schema as others use it. Additions are allowed within a version, so it is open: a validator of today takes the fields and
- * the words of tomorrow.
+ * The JSON Schema as others use it. Additions are allowed within a version, so it is open: a validator of today takes
+ * the fields and the words of tomorrow.
  */
 export function publishedSchema(name: keyof typeof DOCUMENTS): object {
   const schema = z.toJSONSchema(DOCUMENTS[name], {

@@ -2,9 +2,9 @@ import {z} from 'zod'
 import {FOUND_BY, MISSING_REASONS, STOP_REASONS} from './vocabulary.ts'
 
 /**
- * Values, frames and stacks, of which all reports are made. The shape of every report stands once, here and in the schemas beside this one: the
- * types (`core-report.ts`, by `import type`) and the published JSON Schema (`schema/`, made by `npm run build`) come from them. Nothing imports
- * them at run time.
+ * Values, frames and stacks, of which all reports are made. The shape of every report stands once, here and in the
+ * schemas beside this one: the types (`core-report.ts`, by `import type`) and the published JSON Schema (`schema/`,
+ * made by `npm run build`) come from them. Nothing imports them at run time.
  *
  * null: not known, or, where the description says so, that there is none. No field is ever left out.
  */

@@ -1,6 +1,7 @@
 /**
- * Words of the report that scripts match on, each with what it says: a word keeps its meaning and never goes; new ones may come.
- * docs/json-schema.md and the published schemas say the same. The codes of diagnostics and of errors are in `base`.
+ * Words of the report that scripts match on, each with what it says: a word keeps its meaning and never goes; new ones
+ * may come. docs/json-schema.md and the published schemas say the same. The codes of diagnostics and of errors are in
+ * `base`.
  */
 
 /** How a frame was found. */

@@ -8,8 +8,8 @@ import type {FunctionTable} from './runtime-globals.ts'
 const VERSION_TEXT = /^(?:go1\.\d|devel )/
 
 /**
- * The string variable runtime.buildVersion of a program without symbols, by the code that uses it: schedinit sets it to "unknown" where
- * it is empty (src/runtime/proc.go, 1.7 to 1.27). Programs before 1.13 hold their release nowhere else.
+ * The string variable runtime.buildVersion of a program without symbols, by the code that uses it: schedinit sets it to
+ * "unknown" where it is empty (src/runtime/proc.go, 1.7 to 1.27). Programs before 1.13 hold their release nowhere else.
  */
 export function findBuildVersion(memory: MemoryReader, functions: FunctionTable): Address | undefined {
   const entry = functions.functionNamed('runtime.schedinit')?.entry

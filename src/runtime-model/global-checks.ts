@@ -31,7 +31,10 @@ const CHECKS: Partial<Record<GlobalName, Check>> = {
   'runtime.fingRunning': checkFlag,
 }
 
-/** Of the places that code names for a variable the first that holds what it should; then the first that nothing refutes. */
+/**
+ * Of the places that code names for a variable the first that holds what it should; then the first that nothing
+ * refutes.
+ */
 export function chooseCandidate(
   memory: MemoryReader,
   name: GlobalName,

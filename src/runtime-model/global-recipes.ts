@@ -13,8 +13,8 @@ export const PROF_HZ = 4
 const MAX_SCHED_LOCK = 64
 
 /**
- * Function, and what its operands are. Checked on 1.7 to 1.27 against the symbols of the same binaries, plain and PIE from 1.15 on.
- * What a recipe names is believed only where it points at what it should (global-checks).
+ * Function, and what its operands are. Checked on 1.7 to 1.27 against the symbols of the same binaries, plain and PIE
+ * from 1.15 on. What a recipe names is believed only where it points at what it should (global-checks).
  */
 export const RECIPES: readonly (readonly [functionName: string, recipe: (accesses: Accesses) => Candidates])[] = [
   ['runtime.allgadd', accesses => ({'runtime.allgs': findSlices(accesses)})],
@@ -58,8 +58,9 @@ function findSlices(accesses: Accesses): Address[] {
 }
 
 /**
- * A pointer that is loaded, and whose address is taken for the store after it: `mp.alllink = allm; atomicstorep(&allm, mp)`, or stored by
- * an exchange. From 1.10 to 1.14 `sched.mnext++` comes first: a word that is loaded and incremented in place, but not atomically.
+ * A pointer that is loaded, and whose address is taken for the store after it: `mp.alllink = allm; atomicstorep(&allm,
+ * mp)`, or stored by an exchange. From 1.10 to 1.14 `sched.mnext++` comes first: a word that is loaded and incremented
+ * in place, but not atomically.
  */
 function findListHeads(accesses: Accesses): Address[] {
   const taken = new Set(targets(accesses, ['address'], 0))
@@ -81,7 +82,9 @@ export function findAtomicAdds(accesses: Accesses, width: number): Address[] {
   return found
 }
 
-/** sched begins with goidgen, to which newproc1 adds; sched.lock, which mcommoninit takes, lies a few words after it. */
+/**
+ * sched begins with goidgen, to which newproc1 adds; sched.lock, which mcommoninit takes, lies a few words after it.
+ */
 export function findSched(newproc: Accesses, mcommoninit: Accesses): Address[] {
   const locks = targets(mcommoninit, ['address'], 0)
   return findAtomicAdds(newproc, 8).filter(goidgen =>

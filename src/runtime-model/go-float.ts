@@ -2,8 +2,8 @@
 const DIGITS = 7
 
 /**
- * A float as print showed it up to Go 1.25 (printfloat, src/runtime/print.go): `+1.500000e+000`.
- * The runtime scales and rounds in float64 steps, so its last digit can differ from a correct one: the steps are the same here.
+ * A float as print showed it up to Go 1.25 (printfloat, src/runtime/print.go): `+1.500000e+000`. The runtime scales and
+ * rounds in float64 steps, so its last digit can differ from a correct one: the steps are the same here.
  */
 export function printFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN'

@@ -12,8 +12,9 @@ const PAIR_SIZE = 32
 const STRING_SIZE = 16
 
 /**
- * A goroutine's profiler labels (runtime/pprof), in the order that a traceback prints them; g.labels points to a pprof.labelMap,
- * which was a map up to 1.23 and is a slice of pairs in a struct since. Maps have no order: their labels are sorted by key.
+ * A goroutine's profiler labels (runtime/pprof), in the order that a traceback prints them; g.labels points to a
+ * pprof.labelMap, which was a map up to 1.23 and is a slice of pairs in a struct since. Maps have no order: their
+ * labels are sorted by key.
  */
 export function readLabels(access: RuntimeAccess, labels: Address): ReadonlyMap<string, string> {
   if (labels === NULL_ADDRESS) return new Map()

@@ -13,8 +13,8 @@ const STACK_MAX = 2 ** 30
 const SPECIAL_GUARD_HIGH = 0xffffffff
 
 /**
- * Where a g may be, by its first words alone: a stack of a size that the runtime makes, and a guard near its low end. For cores that
- * lost allgs; who reads these decides by id and status.
+ * Where a g may be, by its first words alone: a stack of a size that the runtime makes, and a guard near its low end.
+ * For cores that lost allgs; who reads these decides by id and status.
  */
 export function* searchGoroutines(memory: MemoryReader, ranges: Iterable<DataRange>): Generator<Address> {
   let left = SEARCH_LIMIT

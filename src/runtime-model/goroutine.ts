@@ -21,7 +21,9 @@ export interface StackBounds {
   readonly hi: Address
 }
 
-/** The last signal that became a panic or a throw on this goroutine (g.sig…); number 0 for none. Words are printed raw. */
+/**
+ * The last signal that became a panic or a throw on this goroutine (g.sig…); number 0 for none. Words are printed raw.
+ */
 export interface GoroutineSignal {
   readonly number: number
   readonly code0: Word
@@ -101,7 +103,9 @@ export class Goroutine {
     return readString(this.#access.memory, this.#g.pointer('waitreason.str'), length) ?? ''
   }
 
-  /** The words in the brackets of a traceback header, without what follows a comma: the wait reason, else the status. */
+  /**
+   * The words in the brackets of a traceback header, without what follows a comma: the wait reason, else the status.
+   */
   get state(): string {
     const {number, text} = this.status
     const isWaiting =

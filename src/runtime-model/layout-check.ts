@@ -19,8 +19,8 @@ export interface LayoutSample {
 /** How well layouts fit what is in memory. */
 export interface LayoutFit {
   /**
-   * Invariants that held, less those that did not, which weigh more. What cannot be tried counts nothing, so layouts that turn
-   * living goroutines into dead ones score low.
+   * Invariants that held, less those that did not, which weigh more. What cannot be tried counts nothing, so layouts
+   * that turn living goroutines into dead ones score low.
    */
   readonly score: number
   /** Invariants that did not hold more often than not. */
@@ -32,7 +32,10 @@ export interface LayoutFit {
 const MACHINE_SAMPLE = 32
 /** A goroutine id past this would take centuries to count to. */
 const GOID_LIMIT = 2 ** 48
-/** Ids and moments above this may be addresses that were taken for them; no process counts so many goroutines by chance to such a place. */
+/**
+ * Ids and moments above this may be addresses that were taken for them; no process counts so many goroutines by chance
+ * to such a place.
+ */
 const ADDRESS_LIKE = 2 ** 32
 /** Nanoseconds: no Go program had a goroutine that waits so soon after the machine's start. */
 const EARLIEST_WAIT = 10_000_000
@@ -85,7 +88,10 @@ class Tally {
   }
 }
 
-/** Tries the invariants that the runtime keeps at all times: back links, bounds, small unique ids, known statuses, code addresses. */
+/**
+ * Tries the invariants that the runtime keeps at all times: back links, bounds, small unique ids, known statuses, code
+ * addresses.
+ */
 export function checkLayouts(
   memory: MemoryReader,
   release: GoVersion,

@@ -34,8 +34,9 @@ interface Candidate extends ChosenLayouts {
 }
 
 /**
- * Layouts by DWARF where the binary has it, else by the tables; the invariants of live data judge both, and the better one is taken.
- * A release that no table knows, or that breaks its table, is searched for with the offsets that runtime.cgoSigtramp proves.
+ * Layouts by DWARF where the binary has it, else by the tables; the invariants of live data judge both, and the better
+ * one is taken. A release that no table knows, or that breaks its table, is searched for with the offsets that
+ * runtime.cgoSigtramp proves.
  */
 export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts | undefined {
   if (!input.version) return chooseWithoutVersion(input)
@@ -53,8 +54,8 @@ export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts | undefin
 }
 
 /**
- * A search of the DWARF costs by the number of names. A binary whose g and m stand where its release's table has them is of that release
- * in its other structures too; only one that differs is asked for them all.
+ * A search of the DWARF costs by the number of names. A binary whose g and m stand where its release's table has them
+ * is of that release in its other structures too; only one that differs is asked for them all.
  */
 function readDeclared(query: LayoutQuery, release: GoVersion, tables: LayoutSet): DeclaredLayouts {
   if (!isTabulated(release)) return layoutsFromDwarf(query)
@@ -98,8 +99,8 @@ function searchNeighbours(input: LayoutChoiceInput, release: GoVersion): Candida
 }
 
 /**
- * Without a version every table is tried. What several that fit equally well have in common is proven, and only that is kept; where no
- * table fits, nothing is read by one: it would print whatever lies there.
+ * Without a version every table is tried. What several that fit equally well have in common is proven, and only that is
+ * kept; where no table fits, nothing is read by one: it would print whatever lies there.
  */
 function chooseWithoutVersion(input: LayoutChoiceInput): ChosenLayouts | undefined {
   const declared = layoutsFromDwarf(input.query)
@@ -125,7 +126,9 @@ interface TabulatedRelease {
   tables: LayoutSet
 }
 
-/** Newest first: the releases whose tables are the DWARF's, else those that agree with the code of the signal handler. */
+/**
+ * Newest first: the releases whose tables are the DWARF's, else those that agree with the code of the signal handler.
+ */
 function plausibleTables(input: LayoutChoiceInput, {g, m}: DeclaredLayouts): TabulatedRelease[] {
   const all = [...possibleReleases(input.releases)].map(release => ({release, tables: layoutsFromTables(release)}))
   if (g && m) {

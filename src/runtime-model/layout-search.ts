@@ -5,9 +5,9 @@ import type {SigtrampFacts} from './sigtramp-offsets.ts'
 import type {FieldName, LayoutSet} from './struct-layout.ts'
 
 /**
- * Layouts of a release that no table knows and no DWARF tells. Structures change from release to release by a few words put in or taken
- * out, so a table's fields move in groups. runtime.cgoSigtramp proves some offsets outright; each group between them is then moved by the
- * few words that make the invariants of live data hold best.
+ * Layouts of a release that no table knows and no DWARF tells. Structures change from release to release by a few words
+ * put in or taken out, so a table's fields move in groups. runtime.cgoSigtramp proves some offsets outright; each group
+ * between them is then moved by the few words that make the invariants of live data hold best.
  */
 export function searchLayouts(
   memory: MemoryReader,
@@ -45,7 +45,10 @@ export function agreesWithSigtramp(layouts: LayoutSet, facts: SigtrampFacts): bo
 /** Words by which a group may have moved, the small moves first. */
 const SHIFTS = [8, -8, 16, -16, 24, -24, 32, -32, 40, -40]
 
-/** Groups that have moved together so far: structure, first and last field of each in table order. Some are read for their place alone. */
+/**
+ * Groups that have moved together so far: structure, first and last field of each in table order. Some are read for
+ * their place alone.
+ */
 const GROUPS: readonly (readonly ['g' | 'm', string, string])[] = [
   ['g', 'stktopsp', 'throwsplit'],
   ['g', 'lockedm', 'sig'],

@@ -2,8 +2,9 @@
  * Field offsets of the runtime's structures for every Go release on linux/amd64, as data.
  *
  * A column is headed by the first release it holds for, and reaches to the next column. `_` marks a field that the
- * release does not have, or whose place nobody has measured. Releases 1.15, 1.19 and 1.21 to 1.27 were compared with the DWARF that
- * those toolchains write; the others were computed from the tagged sources of src/runtime/runtime2.go with the same rules.
+ * release does not have, or whose place nobody has measured. Releases 1.15, 1.19 and 1.21 to 1.27 were compared with
+ * the DWARF that those toolchains write; the others were computed from the tagged sources of src/runtime/runtime2.go
+ * with the same rules.
  */
 
 const _ = null

@@ -68,7 +68,9 @@ export function layoutsFromTables(release: GoVersion): LayoutSet {
   }
 }
 
-/** Patch releases of a minor release from which on some structure is another, the newest first; 0 for the first release. */
+/**
+ * Patch releases of a minor release from which on some structure is another, the newest first; 0 for the first release.
+ */
 export function layoutPatches(minor: number): number[] {
   const columns = Object.values(TABLES).flatMap(table => table.columns)
   const patches = columns.filter(([first]) => first === minor).map(([, patch]) => patch)

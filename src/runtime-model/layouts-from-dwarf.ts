@@ -9,7 +9,9 @@ export interface DeclaredLayout {
   >
 }
 
-/** All structures in one question: DWARF is searched once. Names that it does not declare are missing from the answer. */
+/**
+ * All structures in one question: DWARF is searched once. Names that it does not declare are missing from the answer.
+ */
 export type LayoutQuery = (names: readonly string[]) => ReadonlyMap<string, DeclaredLayout>
 
 /** DWARF names of a structure; releases moved or renamed some. */

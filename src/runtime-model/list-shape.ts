@@ -29,8 +29,8 @@ export function countGoroutines(memory: MemoryReader, slice: RemoteSlice): numbe
 }
 
 /**
- * Length of a slice whose n-th element is the n-th processor, else 0: p.id is the index in allp, p.status one of five; a lone P proves
- * itself by the M that points back.
+ * Length of a slice whose n-th element is the n-th processor, else 0: p.id is the index in allp, p.status one of five;
+ * a lone P proves itself by the M that points back.
  */
 export function countProcessors(memory: MemoryReader, {array, length}: RemoteSlice): number {
   if (length > PROCESSOR_LIMIT) return 0

@@ -2,7 +2,10 @@ import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
-/** An M of the dead process (a thread, as the runtime sees it): one copied runtime.m. Fields a release lacks are 0 or false. */
+/**
+ * An M of the dead process (a thread, as the runtime sees it): one copied runtime.m. Fields a release lacks are 0 or
+ * false.
+ */
 export class Machine {
   readonly address: Address
   readonly id: number

@@ -4,8 +4,8 @@ import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts
 import {G_TABLE, M_TABLE} from './layout-tables.ts'
 
 /**
- * The head of a g and of an m, which no release from 1.7 on moved (src/runtime/runtime2.go): enough to know one when a search comes
- * across it, before anything tells the release.
+ * The head of a g and of an m, which no release from 1.7 on moved (src/runtime/runtime2.go): enough to know one when a
+ * search comes across it, before anything tells the release.
  */
 const G_HEAD = {
   stackLo: G_TABLE.rows['stack.lo'][0],

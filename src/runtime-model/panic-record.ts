@@ -7,8 +7,8 @@ import type {RuntimeAccess} from './runtime-access.ts'
 export interface PanicRecord {
   readonly address: Address
   /**
-   * The panic's argument. Once the runtime has begun to print (preprintpanics, 1.8+) errors and Stringers have become plain strings,
-   * so the text is what was printed; before that only the type of such a value is known.
+   * The panic's argument. Once the runtime has begun to print (preprintpanics, 1.8+) errors and Stringers have become
+   * plain strings, so the text is what was printed; before that only the type of such a value is known.
    */
   readonly value: InterfaceValue
   readonly recovered: boolean

@@ -22,9 +22,9 @@ const HEAD_LIMIT = 4096
 const TWO_32 = 0x100000000
 
 /**
- * The runtime's roots in a process whose executable is gone: in its data and bss stands one slice whose elements all are goroutines
- * (allgs), one whose n-th element is the n-th processor (allp), and the head of the longest list of Ms (allm). `alllinks` are the offsets
- * that m.alllink may have.
+ * The runtime's roots in a process whose executable is gone: in its data and bss stands one slice whose elements all
+ * are goroutines (allgs), one whose n-th element is the n-th processor (allp), and the head of the longest list of Ms
+ * (allm). `alllinks` are the offsets that m.alllink may have.
  */
 export function searchRoots(
   memory: MemoryReader,

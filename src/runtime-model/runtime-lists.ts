@@ -21,7 +21,9 @@ export function readGoroutineSlice(memory: MemoryReader, allgs: Address): Remote
   return readSlice(memory, allgs, MAX_GOROUTINES)
 }
 
-/** The g pointers of allgs in order, without the nil ones; `onMissing` is told of pieces that the core does not have. */
+/**
+ * The g pointers of allgs in order, without the nil ones; `onMissing` is told of pieces that the core does not have.
+ */
 export function* readGoroutineAddresses(
   memory: MemoryReader,
   slice: RemoteSlice,

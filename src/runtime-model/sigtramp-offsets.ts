@@ -14,10 +14,15 @@ export interface SigtrampFacts {
   }
 }
 
-/** Widths of the field loads that follow the load of g: g.m, m.ncgo, m.curg, g.syscallsp, m.cgoCallers, m.cgoCallersUse. */
+/**
+ * Widths of the field loads that follow the load of g: g.m, m.ncgo, m.curg, g.syscallsp, m.cgoCallers, m.cgoCallersUse.
+ */
 const LOAD_WIDTHS = [8, 4, 8, 8, 8, 4] as const
 
-/** The same conditions in the same order since 1.7: two globals, g, then six fields. undefined where the code is another. */
+/**
+ * The same conditions in the same order since 1.7: two globals, g, then six fields. undefined where the code is
+ * another.
+ */
 export function parseSigtramp(accesses: readonly CodeAccess[]): SigtrampFacts | undefined {
   const globals = accesses.filter(access => access.kind === 'load' && access.target !== undefined)
   const [traceback, callers] = globals

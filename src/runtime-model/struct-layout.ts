@@ -1,9 +1,10 @@
 /**
  * The runtime structures we read, the fields we use of each, and the width of each in bytes.
  *
- * Field names are the runtime's own (src/runtime/runtime2.go). A nested field is a path (`sched.sp`); a Go string is `.str` and `.len`,
- * a slice `.array`, `.len` and `.cap`, an interface `._type` and `.data`, as the compiler's DWARF spells them. Where releases renamed
- * a field, the newest name stands here and the older ones are aliases in layouts-from-dwarf.
+ * Field names are the runtime's own (src/runtime/runtime2.go). A nested field is a path (`sched.sp`); a Go string is
+ * `.str` and `.len`, a slice `.array`, `.len` and `.cap`, an interface `._type` and `.data`, as the compiler's DWARF
+ * spells them. Where releases renamed a field, the newest name stands here and the older ones are aliases in
+ * layouts-from-dwarf.
  */
 export const STRUCT_FIELDS = {
   g: {
@@ -101,7 +102,9 @@ export type StructName = keyof typeof STRUCT_FIELDS
 export type FieldName<S extends StructName> = keyof (typeof STRUCT_FIELDS)[S] & string
 export type LayoutOrigin = 'dwarf' | 'table'
 
-/** No runtime structure that we copy is this large (m of 1.22 has 2,024 bytes); a layout that claims more is damaged. */
+/**
+ * No runtime structure that we copy is this large (m of 1.22 has 2,024 bytes); a layout that claims more is damaged.
+ */
 const MAX_SPAN = 0x8000
 
 /** Width in bytes of a field. */

@@ -1,6 +1,9 @@
 import type {GoVersion, ReleaseRow} from '../gosym/version.ts'
 
-/** waitReasonStrings (src/runtime/runtime2.go), numbered from 1; they were renumbered in 1.13, 1.20, 1.24, 1.25 and 1.26. */
+/**
+ * waitReasonStrings (src/runtime/runtime2.go), numbered from 1; they were renumbered in 1.13, 1.20, 1.24, 1.25 and
+ * 1.26.
+ */
 const COMMON = [
   'GC assist marking',
   'IO wait',

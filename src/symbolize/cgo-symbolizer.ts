@@ -2,8 +2,9 @@ import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {SourceFrame} from './source-frame.ts'
 
 /**
- * The struct that the runtime hands to the symbolizer function of runtime.SetCgoTraceback (traceback.go, cgoSymbolizerArg;
- * the same from Go 1.7 to 1.27). The runtime sets `pc` alone: all else stays as the last call left it.
+ * The struct that the runtime hands to the symbolizer function of runtime.SetCgoTraceback (traceback.go,
+ * cgoSymbolizerArg; the same from Go 1.7 to 1.27). The runtime sets `pc` alone: all else stays as the last call left
+ * it.
  */
 export interface CgoSymbolizerArg {
   pc: Address

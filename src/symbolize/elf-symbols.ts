@@ -45,7 +45,9 @@ export class ElfSymbols {
     return undefined
   }
 
-  /** A label without a size (`_init`) reaches to the next symbol, but not into another section, nor out of all of them. */
+  /**
+   * A label without a size (`_init`) reaches to the next symbol, but not into another section, nor out of all of them.
+   */
   #shareSection(symbol: ElfSymbol, address: Address): boolean {
     const section = this.#image?.sectionAt(address)
     if (section) return symbol.address >= section.address && symbol.address < section.address + section.size
@@ -59,8 +61,8 @@ const SYMBOL_SIZE = 24
 const NO_SOURCE = /\.(?:l?o|obj)$|^</
 
 /**
- * Source files of local functions by the symbol table alone: a STT_FILE symbol stands before the local symbols of its file
- * (gABI ch. 4, "Symbol Table"). Without debug information this is all that is known of where a function is.
+ * Source files of local functions by the symbol table alone: a STT_FILE symbol stands before the local symbols of its
+ * file (gABI ch. 4, "Symbol Table"). Without debug information this is all that is known of where a function is.
  */
 class SourceFileSymbols {
   readonly #file: ElfFile

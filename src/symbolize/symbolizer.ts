@@ -99,8 +99,8 @@ export class Symbolizer {
   }
 
   /**
-   * The linkage name says more than DW_AT_name (its scope, its parameters), so it is preferred, demangled. Those of Fortran are made
-   * up by each compiler: there, and where there is none, the name has its scope from DWARF, as in gdb.
+   * The linkage name says more than DW_AT_name (its scope, its parameters), so it is preferred, demangled. Those of
+   * Fortran are made up by each compiler: there, and where there is none, the name has its scope from DWARF, as in gdb.
    */
   #names({function: name, linkageName, scope, language}: Partial<DwarfFrame>): {
     function: string | null
@@ -127,9 +127,10 @@ export class Symbolizer {
 const PLAIN_NAMES = new Set(['c', 'c++', 'go', 'objective-c', 'objective-c++', 'pascal', 'rust'])
 
 /**
- * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where its scope
- * and parameters are in the symbol alone (C++ with internal linkage, nested functions of Ada and D); and in assembly, where
- * gas writes a function for one label of several (`__GI_linkat` for `linkat`). C names stay as in the source.
+ * The symbol's name for a function that DWARF leaves without a linkage name: where it has no name at all; where its
+ * scope and parameters are in the symbol alone (C++ with internal linkage, nested functions of Ada and D); and in
+ * assembly, where gas writes a function for one label of several (`__GI_linkat` for `linkat`). C names stay as in the
+ * source.
  * @param isPart the symbol is of the function or of a part that was split off (`.cold`)
  */
 function nameBySymbol(frame: DwarfFrame, symbol: NamedEntry, isPart: boolean): DwarfFrame {

@@ -1,6 +1,8 @@
 import {InputError} from '../base/errors.ts'
 
-/** A pattern in which one segment of a path stands against one name: `*`, `?`, `[…]`; `**` for any number of folders. */
+/**
+ * A pattern in which one segment of a path stands against one name: `*`, `?`, `[…]`; `**` for any number of folders.
+ */
 export type GlobSegment = RegExp | '**'
 
 export function hasGlobCharacters(path: string): boolean {

@@ -30,7 +30,8 @@ export class SignatureGroups {
       this.#groups.set(key, group)
     }
     group.count++
-    // ISO 8601 in UTC: the order of the texts is that of the times. Ties go by path, so that the order of arrival does not show.
+    // ISO 8601 in UTC: the order of the texts is that of the times. Ties go by path, so that the order of arrival does
+    // not show.
     const [ours, theirs] = [mtime ?? '', group.example.mtime ?? '']
     if (ours > theirs || (ours === theirs && line.path < group.example.path)) group.example = line
     if (mtime !== null && (group.first === null || mtime < group.first)) group.first = mtime

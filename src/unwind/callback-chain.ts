@@ -16,8 +16,8 @@ export interface Callback {
   /** Where the C code that called goes on: in crosscall2 (up to 1.15 runtime.cgocallback). */
   readonly caller: RegisterSet
   /**
-   * CFA of the cgocallback frame on the goroutine: where the asmcgocall around this callback left that stack. `outermost` on a thread
-   * that C began: no call from Go is around it. undefined where it cannot be read.
+   * CFA of the cgocallback frame on the goroutine: where the asmcgocall around this callback left that stack.
+   * `outermost` on a thread that C began: no call from Go is around it. undefined where it cannot be read.
    */
   readonly cfa: Address | 'outermost' | undefined
   /** g0.sched.sp before it: of the asmcgocall and the callback around it. */
@@ -35,8 +35,8 @@ export interface CallbackChain {
 
 /**
  * The callbacks of one M, innermost first, by the chain of g0.sched.sp: cgocallback keeps the former one at the new one
- * (runtime·cgocallback, asm_amd64.s). A callback that a panic or Goexit has left is not in it any more, though its Go frames may still
- * be on the goroutine's stack: its deferred unwindm put g0.sched.sp back (src/runtime/cgocall.go).
+ * (runtime·cgocallback, asm_amd64.s). A callback that a panic or Goexit has left is not in it any more, though its Go
+ * frames may still be on the goroutine's stack: its deferred unwindm put g0.sched.sp back (src/runtime/cgocall.go).
  */
 export function readCallbacks(chain: CallbackChain): Callback[] {
   const callbacks: Callback[] = []

@@ -18,8 +18,8 @@ interface Reach {
 }
 
 /**
- * Whether the call before a return address leads to the frame that is said to have been called. Follows a direct call to its
- * target, through a PLT stub to the function that it jumps to, and that function's code.
+ * Whether the call before a return address leads to the frame that is said to have been called. Follows a direct call
+ * to its target, through a PLT stub to the function that it jumps to, and that function's code.
  */
 export class CalleeCheck {
   readonly #memory: MemoryReader

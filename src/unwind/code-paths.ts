@@ -19,7 +19,10 @@ export interface PathSearch {
   readonly candidateLimit: number
 }
 
-/** Follows code from a place, both sides of branches, and steps over calls; the effects of each instruction are kept in the path's state. */
+/**
+ * Follows code from a place, both sides of branches, and steps over calls; the effects of each instruction are kept in
+ * the path's state.
+ */
 export function* followPaths(start: Address, search: PathSearch): Generator<UnwindRow> {
   const seen = new Set<Address>()
   const pending: {pc: Address; state: PathState}[] = [{pc: start, state: PathState.initial()}]

@@ -9,10 +9,10 @@ import type {PathState, Symbolic} from './path-state.ts'
 const CANDIDATE_LIMIT = 8
 
 /**
- * Rows for a pc in code that has neither call frame information nor a frame pointer: a function leaves the stack as its caller
- * had it, so the code from here to its `ret` says where the return address is. Follows direct jumps, both sides of branches,
- * and steps over calls. Behind a call that never returns the path runs into other code, and its row is wrong: each row is an
- * offer, to be checked by the call instruction before the return address it finds.
+ * Rows for a pc in code that has neither call frame information nor a frame pointer: a function leaves the stack as its
+ * caller had it, so the code from here to its `ret` says where the return address is. Follows direct jumps, both sides
+ * of branches, and steps over calls. Behind a call that never returns the path runs into other code, and its row is
+ * wrong: each row is an offer, to be checked by the call instruction before the return address it finds.
  */
 export function walkToReturns(
   pc: Address,

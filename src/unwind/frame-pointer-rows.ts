@@ -15,7 +15,10 @@ export const FRAME_POINTER_ROW: UnwindRow = makeRow(
 /** Frames are smaller than this; a larger distance is a register that holds something else. */
 const FRAME_SIZE_MAX = 16 * 1024 * 1024
 
-/** The caller by rbp, if rbp looks like a frame pointer: aligned, above sp and near, with a return address above the saved rbp. */
+/**
+ * The caller by rbp, if rbp looks like a frame pointer: aligned, above sp and near, with a return address above the
+ * saved rbp.
+ */
 export function findFramePointerCaller(
   registers: RegisterSet,
   memory: MemoryReader,

@@ -5,7 +5,10 @@ import type {GoFunction} from '../gosym/go-function.ts'
 /** What a walk asks of the tables at one pc. */
 export interface GoSite {
   fn: GoFunction
-  /** CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal); undefined where the table has no value. */
+  /**
+   * CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal); undefined where the table has no
+   * value.
+   */
   frameSize: number | undefined
   /** Whether a walk ends here. A function that called entersyscall did so before it wrote SP: there it goes on. */
   endsStack: 'always' | 'not-in-syscall' | 'never'
@@ -14,8 +17,8 @@ export interface GoSite {
 }
 
 /**
- * Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). Up to 1.20 the
- * runtime knew that of sigpanic alone (runtime.gentraceback), and so showed the line before for the others.
+ * Calls that were not made by a CALL instruction: the caller's pc is exact (runtime.unwinder.next, traceback.go). Up to
+ * 1.20 the runtime knew that of sigpanic alone (runtime.gentraceback), and so showed the line before for the others.
  */
 const INJECTED_CALLS = new Set(['sigpanic', 'asyncPreempt', 'debugCallV2'])
 /** Far above the places where the goroutines of one process wait. */

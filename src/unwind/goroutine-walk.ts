@@ -25,7 +25,9 @@ export interface GoStart {
   isSyscall: boolean
 }
 
-/** How the runtime's own walk ends. `unknownPc` is set where the runtime prints `unknown pc` or `unexpected return pc`. */
+/**
+ * How the runtime's own walk ends. `unknownPc` is set where the runtime prints `unknown pc` or `unexpected return pc`.
+ */
 export interface GoWalkEnd {
   stop: 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit'
   unknownPc: Address | undefined

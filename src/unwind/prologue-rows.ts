@@ -15,9 +15,10 @@ export interface CodePlace {
 }
 
 /**
- * Rows for a place in the function at `entry`: what was pushed and subtracted on the way there says where the return address is, and
- * where registers were saved. Follows jumps, also out of PLT stubs, both sides of branches, and steps over calls; behind a call that
- * never returns the path runs into other code, so that a row is an offer, to be checked by the return address that it finds.
+ * Rows for a place in the function at `entry`: what was pushed and subtracted on the way there says where the return
+ * address is, and where registers were saved. Follows jumps, also out of PLT stubs, both sides of branches, and steps
+ * over calls; behind a call that never returns the path runs into other code, so that a row is an offer, to be checked
+ * by the return address that it finds.
  */
 export function walkFromEntry(
   entry: Address,

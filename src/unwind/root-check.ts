@@ -8,8 +8,8 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 const REACH = 64
 
 /**
- * Whether the code before a return address marked the outermost frame: rbp was zeroed and the call made straight from there (System V
- * ABI, AMD64 supplement, 3.4.1; _start and clone in musl). For frames above which nothing was found.
+ * Whether the code before a return address marked the outermost frame: rbp was zeroed and the call made straight from
+ * there (System V ABI, AMD64 supplement, 3.4.1; _start and clone in musl). For frames above which nothing was found.
  */
 export function startsStack(
   returnPc: Address,

@@ -9,8 +9,8 @@ const SCAN_WORDS = 512
 const ROOT_SCAN_WORDS = 32
 
 /**
- * The nearest word above sp that is a return address: in executable memory, right behind a call instruction. The last resort;
- * its frame is marked `scan`, for the word may be a leftover of an earlier call.
+ * The nearest word above sp that is a return address: in executable memory, right behind a call instruction. The last
+ * resort; its frame is marked `scan`, for the word may be a leftover of an earlier call.
  */
 export function scanForCaller(
   registers: RegisterSet,

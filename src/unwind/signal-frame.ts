@@ -26,7 +26,10 @@ export const SIGNAL_ROW: UnwindRow = makeRow(
 /** A signal stack is 32 KiB in Go; a main stack that took a signal is searched no further than this. */
 const SEARCH_LIMIT = 1024 * 1024
 
-/** Every signal frame in a range of stack, the outermost (highest) first: for stacks whose handler frames cannot be walked. */
+/**
+ * Every signal frame in a range of stack, the outermost (highest) first: for stacks whose handler frames cannot be
+ * walked.
+ */
 export function findSignalFrames(memory: MemoryReader, range: {start: Address; end: Address}): SignalFrame[] {
   // Handlers that Go installs have a siginfo; it is one more thing that a chance likeness would have to match.
   return candidates(memory, range).filter(({signal}) => signal !== 0)
@@ -53,12 +56,15 @@ function candidates(memory: MemoryReader, range: {start: Address; end: Address})
   return frames
 }
 
-/** How far below rsp a handler on the thread's own stack had its frame: the red zone, and no more state of the processor than this. */
+/**
+ * How far below rsp a handler on the thread's own stack had its frame: the red zone, and no more state of the processor
+ * than this.
+ */
 const STATE_LIMIT = 16 * 1024
 
 /**
- * The frame of a handler that has returned: every register that it holds is the thread's own again, so the thread stands where that
- * signal came. `stack`: its signal stack, where it has one.
+ * The frame of a handler that has returned: every register that it holds is the thread's own again, so the thread
+ * stands where that signal came. `stack`: its signal stack, where it has one.
  */
 export function findLeftFrame(
   memory: MemoryReader,

@@ -44,9 +44,9 @@ function asmcgocallFrameSize(version: GoVersion): number {
 }
 
 /**
- * Leaves asmcgocall from the system stack to the goroutine that called it. `base` is SP in the asmcgocall frame that C returns
- * to. asmcgocall saves the *depth* of the goroutine's SP, for the stack may move during a callback.
- * undefined where the saved words do not fit the goroutine's stack.
+ * Leaves asmcgocall from the system stack to the goroutine that called it. `base` is SP in the asmcgocall frame that C
+ * returns to. asmcgocall saves the *depth* of the goroutine's SP, for the stack may move during a callback. undefined
+ * where the saved words do not fit the goroutine's stack.
  */
 export function leaveAsmcgocall(input: {
   memory: MemoryReader
@@ -89,9 +89,9 @@ export interface CallbackSide {
 }
 
 /**
- * Leaves cgocallback from the goroutine to the system stack that it was called on. `schedSp` is g0.sched.sp for the innermost
- * callback, the `outerSchedSp` of the inner one for each further (runtime·cgocallback, asm_amd64.s: the old g0.sched.sp is
- * kept at the new one).
+ * Leaves cgocallback from the goroutine to the system stack that it was called on. `schedSp` is g0.sched.sp for the
+ * innermost callback, the `outerSchedSp` of the inner one for each further (runtime·cgocallback, asm_amd64.s: the old
+ * g0.sched.sp is kept at the new one).
  */
 export function enterCallback(input: {
   memory: MemoryReader
@@ -110,8 +110,8 @@ export function enterCallback(input: {
 const CROSSCALL2_SAVED = [rbx, r12, r13, r14, r15] as const
 
 /**
- * The row at crosscall2's call: C's callee-saved registers from where crosscall2 keeps them (runtime/cgo/asm_amd64.s), which
- * no table says. Offsets here are from SP at the call.
+ * The row at crosscall2's call: C's callee-saved registers from where crosscall2 keeps them (runtime/cgo/asm_amd64.s),
+ * which no table says. Offsets here are from SP at the call.
  */
 export function crosscall2Row(version: GoVersion): UnwindRow {
   if (!version.atLeast(17)) return crosscall2RowOf([0x18, 0x28, 0x30, 0x38, 0x40], 0x50, 0x58)
@@ -130,7 +130,10 @@ function crosscall2RowOf(saved: readonly number[], bp: number, returnAddress: nu
   )
 }
 
-/** Where sigtramp keeps rbx, rbp and r12 to r15 of the C code that called it, by the size of its frame; offsets from its CFA. */
+/**
+ * Where sigtramp keeps rbx, rbp and r12 to r15 of the C code that called it, by the size of its frame; offsets from its
+ * CFA.
+ */
 const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: number, offset: number])[]>> = {
   // MOVQ BX, bx-8(SP) and so on below a frame pointer of its own (sys_linux_amd64.s up to 1.16).
   80: [
@@ -153,8 +156,8 @@ const SIGTRAMP_SAVED: Readonly<Record<number, readonly (readonly [register: numb
 }
 
 /**
- * The row of runtime.sigtramp, which no table tells: a C handler that was installed later may have called it, and its frame may
- * hang on the registers that sigtramp saved. undefined for a frame of another size.
+ * The row of runtime.sigtramp, which no table tells: a C handler that was installed later may have called it, and its
+ * frame may hang on the registers that sigtramp saved. undefined for a frame of another size.
  */
 export function sigtrampRow(frameSize: number): UnwindRow | undefined {
   const saved = SIGTRAMP_SAVED[frameSize]
@@ -165,8 +168,9 @@ export function sigtrampRow(frameSize: number): UnwindRow | undefined {
 }
 
 /**
- * SP as a Go function sets it right behind its call of C: functions that align the stack for C keep the old one in a register or at
- * the new top (runtime·sigfwd, callCgoMmap, callCgoSigaction, …), which pcsp does not say. undefined where the code does no such thing.
+ * SP as a Go function sets it right behind its call of C: functions that align the stack for C keep the old one in a
+ * register or at the new top (runtime·sigfwd, callCgoMmap, callCgoSigaction, …), which pcsp does not say. undefined
+ * where the code does no such thing.
  */
 export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet): Address | undefined {
   const {pc, sp} = registers

@@ -35,7 +35,9 @@ export class StackSwitcher {
     this.#switches = switches
   }
 
-  /** Which stack holds `sp`. g0's bounds are an estimate on threads that C created; beyond them the stack is "native". */
+  /**
+   * Which stack holds `sp`. g0's bounds are an estimate on threads that C created; beyond them the stack is "native".
+   */
   stackOf(sp: Address): StackKind {
     const {g, g0, gsignal} = this.#switches ?? {}
     if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return 'gsignal'
@@ -76,8 +78,9 @@ export class StackSwitcher {
   }
 
   /**
-   * Where the outermost frame of a stack is C code that nothing on that stack has called, a coroutine's: asmcgocall's frame below which
-   * C had switched to it. undefined where the walk has ended on the thread's own stack, for want of tables.
+   * Where the outermost frame of a stack is C code that nothing on that stack has called, a coroutine's: asmcgocall's
+   * frame below which C had switched to it. undefined where the walk has ended on the thread's own stack, for want of
+   * tables.
    */
   leaveCoroutine(sp: Address): Position | undefined {
     const {g, g0} = this.#switches ?? {}
@@ -91,7 +94,10 @@ export class StackSwitcher {
     return {registers: RegisterSet.ofPosition(pc, base), foundBy: 'stack-switch', exactPc: false}
   }
 
-  /** The goroutine called systemstack at its saved SP, where systemstack's own frame lies too (none up to 1.20, rbp from 1.21). */
+  /**
+   * The goroutine called systemstack at its saved SP, where systemstack's own frame lies too (none up to 1.20, rbp from
+   * 1.21).
+   */
   #leaveSystemstack(code: GoFunction, position: Position, cfa: Address): Departure | undefined {
     const g = this.#switches?.g
     const {pc} = position.registers
@@ -112,7 +118,10 @@ export class StackSwitcher {
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
   }
 
-  /** morestack was called on a system stack, which does not grow: it calls badmorestackg0 and its like, and has not switched. */
+  /**
+   * morestack was called on a system stack, which does not grow: it calls badmorestackg0 and its like, and has not
+   * switched.
+   */
   #isRefused({registers}: Position): boolean {
     const target = registers.pc === undefined ? undefined : directCallTarget(this.#memory, registers.pc)
     const callee = target === undefined ? undefined : this.#functionAt(target)?.name
@@ -126,7 +135,9 @@ export class StackSwitcher {
     return {cfa, next: {registers: caller, foundBy: 'pcsp', exactPc: false}}
   }
 
-  /** switchToCrashStack0 (1.22+) has its frame record on the stack that it leaves, and takes that stack's g0 from the M. */
+  /**
+   * switchToCrashStack0 (1.22+) has its frame record on the stack that it leaves, and takes that stack's g0 from the M.
+   */
   #leaveCrashStack({registers}: Position, cfa: Address): Departure {
     const record = registers.address(DWARF_REGISTER.rbp)
     const pc = record === undefined ? undefined : readAddress(this.#memory, toAddress(record + 8))

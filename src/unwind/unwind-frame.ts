@@ -17,9 +17,9 @@ export interface Seed {
 }
 
 /**
- * The stacks of one thread, as plain data. With it the walk follows the calls across stacks: from C through asmcgocall to the
- * goroutine, from cgocallback to the C code that called back, from systemstack, morestack and mcall to the goroutine.
- * Without it a walk ends where a stack does, and cgocallback is walked through as the runtime does.
+ * The stacks of one thread, as plain data. With it the walk follows the calls across stacks: from C through asmcgocall
+ * to the goroutine, from cgocallback to the C code that called back, from systemstack, morestack and mcall to the
+ * goroutine. Without it a walk ends where a stack does, and cgocallback is walked through as the runtime does.
  */
 export interface StackSwitches {
   /** m.curg. */

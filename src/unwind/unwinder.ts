@@ -138,7 +138,10 @@ export class Unwinder {
     return entry
   }
 
-  /** A return address at the start of a function was not left by a call, but planted: makecontext's, on a stack of its own. */
+  /**
+   * A return address at the start of a function was not left by a call, but planted: makecontext's, on a stack of its
+   * own.
+   */
   #rowAt(pc: Address, exactPc: boolean): LocatedRow | undefined {
     const row = this.#cfi.rowAt(exactPc || pc === 0 ? pc : toAddress(pc - 1))
     if (row || exactPc || isPrecededByCall(this.#input.memory, pc) === true) return row
@@ -146,7 +149,9 @@ export class Unwinder {
     return planted?.functionStart === pc ? planted : undefined
   }
 
-  /** Without the libc's file its restorer cannot be told by its code: the kernel's frame above it, by its shape, tells. */
+  /**
+   * Without the libc's file its restorer cannot be told by its code: the kernel's frame above it, by its shape, tells.
+   */
   #isUnreadRestorer(pc: Address, {registers, exactPc}: Position): boolean {
     const {memory} = this.#input
     const {sp} = registers
@@ -234,8 +239,8 @@ function isRestorer(code: GoFunction): boolean {
 }
 
 /**
- * Every return pops its stack, unless the return address is in a register (vfork keeps it in rdi). Another stack may lie
- * lower: switches and signal frames go there, and CFI of coroutines far away. Each such place once.
+ * Every return pops its stack, unless the return address is in a register (vfork keeps it in rdi). Another stack may
+ * lie lower: switches and signal frames go there, and CFI of coroutines far away. Each such place once.
  */
 function progresses(sp: Address, pc: Address, next: Position, descents: Set<string>): boolean {
   const {pc: nextPc, sp: nextSp} = next.registers

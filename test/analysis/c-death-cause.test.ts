@@ -140,7 +140,10 @@ test('a pure virtual call is called by its name', t => {
   })
 })
 
-/** A thrown std::runtime_error whose text is `text`; labels: `object` (after its header) and, where asked for, `dependent`. */
+/**
+ * A thrown std::runtime_error whose text is `text`; labels: `object` (after its header) and, where asked for,
+ * `dependent`.
+ */
 function thrownError(text: string, dependent?: {classWord: bigint; objectAt: number}): BytesBuilder {
   const heap = new BytesBuilder(0x100000)
   heap.u64(0, 0).label('typeinfo').u64(0, 'name').u64(0, 0)
@@ -260,7 +263,9 @@ test('a panic without any text is one all the same', t => {
   t.deepEqual(deathOf(PANICKING), {kind: 'rust panic', text: 'panicked, in orders::check (src/orders.rs:7)'})
 })
 
-/** An object of class `Own : std::exception` whose what() returns the member behind its vtable, thrown; or a bare value. */
+/**
+ * An object of class `Own : std::exception` whose what() returns the member behind its vtable, thrown; or a bare value.
+ */
 function thrownObject(name: string, object: (heap: BytesBuilder) => void): BytesBuilder {
   const encoder = new TextEncoder()
   const heap = new BytesBuilder(0x100000)

@@ -1,5 +1,5 @@
-// Stacks switched and first faults: what `analyze` says of each crash of fixtures/programs/deaths against the chain of calls that its
-// source states. `npx tsx scripts/chains.ts` does the same with live crashes of every release and mode.
+// Stacks switched and first faults: what `analyze` says of each crash of fixtures/programs/deaths against the chain of
+// calls that its source states. `npx tsx scripts/chains.ts` does the same with live crashes of every release and mode.
 import test from 'ava'
 import {checkChain, type ReportToCheck, readChains} from '../../lab/chains.ts'
 import {fixtureNames, openFixture} from '../../lab/fixtures.ts'

@@ -16,7 +16,10 @@ const SIGSEGV = 11
 const SIGUSR2 = 12
 const SIGPROF = 27
 
-/** Frames by name, innermost first; `SIGNAL name` is what that signal interrupted, `SIGNAL! name` where Go's handler got it. */
+/**
+ * Frames by name, innermost first; `SIGNAL name` is what that signal interrupted, `SIGNAL! name` where Go's handler got
+ * it.
+ */
 function stackOf(...names: string[]) {
   const interruptions: Interruption[] = []
   const frames = names.map((text, index) => {

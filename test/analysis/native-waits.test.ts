@@ -28,7 +28,9 @@ interface Waiting {
   lock?: BytesBuilder
 }
 
-/** struct pthread: glibc's tid is at 0x2d0; musl's threads are in a ring (prev 0x10, next 0x18), with the tid at 0x30. */
+/**
+ * struct pthread: glibc's tid is at 0x2d0; musl's threads are in a ring (prev 0x10, next 0x18), with the tid at 0x30.
+ */
 function threadRecord(libc: 'glibc' | 'musl', self: number, other: number, tid: number): Uint8Array {
   const record = new BytesBuilder().u64(self).padTo(0x10)
   if (libc === 'glibc') return record.u64(self).padTo(0x2d0).u32(tid).padTo(0x300).build()

@@ -15,7 +15,9 @@ const BUILDS: readonly (readonly [fixture: string, what: string])[] = [
   ['busy-ancestors-go1.27', 'GODEBUG=tracebackancestors'],
 ]
 
-/** What the runtime printed up to the relay of GOTRACEBACK=crash, from the crash's first line on, a goroutine an entry. */
+/**
+ * What the runtime printed up to the relay of GOTRACEBACK=crash, from the crash's first line on, a goroutine an entry.
+ */
 function printedBlocks(stderr: string): string[] {
   const [listing = ''] = stderr.split('\n-----\n')
   const start = listing.search(/^(panic: |fatal error: |SIG[A-Z]+: |goroutine )/m)

@@ -20,7 +20,10 @@ function run(fixture: Fixture, command: string, args: readonly string[]): string
   return stdout
 }
 
-/** Every frame that is there says how it was found; only those that the runtime itself kept of ancestors were not walked. */
+/**
+ * Every frame that is there says how it was found; only those that the runtime itself kept of ancestors were not
+ * walked.
+ */
 function unexplained(report: Report): FrameReport[] {
   const stacks = [...report.goroutines, ...report.threads].map(({frames}) => frames)
   return stacks.flat().filter(frame => frame.foundBy === null)

@@ -1,5 +1,5 @@
-// Live checks, run by `npm run test:live`: the fixture programs built and crashed anew with the installed toolchains that
-// GOTRACE_GO_VERSIONS names, and what `analyze` prints held against what the dying runtime printed.
+// Live checks, run by `npm run test:live`: the fixture programs built and crashed anew with the installed toolchains
+// that GOTRACE_GO_VERSIONS names, and what `analyze` prints held against what the dying runtime printed.
 import assert from 'node:assert/strict'
 import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
@@ -58,7 +58,8 @@ const expectations: readonly Expectation[] = [
       'main.enter',
     ],
   },
-  // A panic runs the deferred functions of cgocallbackg first; after that the runtime prints on the g0 stack where the C frames were.
+  // A panic runs the deferred functions of cgocallbackg first; after that the runtime prints on the g0 stack where the
+  // C frames were.
   {program: 'callback', mode: 'panic', functions: ['panic', 'main.(*stage).step', 'main.enter']},
   {program: 'callback', mode: 'thread', functions: ['relay_deepest', 'main.(*stage).step', 'relay_inner', 'run']},
   {

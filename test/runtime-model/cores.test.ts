@@ -29,7 +29,11 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
   return `[${goroutine.state}${locked}]${meta}`
 }
 
-/** Where the runtime printed a listing: not for a process that a C thread killed (stranger, returned, after-crash). Go in a shared library (hosted, plugged) has its tables in another file than the program; a static PIE has no PT_PHDR to be placed by. */
+/**
+ * Where the runtime printed a listing: not for a process that a C thread killed (stranger, returned, after-crash). Go
+ * in a shared library (hosted, plugged) has its tables in another file than the program; a static PIE has no PT_PHDR to
+ * be placed by.
+ */
 const printing = fixtureNames().filter(
   name => !/gcore|stuck|stranger|returned|after-crash|hosted|plugged|static-pie/.test(name),
 )

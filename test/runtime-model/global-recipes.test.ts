@@ -17,8 +17,8 @@ interface Variables {
 }
 
 /**
- * runtime.mcommoninit from its start to the store of allm, the instructions that name variables and those between that matter, as the
- * compilers of the releases write them.
+ * runtime.mcommoninit from its start to the store of allm, the instructions that name variables and those between that
+ * matter, as the compilers of the releases write them.
  */
 const MCOMMONINIT: readonly (readonly [releases: string, code: (at: Variables) => Instruction[]])[] = [
   [

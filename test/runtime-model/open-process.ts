@@ -12,7 +12,9 @@ import {GoTables} from '../../src/gosym/func-table.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 
-/** What of the executable a test lets the runtime model see. `strip` leaves function tables alone, as `strip -s` does. */
+/**
+ * What of the executable a test lets the runtime model see. `strip` leaves function tables alone, as `strip -s` does.
+ */
 export type Knowledge = 'dwarf' | 'symbols' | 'strip'
 
 export interface OpenedProcess {
@@ -27,7 +29,9 @@ const AT_PHDR = 3
 const PT_LOAD = 1
 const PT_PHDR = 6
 
-/** Opens a fixture's core with its executable alone, without analysis; `damage` may spoil what the runtime model reads. */
+/**
+ * Opens a fixture's core with its executable alone, without analysis; `damage` may spoil what the runtime model reads.
+ */
 export function openProcess(
   fixture: Fixture,
   knowledge: Knowledge,

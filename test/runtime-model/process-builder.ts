@@ -76,7 +76,10 @@ export class ProcessBuilder implements MemoryReader {
     return [bytes.length === 0 ? 0 : this.bytes(bytes), bytes.length]
   }
 
-  /** An object of the release's layout with these fields; `room`: how much memory is there, as other releases may read on. */
+  /**
+   * An object of the release's layout with these fields; `room`: how much memory is there, as other releases may read
+   * on.
+   */
   struct<S extends StructName>(name: S, fields: Partial<Record<FieldName<S>, number | bigint>>, room = 0): Address {
     const layout = this.access.layouts[name]
     const at = this.allocate(Math.max(room, layout.span))

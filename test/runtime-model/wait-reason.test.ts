@@ -6,8 +6,8 @@ import {isIdleInSynctest, waitReasonText} from '../../src/runtime-model/wait-rea
 import {everyRelease, type ReleaseRows} from '../support/release-rows.ts'
 
 /**
- * waitReasonStrings (Go, src/runtime/runtime2.go) without the first, empty one, in the order of the constants: as the sources of
- * each release have them where they differ from those of the release before.
+ * waitReasonStrings (Go, src/runtime/runtime2.go) without the first, empty one, in the order of the constants: as the
+ * sources of each release have them where they differ from those of the release before.
  */
 const REASONS = Object.entries(
   JSON.parse(readFileSync(new URL('wait-reasons.json', import.meta.url), 'utf8')) as Record<string, string[]>,

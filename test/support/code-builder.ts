@@ -1,4 +1,7 @@
-/** Machine code that names variables: an instruction is its bytes up to the displacement, the variable, and the bytes behind it. */
+/**
+ * Machine code that names variables: an instruction is its bytes up to the displacement, the variable, and the bytes
+ * behind it.
+ */
 export type Instruction = readonly [head: string, target?: number, tail?: string]
 
 /** The bytes of instructions placed at `address`, with their RIP-relative displacements filled in. */

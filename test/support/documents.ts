@@ -19,7 +19,10 @@ export function publishedComplaint(name: DocumentName, document: unknown): strin
   return validate(document) ? '' : `${name}: ${ajv.errorsText(validate.errors?.slice(0, 10))}`
 }
 
-/** The same of a document that this version made, which has no field and no word but those that the schema has; '' for nothing. */
+/**
+ * The same of a document that this version made, which has no field and no word but those that the schema has; '' for
+ * nothing.
+ */
 export function complaint(name: DocumentName, document: unknown): string {
   const strict = DOCUMENTS[name].safeParse(document)
   if (!strict.success) return `${name}: ${JSON.stringify(strict.error.issues.slice(0, 10))}`

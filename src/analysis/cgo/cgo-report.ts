@@ -113,8 +113,8 @@ function reportNested(process: DeadProcess, {entry, caller, segment}: CgoCall) {
 }
 
 /**
- * Values above the slice's length were pushed before and taken off again. In a panic as many of them as callbacks are still on the stack
- * were taken off by its deferred functions; all others belong to callbacks that returned.
+ * Values above the slice's length were pushed before and taken off again. In a panic as many of them as callbacks are
+ * still on the stack were taken off by its deferred functions; all others belong to callbacks that returned.
  */
 export function reportContexts(
   goroutine: Pick<Goroutine, 'cgoCtxt' | 'cgoCtxtBacking' | 'hasPanics'>,

@@ -54,7 +54,9 @@ export interface CrashCause {
   throwing: Throwing
 }
 
-/** Functions of the runtime that print and end the process; a traceback begins with the caller of the outermost of them. */
+/**
+ * Functions of the runtime that print and end the process; a traceback begins with the caller of the outermost of them.
+ */
 const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopanic'])
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
@@ -66,15 +68,16 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const thread = tid === undefined ? undefined : threads.ofThread(tid)
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
   const found = cause ?? nativeCrash(process, threads, thread)
-  // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread abort.
+  // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread
+  // abort.
   const {kind, signal} = found
   const wasSent = kind === 'signal' && signal !== undefined && isFault(signal.number) && (signal.code ?? 0) <= 0
   return (wasSent ? earlierFault(process, threads, found) : undefined) ?? found
 }
 
 /**
- * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m: lock(&deadlock)), then
- * the first in the core.
+ * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m:
+ * lock(&deadlock)), then the first in the core.
  */
 function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
   const dying = (runtime?.machines ?? []).filter(
@@ -129,7 +132,10 @@ function runtimeCrash(
   return deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
 }
 
-/** Whether a throw or panic came while a fault was being handled: by the runtime that was printing it, or by a handler that called Go. */
+/**
+ * Whether a throw or panic came while a fault was being handled: by the runtime that was printing it, or by a handler
+ * that called Go.
+ */
 function diedInHandler({frames, interruptions}: ThreadStack): boolean {
   const death = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
   const fault = findFirstFault(frames, interruptions)
@@ -137,8 +143,8 @@ function diedInHandler({frames, interruptions}: ThreadStack): boolean {
 }
 
 /**
- * Without function tables no frame says that the runtime was dying, but its records do: panics that nobody recovered, or a throw
- * without a signal that was caught.
+ * Without function tables no frame says that the runtime was dying, but its records do: panics that nobody recovered,
+ * or a throw without a signal that was caught.
  */
 function deathByRecords(
   process: DeadProcess,
@@ -192,7 +198,10 @@ function signalCrash(
   }
 }
 
-/** Up to 1.20: the fault that the runtime made a call of sigpanic of, where that call could not even throw (on a signal stack). */
+/**
+ * Up to 1.20: the fault that the runtime made a call of sigpanic of, where that call could not even throw (on a signal
+ * stack).
+ */
 function injectedFault({frames, interruptions}: ThreadStack, g0: Goroutine | undefined): FaultSignal | undefined {
   const first = findFirstFault(frames, interruptions)
   const saved = first && !first.signal && g0 ? savedSignal(g0).signal : undefined
@@ -241,8 +250,8 @@ function signalledIn(process: DeadProcess, thread: ThreadStack, signal: FaultSig
 }
 
 /**
- * A fault on another thread, whose handler has not come to its end: one of the processor's, or any where kill ended the process, for
- * that thread may be the one that called it.
+ * A fault on another thread, whose handler has not come to its end: one of the processor's, or any where kill ended the
+ * process, for that thread may be the one that called it.
  */
 function earlierFault(
   process: DeadProcess,
@@ -259,7 +268,10 @@ function earlierFault(
 }
 
 const SI_USER = 0
-/** A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every stack. */
+/**
+ * A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every
+ * stack.
+ */
 const HANDLER_REACH = 256 * 1024
 
 function heldFrames({core, memory}: DeadProcess, {registers}: CoreThread): SignalFrame[] {
@@ -294,7 +306,10 @@ function lastSignal({core: {signal}}: DeadProcess, {frames: [frame]}: ThreadStac
   return {number, code, address, pc: frame.pc, registers: frame.registers}
 }
 
-/** The oldest fault on the thread's stack; a signal that does not kill (preemption, profiling) is not one, unless nothing else is there. */
+/**
+ * The oldest fault on the thread's stack; a signal that does not kill (preemption, profiling) is not one, unless
+ * nothing else is there.
+ */
 function firstFault({frames, interruptions, base}: ThreadStack): FaultSignal | undefined {
   const signals = interruptions.filter(({index, signal}) => signal !== undefined && !isRaisedAgain(frames, index))
   // Where no handler saw the fault, what others handled is not it.

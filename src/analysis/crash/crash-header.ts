@@ -81,8 +81,8 @@ function panicSuffix({recovered, repanicked}: PanicFacts, version: GoVersion): s
 }
 
 /**
- * `fatal error: …` (runtime.throw, runtime.fatal). `pending`: the panics whose deferred functions ran when `fatal` was called, newest
- * first, which it prints before its own line from 1.26 on (printPreFatalDeferPanic).
+ * `fatal error: …` (runtime.throw, runtime.fatal). `pending`: the panics whose deferred functions ran when `fatal` was
+ * called, newest first, which it prints before its own line from 1.26 on (printPreFatalDeferPanic).
  */
 export function fatalLines(text: string, version: GoVersion, pending: readonly PanicFacts[] = []): string[] {
   const before = version.atLeast(26) && pending.length > 0 ? `${panicLines(pending, version).join('\n')}\n\t` : ''

@@ -36,8 +36,9 @@ const LEVELS: Record<Traceback, {level: 0 | 1 | 2; all: boolean}> = {
 }
 
 /**
- * What a release shows when GOTRACEBACK has the given value (runtime.gotraceback, runtime.dopanic_m, runtime.sighandler).
- * Without a choice of the user: as `all`, but the crashing goroutine of a throw or a fatal signal is whole.
+ * What a release shows when GOTRACEBACK has the given value (runtime.gotraceback, runtime.dopanic_m,
+ * runtime.sighandler). Without a choice of the user: as `all`, but the crashing goroutine of a throw or a fatal signal
+ * is whole.
  */
 export function tracebackLevel(choice: Traceback | undefined, crash: CrashState, version: GoVersion): TracebackLevel {
   const {throwing, kind} = crash
@@ -45,7 +46,8 @@ export function tracebackLevel(choice: Traceback | undefined, crash: CrashState,
   const runtimeThrow = throwing === 2
   // From 1.19 on a runtime throw forces level 2.
   const level = choice !== undefined && runtimeThrow && version.atLeast(19) ? 2 : setting.level
-  // From 1.26 on `fatal` (user) no longer forces all goroutines; a signal's handler, and a crash on a system stack, always show them.
+  // From 1.26 on `fatal` (user) no longer forces all goroutines; a signal's handler, and a crash on a system stack,
+  // always show them.
   const forcesAll = version.atLeast(26) ? runtimeThrow : throwing > 0
   const all = setting.all || forcesAll || kind === 'signal' || crash.runtimeStack !== undefined
   const runtimeStack = level > 1 || (level > 0 && runtimeThrow)

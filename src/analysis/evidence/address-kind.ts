@@ -6,7 +6,9 @@ import type {DeadProcess} from '../process/dead-process.ts'
 /** What was done to the address that faulted. */
 export type AccessKind = 'read' | 'write' | 'execute'
 
-/** Old system calls by address (Linux: Documentation/arch/x86/x86_64/mm.rst); only emulated today, or not there at all. */
+/**
+ * Old system calls by address (Linux: Documentation/arch/x86/x86_64/mm.rst); only emulated today, or not there at all.
+ */
 const VSYSCALL_START = 0xffffffffff600000n
 const VSYSCALL_END = 0xffffffffff601000n
 /** Nothing is mapped below vm.mmap_min_addr; 64 kB wherever it has not been changed. */
@@ -17,8 +19,8 @@ const NEAR = 0x100000
 const STACK_REACH = 0x800000
 
 /**
- * Says in words what an address is that was read, written or run: null, a stack's guard, near or in which mapping, and why that
- * access fails there. `stackPointers`: where stacks are known to be, each with its thread.
+ * Says in words what an address is that was read, written or run: null, a stack's guard, near or in which mapping, and
+ * why that access fails there. `stackPointers`: where stacks are known to be, each with its thread.
  */
 export function describeAddress(
   process: Pick<DeadProcess, 'core' | 'memory'>,

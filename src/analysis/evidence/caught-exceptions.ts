@@ -12,8 +12,8 @@ import {type CxxException, readCaughtExceptions} from './cxx-exception.ts'
 const RUNTIMES = /(?:^|\/)lib(?:stdc\+\+|supc\+\+|c\+\+|c\+\+abi|cxxrt)[-.\d]*\.so[.\d]*$/
 
 /**
- * The exceptions that the handlers of a thread hold, innermost first: one that was never caught too, which the runtime catches before
- * it terminates. undefined where the thread's own data cannot be read.
+ * The exceptions that the handlers of a thread hold, innermost first: one that was never caught too, which the runtime
+ * catches before it terminates. undefined where the thread's own data cannot be read.
  * @param likely the modules that the end ran through
  */
 export function findCaughtExceptions(

@@ -16,9 +16,9 @@ export interface CxxException {
 }
 
 /**
- * exception_class of struct _Unwind_Exception: `GNUCC++` of libstdc++ and `CLNGC++` of libc++abi. The last byte is 1 for a dependent
- * exception, which std::rethrow_exception throws in the name of another: how far before it lies the pointer to the other's object
- * (libstdc++, unwind-cxx.h: __cxa_dependent_exception; libc++abi, cxa_exception.h).
+ * exception_class of struct _Unwind_Exception: `GNUCC++` of libstdc++ and `CLNGC++` of libc++abi. The last byte is 1
+ * for a dependent exception, which std::rethrow_exception throws in the name of another: how far before it lies the
+ * pointer to the other's object (libstdc++, unwind-cxx.h: __cxa_dependent_exception; libc++abi, cxa_exception.h).
  */
 const CLASSES: ReadonlyMap<bigint, {object: number | undefined}> = new Map([
   [0x474e5543432b2b00n, {object: undefined}],
@@ -26,7 +26,10 @@ const CLASSES: ReadonlyMap<bigint, {object: number | undefined}> = new Map([
   [0x474e5543432b2b01n, {object: 80}],
   [0x434c4e47432b2b01n, {object: 88}],
 ])
-/** struct __cxa_exception begins with the type; it ends in the _Unwind_Exception, and the object follows (Itanium C++ ABI, 2.2.1). */
+/**
+ * struct __cxa_exception begins with the type; it ends in the _Unwind_Exception, and the object follows (Itanium C++
+ * ABI, 2.2.1).
+ */
 const TYPE_BEFORE_UNWIND = 80
 const UNWIND_SIZE = 32
 /** nextException, before the _Unwind_Exception; that lies so far behind the start in libstdc++ and in libc++abi. */
@@ -66,8 +69,8 @@ function* candidates(memory: MemoryReader, raising: readonly Frame[]): Generator
 }
 
 /**
- * The exceptions that a thread's handlers hold, innermost first, from the first of the chain on (struct __cxa_eh_globals of the Itanium
- * C++ ABI, 2.2.2): each begins with the same words, of which one leads to the next.
+ * The exceptions that a thread's handlers hold, innermost first, from the first of the chain on (struct
+ * __cxa_eh_globals of the Itanium C++ ABI, 2.2.2): each begins with the same words, of which one leads to the next.
  */
 export function readCaughtExceptions(memory: MemoryReader, first: Address): CxxException[] {
   const found: CxxException[] = []
@@ -169,10 +172,15 @@ function readStdString(memory: MemoryReader, object: Address): string | undefine
   return readString(memory, text, length, TEXT_LIMIT)
 }
 
-/** std::runtime_error and std::logic_error keep a pointer to their text behind the vtable, in libstdc++ and in libc++. */
+/**
+ * std::runtime_error and std::logic_error keep a pointer to their text behind the vtable, in libstdc++ and in libc++.
+ */
 const TEXT_HOLDERS = /^(St|NSt3__1|St3__1)1(3runtime|1logic)_errorE?$/
 
-/** The part of the object that is of a wanted type, by the bases that the type information names (Itanium C++ ABI, 2.9.5). */
+/**
+ * The part of the object that is of a wanted type, by the bases that the type information names (Itanium C++ ABI,
+ * 2.9.5).
+ */
 function findBase(
   memory: MemoryReader,
   type: Address,
@@ -193,8 +201,9 @@ function findBase(
 }
 
 /**
- * __si_class_type_info has one base at 16; __vmi_class_type_info has flags, a count and pairs of base and offset << 8 | flags. Which
- * of them a type is only its vtable says; the second one's first word holds two small numbers where the first one's is a pointer.
+ * __si_class_type_info has one base at 16; __vmi_class_type_info has flags, a count and pairs of base and offset << 8 |
+ * flags. Which of them a type is only its vtable says; the second one's first word holds two small numbers where the
+ * first one's is a pointer.
  */
 function basesOf(memory: MemoryReader, type: Address, object: Address): {base: Address; offset: number}[] {
   const flags = readU32(memory, toAddress(type + 16))
@@ -222,7 +231,10 @@ function listedBases(
   return bases
 }
 
-/** __offset_flags: the offset above eight bits of flags; of a virtual base (bit 0) that of its place in the object's vtable. */
+/**
+ * __offset_flags: the offset above eight bits of flags; of a virtual base (bit 0) that of its place in the object's
+ * vtable.
+ */
 function baseOffset(memory: MemoryReader, object: Address, word: Word): number | undefined {
   const offset = Number(BigInt.asIntN(56, word / 256n))
   if (Math.abs(offset) > OBJECT_LIMIT) return undefined

@@ -33,8 +33,8 @@ interface Operand {
 }
 
 /**
- * The instruction that a signal came from, the operand that faulted and what its address is. null for signals that code does not
- * raise by being run (abort, kill).
+ * The instruction that a signal came from, the operand that faulted and what its address is. null for signals that code
+ * does not raise by being run (abort, kill).
  */
 export function explainFault(process: DeadProcess, cause: CrashCause): InstructionReport | null {
   const {signal} = cause
@@ -99,7 +99,9 @@ function faultRegisters({signal, thread}: CrashCause): FaultRegisters {
   }
 }
 
-/** Stack pointers of all threads, and all those of the crashing one's frames: it may have left its stack for another. */
+/**
+ * Stack pointers of all threads, and all those of the crashing one's frames: it may have left its stack for another.
+ */
 function stackPointers({core}: DeadProcess, {signal, thread}: CrashCause): StackPointer[] {
   const pointers: StackPointer[] = []
   const add = (word: Word | undefined, tid: number): void => {

@@ -22,8 +22,8 @@ export function readGlibAssertion({modules, memory}: DeadProcess): string | unde
 }
 
 /**
- * The message of a fatal log entry, by the fields that GLib made of it: struct GLogField, whose key is `MESSAGE` (glib/gmessages.h).
- * `logging`: the frames of the functions that log.
+ * The message of a fatal log entry, by the fields that GLib made of it: struct GLogField, whose key is `MESSAGE`
+ * (glib/gmessages.h). `logging`: the frames of the functions that log.
  */
 export function findGlibMessage({memory}: DeadProcess, logging: readonly UnwindFrame[]): string | undefined {
   const innermost = logging[0]

@@ -106,7 +106,10 @@ function describePanic({text, location}: RustPanic, frames: readonly NamedFrame[
   return {kind: 'rust panic', text: `panicked${at}${text === undefined ? '' : `: ${text}`}${place(frames)}`}
 }
 
-/** The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no machinery. */
+/**
+ * The first frame that is neither a language's library nor machinery: who asked for the end. Else the first that is no
+ * machinery.
+ */
 function place(frames: readonly NamedFrame[]): string {
   const end = frames.findLastIndex(({source: {function: name}}) => name !== null && isDeathOfC(name))
   const candidates = frames.slice(end + 1).filter(({source}) => !isPartOfDying(source))
@@ -123,7 +126,10 @@ function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
   return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
 }
 
-/** Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the program or inlined. */
+/**
+ * Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the
+ * program or inlined.
+ */
 function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
   if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
   if (file !== null && /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//.test(file)) return true
@@ -142,8 +148,8 @@ const LIBC =
   /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
 
 /**
- * glibc keeps what it prints before it aborts: `__abort_msg` points to struct abort_msg_s, the size and then the text (glibc,
- * include/stdlib.h), for exactly this purpose.
+ * glibc keeps what it prints before it aborts: `__abort_msg` points to struct abort_msg_s, the size and then the text
+ * (glibc, include/stdlib.h), for exactly this purpose.
  */
 function readAbortMessage({modules, memory}: DeadProcess): string | undefined {
   for (const module of modules) {

@@ -18,7 +18,10 @@ interface NamedFrame {
   readonly name: string
 }
 
-/** Functions of the standard library that a panic runs through, by what is common to their names in old and new releases. */
+/**
+ * Functions of the standard library that a panic runs through, by what is common to their names in old and new
+ * releases.
+ */
 const PANIC =
   /^(?:__rustc::|std::panicking::|core::panicking::)?_*(?:rust_panic|rust_begin_unwind|rust_start_panic|begin_panic|panic_handler|panic_fmt|panic_with_hook)/
 /** Their closure holds the message while the hook runs: `std::panicking::begin_panic_handler::{{closure}}`. */

@@ -23,8 +23,8 @@ export interface Visibility {
 const NOTHING: readonly LogicalFrame[] = []
 
 /**
- * The logical frames of one physical frame that the runtime would print, innermost first. It is asked frame after frame, for what
- * was printed before, and which function was called, both matter.
+ * The logical frames of one physical frame that the runtime would print, innermost first. It is asked frame after
+ * frame, for what was printed before, and which function was called, both matter.
  */
 export class FrameFilter {
   readonly #rules: Visibility

@@ -75,7 +75,10 @@ function withoutAlias(name: string): string {
   return name.replace(/^__GI_/, '').replace(/(?:\.[a-z_]+(?:\.\d+)*)+$/, '')
 }
 
-/** The name of a function of the C library without what glibc puts before its own: `abort` for `__GI_abort` and for `_abort`. */
+/**
+ * The name of a function of the C library without what glibc puts before its own: `abort` for `__GI_abort` and for
+ * `_abort`.
+ */
 export function libcName(name: string | null): string {
   return withoutAlias(name ?? '').replace(/^_+/, '')
 }
@@ -90,8 +93,8 @@ export function goPlumbing(name: string): string | undefined {
 }
 
 /**
- * The C function that a cgo wrapper's symbol stands for, as the programmer wrote it: `_cgo_0a1b2c_Cfunc_sqlite3_step` and
- * `main._Cfunc_sqlite3_step` → `sqlite3_step`. cgo calls malloc under a name of its own (cmd/cgo/out.go).
+ * The C function that a cgo wrapper's symbol stands for, as the programmer wrote it: `_cgo_0a1b2c_Cfunc_sqlite3_step`
+ * and `main._Cfunc_sqlite3_step` → `sqlite3_step`. cgo calls malloc under a name of its own (cmd/cgo/out.go).
  */
 export function cgoWrapperTarget(symbol: string): string | undefined {
   const name =

@@ -38,7 +38,10 @@ export class GoroutineFacts {
     }
   }
 
-  /** The time of death is in no core; what the core proves to have passed is asked for only where a goroutine has waited. */
+  /**
+   * The time of death is in no core; what the core proves to have passed is asked for only where a goroutine has
+   * waited.
+   */
   #waitMinutes(goroutine: Goroutine): number | null {
     const {runtime} = this.#process
     if (!runtime || !goroutine.hasWaited || goroutine.waitSince <= 0n) return null

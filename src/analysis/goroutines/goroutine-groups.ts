@@ -17,8 +17,8 @@ interface Group {
 }
 
 /**
- * Goroutines with the same state and the same stack. One stack is kept for each group: goroutines are told apart by a hash of
- * their pcs, and only the first with a new hash is put together and named.
+ * Goroutines with the same state and the same stack. One stack is kept for each group: goroutines are told apart by a
+ * hash of their pcs, and only the first with a new hash is put together and named.
  */
 export class GoroutineGroups {
   readonly #process: DeadProcess

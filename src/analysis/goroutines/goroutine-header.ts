@@ -11,7 +11,9 @@ export interface HeaderFacts {
   status: string
   isScanned: boolean
   waitReason: string | null
-  /** g.waitreason is one that counts as idle in a synctest bubble; it keeps the last wait's reason when that is over. */
+  /**
+   * g.waitreason is one that counts as idle in a synctest bubble; it keeps the last wait's reason when that is over.
+   */
   isIdleInSynctest: boolean
   waitMinutes: number | null
   isLockedToThread: boolean

@@ -44,7 +44,9 @@ interface SortEntry {
   id: number
 }
 
-/** In the order asked for. Sorted ones are read again when their turn comes, so that only their keys stand in memory. */
+/**
+ * In the order asked for. Sorted ones are read again when their turn comes, so that only their keys stand in memory.
+ */
 export function* sortGoroutines(
   process: DeadProcess,
   goroutines: Iterable<Goroutine>,

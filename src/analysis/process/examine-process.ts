@@ -147,8 +147,9 @@ export function findGoImage(memory: AddressSpace, modules: readonly Module[]): G
 }
 
 /**
- * The program where neither its file nor its notes are at hand: it may have been written in Go. One whose notes have the linker's build
- * ID and not Go's was not; goroutines that are searched for in its memory would be chance likenesses.
+ * The program where neither its file nor its notes are at hand: it may have been written in Go. One whose notes have
+ * the linker's build ID and not Go's was not; goroutines that are searched for in its memory would be chance
+ * likenesses.
  */
 function lostProgram(modules: readonly Module[]): Module | undefined {
   return modules.find(
@@ -185,7 +186,10 @@ function* writableMemory(core: CoreFile): Generator<DataRange> {
   for (const part of core.segments.dumped()) if (part.writable) yield part
 }
 
-/** Writable memory of a module that the core holds: its data, and bss, which no file mapping covers but which follows the last one. */
+/**
+ * Writable memory of a module that the core holds: its data, and bss, which no file mapping covers but which follows
+ * the last one.
+ */
 function dataRanges(core: CoreFile, module: Module | undefined): DataRange[] {
   if (!module) return []
   const ranges: DataRange[] = []

@@ -7,9 +7,9 @@ import type {DeadProcess} from './dead-process.ts'
 export type LibcKind = 'glibc' | 'musl'
 
 /**
- * Offsets in struct pthread, which the thread pointer (FS base) leads to, for amd64.
- * glibc (nptl/descr.h): tcbhead_t or its padding 0x2c0, a list link, then the thread's id as clone wrote it.
- * musl (src/internal/pthread_impl.h, since 1.1.23): self, dtv, prev, next, sysinfo, canary, tid, errno_val, detach_state.
+ * Offsets in struct pthread, which the thread pointer (FS base) leads to, for amd64. glibc (nptl/descr.h): tcbhead_t or
+ * its padding 0x2c0, a list link, then the thread's id as clone wrote it. musl (src/internal/pthread_impl.h, since
+ * 1.1.23): self, dtv, prev, next, sysinfo, canary, tid, errno_val, detach_state.
  */
 const GLIBC = {tid: 0x2d0} as const
 const MUSL = {prev: 0x10, next: 0x18, tid: 0x30, detachState: 0x38} as const
@@ -28,8 +28,8 @@ function recordOf({registers}: CoreThread): Address | undefined {
 }
 
 /**
- * Which libc made the threads, told by their records: static programs and renamed files have no name to go by. musl keeps its threads
- * in a ring, where glibc has flags; the first record of all begins with a pointer to itself in both.
+ * Which libc made the threads, told by their records: static programs and renamed files have no name to go by. musl
+ * keeps its threads in a ring, where glibc has flags; the first record of all begins with a pointer to itself in both.
  */
 export function libcOfThreads({core, memory}: Records): LibcKind | undefined {
   let glibc = false
@@ -59,8 +59,8 @@ function tidIn(memory: MemoryReader, record: Address, offset: number): number | 
 }
 
 /**
- * Threads of the core by the ids that they had for themselves, which locks name. The two differ in a core that a debugger made from
- * outside of a container. Empty where libc's own records are not there for every thread.
+ * Threads of the core by the ids that they had for themselves, which locks name. The two differ in a core that a
+ * debugger made from outside of a container. Empty where libc's own records are not there for every thread.
  */
 export function innerThreadIds(process: Records): ReadonlyMap<number, number> {
   const {core, memory} = process
@@ -81,7 +81,10 @@ export function threadOfRecord({core}: Pick<DeadProcess, 'core'>, record: Addres
   return core.threads.find(thread => recordOf(thread) === record)?.tid
 }
 
-/** The thread whose end musl's pthread_join waits for, by the word that it waits on: detach_state in that thread's record. */
+/**
+ * The thread whose end musl's pthread_join waits for, by the word that it waits on: detach_state in that thread's
+ * record.
+ */
 export function threadOfMuslState(process: Pick<DeadProcess, 'core'>, word: Address): number | undefined {
   return word < LOWEST_RECORD ? undefined : threadOfRecord(process, toAddress(word - MUSL.detachState))
 }

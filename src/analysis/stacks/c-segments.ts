@@ -105,7 +105,8 @@ export class CallbackSegments {
     if (known) return known
     const {g0} = this.#switches
     const {caller, cfa, outerSchedSp} = callback
-    // What a coroutine of C was switched to from is found by g0.sched.sp as it was then; nothing had called C that began the thread.
+    // What a coroutine of C was switched to from is found by g0.sched.sp as it was then; nothing had called C that
+    // began the thread.
     const outerG0 = g0 && outerSchedSp !== undefined ? {...g0, schedSp: outerSchedSp} : undefined
     const seed: Seed = {registers: caller, foundBy: 'stack-switch', exactPc: false}
     const walked = walkSegment(this.#process, seed, {...this.#switches, g0: outerG0}, this.#goroutine)
@@ -116,8 +117,8 @@ export class CallbackSegments {
 }
 
 /**
- * Whether the chain has all callbacks that are alive: m.ncgo counts the calls around them (runtime.cgocall), and an abandoned one is
- * taken back (runtime.unwindm).
+ * Whether the chain has all callbacks that are alive: m.ncgo counts the calls around them (runtime.cgocall), and an
+ * abandoned one is taken back (runtime.unwindm).
  */
 function isWholeChain(
   {runtime}: DeadProcess,

@@ -17,8 +17,8 @@ const RECORD_SEARCH = 512
 const SWITCH_RECORDS = 2
 
 /**
- * The Go frames of a goroutine whose function tables are gone with the executable: by frame pointers, which all Go code keeps on amd64
- * (cmd/compile, since 1.7). Raw pcs, unless separate debug information names them.
+ * The Go frames of a goroutine whose function tables are gone with the executable: by frame pointers, which all Go code
+ * keeps on amd64 (cmd/compile, since 1.7). Raw pcs, unless separate debug information names them.
  */
 export function* walkBareStack(
   process: DeadProcess,
@@ -30,7 +30,8 @@ export function* walkBareStack(
   while (seed) {
     const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed)
     if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
-    // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called that.
+    // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called
+    // that.
     if (seen.has(last.sp)) return 'no-progress'
     seen.add(last.sp)
     const call = findCallOfC(process, goroutine, last.sp)
@@ -61,9 +62,8 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
 }
 
 /**
- * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it was assembly
- * (up to 1.18). Nothing but
- * the return address is on the stack, and rbp is the caller's.
+ * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it
+ * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's.
  */
 function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, Seed> {
   const {pc, sp, bp} = seed.registers
@@ -92,7 +92,10 @@ function isOn({stack}: Goroutine, sp: Address): boolean {
   return sp >= stack.lo && sp <= stack.hi
 }
 
-/** As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the gobuf. */
+/**
+ * As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the
+ * gobuf.
+ */
 function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
   const {syscall, sched, status} = goroutine
   const running = status.text === 'running' ? seedOnThread(process, threads, goroutine) : undefined
@@ -131,8 +134,9 @@ function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Go
 }
 
 /**
- * cgocall's frame pointer where entersyscall did not keep it (before 1.23): asmcgocall saves rbp in the gobuf, its own from 1.21 on, whose
- * record leads to cgocall's; before, cgocall's itself (go-runtime facts on asmcgocall; src/runtime/asm_amd64.s).
+ * cgocall's frame pointer where entersyscall did not keep it (before 1.23): asmcgocall saves rbp in the gobuf, its own
+ * from 1.21 on, whose record leads to cgocall's; before, cgocall's itself (go-runtime facts on asmcgocall;
+ * src/runtime/asm_amd64.s).
  */
 function callerOfSwitch({memory}: DeadProcess, goroutine: Goroutine): Address | undefined {
   const {sched, syscall} = goroutine
@@ -149,7 +153,9 @@ function hasSwitched({sched, syscall}: Goroutine): boolean {
   return sched.sp < syscall.sp
 }
 
-/** The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address. */
+/**
+ * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.
+ */
 function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
   for (let index = 0; index < RECORD_SEARCH; index++) {
     const slot = toAddress(sp + index * 8)
@@ -164,9 +170,9 @@ function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Gorouti
 }
 
 /**
- * Where the goroutine called the C code that called back, above the frame of cgocallback, whose saved frame pointer is C's own.
- * cgocallback pushes g.sched.pc where asmcgocall left the stack, as a return address; above it stand its frame record (1.21+) or at once
- * the return address into cgocall (src/runtime/asm_amd64.s).
+ * Where the goroutine called the C code that called back, above the frame of cgocallback, whose saved frame pointer is
+ * C's own. cgocallback pushes g.sched.pc where asmcgocall left the stack, as a return address; above it stand its frame
+ * record (1.21+) or at once the return address into cgocall (src/runtime/asm_amd64.s).
  */
 function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address): CallOfC | undefined {
   const {memory, isExecutable, version} = process

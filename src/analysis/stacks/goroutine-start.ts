@@ -13,8 +13,8 @@ export interface FoundStart extends GoStart {
 }
 
 /**
- * Start of a goroutine's own stack (runtime.traceback1, runtime.unwinder.initAt): what entersyscall saved while it is in a system
- * call or in C, else its thread's registers while they are on its stack, else what the scheduler saved.
+ * Start of a goroutine's own stack (runtime.traceback1, runtime.unwinder.initAt): what entersyscall saved while it is
+ * in a system call or in C, else its thread's registers while they are on its stack, else what the scheduler saved.
  */
 export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart {
   const inSyscall = startInSyscall(goroutine)

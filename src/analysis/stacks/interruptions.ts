@@ -7,7 +7,9 @@ import {withReason} from './signal-reason.ts'
 
 type Frame = UnwindFrame
 
-/** A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic. */
+/**
+ * A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic.
+ */
 export interface Interruption {
   /** Index in `frames` of what was interrupted. */
   index: number
@@ -63,8 +65,8 @@ function isInjectedIntoRuntime({go, stack}: Frame): boolean {
 }
 
 /**
- * The program's own frames begin behind the first fault, whoever handled it: what a handler did after that (abort, a fault of its own,
- * waiting for somebody) is not what went wrong. Without one, behind the outermost handler of Go.
+ * The program's own frames begin behind the first fault, whoever handled it: what a handler did after that (abort, a
+ * fault of its own, waiting for somebody) is not what went wrong. Without one, behind the outermost handler of Go.
  */
 export function findBase(
   frames: readonly Frame[],
@@ -80,8 +82,8 @@ export function findBase(
 }
 
 /**
- * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends nothing (a timer's,
- * a preemption) may be farther out: its handler is where the fault came from.
+ * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends
+ * nothing (a timer's, a preemption) may be farther out: its handler is where the fault came from.
  */
 export function findFirstFault(
   frames: readonly Frame[],
@@ -90,7 +92,10 @@ export function findFirstFault(
   return interruptions.findLast(interruption => isFirstFault(frames, interruption))
 }
 
-/** A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its stacks. */
+/**
+ * A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its
+ * stacks.
+ */
 function isFirstFault(frames: readonly Frame[], {index, signal, isPlumbing}: Interruption): boolean {
   if (!signal) return isPlumbing
   const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)

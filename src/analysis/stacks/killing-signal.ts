@@ -6,8 +6,9 @@ const SIGTRAP = 5
 const SIGSTOP = 19
 
 /**
- * The signal that the kernel ended the process with, where the thread that stands at `pc` got it; undefined for other threads. A
- * debugger's core names one too although nothing died of it: SIGSTOP, or SIGTRAP where the program itself has no breakpoint.
+ * The signal that the kernel ended the process with, where the thread that stands at `pc` got it; undefined for other
+ * threads. A debugger's core names one too although nothing died of it: SIGSTOP, or SIGTRAP where the program itself
+ * has no breakpoint.
  */
 export function killingSignal(
   {core, memory}: Pick<DeadProcess, 'core' | 'memory'>,

@@ -16,10 +16,9 @@ const THREADS_TRIED = 64
 const THREADS_TELLING = 8
 
 /**
- * The M of each thread, as the runtime itself finds it: by the g in thread-local storage, which is nil (here null) on a thread that runs no
- * Go.
- * Where that is not in the core: by m.procid, which C threads leave behind in Ms that they no longer run (up to 1.20), and which is not
- * the core's thread id where a container was dumped from outside.
+ * The M of each thread, as the runtime itself finds it: by the g in thread-local storage, which is nil (here null) on a
+ * thread that runs no Go. Where that is not in the core: by m.procid, which C threads leave behind in Ms that they no
+ * longer run (up to 1.20), and which is not the core's thread id where a container was dumped from outside.
  */
 export function pairMachines({core, memory, runtime}: DeadProcess): ReadonlyMap<number, Machine | null> {
   if (!runtime) return new Map()
@@ -67,9 +66,9 @@ function readTlsG(memory: MemoryReader, {registers}: CoreThread, offset: number)
 }
 
 /**
- * How far below the thread pointer g is: the distance at which most threads have a g of an M. -8 in plain executables, but the linker
- * and the loader decide; the code that loads it (runtime.cgoSigtramp) may not be at hand. Of equals the nearest one, for what lies below
- * the storage of a thread of libc is its stack, where gs are found too.
+ * How far below the thread pointer g is: the distance at which most threads have a g of an M. -8 in plain executables,
+ * but the linker and the loader decide; the code that loads it (runtime.cgoSigtramp) may not be at hand. Of equals the
+ * nearest one, for what lies below the storage of a thread of libc is its stack, where gs are found too.
  */
 function findTlsOffset(
   memory: MemoryReader,
@@ -113,7 +112,9 @@ function findGsBelow(
   return found
 }
 
-/** Of several Ms with the thread's id the one whose stacks hold its sp, then one that is in use, then the highest id. */
+/**
+ * Of several Ms with the thread's id the one whose stacks hold its sp, then one that is in use, then the highest id.
+ */
 function pairById(threads: readonly CoreThread[], runtime: GoRuntime): ReadonlyMap<number, Machine> {
   const pairs = new Map<number, Machine>()
   const stackPointers = new Map<number, Address | undefined>()

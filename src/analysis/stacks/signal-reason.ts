@@ -11,8 +11,9 @@ const SI_KERNEL = 128
 type Reason = Pick<SignalFrame, 'signal' | 'code' | 'faultAddress'>
 
 /**
- * A handler that was installed without SA_SIGINFO is told the signal's number alone, in a register that it is free to lose. The
- * processor's own words are in the frame, but may be about an older fault: they count where the instruction can have done that.
+ * A handler that was installed without SA_SIGINFO is told the signal's number alone, in a register that it is free to
+ * lose. The processor's own words are in the frame, but may be about an older fault: they count where the instruction
+ * can have done that.
  */
 export function withReason(process: DeadProcess, frame: SignalFrame, registers: RegisterSet | undefined): SignalFrame {
   if (frame.signal !== 0) return frame

@@ -36,8 +36,8 @@ export interface LeftOut {
 }
 
 /**
- * Where one part of the stack ends and the next begins. `into` c: behind a cgocallback frame; go: behind the frames of a segment;
- * nothing: the Go frames end before their end.
+ * Where one part of the stack ends and the next begins. `into` c: behind a cgocallback frame; go: behind the frames of
+ * a segment; nothing: the Go frames end before their end.
  */
 export interface Seam {
   readonly kind: 'seam'
@@ -58,9 +58,9 @@ export interface StackParts {
 }
 
 /**
- * The stack of one goroutine across all stacks that it is on: its Go frames as the runtime walks them, above them what it had called,
- * and below each cgocallback frame the C frames that called it. A segment that cannot be walked costs its own frames alone. The result
- * says why the walk ended, in whichever of its parts.
+ * The stack of one goroutine across all stacks that it is on: its Go frames as the runtime walks them, above them what
+ * it had called, and below each cgocallback frame the C frames that called it. A segment that cannot be walked costs
+ * its own frames alone. The result says why the walk ended, in whichever of its parts.
  */
 export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Generator<StitchedFrame, StopReason> {
   let stop: StopReason = 'end-of-stack'

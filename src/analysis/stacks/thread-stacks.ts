@@ -52,8 +52,9 @@ export class ThreadStacks {
   }
 
   /**
-   * What an M runs. The M of a C thread keeps a goroutine for the next callback, which waits at runtime.goexit as if in a system call:
-   * after the thread has returned from Go (1.21+), or because a signal handler needed an M (runtime.needm, oneNewExtraM).
+   * What an M runs. The M of a C thread keeps a goroutine for the next callback, which waits at runtime.goexit as if in
+   * a system call: after the thread has returned from Go (1.21+), or because a signal handler needed an M
+   * (runtime.needm, oneNewExtraM).
    */
   goroutineOn(machine: Machine): Goroutine | undefined {
     const {runtime, tables} = this.#process
@@ -64,8 +65,8 @@ export class ThreadStacks {
   }
 
   /**
-   * The goroutine that was parked inside of a callback: C code of this M's thread waits for it, and no other M may run it
-   * (runtime.stoplockedm), so that the thread's stack goes on where the goroutine left it.
+   * The goroutine that was parked inside of a callback: C code of this M's thread waits for it, and no other M may run
+   * it (runtime.stoplockedm), so that the thread's stack goes on where the goroutine left it.
    */
   #parkedOn(machine: Machine): Goroutine | undefined {
     const {runtime} = this.#process
@@ -96,9 +97,9 @@ export class ThreadStacks {
   }
 
   /**
-   * What a goroutine had called, above its first Go frame at `start`. What its thread does further in is not of it: a callback that is
-   * entering Go or leaving it (runtime.cgocallbackg around exitsyscall and reentersyscall) is still in the system call of the cgocall
-   * around it, which called the C code below that callback.
+   * What a goroutine had called, above its first Go frame at `start`. What its thread does further in is not of it: a
+   * callback that is entering Go or leaving it (runtime.cgocallbackg around exitsyscall and reentersyscall) is still in
+   * the system call of the cgocall around it, which called the C code below that callback.
    */
   leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
     const machine = this.#machineOfGoroutine(goroutine)

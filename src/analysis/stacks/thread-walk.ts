@@ -24,7 +24,9 @@ import {firstStop, type StitchedGo, stitchStack} from './stitched-stack.ts'
 export interface ThreadStack extends EndsOfStack<UnwindFrame> {
   readonly thread: CoreThread
   readonly machine: Machine | undefined
-  /** m.curg; undefined while C runs on a thread of its own that is in no callback, whatever M waits for its next one. */
+  /**
+   * m.curg; undefined while C runs on a thread of its own that is in no callback, whatever M waits for its next one.
+   */
   readonly goroutine: Goroutine | undefined
   /** The goroutine that the thread waits for because C code of it had called Go. */
   readonly parked: Goroutine | undefined
@@ -86,7 +88,10 @@ function withoutInner<T extends EndsOfStack<UnwindFrame>>(stack: T, count: numbe
   }
 }
 
-/** The part of a thread's stack above Go code on a goroutine's own: C, handlers of signals, the runtime on a system stack. */
+/**
+ * The part of a thread's stack above Go code on a goroutine's own: C, handlers of signals, the runtime on a system
+ * stack.
+ */
 class LeafWalk {
   readonly #process: DeadProcess
   readonly #facts: ThreadFacts
@@ -118,7 +123,10 @@ class LeafWalk {
     return walkSegment(this.#process, {registers, foundBy, exactPc: true}, switches, goroutine ?? parked)
   }
 
-  /** Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by its shape. */
+  /**
+   * Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by
+   * its shape.
+   */
   #escapeHandler(
     gsignal: Goroutine,
     frames: readonly UnwindFrame[],
@@ -135,8 +143,8 @@ class LeafWalk {
   }
 
   /**
-   * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20, runtime.shouldPushSigpanic), and the
-   * place that faulted, which g.sigpc knows, is on no stack.
+   * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20,
+   * runtime.shouldPushSigpanic), and the place that faulted, which g.sigpc knows, is on no stack.
    */
   #findWildCall({frames}: CSegment): {index: number; registers: RegisterSet} | undefined {
     const {machine} = this.#facts
@@ -161,8 +169,8 @@ function isExpectedToLand({tables}: DeadProcess, {goroutine}: ThreadFacts, {fram
 }
 
 /**
- * The frames on the M's signal stack, where the walk left it without meeting the kernel's frame: by a frame pointer, for the handler is
- * entered with that of the code it interrupted. Else all frames.
+ * The frames on the M's signal stack, where the walk left it without meeting the kernel's frame: by a frame pointer,
+ * for the handler is entered with that of the code it interrupted. Else all frames.
  */
 function handlerFrames({frames, landing}: CSegment, {stack}: Goroutine): readonly UnwindFrame[] {
   const last = frames.findLastIndex(({sp}) => holds(stack, sp))
@@ -172,8 +180,9 @@ function handlerFrames({frames, landing}: CSegment, {stack}: Goroutine): readonl
 }
 
 /**
- * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the kernel ends the
- * process at the place of the fault, with a signal that somebody sent. What was left of the handler's frame knows better.
+ * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the
+ * kernel ends the process at the place of the fault, with a signal that somebody sent. What was left of the handler's
+ * frame knows better.
  */
 function findReturnedHandler(
   process: DeadProcess,
@@ -212,7 +221,10 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT})
   const ends = new StackEnds<UnwindFrame>(maxFrames)
   const steps = stitchStack({leaf, go, foundBy: landing?.foundBy ?? 'syscall', callbacks})
-  /** Behind a cgocallback frame: whether the C code that called it is known, and what was planted in its place is not wanted. */
+  /**
+   * Behind a cgocallback frame: whether the C code that called it is known, and what was planted in its place is not
+   * wanted.
+   */
   let hasCaller = false
   let foundBy: FoundBy | undefined
   let step = steps.next()

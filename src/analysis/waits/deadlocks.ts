@@ -9,7 +9,10 @@ import type {Parties} from './parties.ts'
 export interface Deadlocks {
   /** Proven: each link waits for what the next one holds, the last for the first. */
   cycles: readonly Cycle[]
-  /** What is a deadlock on a condition that memory does not decide, or has an owner that is not in the kernel for a lock of C. */
+  /**
+   * What is a deadlock on a condition that memory does not decide, or has an owner that is not in the kernel for a lock
+   * of C.
+   */
   chains: readonly string[]
 }
 
@@ -62,7 +65,10 @@ export class DeadlockSearch {
     return cycles
   }
 
-  /** Owners whose goroutine may have gone on to unlock from another thread. A thread that is waited for to end is waited for itself. */
+  /**
+   * Owners whose goroutine may have gone on to unlock from another thread. A thread that is waited for to end is waited
+   * for itself.
+   */
   #unsureOwners(tids: readonly number[]): number[] {
     return tids.flatMap(tid => {
       const wait = this.#waits.get(tid)
@@ -121,7 +127,10 @@ export class DeadlockSearch {
     return `${which} waits for ${describeGoWait(wait)}${describeSuspects(wait, behind)}`
   }
 
-  /** All whose way from owner to owner leads to this thread: whichever of them has what the thread waits for closes the circle. */
+  /**
+   * All whose way from owner to owner leads to this thread: whichever of them has what the thread waits for closes the
+   * circle.
+   */
   #goroutinesBehind(owner: number): Goroutine[] {
     const waitersOf = this.#waitersByOwner()
     const behind: Goroutine[] = []

@@ -93,7 +93,10 @@ function findSemaphore(process: DeadProcess, goroutine: Goroutine, {sp, fp}: GoF
   return undefined
 }
 
-/** From 1.26 elem is a pointer and its copy that the collector does not trace; a leak check clears the pointer for a while. */
+/**
+ * From 1.26 elem is a pointer and its copy that the collector does not trace; a leak check clears the pointer for a
+ * while.
+ */
 function secondWord({memory, version}: DeadProcess, sudog: Address, elem: number | undefined): Address {
   if (elem === undefined || !version.atLeast(26)) return NULL_ADDRESS
   const bytes = memory.read(toAddress(sudog + elem + 8), 8)
@@ -108,8 +111,8 @@ function firstArgument({memory, version}: DeadProcess, {fn, symPc, fp}: GoFrame)
 }
 
 /**
- * Go, src/sync: Mutex {state, sema}; RWMutex {w Mutex, writerSem, readerSem, …}; WaitGroup ends in its semaphore, except where up to 1.17
- * it was not aligned to 8; Cond {L, notify}.
+ * Go, src/sync: Mutex {state, sema}; RWMutex {w Mutex, writerSem, readerSem, …}; WaitGroup ends in its semaphore,
+ * except where up to 1.17 it was not aligned to 8; Cond {L, notify}.
  */
 function addressOfPrimitive(
   {version}: DeadProcess,

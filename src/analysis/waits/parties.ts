@@ -38,8 +38,9 @@ export class Parties {
   }
 
   /**
-   * A lock of C names the thread that took it. Between two calls of C a goroutine may go on elsewhere and unlock from there, and the
-   * thread run another; so the goroutine is known only where it is locked to its thread, or the thread is C's own.
+   * A lock of C names the thread that took it. Between two calls of C a goroutine may go on elsewhere and unlock from
+   * there, and the thread run another; so the goroutine is known only where it is locked to its thread, or the thread
+   * is C's own.
    */
   ownerOn(tid: number): Party {
     return {thread: tid, goroutine: this.isBound(tid) ? (this.goroutineOn(tid)?.id ?? null) : null}

@@ -24,8 +24,8 @@ const SIGNAL: CrashState = {kind: 'signal', throwing: 2, runtimeStack: undefined
 const NONE: CrashState = {kind: 'none', throwing: 0, runtimeStack: undefined}
 
 /**
- * runtime.gotraceback (src/runtime/runtime1.go), dopanic_m (panic.go) and sighandler (signal_unix.go) of each release. Up to 1.18
- * m.throwing knows no user's errors: every throw is one of the runtime's.
+ * runtime.gotraceback (src/runtime/runtime1.go), dopanic_m (panic.go) and sighandler (signal_unix.go) of each release.
+ * Up to 1.18 m.throwing knows no user's errors: every throw is one of the runtime's.
  */
 const LEVELS: readonly (readonly [choice: Traceback | undefined, crash: CrashState, rows: ReleaseRows<Shown>])[] = [
   ['none', PANIC, [[7, '0']]],
