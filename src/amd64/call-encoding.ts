@@ -1,5 +1,5 @@
 import {type Address, toAddress} from '../base/address.ts'
-import {hasBytes, type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {hasBytes, type MemoryReader, readAddress, readU32} from '../base/memory-reader.ts'
 import {dwarfOfEncoding} from './registers.ts'
 
 // Instructions that are told by their bytes alone, without the decoder (Intel SDM 2, chapters 3 to 6).
@@ -76,6 +76,29 @@ export function slotOfJump(code: Uint8Array, start: Address): number | undefined
     return start + at + SLOT_JUMP_LENGTH + view.getInt32(at + 2, true)
   }
   return undefined
+}
+
+/** `call *disp(%rip)`: FF 15 disp32. */
+const CALL_THROUGH_RIP = 0x15
+/** Where the jump of a linker's stub stands: at once, or behind endbr64, with and without a bnd prefix. */
+const STUB_JUMPS = [0, 4, 5] as const
+
+/** Where the call that ends at `pc` leads: straight, through a linker's stub, or through a slot; undefined for all others. */
+export function callTarget(memory: MemoryReader, pc: Address): Address | undefined {
+  const direct = directCallTarget(memory, pc)
+  const start = direct ?? (pc < SLOT_JUMP_LENGTH ? undefined : toAddress(pc - SLOT_JUMP_LENGTH))
+  if (start === undefined) return undefined
+  const offset = direct === undefined ? 0 : STUB_JUMPS.find(at => isThroughRip(memory, start + at, JUMP_THROUGH_RIP))
+  if (offset === undefined) return direct
+  if (direct === undefined && !isThroughRip(memory, start, CALL_THROUGH_RIP)) return undefined
+  const displacement = readU32(memory, toAddress(start + offset + 2))
+  const slot = displacement === undefined ? -1 : start + offset + SLOT_JUMP_LENGTH + signed32(displacement)
+  return slot < 0 ? undefined : readAddress(memory, toAddress(slot))
+}
+
+function isThroughRip(memory: MemoryReader, at: number, modrm: number): boolean {
+  const bytes = memory.read(toAddress(at), 2)
+  return bytes?.[0] === GROUP_5 && bytes[1] === modrm
 }
 
 /** int3, int $3, int1: traps, so that pc is behind them. */

@@ -1,4 +1,4 @@
-import {directCallTarget, isPrecededByCall} from '../amd64/call-encoding.ts'
+import {callTarget, directCallTarget, isPrecededByCall} from '../amd64/call-encoding.ts'
 import {isSignalRestorer, readSignalFrame} from '../amd64/signal-context.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
@@ -40,6 +40,24 @@ export class CodeMap {
     }
     if (isSignalRestorer(memory, pc)) return this.isHandlerReturn(pc, cfa)
     return preceded === 'unknown' ? 'unknown' : false
+  }
+
+  /** Whether a step leads from code that is not at hand, for the file of its module is gone, into another module. */
+  leavesUnread(pc: Address, exactPc: boolean, callerPc: Address | undefined): boolean {
+    const at = exactPc || pc === 0 ? pc : toAddress(pc - 1)
+    if (callerPc === undefined || this.#input.memory.read(at, 1) !== undefined) return false
+    const {modules} = this.#input
+    const module = modules.moduleAt(at)
+    return module !== undefined && module !== modules.moduleAt(toAddress(callerPc - 1))
+  }
+
+  /** Whether the call that ends at `returnPc` leads into the module of `callee`, to code that is not at hand. */
+  callsUnread(returnPc: Address, callee: Address): boolean {
+    const {memory, modules} = this.#input
+    const target = callTarget(memory, returnPc)
+    const module = target === undefined ? undefined : modules.moduleAt(target)
+    if (target === undefined || module === undefined || module !== modules.moduleAt(callee)) return false
+    return memory.read(target, 1) === undefined
   }
 
   /** Whether `pc`, found right below `cfa`, is what a signal handler returns to: the kernel's frame follows it. */

@@ -3,7 +3,7 @@ import {Disassembler} from '../amd64/disassembler.ts'
 import {type DecodedInstruction, decodeInstruction} from '../amd64/instruction.ts'
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
-import type {Address} from '../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
@@ -70,12 +70,29 @@ export class FallbackRows {
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
     if (handled && (!framed || handled.cfa < framed.cfa)) return toDeparture(handled, 'scan')
+    if (framed && this.#code.leavesUnread(pc, exactPc, framed.caller.pc)) {
+      return toDeparture(this.#findCallOfUnread(callee) ?? framed, 'scan')
+    }
     if (framed && this.#mayCall(framed.caller.pc, callee)) return toDeparture(framed, 'frame-pointer')
     const scanned = scanForCaller(registers, this.#memory, (slot, cfa) => this.#isCaller(slot, cfa, callee))
     if (scanned) return toDeparture(scanned, 'scan')
     // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
     const isRoot = !exactPc && (bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
     return {cfa: undefined, next: isRoot ? 'end-of-stack' : 'no-unwind-info'}
+  }
+
+  /**
+   * Out of a module whose file is gone: rbp may still be that of the function that called into it, which would be jumped over. Its own
+   * return address is below rbp's frame: the outermost one behind a call of that module, for what is further in may be left over.
+   */
+  #findCallOfUnread({registers, pc}: Callee): Pick<AppliedRow, 'cfa' | 'caller'> | undefined {
+    const bp = registers.bp ?? NULL_ADDRESS
+    let outermost: Address | undefined
+    scanForCaller(registers, this.#memory, (returnPc, cfa) => {
+      if (cfa <= bp && this.#code.callsUnread(returnPc, pc)) outermost = cfa
+      return cfa > bp
+    })
+    return scanForCaller(registers, this.#memory, (_, cfa) => cfa === outermost)
   }
 
   #findByReturn(callee: Callee): Found | undefined {

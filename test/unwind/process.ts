@@ -34,6 +34,7 @@ export class FakeProcess implements MemoryReader {
   readonly #pieces: {start: number; bytes: Uint8Array}[] = []
   readonly #code: {start: number; end: number}[] = []
   readonly #fdes: FrameDescription[] = []
+  readonly #unread: {start: number; end: number}[] = []
   readonly #go: GoDescription[] = []
   #tables: GoTables | undefined
   minor = 27
@@ -59,6 +60,13 @@ export class FakeProcess implements MemoryReader {
   fde(start: number, end: number, program: string): this {
     this.#fdes.push({start, end, program})
     this.#code.push({start, end})
+    return this
+  }
+
+  /** Code of a file that is gone. */
+  unread(start: number, end: number): this {
+    this.#code.push({start, end})
+    this.#unread.push({start, end})
     return this
   }
 
@@ -132,9 +140,10 @@ export class FakeProcess implements MemoryReader {
       section: name => (name === '.eh_frame' ? {bytes: ehFrame, address: toAddress(0)} : undefined),
     }
     const module: CodeModule = {loadBias: 0, image, debug: {dwarf: undefined}, linkAddress: address => address}
+    const gone: CodeModule = {...module, image: undefined}
     return new Unwinder({
       memory: this,
-      modules: {moduleAt: () => module},
+      modules: {moduleAt: at => (this.#unread.some(({start, end}) => at >= start && at < end) ? gone : module)},
       go: {functionAt: pc => this.functionAt(pc)},
       version: this.version,
       isExecutable: address => this.#code.some(({start, end}) => address >= start && address < end),

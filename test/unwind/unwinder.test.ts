@@ -160,6 +160,40 @@ test('without tables a frame pointer is followed where a call is before the retu
   t.is(walk.frames[1]?.registers.bp, toAddress(STACK + 0x40))
 })
 
+test('out of a library whose file is gone rbp does not jump over the function that called it', t => {
+  /*
+   * 1000: a library that cannot be read, died at 1008
+   * 2000: push %rbp; mov %rsp,%rbp; 2004: call 2100, the stub of 1004; 2009: the return address
+   * 3000: call 2000; 3005
+   */
+  const process = new FakeProcess()
+    .code(0x2000, '55 48 89 e5 e8 f7 00 00 00')
+    .code(0x2100, 'f3 0f 1e fa ff 25 00 0f 00 00')
+    .words(0x300a, 0x1004)
+    .code(0x3000, 'e8 fb ef ff ff')
+    .fde(0x2000, 0x2009, '0e 10 86 02 0d 06')
+    .fde(0x3000, 0x3010, ROOT)
+    .unread(0x1000, 0x1010)
+    .words(STACK, 7, 0x2009, 5, 0x2009, 3, STACK + 0x80, 0x3005)
+  const bp = STACK + 0x28
+  const walk = process.walk(at(0x1008, STACK, bp))
+  t.deepEqual(pcs(walk), [0x1008, 0x2009, 0x3005])
+  t.is(walk.frames[1]?.sp, toAddress(STACK + 0x20), 'what lies further in was left over')
+  t.is(walk.frames[1]?.foundBy, 'scan')
+})
+
+test('where nothing tells who called a library whose file is gone, the step by rbp is a guess', t => {
+  const process = new FakeProcess()
+    .code(0x3000, 'e8 fb ef ff ff')
+    .fde(0x3000, 0x3010, ROOT)
+    .unread(0x1000, 0x1010)
+    .unread(0x2000, 0x2010)
+    .words(STACK, 7, 9, STACK + 0x80, 0x3005)
+  const walk = process.walk(at(0x1008, STACK, STACK + 16))
+  t.deepEqual(pcs(walk), [0x1008, 0x3005])
+  t.is(walk.frames[1]?.foundBy, 'scan')
+})
+
 test('without tables and frame pointer the code up to its return says where the return address is', t => {
   /*
    * 1000: push %rbx; sub $0x18,%rsp
