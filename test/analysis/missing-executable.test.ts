@@ -9,6 +9,10 @@ interface PrintedGoroutine {
   readonly pcs: readonly string[]
 }
 
+function countOf(pcs: readonly (string | null)[], wanted: string): number {
+  return pcs.filter(pc => pc === wanted).length
+}
+
 /** The runtime's own listing, up to the relay of GOTRACEBACK=crash. */
 function printedGoroutines(fixture: Fixture): PrintedGoroutine[] {
   const [listing = ''] = fixture.stderr.split('\n-----\n')
@@ -37,6 +41,9 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
       t.is(found?.state, state, `state of goroutine ${id}`)
       const walked = found?.frames.filter(({inlined}) => !inlined).map(({pc}) => pc) ?? []
       t.deepEqual(walked.slice(-pcs.length), [...pcs], `pcs of goroutine ${id}`)
+      for (const pc of new Set(pcs)) {
+        t.is(countOf(walked, pc), countOf(pcs, pc), `goroutine ${id} has ${pc} as often as it was printed`)
+      }
     }
   })
 }

@@ -10,7 +10,7 @@ import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frame
 import {Creation} from '../frames/creation.ts'
 import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
@@ -131,7 +131,10 @@ export class GoroutineStacks {
     const {version, tables} = this.#process
     const start = request.start ?? findStart(this.#process, this.threads, goroutine)
     const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start) : undefined
-    if (!tables) return stitchBareStack(leaf, walkBareStack(this.#process, this.threads, goroutine))
+    if (!tables) {
+      const bare = walkBareStack(this.#process, this.threads, goroutine)
+      return stitchBareStack(leaf, bare, sp => holds(goroutine.stack, sp))
+    }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     this.#window.moveTo(start.sp, goroutine.stack.hi)

@@ -1,3 +1,4 @@
+import type {Address} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
@@ -86,12 +87,19 @@ export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Genera
   return firstStop(stop, end)
 }
 
-/** Without function tables nothing tells the callbacks, nor where the leaf ends. */
+/**
+ * Without function tables nothing tells the callbacks. The leaf ends where it comes to the goroutine's own stack, which `bare` walks:
+ * no function tells that either.
+ */
 export function* stitchBareStack(
   leaf: CSegment | undefined,
   bare: Generator<BareFrame, StopReason>,
+  isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  for (const frame of leaf?.frames ?? []) yield {kind: 'native', frame}
+  for (const frame of leaf?.frames ?? []) {
+    if (isOwnStack(frame.sp)) break
+    yield {kind: 'native', frame}
+  }
   let next = bare.next()
   for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
   if (next.value !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: next.value}
