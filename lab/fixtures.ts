@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -11,7 +12,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  symlinkSync,
   writeSync,
 } from 'node:fs'
 import {tmpdir} from 'node:os'
@@ -60,6 +60,8 @@ export interface Fixture {
 
 const casesDirectory = join(dirname(fileURLToPath(import.meta.url)), '../fixtures/cores')
 const blockSize = 65_536
+/** How a case lies when it is unpacked; another one goes elsewhere. */
+const LAYOUT = 'sysroot of hard links'
 
 /** Names of the committed cases, such as `cfault-segv-go1.27`, in order; all or those that match. */
 export function fixtureNames(pattern?: RegExp): string[] {
@@ -88,7 +90,10 @@ export async function openFixture(name: string): Promise<Fixture> {
 }
 
 function keyOf(compressedCore: string, meta: FixtureMeta): string {
-  const hash = createHash('sha256').update(readFileSync(compressedCore)).update(JSON.stringify(meta.files))
+  const hash = createHash('sha256')
+    .update(LAYOUT)
+    .update(readFileSync(compressedCore))
+    .update(JSON.stringify(meta.files))
   return hash.digest('hex').slice(0, 16)
 }
 
@@ -104,7 +109,7 @@ async function unpack(source: string, target: string, meta: FixtureMeta): Promis
   for (const file of meta.files) {
     const link = join(directory, 'sysroot', file.path)
     mkdirSync(dirname(link), {recursive: true})
-    symlinkSync(join(target, file.name), link)
+    linkSync(join(directory, file.name), link)
   }
   try {
     renameSync(directory, target)

@@ -1,5 +1,5 @@
 import {realpathSync} from 'node:fs'
-import {basename, dirname, isAbsolute, join, resolve} from 'node:path'
+import {basename, dirname, isAbsolute, join} from 'node:path'
 import {crc32} from 'node:zlib'
 import type {SectionSource} from '../base/section-source.ts'
 import {type BuildIds, sameBuild} from '../elf/build-id.ts'
@@ -9,16 +9,14 @@ import type {DebugFiles} from '../elf/module.ts'
 import {SplitPackage} from '../elf/split-package.ts'
 import {readDebugLink, readSupplementaryId, readSupplementaryLink, type SupplementaryLink} from './debug-links.ts'
 import type {OpenFiles} from './open-files.ts'
+import type {Place, SearchPlaces} from './search-places.ts'
 
-/** Where distributions put debug files. */
-const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
 const BUILD_ID = /^[0-9a-f]{4,128}$/
 const CRC_CHUNK = 1024 * 1024
 
 export interface DebugSearch {
   files: OpenFiles
-  debugDirs: readonly string[]
-  sysroots: readonly string[]
+  places: SearchPlaces
 }
 
 export interface DebugSubject {
@@ -30,9 +28,9 @@ export interface DebugSubject {
   buildIds: BuildIds
 }
 
-/** The path of a build-ID tree's entry (GDB manual, "Separate Debug Files"). */
-export function buildIdPath(directory: string, buildId: string, suffix: string): string {
-  return join(directory, '.build-id', buildId.slice(0, 2), `${buildId.slice(2)}${suffix}`)
+/** The name of a build-ID tree's entry (GDB manual, "Separate Debug Files"). */
+export function buildIdName(buildId: string, suffix: string): string {
+  return join('.build-id', buildId.slice(0, 2), `${buildId.slice(2)}${suffix}`)
 }
 
 export function isBuildId(text: string | undefined): text is string {
@@ -45,7 +43,7 @@ export class ModuleDebugFiles implements DebugFiles {
   readonly #search: DebugSearch
   readonly #extra: string[] = []
   #miniDebugInfo: ElfFile | undefined
-  #separate: {file: ElfFile | undefined} | undefined
+  #separate: {file: ElfFile | undefined; path: string | undefined} | undefined
   #fetchedSupplementary: string | undefined
   #supplementary: {file: ElfFile | undefined} | undefined
   #packages: SplitPackage[] | undefined
@@ -83,7 +81,7 @@ export class ModuleDebugFiles implements DebugFiles {
 
   splitUnit(name: string, compDir: string | undefined, dwoId: bigint | undefined): SectionSource | undefined {
     for (const path of this.#splitPaths(name, compDir)) {
-      const file = this.#search.files.elf(path)
+      const file = path === undefined ? undefined : this.#search.files.elf(path)
       if (file && hasDebugInfo(file)) return file
     }
     if (dwoId === undefined) return undefined
@@ -97,8 +95,7 @@ export class ModuleDebugFiles implements DebugFiles {
 
   /** A debug file apart from the image, if one is found. */
   get separateFile(): ElfFile | undefined {
-    this.#separate ??= {file: this.#findSeparate()}
-    return this.#separate.file
+    return this.#requireSeparate().file
   }
 
   /** Opens what the debug information is spread over, but for split units, which DWARF alone can name. */
@@ -124,39 +121,54 @@ export class ModuleDebugFiles implements DebugFiles {
     this.#miniDebugInfo = file
   }
 
-  #directories(): string[] {
-    const {debugDirs, sysroots} = this.#search
-    return [...debugDirs, ...sysroots.map(root => join(root, SYSTEM_DEBUG_DIR)), SYSTEM_DEBUG_DIR]
+  #requireSeparate(): {file: ElfFile | undefined; path: string | undefined} {
+    this.#separate ??= this.#findSeparate()
+    return this.#separate
   }
 
-  #findSeparate(): ElfFile | undefined {
+  #findSeparate(): {file: ElfFile | undefined; path: string | undefined} {
+    const none = {file: undefined, path: undefined}
     const {image, buildIds} = this.#subject
-    if (image && hasDebugInfo(image) && holds(image, '.symtab')) return undefined
+    if (image && hasDebugInfo(image) && holds(image, '.symtab')) return none
     const ids = {gnu: buildIds.gnu ?? image?.buildId, go: buildIds.go ?? image?.goBuildId}
     const link = image && readDebugLink(image)
     for (const path of this.#separatePaths(ids.gnu, link?.name)) {
-      const file = this.#search.files.elf(path)
-      if (!file || file === image) continue
-      if (this.#isSameBuild(file, ids, link?.crc, path)) return file
+      const file = path === undefined ? undefined : this.#search.files.elf(path)
+      if (!file || path === undefined || file === image) continue
+      if (this.#isSameBuild(file, ids, link?.crc, path)) return {file, path}
     }
-    return undefined
+    return none
   }
 
-  *#separatePaths(buildId: string | undefined, linkName: string | undefined): Generator<string> {
+  *#separatePaths(buildId: string | undefined, linkName: string | undefined): Generator<string | undefined> {
     yield* this.#extra
-    const directories = this.#directories()
-    if (isBuildId(buildId)) for (const directory of directories) yield buildIdPath(directory, buildId, '.debug')
-    const {path, imagePath} = this.#subject
+    const trees = [...this.#search.places.debugTrees()]
+    if (isBuildId(buildId)) for (const locate of trees) yield locate(buildIdName(buildId, '.debug'))
+    const {path} = this.#subject
     const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
     for (const name of names) {
       if (name === undefined || name !== basename(name)) continue
-      for (const place of homes(path, imagePath)) {
-        yield join(place, name)
-        yield join(place, '.debug', name)
-        for (const directory of directories) yield join(directory, place, name)
+      for (const {tree, name: home} of this.#homes()) {
+        yield tree.locate(`${home}/${name}`)
+        yield tree.locate(`${home}/.debug/${name}`)
+        for (const locate of trees) yield locate(`${home}/${name}`)
       }
-      for (const directory of directories) yield join(directory, name)
+      for (const locate of trees) yield locate(name)
     }
+  }
+
+  /** Folders of the module: where it was found, and where it was in the process. */
+  *#homes(): Generator<Place> {
+    const {places} = this.#search
+    const {path, imagePath} = this.#subject
+    for (const found of imagePath === undefined ? [] : [imagePath, realPath(imagePath)]) {
+      if (found === undefined) continue
+      const {tree, name} = places.placeOf(found)
+      yield {tree, name: dirname(name)}
+      // Links of another machine were resolved when the image was found, and mean nothing here.
+      if (tree.links === 'contained') break
+    }
+    if (isAbsolute(path)) for (const tree of places.machines) yield {tree, name: dirname(path)}
   }
 
   /** The build ID decides; where a side has none, the CRC of .gnu_debuglink does. */
@@ -185,65 +197,76 @@ export class ModuleDebugFiles implements DebugFiles {
   }
 
   #findSupplementary(dwarf: SectionSource, link: SupplementaryLink): ElfFile | undefined {
-    const paths = [resolve(dirname(dwarf.name), link.name)]
-    if (isBuildId(link.id)) {
-      for (const directory of this.#directories()) paths.push(buildIdPath(directory, link.id, '.debug'))
-    }
-    // Debian names /usr/lib/debug/.dwz/x86_64-linux-gnu/NAME, which may lie in a tree of its own
-    const tail = link.name.lastIndexOf('.dwz/')
-    for (const directory of this.#directories()) {
-      if (tail >= 0) paths.push(join(directory, link.name.slice(tail)))
-      paths.push(join(directory, '.dwz', basename(link.name)))
-    }
-    if (this.#fetchedSupplementary !== undefined) paths.push(this.#fetchedSupplementary)
-    for (const path of paths) {
-      const file = this.#search.files.elf(path)
+    for (const path of this.#supplementaryPaths(dwarf, link)) {
+      const file = path === undefined ? undefined : this.#search.files.elf(path)
       if (file && (file.buildId ?? readSupplementaryId(file)) === link.id) return file
     }
     return undefined
   }
 
-  *#splitPaths(name: string, compDir: string | undefined): Generator<string> {
-    if (isAbsolute(name)) yield name
-    else if (compDir !== undefined) yield join(compDir, name)
-    for (const place of homes(this.#subject.path, this.#subject.imagePath)) {
-      if (!isAbsolute(name)) yield join(place, name)
-      yield join(place, basename(name))
+  *#supplementaryPaths(dwarf: SectionSource, {name, id}: SupplementaryLink): Generator<string | undefined> {
+    const {places} = this.#search
+    if (isAbsolute(name)) for (const tree of places.machines) yield tree.locate(name)
+    else {
+      const home = dwarf === this.#subject.image ? this.#subject.imagePath : this.#requireSeparate().path
+      const place = home === undefined ? undefined : places.placeOf(home)
+      yield place?.tree.locate(`${dirname(place.name)}/${name}`)
     }
-    for (const directory of this.#search.debugDirs) {
-      yield join(directory, name)
-      yield join(directory, basename(name))
+    const trees = [...places.debugTrees()]
+    if (isBuildId(id)) for (const locate of trees) yield locate(buildIdName(id, '.debug'))
+    // Debian names /usr/lib/debug/.dwz/x86_64-linux-gnu/NAME, which may lie in a tree of its own
+    const tail = name.lastIndexOf('.dwz/')
+    for (const locate of trees) {
+      if (tail >= 0) yield locate(name.slice(tail))
+      yield locate(join('.dwz', basename(name)))
+    }
+    yield this.#fetchedSupplementary
+  }
+
+  *#splitPaths(name: string, compDir: string | undefined): Generator<string | undefined> {
+    const {places} = this.#search
+    const whole = isAbsolute(name) ? name : `${compDir ?? ''}/${name}`
+    if (isAbsolute(whole)) for (const tree of places.machines) yield tree.locate(whole)
+    for (const {tree, name: home} of this.#homes()) {
+      if (!isAbsolute(name)) yield tree.locate(`${home}/${name}`)
+      yield tree.locate(`${home}/${basename(name)}`)
+    }
+    for (const locate of places.debugDirs) {
+      yield locate(name)
+      yield locate(basename(name))
     }
   }
 
   #openPackages(): SplitPackage[] {
-    const {path, imagePath} = this.#subject
-    const stems = new Set([path, imagePath, this.dwarf?.name].filter(stem => stem !== undefined))
-    const paths = [...stems].map(stem => `${stem}.dwp`)
-    for (const directory of this.#search.debugDirs) paths.push(join(directory, `${basename(path)}.dwp`))
     const packages: SplitPackage[] = []
-    for (const candidate of paths) {
-      const file = this.#search.files.elf(candidate)
+    for (const path of new Set(this.#packagePaths())) {
+      const file = path === undefined ? undefined : this.#search.files.elf(path)
       const opened = file && SplitPackage.open(file, this.#search.files.diagnostics)
       if (opened) packages.push(opened)
     }
     return packages
   }
+
+  /** A .dwp lies beside the program, or beside its debug file, and has its name. */
+  *#packagePaths(): Generator<string | undefined> {
+    const {places} = this.#search
+    const {path, imagePath} = this.#subject
+    if (isAbsolute(path)) for (const tree of places.machines) yield tree.locate(`${path}.dwp`)
+    for (const stem of [imagePath, this.#requireSeparate().path]) {
+      const place = stem === undefined ? undefined : places.placeOf(stem)
+      yield place?.tree.locate(`${place.name}.dwp`)
+    }
+    for (const locate of places.debugDirs) yield locate(`${basename(path)}.dwp`)
+  }
 }
 
-/** Directories of a module: where it was found, and where it was in the process. */
-function homes(path: string, imagePath: string | undefined): Set<string> {
-  const found = new Set<string>()
-  if (imagePath !== undefined) {
-    found.add(dirname(imagePath))
-    try {
-      found.add(dirname(realpathSync(imagePath)))
-    } catch {
-      // Gone meanwhile: the other places remain.
-    }
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    // Gone meanwhile: the other places remain.
+    return undefined
   }
-  if (isAbsolute(path)) found.add(dirname(path))
-  return found
 }
 
 function holds(file: ElfFile, name: string): boolean {

@@ -5,16 +5,17 @@ import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/notes.ts'
-import {buildIdPath, isBuildId} from './debug-files.ts'
+import {buildIdName, isBuildId} from './debug-files.ts'
+import type {FileTree} from './file-tree.ts'
 import {isCandidate, type OpenFiles} from './open-files.ts'
+import type {Lookup, SearchPlaces} from './search-places.ts'
 
 export interface ModuleSearch {
   files: OpenFiles
   corePath: string
   /** Of the program itself, as the user named it. */
   exe: string | undefined
-  sysroots: readonly string[]
-  debugDirs: readonly string[]
+  places: SearchPlaces
 }
 
 export interface FoundFile {
@@ -40,7 +41,6 @@ const LIBRARY_DIRS = [
 ]
 const SUFFIXES = ['', '.zst', '.gz', '.xz', '.lz4']
 const PAGE_SIZE = 4096
-const SYSTEM_DEBUG_DIR = '/usr/lib/debug'
 
 /** Finds the file of one loaded image: the first candidate that is the same build. */
 export async function findModuleFile(image: LoadedImage, search: ModuleSearch): Promise<FindResult> {
@@ -72,33 +72,45 @@ function reportUnverified(image: LoadedImage, path: string, search: ModuleSearch
   )
 }
 
-/** Where an image is looked for, best first. */
+/** Where an image is looked for, best first; a path may come more than once. */
 function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<string> {
   const {path} = image
+  const {places, exe} = search
   const name = basename(path)
-  if (image.isExecutable && search.exe !== undefined) yield search.exe
-  for (const root of search.sysroots) {
-    yield* packed(join(root, path))
-    for (const directory of LIBRARY_DIRS) yield* packed(join(root, directory, name))
+  const id = isBuildId(image.buildIds.gnu) ? buildIdName(image.buildIds.gnu, '') : undefined
+  if (image.isExecutable && exe !== undefined) yield exe
+  for (const tree of places.sysroots) {
+    const locate: Lookup = each => tree.locate(each)
+    yield* packed(locate, path)
+    for (const directory of LIBRARY_DIRS) yield* packed(locate, join(directory, name))
   }
-  const id = image.buildIds.gnu
-  for (const directory of search.debugDirs) {
-    if (isBuildId(id)) yield buildIdPath(directory, id, '')
-    yield* packed(join(directory, path))
-    yield* packed(join(directory, name))
+  for (const locate of places.debugDirs) {
+    if (id !== undefined) yield* located(locate(id))
+    yield* packed(locate, path)
+    yield* packed(locate, name)
   }
-  if (isAbsolute(path)) yield path
-  const coreDir = dirname(search.corePath)
-  yield* packed(join(coreDir, name))
-  if (!isAbsolute(path)) yield* packed(join(coreDir, path))
-  // A library that the core names by its soname alone.
-  const isSoname = name === path && !image.isExecutable
-  if (isSoname) for (const directory of LIBRARY_DIRS.slice(1)) yield join('/', directory, name)
-  if (isBuildId(id)) yield buildIdPath(SYSTEM_DEBUG_DIR, id, '')
+  if (places.host) yield* hostPaths(image, places.host, dirname(search.corePath))
+  if (id !== undefined) for (const locate of places.debugTrees()) yield* located(locate(id))
 }
 
-function packed(path: string): string[] {
-  return SUFFIXES.map(suffix => path + suffix)
+/** At the path that the process knew, and beside the core. */
+function* hostPaths({path, isExecutable}: LoadedImage, host: FileTree, coreDir: string): Generator<string> {
+  const name = basename(path)
+  if (isAbsolute(path)) yield path
+  const locate: Lookup = each => join(coreDir, each)
+  yield* packed(locate, name)
+  if (!isAbsolute(path)) yield* packed(locate, path)
+  // A library that the core names by its soname alone.
+  const isSoname = name === path && !isExecutable
+  if (isSoname) for (const directory of LIBRARY_DIRS.slice(1)) yield* located(host.locate(join(directory, name)))
+}
+
+function* packed(locate: Lookup, name: string): Generator<string> {
+  for (const suffix of SUFFIXES) yield* located(locate(name + suffix))
+}
+
+function* located(path: string | undefined): Generator<string> {
+  if (path !== undefined) yield path
 }
 
 /** @throws InputError where the file that the user named cannot be opened */

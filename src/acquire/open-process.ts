@@ -14,13 +14,12 @@ import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
 import {DebuginfodClient, type DebuginfodSettings} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {OpenFiles} from './open-files.ts'
+import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 import {unpackXzBytes} from './xz-stream.ts'
 
-export interface AcquireOptions {
+export interface AcquireOptions extends SearchOptions {
   diagnostics: Diagnostics
-  sysroots?: readonly string[]
-  debugDirs?: readonly string[]
   /** Servers that are asked for what is not found here; none by default. */
   debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
@@ -96,8 +95,9 @@ async function findModules(
   corePath: string,
   options: OpenProcessOptions,
 ): Promise<Module[]> {
-  const {diagnostics, sysroots = [], debugDirs = []} = options
-  const search: ModuleSearch = {files, corePath, exe: options.exe, sysroots, debugDirs}
+  const places = new SearchPlaces(options)
+  const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
+  const search: ModuleSearch = {files, corePath, exe, places}
   const images = await loadedImages(core, search)
   const client = debuginfodClient(options)
   const placed: Placed[] = []
@@ -113,7 +113,7 @@ async function findModules(
     placed.push(found)
   }
   await prepareZstd(placed, files)
-  reportMissing(placed, diagnostics)
+  reportMissing(placed, search)
   return placed.map(toModule)
 }
 
@@ -226,7 +226,7 @@ async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise
   }
 }
 
-function reportMissing(placed: readonly Placed[], diagnostics: Diagnostics): void {
+function reportMissing(placed: readonly Placed[], {files: {diagnostics}, places}: ModuleSearch): void {
   for (const {image, result} of placed) {
     if (result.found || image.path === '[vdso]' || result.mismatch !== undefined) continue
     const id = image.buildIds.gnu ?? image.buildIds.go
@@ -234,11 +234,16 @@ function reportMissing(placed: readonly Placed[], diagnostics: Diagnostics): voi
     diagnostics.add('module-not-found', `${what} was not found: ${image.path}${id ? ` (build ID ${id})` : ''}`, {
       severity: image.isExecutable ? 'error' : 'warning',
       where: image.path,
-      hint: image.isExecutable
-        ? `name it: --exe ${basename(image.path)}`
-        : 'give a copy of the machine’s file system, or of its libraries, with --sysroot DIR',
+      hint: adviceFor(image, places),
     })
   }
+}
+
+function adviceFor({isExecutable, path}: LoadedImage, {host}: SearchPlaces): string {
+  const or = host ? '' : ', or allow the files of this machine: --host-files'
+  if (isExecutable) return `name it: --exe ${basename(path)}${or}`
+  if (!host) return `copy it into the sysroot${or}`
+  return 'give a copy of the machine’s file system, or of its libraries, with --sysroot DIR'
 }
 
 function toModule({image, result, debug}: Placed): Module {
@@ -275,10 +280,11 @@ export interface OpenModule {
 /** @throws InputError where the file is no ELF file of this machine */
 export async function openModuleFile(path: string, options: AcquireOptions): Promise<OpenModule> {
   const files = new OpenFiles(options)
-  const {sysroots = [], debugDirs = []} = options
-  const search: ModuleSearch = {files, corePath: path, exe: undefined, sysroots, debugDirs}
+  const places = new SearchPlaces(options)
+  const search: ModuleSearch = {files, corePath: path, exe: undefined, places}
   try {
-    const elf = await files.unpackedElf(path)
+    const located = places.namedFile(path)
+    const elf = await files.unpackedElf(located)
     requireExecutable(elf, path, 'name an executable, a shared library or a .debug file')
     const image: LoadedImage = {
       path,
@@ -291,7 +297,7 @@ export async function openModuleFile(path: string, options: AcquireOptions): Pro
       buildIds: elf.buildIds,
       memoryImage: undefined,
     }
-    const placed = place(image, {found: {elf, path}, mismatch: undefined}, search)
+    const placed = place(image, {found: {elf, path: located}, mismatch: undefined}, search)
     await completeDebugFiles(image, placed, files, debuginfodClient(options))
     await prepareZstd([placed], files)
     return {module: toModule(placed), close: () => files.close()}

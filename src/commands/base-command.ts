@@ -30,6 +30,10 @@ export const searchFlags = {
     description: 'look for the files of the core below DIR',
     helpValue: 'DIR',
   }),
+  'host-files': Flags.boolean({
+    description: 'with --sysroot: use the files of this machine too, where DIR has none',
+    dependsOn: ['sysroot'],
+  }),
   'debug-dir': Flags.string({
     multiple: true,
     multipleNonGreedy: true,

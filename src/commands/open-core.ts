@@ -21,6 +21,7 @@ export function searchOptions(
   return {
     exe: flags.exe,
     sysroots: flags.sysroot ?? [],
+    hostFiles: flags['host-files'],
     debugDirs: flags['debug-dir'] ?? [],
     debuginfod: debuginfodSettings(process.env, flags.debuginfod),
     unpackLimits: unpackLimits(flags),

@@ -97,11 +97,12 @@ for (const name of fixtureNames(/^stuck-others-/)) {
     const byKind = new Map(blocking.locks.map(lock => [lock.kind, lock]))
     t.is(byKind.get('pthread rwlock')?.address, addressOf('rwlock'))
     t.is(byKind.get('pthread condition')?.address, addressOf('cond'))
-    t.is(byKind.get('semaphore')?.address, addressOf('sem'))
+    // Each call on the way to sem_wait's own function is a jump, and without debug symbols that has no name: a word is left.
+    t.is(byKind.get('futex')?.address, addressOf('sem'))
     t.is(byKind.get('pthread rwlock')?.waiterCount, 2)
     t.truthy(byKind.get('pthread rwlock')?.owner)
     t.is(byKind.get('pthread condition')?.owner, null)
-    t.is(byKind.get('semaphore')?.owner, null)
+    t.is(byKind.get('futex')?.owner, null)
     t.deepEqual(blocking.cycles, [])
   })
 }

@@ -1,3 +1,4 @@
+import {directCallTarget} from '../../amd64/call-encoding.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {findSystemCall, loadsNumber, SYSTEM_CALL} from '../../amd64/system-call.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
@@ -172,11 +173,24 @@ function findWaiter(process: DeadProcess, stack: ThreadStack): {waiter: Waiter |
   return {waiter: plain.some(name => name.startsWith('lll_lock_wait')) ? 'lock inside of libc' : undefined, isNamed}
 }
 
+/**
+ * A libc without debug symbols names what it exports alone, and that leaves itself by a jump (pthread_join, sem_wait): the
+ * call that led to a function without a name still names it.
+ */
 function* namesOfCallers(process: DeadProcess, {frames, base}: ThreadStack): Generator<string | undefined> {
-  for (const {pc, lookupPc, kind} of frames.slice(base, base + DEPTH)) {
-    if (kind !== 'native') return
-    for (const {function: name} of process.symbolizer.locate(pc, lookupPc)) yield name ?? undefined
+  for (let index = base; index < base + DEPTH; index++) {
+    const frame = frames[index]
+    if (frame?.kind !== 'native') return
+    const names = process.symbolizer.locate(frame.pc, frame.lookupPc).map(({function: name}) => name ?? undefined)
+    yield* names
+    const caller = frames[index + 1]
+    if (names.every(name => name === undefined) && caller) yield nameOfCallee(process, caller.pc)
   }
+}
+
+function nameOfCallee({memory, symbolizer}: DeadProcess, returnAddress: Address): string | undefined {
+  const target = directCallTarget(memory, returnAddress)
+  return target && symbolizer.locate(target, target)[0]?.function?.replace(/@plt$/, '')
 }
 
 /** struct __pthread_mutex_s (glibc, sysdeps/x86/nptl/bits/struct_mutex.h): __lock 0, __count 4, __owner 8, __nusers 12, __kind 16. */
