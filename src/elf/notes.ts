@@ -1,3 +1,4 @@
+import {SI_KERNEL} from '../amd64/signal-numbers.ts'
 import {USER_REGS_COUNT} from '../amd64/user-regs.ts'
 import type {Address, Word} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
@@ -132,7 +133,6 @@ export interface CoreSignal {
 
 /** SIGILL, SIGTRAP, SIGBUS, SIGFPE and SIGSEGV carry an address when the kernel raised them (sigaction(2)). */
 const SIGNALS_WITH_ADDRESS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
-const SI_KERNEL = 0x80
 
 /** siginfo_t (asm-generic/siginfo.h): the union at 16 is read by what si_code says of the origin. */
 export function parseSiginfo(desc: Cursor): CoreSignal {

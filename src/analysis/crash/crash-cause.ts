@@ -1,6 +1,7 @@
 import {RegisterSet, wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import type {SignalFrame} from '../../amd64/signal-context.ts'
+import {SI_USER} from '../../amd64/signal-numbers.ts'
 import {type Address, toAddress, type Word} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -267,7 +268,6 @@ function earlierFault(
   return signal && isFault(signal.number) && isEarlier(signal) ? signalledIn(process, thread, signal) : undefined
 }
 
-const SI_USER = 0
 /**
  * A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every
  * stack.

@@ -1,13 +1,9 @@
+import {SIGBUS, SIGFPE, SIGILL, SIGSEGV} from '../../amd64/signal-numbers.ts'
 import {hex, type Word} from '../../base/address.ts'
 import type {GoVersion} from '../../gosym/version.ts'
 import {signalCodeWord, signalTitle} from '../process/signal-names.ts'
 
 /** The lines that the runtime prints before the stacks (runtime/panic.go, signal_unix.go), from the facts they tell. */
-
-const SIGILL = 4
-const SIGBUS = 7
-const SIGFPE = 8
-const SIGSEGV = 11
 
 export interface SignalFacts {
   signal: number

@@ -7,6 +7,7 @@ import {
   type MemoryAccess,
 } from '../../amd64/faulting-instruction.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP} from '../../amd64/signal-numbers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {InstructionReport} from '../../report/core-report.ts'
@@ -14,13 +15,7 @@ import {type CrashCause, type FaultSignal, signalPc} from '../crash/crash-cause.
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
 
-const SIGILL = 4
-const SIGTRAP = 5
-const SIGBUS = 7
-const SIGFPE = 8
-const SIGSEGV = 11
 /** si_code of faults for which the kernel has no address: #GP (arch/x86/kernel/traps.c, exc_general_protection). */
-const SI_KERNEL = 128
 const BUS_ADRALN = 1
 const BUS_ADRERR = 2
 

@@ -1,4 +1,5 @@
 import {readSignalFrame, type SignalFrame} from '../../amd64/signal-context.ts'
+import {SIGQUIT} from '../../amd64/signal-numbers.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
@@ -19,7 +20,6 @@ export interface Interruption {
   isPlumbing: boolean
 }
 
-const SIGQUIT = 3
 /** raise, tgkill and their wrappers stand above dieFromSignal. */
 const RAISE_DEPTH = 4
 

@@ -1,9 +1,7 @@
 import {findBreakpoint} from '../../amd64/call-encoding.ts'
+import {SIGSTOP, SIGTRAP} from '../../amd64/signal-numbers.ts'
 import type {Address} from '../../base/address.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-
-const SIGTRAP = 5
-const SIGSTOP = 19
 
 /**
  * The signal that the kernel ended the process with, where the thread that stands at `pc` got it; undefined for other

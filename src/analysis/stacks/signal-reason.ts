@@ -3,10 +3,9 @@ import {isNonCanonical} from '../../amd64/canonical-address.ts'
 import {decodeFault, type FaultingInstruction} from '../../amd64/faulting-instruction.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {EXCEPTION, type SignalFrame, wasPagePresent} from '../../amd64/signal-context.ts'
+import {SI_KERNEL} from '../../amd64/signal-numbers.ts'
 import {addressOfWord, type Word} from '../../base/address.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-
-const SI_KERNEL = 128
 
 type Reason = Pick<SignalFrame, 'signal' | 'code' | 'faultAddress'>
 
