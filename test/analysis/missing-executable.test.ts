@@ -14,14 +14,14 @@ function countOf(pcs: readonly (string | null)[], wanted: string): number {
 }
 
 /** The runtime's own listing, up to the relay of GOTRACEBACK=crash. */
-function printedGoroutines(fixture: Fixture): PrintedGoroutine[] {
+function printedGoroutines(fixture: Fixture, only?: number): PrintedGoroutine[] {
   const [listing = ''] = fixture.stderr.split('\n-----\n')
   const blocks = listing.split('\n\n').flatMap(block => {
     const match = /^goroutine (\d+)(?: gp=\S+ m=\S+(?: mp=\S+)?)? \[([^\]]*)\]/m.exec(block)
     return match ? [{id: Number(match[1]), state: match[2] as string, text: block.slice(match.index)}] : []
   })
   return blocks
-    .filter(({id}) => id !== 0)
+    .filter(({id}) => (only === undefined ? id !== 0 : id === only))
     .map(({id, state, text}) => ({
       id,
       state,
@@ -45,5 +45,26 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
         t.is(countOf(walked, pc), countOf(pcs, pc), `goroutine ${id} has ${pc} as often as it was printed`)
       }
     }
+  })
+}
+
+for (const name of fixtureNames(/^blocked-quit-/)) {
+  test(`${name}: without the executable the g0 that the signal found has the frames that the runtime printed`, async t => {
+    const fixture = await openFixture(name)
+    const [printed] = printedGoroutines(fixture, 0)
+    const {goroutines} = await analyse(fixture, {withoutExecutable: true})
+    const [found] = goroutines
+    t.is(found?.id, 0)
+    t.true((printed?.pcs.length ?? 0) > 3)
+    t.deepEqual(
+      found?.frames.map(({pc}) => pc),
+      [...(printed?.pcs ?? [])],
+    )
+    // Nothing but the word on the stack says who called a function without a frame; all others are by frame pointers.
+    const guessed = found?.frames.flatMap(({foundBy}, index) => (foundBy === 'scan' ? [index] : []))
+    t.true(
+      guessed?.every(index => index === 1),
+      `${guessed}`,
+    )
   })
 }

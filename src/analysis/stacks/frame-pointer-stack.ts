@@ -30,6 +30,8 @@ export function* walkBareStack(
   while (seed) {
     const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed)
     if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
+    // A g0 is entered by mcall or systemstack, and called by nothing on its own stack.
+    if (goroutine.id === 0) return stop
     // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called
     // that.
     if (seen.has(last.sp)) return 'no-progress'
@@ -63,19 +65,23 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
 
 /**
  * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it
- * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's.
+ * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's. A g0 that a signal
+ * found is mostly in a system call, whose wrapper has no frame either (runtime.futex, Syscall6); its code is not at hand
+ * to prove it, so that caller is a guess.
  */
 function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, Seed> {
   const {pc, sp, bp} = seed.registers
   if (pc === undefined || sp === undefined) return seed
   const isUnstarted = seed.foundBy === 'gobuf' && pc === goroutine.startpc
   const isAssembly = seed.foundBy === 'syscall' && !process.version.atLeast(19) && !hasSwitched(goroutine)
-  const returnPc = isUnstarted || isAssembly ? readAddress(process.memory, sp) : undefined
+  const isWrapper = goroutine.id === 0 && seed.exactPc
+  const returnPc = isUnstarted || isAssembly || isWrapper ? readAddress(process.memory, sp) : undefined
   if (returnPc === undefined || !process.isExecutable(returnPc)) return seed
   const cfa = toAddress(sp + 8)
   const {foundBy} = seed
   yield {pc, lookupPc: isUnstarted ? pc : toAddress(pc - 1), sp, cfa, foundBy, kind: 'native'}
-  return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: 'frame-pointer', exactPc: false}
+  const returned = isWrapper ? 'scan' : 'frame-pointer'
+  return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: returned, exactPc: false}
 }
 
 export function reportBareFrame(process: DeadProcess, frame: BareFrame): FrameReport[] {
@@ -98,7 +104,9 @@ function isOn({stack}: Goroutine, sp: Address): boolean {
  */
 function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
   const {syscall, sched, status} = goroutine
-  const running = status.text === 'running' ? seedOnThread(process, threads, goroutine) : undefined
+  // What a g0 keeps in its gobuf is where it was left long ago; a thread on it is not idle, whatever its status says.
+  const mayRun = status.text === 'running' || goroutine.id === 0
+  const running = mayRun ? seedOnThread(process, threads, goroutine) : undefined
   if (running) return running
   if (syscall.sp !== NULL_ADDRESS) {
     const bp = isOn(goroutine, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
@@ -123,7 +131,8 @@ function seedAt(
 
 function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
   const machine = goroutine.m === NULL_ADDRESS ? undefined : process.runtime?.machineAt(goroutine.m)
-  const thread = machine?.curg === goroutine.address ? threads.ofMachine(machine) : undefined
+  const isOnMachine = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
+  const thread = machine && isOnMachine ? threads.ofMachine(machine) : undefined
   const first = thread?.frames[thread.base]
   if (!thread || !first || !holds(goroutine.stack, first.sp)) return undefined
   return {
