@@ -30,7 +30,10 @@ export interface FileLine {
 
 /** One function call as the source has it: an inlined one, or the physical function itself. */
 export interface LogicalFrame extends FileLine {
+  /** As the runtime reads it: '' for the first name of the table (1.16+). */
   name: string
+  /** As the linker wrote it. */
+  linkedName: string
   funcID: FuncID
   inlined: boolean
   /** By its name alone, at the default level. */
@@ -250,6 +253,7 @@ export class GoFunction {
     }
     frames.push({
       name: this.name,
+      linkedName: this.name || this.#pclntab.linkedName(this.#record.nameOff),
       ...position,
       funcID: this.funcID,
       inlined: false,
@@ -263,7 +267,8 @@ export class GoFunction {
     const name = this.#pclntab.name(call.nameOff)
     const funcID = funcIDOf(name, call.funcID, this.version)
     const visible = isUserVisible(name, this.version)
-    return {name, ...position, funcID, inlined: true, isUserVisible: visible, startLine: call.startLine}
+    const linkedName = name || this.#pclntab.linkedName(call.nameOff)
+    return {name, linkedName, ...position, funcID, inlined: true, isUserVisible: visible, startLine: call.startLine}
   }
 
   /** Where an inlined call stands: 1.12+ at a pc of the function; 1.9–1.11 the entry itself says file and line. */

@@ -207,8 +207,17 @@ export class Pclntab {
 
   /** As `name`, without keeping it: for passes over the whole table. */
   readName(offset: number): string {
+    return offset <= 0 ? '' : this.linkedName(offset)
+  }
+
+  /**
+   * The name that the linker wrote at an offset. Offset 0 is that of the table's first name too (1.16+); the runtime alone takes it for no
+   * name (runtime.funcname).
+   */
+  linkedName(offset: number): string {
     const {start, end} = this.places.funcnametab
-    const at = offset <= 0 ? undefined : offsetAddress(start, offset)
+    const isName = offset > 0 || (offset === 0 && start !== this.places.header)
+    const at = isName ? offsetAddress(start, offset) : undefined
     return at === undefined || at >= end ? '' : (readCString(this.memory, at, NAME_LIMIT) ?? '')
   }
 

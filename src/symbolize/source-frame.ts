@@ -47,16 +47,16 @@ export interface GoFunctionSource {
 
 export interface GoFunctionFrames {
   readonly entry: Address
-  inlineFrames(lookupPc: Address): readonly {name: string; file: string; line: number; inlined: boolean}[]
+  inlineFrames(lookupPc: Address): readonly {linkedName: string; file: string; line: number; inlined: boolean}[]
 }
 
-/** Frames of a Go pc by the runtime's own tables, as the runtime itself would name them; undefined for other code. */
+/** Frames of a Go pc by the runtime's own tables, by the names that the linker wrote; undefined for other code. */
 export function locateGo(tables: GoFunctionSource, lookupPc: Address, place: FramePlace): SourceFrame[] | undefined {
   const found = tables.functionAt(lookupPc)
   if (!found) return undefined
   return found.inlineFrames(lookupPc).map(frame => ({
     kind: 'go',
-    function: frame.name === '' ? null : frame.name,
+    function: frame.linkedName === '' ? null : frame.linkedName,
     linkageName: null,
     // the tables write `?` and line 0 for a position that they do not have
     file: frame.file === '?' || frame.file === '' ? null : frame.file,

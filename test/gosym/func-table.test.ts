@@ -350,3 +350,13 @@ test('a chain of moduledatas that runs in a circle ends', t => {
     ['bad-moduledata'],
   )
 })
+
+for (const minor of [16, 18, 20, 26]) {
+  test(`Go 1.${minor}: the first name of the table is no name to the runtime, but the linker wrote it`, t => {
+    const tables = openImage(buildGoImage({...spec(minor), namesFromZero: true}), GoVersion.ofMinor(minor))
+    const main = tables?.functionAt(at(0))?.inlineFrames(at(0x38)).at(-1)
+    t.deepEqual([main?.name, main?.linkedName], ['', 'main.main'])
+    const other = tables?.functionAt(at(0x40))?.inlineFrames(at(0x40)).at(-1)
+    t.deepEqual([other?.name, other?.linkedName], ['runtime.gopanic', 'runtime.gopanic'])
+  })
+}

@@ -30,6 +30,8 @@ export interface GoImageSpec {
   files?: readonly string[]
   /** Names of inlined functions, beside those of `functions`. */
   names?: readonly string[]
+  /** The first function's name is at offset 0, as linkers from 1.16 on write it. */
+  namesFromZero?: boolean
   /** Where the code begins; default TEXT. */
   text?: number
   /** Address of a further moduledata. */
@@ -190,7 +192,8 @@ function newTables(builder: BytesBuilder, spec: GoImageSpec): void {
   // 1.26 keeps the slot and leaves it empty.
   if (minor >= 18) builder.u64(minor >= 26 ? 0 : textOf(spec))
   for (const table of ['funcnametab', 'cutab', 'filetab', 'pctab', 'pclntable']) builder.difference(8, table, 'header')
-  builder.label('funcnametab').label('namesBase').u8(0)
+  builder.label('funcnametab').label('namesBase')
+  if (!spec.namesFromZero) builder.u8(0)
   names(builder, spec)
   builder.align(4).label('cutab')
   files.forEach((file, index) => {

@@ -100,8 +100,8 @@ test('Go tables come first, and their own unknown marks are no names', t => {
         ? {
             entry: toAddress(0x11000),
             inlineFrames: () => [
-              {name: 'main.inlined', file: '/x/a.go', line: 3, inlined: true},
-              {name: 'main.f', file: '?', line: 0, inlined: false},
+              {linkedName: 'main.inlined', file: '/x/a.go', line: 3, inlined: true},
+              {linkedName: 'main.f', file: '?', line: 0, inlined: false},
             ],
           }
         : undefined,
