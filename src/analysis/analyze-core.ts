@@ -53,6 +53,7 @@ class Analysis implements CoreReport {
   readonly go: CoreReport['go']
   readonly crash: CoreReport['crash']
   readonly detail: CoreReport['detail']
+  readonly dialect: CoreReport['dialect']
   readonly #process: DeadProcess
   readonly #options: AnalysisOptions
   readonly #threads: ThreadStacks
@@ -78,6 +79,8 @@ class Analysis implements CoreReport {
     this.go = reportGo(process)
     this.crash = reportCrash(process, this.#cause, this.#runtimeStack())
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
+    const hasSymbolizer = (process.runtime?.state.cgoSymbolizer ?? null) !== null
+    this.dialect = {showsPc: process.version.atLeast(9), hasSymbolizer, showsSwitches: this.#level.level > 1}
   }
 
   /** In the runtime's order: the crashing one, the M's own, then as they are in allgs. */

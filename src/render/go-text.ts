@@ -4,6 +4,7 @@ import type {
   CreatedByReport,
   FrameReport,
   GoroutineReport,
+  TextDialect,
   ThreadReport,
 } from '../report/core-report.ts'
 import {MISSING_REASONS, type MissingReason} from '../report/vocabulary.ts'
@@ -17,14 +18,14 @@ export type Detail = 'plain' | 'full'
  * runtime.printCgoTraceback (Go, src/runtime/panic.go, signal_unix.go, traceback.go). Yields text that ends in a newline.
  */
 export function* renderGoText(report: CoreReport, style: Style): Generator<string> {
-  const {crash, detail} = report
+  const {crash, detail, dialect} = report
   let separator = ''
   if (crash.header.length > 0) {
     yield crash.header.map(line => `${style.header(line)}\n`).join('')
     separator = '\n'
   }
   if (crash.runtimeStack.length > 0) {
-    yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style)}`
+    yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style, dialect)}`
     separator = '\n'
   }
   let crashing = findThreadOfCrash(report)
@@ -34,7 +35,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     if (isFirst && goroutine.id === 0) crashing = undefined
     if (isFirst && crashing) yield `${separator}${renderThread(crashing, detail, style)}\n`
     else yield separator
-    yield renderGoroutine(goroutine, style)
+    yield renderGoroutine(goroutine, style, dialect)
     separator = '\n'
     isFirst = false
   }
@@ -68,11 +69,16 @@ export function renderCause(crash: CrashReport): string | undefined {
 }
 
 /** What a block of one goroutine, or of a group of them, is made of. */
-export type GoroutineBlock = StackBlock & Pick<GoroutineReport, 'header' | 'createdBy' | 'ancestors' | 'detailed'>
+export type GoroutineBlock = StackBlock &
+  Pick<GoroutineReport, 'header' | 'remarks' | 'createdBy' | 'ancestors' | 'detailed'>
 
-export function renderGoroutine(goroutine: GoroutineBlock, style: Style): string {
+export function renderGoroutine(goroutine: GoroutineBlock, style: Style, dialect = CURRENT): string {
   const detail = goroutine.detailed ? 'full' : 'plain'
-  let out = `${style.goroutine(goroutine.header)}\n${renderStack(goroutine, detail, style)}`
+  let out = `${style.goroutine(goroutine.header)}\n`
+  // With C frames in its place the pc is not unknown: only a traceback in full says so.
+  const saysRemarks = goroutine.detailed || goroutine.frames.length === 0
+  if (saysRemarks) out += goroutine.remarks.map(line => `${style.note(line)}\n`).join('')
+  out += renderStack(goroutine, detail, style, dialect)
   if (goroutine.createdBy) out += renderCreatedBy(goroutine.createdBy, style)
   for (const ancestor of goroutine.ancestors) {
     out += `${style.note(`[originating from goroutine ${ancestor.goroutine ?? 0}]:`)}\n`
@@ -94,7 +100,12 @@ export function renderThread(thread: ThreadReport, detail: Detail, style: Style)
 export type StackBlock = Pick<GoroutineReport, 'frames' | 'elided' | 'missing'>
 
 /** Frames, and between them in the runtime's way what was left out, and in ours what is missing. */
-export function renderStack({frames, elided, missing}: StackBlock, detail: Detail, style: Style): string {
+export function renderStack(
+  {frames, elided, missing}: StackBlock,
+  detail: Detail,
+  style: Style,
+  dialect: TextDialect = CURRENT,
+): string {
   const notes = missing.map(({after, reason}) => ({after, text: missingNote(reason, after === frames.length)}))
   if (elided && (elided.count === null || elided.count > 0)) {
     const count = elided.count ?? 'additional'
@@ -104,10 +115,10 @@ export function renderStack({frames, elided, missing}: StackBlock, detail: Detai
   let out = ''
   let shown = 0
   for (const {after, text} of notes) {
-    out += `${renderFrames(frames.slice(shown, after), detail, style)}${style.note(text)}\n`
+    out += `${renderFrames(frames.slice(shown, after), detail, style, dialect)}${style.note(text)}\n`
     shown = after
   }
-  return out + renderFrames(frames.slice(shown), detail, style)
+  return out + renderFrames(frames.slice(shown), detail, style, dialect)
 }
 
 /** Why frames are missing, as a line of its own. */
@@ -117,15 +128,27 @@ export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
   return isAtEnd ? `...the walk ends here: ${why}...` : `...frames are missing here: ${why}...`
 }
 
-export function renderFrames(frames: readonly FrameReport[], detail: Detail, style: Style): string {
+/** Outside of a traceback that the runtime itself printed. */
+const CURRENT: TextDialect = {showsPc: true, hasSymbolizer: true, showsSwitches: false}
+
+export function renderFrames(
+  frames: readonly FrameReport[],
+  detail: Detail,
+  style: Style,
+  dialect: TextDialect = CURRENT,
+): string {
   let out = ''
-  for (const frame of frames) out += renderFrame(frame, detail, style)
+  for (const frame of frames) out += renderFrame(frame, detail, style, dialect)
   return out
 }
 
-function renderFrame(frame: FrameReport, detail: Detail, style: Style): string {
-  if (frame.kind === 'go' && !isSaved(frame)) return renderGoFrame(frame, detail, style)
-  if (frame.kind === 'switch') return ''
+function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: TextDialect): string {
+  if (frame.kind === 'go' && !isSaved(frame)) return renderGoFrame(frame, detail, style, dialect)
+  if (frame.kind === 'switch' && !dialect.showsSwitches) return ''
+  // runtime.printCgoTraceback without a symbolizer.
+  if (isSaved(frame) && frame.function === null && !dialect.hasSymbolizer) {
+    return `${style.cFunction(`non-Go function at pc=${frame.pc}`)}\n`
+  }
   if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
   const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
@@ -141,18 +164,18 @@ function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
   return foundBy === 'saved-cgo-callers' || (foundBy === 'signal-frame' && sp === null && !inlined)
 }
 
-function renderGoFrame(frame: FrameReport, detail: Detail, style: Style): string {
+function renderGoFrame(frame: FrameReport, detail: Detail, style: Style, {showsPc}: TextDialect): string {
   if (frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
-  const place = `${frame.file ?? '?'}:${frame.line ?? 0}${frame.inlined ? '' : renderGoPlace(frame, detail)}`
+  const place = `${frame.file ?? '?'}:${frame.line ?? 0}${frame.inlined ? '' : renderGoPlace(frame, detail, showsPc)}`
   return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place)}\n`
 }
 
 /** What only the physical frame of several has: the offset in its function, and where it is on the stack. */
-function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail): string {
+function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail, showsPc: boolean): string {
   const inFunction = offset === null ? '' : ` +${offset}`
   if (detail !== 'full' || sp === null) return inFunction
-  return `${inFunction} fp=${fp ?? '0x0'} sp=${sp}${pc === null ? '' : ` pc=${pc}`}`
+  return `${inFunction} fp=${fp ?? '0x0'} sp=${sp}${pc === null || !showsPc ? '' : ` pc=${pc}`}`
 }
 
 /** Code that nothing names: where it lies in its file is what a symbolizer needs later. */

@@ -31,7 +31,10 @@ function renderGroup(group: GoroutineGroupReport, style: Style): string {
   const header = `${count} goroutine${count === 1 ? '' : 's'} [${state}${wait}]: ${ids}`
   const {createdBy, elided, missing} = group
   const frames = count === 1 ? group.frames : group.frames.map(withoutArguments)
-  return renderGoroutine({header, frames, createdBy, elided, missing, ancestors: [], detailed: false}, style)
+  return renderGoroutine(
+    {header, remarks: [], frames, createdBy, elided, missing, ancestors: [], detailed: false},
+    style,
+  )
 }
 
 function withoutArguments(frame: FrameReport): FrameReport {

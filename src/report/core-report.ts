@@ -40,6 +40,16 @@ export type ReportTail = Pick<
   'threads' | 'cgo' | 'blocking' | 'modules' | 'signature' | 'completeness' | 'diagnostics'
 >
 
+/** What the text has as the runtime of this program printed it. */
+export interface TextDialect {
+  /** fp and sp are followed by pc: from Go 1.9 on. */
+  readonly showsPc: boolean
+  /** SetCgoTraceback was given a symbolizer: a saved C pc that it does not name takes two lines. */
+  readonly hasSymbolizer: boolean
+  /** Every frame: those of the seam between the stacks too. */
+  readonly showsSwitches: boolean
+}
+
 /**
  * The whole answer. `goroutines` can be iterated once; each is produced on demand, so a million of them stream in
  * bounded memory. `tail()` is called after that, and counts what the walk met.
@@ -47,6 +57,7 @@ export type ReportTail = Pick<
 export interface CoreReport extends ReportHead, Answer {
   /** How the text prints frames: fp, sp and pc behind each Go frame, registers at the end. */
   readonly detail: 'plain' | 'full'
+  readonly dialect: TextDialect
   readonly goroutines: Iterable<GoroutineReport>
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport

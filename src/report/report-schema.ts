@@ -45,6 +45,9 @@ export const goroutineSchema = z
     thread: count.describe('kernel thread ID of that M; null: none'),
     inCgo: z.boolean().describe('in a call from Go into C'),
     detailed: z.boolean().describe('the text of its frames carries fp, sp and pc'),
+    remarks: z
+      .array(z.string())
+      .describe('what the runtime prints of the walk itself before the frames: of a pc that is no Go code'),
     frames: z.array(frameSchema).describe('innermost first; which ones, `--traceback` and `--cgo-frames` say'),
     createdBy: createdBySchema
       .nullable()

@@ -106,7 +106,7 @@ interface TypedWord {
 function renderValue(access: RuntimeAccess, value: TypedWord): string | undefined {
   const {typeName, kind, data} = value
   if (typeName === undefined || kind === undefined) return undefined
-  const isBasic = isPrinted(kind)
+  const isBasic = isPrinted(access.release, kind)
   const isNamed = typeName !== kind
   if (!isBasic || (isNamed && !access.release.atLeast(15))) {
     // Up to 1.14 the interface itself was printed, both words of it.
@@ -119,8 +119,9 @@ function renderValue(access: RuntimeAccess, value: TypedWord): string | undefine
   return kind === 'complex64' || kind === 'complex128' ? typeName + text : `${typeName}(${text})`
 }
 
-function isPrinted(kind: Kind): boolean {
-  return kind === 'string' || BASIC_SIZES[kind] !== undefined
+/** Up to 1.8 print knew int and string alone. */
+function isPrinted(release: GoVersion, kind: Kind): boolean {
+  return kind === 'string' || kind === 'int' || (BASIC_SIZES[kind] !== undefined && release.atLeast(9))
 }
 
 const BASIC_SIZES: {readonly [K in Kind]?: number} = {

@@ -270,6 +270,21 @@ test('panic values print as the release prints them', t => {
   }
 })
 
+test('up to 1.8 only int and string print as values; the others as their two interface words', t => {
+  const kinds = [KIND.int, KIND.string, KIND.bool, KIND.int8, KIND.uint64, KIND.float64] as const
+  const names = ['int', 'string', 'bool', 'int8', 'uint64', 'float64']
+  for (const minor of [7, 8, 9, 14]) {
+    const builder = new ProcessBuilder(minor)
+    for (const [index, kind] of kinds.entries()) {
+      const descriptor = type(builder, kind, names[index] as string)
+      const data = kind === KIND.string ? builder.words(...builder.text('text')) : builder.words(1)
+      const words = `(${names[index]}) (0x${descriptor.toString(16)},0x${data.toString(16)})`
+      const isValue = minor >= 9 || kind === KIND.int || kind === KIND.string
+      t.is(textOf(builder, descriptor, data) === words, !isValue, `1.${minor} ${names[index]}`)
+    }
+  }
+})
+
 test('up to 1.14 a value of a named type printed as its two interface words', t => {
   const builder = new ProcessBuilder(14)
   const descriptor = type(builder, KIND.int, 'main.N')

@@ -95,7 +95,7 @@ function registersAt({frames, interruptions}: ThreadStack, pc: Address): Registe
 
 /** What the runtime prints before some throws (runtime.sigpanic, runtime.newstack). */
 function linesBeforeThrow(
-  {runtime}: DeadProcess,
+  {runtime, version}: DeadProcess,
   message: string,
   saved: Goroutine['signal'],
   current: Goroutine | undefined,
@@ -103,11 +103,10 @@ function linesBeforeThrow(
   if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
   if (message !== 'stack overflow' || !current) return []
   const {stack, sched} = current
-  return [
-    `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`,
-    // The call of morestack cost a word.
-    `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`,
-  ]
+  const exceeded = `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`
+  if (!version.atLeast(14)) return [exceeded]
+  // The call of morestack cost a word.
+  return [exceeded, `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`]
 }
 
 /**

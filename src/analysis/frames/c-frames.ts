@@ -78,16 +78,18 @@ function reportSource(source: SourceFrame, pc: Address): FrameReport {
   }
 }
 
-/** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the JSON, not in the text. */
+/** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the text only where that shows every frame. */
 export function reportSwitch(process: DeadProcess, frame: UnwindFrame): FrameReport {
-  const {pc, sp, cfa, foundBy, go} = frame
+  const {pc, lookupPc, sp, cfa, foundBy, go} = frame
+  const place = process.tables?.functionAt(pc)?.fileLine(lookupPc)
+  const isKnown = place !== undefined && place.file !== '?'
   const module = process.memory.moduleAt(pc)
   const offset = module ? hex(pc - module.start) : null
   return {
     kind: 'switch',
     function: go?.name ?? null,
-    file: null,
-    line: null,
+    file: isKnown ? place.file : null,
+    line: isKnown ? place.line : null,
     column: null,
     pc: hex(pc),
     entry: go ? hex(go.entry) : null,

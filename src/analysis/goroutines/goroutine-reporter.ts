@@ -61,6 +61,7 @@ export class GoroutineReporter {
       inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
       waitingFor: this.#options.waits === 'left-out' ? null : this.blocking.waitingFor(goroutine, thread),
       detailed,
+      remarks: stack.remarks,
       frames: stack.frames,
       elided: stack.elided,
       missing: stack.missing,
@@ -79,7 +80,7 @@ export class GoroutineReporter {
     }
     if (Date.now() > this.#options.deadline) {
       this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
-      return {frames: [], elided: null, missing: [], stop: null, createdBy: null, ancestors: []}
+      return {remarks: [], frames: [], elided: null, missing: [], stop: null, createdBy: null, ancestors: []}
     }
     const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}

@@ -10,6 +10,7 @@ import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frame
 import {Creation} from '../frames/creation.ts'
 import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
+import {describeUnknownPc} from '../frames/unknown-pc.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
@@ -31,7 +32,10 @@ export interface StackRequest {
   start?: FoundStart
 }
 
-export type StackParts = Pick<GoroutineReport, 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy' | 'ancestors'>
+export type StackParts = Pick<
+  GoroutineReport,
+  'remarks' | 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy' | 'ancestors'
+>
 
 /** Of Go frames the report is made when the window has closed: of a deep stack it keeps few. */
 type ShownFrame =
@@ -61,13 +65,24 @@ export class GoroutineStacks {
     const {goroutine, visibility} = request
     const filter = new FrameFilter(visibility, false)
     let printed = this.#print(request, filter)
-    // Nothing to show: the runtime then shows everything.
-    if (filter.shown === 0) printed = this.#print(request, new FrameFilter(visibility, true))
+    let remarks = this.#remarks(request)
+    if (filter.shown === 0) {
+      // Nothing to show: the runtime then walks again and shows everything, its remarks too.
+      printed = this.#print(request, new FrameFilter(visibility, true))
+      remarks = [...remarks, ...remarks]
+    }
     return {
+      remarks,
       ...printed,
       createdBy: this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
       ancestors: this.#creation.reportAncestors(goroutine, visibility),
     }
+  }
+
+  #remarks({goroutine, start}: StackRequest): string[] {
+    const {tables} = this.#process
+    const {pc, sp} = start ?? findStart(this.#process, this.threads, goroutine)
+    return !tables || tables.functionAt(pc) ? [] : describeUnknownPc(this.#process, goroutine, pc, sp)
   }
 
   #print(request: StackRequest, filter: FrameFilter): Printed {

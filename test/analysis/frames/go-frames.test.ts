@@ -17,6 +17,7 @@ function frameOf(text: string, version: GoVersion): GoFrame {
     const name = marked.replace('~', '')
     return {
       name,
+      linkedName: name,
       funcID: isWrapper ? 'wrapper' : funcIDOf(name, 0, version),
       inlined: index < names.length - 1,
       isUserVisible: isUserVisible(name, version),

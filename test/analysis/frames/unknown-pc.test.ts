@@ -1,0 +1,64 @@
+import test from 'ava'
+import {describeUnknownPc} from '../../../src/analysis/frames/unknown-pc.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
+import type {GoVersion} from '../../../src/gosym/version.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import {ProcessBuilder} from '../../runtime-model/process-builder.ts'
+import {everyRelease, type ReleaseRows} from '../../support/release-rows.ts'
+
+const LO = 0x7ffd0000
+const HI = LO + 0x50
+const SP = LO + 0x20
+const ENTRY = 0x401000
+const PC = toAddress(0x7f0000001eec)
+
+/** Ten words: the stack's bounds are nearer than the 32 words on either side of sp. */
+function buildProcess(version: GoVersion) {
+  const builder = new ProcessBuilder(version.minor)
+  builder.allocate(HI - LO, LO)
+  builder.write(SP, ENTRY + 0x64)
+  builder.write(SP + 8, 0xffff_ffff_ffff_ffffn)
+  const newarray = {name: 'runtime.newarray', entry: toAddress(ENTRY)}
+  const functionAt = (pc: Address) => (pc >= ENTRY && pc < ENTRY + 0x100 ? newarray : undefined)
+  const process = {memory: builder, tables: {functionAt}, version} as unknown as DeadProcess
+  const g0 = {id: 0, address: 0xc000000180, stack: {lo: LO, hi: HI}} as unknown as Goroutine
+  return {process, g0}
+}
+
+const words = (prefix: string, offset: string) => [
+  `stack: frame={sp:0x7ffd0020, fp:0x0} stack=[0x7ffd0000,0x7ffd0050)`,
+  `${prefix}000000007ffd0000:  ${prefix}0000000000000000  ${prefix}0000000000000000 `,
+  `${prefix}000000007ffd0010:  ${prefix}0000000000000000  ${prefix}0000000000000000 `,
+  `${prefix}000000007ffd0020: <${prefix}0000000000401064 <runtime.newarray+${offset}>  ${prefix}ffffffffffffffff `,
+  `${prefix}000000007ffd0030:  ${prefix}0000000000000000  ${prefix}0000000000000000 `,
+  `${prefix}000000007ffd0040:  ${prefix}0000000000000000  ${prefix}0000000000000000 `,
+]
+const LONG = words('0x', '0x0000000000000064')
+
+/** runtime.gentraceback and runtime.hexdumpWords; 1.26 dumps in a form of its own. */
+const ROWS: ReleaseRows<readonly string[]> = [
+  [7, []],
+  [10, ['runtime: unknown pc 0x7f0000001eec', ...words('', '100')]],
+  [17, ['runtime: unknown pc 0x7f0000001eec', ...LONG]],
+  [19, ['runtime: g 0: unknown pc 0x7f0000001eec', ...LONG]],
+  [22, ['runtime: g 0 gp=0xc000000180: unknown pc 0x7f0000001eec', ...LONG]],
+  [26, []],
+]
+
+for (const {version, form} of everyRelease(ROWS)) {
+  test(`${version.text}: a stack that begins outside of Go code is dumped as the runtime dumps it`, t => {
+    const {process, g0} = buildProcess(version)
+    t.deepEqual(describeUnknownPc(process, g0, PC, toAddress(SP)), [...form])
+  })
+}
+
+test('words that the core does not hold are marked', t => {
+  const [first] = [...everyRelease(ROWS)].filter(({version}) => version.minor === 14)
+  const {process, g0} = buildProcess((first as {version: GoVersion}).version)
+  const longer = {...g0, stack: {lo: LO, hi: HI + 16}} as unknown as Goroutine
+  t.is(
+    describeUnknownPc(process, longer, PC, toAddress(SP)).at(-1),
+    '000000007ffd0050:  ????????????????  ???????????????? ',
+  )
+})
