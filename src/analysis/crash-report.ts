@@ -1,6 +1,7 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Flags, readFlags} from '../amd64/signal-context.ts'
+import {SIGNALS_WITH_ADDRESS} from '../amd64/signal-numbers.ts'
 import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex, type Word} from '../base/address.ts'
 import type {CrashReport, FrameReport, InstructionReport} from '../report/core-report.ts'
@@ -78,7 +79,7 @@ function placeOfDeath({signal, thread}: CrashCause): string | null {
 
 /** si_addr has a meaning for faults that the kernel raised. */
 function hasAddress(signal: number, code = 0): boolean {
-  return [4, 5, 7, 8, 11].includes(signal) && code > 0
+  return SIGNALS_WITH_ADDRESS.has(signal) && code > 0
 }
 
 function reportRegisters(process: DeadProcess, cause: CrashCause, registers: RegisterSet): Record<string, string> {

@@ -1,4 +1,4 @@
-import {SI_KERNEL} from '../amd64/signal-numbers.ts'
+import {SI_KERNEL, SIGNALS_WITH_ADDRESS} from '../amd64/signal-numbers.ts'
 import {USER_REGS_COUNT} from '../amd64/user-regs.ts'
 import type {Address, Word} from '../base/address.ts'
 import type {ByteSource} from '../base/byte-source.ts'
@@ -130,9 +130,6 @@ export interface CoreSignal {
   /** si_pid of a signal that was sent. */
   senderPid: number | undefined
 }
-
-/** SIGILL, SIGTRAP, SIGBUS, SIGFPE and SIGSEGV carry an address when the kernel raised them (sigaction(2)). */
-const SIGNALS_WITH_ADDRESS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
 
 /** siginfo_t (asm-generic/siginfo.h): the union at 16 is read by what si_code says of the origin. */
 export function parseSiginfo(desc: Cursor): CoreSignal {

@@ -1,19 +1,15 @@
-import {RegisterSet, wordOfPlace} from '../../amd64/register-set.ts'
+import {type RegisterSet, wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import type {SignalFrame} from '../../amd64/signal-context.ts'
 import {SI_USER} from '../../amd64/signal-numbers.ts'
-import {type Address, toAddress, type Word} from '../../base/address.ts'
+import type {Address, Word} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {walkGoStack} from '../../unwind/goroutine-walk.ts'
-import {findSignalFrames} from '../../unwind/signal-frame.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
-import {isFault} from '../process/signal-names.ts'
 import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
-import {findFirstFault, isRaisedAgain} from '../stacks/interruptions.ts'
-import {killingSignal} from '../stacks/killing-signal.ts'
+import {findFirstFault, heldFrames, isFault, isRaisedAgain, killingSignal} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 import {describeDeath, describePanic, describeThrow, savedSignal, throwingOf} from './crash-description.ts'
@@ -266,19 +262,6 @@ function earlierFault(
   const thread = findFaultingThread(process, threads, isCandidate)
   const signal = thread && firstFault(thread)
   return signal && isFault(signal.number) && isEarlier(signal) ? signalledIn(process, thread, signal) : undefined
-}
-
-/**
- * A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every
- * stack.
- */
-const HANDLER_REACH = 256 * 1024
-
-function heldFrames({core, memory}: DeadProcess, {registers}: CoreThread): SignalFrame[] {
-  const start = RegisterSet.ofUserRegs(registers).sp
-  if (start === undefined) return []
-  const end = Math.min(core.segments.extentAt(start).end, start + HANDLER_REACH)
-  return findSignalFrames(memory, {start, end: toAddress(end)})
 }
 
 function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean {

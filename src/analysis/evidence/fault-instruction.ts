@@ -7,17 +7,22 @@ import {
   type MemoryAccess,
 } from '../../amd64/faulting-instruction.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import {SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP} from '../../amd64/signal-numbers.ts'
+import {
+  BUS_ADRALN,
+  BUS_ADRERR,
+  SI_KERNEL,
+  SIGBUS,
+  SIGFPE,
+  SIGILL,
+  SIGSEGV,
+  SIGTRAP,
+} from '../../amd64/signal-numbers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {InstructionReport} from '../../report/core-report.ts'
 import {type CrashCause, type FaultSignal, signalPc} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
-
-/** si_code of faults for which the kernel has no address: #GP (arch/x86/kernel/traps.c, exc_general_protection). */
-const BUS_ADRALN = 1
-const BUS_ADRERR = 2
 
 /** The faulting operand of an instruction. */
 interface Operand {

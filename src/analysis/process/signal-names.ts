@@ -1,3 +1,5 @@
+import {SI_KERNEL, SI_USER, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP} from '../../amd64/signal-numbers.ts'
+
 /** Signals as the runtime's table has them (runtime/sigtab_linux_generic.go), the names of si_code (sigaction(2)). */
 
 const SIGNALS: Record<number, readonly [name: string, description: string]> = {
@@ -49,17 +51,10 @@ export function signalTitle(number: number): string | undefined {
   return number > 31 && number <= LAST_IN_TABLE ? `signal ${number}` : undefined
 }
 
-/** Signals that end a process because of what its own code did. */
-const FAULTS = new Set([4, 5, 6, 7, 8, 11, 31])
-
-export function isFault(number: number): boolean {
-  return FAULTS.has(number)
-}
-
 /** si_code of any signal. */
 const COMMON_CODES: Record<number, string> = {
-  0: 'SI_USER',
-  128: 'SI_KERNEL',
+  [SI_USER]: 'SI_USER',
+  [SI_KERNEL]: 'SI_KERNEL',
   [-1]: 'SI_QUEUE',
   [-2]: 'SI_TIMER',
   [-3]: 'SI_MESGQ',
@@ -69,12 +64,38 @@ const COMMON_CODES: Record<number, string> = {
 }
 
 const CODES: Record<number, readonly string[]> = {
-  4: ['ILL_ILLOPC', 'ILL_ILLOPN', 'ILL_ILLADR', 'ILL_ILLTRP', 'ILL_PRVOPC', 'ILL_PRVREG', 'ILL_COPROC', 'ILL_BADSTK'],
-  5: ['TRAP_BRKPT', 'TRAP_TRACE', 'TRAP_BRANCH', 'TRAP_HWBKPT', 'TRAP_UNK', 'TRAP_PERF'],
-  7: ['BUS_ADRALN', 'BUS_ADRERR', 'BUS_OBJERR', 'BUS_MCEERR_AR', 'BUS_MCEERR_AO'],
-  8: ['FPE_INTDIV', 'FPE_INTOVF', 'FPE_FLTDIV', 'FPE_FLTOVF', 'FPE_FLTUND', 'FPE_FLTRES', 'FPE_FLTINV', 'FPE_FLTSUB'],
-  11: ['SEGV_MAPERR', 'SEGV_ACCERR', 'SEGV_BNDERR', 'SEGV_PKUERR', 'SEGV_ACCADI', 'SEGV_ADIDERR', 'SEGV_ADIPERR'],
-  31: ['SYS_SECCOMP', 'SYS_USER_DISPATCH'],
+  [SIGILL]: [
+    'ILL_ILLOPC',
+    'ILL_ILLOPN',
+    'ILL_ILLADR',
+    'ILL_ILLTRP',
+    'ILL_PRVOPC',
+    'ILL_PRVREG',
+    'ILL_COPROC',
+    'ILL_BADSTK',
+  ],
+  [SIGTRAP]: ['TRAP_BRKPT', 'TRAP_TRACE', 'TRAP_BRANCH', 'TRAP_HWBKPT', 'TRAP_UNK', 'TRAP_PERF'],
+  [SIGBUS]: ['BUS_ADRALN', 'BUS_ADRERR', 'BUS_OBJERR', 'BUS_MCEERR_AR', 'BUS_MCEERR_AO'],
+  [SIGFPE]: [
+    'FPE_INTDIV',
+    'FPE_INTOVF',
+    'FPE_FLTDIV',
+    'FPE_FLTOVF',
+    'FPE_FLTUND',
+    'FPE_FLTRES',
+    'FPE_FLTINV',
+    'FPE_FLTSUB',
+  ],
+  [SIGSEGV]: [
+    'SEGV_MAPERR',
+    'SEGV_ACCERR',
+    'SEGV_BNDERR',
+    'SEGV_PKUERR',
+    'SEGV_ACCADI',
+    'SEGV_ADIDERR',
+    'SEGV_ADIPERR',
+  ],
+  [SIGSYS]: ['SYS_SECCOMP', 'SYS_USER_DISPATCH'],
 }
 
 /** `SEGV_MAPERR`; null for a code without a name. */

@@ -8,16 +8,21 @@ import type {Machine} from '../../runtime-model/machine.ts'
 import {applyRow} from '../../unwind/apply-row.ts'
 import type {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
-import {findLeftFrame, findSignalFrames, SIGNAL_ROW} from '../../unwind/signal-frame.ts'
+import {findSignalFrames, SIGNAL_ROW} from '../../unwind/signal-frame.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
-import {isFault} from '../process/signal-names.ts'
 import {CallbackSegments, type CSegment, expectLanding, isOnStackOf, walkSegment} from './c-segments.ts'
 import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
-import {findBase, findFirstFault, findInterruptions, type Interruption, isInjectedIntoC} from './interruptions.ts'
-import {killingSignal} from './killing-signal.ts'
-import {withReason} from './signal-reason.ts'
+import {
+  findBase,
+  findFirstFault,
+  findInterruptions,
+  findReturnedHandler,
+  type Interruption,
+  isInjectedIntoC,
+  killingSignal,
+} from './signals.ts'
 import {firstStop, type StitchedGo, stitchStack} from './stitched-stack.ts'
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
@@ -58,9 +63,11 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const interruptions = left ? [left] : []
   interruptions.push(...findInterruptions(process, frames, gsignal))
   interruptions.sort((a, b) => a.index - b.index)
-  const returned = findReturnedHandler(process, {thread, frames, interruptions, registers, gsignal})
-  if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
   const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
+  if (!findFirstFault(frames, interruptions)) {
+    const returned = findReturnedHandler(process, killedBy, registers, gsignal)
+    if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
+  }
   const base = findBase(frames, interruptions, killedBy)
   return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base}
 }
@@ -177,35 +184,6 @@ function handlerFrames({frames, landing}: CSegment, {stack}: Goroutine): readonl
   const next = frames[last + 1] ?? landing
   const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
   return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames
-}
-
-/**
- * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the
- * kernel ends the process at the place of the fault, with a signal that somebody sent. What was left of the handler's
- * frame knows better.
- */
-function findReturnedHandler(
-  process: DeadProcess,
-  {
-    thread,
-    frames,
-    interruptions,
-    registers,
-    gsignal,
-  }: Pick<ThreadStack, 'thread' | 'frames' | 'interruptions'> & {
-    registers: RegisterSet
-    gsignal: Goroutine | undefined
-  },
-): SignalFrame | undefined {
-  const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
-  const wasSent = (process.core.signal?.code ?? 1) <= 0
-  if (killedBy === undefined || !wasSent || findFirstFault(frames, interruptions)) return undefined
-  const frame = findLeftFrame(process.memory, registers, gsignal?.stack)
-  if (!frame) return undefined
-  // Without SA_SIGINFO a siginfo of some older handler may be there.
-  if (isFault(frame.signal) && frame.code > 0) return frame
-  const signal = withReason(process, {...frame, signal: 0}, registers)
-  return isFault(signal.signal) ? signal : undefined
 }
 
 type StitchedThread = EndsOfStack<UnwindFrame> & Pick<ThreadStack, 'stop' | 'callbacks'>

@@ -1,11 +1,5 @@
 import test from 'ava'
-import {
-  isFault,
-  signalCodeName,
-  signalCodeWord,
-  signalName,
-  signalTitle,
-} from '../../../src/analysis/process/signal-names.ts'
+import {signalCodeName, signalCodeWord, signalName, signalTitle} from '../../../src/analysis/process/signal-names.ts'
 
 test('the first line of a fatal signal is what the runtime’s table has (runtime/sigtab_linux_generic.go)', t => {
   const expected: [number, string | undefined][] = [
@@ -56,9 +50,4 @@ test('a code has the name of its signal, or the name that it has for all', t => 
 test('a code is printed as 64 bits without a sign', t => {
   t.is(signalCodeWord(1), 1n)
   t.is(signalCodeWord(-6), 18446744073709551610n)
-})
-
-test('a fault is what a program’s own code did', t => {
-  const faults = Array.from({length: 65}, (_, number) => number).filter(isFault)
-  t.deepEqual(faults, [4, 5, 6, 7, 8, 11, 31])
 })

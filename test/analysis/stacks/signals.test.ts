@@ -1,6 +1,6 @@
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
-import {killingSignal} from '../../../src/analysis/stacks/killing-signal.ts'
+import {isFault, killingSignal} from '../../../src/analysis/stacks/signals.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 import {memoryOf} from '../../support/memory-of.ts'
@@ -23,4 +23,9 @@ test('what a debugger stopped was not killed: SIGSTOP, and SIGTRAP where the pro
   t.is(killingSignalOf(19), undefined)
   t.is(killingSignalOf(5), 5)
   t.is(killingSignalOf(5, {pc: 0x1003}), undefined)
+})
+
+test('a fault is what a program’s own code did', t => {
+  const faults = Array.from({length: 65}, (_, number) => number).filter(isFault)
+  t.deepEqual(faults, [4, 5, 6, 7, 8, 11, 31])
 })

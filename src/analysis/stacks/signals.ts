@@ -1,0 +1,253 @@
+import {findBreakpoint} from '../../amd64/call-encoding.ts'
+import {isNonCanonical} from '../../amd64/canonical-address.ts'
+import {decodeFault, type FaultingInstruction} from '../../amd64/faulting-instruction.ts'
+import {RegisterSet} from '../../amd64/register-set.ts'
+import {EXCEPTION, readSignalFrame, type SignalFrame, wasPagePresent} from '../../amd64/signal-context.ts'
+import {
+  BUS_ADRALN,
+  BUS_ADRERR,
+  FPE_INTDIV,
+  ILL_ILLOPN,
+  SEGV_ACCERR,
+  SEGV_MAPERR,
+  SI_KERNEL,
+  SIGABRT,
+  SIGBUS,
+  SIGFPE,
+  SIGILL,
+  SIGQUIT,
+  SIGSEGV,
+  SIGSTOP,
+  SIGSYS,
+  SIGTRAP,
+} from '../../amd64/signal-numbers.ts'
+import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
+import type {CoreThread} from '../../elf/core-file.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {findLeftFrame, findSignalFrames} from '../../unwind/signal-frame.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {type DeadProcess, holds} from '../process/dead-process.ts'
+
+/** Signals that end a process because of what its own code did. */
+const FAULTS = new Set([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS])
+
+export function isFault(number: number): boolean {
+  return FAULTS.has(number)
+}
+
+/**
+ * The signal that the kernel ended the process with, where the thread that stands at `pc` got it; undefined for other
+ * threads. A debugger's core names one too although nothing died of it: SIGSTOP, or SIGTRAP where the program itself
+ * has no breakpoint.
+ */
+export function killingSignal(
+  {core, memory}: Pick<DeadProcess, 'core' | 'memory'>,
+  tid: number,
+  pc: Address,
+): number | undefined {
+  const number = core.signal?.number ?? 0
+  if (core.threads[0]?.tid !== tid || number === 0 || number === SIGSTOP) return undefined
+  return number !== SIGTRAP || findBreakpoint(memory, pc) !== undefined ? number : undefined
+}
+
+/**
+ * A place on a thread's stack where the kernel put a signal frame, or where the runtime pretended a call of sigpanic.
+ */
+export interface Interruption {
+  /** Index in `frames` of what was interrupted. */
+  index: number
+  /** undefined for a call of sigpanic that the runtime injected into C code or its own (up to Go 1.20). */
+  signal: SignalFrame | undefined
+  /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
+  isPlumbing: boolean
+}
+
+/** raise, tgkill and their wrappers stand above dieFromSignal. */
+const RAISE_DEPTH = 4
+
+/** Functions of the runtime that are on a thread's stack because it handles a signal or dies. */
+const HANDLERS = new Set(['runtime.sigtramp', 'runtime.cgoSigtramp', 'runtime.sigtrampgo', 'runtime.sighandler'])
+
+/** Where handlers' frames end on a thread's stack, innermost first. */
+export function findInterruptions(
+  process: DeadProcess,
+  frames: readonly UnwindFrame[],
+  gsignal: Goroutine | undefined,
+): Interruption[] {
+  const nameless = process.tables === undefined
+  const found: Interruption[] = []
+  let sawHandler = false
+  frames.forEach((frame, index) => {
+    if (frame.go && HANDLERS.has(frame.go.name)) sawHandler = true
+    // Without names, handlers are told by the stack that the runtime has them run on.
+    if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
+    const isSignal = frame.kind === 'signal'
+    const next = frames[index + 1]
+    if (isSignal && next) {
+      const signal = readSignalFrame(process.memory, frame.sp)
+      found.push({
+        index: index + 1,
+        signal: signal && withReason(process, signal, next.registers),
+        isPlumbing: sawHandler,
+      })
+      sawHandler = false
+    } else if (isInjectedIntoC(frame, next) || isInjectedIntoRuntime(frame))
+      found.push({index: index + 1, signal: undefined, isPlumbing: true})
+  })
+  return found
+}
+
+/** Up to 1.20 the runtime pretends a call of sigpanic for faults in C, too; on any system stack it ends in a throw. */
+export function isInjectedIntoC({go}: UnwindFrame, next: UnwindFrame | undefined): boolean {
+  return go?.funcID === 'sigpanic' && next !== undefined && next.kind !== 'go'
+}
+
+function isInjectedIntoRuntime({go, stack}: UnwindFrame): boolean {
+  return go?.funcID === 'sigpanic' && (stack === 'g0' || stack === 'native')
+}
+
+/**
+ * The program's own frames begin behind the first fault, whoever handled it: what a handler did after that (abort, a
+ * fault of its own, waiting for somebody) is not what went wrong. Without one, behind the outermost handler of Go.
+ */
+export function findBase(
+  frames: readonly UnwindFrame[],
+  interruptions: readonly Interruption[],
+  killedBy: number | undefined,
+): number {
+  const fault = findFirstFault(frames, interruptions)
+  if (fault) return fault.index
+  // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
+  const wasDying = isRaisedAgain(frames, 0) || interruptions.some(({index}) => isRaisedAgain(frames, index))
+  if (killedBy !== undefined && isFault(killedBy) && !wasDying) return 0
+  return interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
+}
+
+/**
+ * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends
+ * nothing (a timer's, a preemption) may be farther out: its handler is where the fault came from.
+ */
+export function findFirstFault(
+  frames: readonly UnwindFrame[],
+  interruptions: readonly Interruption[],
+): Interruption | undefined {
+  return interruptions.findLast(interruption => isFirstFault(frames, interruption))
+}
+
+/**
+ * A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its
+ * stacks.
+ */
+function isFirstFault(frames: readonly UnwindFrame[], {index, signal, isPlumbing}: Interruption): boolean {
+  if (!signal) return isPlumbing
+  const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)
+  return ends && !isRaisedAgain(frames, index)
+}
+
+/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
+export function isRaisedAgain(frames: readonly UnwindFrame[], index: number): boolean {
+  return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
+}
+
+/**
+ * A handler that waits has its frame not far above its stack pointer; to look for one is cheaper than to walk every
+ * stack.
+ */
+const HANDLER_REACH = 256 * 1024
+
+export function heldFrames({core, memory}: DeadProcess, {registers}: CoreThread): SignalFrame[] {
+  const start = RegisterSet.ofUserRegs(registers).sp
+  if (start === undefined) return []
+  const end = Math.min(core.segments.extentAt(start).end, start + HANDLER_REACH)
+  return findSignalFrames(memory, {start, end: toAddress(end)})
+}
+
+/**
+ * A handler that raises its signal again lives until it returns, for the signal is blocked while it runs; then the
+ * kernel ends the process at the place of the fault, with a signal that somebody sent. What was left of the handler's
+ * frame knows better.
+ */
+export function findReturnedHandler(
+  process: DeadProcess,
+  killedBy: number | undefined,
+  registers: RegisterSet,
+  gsignal: Goroutine | undefined,
+): SignalFrame | undefined {
+  const wasSent = (process.core.signal?.code ?? 1) <= 0
+  if (killedBy === undefined || !wasSent) return undefined
+  const frame = findLeftFrame(process.memory, registers, gsignal?.stack)
+  if (!frame) return undefined
+  // Without SA_SIGINFO a siginfo of some older handler may be there.
+  if (isFault(frame.signal) && frame.code > 0) return frame
+  const signal = withReason(process, {...frame, signal: 0}, registers)
+  return isFault(signal.signal) ? signal : undefined
+}
+
+type Reason = Pick<SignalFrame, 'signal' | 'code' | 'faultAddress'>
+
+/**
+ * A handler that was installed without SA_SIGINFO is told the signal's number alone, in a register that it is free to
+ * lose. The processor's own words are in the frame, but may be about an older fault: they count where the instruction
+ * can have done that.
+ */
+export function withReason(process: DeadProcess, frame: SignalFrame, registers: RegisterSet | undefined): SignalFrame {
+  if (frame.signal !== 0) return frame
+  const reason = reasonOf(process, frame, registers)
+  return reason ? {...frame, ...reason} : frame
+}
+
+function reasonOf(process: DeadProcess, frame: SignalFrame, registers: RegisterSet | undefined): Reason | undefined {
+  const {memory} = process
+  const {pc, trap} = frame
+  if (trap.number === EXCEPTION.breakpoint) {
+    return findBreakpoint(memory, pc) !== undefined ? {signal: SIGTRAP, code: SI_KERNEL, faultAddress: 0n} : undefined
+  }
+  if (trap.number === EXCEPTION.pageFault && trap.address === BigInt(pc)) return pageFault(process, frame)
+  const instruction = decodeFault(memory, pc, {general: registers, fsBase: undefined, gsBase: undefined})
+  return instruction && reasonByInstruction(process, frame, instruction)
+}
+
+function reasonByInstruction(
+  process: DeadProcess,
+  frame: SignalFrame,
+  instruction: FaultingInstruction,
+): Reason | undefined {
+  const {trap} = frame
+  const at = BigInt(frame.pc)
+  switch (trap.number) {
+    case EXCEPTION.divide:
+      return instruction.divisor === undefined ? undefined : {signal: SIGFPE, code: FPE_INTDIV, faultAddress: at}
+    case EXCEPTION.invalidOpcode:
+      return /^ud/.test(instruction.text) ? {signal: SIGILL, code: ILL_ILLOPN, faultAddress: at} : undefined
+    case EXCEPTION.protection:
+      return isProtected(instruction) ? {signal: SIGSEGV, code: SI_KERNEL, faultAddress: 0n} : undefined
+    case EXCEPTION.pageFault:
+      return touches(instruction, trap.address) ? pageFault(process, frame) : undefined
+    case EXCEPTION.alignment:
+      return instruction.accesses.length > 0 ? {signal: SIGBUS, code: BUS_ADRALN, faultAddress: 0n} : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Without the page SEGV_MAPERR, or BUS_ADRERR where something is mapped there; else SEGV_ACCERR. */
+function pageFault({core}: DeadProcess, {trap}: SignalFrame): Reason {
+  const address = addressOfWord(trap.address)
+  if (wasPagePresent(trap.error)) return {signal: SIGSEGV, code: SEGV_ACCERR, faultAddress: trap.address}
+  const isMapped = address !== undefined && core.segments.extentAt(address).state !== 'unmapped'
+  const reason = isMapped ? {signal: SIGBUS, code: BUS_ADRERR} : {signal: SIGSEGV, code: SEGV_MAPERR}
+  return {...reason, faultAddress: trap.address}
+}
+
+function touches({accesses}: FaultingInstruction, address: Word): boolean {
+  return accesses.some(
+    ({address: start, size}) => start !== undefined && address >= start && address < start + BigInt(Math.max(size, 1)),
+  )
+}
+
+function isProtected({accesses, text}: FaultingInstruction): boolean {
+  return (
+    accesses.some(({address}) => address !== undefined && isNonCanonical(address)) ||
+    /^(hlt|cli|sti|in|out)\b/.test(text)
+  )
+}
