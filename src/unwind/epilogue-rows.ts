@@ -2,8 +2,7 @@ import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import {CALLEE_SAVED, DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
 import {makeRow, RETURN_ADDRESS, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {followPaths} from './code-paths.ts'
-import type {PathState, Symbolic} from './path-state.ts'
+import {followPaths, type PathState, type Symbolic} from './code-paths.ts'
 
 /** Returns that are offered: the first is nearly always right, and the caller checks each. */
 const CANDIDATE_LIMIT = 8

@@ -3,8 +3,7 @@ import {CALLEE_SAVED, DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {type CfaRule, makeRow, RETURN_ADDRESS, type RegisterRule, type UnwindRow} from '../dwarf/unwind-row.ts'
-import {followPaths} from './code-paths.ts'
-import type {PathState, Symbolic} from './path-state.ts'
+import {followPaths, type PathState, type Symbolic} from './code-paths.ts'
 
 const CANDIDATE_LIMIT = 4
 
