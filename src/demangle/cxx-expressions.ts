@@ -2,7 +2,7 @@ import type {CxxGrammar} from './cxx-grammar.ts'
 import {nested, packExpansion, plain, templated} from './cxx-names.ts'
 import {type CxxNode, listed, sequence, text} from './cxx-printer.ts'
 import {findOperator} from './cxx-words.ts'
-import {MangledNameError} from './mangled-name-error.ts'
+import {MangledNameError} from './mangled-text.ts'
 
 /** Suffixes of integer literals by the code of their type; other types are written as a cast. */
 const LITERAL_SUFFIX: Readonly<Record<string, string>> = {i: '', j: 'u', l: 'l', m: 'ul', x: 'll', y: 'ull'}

@@ -1,4 +1,4 @@
-import {MangledNameError} from './mangled-name-error.ts'
+import {MangledNameError} from './mangled-text.ts'
 
 /**
  * A mangled C++ name as a tree that prints itself, in the spelling of GNU's demangler (`> >`, `char const*`), which gdb

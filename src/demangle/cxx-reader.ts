@@ -5,8 +5,7 @@ import {conversion, nested, packOf, plain, tagged, templated, templateParameter}
 import {type CxxNode, listed, printNode, sequence, text} from './cxx-printer.ts'
 import {readType} from './cxx-types.ts'
 import {findOperator, SPECIAL_NAMES, STANDARD_NAMES} from './cxx-words.ts'
-import {MangledNameError} from './mangled-name-error.ts'
-import {MangledText} from './mangled-text.ts'
+import {MangledNameError, MangledText} from './mangled-text.ts'
 
 /**
  * The source name of an Itanium-mangled C++ name (Itanium C++ ABI, 5.1). @throws MangledNameError where it is not one

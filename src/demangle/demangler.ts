@@ -1,5 +1,5 @@
 import {demangleCxx, demangleCxxType} from './cxx-reader.ts'
-import {MangledNameError} from './mangled-name-error.ts'
+import {MangledNameError} from './mangled-text.ts'
 import {demangleRustLegacy} from './rust-legacy.ts'
 import {demangleRustV0} from './rust-v0.ts'
 

@@ -1,4 +1,5 @@
-import {MangledNameError} from './mangled-name-error.ts'
+/** A name that is not what its beginning promised, or that is beyond our bounds. It stays as the linker knows it. */
+export class MangledNameError extends Error {}
 
 /** The characters of a mangled name, front to back. */
 export class MangledText {

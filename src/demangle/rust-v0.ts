@@ -1,5 +1,4 @@
-import {MangledNameError} from './mangled-name-error.ts'
-import {cloneMark, isControl} from './mangled-text.ts'
+import {cloneMark, isControl, MangledNameError} from './mangled-text.ts'
 import {decodePunycode} from './punycode.ts'
 
 /** The source name of a Rust symbol of the second scheme, without crate hashes. @throws MangledNameError */

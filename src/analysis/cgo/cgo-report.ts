@@ -1,4 +1,5 @@
-import {hex, type Word} from '../../base/address.ts'
+import {type Address, hex, type Word} from '../../base/address.ts'
+import type {Finding} from '../../base/finding.ts'
 import type {CgoCallReport, CgoReport, CgoThreadReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -8,7 +9,6 @@ import {checkSavedCallers} from '../stacks/saved-callers-check.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {type CgoCall, type CgoCalls, findCgoCalls} from './cgo-calls.ts'
 import {decideCollecting, decidePrinting} from './cgo-decisions.ts'
-import {reportHooks} from './cgo-hooks.ts'
 
 /** Goroutines that a group names; the count is whole. */
 const GOROUTINES_PER_GROUP = 20
@@ -139,4 +139,28 @@ function groupCalls(calls: readonly CgoCallReport[]): CgoReport['groups'] {
     if (goroutine !== null && group.goroutines.length < GOROUTINES_PER_GROUP) group.goroutines.push(goroutine)
   }
   return [...groups.values()].sort((a, b) => b.count - a.count)
+}
+
+/** The functions that runtime.SetCgoTraceback was given, by name where the symbols say it. */
+export function reportHooks(process: DeadProcess): Pick<CgoReport, 'hooks' | 'hooksKnown'> {
+  const {cgoTraceback, cgoContext, cgoSymbolizer} = process.runtime?.state ?? {}
+  const hooksKnown = cgoTraceback !== undefined && cgoContext !== undefined && cgoSymbolizer !== undefined
+  if (process.runtime && !hooksKnown) {
+    process.diagnostics.add(
+      'cgo-hooks-unknown',
+      'what the program gave to runtime.SetCgoTraceback, if anything, cannot be found out',
+      {hint: 'give the executable that made the core with --exe'},
+    )
+  }
+  const hooks = {
+    traceback: reportHook(process, cgoTraceback),
+    context: reportHook(process, cgoContext),
+    symbolizer: reportHook(process, cgoSymbolizer),
+  }
+  return {hooks, hooksKnown}
+}
+
+function reportHook({symbolizer}: DeadProcess, address: Finding<Address>): CgoReport['hooks']['traceback'] {
+  if (address === undefined || address === null) return null
+  return {address: hex(address), symbol: symbolizer.locate(address, address).at(-1)?.function ?? null}
 }

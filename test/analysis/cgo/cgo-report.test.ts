@@ -1,5 +1,5 @@
 import test from 'ava'
-import {reportHooks} from '../../../src/analysis/cgo/cgo-hooks.ts'
+import {reportHooks} from '../../../src/analysis/cgo/cgo-report.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {Diagnostics} from '../../../src/base/diagnostics.ts'
 
