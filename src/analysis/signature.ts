@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../report/core-report.ts'
+import {sourceName} from './frames/c-frames.ts'
 import {cPlumbing, goPlumbing, isDeathOfC} from './frames/irrelevant-frames.ts'
 
 /** Frames of the crashing stack that a signature is made of, at most. */
@@ -71,9 +72,7 @@ function plumbingOf(frame: FrameReport): string | undefined {
 /** A name that the same source keeps: without the compiler's clones; build ID and offset where there is none. */
 function stableName(frame: FrameReport, modules: readonly ModuleReport[]): string | undefined {
   if (frame.function !== null) {
-    return frame.kind === 'go'
-      ? frame.function
-      : frame.function.replace(/ \[clone [^\]]*\]|\.(?:isra|constprop|part|cold|lto_priv)(?:\.\d+)?/g, '')
+    return frame.kind === 'go' ? frame.function : sourceName(frame.function)
   }
   if (frame.module === null || frame.moduleOffset === null) return undefined
   const module = modules.find(({path}) => path === frame.module)
