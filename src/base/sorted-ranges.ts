@@ -14,10 +14,6 @@ export class SortedRanges<T> {
     this.#starts = Float64Array.from(this.#ranges, range => range.start)
   }
 
-  get size(): number {
-    return this.#ranges.length
-  }
-
   /** The range that holds `at`, or undefined. */
   find(at: number): Range<T> | undefined {
     const range = this.#ranges[lastAtOrBelow(this.#starts, at)]

@@ -44,10 +44,6 @@ export class RangeIndex {
     this.#values = Float64Array.from(values)
   }
 
-  get size(): number {
-    return this.#starts.length
-  }
-
   /** The value of the range that holds `address`; -1 where none does. */
   find(address: number): number {
     const at = lastAtOrBelow(this.#starts, address)

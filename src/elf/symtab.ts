@@ -60,10 +60,6 @@ export class SymbolTable {
     return new SymbolTable(files)
   }
 
-  get size(): number {
-    return this.#sorted().count
-  }
-
   /** The function or object that covers the address; a symbol of size 0 reaches to the next one. */
   find(linkAddress: Address): ElfSymbol | undefined {
     const columns = this.#sorted()

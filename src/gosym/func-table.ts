@@ -174,16 +174,6 @@ export class GoTables {
     return undefined
   }
 
-  /** Every function of every module, by entry; damaged records are left out. Built one at a time, not kept. */
-  *functions(): Generator<GoFunction> {
-    for (const {pclntab} of this.#tables) {
-      for (let index = 0; index < pclntab.places.nfunc; index++) {
-        const found = GoFunction.at(pclntab, index, this.version)
-        if (found) yield found
-      }
-    }
-  }
-
   #functionOf(tables: GoModuleTables, index: number): GoFunction | undefined {
     let found = tables.functions.get(index)
     if (!found && !tables.functions.has(index)) {

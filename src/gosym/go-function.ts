@@ -51,7 +51,6 @@ interface FuncRecord {
   address: Address
   nameOff: number
   args: number
-  deferReturn: number
   pcsp: number
   pcfile: number
   pcln: number
@@ -66,8 +65,6 @@ interface FuncRecord {
 /** The deepest nesting of inlined calls followed: the inliner's budget stops far earlier. */
 const INLINE_LIMIT = 512
 const PCDATA_LIMIT = 64
-/** `args` of a function whose argument size is unknown (runtime, _ArgsSizeUnknown). */
-const ARGS_SIZE_UNKNOWN = -0x80000000
 /** pcs with kept frames, per function. */
 const FRAME_CACHE_LIMIT = 4096
 
@@ -121,23 +118,8 @@ export class GoFunction {
     return this.#record.flag
   }
 
-  /** Bytes of arguments and results on the stack; undefined where unknown. */
-  get args(): number | undefined {
-    return this.#record.args === ARGS_SIZE_UNKNOWN ? undefined : this.#record.args
-  }
-
-  /** Offset from the entry of the deferreturn call; 0 for none. */
-  get deferReturn(): number {
-    return this.#record.deferReturn
-  }
-
   get startLine(): number | undefined {
     return this.#record.startLine
-  }
-
-  /** Whether the function has no pcsp table: foreign code, which the runtime does not unwind. */
-  get isForeign(): boolean {
-    return this.#record.pcsp === 0
   }
 
   /**
@@ -321,7 +303,6 @@ function parseRecord(bytes: Uint8Array, address: Address, layout: FuncLayout): F
     address,
     nameOff: i32(layout.nameOff),
     args: i32(layout.args),
-    deferReturn: u32(layout.deferReturn),
     pcsp: u32(layout.pcsp),
     pcfile: u32(layout.pcfile),
     pcln: u32(layout.pcln),

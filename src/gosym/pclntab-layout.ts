@@ -43,7 +43,6 @@ export interface FuncLayout {
   entrySize: 4 | 8
   nameOff: number
   args: number
-  deferReturn: number | undefined
   pcsp: number
   pcfile: number
   pcln: number
@@ -89,7 +88,6 @@ const FUNC_1_2: FuncLayout = {
   entrySize: 8,
   nameOff: 8,
   args: 12,
-  deferReturn: undefined,
   pcsp: 20,
   pcfile: 24,
   pcln: 28,
@@ -104,7 +102,6 @@ const FUNC_1_2: FuncLayout = {
 const FUNC_1_10_1: FuncLayout = {...FUNC_1_2, funcID: {at: 16, size: 4}}
 const FUNC_1_12: FuncLayout = {
   ...FUNC_1_2,
-  deferReturn: 16,
   funcID: {at: 36, size: 1},
   nfuncdata: {at: 39, size: 1},
 }
@@ -120,7 +117,6 @@ const FUNC_1_18: FuncLayout = {
   entrySize: 4,
   nameOff: 4,
   args: 8,
-  deferReturn: 12,
   pcsp: 16,
   pcfile: 20,
   pcln: 24,

@@ -18,7 +18,6 @@ export const GLOBAL_NAMES = [
   'runtime.iscgo',
   'runtime.panicking',
   'runtime.didothers',
-  'runtime.crashing',
   'runtime.traceback_cache',
   'runtime.debug',
   'runtime.cgoTraceback',

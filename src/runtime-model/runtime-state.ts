@@ -60,11 +60,6 @@ export class RuntimeState {
     return at === undefined ? undefined : readU32(this.#memory, toAddress(at + PROF_HZ))
   }
 
-  /** Number of Ms that have taken part in the relay of GOTRACEBACK=crash. */
-  get crashing(): number | undefined {
-    return this.#u32('runtime.crashing')
-  }
-
   get traceback(): TracebackSetting | undefined {
     const cache = this.#u32('runtime.traceback_cache')
     if (cache === undefined) return undefined
