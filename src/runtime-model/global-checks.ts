@@ -2,7 +2,7 @@ import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readU8, readU32, readWord} from '../base/memory-reader.ts'
 import {countProcessors, shapesOf} from './list-shape.ts'
 import {isMachine} from './object-shape.ts'
-import {readSlice} from './remote-slice.ts'
+import {readSlice} from './remote-struct.ts'
 import type {GlobalName} from './runtime-globals.ts'
 
 /** What the memory of the process says of a place that code names: `unknown` where it holds nothing to judge by. */

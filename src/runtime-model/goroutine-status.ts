@@ -52,10 +52,3 @@ export function statusOf(release: GoVersion, word: number): GoroutineStatus {
   const known = TEXTS[number]
   return {number, scan, text: known && release.atLeast(known[1]) ? known[0] : '???'}
 }
-
-/** p.status (src/runtime/runtime2.go). */
-const PROCESSOR_STATUS = ['idle', 'running', 'syscall', 'gcstop', 'dead'] as const
-
-export function processorStatusText(status: number): string {
-  return PROCESSOR_STATUS[status] ?? '???'
-}

@@ -5,8 +5,7 @@ import {readLabels} from './goroutine-labels.ts'
 import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
 
 import {type PanicRecord, readPanics} from './panic-record.ts'
-import {readSlice} from './remote-slice.ts'
-import {RemoteStruct} from './remote-struct.ts'
+import {RemoteStruct, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 import {waitReasonText} from './wait-reason.ts'
 

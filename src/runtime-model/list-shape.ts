@@ -1,7 +1,7 @@
 import {toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readU32} from '../base/memory-reader.ts'
 import {type GoroutineShape, isMachine, isPlausiblePointer, shapeOfGoroutine} from './object-shape.ts'
-import type {RemoteSlice} from './remote-slice.ts'
+import type {RemoteSlice} from './remote-struct.ts'
 
 /** The lists of the runtime as they look from outside, before anything tells the release. */
 

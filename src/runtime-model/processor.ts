@@ -1,7 +1,9 @@
 import type {Address} from '../base/address.ts'
-import {processorStatusText} from './goroutine-status.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
+
+/** p.status (src/runtime/runtime2.go). */
+const PROCESSOR_STATUS = ['idle', 'running', 'syscall', 'gcstop', 'dead'] as const
 
 /** A P of the dead process. */
 export interface Processor {
@@ -22,7 +24,7 @@ export function readProcessor(access: RuntimeAccess, address: Address): Processo
     p && {
       address,
       id: p.i32('id'),
-      status: processorStatusText(p.u32('status')),
+      status: PROCESSOR_STATUS[p.u32('status')] ?? '???',
       m: p.pointer('m'),
       schedtick: p.u32('schedtick'),
       syscalltick: p.u32('syscalltick'),

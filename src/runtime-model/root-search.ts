@@ -3,7 +3,7 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
 import {countGoroutines, countProcessors} from './list-shape.ts'
 import {isMachine, isPlausiblePointer} from './object-shape.ts'
-import {readSlice} from './remote-slice.ts'
+import {readSlice} from './remote-struct.ts'
 import type {GlobalName} from './runtime-globals.ts'
 
 export interface DataRange {

@@ -4,7 +4,7 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 
 import {Machine} from './machine.ts'
 import {type Processor, readProcessor} from './processor.ts'
-import {type RemoteSlice, readSlice} from './remote-slice.ts'
+import {type RemoteSlice, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
 /** Goroutines that a process of today's largest machines could hold; a longer allgs is damaged. */
