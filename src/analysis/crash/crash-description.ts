@@ -1,13 +1,15 @@
 import {isUserAddress} from '../../amd64/canonical-address.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
-import {type Address, addressOfWord, hex, NOWHERE, type Word} from '../../base/address.ts'
+import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import {readString, readWord} from '../../base/memory-reader.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
-import type {CrashCause, Death, FaultSignal} from './crash-cause.ts'
+import type {CrashCause} from './crash-cause.ts'
 import {fatalLines, type PanicFacts, panicLines, signalLine} from './crash-header.ts'
+import {savedSignal} from './first-fault.ts'
+import type {Death} from './runtime-death.ts'
 import type {Throwing} from './traceback-level.ts'
 
 const MESSAGE_LIMIT = 64 * 1024
@@ -36,7 +38,8 @@ export function describeDeath(
 
 export function describePanic(process: DeadProcess, goroutine: Goroutine): Description {
   const panics = panicFacts(process, goroutine)
-  const {signal, lines} = savedSignal(goroutine)
+  const signal = savedSignal(goroutine)
+  const lines = savedSignalLines(goroutine)
   const header = [...panicLines(panics, process.version), ...lines]
   return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
 }
@@ -63,7 +66,8 @@ export function describeThrow(
   message: string | null,
   pending: readonly PanicFacts[] = [],
 ): Description {
-  const {signal, lines} = savedSignal(goroutine)
+  const signal = savedSignal(goroutine)
+  const lines = savedSignalLines(goroutine)
   const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
   const text = fatalLines(message ?? '(its text is not in the core)', process.version, pending)
   // Up to 1.20 a fault in C became this throw: the fault is the cause.
@@ -72,18 +76,9 @@ export function describeThrow(
   return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
 }
 
-/** The signal that the goroutine keeps (g.sig), and the line it is printed as. */
-export function savedSignal({signal: saved}: Goroutine): {signal: FaultSignal | undefined; lines: string[]} {
-  if (saved.number === 0) return {signal: undefined, lines: []}
-  const signal: FaultSignal = {
-    number: saved.number,
-    code: Number(BigInt.asIntN(64, saved.code0)),
-    address: saved.code1,
-    pc: addressOfWord(saved.pc) ?? NOWHERE,
-    registers: undefined,
-  }
-  const {number, code0, code1, pc} = saved
-  return {signal, lines: [signalLine({signal: number, code0, code1, pc})]}
+/** The line that the signal which the goroutine keeps is printed as. */
+function savedSignalLines({signal: {number, code0, code1, pc}}: Goroutine): string[] {
+  return number === 0 ? [] : [signalLine({signal: number, code0, code1, pc})]
 }
 
 /** What is known of the registers where a call of sigpanic was injected: pc and sp. */

@@ -20,7 +20,8 @@ import {
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {InstructionReport} from '../../report/core-report.ts'
-import {type CrashCause, type FaultSignal, signalPc} from '../crash/crash-cause.ts'
+import type {CrashCause} from '../crash/crash-cause.ts'
+import {type FaultSignal, signalPc} from '../crash/first-fault.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
 

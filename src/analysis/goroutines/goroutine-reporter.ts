@@ -1,6 +1,7 @@
 import type {GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {type CrashCause, findStartOfDying} from '../crash/crash-cause.ts'
+import type {CrashCause} from '../crash/crash-cause.ts'
+import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
 import type {Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'

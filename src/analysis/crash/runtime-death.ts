@@ -1,0 +1,104 @@
+import type {Address} from '../../base/address.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
+import {walkGoStack} from '../../unwind/goroutine-walk.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
+import {findFirstFault} from '../stacks/signals.ts'
+import type {ThreadStacks} from '../stacks/thread-stacks.ts'
+import type {ThreadStack} from '../stacks/thread-walk.ts'
+
+/**
+ * Functions of the runtime that print and end the process; a traceback begins with the caller of the outermost of them.
+ */
+const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopanic'])
+/** How far from the innermost frame dying is looked for. */
+const DEATH_DEPTH = 32
+
+/**
+ * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m:
+ * lock(&deadlock)), then the first in the core.
+ */
+export function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
+  const dying = (runtime?.machines ?? []).filter(
+    machine => machine.dying > 0 && threads.threadOf(machine) !== undefined,
+  )
+  if (dying.length < 2) return dying[0]
+  const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
+  const rank = (machine: Machine): number =>
+    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) +
+    (order.get(threads.threadOf(machine) ?? 0) ?? 0)
+  return dying.sort((a, b) => rank(a) - rank(b))[0]
+}
+
+function hasPrinted(thread: ThreadStack | undefined): boolean {
+  const names = (thread?.frames ?? []).map(({go}) => go?.name)
+  const dopanic = names.indexOf('runtime.dopanic_m')
+  return dopanic > 0 && names.slice(0, dopanic).some(name => name?.startsWith('runtime.lock') === true)
+}
+
+/**
+ * Whether a throw or panic came while a fault was being handled: by the runtime that was printing it, or by a handler
+ * that called Go.
+ */
+export function diedInHandler({frames, interruptions}: ThreadStack): boolean {
+  const death = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+  const fault = findFirstFault(frames, interruptions)
+  return death >= 0 && fault?.signal !== undefined && fault.index > death
+}
+
+export interface Death {
+  /** `runtime.fatalpanic`, … */
+  by: string
+  /** The function that called it: `runtime.throw`, `runtime.fatal`, `runtime.gopanic`. */
+  caller: string
+  start: FoundStart
+  /** The caller's frame, where its argument lies. */
+  frame: {sp: Address; fp: Address}
+}
+
+/** Where the printed frames of another goroutine that was dying too begin; undefined for one that was not. */
+export function findStartOfDying(
+  process: DeadProcess,
+  threads: ThreadStacks,
+  goroutine: Goroutine,
+): FoundStart | undefined {
+  const machine = goroutine.m === 0 ? undefined : process.runtime?.machineAt(goroutine.m)
+  if (!machine || machine.dying <= 0 || machine.curg !== goroutine.address) return undefined
+  return startBelowDeath(process, findStart(process, threads, goroutine), false)?.start
+}
+
+/** The first frame below the functions that end the process, on a goroutine's or a g0's own stack. */
+export function startBelowDeath(process: DeadProcess, from: FoundStart, onSystemStack: boolean): Death | undefined {
+  const {memory, tables} = process
+  if (!tables) return undefined
+  let by: string | undefined
+  let found: Death | undefined
+  let depth = 0
+  for (const frame of walkGoStack(from, {memory, tables, onSystemStack, maxFrames: DEATH_DEPTH})) {
+    const {name} = frame.fn
+    if (by !== undefined) {
+      const start: FoundStart = {pc: frame.pc, sp: frame.sp, trap: false, isSyscall: false, foundBy: 'pcsp'}
+      found ??= {by, caller: name, start, frame: {sp: frame.sp, fp: frame.fp}}
+      by = undefined
+    }
+    // `throw` inside of dying (panic during panic) dies again: the outermost counts.
+    if (DEATH.has(name)) {
+      by = name
+      found = undefined
+    }
+    if (++depth > DEATH_DEPTH) break
+  }
+  return found
+}
+
+/** A throw on a g0 or gsignal stack: the frames are those of the thread itself. */
+export function deathOnSystemStack(thread: ThreadStack): Death | undefined {
+  const {frames} = thread
+  const index = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+  const caller = frames[index + 1]
+  const by = frames[index]?.go?.name
+  if (index < 0 || !caller?.go || by === undefined) return undefined
+  const start: FoundStart = {pc: caller.pc, sp: caller.sp, trap: false, isSyscall: false, foundBy: 'pcsp'}
+  return {by, caller: caller.go.name, start, frame: {sp: caller.sp, fp: caller.cfa ?? caller.sp}}
+}
