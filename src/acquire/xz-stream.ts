@@ -75,5 +75,7 @@ export async function unpackXzBytes(bytes: Uint8Array, name: string, sizeMax: nu
     if (error instanceof FormatError) return undefined
     throw error
   }
-  return Buffer.concat(parts, size)
+  // A plain array: slices of a Buffer are views.
+  const whole = Buffer.concat(parts, size)
+  return new Uint8Array(whole.buffer, whole.byteOffset, whole.length)
 }
