@@ -34,18 +34,39 @@ const TURN_SIZE = 16 * 1024 * 1024
 /** As much as an ELF header (gABI ch. 4). */
 const HEAD_SIZE = 64
 
-const MAGICS: readonly [Compression | 'bzip2', readonly number[]][] = [
+/** Packings that are known by their first bytes alone, and what unpacks them. */
+const UNPACKERS = {
+  bzip2: 'bunzip2 -k',
+  compress: 'uncompress -k',
+  lzip: 'lzip -dk',
+  lzop: 'lzop -d',
+  zip: 'unzip',
+  '7z': '7z x',
+} as const
+export type Packing = Compression | keyof typeof UNPACKERS
+
+const MAGICS: readonly [Packing, readonly number[]][] = [
   ['gzip', [0x1f, 0x8b]],
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
   ['lz4', [0x04, 0x22, 0x4d, 0x18]],
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
   ['bzip2', [0x42, 0x5a, 0x68]],
+  ['compress', [0x1f, 0x9d]],
+  ['lzip', [0x4c, 0x5a, 0x49, 0x50]],
+  ['lzop', [0x89, 0x4c, 0x5a, 0x4f]],
+  ['zip', [0x50, 0x4b, 0x03, 0x04]],
+  ['7z', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
 ]
 
 /** What the first 8 bytes of a file are, whatever its name says: systemd packs with zstd, lz4 or xz, by its build. */
-export function detectCompression(head: Uint8Array): Compression | 'bzip2' {
+export function detectPacking(head: Uint8Array): Packing {
   const found = MAGICS.find(([, magic]) => magic.every((byte, index) => head[index] === byte))
   return found ? found[0] : 'none'
+}
+
+/** Whether `openInput` reads it. */
+export function isUnpacked(packing: Packing): packing is Compression {
+  return !(packing in UNPACKERS)
 }
 
 /**
@@ -59,11 +80,9 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
     if (file.size === 0) {
       throw new InputError('not-a-core', `${path}: the file is empty`, 'check free disk space where it was written')
     }
-    const compression = detectCompression(file.read(0, Math.min(8, file.size)))
+    const compression = detectPacking(file.read(0, Math.min(8, file.size)))
     if (compression === 'none') return {source: file, compression}
-    if (compression === 'bzip2') {
-      throw new InputError('unreadable', `${path}: packed with bzip2`, `unpack it first: bunzip2 -k ${path}`)
-    }
+    if (!isUnpacked(compression)) throw unknownPacking(path, compression)
     const source = await unpackInput(file, compression, options)
     file.close()
     return {source, compression}
@@ -71,6 +90,14 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
     file.close()
     throw error
   }
+}
+
+function unknownPacking(path: string, packing: keyof typeof UNPACKERS): InputError {
+  return new InputError(
+    'unreadable',
+    `${path}: packed with ${packing}`,
+    `unpack it first: ${UNPACKERS[packing]} ${path}`,
+  )
 }
 
 /**

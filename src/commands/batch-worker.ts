@@ -1,4 +1,4 @@
-import {Command} from '@oclif/core'
+import {Command, Flags} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
 
 /**
@@ -12,11 +12,17 @@ export default class BatchWorker extends Command {
   static override hidden = true
   static override summary = 'analyses cores for batch, which starts it'
 
+  static override flags = {parent: Flags.integer({description: 'the process that started this one'})}
+
   async run(): Promise<void> {
+    const {flags} = await this.parse(BatchWorker)
     if (process.send === undefined) {
       throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
     }
     process.chdir(NO_CORE_HERE)
+    // The channel to the parent closes with it, which a loop in synchronous code would never hear.
+    const {Watchdog} = await import('../base/watchdog.ts')
+    Watchdog.start({parent: flags.parent ?? process.ppid})
     const {serveAnalyses} = await import('../triage/analyst-pool.ts')
     serveAnalyses()
   }

@@ -3,11 +3,12 @@ import {resolve} from 'node:path'
 import {Args, Flags, type Interfaces} from '@oclif/core'
 import {FileSource} from '../base/byte-source.ts'
 import {TextSink} from '../base/text-sink.ts'
-import {renderBatchSummary} from '../render/batch-text.ts'
+import {renderBatchSummary, renderPassedOver} from '../render/batch-text.ts'
 import {renderNdjson} from '../render/ndjson.ts'
 import type {AnalystPool} from '../triage/analyst-pool.ts'
-import {type BatchCounts, runBatch} from '../triage/batch-run.ts'
-import type {LineKey, LineOptions} from '../triage/core-line.ts'
+import {type BatchCounts, noCounts, runBatch} from '../triage/batch-run.ts'
+import type {LineOptions} from '../triage/core-line.ts'
+import {KnownCores} from '../triage/known-cores.ts'
 import {LineStore} from '../triage/line-store.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork} from '../triage/work-list.ts'
@@ -35,8 +36,8 @@ export default class Batch extends BaseCommand {
     'order; one that cannot be analysed has a line that says why. A core that crashes or holds up its analysis ' +
     'costs nothing but itself.\n\n' +
     'With --output lines are appended; with --resume, too, a core that has a line there (same path, size and time ' +
-    'of change) is passed over, and the groups count those lines with the new ones. What a killed run left of its ' +
-    'last line is cut off.\n\n' +
+    'of change) is passed over, and the groups count those lines with the new ones; one that ran out of time or ' +
+    'memory is tried again. What a killed run left of its last line is cut off. One run at a time writes to a file.\n\n' +
     'Exit codes: 0 every core was analysed, 1 some lines of this run have an error, 3 with --strict: some are ' +
     'incomplete.'
   static override strict = false
@@ -48,6 +49,12 @@ export default class Batch extends BaseCommand {
     ...searchFlags,
     output: Flags.string({char: 'o', description: 'append the lines to a file', helpValue: 'FILE'}),
     resume: Flags.boolean({description: 'pass over cores that have a line in FILE', dependsOn: ['output']}),
+    attempts: Flags.integer({
+      description: 'with --resume: how often a core is tried whose process ran out of time or memory, or died',
+      helpValue: 'N',
+      min: 1,
+      default: 3,
+    }),
     jobs: Flags.integer({
       char: 'j',
       description: 'cores at a time (default: one per CPU)',
@@ -88,20 +95,21 @@ export default class Batch extends BaseCommand {
     const {argv, flags} = await this.parse(Batch)
     // A wrong name would otherwise be told once for each core.
     if (flags.exe !== undefined) FileSource.open(flags.exe).close()
-    const known = new Set<string>()
+    const known = new KnownCores(flags.attempts)
     const groups = new SignatureGroups()
     const store =
       flags.output === undefined
         ? undefined
-        : LineStore.open(flags.output, line => {
+        : await LineStore.open(flags.output, `batch (process ${process.pid})`, line => {
             if (!flags.resume) return
-            known.add(keyOf(line))
+            known.add(line)
             groups.add(line)
           })
-    const counts: BatchCounts = {lines: 0, errors: 0, incomplete: 0, known: 0}
+    const counts = noCounts()
     const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
     if (!flags.quiet && stop === undefined && counts.lines + counts.known === 0) {
-      writeStandardError(`${this.config.bin}: no cores found\n`)
+      const others = renderPassedOver(counts.passedOver)
+      writeStandardError(`${this.config.bin}: no cores found${others && `; ${others}`}\n`)
     }
     if (flags.group) this.writeAll(renderNdjson(groups.list()), undefined)
     if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
@@ -129,7 +137,7 @@ export default class Batch extends BaseCommand {
           items: listWork(paths),
           pool,
           jobs,
-          isKnown: item => known.has(keyOf(item)),
+          attemptOf: item => known.attemptOf(item),
           signal: abort.signal,
           onProgress: now => progress.show(now),
         },
@@ -164,7 +172,7 @@ export default class Batch extends BaseCommand {
     return new AnalystPool(
       {
         script: process.argv[1] ?? '',
-        scriptArguments: ['batch-worker'],
+        scriptArguments: ['batch-worker', '--parent', String(process.pid)],
         nodeArguments: process.execArgv.filter(argument => !argument.startsWith('--inspect')),
         jobs,
         memoryMb: flags.memory ?? Math.max(MEMORY_MB.min, Math.min(MEMORY_MB.max, share)),
@@ -182,7 +190,8 @@ export default class Batch extends BaseCommand {
     const cores = list.reduce((sum, {count}) => sum + count, 0)
     const errors = list.reduce((sum, {count, error}) => sum + (error === null ? 0 : count), 0)
     const style = await colouredStyle(colorLevel(color, process.env, process.stderr.isTTY === true))
-    for (const piece of renderBatchSummary(list, {cores, known: counts.known, errors}, style)) {
+    const {known, passedOver} = counts
+    for (const piece of renderBatchSummary(list, {cores, known, errors, passedOver}, style)) {
       writeStandardError(piece)
     }
   }
@@ -192,8 +201,7 @@ type BatchFlags = Interfaces.InferredFlags<typeof Batch.flags>
 type StopSignal = keyof typeof STOP_SIGNALS
 
 interface BatchState {
-  /** Keys of the cores that have a line. */
-  readonly known: ReadonlySet<string>
+  readonly known: KnownCores
   readonly groups: SignatureGroups
   readonly store: LineStore | undefined
   readonly counts: BatchCounts
@@ -208,8 +216,4 @@ function absolute(search: LineOptions['search']): LineOptions['search'] {
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
   }
-}
-
-function keyOf({path, size, mtime}: LineKey): string {
-  return `${path}\0${size}\0${mtime}`
 }

@@ -9,12 +9,14 @@ export interface BatchTotals {
   cores: number
   known: number
   errors: number
+  /** By what they are. */
+  passedOver: Readonly<Record<string, number>>
 }
 
 /** What many cores died of, the commonest first. */
 export function* renderBatchSummary(
   groups: readonly BatchGroup[],
-  {cores, known, errors}: BatchTotals,
+  {cores, known, errors, passedOver}: BatchTotals,
   style: Style,
 ): Generator<string> {
   const signatures = groups.filter(({exact}) => exact !== null).length
@@ -25,8 +27,17 @@ export function* renderBatchSummary(
     ...(errors > 0 ? [`${errors} not analysed`] : []),
   ]
   yield `${style.header(parts.join(', '))}\n`
+  const others = renderPassedOver(passedOver)
+  if (others !== '') yield `${style.note(others)}\n`
   const width = String(groups[0]?.count ?? 0).length
   for (const group of groups) yield* renderGroup(group, Math.max(width, 2), style)
+}
+
+/** Empty where nothing was passed over. */
+export function renderPassedOver(passedOver: BatchTotals['passedOver']): string {
+  const parts = Object.entries(passedOver).filter(([, count]) => count > 0)
+  const sum = parts.reduce((total, [, count]) => total + count, 0)
+  return sum === 0 ? '' : `${sum} passed over: ${parts.map(([what, count]) => `${count} ${what}`).join('; ')}`
 }
 
 function* renderGroup(group: BatchGroup, width: number, style: Style): Generator<string> {

@@ -176,6 +176,7 @@ export const batchReportSchema = z
     path: z.string().describe('absolute; with size and mtime the key that --resume knows a core by'),
     size: count.describe('of the file as it lies there, packed or not'),
     mtime: text.describe('ISO 8601, UTC, to the millisecond'),
+    attempt: z.number().int().min(1).describe('how often this core was analysed, with this time: --resume tries again'),
     compression: text.describe('what it was packed with, `none` for not at all'),
     truncated: z.boolean().nullable().describe('it ends before what it promises'),
     pid: count.describe('of the process'),

@@ -1,4 +1,4 @@
-import {detectCompression, readPackedHead} from '../acquire/core-input.ts'
+import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
@@ -18,7 +18,7 @@ export interface LineOptions {
 }
 
 /** The part of a work item that a line begins with. */
-export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime'>
+export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime' | 'attempt'>
 
 /** The line of a core; null for a packed file nobody named that holds something else. */
 export async function makeLine(item: Omit<WorkItem, 'error'>, options: LineOptions): Promise<BatchLine | null> {
@@ -43,8 +43,8 @@ export async function makeLine(item: Omit<WorkItem, 'error'>, options: LineOptio
 async function holdsCore(path: string): Promise<boolean> {
   const file = FileSource.open(path)
   try {
-    const compression = detectCompression(file.read(0, Math.min(8, file.size)))
-    if (compression === 'none' || compression === 'bzip2') return compression === 'none'
+    const compression = detectPacking(file.read(0, Math.min(8, file.size)))
+    if (compression === 'none' || !isUnpacked(compression)) return true
     return isCoreHead(await readPackedHead(file, compression, CORE_HEAD_SIZE))
   } finally {
     file.close()
@@ -99,8 +99,11 @@ function reportProcess(
   }
 }
 
-function lineHead({path, size, mtime}: LineKey, tool: Tool): Pick<BatchLine, 'schemaVersion' | 'tool' | keyof LineKey> {
-  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path, size, mtime}
+function lineHead(
+  {path, size, mtime, attempt}: LineKey,
+  tool: Tool,
+): Pick<BatchLine, 'schemaVersion' | 'tool' | keyof LineKey> {
+  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path, size, mtime, attempt}
 }
 
 /** The line of a core that could not be analysed. */

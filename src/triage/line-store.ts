@@ -3,11 +3,12 @@ import {InputError} from '../base/errors.ts'
 import {openOutputFile, writeOutput} from '../base/output-file.ts'
 import {readRegularFile} from '../base/regular-file.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
+import {OutputLock} from './output-lock.ts'
 
 /** What an earlier line says, as far as a later run needs it. */
 export type StoredLine = Pick<
   BatchLine,
-  'path' | 'size' | 'mtime' | 'executable' | 'goVersion' | 'crash' | 'signature'
+  'path' | 'size' | 'mtime' | 'attempt' | 'executable' | 'goVersion' | 'crash' | 'signature'
 > & {
   /** Its code may be one that a later version has. */
   error: (Omit<FailureReport, 'code'> & {code: string}) | null
@@ -20,28 +21,42 @@ const NEWLINE = 10
 /** Keys stand in the order of the schema. */
 const LINE_START = '{"schemaVersion":'
 
-/** The file that lines are appended to. Each is written in one piece, so that a run that is killed leaves at most one torn. */
+/**
+ * The file that lines are appended to, by one run at a time. Each is written in one piece, so that a run that is killed
+ * leaves at most one torn.
+ */
 export class LineStore {
   readonly path: string
   readonly #fd: number
+  /** undefined where it is no regular file: nothing is read back from it then, and anybody may write to it. */
+  readonly #lock: OutputLock | undefined
+  /** Where the next line begins. */
+  #end = 0
 
-  private constructor(path: string, fd: number) {
+  private constructor(path: string, fd: number, lock: OutputLock | undefined) {
     this.path = path
     this.#fd = fd
+    this.#lock = lock
   }
 
   /**
    * Opens or makes the file, and mends what a killed run left: a torn last line is cut off.
+   * @param holder how this run is called where another one finds the file in use
    * @param onLine gets every line that is there
-   * @throws InputError when the file cannot be written, or holds something else
+   * @throws InputError when the file cannot be written, is being written, or holds something else
    */
-  static open(path: string, onLine: (line: StoredLine) => void): LineStore {
+  static async open(path: string, holder: string, onLine: (line: StoredLine) => void): Promise<LineStore> {
     const fd = openOutputFile(path, {keep: true})
-    const store = new LineStore(path, fd)
+    let lock: OutputLock | {heldBy: string} | undefined
     try {
-      if (fstatSync(fd).isFile()) store.#takeUp(onLine)
+      if (!fstatSync(fd).isFile()) return new LineStore(path, fd, undefined)
+      lock = await OutputLock.take(fd, holder)
+      if (!(lock instanceof OutputLock)) throw inUse(path, lock.heldBy)
+      const store = new LineStore(path, fd, lock)
+      store.#takeUp(onLine)
       return store
     } catch (error) {
+      if (lock instanceof OutputLock) lock.release()
       closeSync(fd)
       throw error
     }
@@ -60,7 +75,8 @@ export class LineStore {
       if (line || ended) kept = end
       isEnded = ended
     }
-    if (kept < fstatSync(this.#fd).size) ftruncateSync(this.#fd, kept)
+    this.#end = fstatSync(this.#fd).size
+    if (kept < this.#end) this.#cutTo(kept)
     else if (!isEnded) this.append('\n')
   }
 
@@ -101,14 +117,46 @@ export class LineStore {
     }
   }
 
-  /** @throws InputError when the disk is full or the like */
+  /**
+   * Appends a line, whole or not at all.
+   * @throws InputError when the disk is full or the like, or when others write to the file
+   */
   append(text: string): void {
-    writeOutput(this.#fd, new TextEncoder().encode(text), this.path)
+    const bytes = new TextEncoder().encode(text)
+    if (this.#lock) this.#checkAlone()
+    try {
+      writeOutput(this.#fd, bytes, this.path)
+    } catch (error) {
+      if (this.#lock) this.#cutTo(this.#end)
+      throw error
+    }
+    this.#end += bytes.length
+  }
+
+  /** A run in another container, or on another machine, knows nothing of the lock. A file that was emptied is nobody's fault. */
+  #checkAlone(): void {
+    const {size} = fstatSync(this.#fd)
+    if (size > this.#end) throw inUse(this.path, 'somebody')
+    this.#end = size
+  }
+
+  #cutTo(size: number): void {
+    ftruncateSync(this.#fd, size)
+    this.#end = size
   }
 
   close(): void {
+    this.#lock?.release()
     closeSync(this.#fd)
   }
+}
+
+function inUse(path: string, holder: string): InputError {
+  return new InputError(
+    'not-writable',
+    `${path}: ${holder} is writing to it`,
+    'let that run end, then take up what is missing with --resume; or name another file with --output',
+  )
 }
 
 /** Whether a text without an end is what a killed run left of a line. */
@@ -127,6 +175,8 @@ function parseStoredLine(text: string): StoredLine | undefined {
     path: line.path,
     size: typeof line.size === 'number' ? line.size : null,
     mtime: textOf(line.mtime),
+    // Lines of the releases that did not count are of a first attempt.
+    attempt: typeof line.attempt === 'number' && line.attempt >= 1 ? line.attempt : 1,
     executable: executableOf(fieldsOf(line.executable)),
     goVersion: textOf(line.goVersion),
     crash: crashOf(fieldsOf(line.crash)),

@@ -1,6 +1,6 @@
 import {closeSync, type Dirent, readdirSync, type Stats, statSync} from 'node:fs'
-import {join, resolve} from 'node:path'
-import {detectCompression} from '../acquire/core-input.ts'
+import {basename, join, resolve} from 'node:path'
+import {detectPacking, isUnpacked} from '../acquire/core-input.ts'
 import {InputError} from '../base/errors.ts'
 import {openFailed, openRegularFile, readRegularFile, requireRegular} from '../base/regular-file.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
@@ -15,30 +15,40 @@ export interface WorkItem {
   readonly mtime: string | null
   /** Packed and not named by the user: whether it holds a core is seen only when it is unpacked. */
   readonly uncertain: boolean
+  /** How often it was analysed, with this time. */
+  readonly attempt: number
   /** Why it cannot even be looked at. */
   readonly error: InputError | undefined
 }
 
+/** What else lies in folders and behind patterns: nothing is passed over in silence. */
+export type PassedOver = (typeof PASSED_OVER)[number]
+export const PASSED_OVER = ['no core', 'too short', 'packed, no core', 'no file', 'dead link', 'linked folder'] as const
+
 /** Folders within folders, at most: a file system that is deeper is a loop of mounts. */
 const DEPTH_MAX = 100
+/** As core(5), systemd and those who pack them by hand name them. */
+const CORE_NAME = /core|crash|dump/i
 
 /**
  * The cores that the paths stand for, each once. A file that is named is taken for a core whatever it is; in folders and
  * behind patterns only what begins as a core does, and what is packed. Folders are read in the order of their names;
  * links to folders are followed only where they are named.
  */
-export function* listWork(paths: readonly string[]): Generator<WorkItem> {
+export function* listWork(paths: readonly string[]): Generator<WorkItem | PassedOver> {
   const seen = new Set<string>()
   for (const path of paths) {
     for (const item of itemsOf(path)) {
-      if (seen.has(item.path)) continue
-      seen.add(item.path)
+      if (typeof item !== 'string') {
+        if (seen.has(item.path)) continue
+        seen.add(item.path)
+      }
       yield item
     }
   }
 }
 
-function* itemsOf(path: string): Generator<WorkItem> {
+function* itemsOf(path: string): Generator<WorkItem | PassedOver> {
   const absolute = resolve(path)
   const stat = statOrError(absolute)
   if (!(stat instanceof InputError)) {
@@ -51,7 +61,20 @@ function* itemsOf(path: string): Generator<WorkItem> {
     return
   }
   const {base, segments} = parseGlob(path)
-  for (const match of matchesBelow(resolve(base), segments, 0)) yield* foundItems(match, 0)
+  let isEmpty = true
+  for (const match of matchesBelow(resolve(base), segments, 0)) {
+    isEmpty = false
+    yield* foundItems(match, 0)
+  }
+  if (isEmpty) yield failed(absolute, matchesNothing(path))
+}
+
+function matchesNothing(pattern: string): InputError {
+  return new InputError(
+    'not-found',
+    `${pattern}: the pattern matches nothing`,
+    'check it, and that the shell left it alone',
+  )
 }
 
 function namedFile(path: string, stat: Stats): WorkItem {
@@ -63,7 +86,7 @@ function namedFile(path: string, stat: Stats): WorkItem {
   }
 }
 
-function* itemsBelow(directory: string, depth: number): Generator<WorkItem> {
+function* itemsBelow(directory: string, depth: number): Generator<WorkItem | PassedOver> {
   const entries = readEntries(directory)
   if (entries instanceof InputError) {
     yield failed(directory, entries)
@@ -71,30 +94,40 @@ function* itemsBelow(directory: string, depth: number): Generator<WorkItem> {
   }
   for (const entry of entries) {
     const path = join(directory, entry.name)
-    if (entry.isDirectory() && depth < DEPTH_MAX) yield* itemsBelow(path, depth + 1)
-    else if (entry.isFile() || entry.isSymbolicLink()) yield* foundFile(path)
+    if (!entry.isDirectory()) yield* foundFile(path)
+    else if (depth < DEPTH_MAX) yield* itemsBelow(path, depth + 1)
+    else yield failed(path, new InputError('unreadable', `${path}: too many folders deep`, 'name a folder in it'))
   }
 }
 
-function* foundItems(path: string, depth: number): Generator<WorkItem> {
+function* foundItems(path: string, depth: number): Generator<WorkItem | PassedOver> {
   const stat = statOrError(path)
   if (!(stat instanceof InputError) && stat.isDirectory()) yield* itemsBelow(path, depth)
   else yield* foundFile(path)
 }
 
 /** A file nobody named: a core by its first bytes, or perhaps one when it is packed. */
-function* foundFile(path: string): Generator<WorkItem> {
+function* foundFile(path: string): Generator<WorkItem | PassedOver> {
   const stat = statOrError(path)
-  // A link to nowhere, or a file that has gone since its folder was read.
   if (stat instanceof InputError) {
-    if (stat.code !== 'not-found') yield failed(path, stat)
-    return
-  }
-  if (!stat.isFile() || stat.size < CORE_HEAD_SIZE) return
+    // A link to nowhere, or a file that has gone since its folder was read.
+    if (stat.code === 'not-found') yield 'dead link'
+    else yield failed(path, stat)
+  } else if (stat.isDirectory()) yield 'linked folder'
+  else if (!stat.isFile()) yield 'no file'
+  else if (stat.size < CORE_HEAD_SIZE) yield 'too short'
+  else yield readFound(path, stat)
+}
+
+function readFound(path: string, stat: Stats): WorkItem | PassedOver {
   const head = readHead(path)
-  if (head instanceof InputError) yield {...itemOf(path, stat, false), error: head}
-  else if (isCoreHead(head)) yield itemOf(path, stat, false)
-  else if (!['none', 'bzip2'].includes(detectCompression(head))) yield itemOf(path, stat, true)
+  if (head instanceof InputError) return {...itemOf(path, stat, false), error: head}
+  if (isCoreHead(head)) return itemOf(path, stat, false)
+  const packing = detectPacking(head)
+  if (packing === 'none') return 'no core'
+  if (isUnpacked(packing)) return itemOf(path, stat, true)
+  // What it holds cannot be seen. One that is called a core has a line that says how to unpack it.
+  return CORE_NAME.test(basename(path)) ? itemOf(path, stat, false) : 'packed, no core'
 }
 
 function* matchesBelow(directory: string, segments: readonly GlobSegment[], depth: number): Generator<string> {
@@ -105,7 +138,11 @@ function* matchesBelow(directory: string, segments: readonly GlobSegment[], dept
     return
   }
   const entries = readEntries(directory)
-  if (entries instanceof InputError) return
+  if (entries instanceof InputError) {
+    // Of a folder that cannot be read the line says why.
+    if (entries.code !== 'not-found') yield directory
+    return
+  }
   for (const {name} of entries) {
     const path = join(directory, name)
     if (first.test(name)) yield* rest.length === 0 ? [path] : matchesBelow(path, rest, depth + 1)
@@ -129,11 +166,18 @@ function* matchesAnywhereBelow(directory: string, rest: readonly GlobSegment[], 
 }
 
 function itemOf(path: string, stat: Stats, uncertain: boolean): WorkItem {
-  return {path, size: stat.size, mtime: new Date(Math.floor(stat.mtimeMs)).toISOString(), uncertain, error: undefined}
+  return {
+    path,
+    size: stat.size,
+    mtime: new Date(Math.floor(stat.mtimeMs)).toISOString(),
+    uncertain,
+    attempt: 1,
+    error: undefined,
+  }
 }
 
 function failed(path: string, error: InputError): WorkItem {
-  return {path, size: null, mtime: null, uncertain: false, error}
+  return {path, size: null, mtime: null, uncertain: false, attempt: 1, error}
 }
 
 function statOrError(path: string): Stats | InputError {

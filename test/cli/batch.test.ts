@@ -162,8 +162,9 @@ async function interrupt(args: readonly string[], output: string, signal: NodeJS
 
 test.serial('a run that is killed is taken up where it ended', async t => {
   const [path, output] = [manyCores(200), join(directory, 'killed.ndjson')]
-  const {signalCode} = await interrupt([path, '-j', '2'], output, 'SIGKILL')
+  const {signalCode, pid} = await interrupt([path, '-j', '2'], output, 'SIGKILL')
   t.is(signalCode, 'SIGKILL')
+  t.is(await workersAfter(pid, 10), 0)
   const before = readFileSync(output, 'utf8').split('\n').length - 1
   t.true(before > 0 && before < 200, `${before} lines`)
   appendFileSync(output, '{"schemaVersion":"1","tool":{"na')
@@ -181,10 +182,61 @@ test.serial('a run that is told to stop keeps what it has, and leaves no process
   const {exitCode, pid} = await interrupt([path, '-j', '2'], output, 'SIGTERM')
   t.is(exitCode, 143)
   t.true(parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch').every(({error}) => error === null))
-  t.notRegex(
-    execFileSync('ps', ['-eo', 'ppid=,args='], {encoding: 'utf8'}),
-    new RegExp(`^ *${pid} .*batch-worker`, 'm'),
-  )
+  t.is(await workersAfter(pid, 0), 0)
+})
+
+/** How many processes of a run are left, once all have gone or some seconds have passed. */
+async function workersAfter(pid: number | undefined, seconds: number): Promise<number> {
+  for (let waited = 0; ; waited += 0.1) {
+    const list = execFileSync('ps', ['-eo', 'args='], {encoding: 'utf8'})
+    const left = list.split('\n').filter(args => args.endsWith(`batch-worker --parent ${pid}`)).length
+    if (left === 0 || waited >= seconds) return left
+    await new Promise(done => setTimeout(done, 100))
+  }
+}
+
+test.serial(
+  'a second run on the same file is refused while the first is writing, and none is lost or doubled',
+  async t => {
+    const [path, output] = [manyCores(60), join(directory, 'shared.ndjson')]
+    const first = spawn(process.execPath, [entry, 'batch', path, '-j', '1', '-o', output], {stdio: 'ignore'})
+    const ended = new Promise(done => first.once('exit', done))
+    while (!(existsSync(output) && statSync(output).size > 2000)) await new Promise(done => setTimeout(done, 2))
+    const {stdout, stderr, exitCode} = runCommand(['batch', path, '-o', output, '--resume'])
+    t.deepEqual([stdout, exitCode], ['', 2])
+    t.is(stderr.split('\n')[0], `gotrace-core: ${output}: batch (process ${first.pid}) is writing to it`)
+    t.is(await ended, 0)
+    const lines = parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch')
+    t.deepEqual([lines.length, new Set(lines.map(line => line.path)).size], [60, 60])
+  },
+)
+
+test('where the disk is full the lines that are there are whole, and the run can be taken up', t => {
+  const [path, output] = [manyCores(5), join(directory, 'full.ndjson')]
+  // A limit on the size of files stands for the full disk.
+  const {stderr, exitCode} = runShell(`ulimit -f 3; $RUN batch ${path} -o ${output}`)
+  t.is(exitCode, 2)
+  t.true(stderr.startsWith(`gotrace-core: ${output}: EFBIG`), stderr)
+  const kept = parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch').length
+  t.true(kept > 0 && kept < 5, `${kept} lines`)
+  t.is(runCommand(['batch', path, '-o', output, '--resume']).exitCode, 0)
+  t.is(parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch').length, 5)
+})
+
+test('--resume tries again what ran out of time, and counts how often', t => {
+  const [path, output] = [manyCores(2), join(directory, 'again.ndjson')]
+  const run = (...flags: string[]): (number | undefined)[] => {
+    runCommand(['batch', path, '-o', output, '--resume', ...flags])
+    const lines = parseLines<BatchLine>(t, readFileSync(output, 'utf8'), 'batch')
+    return lines.map(({attempt}) => attempt)
+  }
+  t.deepEqual(run(), [1, 1])
+  const [first, ...others] = readFileSync(output, 'utf8').split('\n')
+  const late = {...JSON.parse(first ?? ''), error: {code: 'timeout', message: 'no answer within 1 s', hint: null}}
+  writeFileSync(output, [JSON.stringify(late), ...others].join('\n'))
+  t.deepEqual(run('--attempts', '1'), [1, 1])
+  t.deepEqual(run(), [1, 1, 2])
+  t.deepEqual(run(), [1, 1, 2])
 })
 
 test('--resume passes over what has a line, unless it has changed; without it all are analysed again', t => {
@@ -229,10 +281,19 @@ test('--strict ends with 3 where a report is incomplete; an error is more than t
 test('where there is nothing to do, nothing is said on standard output', t => {
   const nothing = join(directory, 'nothing')
   mkdirSync(nothing)
-  for (const path of [nothing, join(nothing, '*')]) {
-    t.deepEqual(runCommand(['batch', path]), {stdout: '', stderr: 'gotrace-core: no cores found\n', exitCode: 0})
-    t.deepEqual(runCommand(['batch', path, '--quiet']), {stdout: '', stderr: '', exitCode: 0})
-  }
+  t.deepEqual(runCommand(['batch', nothing]), {stdout: '', stderr: 'gotrace-core: no cores found\n', exitCode: 0})
+  t.deepEqual(runCommand(['batch', nothing, '--quiet']), {stdout: '', stderr: '', exitCode: 0})
+  writeFileSync(join(nothing, 'notes.txt'), 'nothing is in this file')
+  execFileSync('mkfifo', [join(nothing, 'pipe')])
+  t.is(runCommand(['batch', nothing]).stderr, 'gotrace-core: no cores found; 2 passed over: 1 no core; 1 no file\n')
+})
+
+test('a pattern that matches nothing has a line, as a path that is not there', t => {
+  const pattern = join(directory, 'no-such-core.*')
+  const {stdout, exitCode} = runCommand(['batch', pattern])
+  const [line] = parseLines<BatchLine>(t, stdout, 'batch')
+  t.like(line, {path: pattern, error: {code: 'not-found', message: `${pattern}: the pattern matches nothing`}})
+  t.is(exitCode, 1)
 })
 
 test('a reader that has seen enough ends the run in peace', t => {

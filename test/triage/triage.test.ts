@@ -1,5 +1,6 @@
 // Which files are cores, what is kept of earlier runs, how cores are grouped, and that a core which ends its process costs itself alone.
 import {
+  appendFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -15,15 +16,16 @@ import {join, relative} from 'node:path'
 import {gzipSync} from 'node:zlib'
 import test, {type ExecutionContext} from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
-import {InputError} from '../../src/base/errors.ts'
+import {type ErrorCode, InputError} from '../../src/base/errors.ts'
 import type {BatchLine} from '../../src/report/core-report.ts'
 import {AnalystPool, type PoolOptions} from '../../src/triage/analyst-pool.ts'
-import {type BatchCounts, runBatch} from '../../src/triage/batch-run.ts'
+import {type BatchCounts, noCounts, runBatch} from '../../src/triage/batch-run.ts'
 import {errorLine, makeLine} from '../../src/triage/core-line.ts'
 import {parseGlob} from '../../src/triage/glob.ts'
+import {KnownCores} from '../../src/triage/known-cores.ts'
 import {LineStore, type StoredLine} from '../../src/triage/line-store.ts'
 import {SignatureGroups} from '../../src/triage/signature-groups.ts'
-import {listWork, type WorkItem} from '../../src/triage/work-list.ts'
+import {listWork, type PassedOver, type WorkItem} from '../../src/triage/work-list.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-triage-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
@@ -48,8 +50,10 @@ function folder(name: string, files: Readonly<Record<string, Uint8Array | string
   return root
 }
 
+const itemsOf = (paths: readonly string[]): WorkItem[] => [...listWork(paths)].filter(each => typeof each !== 'string')
+
 function found(root: string, ...paths: readonly string[]): string[] {
-  return [...listWork(paths)].map(
+  return itemsOf(paths).map(
     ({path, uncertain, error}) => relative(root, path) + (uncertain ? ' ?' : '') + (error ? ` ${error.code}` : ''),
   )
 }
@@ -78,10 +82,38 @@ test('in a folder a core is known by its content, at any depth, in the order of 
     'a/core.2',
     'a/deep/er/server.core',
     'b/.hidden',
+    'b/core.bz2',
     'b/link',
     'b/of-a-big-endian-machine',
     'b/packed.gz ?',
   ])
+})
+
+test('what is passed over in a folder is counted by what it is', t => {
+  const reasons = [...listWork([crashes])].filter(each => typeof each === 'string')
+  t.deepEqual(reasons.sort(), ['dead link', 'linked folder', 'no core', 'no core', 'too short', 'too short'])
+})
+
+test('a core in a packing that is not read has a line; anything else so packed has not', t => {
+  const head = (text: string): Uint8Array => Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(20)])
+  const root = folder('packings', {
+    'core.bz2': head('BZh91AY'),
+    'app.core.7z': head("7z\xbc\xaf'\x1c"),
+    'coredump.Z': head('\x1f\x9d'),
+    'crash-of-monday.zip': head('PK\x03\x04'),
+    'log.bz2': head('BZh91AY'),
+  })
+  t.deepEqual(found(root, root), ['app.core.7z', 'core.bz2', 'coredump.Z', 'crash-of-monday.zip'])
+  t.deepEqual(
+    [...listWork([root])].filter(each => typeof each === 'string'),
+    ['packed, no core'],
+  )
+})
+
+test('a pattern that matches nothing is an error, like a path that is not there', t => {
+  t.deepEqual(found(crashes, join(crashes, '*.nothing')), ['*.nothing not-found'])
+  t.deepEqual(found(crashes, join(crashes, 'nowhere/**/x')), ['nowhere/**/x not-found'])
+  t.deepEqual(found(crashes, join(crashes, 'b/*.txt')), [])
 })
 
 test('a file that is named is taken for a core, whatever it is; each is taken once', t => {
@@ -99,7 +131,7 @@ test('a file that is named is taken for a core, whatever it is; each is taken on
 test('an item says when its file was changed, and how long it is', t => {
   const path = join(folder('times', {core: elfHead(CORE)}), 'core')
   utimesSync(path, 1_700_000_000.5, 1_700_000_000.5)
-  const [item] = listWork([path])
+  const [item] = itemsOf([path])
   t.deepEqual([item?.size, item?.mtime], [64, '2023-11-14T22:13:20.500Z'])
 })
 
@@ -113,9 +145,8 @@ test('a pattern stands for what it matches, folders with all that is in them', t
   t.deepEqual(at('a/d*'), ['a/deep/er/server.core'])
   t.deepEqual(at('a/deep/**'), ['a/deep/er/server.core'])
   t.deepEqual(at('a/deep/round/core.?'), ['a/deep/round/core.1', 'a/deep/round/core.2'])
-  t.deepEqual(at('b/*'), ['b/link', 'b/of-a-big-endian-machine', 'b/packed.gz ?'])
+  t.deepEqual(at('b/*'), ['b/core.bz2', 'b/link', 'b/of-a-big-endian-machine', 'b/packed.gz ?'])
   t.deepEqual(at('b/.h*'), ['b/.hidden'])
-  t.deepEqual(at('*.nothing'), [])
   writeFileSync(join(crashes, 'a/core.[x]'), elfHead(CORE))
   t.deepEqual(at('a/core.[x]'), ['a/core.[x]'])
   rmSync(join(crashes, 'a/core.[x]'))
@@ -139,27 +170,37 @@ test('what has a meaning in regular expressions has none in a pattern', t => {
 
 function line(path: string, more: Partial<BatchLine> = {}): BatchLine {
   return {
-    ...errorLine({path, size: 1, mtime: '2026-01-01T00:00:00.000Z'}, tool, {code: 'format', message: '', hint: null}),
+    ...errorLine({path, size: 1, mtime: '2026-01-01T00:00:00.000Z', attempt: 1}, tool, {
+      code: 'format',
+      message: '',
+      hint: null,
+    }),
     error: null,
     ...more,
   }
 }
 const text = (value: object): string => `${JSON.stringify(value)}\n`
 
-function storeOf(
+const openStores = new Map<string, LineStore>()
+
+async function storeOf(
   t: ExecutionContext,
   content: string | Uint8Array,
-): {path: string; lines: StoredLine[]; append(text: string): void} {
+): Promise<{path: string; lines: StoredLine[]; append(text: string): void}> {
   const path = join(directory, `store-${t.title.replace(/\W+/g, '-')}`)
+  openStores.get(path)?.close()
   writeFileSync(path, content)
   const lines: StoredLine[] = []
-  const store = LineStore.open(path, each => lines.push(each))
-  t.teardown(() => store.close())
+  const store = await LineStore.open(path, 'a test', each => lines.push(each))
+  openStores.set(path, store)
   return {path, lines, append: more => store.append(more)}
 }
+test.after.always(() => {
+  for (const store of openStores.values()) store.close()
+})
 
-test('lines are appended to those that are there', t => {
-  const {path, lines, append} = storeOf(t, text(line('/a')))
+test('lines are appended to those that are there', async t => {
+  const {path, lines, append} = await storeOf(t, text(line('/a')))
   append(text(line('/b')))
   t.deepEqual(
     lines.map(each => each.path),
@@ -168,7 +209,7 @@ test('lines are appended to those that are there', t => {
   t.is(readFileSync(path, 'utf8'), text(line('/a')) + text(line('/b')))
 })
 
-test('a line is read back as it was', t => {
+test('a line is read back as it was', async t => {
   const whole = line('/a', {
     executable: {path: '/bin/x', buildId: 'ab'},
     goVersion: 'go1.27',
@@ -196,33 +237,33 @@ test('a line is read back as it was', t => {
     durationMs: _du,
     ...kept
   } = whole
-  t.deepEqual(storeOf(t, text(whole)).lines, [kept])
+  t.deepEqual((await storeOf(t, text(whole))).lines, [kept])
 })
 
-test('a torn last line is cut off', t => {
+test('a torn last line is cut off', async t => {
   const torn = text(line('/b'))
   for (const length of [1, 10, 17, torn.length - 2]) {
-    const {path, lines} = storeOf(t, text(line('/a')) + torn.slice(0, length))
+    const {path, lines} = await storeOf(t, text(line('/a')) + torn.slice(0, length))
     t.is(readFileSync(path, 'utf8'), text(line('/a')))
     t.is(lines.length, 1)
   }
 })
 
-test('a file with nothing but a torn line begins anew', t => {
-  const {path} = storeOf(t, text(line('/b')).slice(0, 40))
+test('a file with nothing but a torn line begins anew', async t => {
+  const {path} = await storeOf(t, text(line('/b')).slice(0, 40))
   t.is(readFileSync(path, 'utf8'), '')
 })
 
-test('a last line that lacks its end alone is kept', t => {
-  const {path, lines, append} = storeOf(t, text(line('/a')).trimEnd())
+test('a last line that lacks its end alone is kept', async t => {
+  const {path, lines, append} = await storeOf(t, text(line('/a')).trimEnd())
   append(text(line('/b')))
   t.is(lines.length, 1)
   t.is(readFileSync(path, 'utf8'), text(line('/a')) + text(line('/b')))
 })
 
-test('lines of something else, of any length, are left where they are', t => {
+test('lines of something else, of any length, are left where they are', async t => {
   const foreign = `null\n[]\n{"path":1}\n{"a":"${'x'.repeat(17 * 1024 * 1024)}"}\n\n`
-  const {path, lines} = storeOf(t, text(line('/a')) + foreign + text(line('/b')))
+  const {path, lines} = await storeOf(t, text(line('/a')) + foreign + text(line('/b')))
   t.deepEqual(
     lines.map(each => each.path),
     ['/a', '/b'],
@@ -230,17 +271,73 @@ test('lines of something else, of any length, are left where they are', t => {
   t.is(readFileSync(path, 'utf8').length, (text(line('/a')) + foreign + text(line('/b'))).length)
 })
 
-test('a file of something else is refused, and not touched', t => {
+test('a file of something else is refused, and not touched', async t => {
   for (const content of ['hello\n', 'hello', '{"name":"x"}', '{"schemaVersion":"1"}', '{\n', '\n', elfHead(CORE)]) {
     const path = join(directory, 'foreign')
     writeFileSync(path, content)
-    t.throws(() => LineStore.open(path, () => {}), {instanceOf: InputError, code: 'bad-argument'})
+    await t.throwsAsync(
+      LineStore.open(path, 'a test', () => {}),
+      {instanceOf: InputError, code: 'bad-argument'},
+    )
     t.deepEqual(new Uint8Array(readFileSync(path)), new Uint8Array(Buffer.from(content)))
   }
-  t.throws(() => LineStore.open(directory, () => {}), {instanceOf: InputError})
+  await t.throwsAsync(
+    LineStore.open(directory, 'a test', () => {}),
+    {instanceOf: InputError},
+  )
 })
 
-test('fields of the wrong type are unknown', t => {
+test('a file is written by one run at a time, under whatever name', async t => {
+  const {path} = await storeOf(t, text(line('/a')))
+  const other = join(directory, 'another-name')
+  symlinkSync(path, other)
+  for (const name of [path, other]) {
+    const error = await t.throwsAsync(
+      LineStore.open(name, 'a test', () => t.fail()),
+      {instanceOf: InputError},
+    )
+    t.deepEqual([error?.code, error?.message], ['not-writable', `${name}: a test is writing to it`])
+  }
+  openStores.get(path)?.close()
+  const again = await LineStore.open(other, 'a test', () => {})
+  openStores.set(path, again)
+  t.is(readFileSync(path, 'utf8'), text(line('/a')))
+})
+
+test('where somebody else writes to the file all the same, the run ends, and no line is torn', async t => {
+  const {path, append} = await storeOf(t, text(line('/a')))
+  appendFileSync(path, text(line('/of somebody else')))
+  t.throws(() => append(text(line('/b'))), {instanceOf: InputError, code: 'not-writable'})
+  t.is(readFileSync(path, 'utf8'), text(line('/a')) + text(line('/of somebody else')))
+  truncateSync(path, 0)
+  append(text(line('/b')))
+  t.is(readFileSync(path, 'utf8'), text(line('/b')))
+})
+
+test('what may have been the state of the machine is tried again, a bounded number of times', t => {
+  const failure = (code: ErrorCode, attempt: number): StoredLine =>
+    line(`/${code}`, {attempt, error: {code, message: '', hint: null}})
+  const known = new KnownCores(3)
+  for (const code of ['timeout', 'out-of-memory', 'analysis-died', 'no-room'] as const) {
+    t.is(known.attemptOf(failure(code, 1)), 1)
+    for (const [attempt, next] of [
+      [1, 2],
+      [2, 3],
+      [3, undefined],
+      [7, undefined],
+    ] as const) {
+      known.add(failure(code, attempt))
+      t.is(known.attemptOf(failure(code, 1)), next)
+    }
+  }
+  known.add(failure('format', 1))
+  known.add(line('/good'))
+  t.is(known.attemptOf(failure('format', 1)), undefined)
+  t.is(known.attemptOf(line('/good')), undefined)
+  t.is(known.attemptOf({...line('/good'), size: 2}), 1)
+})
+
+test('fields of the wrong type are unknown', async t => {
   const wrong = {
     schemaVersion: '2',
     path: '/a',
@@ -252,8 +349,9 @@ test('fields of the wrong type are unknown', t => {
     signature: {frames: [1, 'f', null]},
     error: 7,
   }
-  const [read] = storeOf(t, text(wrong)).lines
+  const [read] = (await storeOf(t, text(wrong))).lines
   t.deepEqual(read?.signature, {exact: null, family: null, frames: ['f']})
+  t.is(read?.attempt, 1)
   t.deepEqual(
     [read?.size, read?.mtime, read?.executable, read?.crash?.kind, read?.error],
     [null, null, null, 'none', null],
@@ -363,7 +461,7 @@ function openPool(t: ExecutionContext, more: Partial<PoolOptions> = {}): Analyst
 }
 
 function item(path: string, more: Partial<WorkItem> = {}): WorkItem {
-  return {path, size: 1, mtime: null, uncertain: false, error: undefined, ...more}
+  return {path, size: 1, mtime: null, uncertain: false, attempt: 1, error: undefined, ...more}
 }
 
 const deaths = [
@@ -412,23 +510,26 @@ test('what cannot be looked at needs no process; a program that is none is told 
 
 async function runAll(
   t: ExecutionContext,
-  items: readonly WorkItem[],
+  items: readonly (WorkItem | PassedOver)[],
   signal = new AbortController().signal,
 ): Promise<{lines: BatchLine[]; counts: BatchCounts}> {
-  const counts: BatchCounts = {lines: 0, errors: 0, incomplete: 0, known: 0}
+  const counts = noCounts()
   const lines: BatchLine[] = []
-  const isKnown = ({size}: WorkItem): boolean => size === 0
+  const attemptOf = ({size}: WorkItem): number | undefined => (size === 0 ? undefined : 2)
   const pool = openPool(t, {jobs: 2, timeoutSeconds: 5})
-  for await (const each of runBatch({items, pool, jobs: 2, isKnown, signal, onProgress: () => {}}, counts))
+  for await (const each of runBatch({items, pool, jobs: 2, attemptOf, signal, onProgress: () => {}}, counts))
     lines.push(each)
   return {lines, counts}
 }
 
 test('every core has its line, known ones and files that are none have not', async t => {
   const acts = ['answer', 'abort', 'answer', 'spin', 'null', 'answer', 'exit', 'answer']
-  const {lines, counts} = await runAll(t, [...acts.map(act => item(act)), item('known', {size: 0})])
+  const found = [...acts.map(act => item(act)), 'no core', item('known', {size: 0}), 'no core'] as const
+  const {lines, counts} = await runAll(t, found)
   t.deepEqual(lines.map(({path}) => path).sort(), ['abort', 'answer', 'answer', 'answer', 'answer', 'exit', 'spin'])
-  t.deepEqual(counts, {lines: 7, errors: 3, incomplete: 4, known: 1})
+  const passedOver = {...noCounts().passedOver, 'no core': 2, 'packed, no core': 1}
+  t.deepEqual(counts, {lines: 7, errors: 3, incomplete: 4, known: 1, passedOver})
+  t.deepEqual([...new Set(lines.filter(({error}) => error).map(({attempt}) => attempt))], [2])
 })
 
 test('a run that is stopped begins nothing more', async t => {

@@ -1,0 +1,34 @@
+import type {StoredLine} from './line-store.ts'
+import type {WorkItem} from './work-list.ts'
+
+/** What may have been the machine's state, or too small a limit, and not the core: it is worth another attempt. */
+const PASSING = new Set(['timeout', 'out-of-memory', 'analysis-died', 'no-room'])
+
+type Key = Pick<WorkItem, 'path' | 'size' | 'mtime'>
+
+/** The cores that have a line, and which of them are analysed again. A core that has changed since is another one. */
+export class KnownCores {
+  readonly #attemptsMax: number
+  /** The attempt that comes next; undefined where the line stands. */
+  readonly #next = new Map<string, number | undefined>()
+
+  constructor(attemptsMax: number) {
+    this.#attemptsMax = attemptsMax
+  }
+
+  /** Lines are added in their order: the last one of a core counts. */
+  add(line: StoredLine): void {
+    const again = line.error !== null && PASSING.has(line.error.code) && line.attempt < this.#attemptsMax
+    this.#next.set(keyOf(line), again ? line.attempt + 1 : undefined)
+  }
+
+  /** Which attempt this is; undefined where the core has a line that stands. */
+  attemptOf(item: Key): number | undefined {
+    const key = keyOf(item)
+    return this.#next.has(key) ? this.#next.get(key) : 1
+  }
+}
+
+function keyOf({path, size, mtime}: Key): string {
+  return `${path}\0${size}\0${mtime}`
+}
