@@ -1,10 +1,11 @@
-import {existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
 import {dirname, isAbsolute, join, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, messageOf} from '../base/errors.ts'
 import {ElfFile} from '../elf/elf-file.ts'
+import {hasElfMagic} from '../elf/elf-headers.ts'
 import type {Progress} from './core-input.ts'
 
 export type Artifact = 'executable' | 'debuginfo'
@@ -23,9 +24,13 @@ export interface DebuginfodSettings {
   sizeMax?: number | undefined
 }
 
+/** Takes what must not be left behind where a signal ends the program, and returns how that is taken back. */
+export type TidyOnSignal = (tidy: () => void) => () => void
+
 export interface DebuginfodOptions extends DebuginfodSettings {
   diagnostics: Diagnostics
   progress?: Progress | undefined
+  tidyOnSignal?: TidyOnSignal | undefined
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -41,6 +46,9 @@ const TIMER_SECONDS_MAX = 2_147_483
 /** How long "no server has it" is believed (elfutils: debuginfod-client.c, cache_miss_default_s). */
 const MISS_SECONDS = 600
 const ATTEMPTS = 2
+/** A file that was being fetched and has not grown for so long is what a killed run left. */
+const LEFT_BEHIND_MS = 3_600_000
+const DISK_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EFBIG', 'EIO'])
 /** A build ID goes into paths and URLs: nothing but whole bytes in hex. */
 const BUILD_ID = /^(?:[0-9a-f]{2}){2,64}$/
 
@@ -101,6 +109,7 @@ export class DebuginfodClient {
     if (cached !== 'unknown') return cached === 'held' ? path : undefined
     try {
       makeDirectory(directory)
+      removeLeftBehind(directory)
       return await this.#fetchAny(buildId, artifact, path)
     } catch (error) {
       this.#report(cacheDir, error)
@@ -127,18 +136,22 @@ export class DebuginfodClient {
   async #fetchFrom(url: string, buildId: string, artifact: Artifact, path: string): Promise<'held' | 'no' | 'failed'> {
     const server = parseServer(url)
     const target = `${server?.url ?? url}/buildid/${buildId}/${artifact}`
+    if (!server) return this.#giveUp(url, target, new Error('not a URL'))
     for (let attempt = 1; ; attempt++) {
       try {
-        if (!server) throw new Error('not a URL')
         return await this.#download(target, server.headers, path, buildId)
       } catch (error) {
-        if (attempt < ATTEMPTS && server && !isFinal(error)) continue
-        // one file that nobody wants says nothing of the others
-        if (!(error instanceof UnwantedFile)) this.#silent.add(url)
-        this.#report(target, error)
-        return 'failed'
+        if (isOfDisk(error)) throw error
+        if (attempt === ATTEMPTS || isFinal(error)) return this.#giveUp(url, target, error)
       }
     }
+  }
+
+  #giveUp(url: string, target: string, error: unknown): 'failed' {
+    // One file that nobody wants says nothing of the others.
+    if (!(error instanceof UnwantedFile)) this.#silent.add(url)
+    this.#report(target, error)
+    return 'failed'
   }
 
   async #download(
@@ -158,8 +171,9 @@ export class DebuginfodClient {
       const total = size > 0 ? size : Number(response.headers.get('content-length') ?? 0)
       const sizeMax = this.#options.sizeMax ?? DEFAULT_SIZE_MAX
       if (total > sizeMax) throw new UnwantedFile(`${total} bytes are more than the limit of ${sizeMax}`)
-      const body = this.#watch(response.body, target, total, patience)
-      await storeFile(body, path, sizeMax, (partial, stored) => {
+      // What counts is what comes out: a small encoded body can unpack to anything, and fetch() unpacks it.
+      const body = checkedBody(this.#watch(response.body, target, total, patience), size > 0 ? size : sizeMax)
+      await storeFile(body, path, this.#options.tidyOnSignal, (partial, stored) => {
         if (size > 0 && stored !== size) throw new Error(`${stored} bytes of ${size} were sent`)
         checkBuildId(partial, buildId)
       })
@@ -189,13 +203,20 @@ export class DebuginfodClient {
     this.#options.diagnostics.add('debuginfod-failed', `debuginfod: ${messageOf(error)}${cause}`, {
       severity: 'info',
       where,
-      hint: 'check DEBUGINFOD_URLS and the network; the report goes on without',
+      hint: isOfDisk(error)
+        ? 'make room there, or name another folder with DEBUGINFOD_CACHE_PATH; the report goes on without'
+        : 'check DEBUGINFOD_URLS and the network; the report goes on without',
     })
   }
 }
 
 /** What a second request would bring again. */
 class UnwantedFile extends Error {}
+
+/** What the disk says, not the server. */
+function isOfDisk(error: unknown): boolean {
+  return DISK_ERRORS.has((error as NodeJS.ErrnoException).code ?? '')
+}
 
 function isFinal(error: unknown): boolean {
   return error instanceof UnwantedFile || (error instanceof Error && error.name === 'TimeoutError')
@@ -269,30 +290,63 @@ function makeDirectory(path: string): void {
   }
 }
 
+/** As long as it begins as an ELF file and is no longer than it may be. */
+async function* checkedBody(body: AsyncIterable<Uint8Array>, sizeMax: number): AsyncGenerator<Uint8Array> {
+  let head = new Uint8Array(0)
+  let done = 0
+  for await (const chunk of body) {
+    done += chunk.length
+    if (done > sizeMax) throw new UnwantedFile(`more than ${sizeMax} bytes were sent`)
+    if (head.length < 4) {
+      head = Uint8Array.of(...head, ...chunk.subarray(0, 4 - head.length))
+      if (head.length === 4 && !hasElfMagic(head)) throw new UnwantedFile('what was sent is no ELF file')
+    }
+    yield chunk
+  }
+}
+
 /** Into a file of its own first: another process may be fetching the same. */
 async function storeFile(
   body: AsyncIterable<Uint8Array>,
   path: string,
-  sizeMax: number,
+  tidyOnSignal: TidyOnSignal | undefined,
   check: (partial: string, stored: number) => void,
 ): Promise<void> {
   const partial = `${path}.${Date.now().toString(36)}.${Math.random().toString(36).slice(2)}`
-  const file = await open(partial, 'wx', 0o600)
+  const isDone = tidyOnSignal?.(() => rmSync(partial, {force: true}))
+  try {
+    check(partial, await writeBody(body, partial))
+    renameSync(partial, path)
+  } catch (error) {
+    rmSync(partial, {force: true})
+    throw error
+  } finally {
+    isDone?.()
+  }
+}
+
+async function writeBody(body: AsyncIterable<Uint8Array>, path: string): Promise<number> {
+  const file = await open(path, 'wx', 0o600)
   let done = 0
   try {
     for await (const chunk of body) {
       done += chunk.length
-      if (done > sizeMax) throw new UnwantedFile(`more than the limit of ${sizeMax} bytes`)
       await file.writeFile(chunk)
     }
     if (done === 0) throw new Error('nothing was sent')
+  } finally {
     await file.close()
-    check(partial, done)
-    renameSync(partial, path)
-  } catch (error) {
-    await file.close().catch(() => undefined)
-    rmSync(partial, {force: true})
-    throw error
+  }
+  return done
+}
+
+/** No handler runs when a process is killed: the next one that fetches into the folder tidies up. */
+function removeLeftBehind(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!/^(executable|debuginfo)\.[0-9a-z]+\.[0-9a-z]+$/.test(name)) continue
+    const path = join(directory, name)
+    const stat = statSync(path, {throwIfNoEntry: false})
+    if (stat && Date.now() - stat.mtimeMs > LEFT_BEHIND_MS) rmSync(path, {force: true})
   }
 }
 

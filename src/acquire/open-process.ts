@@ -11,7 +11,7 @@ import {loadBiasOf} from '../elf/memory-image.ts'
 import {Module} from '../elf/module.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
 import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
-import {DebuginfodClient, type DebuginfodSettings} from './debuginfod.ts'
+import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {OpenFiles} from './open-files.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
@@ -23,6 +23,7 @@ export interface AcquireOptions extends SearchOptions {
   /** Servers that are asked for what is not found here; none by default. */
   debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
+  tidyOnSignal?: TidyOnSignal | undefined
   unpackLimits?: UnpackLimits | undefined
 }
 
@@ -145,9 +146,14 @@ function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
   throw new InputError('not-elf', `${path}: ${elf.type === 'core' ? 'a core' : 'an object file'}, no executable`, hint)
 }
 
-function debuginfodClient({debuginfod, diagnostics, progress}: AcquireOptions): DebuginfodClient | undefined {
+function debuginfodClient({
+  debuginfod,
+  diagnostics,
+  progress,
+  tidyOnSignal,
+}: AcquireOptions): DebuginfodClient | undefined {
   if (!debuginfod || debuginfod.urls.length === 0) return undefined
-  return new DebuginfodClient({...debuginfod, diagnostics, progress})
+  return new DebuginfodClient({...debuginfod, diagnostics, progress, tidyOnSignal})
 }
 
 async function fetchImage(

@@ -1,5 +1,6 @@
 import {Command, Flags} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
+import {tidyOnSignal} from './signals.ts'
 
 /**
  * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of crashes
@@ -24,6 +25,6 @@ export default class BatchWorker extends Command {
     const {Watchdog} = await import('../base/watchdog.ts')
     Watchdog.start({parent: flags.parent ?? process.ppid})
     const {serveAnalyses} = await import('../triage/analyst-pool.ts')
-    serveAnalyses()
+    serveAnalyses(tidyOnSignal)
   }
 }

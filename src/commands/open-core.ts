@@ -11,6 +11,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
+import {tidyOnSignal} from './signals.ts'
 
 type OpenFlags = SearchFlags & Pick<CoreFlags, 'exe' | 'quiet'>
 
@@ -32,7 +33,7 @@ export function searchOptions(
 export async function openFromFlags(path: string, flags: OpenFlags, diagnostics: Diagnostics): Promise<OpenProcess> {
   const progress = new ProgressLine(!flags.quiet)
   try {
-    return await openProcess(path, {...searchOptions(flags), diagnostics, progress: progress.show})
+    return await openProcess(path, {...searchOptions(flags), diagnostics, progress: progress.show, tidyOnSignal})
   } finally {
     progress.clear()
   }
@@ -46,7 +47,7 @@ export async function openModuleFromFlags(
 ): Promise<OpenModule> {
   const progress = new ProgressLine(!flags.quiet)
   try {
-    return await openModuleFile(path, {...searchOptions(flags), diagnostics, progress: progress.show})
+    return await openModuleFile(path, {...searchOptions(flags), diagnostics, progress: progress.show, tidyOnSignal})
   } finally {
     progress.clear()
   }

@@ -1,4 +1,5 @@
 import workerpool from 'workerpool'
+import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {describeFailure} from '../base/errors.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {errorLine, type LineOptions, makeLine} from './core-line.ts'
@@ -125,11 +126,11 @@ type WorkerEvent = typeof BEGUN | {stderr?: string}
 const BEGUN = 'begun'
 
 /** The other side: answers in a process that an `AnalystPool` has started. */
-export function serveAnalyses(): void {
+export function serveAnalyses(tidyOnSignal: TidyOnSignal): void {
   workerpool.worker({
     makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
       workerpool.workerEmit(BEGUN)
-      return makeLine(item, options)
+      return makeLine(item, options, tidyOnSignal)
     },
   })
 }

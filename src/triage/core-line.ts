@@ -1,4 +1,5 @@
 import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.ts'
+import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
@@ -11,7 +12,7 @@ import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
 export interface LineOptions {
-  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'progress'>
+  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'progress' | 'tidyOnSignal'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
   /** After so long no further stack is walked, and the line tells how much is missing. */
   readonly softTimeoutMs: number
@@ -21,13 +22,17 @@ export interface LineOptions {
 export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime' | 'attempt'>
 
 /** The line of a core; null for a packed file nobody named that holds something else. */
-export async function makeLine(item: Omit<WorkItem, 'error'>, options: LineOptions): Promise<BatchLine | null> {
+export async function makeLine(
+  item: Omit<WorkItem, 'error'>,
+  options: LineOptions,
+  tidyOnSignal?: TidyOnSignal,
+): Promise<BatchLine | null> {
   const started = Date.now()
   const diagnostics = new Diagnostics()
   const {tool} = options.analysis
   try {
     if (item.uncertain && !(await holdsCore(item.path))) return null
-    const process = await openProcess(item.path, {...options.search, diagnostics})
+    const process = await openProcess(item.path, {...options.search, diagnostics, tidyOnSignal})
     try {
       const deadline = started + options.softTimeoutMs
       return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}

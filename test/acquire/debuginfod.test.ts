@@ -1,8 +1,19 @@
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {gzipSync} from 'node:zlib'
 import test from 'ava'
 import {
   DebuginfodClient,
@@ -262,4 +273,50 @@ test('the cache and the servers are those of the environment', t => {
   }
   t.deepEqual(debuginfodUrls({DEBUGINFOD_URLS: 'https://a/  http://b ima:enforcing'}), ['https://a/', 'http://b'])
   t.deepEqual(debuginfodUrls({}), [])
+})
+
+test('a body that is encoded is bounded by what comes out of it', async t => {
+  const packed = gzipSync(Buffer.concat([CONTENT, Buffer.alloc(20_000_000)]))
+  const stub = await serve((request, response) => {
+    const announced = request.url?.includes('executable') ? {'x-debuginfod-size': CONTENT.length} : {}
+    response.writeHead(200, {'content-encoding': 'gzip', 'content-length': packed.length, ...announced}).end(packed)
+  })
+  const {client: one, cacheDir, log} = client([stub.url], {sizeMax: 1_000_000})
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.is(await one.find(ID, 'debuginfo'), undefined)
+  t.deepEqual(
+    log().map(({message}) => message),
+    [`debuginfod: more than ${CONTENT.length} bytes were sent`, 'debuginfod: more than 1000000 bytes were sent'],
+  )
+  t.deepEqual(readdirSync(join(cacheDir, ID)), [])
+})
+
+test('of what does not begin as an ELF file no more is fetched', async t => {
+  let isClosed = false
+  const stub = await serve((_, response) => {
+    response.on('close', () => {
+      isClosed = true
+    })
+    response.write(gzipSync(''))
+    response.write(new Uint8Array(100_000))
+  })
+  const {client: one, cacheDir, log} = client([stub.url], {timeoutSeconds: 60})
+  t.is(await one.find(ID, 'executable'), undefined)
+  t.regex(log()[0]?.message ?? '', /no ELF file/)
+  t.deepEqual(readdirSync(join(cacheDir, ID)), [])
+  while (!isClosed) await new Promise(done => setTimeout(done, 10))
+  t.pass()
+})
+
+test('what killed runs left of a fetch is removed once nobody can be at it any more', async t => {
+  const stub = await serve((_, response) => response.end(CONTENT))
+  const {client: one, cacheDir} = client([stub.url])
+  mkdirSync(join(cacheDir, ID), {recursive: true})
+  const [old, fresh, other] = ['executable.a1.b2', 'executable.c3.d4', 'notes.a1.b2'].map(name =>
+    join(cacheDir, ID, name),
+  )
+  for (const path of [old, fresh, other]) writeFileSync(path as string, 'part')
+  for (const path of [old, other]) utimesSync(path as string, new Date(), new Date(Date.now() - 2 * 3_600_000))
+  await one.find(ID, 'executable')
+  t.deepEqual(readdirSync(join(cacheDir, ID)).sort(), ['executable', 'executable.c3.d4', 'notes.a1.b2'])
 })
