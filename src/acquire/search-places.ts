@@ -1,5 +1,7 @@
+import {type Stats, statSync} from 'node:fs'
 import {basename, dirname, join} from 'node:path'
 import {InputError} from '../base/errors.ts'
+import {openFailed} from '../base/regular-file.ts'
 import {FileTree} from './file-tree.ts'
 
 /** Where distributions put debug files. */
@@ -34,7 +36,10 @@ export class SearchPlaces {
   /** The folders of --debug-dir. */
   readonly debugDirs: readonly Lookup[]
 
+  /** @throws InputError where a folder is none */
   constructor({sysroots = [], debugDirs = [], hostFiles = false}: SearchOptions) {
+    for (const root of sysroots) requireFolder(root, '--sysroot')
+    for (const directory of debugDirs) requireFolder(directory, '--debug-dir')
     this.sysroots = sysroots.map(root => new FileTree(root, 'contained'))
     this.host = sysroots.length === 0 || hostFiles ? new FileTree('/', 'followed') : undefined
     this.debugDirs = debugDirs.map(directory => this.#lookupIn(directory))
@@ -79,4 +84,17 @@ export class SearchPlaces {
     if (!root || start === undefined) return name => own.locate(name)
     return name => root.locate(join(start, join('/', name)))
   }
+}
+
+/** A slip in the name would otherwise show as files that are not found, one by one. */
+function requireFolder(path: string, flag: string): void {
+  let stat: Stats
+  try {
+    stat = statSync(path)
+  } catch (error) {
+    throw path === ''
+      ? new InputError('bad-argument', `${flag}: the name is empty`, 'name a folder')
+      : openFailed(path, error)
+  }
+  if (!stat.isDirectory()) throw new InputError('bad-argument', `${path}: no folder`, `name a folder with ${flag}`)
 }

@@ -1,5 +1,6 @@
-import {constants, openSync, type Stats, statSync, writeSync} from 'node:fs'
+import {closeSync, constants, openSync, type Stats, statSync, writeSync} from 'node:fs'
 import {InputError, messageOf} from './errors.ts'
+import {openRegularFile, readRegularFile} from './regular-file.ts'
 
 const ADVICE = 'name a file that can be written with --output'
 /** A reader that is slower than we are is looked after so often. */
@@ -11,6 +12,7 @@ const FULL_PIPE_MS = 5
  * @throws InputError not-writable
  */
 export function openOutputFile(path: string, {keep}: {keep: boolean}): number {
+  if (!keep) refuseCore(path)
   const {O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_CREAT, O_NONBLOCK, O_NOCTTY} = constants
   try {
     const isPlain = statSync(path, {throwIfNoEntry: false})?.isFile() ?? true
@@ -19,6 +21,28 @@ export function openOutputFile(path: string, {keep}: {keep: boolean}): number {
   } catch (cause) {
     throw new InputError('not-writable', `${path}: ${reasonOf(cause, path)}`, ADVICE, {cause})
   }
+}
+
+/** First bytes of ELF files, and of what cores are packed with: gzip, zstd, xz, lz4. */
+const PRECIOUS = ['7f454c46', '1f8b', '28b52ffd', 'fd377a58', '04224d18']
+
+/** A slip of the pen (`-o core`) must not cost the only core. @throws InputError not-writable */
+function refuseCore(path: string): void {
+  let head: string
+  try {
+    const {fd} = openRegularFile(path)
+    try {
+      const bytes = new Uint8Array(4)
+      head = Buffer.from(bytes.subarray(0, readRegularFile(fd, bytes, 0, path))).toString('hex')
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    // What cannot be read holds no core of ours; whether it can be written is another question.
+    return
+  }
+  if (!PRECIOUS.some(magic => head.startsWith(magic))) return
+  throw new InputError('not-writable', `${path}: a core, a program or something packed, which would be lost`, ADVICE)
 }
 
 function reasonOf(cause: unknown, path: string): string {

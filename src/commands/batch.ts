@@ -1,6 +1,7 @@
 import {availableParallelism, totalmem} from 'node:os'
 import {resolve} from 'node:path'
 import {Args, Flags, type Interfaces} from '@oclif/core'
+import {SearchPlaces} from '../acquire/search-places.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {renderBatchSummary, renderPassedOver} from '../render/batch-text.ts'
@@ -94,7 +95,8 @@ export default class Batch extends BaseCommand {
   async run(): Promise<void> {
     const {argv, flags} = await this.parse(Batch)
     // A wrong name would otherwise be told once for each core.
-    if (flags.exe !== undefined) FileSource.open(flags.exe).close()
+    const places = new SearchPlaces(searchOptions(flags))
+    if (flags.exe !== undefined) FileSource.open(places.namedFile(flags.exe)).close()
     const known = new KnownCores(flags.attempts)
     const groups = new SignatureGroups()
     const store =

@@ -50,7 +50,7 @@ export class LineStore {
     let lock: OutputLock | {heldBy: string} | undefined
     try {
       if (!fstatSync(fd).isFile()) return new LineStore(path, fd, undefined)
-      lock = await OutputLock.take(fd, holder)
+      lock = await OutputLock.take(fstatSync(fd, {bigint: true}), holder)
       if (!(lock instanceof OutputLock)) throw inUse(path, lock.heldBy)
       const store = new LineStore(path, fd, lock)
       store.#takeUp(onLine)

@@ -1,4 +1,3 @@
-import {fstatSync} from 'node:fs'
 import {connect, createServer, type Server} from 'node:net'
 
 /** How long a holder is waited for to say who it is. */
@@ -19,10 +18,10 @@ export class OutputLock {
 
   /**
    * Takes the lock; where another run has it, what that run says of itself.
+   * @param file as fstat(2) tells of it
    * @param holder what is told to others
    */
-  static async take(fd: number, holder: string): Promise<OutputLock | {heldBy: string}> {
-    const {dev, ino} = fstatSync(fd, {bigint: true})
+  static async take({dev, ino}: {dev: bigint; ino: bigint}, holder: string): Promise<OutputLock | {heldBy: string}> {
     const name = `\0gotrace-core/output/${dev}:${ino}`
     const server = createServer(socket => socket.on('error', () => {}).end(holder))
     const error = await new Promise<NodeJS.ErrnoException | undefined>(done => {

@@ -12,6 +12,7 @@ import {openFixture} from '../../lab/fixtures.ts'
 const fixture = await openFixture('cfault-segv-go1.27')
 const entry = join(dirname(fileURLToPath(import.meta.url)), '../../bin/run.cjs')
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-fetch-'))
+const empty = mkdtempSync(join(directory, 'sysroot-'))
 
 /** Begins to send an ELF file, and never ends. */
 const server = createServer((_, response) => {
@@ -31,7 +32,7 @@ const partsIn = (cache: string): string[] =>
 async function start(args: readonly string[], cache: string): Promise<ChildProcess> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const env = {...process.env, DEBUGINFOD_CACHE_PATH: cache}
-  const search = ['--sysroot', join(directory, 'nothing'), '--debuginfod', url]
+  const search = ['--sysroot', empty, '--debuginfod', url]
   const child = spawn(process.execPath, [entry, ...args, fixture.core, ...search], {env, stdio: 'ignore'})
   while (child.exitCode === null && partsIn(cache).length === 0) await new Promise(done => setTimeout(done, 10))
   return child

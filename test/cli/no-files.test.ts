@@ -4,6 +4,7 @@ import {mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
+import {gzipSync} from 'node:zlib'
 import test, {type ExecutionContext} from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import type {BatchLine} from '../../src/report/core-report.ts'
@@ -117,4 +118,35 @@ test('a FIFO where a library or a debug file would be is passed over and told of
   t.regex(JSON.stringify(bad), /a FIFO, not a regular file/)
   t.regex(report.stdout, /"function": ?"main\.main"/)
   t.is(run('symbolize', program, '0x1', ...search).exitCode, 0)
+})
+
+test('no report is written over a core or a program, packed or not', t => {
+  const contents: Readonly<Record<string, Uint8Array>> = {
+    core: readFileSync(fixture.core).subarray(0, 6000),
+    'core.zst': readFileSync(fixture.compressedCore),
+    'core.gz': gzipSync('core'),
+  }
+  for (const [name, bytes] of Object.entries(contents)) {
+    const path = join(directory, name)
+    writeFileSync(path, bytes)
+    const {stdout, stderr, exitCode} = run(...core, '-o', path)
+    t.deepEqual([stdout, exitCode], ['', 2])
+    t.regex(stderr, /: a core, a program or something packed, which would be lost\n {2}\S/)
+    t.deepEqual(readFileSync(path), Buffer.from(bytes))
+  }
+})
+
+test('a folder of files to look in that is none is told of, once', t => {
+  for (const flag of ['--sysroot', '--debug-dir']) {
+    for (const args of [core, ['batch', fixture.core, fixture.core]]) {
+      const missing = run(...args, flag, join(directory, 'nowhere'))
+      t.is(missing.stderr, `gotrace-core: ${directory}/nowhere: no such file\n  check the path\n`)
+      t.deepEqual([missing.stdout, missing.exitCode], ['', 1])
+      for (const path of [fifo, fixture.core, '']) {
+        const wrong = run(...args, flag, path)
+        t.regex(wrong.stderr, /^gotrace-core: \S+: (no folder|the name is empty)\n {2}name a folder/)
+        t.deepEqual([wrong.stdout, wrong.exitCode], ['', 2])
+      }
+    }
+  }
 })
