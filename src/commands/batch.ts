@@ -100,7 +100,7 @@ export default class Batch extends BaseCommand {
     const known = new KnownCores(flags.attempts)
     const groups = new SignatureGroups()
     const store =
-      flags.output === undefined
+      flags.output === undefined || flags.output === '-'
         ? undefined
         : await LineStore.open(flags.output, `batch (process ${process.pid})`, line => {
             if (!flags.resume) return

@@ -10,6 +10,9 @@ const CHDR_SIZE = 24
 const SIZE_MAX = 1024 * 1024 * 1024
 /** deflate cannot do better than 1:1032, zstd's runs do but no linker's sections come near. */
 const RATIO_MAX = 2048
+/** Past some size sections of debug information pack to a half or a tenth, never to so little: more is a bomb. */
+const LARGE_SIZE = 64 * 1024 * 1024
+const LARGE_RATIO_MAX = 64
 /**
  * zlib's own smallest chunk, and the most that is laid out on a claim alone: pieces are copied together in the end,
  * which costs a third.
@@ -63,7 +66,8 @@ export function unpackGnuSection(bytes: Uint8Array, where: string): Uint8Array {
 }
 
 function checkSize(size: number, packedSize: number, where: string): void {
-  if (size > SIZE_MAX || size > packedSize * RATIO_MAX) {
+  const ratioMax = size > LARGE_SIZE ? LARGE_RATIO_MAX : RATIO_MAX
+  if (size > SIZE_MAX || size > packedSize * ratioMax) {
     throw new FormatError(where, `claims to unpack from ${packedSize} to ${size} bytes`)
   }
 }

@@ -135,8 +135,15 @@ export class LineStore {
 
   /** A run in another container, or on another machine, knows nothing of the lock. A file that was emptied is nobody's fault. */
   #checkAlone(): void {
-    const {size} = fstatSync(this.#fd)
+    const {size, nlink} = fstatSync(this.#fd)
     if (size > this.#end) throw inUse(this.path, 'somebody')
+    if (nlink === 0) {
+      throw new InputError(
+        'not-writable',
+        `${this.path}: it was removed while lines were written to it`,
+        'run it again',
+      )
+    }
     this.#end = size
   }
 

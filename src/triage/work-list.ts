@@ -23,7 +23,15 @@ export interface WorkItem {
 
 /** What else lies in folders and behind patterns: nothing is passed over in silence. */
 export type PassedOver = (typeof PASSED_OVER)[number]
-export const PASSED_OVER = ['no core', 'too short', 'packed, no core', 'no file', 'dead link', 'linked folder'] as const
+export const PASSED_OVER = [
+  'no core',
+  'too short',
+  'packed, no core',
+  'packed, not read',
+  'no file',
+  'dead link',
+  'linked folder',
+] as const
 
 /** Folders within folders, at most: a file system that is deeper is a loop of mounts. */
 const DEPTH_MAX = 100
@@ -127,7 +135,7 @@ function readFound(path: string, stat: Stats): WorkItem | PassedOver {
   if (packing === 'none') return 'no core'
   if (isUnpacked(packing)) return itemOf(path, stat, true)
   // What it holds cannot be seen. One that is called a core has a line that says how to unpack it.
-  return CORE_NAME.test(basename(path)) ? itemOf(path, stat, false) : 'packed, no core'
+  return CORE_NAME.test(basename(path)) ? itemOf(path, stat, false) : 'packed, not read'
 }
 
 function* matchesBelow(directory: string, segments: readonly GlobSegment[], depth: number): Generator<string> {

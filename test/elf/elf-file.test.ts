@@ -105,6 +105,19 @@ test('a section that claims to unpack to more than deflate can make is refused b
   t.is(diagnostics.list()[0]?.code, 'bad-section')
 })
 
+test('a large section that packs to far less than debug information does is not unpacked', t => {
+  const diagnostics = new Diagnostics()
+  const size = 100 * 1024 * 1024
+  const bomb = new BytesBuilder()
+    .u32(1, 0)
+    .u64(size, 1)
+    .bytes(deflateSync(new Uint8Array(size)))
+    .build()
+  const elf = open({sections: [{name: '.debug_info', bytes: bomb, flags: 0x800}]}, diagnostics)
+  t.is(elf.section('.debug_info'), undefined)
+  t.regex(diagnostics.list()[0]?.message ?? '', /claims to unpack from \d+ to 104857600 bytes/)
+})
+
 test('build IDs are read from PT_NOTE, and from section headers where the segment was stripped away', t => {
   const note = {name: '.note.gnu.build-id', bytes: buildGnuBuildIdNote('0102aaff'), type: SHT.NOTE}
   const go = {name: '.note.go.buildid', bytes: buildGoBuildIdNote('a/b/c/d'), type: SHT.NOTE}

@@ -106,7 +106,7 @@ test('a core in a packing that is not read has a line; anything else so packed h
   t.deepEqual(found(root, root), ['app.core.7z', 'core.bz2', 'coredump.Z', 'crash-of-monday.zip'])
   t.deepEqual(
     [...listWork([root])].filter(each => typeof each === 'string'),
-    ['packed, no core'],
+    ['packed, not read'],
   )
 })
 
@@ -312,6 +312,12 @@ test('where somebody else writes to the file all the same, the run ends, and no 
   truncateSync(path, 0)
   append(text(line('/b')))
   t.is(readFileSync(path, 'utf8'), text(line('/b')))
+})
+
+test('a file that is removed while it is written is no place for lines', async t => {
+  const {path, append} = await storeOf(t, text(line('/a')))
+  rmSync(path)
+  t.throws(() => append(text(line('/b'))), {instanceOf: InputError, message: /it was removed/})
 })
 
 test('what may have been the state of the machine is tried again, a bounded number of times', t => {
