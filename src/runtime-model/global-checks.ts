@@ -1,6 +1,6 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress, readU8, readU32, readWord} from '../base/memory-reader.ts'
-import {countProcessors, shapesOf} from './list-shape.ts'
+import {areProcessors, countProcessors, shapesOf} from './list-shape.ts'
 import {isMachine} from './object-shape.ts'
 import {readSlice} from './remote-struct.ts'
 import type {GlobalName} from './runtime-globals.ts'
@@ -84,10 +84,11 @@ function checkMachines(memory: MemoryReader, at: Address): Verdict {
 function checkProcessors(memory: MemoryReader, at: Address): Verdict {
   if (!memory.read(at, 24)) return 'unknown'
   const slice = readSlice(memory, at, GOROUTINE_LIMIT)
-  if (slice && countProcessors(memory, slice) > 0) return 'fits'
+  // No P of a slice that code names need be owned: all may be idle or stopped.
+  if (slice && slice.length > 0 && areProcessors(memory, slice)) return 'fits'
   const first = readAddress(memory, at)
-  if (first === undefined || first === NULL_ADDRESS) return 'unknown'
+  if (first === undefined || first === NULL_ADDRESS) return slice ? 'unknown' : 'refuted'
   let length = 1
   while (length < 4 && (readAddress(memory, toAddress(at + length * 8)) ?? NULL_ADDRESS) !== NULL_ADDRESS) length++
-  return countProcessors(memory, {array: at, length}) > 0 ? 'fits' : 'unknown'
+  return countProcessors(memory, {array: at, length}) > 0 ? 'fits' : 'refuted'
 }

@@ -19,7 +19,11 @@ const MAX_SCHED_LOCK = 64
 export const RECIPES: readonly (readonly [functionName: string, recipe: (accesses: Accesses) => Candidates])[] = [
   ['runtime.allgadd', accesses => ({'runtime.allgs': findSlices(accesses)})],
   ['runtime.mcommoninit', accesses => ({'runtime.allm': findListHeads(accesses)})],
-  ['runtime.procresize', accesses => ({'runtime.allp': findSlices(accesses)})],
+  // Up to 1.9 an array, whose address is taken.
+  [
+    'runtime.procresize',
+    accesses => ({'runtime.allp': [...findSlices(accesses), ...targets(accesses, ['address'], 0)]}),
+  ],
   ['runtime.startpanic_m', accesses => ({'runtime.panicking': findAtomicAdds(accesses, 4)})],
   [
     'runtime.dopanic_m',
@@ -36,9 +40,17 @@ export const RECIPES: readonly (readonly [functionName: string, recipe: (accesse
       'runtime.fingStatus': targets(accesses, ['load'], 4),
     }),
   ],
+  // Up to 1.10 the function above is inlined everywhere: this one alone sets the flag and clears it.
+  ['runtime.runfinq', accesses => ({'runtime.fingRunning': findToggled(accesses)})],
+  [
+    'runtime.gotraceback',
+    accesses => ({
+      'runtime.traceback_cache': [...targets(accesses, ['load'], 4), ...targets(accesses, ['address'], 0)],
+    }),
+  ],
   ['runtime.sigprof', accesses => ({'runtime.prof': findProfile(accesses)})],
   ['runtime.SetCgoTraceback', findHooks],
-  ['runtime.printCgoTraceback', accesses => ({'runtime.cgoSymbolizer': targets(accesses, ['compare'], 8)})],
+  ['runtime.printCgoTraceback', accesses => ({'runtime.cgoSymbolizer': targets(accesses, ['compare', 'load'], 8)})],
   ['runtime.goroutineheader', findTracebackLabels],
 ]
 
@@ -82,12 +94,21 @@ export function findAtomicAdds(accesses: Accesses, width: number): Address[] {
   return found
 }
 
+/** Bytes that are stored to more than once. */
+function findToggled(accesses: Accesses): Address[] {
+  const stored = accesses.flatMap(({kind, width, target}) =>
+    kind === 'store' && width === 1 && target !== undefined ? [target] : [],
+  )
+  return [...new Set(stored)].filter(target => stored.indexOf(target) !== stored.lastIndexOf(target))
+}
+
 /**
  * sched begins with goidgen, to which newproc1 adds; sched.lock, which mcommoninit takes, lies a few words after it.
  */
 export function findSched(newproc: Accesses, mcommoninit: Accesses): Address[] {
   const locks = targets(mcommoninit, ['address'], 0)
-  return findAtomicAdds(newproc, 8).filter(goidgen =>
+  // 1.7 takes its address for a function that adds.
+  return [...findAtomicAdds(newproc, 8), ...targets(newproc, ['address'], 0)].filter(goidgen =>
     locks.some(lock => lock > goidgen && lock - goidgen <= MAX_SCHED_LOCK),
   )
 }

@@ -242,7 +242,9 @@ class LayoutChecker {
     if (m.word('p') !== 0n) {
       const p = RemoteStruct.read(this.#memory, m.pointer('p'), this.#layouts.p)
       tally.check('m.p is a processor', p !== undefined && p.u32('id') < COUNT_LIMIT && p.u32('status') <= 4)
-      if (p && p.word('m') !== 0n) tally.check('m.p.m is m', p.pointer('m') === m.address)
+      // Up to 1.11 an M in a system call keeps the P that another M may have taken meanwhile (m.oldp came in 1.12).
+      const isOwner = p?.pointer('m') === m.address
+      if (p && p.word('m') !== 0n && (isOwner || this.#release.atLeast(12))) tally.check('m.p.m is m', isOwner)
     }
     const ncgo = m.i32('ncgo')
     tally.check('m.ncgo is a count', ncgo >= 0 && ncgo < COUNT_LIMIT && BigInt(ncgo) <= m.word('ncgocall'))

@@ -28,25 +28,32 @@ export function countGoroutines(memory: MemoryReader, slice: RemoteSlice): numbe
   return none > 0 || live === 0 ? 0 : slice.length
 }
 
-/**
- * Length of a slice whose n-th element is the n-th processor, else 0: p.id is the index in allp, p.status one of five;
- * a lone P proves itself by the M that points back.
- */
-export function countProcessors(memory: MemoryReader, {array, length}: RemoteSlice): number {
-  if (length > PROCESSOR_LIMIT) return 0
-  let owned = false
+/** Whether the n-th element of a slice is the n-th processor: p.id is the index in allp, p.status one of five. */
+export function areProcessors(memory: MemoryReader, {array, length}: RemoteSlice): boolean {
+  if (length > PROCESSOR_LIMIT) return false
   for (let index = 0; index < length; index++) {
     const p = readAddress(memory, toAddress(array + index * 8))
-    if (p === undefined || !isPlausiblePointer(p)) return 0
+    if (p === undefined || !isPlausiblePointer(p)) return false
     const isNumbered = P_ID_OFFSETS.some(
       offset =>
         readU32(memory, toAddress(p + offset)) === index && (readU32(memory, toAddress(p + offset + 4)) ?? 5) <= 4,
     )
-    if (!isNumbered) return 0
-    owned ||= P_M_OFFSETS.some(offset => {
-      const m = readAddress(memory, toAddress(p + offset))
+    if (!isNumbered) return false
+  }
+  return true
+}
+
+/** Length of a slice of processors, else 0; a few of them prove themselves by an M that points back. */
+export function countProcessors(memory: MemoryReader, slice: RemoteSlice): number {
+  const {array, length} = slice
+  if (!areProcessors(memory, slice)) return 0
+  for (let index = 0; index < length && length <= 2; index++) {
+    const p = readAddress(memory, toAddress(array + index * 8))
+    const isOwned = P_M_OFFSETS.some(offset => {
+      const m = p === undefined ? undefined : readAddress(memory, toAddress(p + offset))
       return m !== undefined && isMachine(memory, m)
     })
+    if (isOwned) return length
   }
-  return owned || length > 2 ? length : 0
+  return length > 2 ? length : 0
 }

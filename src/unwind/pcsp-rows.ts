@@ -2,7 +2,7 @@ import {DWARF_REGISTER} from '../amd64/registers.ts'
 import type {Address} from '../base/address.ts'
 import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
-import {crosscall2FrameSize, crosscall2Row, sigtrampRow} from './stack-switch.ts'
+import {crosscall2Row, isCrosscall2Call, sigtrampRow} from './stack-switch.ts'
 
 /** How a Go frame is left. */
 export interface PcspRow {
@@ -22,7 +22,7 @@ export class PcspRows {
     const size = code.spDelta(pc)
     if (size === undefined || size < 0 || size > 2 ** 40) return undefined
     return {
-      row: this.#rowCalledByC(code, size) ?? this.#row(size),
+      row: this.#rowCalledByC(code, pc, size) ?? this.#row(size),
       // asmcgocall ends no walk: StackSwitcher knows where it leads.
       topFrame: code.isTopOfStack(false),
       writesSp: code.writesSp,
@@ -30,8 +30,8 @@ export class PcspRows {
   }
 
   /** What C calls keeps C's registers in places of its own. */
-  #rowCalledByC({name, version}: GoFunction, size: number): UnwindRow | undefined {
-    if (name === 'crosscall2' && size === crosscall2FrameSize(version)) return crosscall2Row(version)
+  #rowCalledByC({name, version, entry}: GoFunction, pc: Address, size: number): UnwindRow | undefined {
+    if (name === 'crosscall2' && isCrosscall2Call(version, pc - entry, size)) return crosscall2Row(version)
     return name === 'runtime.sigtramp' ? sigtrampRow(size) : undefined
   }
 

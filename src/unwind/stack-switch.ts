@@ -114,6 +114,7 @@ const CROSSCALL2_SAVED = [rbx, r12, r13, r14, r15] as const
  * which no table says. Offsets here are from SP at the call.
  */
 export function crosscall2Row(version: GoVersion): UnwindRow {
+  if (!version.atLeast(10)) return crosscall2RowOf([0x18, 0x28, 0x30, 0x38, 0x40], 0x20, 0x58)
   if (!version.atLeast(17)) return crosscall2RowOf([0x18, 0x28, 0x30, 0x38, 0x40], 0x50, 0x58)
   const saved = [0x18, 0x20, 0x28, 0x30, 0x38]
   return version.atLeast(22) ? crosscall2RowOf(saved, 0x48, 0x50) : crosscall2RowOf(saved, 0x40, 0x48)
@@ -181,8 +182,12 @@ export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet):
   return kept !== undefined && kept >= sp ? kept : undefined
 }
 
-/** The pcsp of crosscall2 at its call: the row above holds there and only there. */
-export function crosscall2FrameSize(version: GoVersion): number {
+/** Up to 1.9 crosscall2 lowers SP by hand, and pcsp says 0 throughout: this far from its entry its only call returns. */
+const CROSSCALL2_RETURN = 0x32
+
+/** Whether the row above holds at a place of crosscall2: at its call and only there, which pcsp tells from 1.10 on. */
+export function isCrosscall2Call(version: GoVersion, offset: number, frameSize: number): boolean {
+  if (!version.atLeast(10)) return offset === CROSSCALL2_RETURN
   const row = crosscall2Row(version)
-  return row.cfa.kind === 'register' ? row.cfa.offset - 8 : 0
+  return row.cfa.kind === 'register' && frameSize === row.cfa.offset - 8
 }

@@ -64,10 +64,20 @@ export class StackSwitcher {
     if (!this.#switches) return undefined
     const onGoroutine = this.#isOn(this.#switches.g, sp)
     const isEntry = code.funcID === 'systemstack' || code.funcID === 'morestack' || code.funcID === 'mcall'
-    if (isEntry && !onGoroutine) {
+    if (isEntry && !onGoroutine && !this.#stayed(code, cfa)) {
       return code.funcID === 'systemstack' ? this.#leaveSystemstack(code, position, cfa) : this.#resume(cfa)
     }
     return this.#leaveVdso(position, cfa)
+  }
+
+  /**
+   * Up to 1.9 systemstack calls its function where it is on a system stack already, and is returned to; from a goroutine it plants
+   * mstart as its caller up to 1.16 (runtime·systemstack, asm_amd64.s).
+   */
+  #stayed({funcID}: GoFunction, cfa: Address): boolean {
+    if (funcID !== 'systemstack' || this.#version.atLeast(10)) return false
+    const caller = readAddress(this.#memory, toAddress(cfa - 8))
+    return caller !== undefined && this.#functionAt(caller)?.funcID !== 'mstart'
   }
 
   #leaveAsmcgocall(base: Address, cfa: Address): Departure {

@@ -22,6 +22,21 @@ interface Variables {
  */
 const MCOMMONINIT: readonly (readonly [releases: string, code: (at: Variables) => Instruction[]])[] = [
   [
+    '1.7 to 1.9: sched.mnext has four bytes',
+    ({sched, allm, other, iscgo}) => [
+      ['48 8d 05', sched + 0x10], //         lea  sched.lock,%rax
+      ['8b 05', sched + 0x28], //            mov  sched.mnext,%eax
+      ['8b 05', sched + 0x28], //            mov  sched.mnext,%eax
+      ['ff c0'], //                          inc  %eax
+      ['89 05', sched + 0x28], //            mov  %eax,sched.mnext
+      ['48 8b 0d', allm], //                 mov  allm,%rcx
+      ['8b 15', other], //                   mov  writeBarrier,%edx
+      ['48 8d 0d', allm], //                 lea  allm,%rcx
+      ['48 8d 05', sched + 0x10], //         lea  sched.lock,%rax
+      ['0f b6 05', iscgo], //                movzbl iscgo,%eax
+    ],
+  ],
+  [
     '1.10 to 1.13: sched.mnext is loaded and incremented in place',
     ({sched, allm, other}) => [
       ['48 8d 05', sched + 0x10], //         lea  sched.lock,%rax

@@ -5,9 +5,9 @@ import {GoVersion} from '../../src/gosym/version.ts'
 import {readCallbacks} from '../../src/unwind/callback-chain.ts'
 import {
   asmcgocallBase,
-  crosscall2FrameSize,
   crosscall2Row,
   enterCallback,
+  isCrosscall2Call,
   leaveAsmcgocall,
 } from '../../src/unwind/stack-switch.ts'
 import {type CallbackProcess, callbackProcess} from './callback-process.ts'
@@ -119,10 +119,18 @@ test('a callback keeps the former g0.sched.sp at the new one, and its return add
 })
 
 test('crosscall2 keeps C’s registers at places that no table tells', t => {
+  const sizes = [0x48, 0x50, 0x58]
   t.deepEqual(
-    [16, 17, 21, 22, 27].map(minor => crosscall2FrameSize(GoVersion.ofMinor(minor))),
-    [0x58, 0x48, 0x48, 0x50, 0x50],
+    [10, 16, 17, 21, 22, 27].map(minor => sizes.find(size => isCrosscall2Call(GoVersion.ofMinor(minor), 0x35, size))),
+    [0x58, 0x58, 0x48, 0x48, 0x50, 0x50],
   )
+  // Up to 1.9 pcsp says 0, and rbp is the second register that is kept.
+  t.deepEqual(
+    [0x32, 0x10].map(offset => isCrosscall2Call(GoVersion.ofMinor(9), offset, 0)),
+    [true, false],
+  )
+  t.deepEqual(crosscall2Row(GoVersion.ofMinor(9)).rules[6], {kind: 'at-cfa', offset: -0x40})
+  t.deepEqual(crosscall2Row(GoVersion.ofMinor(10)).rules[6], {kind: 'at-cfa', offset: -0x10})
   // 1.22+: rbp at S+0x48, CFA = S+0x58
   t.deepEqual(crosscall2Row(GoVersion.ofMinor(22)).rules[6], {kind: 'at-cfa', offset: -0x10})
   t.deepEqual(crosscall2Row(GoVersion.ofMinor(22)).rules[3], {kind: 'at-cfa', offset: -0x40})
@@ -253,3 +261,30 @@ test('the stack for crashes is left by the frame record of the function that wen
   t.deepEqual(pcs(walk), [0x7104, 0x7205, 0x6001])
   t.is(walk.frames[1]?.foundBy, 'stack-switch')
 })
+
+for (const [minor, name] of [
+  [7, 'calls'],
+  [9, 'calls'],
+  [10, 'jumps to'],
+] as const) {
+  test(`Go 1.${minor}: systemstack ${name} its function where it is on a system stack already`, t => {
+    const process = new FakeProcess()
+    process.minor = minor
+    process
+      .go({name: 'runtime.systemstack', entry: 0x7100, end: 0x7110, frame: 0})
+      .go({name: 'runtime.throw', entry: 0x7200, end: 0x7210, frame: 0})
+      .go({name: 'runtime.mstart', entry: 0x7300, end: 0x7310, frame: 0})
+      .words(G0_STACK, 0x7205, 0x7305)
+    const g = {
+      stackLo: address(G_STACK),
+      stackHi: address(G_HIGH),
+      schedSp: address(0),
+      schedPc: address(0),
+      schedBp: address(0),
+    }
+    const g0 = {...g, stackLo: address(G0_STACK), stackHi: address(G0_STACK + 0x1000)}
+    const walk = process.walk(at(0x7104, G0_STACK), {exactPc: false}, {switches: {g, g0}})
+    // Later releases leave no frame there: what is below was left by something else.
+    t.deepEqual(pcs(walk), minor < 10 ? [0x7104, 0x7205, 0x7305] : [0x7104])
+  })
+}
