@@ -8,7 +8,10 @@ export interface ExpectedChain {
   readonly mode: string
   /** A signal's name, `panic` or `fatal`. */
   readonly what: string
-  /** Functions from the fault out; `?` has no name, `name...` is there once or more, `(reason)` is where frames are missing. */
+  /**
+   * Functions from the fault out; `?` has no name, `name...` is there once or more, `(reason)` is where frames are
+   * missing.
+   */
   readonly functions: readonly string[]
   /** Of another goroutine. */
   readonly also: readonly string[] | undefined
@@ -91,7 +94,10 @@ export function checkChain(report: ReportToCheck, expected: ExpectedChain): stri
   return wrong
 }
 
-/** The goroutine that crashed: none where the thread was in no Go code, else the one of that thread with the expected frames. */
+/**
+ * The goroutine that crashed: none where the thread was in no Go code, else the one of that thread with the expected
+ * frames.
+ */
 function checkGoroutine({crash, goroutines}: ReportToCheck, expected: ExpectedChain, thread: number): string[] {
   if (isOutsideGo({name: expected.mode})) {
     return crash.goroutine === null ? [] : [`goroutine ${crash.goroutine} has nothing to do with it`]

@@ -102,7 +102,10 @@ test('the rooms of analysis import in one direction', t => {
   t.deepEqual(wrong, [])
 })
 
-/** Outside src: what each folder may import besides itself. The lab builds, crashes and compares; all others stand on it. */
+/**
+ * Outside src: what each folder may import besides itself. The lab builds, crashes and compares; all others stand on
+ * it.
+ */
 const OUTSIDE: Record<string, readonly string[]> = {
   lab: [],
   scripts: ['lab', 'src'],
@@ -227,4 +230,36 @@ test('every source file that a document names is there', t => {
     }
   }
   t.deepEqual(gone, [])
+})
+
+/** Lines of comments that are too long. */
+function* longComments(): Generator<string> {
+  for (const folder of ['src', 'lab', 'scripts', 'bench', 'test']) {
+    for (const file of listFiles(join(root, folder))) {
+      const lines = readFileSync(join(root, folder, file), 'utf8').split('\n')
+      const long = lines.flatMap((line, index) => (/^\s*(\/\/|\/?\*)/.test(line) && isTooLong(line) ? [index + 1] : []))
+      for (const number of long) yield `${folder}/${file}:${number}`
+    }
+  }
+}
+
+/** Lines of prose: a table's row, code in a fence, and a line that is one long word (a link) may be longer. */
+function* longProse(): Generator<string> {
+  const inDocs = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
+  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'fixtures/README.md']
+  for (const name of [...documents, ...inDocs.map(each => `docs/${each}`)]) {
+    let isCode = false
+    for (const [index, line] of readFileSync(join(root, name), 'utf8').split('\n').entries()) {
+      if (line.trimStart().startsWith('```')) isCode = !isCode
+      else if (!isCode && !line.startsWith('|') && isTooLong(line)) yield `${name}:${index + 1}`
+    }
+  }
+}
+
+function isTooLong(line: string): boolean {
+  return [...line].length > 120 && /\S\s+\S{1,100}$/.test(line) && !/biome-ignore/.test(line)
+}
+
+test('comments and documents keep to 120 columns', t => {
+  t.deepEqual([...longComments(), ...longProse()], [])
 })

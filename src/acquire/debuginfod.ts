@@ -68,8 +68,9 @@ export function debuginfodSettings(environment: Environment, urls?: readonly str
 }
 
 /**
- * Where elfutils' client keeps its files, so that both share them (debuginfod_find_debuginfo(3), "CACHE"). Of a home that is
- * not absolute there would be another one in each working directory (XDG Base Directory Specification: it is not valid).
+ * Where elfutils' client keeps its files, so that both share them (debuginfod_find_debuginfo(3), "CACHE"). Of a home
+ * that is not absolute there would be another one in each working directory (XDG Base Directory Specification: it is
+ * not valid).
  */
 export function debuginfodCacheDir(environment: Environment): string | undefined {
   const {DEBUGINFOD_CACHE_PATH: own, XDG_CACHE_HOME: xdg, HOME: home = ''} = environment
@@ -274,7 +275,9 @@ function parseServer(text: string): {url: string; headers: Record<string, string
   }
 }
 
-/** Node's own way to make the parents too never ends where a parent is there and mkdir still says ENOENT, as in /proc. */
+/**
+ * Node's own way to make the parents too never ends where a parent is there and mkdir still says ENOENT, as in /proc.
+ */
 function makeDirectory(path: string): void {
   const make = (): void => {
     mkdirSync(path, {mode: 0o700})

@@ -5,10 +5,11 @@ import {join, resolve} from 'node:path'
 const LINKS_MAX = 40
 
 /**
- * A folder that names are looked up in as if it were the root of a machine. Those names come from cores and debug files,
- * and so do links in a folder that was copied from another machine. Where links are `contained`, an absolute one starts
- * again at the folder and `..` ends at it, as after chroot(2). Node has no openat2(2) with RESOLVE_IN_ROOT, which would
- * do this in the kernel, so each part of a name is looked at here; what comes out holds no link any more below the root.
+ * A folder that names are looked up in as if it were the root of a machine. Those names come from cores and debug
+ * files, and so do links in a folder that was copied from another machine. Where links are `contained`, an absolute one
+ * starts again at the folder and `..` ends at it, as after chroot(2). Node has no openat2(2) with RESOLVE_IN_ROOT,
+ * which would do this in the kernel, so each part of a name is looked at here; what comes out holds no link any more
+ * below the root.
  */
 export class FileTree {
   readonly #root: string

@@ -26,8 +26,8 @@ export type Lookup = (name: string) => string | undefined
 
 /**
  * The trees that files may be taken from. With a sysroot the files of this machine are another machine's, and none is
- * used: neither at the paths that the core names, nor beside the core, nor through links. What a flag names is used, and
- * what lies beside it.
+ * used: neither at the paths that the core names, nor beside the core, nor through links. What a flag names is used,
+ * and what lies beside it.
  */
 export class SearchPlaces {
   readonly sysroots: readonly FileTree[]

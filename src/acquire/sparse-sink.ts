@@ -20,9 +20,9 @@ export interface ClosableSource extends ByteSource {
 }
 
 /**
- * Collects unpacked bytes. Blocks of zeros take no room; the others stay in memory up to a limit, past which all go to a
- * sparse temporary file, readable by its owner alone and unlinked as soon as it is open, so that nothing is left behind
- * however the program ends.
+ * Collects unpacked bytes. Blocks of zeros take no room; the others stay in memory up to a limit, past which all go to
+ * a sparse temporary file, readable by its owner alone and unlinked as soon as it is open, so that nothing is left
+ * behind however the program ends.
  */
 export class SparseSink {
   /** For messages. */

@@ -12,8 +12,8 @@ const CALL_REL32_LENGTH = 5
 const GROUP_5 = 0xff
 
 /**
- * Whether the instruction that ends at `pc` is a call (E8 rel32 and FF /2). 'unknown' where the code is not at hand. Prefixes stand
- * before what is matched here, so they need no forms of their own.
+ * Whether the instruction that ends at `pc` is a call (E8 rel32 and FF /2). 'unknown' where the code is not at hand.
+ * Prefixes stand before what is matched here, so they need no forms of their own.
  */
 export function isPrecededByCall(memory: MemoryReader, pc: Address): boolean | 'unknown' {
   if (pc < LONGEST_CALL) return false
@@ -68,7 +68,10 @@ function signed32(value: number): number {
 const JUMP_THROUGH_RIP = 0x25
 const SLOT_JUMP_LENGTH = 6
 
-/** The address of the slot that the first `jmp *disp(%rip)` (FF 25 disp32) of this code, which stands at `start`, goes through. */
+/**
+ * The address of the slot that the first `jmp *disp(%rip)` (FF 25 disp32) of this code, which stands at `start`, goes
+ * through.
+ */
 export function slotOfJump(code: Uint8Array, start: Address): number | undefined {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
   for (let at = 0; at + SLOT_JUMP_LENGTH <= code.length; at++) {
@@ -83,7 +86,10 @@ const CALL_THROUGH_RIP = 0x15
 /** Where the jump of a linker's stub stands: at once, or behind endbr64, with and without a bnd prefix. */
 const STUB_JUMPS = [0, 4, 5] as const
 
-/** Where the call that ends at `pc` leads: straight, through a linker's stub, or through a slot; undefined for all others. */
+/**
+ * Where the call that ends at `pc` leads: straight, through a linker's stub, or through a slot; undefined for all
+ * others.
+ */
 export function callTarget(memory: MemoryReader, pc: Address): Address | undefined {
   const direct = directCallTarget(memory, pc)
   const start = direct ?? (pc < SLOT_JUMP_LENGTH ? undefined : toAddress(pc - SLOT_JUMP_LENGTH))

@@ -1,4 +1,7 @@
-/** Numbers of the signals that are told apart here (Linux: include/uapi/asm-generic/signal.h, arch/x86/include/uapi/asm/signal.h). */
+/**
+ * Numbers of the signals that are told apart here (Linux: include/uapi/asm-generic/signal.h,
+ * arch/x86/include/uapi/asm/signal.h).
+ */
 export const SIGQUIT = 3
 export const SIGILL = 4
 export const SIGTRAP = 5

@@ -2,16 +2,19 @@ import {ADDRESS_LIMIT, type Address, toAddress, type Word} from './address.ts'
 
 /** Memory of the dead process. Unmapped or missing memory is an answer, not an exception. */
 export interface MemoryReader {
-  /** Exactly `length` bytes, or undefined where any of them is not available. A view: read it before the next call, copy to keep. */
+  /**
+   * Exactly `length` bytes, or undefined where any of them is not available. A view: read it before the next call, copy
+   * to keep.
+   */
   read(address: Address, length: number): Uint8Array | undefined
   /**
-   * A shortcut past `read` for the words of stacks: the 8 bytes at an address as a double, exact below 2^53 and rounded, so at least
-   * 2^53, above; undefined where missing. Readers that many small reads go through have it.
+   * A shortcut past `read` for the words of stacks: the 8 bytes at an address as a double, exact below 2^53 and
+   * rounded, so at least 2^53, above; undefined where missing. Readers that many small reads go through have it.
    */
   number64?(address: Address): number | undefined
   /**
-   * The first address at or above this one that may be readable; undefined: there is none. What walks a range that a header claims goes
-   * by it: 2^47 bytes are claimed in a word. Readers of a whole address space have it.
+   * The first address at or above this one that may be readable; undefined: there is none. What walks a range that a
+   * header claims goes by it: 2^47 bytes are claimed in a word. Readers of a whole address space have it.
    */
   nextReadable?(address: Address): Address | undefined
 }
@@ -55,7 +58,9 @@ export function readNumber64(memory: MemoryReader, address: Address): number | u
   return bytes && u32At(bytes, 4) * TWO_32 + u32At(bytes, 0)
 }
 
-/** A pointer; undefined where memory is missing or the word cannot be an address (>= 2^53). Use readWord to tell apart. */
+/**
+ * A pointer; undefined where memory is missing or the word cannot be an address (>= 2^53). Use readWord to tell apart.
+ */
 export function readAddress(memory: MemoryReader, address: Address): Address | undefined {
   const value = readNumber64(memory, address)
   return value !== undefined && value < ADDRESS_LIMIT ? toAddress(value) : undefined
@@ -71,8 +76,8 @@ export function readString(memory: MemoryReader, address: Address, length: numbe
 }
 
 /**
- * NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it; and byte by
- * byte at the end of what there is, for segments and sections do not end on a boundary.
+ * NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it; and byte
+ * by byte at the end of what there is, for segments and sections do not end on a boundary.
  */
 export function readCString(memory: MemoryReader, address: Address, limit = 4096): string | undefined {
   const collected: number[] = []

@@ -33,8 +33,8 @@ while (Atomics.wait(flags, 0, 0, interval) === 'timed-out') {
 `
 
 /**
- * Ends this process by SIGKILL when its parent is gone or a deadline has passed, whatever the main thread does. All that
- * can end itself does so before: this is for the loop that nobody thought of.
+ * Ends this process by SIGKILL when its parent is gone or a deadline has passed, whatever the main thread does. All
+ * that can end itself does so before: this is for the loop that nobody thought of.
  */
 export class Watchdog {
   readonly #flags = new Int32Array(new SharedArrayBuffer(4))

@@ -94,7 +94,9 @@ export abstract class BaseCommand extends Command {
     }
   }
 
-  /** A failure is told here, where it is known whether a part of the document is out already: nothing may follow that. */
+  /**
+   * A failure is told here, where it is known whether a part of the document is out already: nothing may follow that.
+   */
   protected override async catch(error: Error): Promise<void> {
     const usage = `${this.config.bin} ${this.id}`
     this.exit(tellError(error, {usage, json: wantsJson(this.argv) && this.#sink?.hasBegun !== true}))

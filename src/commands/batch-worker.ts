@@ -3,12 +3,14 @@ import {InputError} from '../base/errors.ts'
 import {tidyOnSignal} from './signals.ts'
 
 /**
- * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of crashes
- * that would be over one named core. In /proc nothing can be made.
+ * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of
+ * crashes that would be over one named core. In /proc nothing can be made.
  */
 const NO_CORE_HERE = process.platform === 'linux' ? '/proc' : '/'
 
-/** The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache. */
+/**
+ * The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache.
+ */
 export default class BatchWorker extends Command {
   static override hidden = true
   static override summary = 'analyses cores for batch, which starts it'

@@ -7,7 +7,8 @@ const tidies = new Set<() => void>()
 
 /**
  * Listens for signals only while something is to be tidied up, for a signal that is listened for does not end a loop in
- * synchronous code. Afterwards the signal ends the process as it would have. A process of batch ends by itself when it is told to.
+ * synchronous code. Afterwards the signal ends the process as it would have. A process of batch ends by itself when it
+ * is told to.
  */
 export const tidyOnSignal: TidyOnSignal = tidy => {
   if (tidies.size === 0) listen()

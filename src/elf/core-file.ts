@@ -241,7 +241,9 @@ const EI_DATA = 5
 const ELFDATA2MSB = 2
 const ET_CORE_SWAPPED = 0x0400
 
-/** Whether these bytes begin a core of any machine: one of another machine is a core too, and is answered with an error. */
+/**
+ * Whether these bytes begin a core of any machine: one of another machine is a core too, and is answered with an error.
+ */
 export function isCoreHead(bytes: Uint8Array): boolean {
   if (bytes.length < CORE_HEAD_SIZE || !hasElfMagic(bytes)) return false
   const cursor = new Cursor(bytes, 'header')

@@ -137,7 +137,9 @@ export class ElfFile implements SectionSource {
     return undefined
   }
 
-  /** The first link address at or above this one of which the file holds the byte, whatever its program headers claim. */
+  /**
+   * The first link address at or above this one of which the file holds the byte, whatever its program headers claim.
+   */
   nextHeld(address: number): Address | undefined {
     let next = Number.POSITIVE_INFINITY
     for (const load of this.#loads) {

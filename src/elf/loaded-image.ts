@@ -129,7 +129,9 @@ function beginGroup(core: CoreFile, mapping: FileMapping, diagnostics: Diagnosti
   return {path: mapping.path, mappings: [mapping], image, headerDumped, imageEnd}
 }
 
-/** Fonts, locale archives and databases are mapped as well: an image has an ELF header, or code where that is unknown. */
+/**
+ * Fonts, locale archives and databases are mapped as well: an image has an ELF header, or code where that is unknown.
+ */
 function isImage(core: CoreFile, group: Group): boolean {
   if (group.image) return true
   if (group.headerDumped) return false

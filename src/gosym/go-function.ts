@@ -143,7 +143,9 @@ export class GoFunction {
     }
   }
 
-  /** Whether it changes SP in ways that pcsp does not say. cgocallback does too, but its frame is valid on both stacks. */
+  /**
+   * Whether it changes SP in ways that pcsp does not say. cgocallback does too, but its frame is valid on both stacks.
+   */
   get writesSp(): boolean {
     return Math.floor(this.flag / FUNC_FLAG.SPWRITE) % 2 === 1 && this.funcID !== 'cgocallback'
   }
@@ -203,7 +205,9 @@ export class GoFunction {
     return template
   }
 
-  /** null: the function has none, and so no arguments are printed. missing: it has one, in memory that is not at hand. */
+  /**
+   * null: the function has none, and so no arguments are printed. missing: it has one, in memory that is not at hand.
+   */
   #readArgProgram(): Uint8Array | null | 'missing' {
     if (this.#argProgram === undefined) {
       const address = this.#funcdata(this.#pclntab.places.release.indices.funcdataArgInfo)

@@ -12,8 +12,8 @@ const CHUNK_SIZE = 0x40000
 const PAGE_SIZE = 0x1000
 
 /**
- * Addresses, ascending, of the words aligned to `alignment` (a multiple of 8) whose upper half is `high` and whose lower
- * half passes `testLow`. Parts that cannot be read are stepped over, down to a page.
+ * Addresses, ascending, of the words aligned to `alignment` (a multiple of 8) whose upper half is `high` and whose
+ * lower half passes `testLow`. Parts that cannot be read are stepped over, down to a page.
  */
 export function* scanWords(
   memory: MemoryReader,
@@ -27,7 +27,10 @@ export function* scanWords(
   }
 }
 
-/** What can be read of a range, in pieces that begin at a multiple of `alignment`. Each is a view: use it before the next read. */
+/**
+ * What can be read of a range, in pieces that begin at a multiple of `alignment`. Each is a view: use it before the
+ * next read.
+ */
 export function* readablePieces(
   memory: MemoryReader,
   range: {readonly start: Address; readonly end: Address},
@@ -57,7 +60,9 @@ function toPageEnd(at: number): number {
   return PAGE_SIZE - (at % PAGE_SIZE)
 }
 
-/** About half of `length`, ending at a page: memory is there or missing by pages, and pieces that touch need not join. */
+/**
+ * About half of `length`, ending at a page: memory is there or missing by pages, and pieces that touch need not join.
+ */
 function shorter(at: number, length: number): number {
   const end = Math.floor((at + length / 2) / PAGE_SIZE) * PAGE_SIZE
   return end > at ? end - at : toPageEnd(at)

@@ -211,8 +211,8 @@ export class Pclntab {
   }
 
   /**
-   * The name that the linker wrote at an offset. Offset 0 is that of the table's first name too (1.16+); the runtime alone takes it for no
-   * name (runtime.funcname).
+   * The name that the linker wrote at an offset. Offset 0 is that of the table's first name too (1.16+); the runtime
+   * alone takes it for no name (runtime.funcname).
    */
   linkedName(offset: number): string {
     const {start, end} = this.places.funcnametab
@@ -250,7 +250,10 @@ export class Pclntab {
     return path
   }
 
-  /** Decodes the pc-value table at an offset, for a function of `codeSize` bytes; undefined for offset 0, which means no table. */
+  /**
+   * Decodes the pc-value table at an offset, for a function of `codeSize` bytes; undefined for offset 0, which means no
+   * table.
+   */
   pcValues(offset: number, codeSize: number): PcValueTable | undefined {
     const {start, end} = this.places.pctab
     if (offset === 0 || offset >= end - start) return undefined

@@ -15,7 +15,8 @@ export type Detail = 'plain' | 'full'
 
 /**
  * The report in the format of runtime.printpanics, runtime.sighandler, runtime.goroutineheader, runtime.traceback2 and
- * runtime.printCgoTraceback (Go, src/runtime/panic.go, signal_unix.go, traceback.go). Yields text that ends in a newline.
+ * runtime.printCgoTraceback (Go, src/runtime/panic.go, signal_unix.go, traceback.go). Yields text that ends in a
+ * newline.
  */
 export function* renderGoText(report: CoreReport, style: Style): Generator<string> {
   const {crash, detail, dialect} = report
@@ -159,7 +160,10 @@ function guessNote({foundBy}: FrameReport, style: Style): string {
   return foundBy === 'scan' ? style.note(' (guessed: found by a scan of the stack)') : ''
 }
 
-/** A pc of m.cgoCallers has no frame; runtime.printCgoTraceback prints all alike, also those that a hook found in Go code. */
+/**
+ * A pc of m.cgoCallers has no frame; runtime.printCgoTraceback prints all alike, also those that a hook found in Go
+ * code.
+ */
 function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
   return foundBy === 'saved-cgo-callers' || (foundBy === 'signal-frame' && sp === null && !inlined)
 }

@@ -4,7 +4,10 @@ import type * as cgo from './cgo-schema.ts'
 import type * as schema from './report-schema.ts'
 import type * as stack from './stack-schema.ts'
 
-/** The types of the reports, from the schemas beside this file: what the text shows and what the JSON carries are the same values. */
+/**
+ * The types of the reports, from the schemas beside this file: what the text shows and what the JSON carries are the
+ * same values.
+ */
 export type FrameReport = z.infer<typeof stack.frameSchema>
 export type CreatedByReport = z.infer<typeof stack.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>

@@ -9,9 +9,9 @@ import type {Machine} from './machine.ts'
 const CGO_CALLERS = 32
 
 /**
- * What is left of the C stack that a signal handler saved in m.cgoCallers:
- * none: the M has no array. empty: nothing was saved. saved: a stack. consumed: a stack whose first pc was zeroed, by printing it or by the
- * next cgo call, so it may be older than this call. busy: someone was reading it.
+ * What is left of the C stack that a signal handler saved in m.cgoCallers: none: the M has no array. empty: nothing was
+ * saved. saved: a stack. consumed: a stack whose first pc was zeroed, by printing it or by the next cgo call, so it may
+ * be older than this call. busy: someone was reading it.
  */
 export type SavedCallersState = 'none' | 'empty' | 'saved' | 'consumed' | 'busy'
 
@@ -73,8 +73,8 @@ export function readSavedCallers(memory: MemoryReader, machine: Machine): SavedC
 }
 
 /**
- * The handler's decision for a signal now. It finds the M through the thread's g: null is a thread that has none; one that has an M has
- * passed both tests. `curg` is the goroutine at m.curg, undefined where that cannot be read.
+ * The handler's decision for a signal now. It finds the M through the thread's g: null is a thread that has none; one
+ * that has an M has passed both tests. `curg` is the goroutine at m.curg, undefined where that cannot be read.
  */
 export function decideHandler(
   {hasTraceback, hasSupport}: HandlerHooks,

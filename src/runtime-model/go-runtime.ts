@@ -204,7 +204,10 @@ export class GoRuntime {
     return this.#machinesByAddress.get(address)
   }
 
-  /** Ms whose thread has gone and that nobody has freed yet (sched.freem); empty where the release's list cannot be found. */
+  /**
+   * Ms whose thread has gone and that nobody has freed yet (sched.freem); empty where the release's list cannot be
+   * found.
+   */
   get exitedMachines(): readonly Machine[] {
     const head = this.#sched()?.pointer('freem') ?? NULL_ADDRESS
     return this.layouts.m.has('freelink') ? readMachines(this.#access, head, 'freelink') : []
@@ -226,8 +229,8 @@ export class GoRuntime {
   }
 
   /**
-   * The goroutine of an extra M that a signal handler took on a C thread. It comes into being by the signal itself, in a crash mostly
-   * by the relay that follows the runtime's own listing, so that listing does not have it.
+   * The goroutine of an extra M that a signal handler took on a C thread. It comes into being by the signal itself, in
+   * a crash mostly by the relay that follows the runtime's own listing, so that listing does not have it.
    */
   isBorrowedBySignal(goroutine: Goroutine): boolean {
     const {lockedM} = goroutine
@@ -255,15 +258,17 @@ export class GoRuntime {
     return readSavedCallers(this.#access.memory, machine)
   }
 
-  /** Whether the program uses cgo: by the variable, else by an M that has room for a C stack, which none has otherwise. */
+  /**
+   * Whether the program uses cgo: by the variable, else by an M that has room for a C stack, which none has otherwise.
+   */
   get usesCgo(): boolean | undefined {
     const {iscgo} = this.state
     return iscgo === undefined && this.machines.some(each => each.cgoCallers !== NULL_ADDRESS) ? true : iscgo
   }
 
   /**
-   * Whether the dying runtime has printed all goroutines: a panic says so (dopanic_m, src/runtime/panic.go), a fatal signal leaves what
-   * it found in m.caughtsig (sighandler, src/runtime/signal_unix.go).
+   * Whether the dying runtime has printed all goroutines: a panic says so (dopanic_m, src/runtime/panic.go), a fatal
+   * signal leaves what it found in m.caughtsig (sighandler, src/runtime/signal_unix.go).
    */
   get hasListedGoroutines(): boolean {
     if (this.#hasListed === undefined) {
@@ -274,7 +279,9 @@ export class GoRuntime {
     return this.#hasListed
   }
 
-  /** By the variables; where they cannot be found, by an M for which a hook has collected, and one that has room for it. */
+  /**
+   * By the variables; where they cannot be found, by an M for which a hook has collected, and one that has room for it.
+   */
   #readHooks(): HandlerHooks {
     const {cgoTraceback, cgoCallers} = this.state
     const isRegistered = () => this.machines.some(each => isUsed(this.savedCallers(each))) || undefined
@@ -336,7 +343,9 @@ function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Addre
   return (at === undefined ? undefined : readAddress(memory, at)) ?? NULL_ADDRESS
 }
 
-/** Of the places where a g may be those that have an id and a status, by id; a stale copy loses to the one found first. */
+/**
+ * Of the places where a g may be those that have an id and a status, by id; a stale copy loses to the one found first.
+ */
 function selectStrays(access: RuntimeAccess, places: readonly Address[]): Address[] {
   const byId = new Map<number, Address>()
   for (const address of places) {

@@ -52,7 +52,10 @@ export interface InterfaceValue {
   readonly kind: Kind | undefined
   /** The interface's data word: a pointer to the value, or the value itself where it is one pointer. */
   readonly data: Word
-  /** What the runtime prints for the value after `panic: `, newlines as they are in the value; undefined where memory is missing. */
+  /**
+   * What the runtime prints for the value after `panic: `, newlines as they are in the value; undefined where memory is
+   * missing.
+   */
   readonly text: string | undefined
   /** The value is of the plain type string: what an error's or Stringer's text has become by the time it is printed. */
   readonly isString: boolean
@@ -81,7 +84,10 @@ function readTypeName(access: RuntimeAccess, descriptor: RemoteStruct<'_type'>):
   return hasExtraStar && name?.startsWith('*') ? name.slice(1) : name
 }
 
-/** A type's name: flags, length, bytes. Two big-endian length bytes up to 1.16, a uvarint since (src/internal/abi/type.go). */
+/**
+ * A type's name: flags, length, bytes. Two big-endian length bytes up to 1.16, a uvarint since
+ * (src/internal/abi/type.go).
+ */
 function readName(memory: MemoryReader, release: GoVersion, at: Address): string | undefined {
   const head = memory.read(at, 4)
   if (!head) return undefined

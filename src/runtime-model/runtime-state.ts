@@ -18,7 +18,10 @@ const TRACEBACK_LEVEL = 4
 /** fingStatus of 1.20+: the finalizer goroutine runs a finalizer (fingRunningFinalizer, src/runtime/mfinal.go). */
 const FING_RUNNING_FINALIZER = 2
 
-/** The runtime's own variables, read as they are asked for; undefined where the variable is not found or not in the core. */
+/**
+ * The runtime's own variables, read as they are asked for; undefined where the variable is not found or not in the
+ * core.
+ */
 export class RuntimeState {
   readonly #memory: MemoryReader
   readonly #globals: RuntimeGlobals
@@ -76,7 +79,10 @@ export class RuntimeState {
     return low === 0 ? undefined : low
   }
 
-  /** GODEBUG tracebacklabels (1.26+). In a binary with symbols this loads a disassembler: ask only when a goroutine has labels. */
+  /**
+   * GODEBUG tracebacklabels (1.26+). In a binary with symbols this loads a disassembler: ask only when a goroutine has
+   * labels.
+   */
   get tracebackLabels(): boolean | undefined {
     const at = this.#globals.tracebackLabels()
     const value = at === undefined ? undefined : readU32(this.#memory, at)
@@ -104,7 +110,10 @@ export class RuntimeState {
     return this.#hook('runtime.cgoSymbolizer')
   }
 
-  /** x_cgo_callers of runtime/cgo, which the signal handler calls to collect a C traceback; null where that is not linked in. */
+  /**
+   * x_cgo_callers of runtime/cgo, which the signal handler calls to collect a C traceback; null where that is not
+   * linked in.
+   */
   get cgoCallers(): Finding<Address> {
     return this.#hook('_cgo_callers')
   }

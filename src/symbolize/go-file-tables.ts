@@ -10,7 +10,10 @@ import {findBuildInfo} from '../gosym/build-info.ts'
 import {GoTables} from '../gosym/func-table.ts'
 import type {ScanRange} from '../gosym/memory-scan.ts'
 
-/** Go's own tables from a file alone, as if it were loaded `loadBias` above where it was linked; undefined where it holds no Go code. */
+/**
+ * Go's own tables from a file alone, as if it were loaded `loadBias` above where it was linked; undefined where it
+ * holds no Go code.
+ */
 export function openGoFileTables(image: ElfFile, diagnostics: Diagnostics, loadBias = 0): GoTables | undefined {
   if (!mayHoldGo(image)) return undefined
   const memory = new RelocatedImage(image, loadBias)
@@ -43,8 +46,9 @@ const R_X86_64_RELATIVE = 8
 const RELA_SIZE = 24
 
 /**
- * An image on disk as the loader would place it, at its link address or `loadBias` above: pointers of position-independent code are 0 in the
- * file, and their relocations (R_X86_64_RELATIVE, psABI amd64, 4.4) hold the value.
+ * An image on disk as the loader would place it, at its link address or `loadBias` above: pointers of
+ * position-independent code are 0 in the file, and their relocations (R_X86_64_RELATIVE, psABI amd64, 4.4) hold the
+ * value.
  */
 class RelocatedImage implements MemoryReader {
   readonly #image: ElfFile

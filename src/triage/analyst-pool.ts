@@ -17,7 +17,10 @@ export interface PoolOptions {
   readonly timeoutSeconds: number
 }
 
-/** Of the time for a core: after it the analysis ends itself, with what it has; only one that does not come to it is killed. */
+/**
+ * Of the time for a core: after it the analysis ends itself, with what it has; only one that does not come to it is
+ * killed.
+ */
 const SOFT_SHARE = 0.8
 /** A process that was told to end has nothing to tidy up. */
 const TERMINATE_MS = 100

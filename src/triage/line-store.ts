@@ -80,7 +80,10 @@ export class LineStore {
     else if (!isEnded) this.append('\n')
   }
 
-  /** Each line with its end; `bytes` is undefined for one that is too long to be ours, `ended` false for a torn last one. */
+  /**
+   * Each line with its end; `bytes` is undefined for one that is too long to be ours, `ended` false for a torn last
+   * one.
+   */
   *#rawLines(): Generator<{bytes: Uint8Array | undefined; end: number; ended: boolean}> {
     let pending: Uint8Array[] = []
     let length = 0
@@ -133,7 +136,10 @@ export class LineStore {
     this.#end += bytes.length
   }
 
-  /** A run in another container, or on another machine, knows nothing of the lock. A file that was emptied is nobody's fault. */
+  /**
+   * A run in another container, or on another machine, knows nothing of the lock. A file that was emptied is nobody's
+   * fault.
+   */
   #checkAlone(): void {
     const {size, nlink} = fstatSync(this.#fd)
     if (size > this.#end) throw inUse(this.path, 'somebody')

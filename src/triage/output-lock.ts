@@ -4,10 +4,11 @@ import {connect, createServer, type Server} from 'node:net'
 const ANSWER_MS = 1000
 
 /**
- * The right to write to a file, of one run at a time. It is a socket in Linux's abstract namespace (unix(7)) whose name is
- * made of the file's device and inode: the kernel gives the name to one process, and takes it back when that process is
- * gone, however it ended. A lock file would outlive a run that was killed; flock(2) and fcntl(2) are out of Node's reach.
- * The namespace is that of the network: runs in two containers do not see each other's locks, which `LineStore` makes good.
+ * The right to write to a file, of one run at a time. It is a socket in Linux's abstract namespace (unix(7)) whose name
+ * is made of the file's device and inode: the kernel gives the name to one process, and takes it back when that process
+ * is gone, however it ended. A lock file would outlive a run that was killed; flock(2) and fcntl(2) are out of Node's
+ * reach. The namespace is that of the network: runs in two containers do not see each other's locks, which `LineStore`
+ * makes good.
  */
 export class OutputLock {
   readonly #server: Server | undefined

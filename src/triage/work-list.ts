@@ -39,9 +39,9 @@ const DEPTH_MAX = 100
 const CORE_NAME = /core|crash|dump/i
 
 /**
- * The cores that the paths stand for, each once. A file that is named is taken for a core whatever it is; in folders and
- * behind patterns only what begins as a core does, and what is packed. Folders are read in the order of their names;
- * links to folders are followed only where they are named.
+ * The cores that the paths stand for, each once. A file that is named is taken for a core whatever it is; in folders
+ * and behind patterns only what begins as a core does, and what is packed. Folders are read in the order of their
+ * names; links to folders are followed only where they are named.
  */
 export function* listWork(paths: readonly string[]): Generator<WorkItem | PassedOver> {
   const seen = new Set<string>()
@@ -157,7 +157,10 @@ function* matchesBelow(directory: string, segments: readonly GlobSegment[], dept
   }
 }
 
-/** `**`: the folder itself, and where more is to follow, what matches in it and in every folder below that is not hidden. */
+/**
+ * `**`: the folder itself, and where more is to follow, what matches in it and in every folder below that is not
+ * hidden.
+ */
 function* matchesAnywhereBelow(directory: string, rest: readonly GlobSegment[], depth: number): Generator<string> {
   if (rest.length === 0) {
     yield directory

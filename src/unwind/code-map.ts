@@ -26,9 +26,9 @@ export class CodeMap {
   }
 
   /**
-   * Whether `pc`, found right below `cfa` without tables, can be a return address: a call ends there, or it is where a signal
-   * handler returns to and the kernel's frame follows. 'unknown' where the code is not at hand. `callee`: where execution was, if
-   * that was no code.
+   * Whether `pc`, found right below `cfa` without tables, can be a return address: a call ends there, or it is where a
+   * signal handler returns to and the kernel's frame follows. 'unknown' where the code is not at hand. `callee`: where
+   * execution was, if that was no code.
    */
   isReturnAddress(pc: Address, cfa: Address, callee?: Address): boolean | 'unknown' {
     if (!this.isCode(pc, false)) return false

@@ -20,7 +20,10 @@ const JUST_CALLED_ROW: UnwindRow = makeRow({kind: 'register', register: DWARF_RE
 
 const ROW_CACHE_LIMIT = 10_000
 const INSTRUCTION_CACHE_LIMIT = 50_000
-/** Instructions decoded for one process (a few microseconds each): a stack full of chance likenesses must not take minutes. */
+/**
+ * Instructions decoded for one process (a few microseconds each): a stack full of chance likenesses must not take
+ * minutes.
+ */
 const DECODE_BUDGET = 500_000
 
 /** The frame that is to be left. */
@@ -50,8 +53,8 @@ export class FallbackRows {
   }
 
   /**
-   * By the code from the function's entry or up to its return, which is exact where it can be followed; then by rbp; then by a scan.
-   * Whatever is found must be a return address behind a call.
+   * By the code from the function's entry or up to its return, which is exact where it can be followed; then by rbp;
+   * then by a scan. Whatever is found must be a return address behind a call.
    */
   leave(position: Position): Departure {
     const {registers, exactPc} = position
@@ -80,8 +83,9 @@ export class FallbackRows {
   }
 
   /**
-   * Out of a module whose file is gone: rbp may still be that of the function that called into it, which would be jumped over. Its own
-   * return address is below rbp's frame: the outermost one behind a call of that module, for what is further in may be left over.
+   * Out of a module whose file is gone: rbp may still be that of the function that called into it, which would be
+   * jumped over. Its own return address is below rbp's frame: the outermost one behind a call of that module, for what
+   * is further in may be left over.
    */
   #findCallOfUnread({registers, pc}: Callee): Pick<AppliedRow, 'cfa' | 'caller'> | undefined {
     const bp = registers.bp ?? NULL_ADDRESS
@@ -102,7 +106,10 @@ export class FallbackRows {
     return undefined
   }
 
-  /** The return address of a direct call whose target leads to the callee with as much on the stack as lies between the two. */
+  /**
+   * The return address of a direct call whose target leads to the callee with as much on the stack as lies between the
+   * two.
+   */
   #findByEntry(callee: Callee): Found | undefined {
     let found: AppliedRow | undefined
     scanForCaller(callee.registers, this.#memory, (returnPc, cfa) => {

@@ -182,7 +182,9 @@ export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet):
   return kept !== undefined && kept >= sp ? kept : undefined
 }
 
-/** Up to 1.9 crosscall2 lowers SP by hand, and pcsp says 0 throughout: this far from its entry its only call returns. */
+/**
+ * Up to 1.9 crosscall2 lowers SP by hand, and pcsp says 0 throughout: this far from its entry its only call returns.
+ */
 const CROSSCALL2_RETURN = 0x32
 
 /** Whether the row above holds at a place of crosscall2: at its call and only there, which pcsp tells from 1.10 on. */

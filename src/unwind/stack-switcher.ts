@@ -71,8 +71,8 @@ export class StackSwitcher {
   }
 
   /**
-   * Up to 1.9 systemstack calls its function where it is on a system stack already, and is returned to; from a goroutine it plants
-   * mstart as its caller up to 1.16 (runtime·systemstack, asm_amd64.s).
+   * Up to 1.9 systemstack calls its function where it is on a system stack already, and is returned to; from a
+   * goroutine it plants mstart as its caller up to 1.16 (runtime·systemstack, asm_amd64.s).
    */
   #stayed({funcID}: GoFunction, cfa: Address): boolean {
     if (funcID !== 'systemstack' || this.#version.atLeast(10)) return false

@@ -97,7 +97,8 @@ for (const name of fixtureNames(/^stuck-others-/)) {
     const byKind = new Map(blocking.locks.map(lock => [lock.kind, lock]))
     t.is(byKind.get('pthread rwlock')?.address, addressOf('rwlock'))
     t.is(byKind.get('pthread condition')?.address, addressOf('cond'))
-    // Each call on the way to sem_wait's own function is a jump, and without debug symbols that has no name: a word is left.
+    // Each call on the way to sem_wait's own function is a jump, and without debug symbols that has no name: a word is
+    // left.
     t.is(byKind.get('futex')?.address, addressOf('sem'))
     t.is(byKind.get('pthread rwlock')?.waiterCount, 2)
     t.truthy(byKind.get('pthread rwlock')?.owner)

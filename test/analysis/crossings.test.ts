@@ -1,5 +1,6 @@
-// What every command says of one stack: callbacks that were left, deep recursion, C frames that were written over. The chains are stated
-// in the source of fixtures/programs/crossings; `npx tsx scripts/chains.ts` does the same with live crashes of every release and mode.
+// What every command says of one stack: callbacks that were left, deep recursion, C frames that were written over. The
+// chains are stated in the source of fixtures/programs/crossings; `npx tsx scripts/chains.ts` does the same with live
+// crashes of every release and mode.
 import test from 'ava'
 import {checkChain, type ReportToCheck, readChains} from '../../lab/chains.ts'
 import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'

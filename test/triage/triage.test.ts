@@ -1,4 +1,5 @@
-// Which files are cores, what is kept of earlier runs, how cores are grouped, and that a core which ends its process costs itself alone.
+// Which files are cores, what is kept of earlier runs, how cores are grouped, and that a core which ends its process
+// costs itself alone.
 import {
   appendFileSync,
   mkdirSync,

@@ -30,9 +30,9 @@ export interface CallbackProcess {
 }
 
 /*
- * A thread in Go → C → Go → C, Go 1.22+. g0 stack, upwards: the C leaf's return into asmcgocall, the inner base, crosscall2's
- * frame (0x58), a C frame of two words that asmcgocall called, the outer base. Goroutine: cgocall, cgocallback (frame 32, below
- * the planted systemstack_switch), cgocall, goexit.
+ * A thread in Go → C → Go → C, Go 1.22+. g0 stack, upwards: the C leaf's return into asmcgocall, the inner base,
+ * crosscall2's frame (0x58), a C frame of two words that asmcgocall called, the outer base. Goroutine: cgocall,
+ * cgocallback (frame 32, below the planted systemstack_switch), cgocall, goexit.
  */
 export function callbackProcess(): CallbackProcess {
   const innerSched = G0_STACK + 0x80

@@ -23,7 +23,10 @@ export interface DecisionFacts {
   goroutine: Goroutine | undefined
 }
 
-/** Whether a signal now would make runtime.cgoSigtramp (src/runtime/sys_linux_amd64.s) collect a C traceback, in its own order. */
+/**
+ * Whether a signal now would make runtime.cgoSigtramp (src/runtime/sys_linux_amd64.s) collect a C traceback, in its own
+ * order.
+ */
 export function decideCollecting({runtime}: DeadProcess, facts: DecisionFacts): Handler {
   if (!facts.hasThread) return refuseCollecting('thread', 'no thread of this core runs this M')
   if (!runtime) return {wouldCollect: null, failedCondition: null, explanation: `${UNSURE}: ${NO_RUNTIME}`}
@@ -94,7 +97,9 @@ function absence({status}: Goroutine): string {
   return status.number === GOROUTINE_STATUS._Gwaiting ? 'is parked' : 'waits for its turn'
 }
 
-/** Whether runtime.traceback1 (src/runtime/traceback.go) would print saved C frames for the goroutine, in its own order. */
+/**
+ * Whether runtime.traceback1 (src/runtime/traceback.go) would print saved C frames for the goroutine, in its own order.
+ */
 export function decidePrinting(process: DeadProcess, {machine, goroutine}: DecisionFacts): Printing {
   const unknown = findUnknown(process, machine)
   if (unknown !== undefined) {

@@ -53,7 +53,10 @@ function panicFacts(process: DeadProcess, goroutine: Goroutine): PanicFacts[] {
   }))
 }
 
-/** Types are gone with the executable; but before printing the runtime makes errors and Stringers strings (preprintpanics). */
+/**
+ * Types are gone with the executable; but before printing the runtime makes errors and Stringers strings
+ * (preprintpanics).
+ */
 function textWithoutType(process: DeadProcess, value: {data: Word}): string | null {
   const header = process.tables ? undefined : addressOfWord(value.data)
   return header === undefined ? null : readText(process, header)
@@ -105,8 +108,8 @@ function linesBeforeThrow(
 }
 
 /**
- * The argument of throw or fatal: a string whose two words are in the closure that prints it, or in the argument's slots. Found
- * as the first pair of words in the frame that is a pointer to text and its length.
+ * The argument of throw or fatal: a string whose two words are in the closure that prints it, or in the argument's
+ * slots. Found as the first pair of words in the frame that is a pointer to text and its length.
  */
 function readThrowText(process: DeadProcess, {frame}: Death): string | null {
   const {memory, version} = process

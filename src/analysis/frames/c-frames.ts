@@ -37,7 +37,9 @@ function isUnknownCode({tables, goModule}: DeadProcess, pc: Address, {function: 
   return tables === undefined && name === null && goModule !== undefined && pc >= goModule.start && pc < goModule.end
 }
 
-/** pcs that the runtime had saved: addresses of calls, to be looked up as they are. The first may have been put back. */
+/**
+ * pcs that the runtime had saved: addresses of calls, to be looked up as they are. The first may have been put back.
+ */
 export function reportSavedPcs(
   process: DeadProcess,
   {pcs, recovered}: {pcs: readonly Address[]; recovered: Address | undefined},
@@ -78,7 +80,10 @@ function reportSource(source: SourceFrame, pc: Address): FrameReport {
   }
 }
 
-/** A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the text only where that shows every frame. */
+/**
+ * A Go function of the seam between the two stacks (asmcgocall, crosscall2): in the text only where that shows every
+ * frame.
+ */
 export function reportSwitch(process: DeadProcess, frame: UnwindFrame): FrameReport {
   const {pc, lookupPc, sp, cfa, foundBy, go} = frame
   const place = process.tables?.functionAt(pc)?.fileLine(lookupPc)

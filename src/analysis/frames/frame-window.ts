@@ -1,14 +1,20 @@
 import type {MissingReason} from '../../report/vocabulary.ts'
 import {type EndsOfStack, placeMarks} from './stack-ends.ts'
 
-/** How many frames a release prints at each end of a stack (runtime/traceback.go: tracebackInnerFrames, tracebackOuterFrames). */
+/**
+ * How many frames a release prints at each end of a stack (runtime/traceback.go: tracebackInnerFrames,
+ * tracebackOuterFrames).
+ */
 export const GO_FRAMES = 50
-/** Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow. */
+/**
+ * Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow.
+ */
 const BATCH = 8192
 
 /**
- * Takes a stack in printing order and keeps both its ends in bounded memory, however deep it is: so many Go frames at each as Go prints,
- * and no more frames of any kind than half the limit. C frames stay with the Go frame that they follow.
+ * Takes a stack in printing order and keeps both its ends in bounded memory, however deep it is: so many Go frames at
+ * each as Go prints, and no more frames of any kind than half the limit. C frames stay with the Go frame that they
+ * follow.
  */
 export class FrameWindow<T extends {readonly isGo: boolean}> {
   readonly #inner: T[] = []

@@ -19,12 +19,14 @@ export interface EndsOfStack<T> {
   readonly missing: MissingFrames[]
 }
 
-/** Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow. */
+/**
+ * Frames that are looked at when the outer list is cut: an array shifted once per frame would make deep stacks slow.
+ */
 const BATCH = 1024
 
 /**
- * Takes a stack from the innermost frame out and keeps both its ends in bounded memory, however deep it is, so that the beginning of a
- * runaway recursion is seen too.
+ * Takes a stack from the innermost frame out and keeps both its ends in bounded memory, however deep it is, so that the
+ * beginning of a runaway recursion is seen too.
  */
 export class StackEnds<T> {
   readonly #inner: T[] = []

@@ -12,8 +12,8 @@ const LINE_BYTES = 16
 const LAST_MINOR = 25
 
 /**
- * What the runtime says where a stack begins outside of Go code (runtime.gentraceback, runtime.unwinder.initAt): the pc, and the words
- * around sp. Up to 1.9 it said nothing.
+ * What the runtime says where a stack begins outside of Go code (runtime.gentraceback, runtime.unwinder.initAt): the
+ * pc, and the words around sp. Up to 1.9 it said nothing.
  */
 export function describeUnknownPc(process: DeadProcess, goroutine: Goroutine, pc: Address, sp: Address): string[] {
   const {version} = process

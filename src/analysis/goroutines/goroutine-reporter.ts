@@ -37,7 +37,10 @@ export class GoroutineReporter {
     this.#options = options
   }
 
-  /** One goroutine with its stack. `crashing`: the one that the runtime would print first, where the frames of dying are left out. */
+  /**
+   * One goroutine with its stack. `crashing`: the one that the runtime would print first, where the frames of dying are
+   * left out.
+   */
   report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
     const {runtime, version} = this.#process
     const facts = this.#facts.of(goroutine)

@@ -65,9 +65,9 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
 
 /**
  * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it
- * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's. A g0 that a signal
- * found is mostly in a system call, whose wrapper has no frame either (runtime.futex, Syscall6); its code is not at hand
- * to prove it, so that caller is a guess.
+ * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's. A g0 that a
+ * signal found is mostly in a system call, whose wrapper has no frame either (runtime.futex, Syscall6); its code is not
+ * at hand to prove it, so that caller is a guess.
  */
 function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, Seed> {
   const {pc, sp, bp} = seed.registers

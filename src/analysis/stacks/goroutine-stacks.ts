@@ -168,7 +168,10 @@ export class GoroutineStacks {
     return this.#sites
   }
 
-  /** What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print first. */
+  /**
+   * What the signal handler had collected in the cgo call that is in progress; what runtime.traceback1 would print
+   * first.
+   */
   #savedFrames({goroutine, cgoFrames}: StackRequest): FrameReport[] {
     const {runtime} = this.#process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)

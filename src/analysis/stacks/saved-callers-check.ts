@@ -34,9 +34,10 @@ const SYSCALL_LENGTH = 2
 /**
  * null is a thread without g, undefined one of which that is not known.
  *
- * cgocall zeroes the first entry when a call begins; traceback1 and sigprof do when they have read the list; nothing clears the others
- * (Go, src/runtime/cgocall.go, traceback.go, proc.go). So a list with its first entry was made since the last call began, in this one or
- * in one nested in it that has ended; a list without it was read, or is older than this call.
+ * cgocall zeroes the first entry when a call begins; traceback1 and sigprof do when they have read the list; nothing
+ * clears the others (Go, src/runtime/cgocall.go, traceback.go, proc.go). So a list with its first entry was made since
+ * the last call began, in this one or in one nested in it that has ended; a list without it was read, or is older than
+ * this call.
  */
 export function checkSavedCallers(
   process: DeadProcess,
@@ -75,9 +76,9 @@ interface PossibleStack {
 }
 
 /**
- * The stack of the present call from each place where a signal found the thread, the oldest first: a list is made by the handler of any
- * signal, also of the SIGABRT that the runtime kills itself with. Of a thread in a callback also the C frames alone, as a signal before
- * it found them.
+ * The stack of the present call from each place where a signal found the thread, the oldest first: a list is made by
+ * the handler of any signal, also of the SIGABRT that the runtime kills itself with. Of a thread in a callback also the
+ * C frames alone, as a signal before it found them.
  */
 function possibleStacks({frames, base, interruptions}: ThreadStack): PossibleStack[] {
   const indices = new Set([base, ...interruptions.map(({index}) => index).reverse(), 0])
@@ -97,8 +98,9 @@ function possibleStacks({frames, base, interruptions}: ThreadStack): PossibleSta
 }
 
 /**
- * A list without its first entry, if it is one that the runtime has read in this call: what is left goes on as the stack does, and the
- * runtime had an occasion to read it. An earlier call by the same path leaves the same, so without an occasion it is taken for older.
+ * A list without its first entry, if it is one that the runtime has read in this call: what is left goes on as the
+ * stack does, and the runtime had an occasion to read it. An earlier call by the same path leaves the same, so without
+ * an occasion it is taken for older.
  */
 function findReadList(
   {runtime}: DeadProcess,
@@ -135,7 +137,10 @@ function isOpen({fails, unknown}: HandlerDecision): boolean {
   return fails === null && unknown === null
 }
 
-/** The outermost C frame of a call from Go is the wrapper that cgo wrote: a list that has another one is of another call. */
+/**
+ * The outermost C frame of a call from Go is the wrapper that cgo wrote: a list that has another one is of another
+ * call.
+ */
 function isOfOtherCall({symbolizer}: DeadProcess, pcs: readonly Address[], live: readonly PossibleStack[]): boolean {
   const wrapperAt = (pc: Address, lookupPc: Address): string | undefined => {
     const name = symbolizer.locate(pc, lookupPc).at(-1)?.function ?? ''
@@ -155,9 +160,9 @@ function best(found: readonly Agreement[]): Agreement | null {
 }
 
 /**
- * Whether two lists of one stack agree. A collector may have begun further out, ended earlier, or left out callers of functions
- * without a frame, as those that follow frame pointers do: then its list is the shorter one. The innermost function may have moved on,
- * which its caller shows, or its name.
+ * Whether two lists of one stack agree. A collector may have begun further out, ended earlier, or left out callers of
+ * functions without a frame, as those that follow frame pointers do: then its list is the shorter one. The innermost
+ * function may have moved on, which its caller shows, or its name.
  */
 export function compareCallers(
   saved: readonly Address[],

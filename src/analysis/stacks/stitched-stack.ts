@@ -88,8 +88,8 @@ export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Genera
 }
 
 /**
- * Without function tables nothing tells the callbacks. The leaf ends where it comes to the goroutine's own stack, which `bare` walks:
- * no function tells that either.
+ * Without function tables nothing tells the callbacks. The leaf ends where it comes to the goroutine's own stack, which
+ * `bare` walks: no function tells that either.
  */
 export function* stitchBareStack(
   leaf: CSegment | undefined,

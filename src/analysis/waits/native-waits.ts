@@ -66,8 +66,9 @@ export function findNativeWait(process: DeadProcess, stack: ThreadStack): Native
 }
 
 /**
- * The thread is in futex(2) where its pc is behind a syscall instruction that was given that number, or at one that a signal
- * handler with SA_RESTART will make again. After a stop, one with a time limit is restart_syscall; its arguments are what they were.
+ * The thread is in futex(2) where its pc is behind a syscall instruction that was given that number, or at one that a
+ * signal handler with SA_RESTART will make again. After a stop, one with a time limit is restart_syscall; its arguments
+ * are what they were.
  */
 function readFutexCall(
   memory: MemoryReader,
@@ -127,7 +128,9 @@ function placeInGlibc(process: DeadProcess, waiter: Waiter, {word, expected}: Fu
   }
 }
 
-/** musl keeps conditions and barriers in words of a waiter's stack (pthread_cond_timedwait.c, pthread_barrier_wait.c). */
+/**
+ * musl keeps conditions and barriers in words of a waiter's stack (pthread_cond_timedwait.c, pthread_barrier_wait.c).
+ */
 function placeInMusl(process: DeadProcess, waiter: Waiter, {word}: FutexCall): Place {
   switch (waiter) {
     case 'pthread mutex':
@@ -148,7 +151,9 @@ function ownerOf(tid: number): number | undefined {
 
 type Waiter = Exclude<NativeLockKind, 'futex' | 'lock of a stdio stream'>
 
-/** Functions of glibc and musl by the start of their names, without what glibc puts before them (`__GI_`, underscores). */
+/**
+ * Functions of glibc and musl by the start of their names, without what glibc puts before them (`__GI_`, underscores).
+ */
 const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
   [/^pthread_mutex_(lock|timedlock|clocklock|cond_lock)/, 'pthread mutex'],
   [/^(lll_mutex_lock|mutex_lock_optimized)/, 'pthread mutex'],
@@ -161,7 +166,10 @@ const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
   [/^(pthread_(clock|timed|try)?join|thrd_join)/, 'end of a thread'],
 ]
 
-/** The first function on the way out that is known to wait. `isNamed`: the function that made the system call has a name. */
+/**
+ * The first function on the way out that is known to wait. `isNamed`: the function that made the system call has a
+ * name.
+ */
 function findWaiter(process: DeadProcess, stack: ThreadStack): {waiter: Waiter | undefined; isNamed: boolean} {
   const names = [...namesOfCallers(process, stack)]
   const isNamed = names[0] !== undefined
@@ -174,8 +182,8 @@ function findWaiter(process: DeadProcess, stack: ThreadStack): {waiter: Waiter |
 }
 
 /**
- * A libc without debug symbols names what it exports alone, and that leaves itself by a jump (pthread_join, sem_wait): the
- * call that led to a function without a name still names it.
+ * A libc without debug symbols names what it exports alone, and that leaves itself by a jump (pthread_join, sem_wait):
+ * the call that led to a function without a name still names it.
  */
 function* namesOfCallers(process: DeadProcess, {frames, base}: ThreadStack): Generator<string | undefined> {
   for (let index = base; index < base + DEPTH; index++) {
@@ -193,7 +201,10 @@ function nameOfCallee({memory, symbolizer}: DeadProcess, returnAddress: Address)
   return target && symbolizer.locate(target, target)[0]?.function?.replace(/@plt$/, '')
 }
 
-/** struct __pthread_mutex_s (glibc, sysdeps/x86/nptl/bits/struct_mutex.h): __lock 0, __count 4, __owner 8, __nusers 12, __kind 16. */
+/**
+ * struct __pthread_mutex_s (glibc, sysdeps/x86/nptl/bits/struct_mutex.h): __lock 0, __count 4, __owner 8, __nusers 12,
+ * __kind 16.
+ */
 const GLIBC_OWNER = 8
 const GLIBC_USERS = 12
 
@@ -202,7 +213,10 @@ function glibcMutex(memory: MemoryReader, lock: Address): Place {
   return {kind: 'pthread mutex', address: lock, owner: ownerOf(owner % (FUTEX_TID_MASK + 1))}
 }
 
-/** _m_lock is the second word; it holds the owner, except for a normal mutex, where it holds EBUSY (musl, pthread_mutex_lock.c). */
+/**
+ * _m_lock is the second word; it holds the owner, except for a normal mutex, where it holds EBUSY (musl,
+ * pthread_mutex_lock.c).
+ */
 function muslMutex(memory: MemoryReader, lock: Address): Place {
   const address = toAddress(lock - 4)
   const type = readU32(memory, address) ?? 0
@@ -210,12 +224,16 @@ function muslMutex(memory: MemoryReader, lock: Address): Place {
   return {kind: 'pthread mutex', address, owner: type % 16 === 0 ? undefined : ownerOf(owner)}
 }
 
-/** __readers: a reader waits there behind a writer where writers are preferred (PTHREAD_RWLOCK_RWAITING, pthread_rwlock_common.c). */
+/**
+ * __readers: a reader waits there behind a writer where writers are preferred (PTHREAD_RWLOCK_RWAITING,
+ * pthread_rwlock_common.c).
+ */
 const GLIBC_READERS_WAIT = 4
 
 /**
- * struct __pthread_rwlock_arch_t (glibc, struct_rwlock.h): __readers 0, __wrphase_futex 8, __writers_futex 12, __cur_writer 24.
- * The futexes hold 0 to 3; __readers has the bit of waiting readers. Readers are only counted. The lock itself is aligned to 8.
+ * struct __pthread_rwlock_arch_t (glibc, struct_rwlock.h): __readers 0, __wrphase_futex 8, __writers_futex 12,
+ * __cur_writer 24. The futexes hold 0 to 3; __readers has the bit of waiting readers. Readers are only counted. The
+ * lock itself is aligned to 8.
  */
 function glibcRwlock(memory: MemoryReader, futex: Address, expected: number): Place {
   const isReaders = futex % 8 === 0 && expected % (2 * GLIBC_READERS_WAIT) >= GLIBC_READERS_WAIT
@@ -225,7 +243,10 @@ function glibcRwlock(memory: MemoryReader, futex: Address, expected: number): Pl
 
 /** The second word of struct pthread_barrier, the round that waiters wait for the end of (glibc, internaltypes.h). */
 const GLIBC_ROUND = 4
-/** __g_signals, a word for each of the two groups of waiters; the condition is aligned to 8 (glibc 2.25, thread-shared-types.h). */
+/**
+ * __g_signals, a word for each of the two groups of waiters; the condition is aligned to 8 (glibc 2.25,
+ * thread-shared-types.h).
+ */
 const GLIBC_SIGNALS = 40
 
 function glibcCondition(futex: Address): Address {
@@ -240,7 +261,10 @@ function streamLock(process: DeadProcess, lock: Address): Place | undefined {
   return {kind: 'lock of a stdio stream', address: lock, owner}
 }
 
-/** Where the code has no names: a contended lock whose owner field names a thread of this process can only be a glibc mutex. */
+/**
+ * Where the code has no names: a contended lock whose owner field names a thread of this process can only be a glibc
+ * mutex.
+ */
 function mutexByShape({memory, core}: DeadProcess, {word, expected}: FutexCall): Place | undefined {
   if (expected !== LLL_CONTENDED || readU32(memory, word) !== LLL_CONTENDED) return undefined
   const owner = readU32(memory, toAddress(word + GLIBC_OWNER))
