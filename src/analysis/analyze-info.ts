@@ -3,7 +3,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
 import {reportCoreMemory} from './process/core-memory.ts'
-import {identifyGo, type ProcessFiles} from './process/examine-process.ts'
+import {identifyGo, type ProcessFiles} from './process/go-image.ts'
 import {
   type CoreOrigin,
   moduleSymbols,

@@ -1,5 +1,5 @@
 // Sizes that a header claims: one changed byte says that a segment has 2^47 bytes.
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
@@ -40,7 +40,10 @@ function mutated(source: string, name: string, change: (view: DataView) => void)
   return path
 }
 
-const LOST = ['--sysroot', '/nowhere']
+/** A root without files: the program is lost. */
+const root = join(directory, 'root')
+mkdirSync(root)
+const LOST = ['--sysroot', root]
 
 for (const index of [0, 1, 2, 3]) {
   const core = mutated(fixture.core, `core-${index}`, view => {
