@@ -79,7 +79,8 @@ function waitOf({functions, at = 0, lock = new BytesBuilder(), libc, expected = 
   }))
   const symbolizer = {locate: (_: number, index: number) => [{function: functions[index], module: '/lib/libc.so.6'}]}
   const process = {memory, core, symbolizer} as unknown as DeadProcess
-  return findNativeWait(process, {thread: core.threads[0], frames, base: 0} as unknown as ThreadStack)
+  const stack = {thread: core.threads[0], frames, base: 0} as unknown as ThreadStack
+  return findNativeWait(process, stack, libcOfThreads(process) ?? 'glibc')
 }
 
 test('a condition is told by its own address, whichever group of waiters the thread is in', t => {

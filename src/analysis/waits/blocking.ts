@@ -4,7 +4,7 @@ import type {BlockingReport, GoroutineReport} from '../../report/core-report.ts'
 import {nameParty} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {innerThreadIds} from '../process/thread-records.ts'
+import {innerThreadIds, libcOfThreads} from '../process/thread-records.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {DeadlockSearch, type Deadlocks, joinLinks} from './deadlocks.ts'
 import {findGoWait, type GoWait} from './go-waits.ts'
@@ -108,10 +108,12 @@ export class Blocking {
     if (!this.#waits) {
       const waits = new Map<number, NativeWait>()
       const inner = innerThreadIds(this.#process)
+      // Asks every thread, so it is asked once.
+      const libc = libcOfThreads(this.#process) ?? 'glibc'
       for (const {tid} of this.#process.core.threads) {
         if (this.#parties.isInGo(tid)) continue
         const stack = this.#threads.ofThread(tid)
-        const wait = stack && findNativeWait(this.#process, stack)
+        const wait = stack && findNativeWait(this.#process, stack, libc)
         if (wait) waits.set(tid, {...wait, owner: wait.owner && (inner.get(wait.owner) ?? wait.owner)})
       }
       this.#waits = waits

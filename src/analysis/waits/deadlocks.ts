@@ -29,11 +29,13 @@ export class DeadlockSearch {
   readonly #process: DeadProcess
   readonly #parties: Parties
   readonly #waits: ReadonlyMap<number, NativeWait>
+  readonly #waitersOf: ReadonlyMap<number, readonly NativeWait[]>
 
   constructor(process: DeadProcess, parties: Parties, waits: ReadonlyMap<number, NativeWait>) {
     this.#process = process
     this.#parties = parties
     this.#waits = waits
+    this.#waitersOf = waitersByOwner(waits)
   }
 
   find(): Deadlocks {
@@ -94,7 +96,7 @@ export class DeadlockSearch {
   /** A lock of C whose owner waits for no lock of C: it is gone, or its thread is in Go, which records no owners. */
   #findOpenChains(): string[] {
     const chains: string[] = []
-    for (const [owner, waiters] of this.#waitersByOwner()) {
+    for (const [owner, waiters] of this.#waitersOf) {
       const [first] = waiters
       if (!first || this.#waits.has(owner)) continue
       if (this.#parties.isGone(owner)) chains.push(this.#describeWait(first))
@@ -104,17 +106,6 @@ export class DeadlockSearch {
       }
     }
     return chains
-  }
-
-  #waitersByOwner(): Map<number, NativeWait[]> {
-    const waitersOf = new Map<number, NativeWait[]>()
-    for (const wait of this.#waits.values()) {
-      if (wait.owner === undefined) continue
-      const waiters = waitersOf.get(wait.owner)
-      if (waiters) waiters.push(wait)
-      else waitersOf.set(wait.owner, [wait])
-    }
-    return waitersOf
   }
 
   #describeOwnerInGo(owner: number): string | undefined {
@@ -132,12 +123,11 @@ export class DeadlockSearch {
    * circle.
    */
   #goroutinesBehind(owner: number): Goroutine[] {
-    const waitersOf = this.#waitersByOwner()
     const behind: Goroutine[] = []
     const seen = new Set([owner])
     const open = [owner]
     for (let tid = open.pop(); tid !== undefined; tid = open.pop()) {
-      for (const waiter of waitersOf.get(tid) ?? []) {
+      for (const waiter of this.#waitersOf.get(tid) ?? []) {
         if (seen.has(waiter.tid)) continue
         seen.add(waiter.tid)
         open.push(waiter.tid)
@@ -147,6 +137,17 @@ export class DeadlockSearch {
     }
     return behind.sort((a, b) => a.id - b.id)
   }
+}
+
+function waitersByOwner(waits: ReadonlyMap<number, NativeWait>): Map<number, NativeWait[]> {
+  const waitersOf = new Map<number, NativeWait[]>()
+  for (const wait of waits.values()) {
+    if (wait.owner === undefined) continue
+    const waiters = waitersOf.get(wait.owner)
+    if (waiters) waiters.push(wait)
+    else waitersOf.set(wait.owner, [wait])
+  }
+  return waitersOf
 }
 
 /** Of one diagnostic: `A waits for m held by B, which waits for n held by A`. */

@@ -6,7 +6,7 @@ import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readU32} from '../../base/memory-reader.ts'
 import {libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type LibcKind, libcOfThreads, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
+import {type LibcKind, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 
 export const NATIVE_LOCK_KINDS = [
@@ -53,7 +53,7 @@ interface FutexCall {
 }
 
 /** What the thread waits for, by the arguments of its futex call and by the function of libc that made it. */
-export function findNativeWait(process: DeadProcess, stack: ThreadStack): NativeWait | undefined {
+export function findNativeWait(process: DeadProcess, stack: ThreadStack, libc: LibcKind): NativeWait | undefined {
   const frame = stack.frames[stack.base]
   if (frame?.kind !== 'native') return undefined
   const {registers} = frame
@@ -61,7 +61,7 @@ export function findNativeWait(process: DeadProcess, stack: ThreadStack): Native
   const call = readFutexCall(process.memory, frame.pc, registers, original)
   if (!call) return undefined
   const {tid} = stack.thread
-  const place = identify(process, stack, call)
+  const place = identify(process, stack, libc, call)
   return place && {tid, ...place}
 }
 
@@ -92,14 +92,14 @@ function readFutexCall(
 
 type Place = Omit<NativeWait, 'tid'>
 
-function identify(process: DeadProcess, stack: ThreadStack, call: FutexCall): Place | undefined {
+function identify(process: DeadProcess, stack: ThreadStack, libc: LibcKind, call: FutexCall): Place | undefined {
   const {memory} = process
   const {word, command} = call
   if (LOCK_PI.has(command)) {
     return {kind: 'pthread mutex', address: word, owner: ownerOf((readU32(memory, word) ?? 0) % (FUTEX_TID_MASK + 1))}
   }
   const {waiter, isNamed} = findWaiter(process, stack)
-  if (waiter) return PLACES[libcOfThreads(process) ?? 'glibc'](process, waiter, call)
+  if (waiter) return PLACES[libc](process, waiter, call)
   return (isNamed ? undefined : mutexByShape(process, call)) ?? {kind: 'futex', address: word, owner: undefined}
 }
 
