@@ -130,24 +130,50 @@ export interface PathSearch {
  * the path's state.
  */
 export function* followPaths(start: Address, search: PathSearch): Generator<UnwindRow> {
-  const seen = new Set<Address>()
-  const pending: {pc: Address; state: PathState}[] = [{pc: start, state: PathState.initial()}]
+  const paths = new Paths(start)
   let candidates = 0
-  for (let path = pending.pop(); path; path = pending.pop()) {
-    const {state} = path
-    let at: Address | undefined = path.pc
-    while (at !== undefined && !seen.has(at) && seen.size < INSTRUCTION_LIMIT) {
-      seen.add(at)
-      const instruction = search.decode(at)
-      if (!instruction) break
-      const row = search.rowBefore(instruction, state)
-      if (row) yield row
-      if (row && ++candidates >= search.candidateLimit) return
-      at = search.successor(instruction)
-      if (at === undefined || (!state.apply(instruction.effect) && !search.goesOnWithoutSp(state))) break
-      if (instruction.flow === 'branch' && instruction.target !== undefined && pending.length < PENDING_LIMIT) {
-        pending.push({pc: instruction.target, state: state.clone()})
-      }
+  for (let path = paths.next(); path; path = paths.next()) {
+    const instruction = search.decode(path.pc)
+    if (!instruction) continue
+    const row = search.rowBefore(instruction, path.state)
+    if (row) yield row
+    if (row && ++candidates >= search.candidateLimit) return
+    paths.goOn(path.state, instruction, search)
+  }
+}
+
+interface PendingPath {
+  readonly pc: Address
+  readonly state: PathState
+}
+
+/** The places that are still to be looked at, each once; one path is followed to its end before the next. */
+class Paths {
+  readonly #seen = new Set<Address>()
+  readonly #pending: PendingPath[]
+
+  constructor(start: Address) {
+    this.#pending = [{pc: start, state: PathState.initial()}]
+  }
+
+  next(): PendingPath | undefined {
+    for (let path = this.#pending.pop(); path; path = this.#pending.pop()) {
+      if (this.#seen.size >= INSTRUCTION_LIMIT) return undefined
+      if (this.#seen.has(path.pc)) continue
+      this.#seen.add(path.pc)
+      return path
     }
+    return undefined
+  }
+
+  /** Behind an instruction; at a branch also at its target, later. */
+  goOn(state: PathState, instruction: DecodedInstruction, search: PathSearch): void {
+    const pc = search.successor(instruction)
+    if (pc === undefined || (!state.apply(instruction.effect) && !search.goesOnWithoutSp(state))) return
+    const {flow, target} = instruction
+    if (flow === 'branch' && target !== undefined && this.#pending.length < PENDING_LIMIT) {
+      this.#pending.push({pc: target, state: state.clone()})
+    }
+    this.#pending.push({pc, state})
   }
 }

@@ -1,7 +1,7 @@
 import type {Address} from '../../base/address.ts'
 import type {Finding} from '../../base/finding.ts'
 import type {SavedCallersReport} from '../../report/core-report.ts'
-import type {HandlerDecision} from '../../runtime-model/cgo-call.ts'
+import type {HandlerDecision, SavedCallers} from '../../runtime-model/cgo-call.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {cgoWrapperTarget} from '../frames/irrelevant-frames.ts'
@@ -48,21 +48,37 @@ export function checkSavedCallers(
   const raw = machine && process.runtime?.savedCallers(machine)
   if (!machine || !raw || raw.state === 'none') return ABSENT
   if (raw.state === null) return {...ABSENT, state: null}
-  const {state, pcs, tail} = raw
-  const isInCall = machine.ncgo > 0
   const stack = threads.ofMachine(machine)
-  const live = stack && isInCall ? possibleStacks(stack) : []
-  if (state === 'empty' || state === 'consumed') {
-    const read = findReadList(process, machine, pcs, live)
-    if (read) return {...read, state: 'consumed', tail}
-    const older = [...pcs, ...tail]
-    return {...ABSENT, state: older.length === 0 ? 'empty' : 'stale', tail: older}
-  }
+  const live = stack && machine.ncgo > 0 ? possibleStacks(stack) : []
+  if (raw.state === 'empty' || raw.state === 'consumed') return checkRead(process, machine, raw, live)
+  return checkWhole(process, machine, raw, live)
+}
+
+/** A list without its first entry: read by the runtime in this call, or older. */
+function checkRead(
+  process: DeadProcess,
+  machine: Machine,
+  {pcs, tail}: SavedCallers,
+  live: readonly PossibleStack[],
+): CheckedCallers {
+  const read = findReadList(process, machine, pcs, live)
+  if (read) return {...read, state: 'consumed', tail}
+  const older = [...pcs, ...tail]
+  return {...ABSENT, state: older.length === 0 ? 'empty' : 'stale', tail: older}
+}
+
+/** A list with its first entry: of the present call, unless its stack says otherwise. */
+function checkWhole(
+  process: DeadProcess,
+  machine: Machine,
+  {state, pcs, tail}: SavedCallers,
+  live: readonly PossibleStack[],
+): CheckedCallers {
   const entryAt = (pc: Address) => process.symbolizer.locate(pc, pc).at(-1)?.entry ?? null
   const isSameFunction = (a: Address, b: Address) => entryAt(a) !== null && entryAt(a) === entryAt(b)
   const agreement = best(live.map(({frames}) => compareCallers(pcs, frames, isSameFunction)))
   if (state === 'busy') return {...ABSENT, state, pcs, tail, agreement}
-  const isOlder = !isInCall || (agreement === 'contradicts' && isOfOtherCall(process, pcs, live))
+  const isOlder = machine.ncgo <= 0 || (agreement === 'contradicts' && isOfOtherCall(process, pcs, live))
   return {...ABSENT, state: isOlder ? 'stale' : 'saved', pcs, tail, agreement: isOlder ? null : agreement}
 }
 
@@ -107,30 +123,39 @@ function findReadList(
   machine: Machine,
   rest: readonly Address[],
   live: readonly PossibleStack[],
-): Pick<CheckedCallers, 'pcs' | 'recovered' | 'agreement'> | undefined {
+): ReadList | undefined {
   const hasListed = runtime?.hasListedGoroutines === true || (runtime?.state.profileRate ?? 0) > 0
-  for (const {frames, wasInterrupted, isWhole} of live) {
-    const [first, second] = frames
-    if (!first || !(wasInterrupted || hasListed)) continue
-    const [saved] = rest
-    // A hook that walks its own stack puts itself first: then what the signal found is further down in the list.
-    const isPresent = rest.some(pc => isSameCall(pc, first))
-    const agreement = compareCallers(rest, isPresent ? frames : frames.slice(1))
-    if (agreement !== 'contradicts') {
-      return wasInterrupted && !isPresent
-        ? {pcs: [first.pc, ...rest], recovered: first.pc, agreement}
-        : {pcs: rest, recovered: undefined, agreement}
-    }
-    if (!wasInterrupted) continue
-    // The hook gave one pc alone.
-    if (saved === undefined && runtime && isOpen(runtime.handlerDecision(machine))) {
-      return {pcs: [first.pc], recovered: first.pc, agreement: compareCallers([first.pc], frames)}
-    }
-    if (saved !== undefined && !second && !isWhole) {
-      return {pcs: [first.pc, ...rest], recovered: first.pc, agreement: null}
-    }
+  const wasAsked = () => runtime !== undefined && isOpen(runtime.handlerDecision(machine))
+  for (const stack of live) {
+    const read = hasListed || stack.wasInterrupted ? readListOf(stack, rest, wasAsked) : undefined
+    if (read) return read
   }
   return undefined
+}
+
+type ReadList = Pick<CheckedCallers, 'pcs' | 'recovered' | 'agreement'>
+
+/** The list as one of this stack. */
+function readListOf(
+  {frames, wasInterrupted, isWhole}: PossibleStack,
+  rest: readonly Address[],
+  wasAsked: () => boolean,
+): ReadList | undefined {
+  const [first, second] = frames
+  if (!first) return undefined
+  const recovered = {pcs: [first.pc, ...rest], recovered: first.pc}
+  // A hook that walks its own stack puts itself first: then what the signal found is further down in the list.
+  const isPresent = rest.some(pc => isSameCall(pc, first))
+  const agreement = compareCallers(rest, isPresent ? frames : frames.slice(1))
+  if (agreement !== 'contradicts') {
+    return wasInterrupted && !isPresent ? {...recovered, agreement} : {pcs: rest, recovered: undefined, agreement}
+  }
+  if (!wasInterrupted) return undefined
+  // The hook gave one pc alone.
+  if (rest.length === 0) {
+    return wasAsked() ? {...recovered, agreement: compareCallers([first.pc], frames)} : undefined
+  }
+  return second || isWhole ? undefined : {...recovered, agreement: null}
 }
 
 function isOpen({fails, unknown}: HandlerDecision): boolean {
@@ -169,28 +194,37 @@ export function compareCallers(
   live: readonly Place[],
   isSameFunction: (a: Address, b: Address) => boolean = () => false,
 ): Agreement {
-  if (hasMovedOn(saved, live, isSameFunction)) {
-    if (saved.length === 1) return live.length === 1 ? 'agrees' : 'shorter'
-    return compareCallers(saved.slice(1), live.slice(1))
-  }
+  if (hasMovedOn(saved, live, isSameFunction)) return compareBehind(saved.slice(1), live.slice(1))
   const [innermost] = live
   const start = innermost ? saved.findIndex(pc => live.some(frame => isSameCall(pc, frame))) : -1
   const first = saved[start]
   if (!innermost || first === undefined) return 'contradicts'
   // What the list has above the stack can only stand above the whole of it.
   if (start > 0 && !isSameCall(first, innermost)) return 'contradicts'
+  const {matched, liveAt} = matchInOrder(saved.slice(start), live)
+  const isWholeSaved = start + matched === saved.length
+  if (!isWholeSaved && liveAt < live.length) return 'contradicts'
+  if (start > 0 || !isWholeSaved) return 'longer'
+  return matched < live.length ? 'shorter' : 'agrees'
+}
+
+/** What is left of both behind the innermost function. */
+function compareBehind(saved: readonly Address[], live: readonly Place[]): Agreement {
+  if (saved.length > 0) return compareCallers(saved, live)
+  return live.length === 0 ? 'agrees' : 'shorter'
+}
+
+/** How many of the saved pcs, from the first on, the stack has in their order, and where it goes on behind them. */
+function matchInOrder(saved: readonly Address[], live: readonly Place[]): {matched: number; liveAt: number} {
   let liveAt = 0
   let matched = 0
-  for (const pc of saved.slice(start)) {
+  for (const pc of saved) {
     const found = live.findIndex((frame, index) => index >= liveAt && isSameCall(pc, frame))
     if (found < 0) break
     liveAt = found + 1
     matched++
   }
-  const isWholeSaved = start + matched === saved.length
-  if (!isWholeSaved && liveAt < live.length) return 'contradicts'
-  if (start > 0 || !isWholeSaved) return 'longer'
-  return matched < live.length ? 'shorter' : 'agrees'
+  return {matched, liveAt}
 }
 
 /** Only how far the innermost function has come differs. */
