@@ -6,6 +6,7 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
+import {isOnStackOf} from './c-segments.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
@@ -56,7 +57,7 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
     const isGuess = last !== undefined && next.value.foundBy === 'scan'
-    if (isGuess || !isOn(goroutine, next.value.sp)) return {stop: 'no-unwind-info', last}
+    if (isGuess || !isOnStackOf(goroutine, next.value.sp)) return {stop: 'no-unwind-info', last}
     last = next.value
     yield last
   }
@@ -94,10 +95,6 @@ function asGo(frame: FrameReport): FrameReport {
   return {...frame, kind: 'go', args: frame.inlined ? null : '...', language: 'Go'}
 }
 
-function isOn({stack}: Goroutine, sp: Address): boolean {
-  return sp >= stack.lo && sp <= stack.hi
-}
-
 /**
  * As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the
  * gobuf.
@@ -109,11 +106,12 @@ function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Gorout
   const running = mayRun ? seedOnThread(process, threads, goroutine) : undefined
   if (running) return running
   if (syscall.sp !== NULL_ADDRESS) {
-    const bp = isOn(goroutine, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
+    const bp = isOnStackOf(goroutine, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
   if (sched.sp === NULL_ADDRESS) return undefined
-  const bp = sched.bp === NULL_ADDRESS || (isOn(goroutine, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
+  const bp =
+    sched.bp === NULL_ADDRESS || (isOnStackOf(goroutine, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
   return seedAt(process, goroutine, 'gobuf', sched.pc, sched.sp, bp)
 }
 
@@ -152,9 +150,9 @@ function callerOfSwitch({memory}: DeadProcess, goroutine: Goroutine): Address | 
   if (!hasSwitched(goroutine)) return undefined
   let bp: Address | undefined = sched.bp
   for (let steps = 0; steps < SWITCH_RECORDS && bp !== undefined && bp < syscall.sp; steps++) {
-    bp = isOn(goroutine, bp) ? readAddress(memory, bp) : undefined
+    bp = isOnStackOf(goroutine, bp) ? readAddress(memory, bp) : undefined
   }
-  return bp !== undefined && isOn(goroutine, bp) && bp >= syscall.sp ? bp : undefined
+  return bp !== undefined && isOnStackOf(goroutine, bp) && bp >= syscall.sp ? bp : undefined
 }
 
 /** Whether asmcgocall has left the stack since entersyscall: it saves its own position in the gobuf, below. */
@@ -172,7 +170,8 @@ function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Gorouti
     const saved = readAddress(memory, slot)
     const returnPc = readAddress(memory, toAddress(slot + 8))
     if (saved === undefined || returnPc === undefined) continue
-    const isRecord = saved === NULL_ADDRESS ? index > 0 : saved > slot && isOn(goroutine, saved) && saved % 8 === 0
+    const isRecord =
+      saved === NULL_ADDRESS ? index > 0 : saved > slot && isOnStackOf(goroutine, saved) && saved % 8 === 0
     if (isRecord && isExecutable(returnPc)) return slot
   }
   return undefined
@@ -194,7 +193,7 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
     const pc = word(index - 1)
     const next = word(index)
     if (pc === undefined || next === undefined || !isCode(pc)) continue
-    if (hasRecord && next > sp && isOn(goroutine, next) && isCode(word(index + 1))) {
+    if (hasRecord && next > sp && isOnStackOf(goroutine, next) && isCode(word(index + 1))) {
       return {seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
     }
     const cfa = toAddress(sp + 8)
