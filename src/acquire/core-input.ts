@@ -4,6 +4,7 @@ import zlib from 'node:zlib'
 import {type ByteSource, BytesSource, FileSource} from '../base/byte-source.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import type {FileWatch} from './file-watch.ts'
 import {unpackLz4} from './lz4-frame.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
 import {checkUnpackedSize, DEFAULT_UNPACK_LIMITS, type UnpackLimits} from './unpack-limits.ts'
@@ -21,6 +22,7 @@ export interface OpenInputOptions {
   limits?: UnpackLimits | undefined
   /** Looks at the first bytes of what is packed before more is unpacked. @throws InputError where it is not wanted */
   checkHead?: ((head: ByteSource) => void) | undefined
+  watch?: FileWatch | undefined
 }
 
 export interface OpenInput {
@@ -76,6 +78,7 @@ export function isUnpacked(packing: Packing): packing is Compression {
  */
 export async function openInput(path: string, options: OpenInputOptions): Promise<OpenInput> {
   const file = FileSource.open(path)
+  options.watch?.add(file)
   try {
     if (file.size === 0) {
       throw new InputError('not-a-core', `${path}: the file is empty`, 'check free disk space where it was written')

@@ -5,6 +5,7 @@ import {GotraceError, InputError} from '../base/errors.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
 import {openInput, type Progress} from './core-input.ts'
+import {FileWatch} from './file-watch.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 import {ZstdSections} from './zstd-decoder.ts'
 
@@ -18,12 +19,14 @@ export interface OpenFilesOptions {
 export class OpenFiles {
   readonly diagnostics: Diagnostics
   readonly zstd = new ZstdSections()
+  readonly watch: FileWatch
   readonly #options: OpenFilesOptions
   readonly #open = new Map<string, ElfFile | undefined>()
   readonly #closers: (() => void)[] = []
 
   constructor(options: OpenFilesOptions) {
     this.diagnostics = options.diagnostics
+    this.watch = new FileWatch(options.diagnostics)
     this.#options = options
   }
 
@@ -43,7 +46,13 @@ export class OpenFiles {
     const known = this.#open.get(path)
     if (known) return known
     const {diagnostics, progress, unpackLimits: limits} = this.#options
-    const {source} = await openInput(path, {diagnostics, progress, limits, checkHead: readFileHeader})
+    const {source} = await openInput(path, {
+      diagnostics,
+      progress,
+      limits,
+      checkHead: readFileHeader,
+      watch: this.watch,
+    })
     try {
       const elf = ElfFile.open(source, diagnostics, {zstd: this.zstd.unpack})
       this.#open.set(path, elf)
@@ -69,6 +78,7 @@ export class OpenFiles {
     let source: FileSource | undefined
     try {
       source = FileSource.open(path)
+      this.watch.add(source)
       const elf = ElfFile.open(source, this.diagnostics, {zstd: this.zstd.unpack})
       const opened = source
       this.#closers.push(() => opened.close())

@@ -41,6 +41,8 @@ export interface OpenProcess {
   compression: Compression
   /** Of the core, unpacked. */
   size: number
+  /** Whether a file of the process was changed while it was read, as far as that is seen by now. */
+  hasChanged(): boolean
   close(): void
 }
 
@@ -54,13 +56,14 @@ const MINI_DEBUG_INFO_MAX = 256 * 1024 * 1024
  */
 export async function openProcess(corePath: string, options: OpenProcessOptions): Promise<OpenProcess> {
   const {diagnostics} = options
+  const files = new OpenFiles(options)
   const input = await openInput(corePath, {
     diagnostics,
+    watch: files.watch,
     progress: options.progress,
     limits: options.unpackLimits,
     checkHead: readCoreHeader,
   })
-  const files = new OpenFiles(options)
   const close = (): void => {
     files.close()
     input.source.close()
@@ -76,6 +79,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       path: corePath,
       compression: input.compression,
       size: input.source.size,
+      hasChanged: () => files.watch.hasChanges(),
       close,
     }
   } catch (error) {

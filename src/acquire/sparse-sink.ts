@@ -100,7 +100,7 @@ export class SparseSink {
     }
     this.#store(this.#fd, this.#tail.subarray(0, this.#tailSize), this.#blocks.length)
     ftruncateSync(this.#fd, size)
-    return FileSource.ofDescriptor(this.#fd, size, name)
+    return FileSource.ofDescriptor(this.#fd, name)
   }
 
   /** Gives up what was written. */

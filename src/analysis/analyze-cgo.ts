@@ -24,7 +24,7 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
     cgo,
     blocking: blocking.report(),
     diagnostics: process.diagnostics.list(),
-    isComplete: () => cgo.enabled !== null && knowsAllFrames(cgo),
+    isComplete: () => cgo.enabled !== null && knowsAllFrames(cgo) && !process.isPartial(),
   }
 }
 

@@ -147,8 +147,7 @@ class Analysis implements CoreReport {
   }
 
   get completeness(): CompletenessReport {
-    const {core, runtime} = this.#process
-    return this.#completeness.report(this.crash, core.truncated || runtime?.isIncomplete === true)
+    return this.#completeness.report(this.crash, this.#process.isPartial())
   }
 
   isComplete(): boolean {

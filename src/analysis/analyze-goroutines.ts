@@ -44,7 +44,7 @@ class GoroutineListing implements GoroutinesReport {
   readonly #withSystem: boolean
   #listed = 0
   #matched = 0
-  #isComplete: boolean
+  #isComplete = true
 
   constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
     this.#process = process
@@ -59,7 +59,6 @@ class GoroutineListing implements GoroutinesReport {
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path, size, compression})
     this.go = reportGo(process)
-    this.#isComplete = !this.core.truncated
   }
 
   get goroutines(): Iterable<GoroutineReport> | null {
@@ -113,7 +112,7 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   isComplete(): boolean {
-    return this.#isComplete
+    return this.#isComplete && !this.#process.isPartial()
   }
 
   /** A stack that could not be walked to its end is noticed. */

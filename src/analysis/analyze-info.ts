@@ -2,7 +2,7 @@ import {hex} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
-import {reportCoreMemory} from './process/core-memory.ts'
+import {isPartial, reportCoreMemory} from './process/core-memory.ts'
 import {identifyGo, type ProcessFiles} from './process/go-image.ts'
 import {
   type CoreOrigin,
@@ -43,7 +43,7 @@ export function analyzeInfo(
     memory: reportCoreMemory(core),
     modules: reports,
     diagnostics: diagnostics.list(),
-    isComplete: () => !facts.truncated && reports.every(({found}) => found !== null),
+    isComplete: () => !isPartial(files) && reports.every(({found}) => found !== null),
   }
 }
 

@@ -23,7 +23,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const cause = findCrashCause(process, stacks)
   const crash = reportCrash(process, cause, [])
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
-  let isComplete = !facts.truncated
+  let isComplete = true
   function* reportThreads(): Generator<ThreadReport> {
     const crashing = core.threads.filter(({tid}) => tid === crash.thread)
     const others = core.threads.filter(({tid}) => tid !== crash.thread)
@@ -51,6 +51,6 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
       blocking.addDiagnostics(diagnostics)
       return diagnostics.list()
     },
-    isComplete: () => isComplete,
+    isComplete: () => isComplete && !process.isPartial(),
   }
 }

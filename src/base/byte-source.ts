@@ -2,7 +2,7 @@ import {closeSync} from 'node:fs'
 import {number64At} from './address.ts'
 import {TruncatedFileError} from './errors.ts'
 import {PageCache} from './page-cache.ts'
-import {openRegularFile, readRegularFile} from './regular-file.ts'
+import {describeRegular, openRegularFile, type RegularFile, readRegularFile} from './regular-file.ts'
 
 /** Random access to bytes that do not change. */
 export interface ByteSource {
@@ -22,11 +22,28 @@ export interface ByteSource {
   number64?(offset: number): number
 }
 
-/** 8 bytes of a source as a double: exact below 2^53. */
-export function readSourceNumber64(source: ByteSource, offset: number): number {
-  if (source.number64) return source.number64(offset)
-  const bytes = source.read(offset, 8)
-  return number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
+/** As `source.read`; undefined where the source ends before, as a file does that became shorter. */
+export function readPresent(source: ByteSource, offset: number, length: number): Uint8Array | undefined {
+  try {
+    return source.read(offset, length)
+  } catch (error) {
+    if (error instanceof TruncatedFileError) return undefined
+    throw error
+  }
+}
+
+/** 8 bytes of a source as a double: exact below 2^53; undefined where the source ends before. */
+export function readPresentNumber64(source: ByteSource, offset: number): number | undefined {
+  if (!source.number64) {
+    const bytes = readPresent(source, offset, 8)
+    return bytes && number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
+  }
+  try {
+    return source.number64(offset)
+  } catch (error) {
+    if (error instanceof TruncatedFileError) return undefined
+    throw error
+  }
 }
 
 /** Bytes in memory. */
@@ -54,29 +71,50 @@ export class BytesSource implements ByteSource {
 /** Reads this long go straight to the file: caching them would only drop what is in use. */
 const BYPASS_LENGTH = 64 * 1024
 
+/** What can become of a file while it is read. */
+export type FileChange = 'shrunk' | 'grown' | 'rewritten'
+
 /** A file, read through a page cache of bounded size. */
 export class FileSource implements ByteSource {
   readonly name: string
   readonly size: number
   readonly #fd: number
   readonly #pages: PageCache
+  readonly #modified: number
+  #change: FileChange | undefined
+  #isClosed = false
 
-  private constructor(name: string, fd: number, size: number) {
+  private constructor(name: string, {fd, size, modified}: RegularFile) {
     this.name = name
     this.#fd = fd
     this.size = size
-    this.#pages = new PageCache((page, offset) => readRegularFile(fd, page, offset, name))
+    this.#modified = modified
+    this.#pages = new PageCache((page, offset) => {
+      this.#fill(page.subarray(0, Math.min(page.length, size - offset)), offset)
+    })
   }
 
   /** @throws InputError when the file cannot be opened or is not a regular file */
   static open(path: string): FileSource {
-    const {fd, size} = openRegularFile(path)
-    return new FileSource(path, fd, size)
+    return new FileSource(path, openRegularFile(path))
   }
 
   /** An open file, which need not have a path; it is closed with the source. */
-  static ofDescriptor(fd: number, size: number, name: string): FileSource {
-    return new FileSource(name, fd, size)
+  static ofDescriptor(fd: number, name: string): FileSource {
+    return new FileSource(name, describeRegular(fd, name))
+  }
+
+  /** What became of the file since it was opened; undefined where it is as it was. */
+  get change(): FileChange | undefined {
+    if (!this.#change && !this.#isClosed) this.#change = this.#compare()
+    return this.#change
+  }
+
+  #compare(): FileChange | undefined {
+    const {size, modified} = describeRegular(this.#fd, this.name)
+    if (size < this.size) return 'shrunk'
+    if (size > this.size) return 'grown'
+    return modified === this.#modified ? undefined : 'rewritten'
   }
 
   /** The whole file, piece by piece, or as much as is left of it; each piece is its own bytes. */
@@ -107,16 +145,26 @@ export class FileSource implements ByteSource {
 
   #readAround(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length)
-    let done = 0
-    while (done < length) {
-      const count = readRegularFile(this.#fd, bytes.subarray(done), offset + done, this.name)
-      if (count <= 0) throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, offset + done)
-      done += count
-    }
+    this.#fill(bytes, offset)
     return bytes
   }
 
+  /** @throws TruncatedFileError where the file is shorter than it was when it was opened */
+  #fill(bytes: Uint8Array, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      const count = readRegularFile(this.#fd, bytes.subarray(done), offset + done, this.name)
+      if (count <= 0) {
+        this.#change = 'shrunk'
+        throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, bytes.length, offset + done)
+      }
+      done += count
+    }
+  }
+
   close(): void {
+    if (this.#isClosed) return
+    this.#change = this.change
+    this.#isClosed = true
     closeSync(this.#fd)
   }
 }

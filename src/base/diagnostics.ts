@@ -28,6 +28,7 @@ export const DIAGNOSTIC_CODES = {
   'dwarf-aranges': '`.debug_aranges` is damaged; units are found by their own ranges',
   'dwarf-unit': 'a unit of DWARF is damaged or of an unknown version; names and lines of its code may be missing',
   'exe-is-debug-file': 'the file given with `--exe` holds debug information alone, not the program',
+  'file-changed': 'a file was changed while it was read: what the report says of it may be of no one state',
   'go-version-unknown': 'nothing names the Go release; it was taken from what the data look like',
   'go-version-unsupported': 'there is no table of runtime structures for this Go release; the nearest one was used',
   'goroutine-unreadable': 'a goroutine of the list is not in the core',
@@ -76,6 +77,12 @@ const PLACES_PER_CODE = 20
 export class Diagnostics {
   readonly #byKey = new Map<string, Diagnostic>()
   readonly #placesOfCode = new Map<string, number>()
+  readonly #checks: (() => void)[] = []
+
+  /** What can only be told when all is read: `check` runs before each listing. */
+  beforeList(check: () => void): void {
+    this.#checks.push(check)
+  }
 
   add(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): void {
     const places = this.#placesOfCode.get(code) ?? 0
@@ -108,6 +115,7 @@ export class Diagnostics {
   }
 
   list(): Diagnostic[] {
+    for (const check of this.#checks) check()
     return [...this.#byKey.values()]
   }
 }

@@ -11,8 +11,8 @@ const WAYS = 4
 const DEFAULT_PAGES = 512
 const CHUNK_PAGES = 64
 
-/** Fills `page` from the file offset; returns the bytes read (short at the file's end). */
-export type PageReader = (page: Uint8Array, offset: number) => number
+/** Fills `page` from the file offset, as far as the file goes. @throws where the file is shorter than it was */
+export type PageReader = (page: Uint8Array, offset: number) => void
 
 interface Chunk {
   bytes: Uint8Array
@@ -83,8 +83,7 @@ export class PageCache {
     this.#victims[set] = (way + 1) % WAYS
     const bytes = this.#slotBytes(slot + way)
     this.#tags[slot + way] = 0
-    const count = this.#readPage(bytes, number * PAGE_SIZE)
-    if (count < PAGE_SIZE) bytes.fill(0, Math.max(count, 0))
+    this.#readPage(bytes, number * PAGE_SIZE)
     this.#tags[slot + way] = tag
     return slot + way
   }

@@ -5,6 +5,8 @@ import {InputError, messageOf} from './errors.ts'
 export interface RegularFile {
   readonly fd: number
   readonly size: number
+  /** When it was last written to, in milliseconds since the epoch with a fraction. */
+  readonly modified: number
 }
 
 /**
@@ -18,9 +20,7 @@ export function openRegularFile(path: string): RegularFile {
     requireRegular(statSync(path), path)
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     try {
-      const stat = fstatSync(fd)
-      requireRegular(stat, path)
-      return {fd, size: stat.size}
+      return describeRegular(fd, path)
     } catch (error) {
       closeSync(fd)
       throw error
@@ -28,6 +28,13 @@ export function openRegularFile(path: string): RegularFile {
   } catch (error) {
     throw error instanceof InputError ? error : openFailed(path, error)
   }
+}
+
+/** @throws InputError that says what is open instead of a regular file */
+export function describeRegular(fd: number, path: string): RegularFile {
+  const stat = fstatSync(fd)
+  requireRegular(stat, path)
+  return {fd, size: stat.size, modified: stat.mtimeMs}
 }
 
 /** The bytes that were read: fewer at the file's end. @throws InputError where the disk or the network fails */

@@ -1,5 +1,5 @@
 import {type Address, number64At, toAddress} from '../base/address.ts'
-import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
+import {type ByteSource, readPresent, readPresentNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
@@ -46,7 +46,7 @@ export class AddressSpace implements MemoryReader {
   read(address: Address, length: number): Uint8Array | undefined {
     const piece = this.#lastPiece
     if (piece && address >= piece.start && address + length <= piece.end && length >= 0) {
-      return piece.source.read(piece.offset + (address - piece.start), length)
+      return readPresent(piece.source, piece.offset + (address - piece.start), length)
     }
     return this.#segments.read(address, length) ?? this.#readBeyondCore(address, length)
   }
@@ -54,7 +54,7 @@ export class AddressSpace implements MemoryReader {
   number64(address: Address): number | undefined {
     const piece = this.#lastPiece
     if (piece && address >= piece.start && address + 8 <= piece.end) {
-      return readSourceNumber64(piece.source, piece.offset + (address - piece.start))
+      return readPresentNumber64(piece.source, piece.offset + (address - piece.start))
     }
     const value = this.#segments.number64(address)
     if (value !== undefined) return value
@@ -85,12 +85,14 @@ export class AddressSpace implements MemoryReader {
     if (!(length >= 0 && length <= MIXED_READ_MAX)) return undefined
     const end = address + length
     const extent = this.#segments.extentAt(address)
+    // The core was to hold it all, and has become shorter.
+    if (extent.state === 'dumped' && end <= extent.end) return undefined
     if (extent.state !== 'dumped') {
       const piece = this.#filePiece(address, extent)
       if (!piece) return undefined
       if (end <= piece.end) {
         this.#lastPiece = piece
-        return piece.source.read(piece.offset + (address - piece.start), length)
+        return readPresent(piece.source, piece.offset + (address - piece.start), length)
       }
     }
     return this.#readMixed(address, end)

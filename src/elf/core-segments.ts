@@ -1,5 +1,5 @@
 import {type Address, number64At, toAddress} from '../base/address.ts'
-import {type ByteSource, readSourceNumber64} from '../base/byte-source.ts'
+import {type ByteSource, readPresent, readPresentNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {Segment} from './elf-headers.ts'
@@ -71,7 +71,7 @@ export class CoreSegments implements MemoryReader {
   read(address: Address, length: number): Uint8Array | undefined {
     const end = address + length
     if (address >= this.#lastStart && end <= this.#lastEnd && length >= 0) {
-      return this.#source.read(address + this.#lastDelta, length)
+      return readPresent(this.#source, address + this.#lastDelta, length)
     }
     const index = lastAtOrBelow(this.#starts, address)
     const heldEnd = index < 0 ? 0 : (this.#heldEnds[index] as number)
@@ -80,12 +80,12 @@ export class CoreSegments implements MemoryReader {
     this.#lastStart = this.#starts[index] as number
     this.#lastEnd = heldEnd
     this.#lastDelta = (this.#offsets[index] as number) - this.#lastStart
-    return this.#source.read(address + this.#lastDelta, length)
+    return readPresent(this.#source, address + this.#lastDelta, length)
   }
 
   number64(address: Address): number | undefined {
     if (address >= this.#lastStart && address + 8 <= this.#lastEnd) {
-      return readSourceNumber64(this.#source, address + this.#lastDelta)
+      return readPresentNumber64(this.#source, address + this.#lastDelta)
     }
     const bytes = this.read(address, 8)
     return bytes && number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
@@ -106,7 +106,9 @@ export class CoreSegments implements MemoryReader {
       const index = lastAtOrBelow(this.#starts, address + done)
       const start = this.#starts[index] as number
       const count = Math.min(length - done, this.#endOf(this.#heldEnds, index) - address - done)
-      bytes.set(this.#source.read((this.#offsets[index] as number) + address + done - start, count), done)
+      const part = readPresent(this.#source, (this.#offsets[index] as number) + address + done - start, count)
+      if (!part) return undefined
+      bytes.set(part, done)
       done += count
     }
     return bytes

@@ -2,6 +2,7 @@ import {USER_REGS} from '../../amd64/user-regs.ts'
 import {addressOfWord, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
 import type {InfoReport} from '../../report/core-report.ts'
+import type {ProcessFiles} from './go-image.ts'
 
 const PARTS_MAX = 100
 
@@ -28,6 +29,11 @@ export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
     missingParts,
     threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
   }
+}
+
+/** Whether a part of what the process left behind is lost, so that no answer is whole; asked when all is read. */
+export function isPartial({core, hasChanged}: Pick<ProcessFiles, 'core' | 'hasChanged'>): boolean {
+  return core.truncated || hasChanged()
 }
 
 type Thread = CoreFile['threads'][number]

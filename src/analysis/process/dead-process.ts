@@ -29,6 +29,8 @@ export interface DeadProcess {
   readonly unwinder: Unwinder
   /** Whether code can be at an address. */
   readonly isExecutable: (address: Address) => boolean
+  /** Whether a part of it is lost, so that no answer is whole; asked when all is read. */
+  readonly isPartial: () => boolean
   readonly diagnostics: Diagnostics
   readonly maxFrames: number
 }

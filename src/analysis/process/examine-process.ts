@@ -9,6 +9,7 @@ import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
+import {isPartial} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {dataRanges, identifyGo, lostProgram, openTables, type ProcessFiles} from './go-image.ts'
 
@@ -69,6 +70,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     symbolizer,
     unwinder,
     isExecutable,
+    isPartial: () => isPartial(files) || runtime?.isIncomplete === true,
     diagnostics,
     maxFrames: options.maxFrames,
   }

@@ -18,6 +18,8 @@ export interface ProcessFiles {
   core: CoreFile
   modules: readonly Module[]
   addressSpace: AddressSpace
+  /** Whether one of the files was changed while it was read, as far as that is seen by now. */
+  hasChanged(): boolean
 }
 
 /** The Go image of a process, its release where something names it, and its function tables. */
