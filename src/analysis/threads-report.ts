@@ -2,6 +2,7 @@ import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
+import {beginsThread} from '../unwind/thread-start.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {reportNativeFrame} from './frames/c-frames.ts'
 import {FrameFilter, GoFrameReports} from './frames/go-frames.ts'
@@ -53,7 +54,9 @@ function reportFrames(
   from: number,
 ): ThreadReport {
   const goFrames = new GoFrameReports(process)
-  const physical = (stack?.frames ?? []).slice(from).map(frame => reportPhysical(process, frame, goFrames))
+  const frames = stack?.frames ?? []
+  const physical = frames.slice(from).map(frame => reportPhysical(process, frame, goFrames))
+  const inner = physical.slice(0, Math.max(0, innerCount(frames) - from))
   const base = (stack?.base ?? 0) - from
   /** Where a place between physical frames is between the logical ones. */
   const place = (after: number) => physical.slice(0, Math.max(0, after - from)).flat().length
@@ -65,7 +68,7 @@ function reportFrames(
     m: machine?.id ?? null,
     goroutine: current && !current.isDead ? current.id : null,
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
-    idle: machine !== undefined && physical.slice(base).flat().every(isSchedulerFrame),
+    idle: machine !== undefined && inner.slice(base).flat().every(isSchedulerFrame),
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: physical.flat(),
@@ -78,7 +81,14 @@ function reportFrames(
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
 function waitsInGo({machine, frames, base}: ThreadStack): boolean {
-  return machine !== undefined && frames.slice(base).every(({go}) => go && goPlumbing(go.name) === 'runtime')
+  const inner = frames.slice(base, innerCount(frames))
+  return machine !== undefined && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
+}
+
+/** Frames up to the one that began the Go part of the thread: those of C below it tell nothing of what it does. */
+function innerCount(frames: readonly UnwindFrame[]): number {
+  const start = frames.findIndex(({go}) => go && beginsThread(go))
+  return start < 0 ? frames.length : start + 1
 }
 
 /** An M without work shows the scheduler's frames, and below them those that began the thread. */

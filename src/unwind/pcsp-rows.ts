@@ -3,6 +3,7 @@ import type {Address} from '../base/address.ts'
 import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import {crosscall2Row, isCrosscall2Call, sigtrampRow} from './stack-switch.ts'
+import {rt0GoRow} from './thread-start.ts'
 
 /** How a Go frame is left. */
 export interface PcspRow {
@@ -32,6 +33,7 @@ export class PcspRows {
   /** What C calls keeps C's registers in places of its own. */
   #rowCalledByC({name, version, entry}: GoFunction, pc: Address, size: number): UnwindRow | undefined {
     if (name === 'crosscall2' && isCrosscall2Call(version, pc - entry, size)) return crosscall2Row(version)
+    if (name === 'runtime.rt0_go') return rt0GoRow(pc - entry, size)
     return name === 'runtime.sigtramp' ? sigtrampRow(size) : undefined
   }
 

@@ -6,6 +6,7 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {asmcgocallBase, leaveAsmcgocall} from './stack-switch.ts'
+import {findCallerOfScheduler} from './thread-start.ts'
 import type {StackKind, StackSwitches} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
@@ -65,7 +66,10 @@ export class StackSwitcher {
     const onGoroutine = this.#isOn(this.#switches.g, sp)
     const isEntry = code.funcID === 'systemstack' || code.funcID === 'morestack' || code.funcID === 'mcall'
     if (isEntry && !onGoroutine && !this.#stayed(code, cfa)) {
-      return code.funcID === 'systemstack' ? this.#leaveSystemstack(code, position, cfa) : this.#resume(cfa)
+      if (code.funcID === 'systemstack') return this.#leaveSystemstack(code, position, cfa)
+      return (
+        this.#resume(cfa) ?? (code.funcID === 'mcall' ? this.#leaveScheduler(sp, cfa) : {cfa, next: 'end-of-stack'})
+      )
     }
     return this.#leaveVdso(position, cfa)
   }
@@ -120,12 +124,20 @@ export class StackSwitcher {
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
   }
 
-  /** morestack and mcall leave the goroutine at its saved position. */
-  #resume(cfa: Address): Departure {
+  /** morestack and mcall leave the goroutine at its saved position; undefined where there is none any more. */
+  #resume(cfa: Address): Departure | undefined {
     const g = this.#switches?.g
-    if (!g || !this.#isOn(g, g.schedSp) || g.schedPc === 0) return {cfa, next: 'end-of-stack'}
+    if (!g || !this.#isOn(g, g.schedSp) || g.schedPc === 0) return undefined
     const registers = RegisterSet.ofPosition(g.schedPc, g.schedSp, g.schedBp)
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
+  }
+
+  /** mcall's goroutine is parked or gone, and this thread looks for another one. */
+  #leaveScheduler(sp: Address, cfa: Address): Departure {
+    const g0 = this.#switches?.g0
+    const input = {memory: this.#memory, functionAt: this.#functionAt, sp}
+    const registers = g0 && findCallerOfScheduler({...input, g0})
+    return {cfa, next: registers ? {registers, foundBy: 'gobuf', exactPc: false} : 'end-of-stack'}
   }
 
   /**

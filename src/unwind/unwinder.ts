@@ -15,6 +15,7 @@ import {type PcspRow, PcspRows} from './pcsp-rows.ts'
 import {SIGNAL_ROW} from './signal-frame.ts'
 import {spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
+import {beginsThread, crosscall1Row, isFirstOfThread} from './thread-start.ts'
 import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
 
 export interface UnwinderInput {
@@ -85,6 +86,7 @@ export class Unwinder {
     const switcher = new StackSwitcher(memory, version, bounds.switches, functionAt)
     const descents = new Set<string>()
     let position: Position = seed
+    let isRooted = false
     for (let count = 0; count < limit; count++) {
       const {registers, foundBy, exactPc} = position
       const pc = registers.place(DWARF_REGISTER.rip)
@@ -108,7 +110,9 @@ export class Unwinder {
         registers,
         interrupted: exactPc,
       }
-      const next = departure.next === 'end-of-stack' && !go ? switcher.leaveCoroutine(sp) : undefined
+      if (go && beginsThread(go.code)) isRooted = true
+      const isCoroutine = departure.next === 'end-of-stack' && !go && !isRooted
+      const next = isCoroutine ? switcher.leaveCoroutine(sp) : undefined
       if (next) position = next
       else if (typeof departure.next === 'string') return departure.next
       else position = departure.next
@@ -172,10 +176,28 @@ export class Unwinder {
     }
     const switched = switcher.leave(code, applied.cfa, position)
     if (switched) return switched
+    if (isFirstOfThread(code) && position.foundBy === 'pcsp') return {cfa: applied.cfa, next: 'end-of-stack'}
+    if (beginsThread(code)) return this.#leaveThreadStart(applied)
     const inSyscall = innermost && position.foundBy === 'syscall'
     if (pcsp.topFrame && !switcher.isSignalTrampoline(code)) return {cfa: applied.cfa, next: 'end-of-stack'}
     if (pcsp.writesSp && !inSyscall && !innermost) return {cfa: applied.cfa, next: 'end-of-stack'}
     return this.#caller(applied, 'pcsp', false)
+  }
+
+  /** The C code that had started the Go part of a thread, if any had. */
+  #leaveThreadStart({cfa, caller}: AppliedRow): Departure {
+    const isCalled = caller.pc !== undefined && this.#code.isReturnAddress(caller.pc, cfa) === true
+    return {cfa, next: isCalled ? {registers: caller, foundBy: 'pcsp', exactPc: false} : 'end-of-stack'}
+  }
+
+  /** Out of the C function that had called mstart. */
+  #leaveCrosscall1({registers, foundBy}: Position): Departure | undefined {
+    const {memory} = this.#input
+    const row = foundBy === 'pcsp' && registers.pc !== undefined ? crosscall1Row(memory, registers.pc) : undefined
+    const applied = row && applyRow(row, registers, memory)
+    const pc = applied?.caller.pc
+    if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa) === false) return undefined
+    return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'stack-switch', exactPc: false}}
   }
 
   /** SP as it was before a Go function aligned it for the C function that returns here. */
@@ -187,7 +209,7 @@ export class Unwinder {
 
   #leaveNative(entry: NativeEntry, position: Position): Departure {
     const {memory, diagnostics} = this.#input
-    if (entry === 'uncovered') return this.#leaveUncovered(position)
+    if (entry === 'uncovered') return this.#leaveCrosscall1(position) ?? this.#leaveUncovered(position)
     if (entry === 'signal') return this.#leaveSignal(position)
     let applied: AppliedRow | undefined
     try {

@@ -9,6 +9,7 @@ import {applyRow} from '../../unwind/apply-row.ts'
 import type {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
 import {findSignalFrames, SIGNAL_ROW} from '../../unwind/signal-frame.ts'
+import {beginsThread} from '../../unwind/thread-start.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
@@ -172,7 +173,8 @@ function join(inner: readonly UnwindFrame[], outer: CSegment): CSegment {
 
 /** C under a goroutine was called by it; what the runtime does on a system stack may begin there. */
 function isExpectedToLand({tables}: DeadProcess, {goroutine}: ThreadFacts, {frames}: CSegment): boolean {
-  return tables !== undefined && goroutine !== undefined && frames.at(-1)?.kind === 'native'
+  const begins = frames.some(({go}) => go && beginsThread(go))
+  return tables !== undefined && goroutine !== undefined && frames.at(-1)?.kind === 'native' && !begins
 }
 
 /**
