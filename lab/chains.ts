@@ -153,7 +153,7 @@ function isOwn({kind, function: name, module}: Frame): boolean {
   if (kind === 'signal' || kind === 'switch') return false
   if (module !== null && /^(libc|libpthread|ld-linux|libstdc\+\+|libgcc_s)\b.*\.so/.test(basename(module))) return false
   if (name === null) return true
-  return !/^(runtime\.|runtime\/|internal\/|panic$|_cgo|crosscall|threadentry$|x_cgo_)|\._Cfunc_|\._cgoexpwrap_/.test(
+  return !/^(runtime\.|runtime\/|internal\/|panic$|_cgo|crosscall|threadentry$|_start$|x_cgo_)|\._Cfunc_|\._cgoexpwrap_/.test(
     name,
   )
 }

@@ -10,6 +10,12 @@ interface CodeMapInput {
   readonly isExecutable?: ((address: Address) => boolean) | undefined
 }
 
+/** The loader maps libraries one below the other: the next one is nearer than this, and larger than a step. */
+const LIBRARY_REACH = 64 * 1024 * 1024
+const LIBRARY_STEP = 64 * 1024
+/** Below are numbers, and programs that were linked for a fixed place. */
+const LIBRARY_START = 2 ** 32
+
 /** Which addresses are code of the process. */
 export class CodeMap {
   readonly #input: CodeMapInput
@@ -40,6 +46,17 @@ export class CodeMap {
     }
     if (isSignalRestorer(memory, pc)) return this.isHandlerReturn(pc, cfa)
     return preceded === 'unknown' ? 'unknown' : false
+  }
+
+  /** Whether `pc` lies where the libraries of the process do: one may have been there that was unloaded. */
+  isAmongModules(pc: Address): boolean {
+    const {modules} = this.#input
+    if (pc < LIBRARY_START) return false
+    for (let distance = 0; distance <= LIBRARY_REACH; distance += LIBRARY_STEP) {
+      if (modules.moduleAt(toAddress(pc + distance))) return true
+      if (pc > distance && modules.moduleAt(toAddress(pc - distance))) return true
+    }
+    return false
   }
 
   /** Whether a step leads from code that is not at hand, for the file of its module is gone, into another module. */

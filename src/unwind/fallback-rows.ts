@@ -61,12 +61,12 @@ export class FallbackRows {
     const {bp} = registers
     const pc = registers.place(DWARF_REGISTER.rip)
     if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
-    if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position)
+    if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position, pc)
     const callee = {registers, pc, exactPc}
     const returned = this.#findByReturn(callee)
     const isSure = returned && this.#entered(returned.cfa, returned.caller.pc, callee) !== undefined
     const found = isSure ? returned : (this.#findByEntry(callee) ?? returned)
-    if (found) return toDeparture(found, found.byFramePointer ? 'frame-pointer' : 'scan')
+    if (found) return toDeparture(found, found.byFramePointer || isFramedBy(bp, found) ? 'frame-pointer' : 'scan')
     const framed = findFramePointerCaller(registers, this.#memory, this.#code)
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
@@ -168,15 +168,26 @@ export class FallbackRows {
     return instruction
   }
 
-  /** A call through a null or wild pointer: the fault is at the target, the return address was just pushed. */
-  #leaveWildPc(position: Position): Departure {
-    const applied = applyRow(JUST_CALLED_ROW, position.registers, this.#memory)
-    const pc = applied?.caller.pc
-    if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa, position.registers.pc) === false) {
-      return {cfa: undefined, next: 'unmapped'}
+  /**
+   * A call through a null or wild pointer: the fault is at the target, the return address was just pushed. Or a return
+   * into a library that was unloaded meanwhile: what had called it is further up, and nothing tells how far.
+   */
+  #leaveWildPc(position: Position, pc: Address): Departure {
+    const {registers, exactPc} = position
+    const applied = applyRow(JUST_CALLED_ROW, registers, this.#memory)
+    const returnPc = applied?.caller.pc
+    if (applied && returnPc !== undefined && this.#code.isReturnAddress(returnPc, applied.cfa, pc) !== false) {
+      return toDeparture(applied, 'scan')
     }
-    return toDeparture(applied, 'scan')
+    const isCaller = (slot: Address, cfa: Address) => this.#isCaller(slot, cfa, {registers, pc, exactPc})
+    const scanned = this.#code.isAmongModules(pc) ? scanForCaller(registers, this.#memory, isCaller) : undefined
+    return scanned ? toDeparture(scanned, 'scan') : {cfa: undefined, next: 'unmapped'}
   }
+}
+
+/** Whether rbp, which the code that was followed did not use, says the same. */
+function isFramedBy(bp: Address | undefined, {cfa}: Found): boolean {
+  return bp !== undefined && bp + 16 === cfa
 }
 
 function toDeparture(found: Pick<AppliedRow, 'cfa' | 'caller'>, foundBy: FoundBy): Departure {

@@ -214,6 +214,38 @@ test('without tables and frame pointer the code up to its return says where the 
   t.is(walk.frames[1]?.foundBy, 'scan')
 })
 
+test('a frame pointer that says the same as the code up to its return is proven, in code made at run time too', t => {
+  // 1000: push %rbp / mov %rsp,%rbp / sub $0x20,%rsp / mov %rdi,%rax / call *%rax / add $0x20,%rsp / pop %rbp / ret
+  const process = new FakeProcess()
+    .code(0x1000, '55 48 89 e5 48 83 ec 20 48 89 f8 ff d0 48 83 c4 20 5d c3')
+    .code(0x2000, 'ff d0')
+    .fde(0x2000, 0x2010, ROOT)
+    .fde(0x3000, 0x3010, '')
+    .words(STACK, 0x100d, 1, 2, 3, 4, STACK + 0x100, 0x2002)
+  const found = (bp: number) => process.walk(at(0x3000, STACK, bp)).frames.map(({pc, foundBy}) => [pc, foundBy])
+  const callers = [
+    [0x3000, 'context'],
+    [0x100d, 'cfi'],
+  ]
+  t.deepEqual(found(STACK + 0x28), [...callers, [0x2002, 'frame-pointer']])
+  t.deepEqual(found(0x1234), [...callers, [0x2002, 'scan']])
+})
+
+test('a return into a library that was unloaded leaves its callers on the stack', t => {
+  // 2000: call *%rax of the library; 2010: call 3000, which has returned long ago
+  const library = 0x7f0000001234
+  const process = new FakeProcess()
+    .code(0x2000, 'ff d0')
+    .code(0x2010, 'e8 eb 0f 00 00 c3')
+    .code(0x3000, 'c3')
+    .fde(0x2000, 0x2010, ROOT)
+    .words(STACK, 0x77, 0x2015, library + 0x100, 0x88, 0x2002)
+  const walk = process.walk(at(library, STACK))
+  t.deepEqual(pcs(walk), [library, 0x2002])
+  t.is(walk.frames[1]?.foundBy, 'scan')
+  t.deepEqual(pcs(process.walk(at(0x41414141, STACK))), [0x41414141], 'a number is no place of a library')
+})
+
 test('a stale return address whose call leads elsewhere is passed over', t => {
   // 1000 loops for ever and so has no return; 2000 calls 3000, 2010 calls 1000
   const process = new FakeProcess()
