@@ -187,6 +187,15 @@ const crossings: Program = {
   ],
 }
 
+const thin: Program = {
+  name: 'thin',
+  kind: 'go',
+  modes: [
+    ...plain('old-hook old-hook-registers no-thread twice goexit-thread locks locks-thread longjmp'),
+    ...plain('old-hook-all deep-thread').map(silent),
+  ],
+}
+
 function silent(mode: Mode): Mode {
   return {...mode, silent: true}
 }
@@ -208,6 +217,7 @@ export const programs: readonly Program[] = [
   stuck,
   deaths,
   crossings,
+  thin,
 ]
 
 export function findProgram(name: string): Program {

@@ -50,6 +50,12 @@ export function wasPagePresent(error: number): boolean {
   return error % 2 === 1
 }
 
+/**
+ * From the ucontext to the state that fpstate points to: the kernel puts siginfo between them, and no more than both
+ * alignments need (get_sigframe, arch/x86/kernel/signal.c: 448 on all kernels seen).
+ */
+const STATE_DISTANCE = {least: UCONTEXT.siginfo + 128, most: UCONTEXT.siginfo + 128 + 64 + 16}
+
 /** rt_sigreturn. */
 const SIGRETURN = 15
 /** In every libc and in Go's own restorer. */
@@ -87,6 +93,8 @@ export interface SignalFrame {
   readonly trap: {readonly number: number; readonly error: number; readonly address: bigint}
   /** ss_sp and ss_size of the alternate stack that the thread had then. */
   readonly altStack: {readonly start: bigint; readonly size: bigint}
+  /** Whether the first words are as the kernel writes them; else somebody wrote over them, and over what follows. */
+  readonly isHeadIntact: boolean
 }
 
 export const USER_CS = 0x33
@@ -96,29 +104,39 @@ const KNOWN_FLAGS = 0x10n
 const EFLAGS_LIMIT = 0x400000n
 const USER_LIMIT = 0x100000000000000n
 
-/** The frame whose ucontext is at `address`, checked by what the kernel always writes; undefined where it is none. */
-export function readSignalFrame(memory: MemoryReader, address: Address): SignalFrame | undefined {
+/**
+ * The frame whose ucontext is at `address`, checked by what the kernel always writes; undefined where it is none.
+ * `isReturn`: a handler has the address right below as its return address, so that siginfo alone need stand.
+ */
+export function readSignalFrame(memory: MemoryReader, address: Address, isReturn = false): SignalFrame | undefined {
   const bytes = memory.read(address, SIGNAL_FRAME_SIZE)
-  return bytes && parseSignalFrame(new Cursor(bytes, 'ucontext'), 0, address)
+  return bytes && parseSignalFrame(new Cursor(bytes, 'ucontext'), 0, address, isReturn)
 }
 
-function wordAt(cursor: Cursor, offset: number): bigint {
+export function wordAt(cursor: Cursor, offset: number): bigint {
   cursor.seek(offset)
   return cursor.word()
 }
 
 /** As readSignalFrame, for a ucontext that stands `at` bytes into what the cursor holds. */
-export function parseSignalFrame(cursor: Cursor, at: number, address: Address): SignalFrame | undefined {
+export function parseSignalFrame(
+  cursor: Cursor,
+  at: number,
+  address: Address,
+  isReturn = false,
+): SignalFrame | undefined {
   const field = (name: keyof typeof UCONTEXT): bigint => wordAt(cursor, at + UCONTEXT[name])
-  if (field('segments') % 0x10000n !== BigInt(USER_CS)) return undefined
-  if (field('flags') >= KNOWN_FLAGS || field('link') !== 0n) return undefined
+  const isHeadIntact = field('flags') < KNOWN_FLAGS && field('link') === 0n
   const eflags = field('eflags')
-  if (eflags >= EFLAGS_LIMIT || (eflags / 2n) % 2n !== 1n) return undefined
+  const isMiddleIntact =
+    field('segments') % 0x10000n === BigInt(USER_CS) && eflags < EFLAGS_LIMIT && (eflags / 2n) % 2n === 1n
   // pc and sp may be anything at all: that may have been the fault.
-  if (field('fpstate') >= USER_LIMIT) return undefined
+  const isWhole = isHeadIntact && isMiddleIntact && field('fpstate') < USER_LIMIT
+  if (!isWhole && !(isMiddleIntact && isStateBehind(field('fpstate'), address)) && !isReturn) return undefined
   cursor.seek(at + UCONTEXT.siginfo)
   const signal = cursor.u32()
   const isSiginfo = signal >= 1 && signal <= SIGNAL_MAX
+  if (!isMiddleIntact && !isSiginfo) return undefined
   cursor.skip(4)
   const code = cursor.i32()
   cursor.skip(4)
@@ -137,7 +155,13 @@ export function parseSignalFrame(cursor: Cursor, at: number, address: Address): 
       address: field('cr2'),
     },
     altStack: {start: field('stackBase'), size: field('stackSize')},
+    isHeadIntact: isHeadIntact && isMiddleIntact,
   }
+}
+
+function isStateBehind(fpstate: bigint, address: Address): boolean {
+  const distance = fpstate - BigInt(address)
+  return distance >= STATE_DISTANCE.least && distance <= STATE_DISTANCE.most
 }
 
 /** Flags and segment registers. */

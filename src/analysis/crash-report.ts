@@ -73,7 +73,7 @@ function reportSignal({number, code, address}: FaultSignal): SignalReport {
 
 /** Where the signal was; without one, where the thread was. */
 function placeOfDeath({signal, thread}: CrashCause): string | null {
-  if (signal) return hex(signalPc(signal))
+  if (signal) return signal.isPlaceLost ? null : hex(signalPc(signal))
   const frame = thread?.frames[thread.base]
   return frame ? hex(frame.pc) : null
 }

@@ -20,6 +20,7 @@ export const DIAGNOSTIC_CODES = {
   'bad-split-package': 'a file of split DWARF (`.dwp`) is damaged and was left out',
   'blocked-chain': 'a lock of C whose owner waits in Go: a deadlock, if a waiter holds what that waits for',
   'build-id-mismatch': 'a file is another build than the one that ran, and was not used',
+  'cause-lost': 'the Go runtime ended the process itself, and nothing tells why',
   'cgo-hooks-unknown': 'what `runtime.SetCgoTraceback` was given cannot be found out',
   'core-truncated': 'the core ends before what it promises',
   deadlock: 'threads or goroutines that wait for one another, by the owners that the locks name',
@@ -43,6 +44,8 @@ export const DIAGNOSTIC_CODES = {
   'no-supplementary-file': 'the file that dwz moved shared debug information to was not found',
   'no-text-start': 'the function table of a Go file is relative to an address that nothing tells',
   'runtime-not-found': 'the roots of the Go runtime cannot be found: there are no goroutines in the report',
+  'signal-frame-overwritten':
+    'what the kernel saved when a signal came was written over; the place or registers of that moment may be lost',
   'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
   timeout: 'the time given with `--timeout` was over: stacks, or parts of them, are missing',

@@ -26,6 +26,7 @@ export const STOP_REASONS = {
   'end-of-stack': 'the outermost frame was reached',
   unmapped: 'what should be the next frame is not in memory',
   'no-progress': 'the next frame is not above this one',
+  overwritten: 'what the kernel had saved of the next frame was written over',
   'no-unwind-info': 'nothing tells how to find the next frame',
   'frame-limit': 'the limit of frames (`--max-frames`) was reached',
 } as const satisfies Readonly<Record<string, string>>

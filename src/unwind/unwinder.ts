@@ -1,7 +1,7 @@
 import {isPrecededByCall} from '../amd64/call-encoding.ts'
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
-import {isSignalRestorer, readSignalFrame} from '../amd64/signal-context.ts'
+import {isSignalRestorer, readSignalFrame, SIGNAL_FRAME_SIZE} from '../amd64/signal-context.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
@@ -12,7 +12,7 @@ import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
 import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
 import {type PcspRow, PcspRows} from './pcsp-rows.ts'
-import {SIGNAL_ROW} from './signal-frame.ts'
+import {applySignalFrame} from './signal-frame.ts'
 import {spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import {beginsThread, crosscall1Row, isFirstOfThread} from './thread-start.ts'
@@ -91,7 +91,7 @@ export class Unwinder {
       const {registers, foundBy, exactPc} = position
       const pc = registers.place(DWARF_REGISTER.rip)
       const sp = registers.place(DWARF_REGISTER.rsp)
-      if (pc === undefined || sp === undefined) return 'unmapped'
+      if (pc === undefined || sp === undefined) return foundBy === 'signal-frame' ? 'overwritten' : 'unmapped'
       const go = this.#goEntry(pc)
       const native = go ? undefined : this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
       const departure = go
@@ -222,12 +222,14 @@ export class Unwinder {
     return this.#caller(applied, 'cfi', entry.signalFrame)
   }
 
-  #leaveSignal(position: Position): Departure {
-    const applied = applyRow(SIGNAL_ROW, position.registers, this.#input.memory)
-    if (!applied) return {cfa: undefined, next: 'unmapped'}
-    const {caller} = applied
-    if (!caller.isKnown(DWARF_REGISTER.rip)) return {cfa: applied.cfa, next: 'unmapped'}
-    return {cfa: applied.cfa, next: {registers: caller, foundBy: 'signal-frame', exactPc: true}}
+  #leaveSignal({registers}: Position): Departure {
+    const {memory} = this.#input
+    const applied = applySignalFrame(registers, memory, pc => this.#code.isCode(pc, true))
+    if (!applied?.caller.isKnown(DWARF_REGISTER.rip)) {
+      const isThere = registers.sp !== undefined && memory.read(registers.sp, SIGNAL_FRAME_SIZE) !== undefined
+      return {cfa: applied?.cfa, next: isThere ? 'overwritten' : 'unmapped'}
+    }
+    return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'signal-frame', exactPc: true}}
   }
 
   #leaveUncovered(position: Position): Departure {

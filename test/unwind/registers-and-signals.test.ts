@@ -5,7 +5,7 @@ import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import {toAddress} from '../../src/base/address.ts'
 import {makeRow} from '../../src/dwarf/unwind-row.ts'
 import {applyRow} from '../../src/unwind/apply-row.ts'
-import {findLeftFrame, findSignalFrames} from '../../src/unwind/signal-frame.ts'
+import {applySignalFrame, findLeftFrame, findSignalFrames, isPlaceOverwritten} from '../../src/unwind/signal-frame.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {ucontext} from '../support/signal-frame-builder.ts'
 import {at, FakeProcess} from './process.ts'
@@ -75,6 +75,59 @@ test('nested signal frames are found on a signal stack, the outermost first', t 
   t.like(frames[0], {ucontext: 0x10000 + outer, pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, code: 1, faultAddress: 0x10n})
   t.like(frames[1], {pc: 0x46000, signal: 6})
   t.deepEqual(frames[0]?.altStack, {start: 0xc000008000n, size: 0x8000n})
+})
+
+const isCode = (address: number) => address >= 0x400000 && address < 0x500000
+
+/** A frame at 0x10000 whose first words a traceback hook without SigContext took for its buffer. */
+function overwrittenFrame(count: number) {
+  const overwritten = [...Array.from({length: count}, (_, index) => 0x401000 + index), 0]
+  const frame = ucontext({pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, address: 0x10, at: 0x10000, overwritten})
+  return new FakeProcess().bytes(0xfff0, new BytesBuilder().u64(0, 0x401fff).bytes(frame).build())
+}
+
+const isRestorer = (address: number) => address === 0x401fff
+
+test('a signal frame over whose start return addresses were written is known by the rest of it', t => {
+  const range = {start: toAddress(0xfff0), end: toAddress(0x101b0)}
+  for (const count of [1, 2, 9, 19]) {
+    const memory = overwrittenFrame(count)
+    t.like(findSignalFrames(memory, range)[0], {pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, isHeadIntact: false})
+  }
+  t.is(findSignalFrames(overwrittenFrame(30), range).length, 0)
+  t.like(findSignalFrames(overwrittenFrame(30), {...range, isRestorer})[0], {signal: 11, code: 1, faultAddress: 0x10n})
+  const elsewhere = ucontext({pc: 0x49dbf6, sp: 0x7ffd0000, signal: 11, at: 0x9000, overwritten: [0x401000]})
+  t.is(
+    findSignalFrames(new FakeProcess().bytes(0x10000, elsewhere), {...range, start: toAddress(0x10000)}).length,
+    0,
+    'its state is not behind it',
+  )
+})
+
+test('what was written over in a signal frame is no register', t => {
+  const applied = (count: number) => applySignalFrame(at(0x401fff, 0x10000), overwrittenFrame(count), isCode)?.caller
+  t.deepEqual(
+    [2, 8, 20, 21].map(count => [8, 12, 7, 16].map(register => applied(count)?.isKnown(register))),
+    [
+      [true, true, true, true],
+      [false, true, true, true],
+      [false, false, false, true],
+      [false, false, false, false],
+    ],
+  )
+  t.is(applied(2)?.pc, toAddress(0x49dbf6))
+  const place = (count: number) => {
+    const memory = overwrittenFrame(count)
+    const [frame] = findSignalFrames(memory, {start: toAddress(0xfff0), end: toAddress(0x101b0), isRestorer})
+    return frame && isPlaceOverwritten(memory, frame, isCode)
+  }
+  t.deepEqual([2, 19, 20, 30].map(place), [false, false, true, true])
+})
+
+test('where no signal frame is any more, only what leads to code is believed', t => {
+  const junk = (pc: number) => new FakeProcess().bytes(0x10000, new Uint8Array(0x200).fill(0xee)).words(0x100a8, pc)
+  t.is(applySignalFrame(at(0x401fff, 0x10000), junk(0xeeee), isCode), undefined)
+  t.is(applySignalFrame(at(0x401fff, 0x10000), junk(0x402000), isCode)?.caller.pc, toAddress(0x402000))
 })
 
 test('the frame of a handler that has returned is known by all registers of the thread', t => {

@@ -7,7 +7,7 @@ import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 import {describeDeath, describePanic, describeThrow, throwingOf} from './crash-description.ts'
-import {signalHeader} from './crash-header.ts'
+import {type SignalFacts, signalHeader} from './crash-header.ts'
 import {
   earlierFault,
   type FaultSignal,
@@ -88,12 +88,13 @@ function runtimeCrash(
       runtimeStack,
     }
   }
-  return deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
+  const byFrames = process.tables && signalCrash(process, base, thread, machine, g0)
+  return byFrames ?? deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
 }
 
 /**
- * Without function tables no frame says that the runtime was dying, but its records do: panics that nobody recovered,
- * or a throw without a signal that was caught.
+ * Without function tables, or where its frames were written over, no frame says that the runtime was dying, but its
+ * records do: panics that nobody recovered, or a throw without a signal that was caught.
  */
 function deathByRecords(
   process: DeadProcess,
@@ -101,7 +102,7 @@ function deathByRecords(
   g0: Goroutine | undefined,
 ): CrashCause | undefined {
   const {current, machine} = base
-  if (process.tables || !current || machine?.caughtsig !== 0) return undefined
+  if (!current || machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
   if (current.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
@@ -143,7 +144,7 @@ function signalCrash(
     signal,
     duringCgo,
     message: null,
-    header: signalLines(process, signal, machine.id, duringCgo),
+    header: signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
   }
 }
 
@@ -176,21 +177,19 @@ const NO_CRASH: CrashCause = {
 function signalledIn(process: DeadProcess, {thread, signal}: ThreadFault): CrashCause {
   const {machine, goroutine} = thread
   const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
-  const header = signalLines(process, signal, machine?.id ?? null, duringCgo)
+  const facts = signal.isPlaceLost ? {...signalFacts(process, signal), pc: undefined} : signalFacts(process, signal)
+  const header = signalHeader({...facts, m: machine?.id ?? null, duringCgo}, process.version)
   return {...NO_CRASH, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
 }
 
-function signalLines(process: DeadProcess, signal: FaultSignal, m: number | null, duringCgo: boolean): string[] {
+function signalFacts({core, memory}: DeadProcess, signal: FaultSignal): Omit<SignalFacts, 'm' | 'duringCgo'> {
   const {pc} = signal
-  const toPageEnd = process.core.pageSize - (pc % process.core.pageSize)
-  const facts = {
+  const toPageEnd = core.pageSize - (pc % core.pageSize)
+  return {
     signal: signal.number,
     code: signal.code,
     pc: signalPc(signal),
     faultAddress: signal.address,
-    m,
-    duringCgo,
-    instruction: process.memory.read(pc, Math.min(16, toPageEnd)),
+    instruction: memory.read(pc, Math.min(16, toPageEnd)),
   }
-  return signalHeader(facts, process.version)
 }

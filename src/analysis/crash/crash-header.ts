@@ -9,7 +9,8 @@ export interface SignalFacts {
   signal: number
   /** undefined where the core does not tell; the runtime always knows. */
   code: number | undefined
-  pc: number | bigint
+  /** undefined where nobody printed it, and it is lost. */
+  pc: number | bigint | undefined
   faultAddress: Word
   /** m.id; null where no M took the signal. */
   m: number | null
@@ -21,7 +22,7 @@ export interface SignalFacts {
 /** runtime.fatalsignal (1.21+), runtime.sighandler (before). */
 export function signalHeader(facts: SignalFacts, version: GoVersion): string[] {
   const {signal, code, pc, faultAddress, m} = facts
-  let place = `PC=${hex(pc)} m=${m ?? '?'}`
+  let place = `PC=${pc === undefined ? '?' : hex(pc)} m=${m ?? '?'}`
   if (version.atLeast(8) && code !== undefined) place += ` sigcode=${signalCodeWord(code)}`
   if (version.atLeast(22) && code !== undefined && (signal === SIGSEGV || signal === SIGBUS))
     place += ` addr=${hex(faultAddress)}`

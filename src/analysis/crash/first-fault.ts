@@ -17,6 +17,8 @@ export interface FaultSignal {
   address: Word
   pc: Address
   registers: RegisterSet | undefined
+  /** `pc` is what the handler read, and printed; it was written over what the kernel had saved. */
+  isPlaceLost?: boolean
 }
 
 /** Where it was, as the register had it: a jump may lead to what is no address. */
@@ -39,8 +41,10 @@ export function firstFault({frames, interruptions, base}: ThreadStack): FaultSig
   // Where no handler saw the fault, what others handled is not it.
   const found = findFirstFault(frames, signals) ?? (base > 0 ? signals.at(-1) : undefined)
   if (!found?.signal) return undefined
+  const {isPlaceLost = false} = found
   const {signal, code, faultAddress, pc} = found.signal
-  return {number: signal, code, address: faultAddress, pc, registers: frames[found.index]?.registers}
+  const registers = isPlaceLost ? undefined : frames[found.index]?.registers
+  return {number: signal, code, address: faultAddress, pc, registers, isPlaceLost}
 }
 
 /** The signal that the goroutine keeps (g.sig). */
@@ -77,8 +81,19 @@ export function faultWithoutRuntime(
 ): ThreadFault | undefined {
   const thread = diesOf(process, first) ? first : findFaultingThread(process, threads, () => true)
   if (!thread) return undefined
-  const signal = firstFault(thread) ?? lastSignal(process, thread)
+  const fault = firstFault(thread)
+  if (!fault && isRaisedAgain(thread.frames, 0)) reportUnexplained(process, thread)
+  const signal = fault ?? lastSignal(process, thread)
   return signal && {thread, signal}
+}
+
+/** All that is left of the cause is how the runtime ended the process because of it. */
+function reportUnexplained({diagnostics}: DeadProcess, {thread}: ThreadStack): void {
+  diagnostics.add(
+    'cause-lost',
+    'the Go runtime ended the process itself (runtime.dieFromSignal): why is not in the core, or was written over',
+    {where: `thread ${thread.tid}`, hint: 'what the runtime printed on standard error tells the cause'},
+  )
 }
 
 function diesOf(process: DeadProcess, thread: ThreadStack | undefined): boolean {

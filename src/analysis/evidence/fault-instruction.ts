@@ -39,7 +39,12 @@ interface Operand {
  */
 export function explainFault(process: DeadProcess, cause: CrashCause): InstructionReport | null {
   const {signal} = cause
-  if (!signal || (signal.code ?? 1) <= 0 || ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number))
+  if (
+    !signal ||
+    signal.isPlaceLost ||
+    (signal.code ?? 1) <= 0 ||
+    ![SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV].includes(signal.number)
+  )
     return null
   const stacks = stackPointers(process, cause)
   if (isFetchFault(process, signal)) {

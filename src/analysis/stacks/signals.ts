@@ -60,6 +60,8 @@ export interface Interruption {
   signal: SignalFrame | undefined
   /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
   isPlumbing: boolean
+  /** Of the kernel's frame, the place was written over: no frame is what was interrupted, and its pc is not the place. */
+  isPlaceLost?: boolean
 }
 
 /** raise, tgkill and their wrappers stand above dieFromSignal. */
@@ -83,8 +85,9 @@ export function findInterruptions(
     if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
     const isSignal = frame.kind === 'signal'
     const next = frames[index + 1]
-    if (isSignal && next) {
-      const signal = readSignalFrame(process.memory, frame.sp)
+    // Where the kernel's frame was written over, what follows is not what it interrupted.
+    if (isSignal && next?.foundBy === 'signal-frame') {
+      const signal = readSignalFrame(process.memory, frame.sp, true)
       found.push({
         index: index + 1,
         signal: signal && withReason(process, signal, next.registers),

@@ -100,10 +100,13 @@ export function* stitchBareStack(
     if (isOwnStack(frame.sp)) break
     yield {kind: 'native', frame}
   }
+  // A leaf that ends otherwise ends where it meets what the tables would have led through.
+  const inner = leaf?.stop === 'overwritten' ? leaf.stop : 'end-of-stack'
+  if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
   let next = bare.next()
   for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
   if (next.value !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: next.value}
-  return next.value
+  return firstStop(inner, next.value)
 }
 
 function* segmentFrames({frames, elided, stop}: CSegment): Generator<StitchedFrame, void> {

@@ -1,14 +1,13 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
-import type {SignalFrame} from '../../amd64/signal-context.ts'
+import {isSignalRestorer, readSignalFrame, type SignalFrame} from '../../amd64/signal-context.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {applyRow} from '../../unwind/apply-row.ts'
 import type {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
-import {findSignalFrames, SIGNAL_ROW} from '../../unwind/signal-frame.ts'
+import {applySignalFrame, findSignalFrames, isPlaceOverwritten} from '../../unwind/signal-frame.ts'
 import {beginsThread} from '../../unwind/thread-start.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
@@ -70,7 +69,23 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
   }
   const base = findBase(frames, interruptions, killedBy)
+  reportOverwritten(process, thread.tid, interruptions)
   return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base}
+}
+
+function reportOverwritten({diagnostics}: DeadProcess, tid: number, interruptions: readonly Interruption[]): void {
+  if (interruptions.every(({signal}) => signal === undefined || signal.isHeadIntact)) return
+  diagnostics.add(
+    'signal-frame-overwritten',
+    'what the kernel saved of the code that a signal interrupted was written over: registers, or the place itself, ' +
+      'are not known, and what the runtime printed of them is not the truth',
+    {
+      where: `thread ${tid}`,
+      hint:
+        'a function given to runtime.SetCgoTraceback does so that knows the first form of its argument alone, ' +
+        'without SigContext: rebuild it',
+    },
+  )
 }
 
 /** What is above the goroutine's own frames, without the frames of signal handlers. */
@@ -116,10 +131,11 @@ class LeafWalk {
     let left: Interruption | undefined
     const gsignal = this.#gsignal
     const handler = gsignal ? handlerFrames(leaf, gsignal) : leaf.frames
-    const outside = gsignal && this.#escapeHandler(gsignal, handler)
+    const outside = this.#escapeHandler(handler)
     if (outside) {
       leaf = join(handler, this.#segment(outside.registers, 'signal-frame'))
-      left = {index: handler.length, signal: outside.signal, isPlumbing: true}
+      const isPlaceLost = isPlaceOverwritten(this.#process.memory, outside.signal, this.#process.isExecutable)
+      left = {index: handler.length, signal: outside.signal, isPlumbing: true, isPlaceLost}
     }
     const called = this.#findWildCall(leaf)
     if (called) leaf = join(leaf.frames.slice(0, called.index), this.#segment(called.registers, 'gobuf'))
@@ -132,22 +148,40 @@ class LeafWalk {
   }
 
   /**
-   * Where the handler's own frames could not be walked: the outermost signal frame on the M's signal stack, found by
-   * its shape.
+   * Where the handler's own frames, or the signal frame that they lead to, could not be walked: the outermost signal
+   * frame of the M's signal stack, found by its shape.
    */
-  #escapeHandler(
-    gsignal: Goroutine,
-    frames: readonly UnwindFrame[],
-  ): {registers: RegisterSet; signal: SignalFrame} | undefined {
-    const {memory} = this.#process
-    const sp = frames.at(-1)?.sp
-    if (sp === undefined || !holds(gsignal.stack, sp)) return undefined
-    for (const signal of findSignalFrames(memory, {start: sp, end: gsignal.stack.hi})) {
-      if (holds(gsignal.stack, signal.sp)) continue
-      const registers = applyRow(SIGNAL_ROW, RegisterSet.ofPosition(NULL_ADDRESS, signal.ucontext), memory)?.caller
+  #escapeHandler(frames: readonly UnwindFrame[]): {registers: RegisterSet; signal: SignalFrame} | undefined {
+    const {memory, isExecutable} = this.#process
+    for (const signal of this.#framesOutside(frames)) {
+      const isPlaceKnown = !isPlaceOverwritten(memory, signal, isExecutable)
+      const isInHandler = this.#gsignal !== undefined && holds(this.#gsignal.stack, signal.sp)
+      if (isPlaceKnown ? isInHandler : this.#isOfDeath(signal, frames)) continue
+      const at = RegisterSet.ofPosition(NULL_ADDRESS, signal.ucontext)
+      const registers = applySignalFrame(at, memory, isExecutable)?.caller
       return registers && {registers, signal}
     }
     return undefined
+  }
+
+  /** Outermost first. */
+  #framesOutside(frames: readonly UnwindFrame[]): readonly SignalFrame[] {
+    const {memory, isExecutable} = this.#process
+    const last = frames.at(-1)
+    // A walk that ends there did not find out what the signal had interrupted.
+    const isLost = last?.kind === 'signal'
+    if (last && this.#gsignal && holds(this.#gsignal.stack, last.sp)) {
+      const start = isLost ? toAddress(last.sp - 16) : last.sp
+      const isRestorer = (pc: Address) => isExecutable(pc) && isSignalRestorer(memory, pc)
+      return findSignalFrames(memory, {start, end: this.#gsignal.stack.hi, isRestorer})
+    }
+    const lost = isLost ? readSignalFrame(memory, last.sp, true) : undefined
+    return lost ? [lost] : []
+  }
+
+  /** The signal that a dying runtime sends itself: what was before it is not on the signal stack. */
+  #isOfDeath({code, ucontext}: SignalFrame, frames: readonly UnwindFrame[]): boolean {
+    return code <= 0 && (this.#facts.machine?.dying ?? 0) > 0 && ucontext === frames.at(-1)?.sp
   }
 
   /**
