@@ -60,7 +60,7 @@ export interface Interruption {
   signal: SignalFrame | undefined
   /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
   isPlumbing: boolean
-  /** Of the kernel's frame, the place was written over: no frame is what was interrupted, and its pc is not the place. */
+  /** The place in the kernel's frame was written over: its pc is not the place, and no frame is what was interrupted. */
   isPlaceLost?: boolean
 }
 
