@@ -60,7 +60,7 @@ export interface Interruption {
   signal: SignalFrame | undefined
   /** The frames above belong to the runtime's handler or to the process's end, not to the program. */
   isPlumbing: boolean
-  /** The place in the kernel's frame was written over: its pc is not the place, and no frame is what was interrupted. */
+  /** The place in the kernel's frame was written over: its pc is not the place; no frame is what was interrupted. */
   isPlaceLost?: boolean
 }
 
