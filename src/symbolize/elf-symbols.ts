@@ -1,3 +1,6 @@
+import {CodeReach} from '../amd64/code-reach.ts'
+import {Disassembler} from '../amd64/disassembler.ts'
+import {decodeInstruction} from '../amd64/instruction.ts'
 import type {Address} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
@@ -18,11 +21,16 @@ export class ElfSymbols {
   readonly #files: readonly SourceFileSymbols[]
   readonly #image: ElfFile | undefined
   readonly #stubs: PltStubs | undefined
+  readonly #symbolFiles: readonly ElfFile[]
+  readonly #reaches = new Map<Address, CodeReach>()
+  #disassembler: Disassembler | undefined
+  #hasLocals: boolean | undefined
 
   constructor(image: ElfFile | undefined, symbols: ElfFile | undefined) {
     this.#image = image
     const files = [symbols, image].filter(file => file !== undefined)
     this.#table = SymbolTable.of(...new Set(files))
+    this.#symbolFiles = files
     this.#files = files.map(file => new SourceFileSymbols(file))
     this.#stubs = image && new PltStubs(image)
   }
@@ -31,10 +39,33 @@ export class ElfSymbols {
     const stub = this.#stubs?.find(linkAddress)
     if (stub) return {...stub, isLocal: false, file: undefined}
     const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
-    if (!symbol || !this.#shareSection(symbol, linkAddress)) return undefined
+    if (!symbol || !this.#shareSection(symbol, linkAddress) || this.#isElsewhere(symbol, linkAddress)) return undefined
     const isLocal = symbol.binding === STB.STB_LOCAL
     const file = isLocal && symbol.type !== STT.STT_OBJECT ? this.#sourceFile(symbol.address) : undefined
     return {name: withoutVersion(symbol.name), entry: symbol.address, isLocal, file}
+  }
+
+  /**
+   * Where .dynsym is all there is, functions without a symbol may follow a label without a size (musl's `memset`): the
+   * code from the label on must come to the address.
+   */
+  #isElsewhere({size, address, type}: ElfSymbol, linkAddress: Address): boolean {
+    if (size > 0 || address === linkAddress || type === STT.STT_OBJECT || this.#isWhole()) return false
+    const memory = {read: (at: Address, length: number) => this.#image?.readAtLinkAddress(at, length)}
+    let reach = this.#reaches.get(address)
+    if (!reach) {
+      this.#disassembler ??= new Disassembler(memory)
+      const disassembler = this.#disassembler
+      reach = new CodeReach(address, memory, at => decodeInstruction(disassembler, at))
+      this.#reaches.set(address, reach)
+    }
+    return reach.isComplete && !reach.covers(linkAddress)
+  }
+
+  /** Whether the functions that only their own file knows have symbols too. */
+  #isWhole(): boolean {
+    this.#hasLocals ??= this.#symbolFiles.some(file => file.section('.symtab') !== undefined)
+    return this.#hasLocals
   }
 
   #sourceFile(entry: Address): string | undefined {

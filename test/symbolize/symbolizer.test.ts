@@ -10,7 +10,7 @@ import type {SourceFrame} from '../../src/symbolize/source-frame.ts'
 import {Symbolizer} from '../../src/symbolize/symbolizer.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {DwarfBuilder, sectionSource} from '../support/dwarf-builder.ts'
-import {buildElf, ET, PF, PT, SHT} from '../support/elf-builder.ts'
+import {buildElf, buildSymbolSections, ET, PF, PT, SHT, type SymbolSpec} from '../support/elf-builder.ts'
 
 const BIAS = 0x10000
 
@@ -77,6 +77,29 @@ test('symbols answer where DWARF does not: demangled, without version, with the 
   t.deepEqual(brief(0x11031), [['table', null, 0x11030]])
   t.deepEqual(brief(0x12003), [['memcpy@plt', null, 0x12000]])
   t.is(at(symbolizer, 0x11014)[0]?.linkageName, '_ZN2ns3runEi')
+})
+
+/** 1000: test %edi,%edi / je 1006 / nop / nop / ret (1006), then a function of another file: push %rbx / ret. */
+function unsized(symbols: SymbolSpec[], isWhole: boolean): Symbolizer {
+  const bytes = buildElf({
+    type: ET.DYN,
+    sections: [
+      {name: '.text', bytes: new BytesBuilder().hex('85 ff 74 02 90 90 c3 53 c3').build(), address: 0x1000},
+      ...buildSymbolSections(symbols, !isWhole),
+    ],
+    segments: [{type: PT.LOAD, flags: PF.R + PF.X, from: '.text', to: '.text'}],
+  })
+  return symbolizerOf(moduleOf(ElfFile.open(new BytesSource(bytes, '/lib/x.so'), new Diagnostics())))
+}
+
+test('where local functions have no symbols, a label without a size names what its code comes to and no more', t => {
+  const symbols = [{name: 'memset', address: 0x1000}]
+  const names = (symbolizer: Symbolizer) =>
+    [0x11000, 0x11003, 0x11006, 0x11007, 0x11008].map(pc => {
+      return at(symbolizer, pc)[0]?.function
+    })
+  t.deepEqual(names(unsized(symbols, false)), ['memset', 'memset', 'memset', null, null])
+  t.deepEqual(names(unsized(symbols, true)), ['memset', 'memset', 'memset', 'memset', 'memset'])
 })
 
 test('a pc of which nothing is known has its module and an offset', t => {
