@@ -3,7 +3,8 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
 import {isPartial, reportCoreMemory} from './process/core-memory.ts'
-import {identifyGo, type ProcessFiles} from './process/go-image.ts'
+import {identifyGo} from './process/go-identity.ts'
+import type {ProcessFiles} from './process/go-image.ts'
 import {
   type CoreOrigin,
   moduleSymbols,
@@ -61,7 +62,7 @@ function reportSignal({signal}: CoreFile): InfoReport['signal'] {
 }
 
 function reportGoImage(files: ProcessFiles, diagnostics: Diagnostics): InfoReport['go'] {
-  const {image, known} = identifyGo(files, diagnostics)
+  const [{image, known}] = identifyGo(files, diagnostics)
   const symbols = image && moduleSymbols(image.module)
   return {
     version: image?.buildInfo?.versionText ?? known?.text ?? null,

@@ -117,6 +117,14 @@ export class Diagnostics {
     this.add(code, messageOf(error), where === undefined ? details : {...details, where})
   }
 
+  /** Takes over what was noted elsewhere, each with its count. */
+  addAll(others: Diagnostics): void {
+    for (const {code, message, severity, where, count, hint} of others.list()) {
+      const details = {severity, ...(where === null ? {} : {where}), ...(hint === null ? {} : {hint})}
+      for (let time = 0; time < count; time++) this.add(code, message, details)
+    }
+  }
+
   list(): Diagnostic[] {
     for (const check of this.#checks) check()
     return [...this.#byKey.values()]

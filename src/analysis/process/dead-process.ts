@@ -10,11 +10,19 @@ import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Symbolizer} from '../../symbolize/symbolizer.ts'
 import type {Unwinder} from '../../unwind/unwinder.ts'
 
-/** Everything that is known of the process before any stack is walked; each part answers lazily. */
+/**
+ * Everything that is known of the process before any stack is walked, as one of its Go runtimes sees it; each part
+ * answers lazily.
+ */
 export interface DeadProcess {
+  /**
+   * The process as each of its Go runtimes sees it, this one too, that of the program first. A Go library
+   * (-buildmode=c-shared) brings a runtime of its own along; most processes have one.
+   */
+  readonly images: readonly DeadProcess[]
   readonly core: CoreFile
   readonly modules: readonly Module[]
-  /** The module that holds the Go runtime, or may hold it where its file is gone. */
+  /** The module that holds this Go runtime, or may hold it where its file is gone. */
   readonly goModule: Module | undefined
   readonly memory: AddressSpace
   /** The release that the program was read as. */

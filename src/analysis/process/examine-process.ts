@@ -3,6 +3,7 @@ import type {Diagnostics} from '../../base/diagnostics.ts'
 import {DwarfInfo} from '../../dwarf/dwarf-info.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
 import type {Module} from '../../elf/module.ts'
+import type {GoTables} from '../../gosym/func-table.ts'
 import {GoVersion, NEWEST} from '../../gosym/version.ts'
 import {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
@@ -11,7 +12,8 @@ import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
 import {isPartial} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
-import {dataRanges, identifyGo, lostProgram, openTables, type ProcessFiles} from './go-image.ts'
+import {type GoIdentity, identifyGo, openTables} from './go-identity.ts'
+import {dataRanges, lostProgram, type ProcessFiles} from './go-image.ts'
 
 export interface ExamineOptions {
   maxFrames: number
@@ -19,13 +21,42 @@ export interface ExamineOptions {
   diagnostics: Diagnostics
 }
 
-/** Finds the Go code and the runtime in a process, and sets up what walks and names its stacks. */
+/** Finds the Go code and the runtimes in a process, and sets up what walks and names its stacks. */
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
   const {core, modules, addressSpace: memory} = files
-  const {diagnostics} = options
-  const {image, symbols, known, tables: found} = identifyGo(files, diagnostics)
-  const home = image?.module ?? lostProgram(modules)
+  const {diagnostics, maxFrames} = options
   const isExecutable = (address: Address) => isExecutableAt(files, address)
+  const opened = identifyGo(files, diagnostics).map(identity => openImage(files, identity, isExecutable, diagnostics))
+  const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
+  const go = joinTables(opened)
+  const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
+  const symbolizer = new Symbolizer({...lookup, go, diagnostics, demangle: options.demangle})
+  const images: DeadProcess[] = []
+  for (const image of [first, ...others.filter(({runtime}) => runtime)]) {
+    if (!image) continue
+    const {version} = image
+    const unwinder = new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
+    const shared = {core, modules, memory, symbolizer, isExecutable, diagnostics, maxFrames}
+    images.push({...shared, ...image, unwinder, images, isPartial: () => isPartialProcess(files, images)})
+  }
+  return images[0] as DeadProcess
+}
+
+function isPartialProcess(files: ProcessFiles, images: readonly DeadProcess[]): boolean {
+  return isPartial(files) || images.some(({runtime}) => runtime?.isIncomplete === true)
+}
+
+type OpenedImage = Pick<DeadProcess, 'goModule' | 'version' | 'versionText' | 'tables' | 'buildInfo' | 'runtime'>
+
+/** One Go runtime, and the release that it is read as. */
+function openImage(
+  files: ProcessFiles,
+  {image, symbols, known, tables: found}: GoIdentity,
+  isExecutable: (address: Address) => boolean,
+  diagnostics: Diagnostics,
+): OpenedImage {
+  const {core, modules, addressSpace: memory} = files
+  const home = image?.module ?? lostProgram(modules)
   const runtime =
     (found || home) &&
     GoRuntime.open({
@@ -47,32 +78,22 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     found && version.minor !== found.version.minor
       ? openTables(files, image, version, symbols('runtime.firstmoduledata'), diagnostics)
       : found
-  const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
-  const symbolizer = new Symbolizer({...lookup, go: tables, diagnostics, demangle: options.demangle})
-  const unwinder = new Unwinder({
-    memory,
-    modules: lookup,
-    go: tables,
-    version,
-    isExecutable,
-    diagnostics,
-  })
+  const versionText = image?.buildInfo?.versionText ?? known?.text
+  return {goModule: home, version, versionText, tables, buildInfo: image?.buildInfo, runtime}
+}
+
+/** The functions of all Go code, whichever runtime it belongs to. */
+function joinTables(images: readonly OpenedImage[]): Pick<GoTables, 'functionAt'> | undefined {
+  const all = images.flatMap(({tables}) => tables ?? [])
+  if (all.length < 2) return all[0]
   return {
-    core,
-    modules,
-    goModule: home,
-    memory,
-    version,
-    tables,
-    buildInfo: image?.buildInfo,
-    versionText: image?.buildInfo?.versionText ?? known?.text,
-    runtime,
-    symbolizer,
-    unwinder,
-    isExecutable,
-    isPartial: () => isPartial(files) || runtime?.isIncomplete === true,
-    diagnostics,
-    maxFrames: options.maxFrames,
+    functionAt: pc => {
+      for (const tables of all) {
+        const found = tables.functionAt(pc)
+        if (found) return found
+      }
+      return undefined
+    },
   }
 }
 

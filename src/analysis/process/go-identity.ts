@@ -1,0 +1,113 @@
+import type {Address} from '../../base/address.ts'
+import {Diagnostics} from '../../base/diagnostics.ts'
+import type {AddressSpace} from '../../elf/address-space.ts'
+import type {Module} from '../../elf/module.ts'
+import {SymbolTable} from '../../elf/symtab.ts'
+import {readBuildVersion} from '../../gosym/build-info.ts'
+import {GoTables} from '../../gosym/func-table.ts'
+import type {GoVersion} from '../../gosym/version.ts'
+import {findBuildVersion} from '../../runtime-model/build-version.ts'
+import {openGoFileTables} from '../../symbolize/go-file-tables.ts'
+import {dataRanges, findGoImages, type GoImage, type ProcessFiles, rangesOf, symbolLookup} from './go-image.ts'
+
+/** A Go runtime of a process, its release where something names it, and the function tables of its Go code. */
+export interface GoIdentity {
+  /** The file that holds the runtime. */
+  image: GoImage | undefined
+  symbols: (name: string) => Address | undefined
+  /** By the build information, by runtime.buildVersion, or by the code that uses that variable. */
+  known: GoVersion | undefined
+  /** undefined where the process holds no Go code that can be read. */
+  tables: GoTables | undefined
+}
+
+/** One for each Go runtime of the process, that of the program first; at least one, of what holds no Go at all too. */
+export function identifyGo(files: ProcessFiles, diagnostics: Diagnostics): readonly [GoIdentity, ...GoIdentity[]] {
+  const found: Candidate[] = []
+  const partial: Candidate[] = []
+  for (const image of findGoImages(files.addressSpace, files.modules)) {
+    if (isPartOf(found, image.module)) continue
+    const candidate = identify(files, image)
+    if (candidate.holdsRuntime === false) partial.push(candidate)
+    else found.push(candidate)
+  }
+  if (!found.some(({holdsRuntime}) => holdsRuntime)) found.unshift(...findSharedRuntime(files))
+  const [first = partial[0] ?? identify(files, undefined), ...others] = found
+  const runtimes = [first, ...others.filter(({image}) => !image || !isPartOf([first], image.module))] as const
+  for (const {remarks} of runtimes) diagnostics.addAll(remarks)
+  return [withProgram(first, partial), ...runtimes.slice(1)]
+}
+
+interface Candidate extends GoIdentity {
+  /** undefined where no function table tells. */
+  holdsRuntime: boolean | undefined
+  remarks: Diagnostics
+}
+
+const FIRST_MODULE = 'runtime.firstmoduledata'
+/** Only the runtime itself has it, and every program calls it. */
+const STARTS_RUNTIME = 'runtime.schedinit'
+
+function identify(files: ProcessFiles, image: GoImage | undefined): Candidate {
+  const {addressSpace: memory} = files
+  const remarks = new Diagnostics()
+  const symbols = symbolLookup(image?.module)
+  const start = symbols(FIRST_MODULE)
+  const named = image?.buildInfo?.version ?? versionAt(memory, symbols('runtime.buildVersion'))
+  const tables = openTables(files, image, named, start, remarks)
+  const holdsRuntime = start !== undefined || (tables && tables.functionNamed(STARTS_RUNTIME) !== undefined)
+  const identity = {image, symbols, holdsRuntime, remarks}
+  if (named || !tables) return {...identity, known: named, tables}
+  const known = versionAt(memory, findBuildVersion(memory, tables))
+  return {...identity, known, tables: known ? openTables(files, image, known, start, remarks) : tables}
+}
+
+function versionAt(memory: AddressSpace, variable: Address | undefined): GoVersion | undefined {
+  return variable === undefined ? undefined : readBuildVersion(memory, variable)
+}
+
+/**
+ * The library of a program that was linked with -linkshared, whose sections do not say that it is Go. Other modules
+ * reach the runtime's variables by its dynamic symbols, which no stripping takes away.
+ */
+function findSharedRuntime(files: ProcessFiles): Candidate[] {
+  const module = files.modules.find(({image}) => image && SymbolTable.of(image).lookup(FIRST_MODULE)?.address)
+  return module ? [identify(files, {module, buildInfo: undefined})] : []
+}
+
+/** Whether a runtime knows the module as one of its own: a plugin, or a program that was linked with -linkshared. */
+function isPartOf(found: readonly GoIdentity[], {start, end}: Module): boolean {
+  return found.some(({tables}) => tables?.modules.some(({text}) => text >= start && text < end))
+}
+
+/** What a program says of itself, where the runtime is in a library of its. */
+function withProgram(runtime: GoIdentity, partial: readonly GoIdentity[]): GoIdentity {
+  const {image} = runtime
+  if (!image || image.buildInfo) return runtime
+  const program = partial.find(part => part.image?.buildInfo && isPartOf([runtime], part.image.module))
+  return program ? {...runtime, image: {...image, buildInfo: program.image?.buildInfo}} : runtime
+}
+
+/** Through the relocated data of the process; where the core does not hold that, as they are on disk. */
+export function openTables(
+  {core, modules, addressSpace: memory}: ProcessFiles,
+  image: GoImage | undefined,
+  version: GoVersion | undefined,
+  firstModuledata: Address | undefined,
+  diagnostics: Diagnostics,
+): GoTables | undefined {
+  const candidates = image ? rangesOf([image.module]) : rangesOf(modules)
+  const isLost =
+    image?.module.imageOrigin === 'file' &&
+    (firstModuledata === undefined
+      ? dataRanges(core, image.module).length === 0
+      : memory.read(firstModuledata, 8) === undefined)
+  const inCore = isLost ? undefined : GoTables.open({memory, version, firstModuledata, candidates, diagnostics})
+  return inCore && inCore.modules.length > 0 ? inCore : (tablesOfFile(image?.module, diagnostics) ?? inCore)
+}
+
+/** The tables as they are on disk, where the core does not hold the data that leads to them. */
+function tablesOfFile(module: Module | undefined, diagnostics: Diagnostics): GoTables | undefined {
+  if (module?.imageOrigin !== 'file' || !module.image) return undefined
+  return openGoFileTables(module.image, diagnostics, module.loadBias)
+}
