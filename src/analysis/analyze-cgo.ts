@@ -12,10 +12,10 @@ export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'
 /** What `cgo` answers about a core: threads are walked, goroutines only where one is in C. */
 export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {
   const process = examineProcess(files, options)
-  const threads = new ThreadStacks(process)
-  const blocking = new Blocking(process, threads)
+  const images = ThreadStacks.ofImages(process)
+  const blocking = new Blocking(images)
   blocking.addDiagnostics(process.diagnostics)
-  const cgo = reportCgo(process, threads)
+  const cgo = reportCgo(images)
   return {
     schemaVersion: '1',
     tool: options.tool,

@@ -10,7 +10,8 @@ import type {
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
-import {type CrashCause, findCrashCause} from './crash/crash-cause.ts'
+import type {CrashCause} from './crash/crash-cause.ts'
+import {findCrash} from './crash/crashed-image.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
 import type {Visibility} from './frames/go-frames.ts'
@@ -24,6 +25,7 @@ import {makeSignature} from './signature.ts'
 import {type CgoFrames, GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
+import {Blocking} from './waits/blocking.ts'
 
 export interface AnalysisOptions {
   tool: Tool
@@ -55,11 +57,13 @@ class Analysis implements CoreReport {
   readonly crash: CoreReport['crash']
   readonly detail: CoreReport['detail']
   readonly dialect: CoreReport['dialect']
+  /** As the Go runtime sees it that died. */
   readonly #process: DeadProcess
   readonly #options: AnalysisOptions
-  readonly #threads: ThreadStacks
+  readonly #images: readonly ThreadStacks[]
   readonly #stacks: GoroutineStacks
   readonly #reporter: GoroutineReporter
+  readonly #blocking: Blocking
   readonly #cause: CrashCause
   readonly #level: TracebackLevel
   readonly #completeness = new CompletenessCount()
@@ -68,61 +72,91 @@ class Analysis implements CoreReport {
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
-    this.#process = process
     this.#options = options
-    this.#threads = new ThreadStacks(process)
-    this.#stacks = new GoroutineStacks(process, this.#threads)
-    this.#cause = findCrashCause(process, this.#threads)
-    this.#level = tracebackLevel(options.traceback, this.#cause, process.version)
-    this.#reporter = new GoroutineReporter(process, this.#stacks, this.#cause, {...options, level: this.#level})
+    this.#images = ThreadStacks.ofImages(process)
+    const {threads, cause} = findCrash(this.#images)
+    const {version, runtime} = threads.process
+    this.#process = threads.process
+    this.#cause = cause
+    this.#stacks = new GoroutineStacks(threads.process, threads)
+    this.#level = tracebackLevel(options.traceback, cause, version)
+    this.#blocking = new Blocking(this.#images)
+    this.#reporter = this.#reporterOf(threads.process, this.#stacks)
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
     this.go = reportGo(process)
-    this.crash = reportCrash(process, this.#cause, this.#runtimeStack())
+    this.crash = reportCrash(threads.process, cause, this.#runtimeStack())
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
-    const hasSymbolizer = (process.runtime?.state.cgoSymbolizer ?? null) !== null
-    this.dialect = {showsPc: process.version.atLeast(9), hasSymbolizer, showsSwitches: this.#level.level > 1}
+    const hasSymbolizer = (runtime?.state.cgoSymbolizer ?? null) !== null
+    this.dialect = {showsPc: version.atLeast(9), hasSymbolizer, showsSwitches: this.#level.level > 1}
   }
 
-  /** In the runtime's order: the crashing one, the M's own, then as they are in allgs. */
+  #reporterOf(process: DeadProcess, stacks: GoroutineStacks): GoroutineReporter {
+    return new GoroutineReporter(process, stacks, this.#blocking, this.#cause, {...this.#options, level: this.#level})
+  }
+
+  /**
+   * In the runtime's order: the crashing one, the M's own, then as they are in allgs. Those of the process's other
+   * runtimes follow, but where the text is to be what Go alone prints: the one that died knew of no other.
+   */
   get goroutines(): Iterable<GoroutineReport> {
     return this.#reportGoroutines()
   }
 
   *#reportGoroutines(): Generator<GoroutineReport> {
     if (this.#level.level === 0) return
-    const asked = this.#options.goroutines && new Set(this.#options.goroutines)
+    const {goroutines: asked} = this.#options
     const ofCrash = goroutinesOfCrash(this.#cause)
+    const missing = new Set(asked)
     for (const goroutine of ofCrash) {
-      if (asked && !asked.delete(goroutine.id)) continue
+      if (asked && !asked.includes(goroutine.id)) continue
+      missing.delete(goroutine.id)
       yield this.#reportOfCrash(goroutine)
       if (!this.#level.all && !asked) return
     }
-    if (this.#level.all || asked) yield* this.#reportOthers(ofCrash, asked)
+    if (!this.#level.all && !asked) return
+    for (const {process, reporter} of this.#listedImages()) {
+      for (const goroutine of this.#othersOf(process, ofCrash)) {
+        missing.delete(goroutine.id)
+        yield this.#report(reporter, goroutine, false)
+      }
+    }
+    for (const id of missing) this.#process.diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
   }
 
   #reportOfCrash(goroutine: Goroutine): GoroutineReport {
     const {goroutine: first} = this.#cause
-    const report = this.#report(goroutine, goroutine === first)
+    const report = this.#report(this.#reporter, goroutine, goroutine === first)
     if (goroutine === first || first === undefined) this.#crashFrames = report.frames
     return report
   }
 
-  /** One that is asked for by its number is shown even where the runtime does not list it. */
-  *#reportOthers(ofCrash: readonly Goroutine[], asked: Set<number> | undefined): Generator<GoroutineReport> {
-    const {runtime, diagnostics} = this.#process
-    if (!runtime) return
-    for (const goroutine of otherGoroutines(runtime, ofCrash)) {
-      const isShown = asked ? asked.delete(goroutine.id) : isListed(runtime, goroutine, this.#level.level > 1)
-      if (!isShown) continue
-      yield this.#report(goroutine, false)
-      if (asked?.size === 0) return
+  /** The runtime that died, then the others. */
+  *#listedImages(): Generator<{process: DeadProcess; reporter: GoroutineReporter}> {
+    yield {process: this.#process, reporter: this.#reporter}
+    if (this.#options.cgoFrames === 'none') return
+    for (const threads of this.#images) {
+      const {process} = threads
+      if (process === this.#process) continue
+      yield {process, reporter: this.#reporterOf(process, new GoroutineStacks(process, threads))}
     }
-    for (const id of asked ?? []) diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
   }
 
-  #report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
-    const report = this.#reporter.report(goroutine, crashing)
+  /** One that is asked for by its number is shown even where the runtime does not list it. */
+  *#othersOf(process: DeadProcess, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
+    const {runtime} = process
+    if (!runtime) return
+    const asked = this.#options.goroutines && new Set(this.#options.goroutines)
+    if (process === this.#process) for (const {id} of ofCrash) asked?.delete(id)
+    for (const goroutine of otherGoroutines(runtime, ofCrash)) {
+      if (asked?.size === 0) return
+      const isShown = asked ? asked.delete(goroutine.id) : isListed(runtime, goroutine, this.#level.level > 1)
+      if (isShown) yield goroutine
+    }
+  }
+
+  #report(reporter: GoroutineReporter, goroutine: Goroutine, crashing: boolean): GoroutineReport {
+    const report = reporter.report(goroutine, crashing)
     this.#completeness.add(report)
     return report
   }
@@ -143,7 +177,7 @@ class Analysis implements CoreReport {
   findDeadlocks(): void {
     if (this.#hasDeadlocks) return
     this.#hasDeadlocks = true
-    this.#reporter.blocking.addDiagnostics(this.#process.diagnostics)
+    this.#blocking.addDiagnostics(this.#process.diagnostics)
   }
 
   get completeness(): CompletenessReport {
@@ -155,14 +189,14 @@ class Analysis implements CoreReport {
   }
 
   threadsWithoutGoroutine(): Iterable<ThreadReport> {
-    return reportThreadsWithoutGoroutine(this.#process, this.#threads, this.#reporter.blocking, this.#level.level > 1)
+    return reportThreadsWithoutGoroutine(this.#images, this.#blocking, this.#level.level > 1)
   }
 
   /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
   #framesOfCrash(): readonly FrameReport[] {
     const {thread, goroutine} = this.#cause
     if (!thread || goroutine) return this.#crashFrames
-    const {frames, handlerFrames} = reportThread(this.#process, this.#threads, thread.thread, this.#reporter.blocking)
+    const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking)
     return frames.slice(handlerFrames)
   }
 
@@ -171,9 +205,9 @@ class Analysis implements CoreReport {
     const modules = reportModules(this.#process)
     const {diagnostics} = this.#process
     return {
-      threads: reportThreads(this.#process, this.#threads, this.#reporter.blocking),
-      cgo: reportCgo(this.#process, this.#threads),
-      blocking: this.#reporter.blocking.report(),
+      threads: reportThreads(this.#images, this.#blocking),
+      cgo: reportCgo(this.#images),
+      blocking: this.#blocking.report(),
       modules,
       signature: makeSignature(this.crash, this.#framesOfCrash(), modules),
       completeness: this.completeness,

@@ -1,7 +1,8 @@
 import type {BlockingReport, GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import {type CrashCause, findCrashCause} from './crash/crash-cause.ts'
+import type {CrashCause} from './crash/crash-cause.ts'
+import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
 import {GoroutineFacts} from './goroutines/goroutine-facts.ts'
 import {GoroutineGroups} from './goroutines/goroutine-groups.ts'
@@ -15,6 +16,7 @@ import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
 import {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
+import {Blocking} from './waits/blocking.ts'
 
 export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines'> & {
   query: GoroutineQuery
@@ -30,6 +32,16 @@ export function analyzeGoroutines(files: ProcessFiles & CoreOrigin, options: Gor
   return new GoroutineListing(examineProcess(files, options), files, options)
 }
 
+/** A Go runtime of the process, and what reports its goroutines. */
+interface ListedImage {
+  process: DeadProcess
+  threads: ThreadStacks
+  reporter: GoroutineReporter
+  facts: GoroutineFacts
+}
+
+const NO_CAUSE = {goroutine: undefined, current: undefined}
+
 class GoroutineListing implements GoroutinesReport {
   readonly schemaVersion = '1' as const
   readonly tool: GoroutinesReport['tool']
@@ -37,10 +49,10 @@ class GoroutineListing implements GoroutinesReport {
   readonly go: GoroutinesReport['go']
   readonly #process: DeadProcess
   readonly #options: GoroutinesOptions
-  readonly #threads: ThreadStacks
+  /** Each Go runtime of the process, the one that died first. */
+  readonly #images: readonly ListedImage[]
   readonly #cause: CrashCause
-  readonly #facts: GoroutineFacts
-  readonly #reporter: GoroutineReporter
+  readonly #blocking: Blocking
   readonly #withSystem: boolean
   #listed = 0
   #matched = 0
@@ -49,13 +61,17 @@ class GoroutineListing implements GoroutinesReport {
   constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
     this.#process = process
     this.#options = options
-    this.#threads = new ThreadStacks(process)
-    this.#cause = findCrashCause(process, this.#threads)
-    this.#facts = new GoroutineFacts(process)
-    const level = tracebackLevel(options.traceback, this.#cause, process.version)
+    const images = ThreadStacks.ofImages(process)
+    const {threads: first, cause} = findCrash(images)
+    const level = tracebackLevel(options.traceback, cause, first.process.version)
+    this.#cause = cause
     this.#withSystem = level.level > 1
-    const stacks = new GoroutineStacks(process, this.#threads)
-    this.#reporter = new GoroutineReporter(process, stacks, this.#cause, {...options, level})
+    this.#blocking = new Blocking(images)
+    this.#images = [first, ...images.filter(threads => threads !== first)].map(threads => {
+      const stacks = new GoroutineStacks(threads.process, threads)
+      const reporter = new GoroutineReporter(threads.process, stacks, this.#blocking, cause, {...options, level})
+      return {process: threads.process, threads, reporter, facts: new GoroutineFacts(threads.process)}
+    })
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path, size, compression})
     this.go = reportGo(process)
@@ -73,26 +89,33 @@ class GoroutineListing implements GoroutinesReport {
     const {sort, limit = Number.POSITIVE_INFINITY, query} = this.#options
     const {goroutine: first, current} = this.#cause
     if (limit <= 0) return
-    for (const goroutine of sortGoroutines(this.#process, this.#candidates(), sort, [first, current])) {
-      const report = this.#report(goroutine)
-      if (!matchesFrames(report.frames, query)) continue
-      this.#matched++
-      this.#note(report)
-      yield report
-      if (this.#matched >= limit) return
+    for (const image of this.#images) {
+      for (const goroutine of sortGoroutines(image.process, this.#candidates(image), sort, [first, current])) {
+        const report = this.#report(image, goroutine)
+        if (!matchesFrames(report.frames, query)) continue
+        this.#matched++
+        this.#note(report)
+        yield report
+        if (this.#matched >= limit) return
+      }
     }
   }
 
   *#reportGroups(): Generator<GoroutineGroupReport> {
-    const groups = new GoroutineGroups(this.#process, this.#threads)
-    for (const goroutine of this.#candidates()) {
-      groups.add(goroutine, () => {
-        const report = this.#report(goroutine)
-        return matchesFrames(report.frames, this.#options.query) ? report : undefined
-      })
+    const found: GoroutineGroupReport[] = []
+    for (const image of this.#images) {
+      const groups = new GoroutineGroups(image.process, image.threads)
+      for (const goroutine of this.#candidates(image)) {
+        groups.add(goroutine, () => {
+          const report = this.#report(image, goroutine)
+          return matchesFrames(report.frames, this.#options.query) ? report : undefined
+        })
+      }
+      this.#matched += groups.matched
+      found.push(...groups.list())
     }
-    this.#matched = groups.matched
-    for (const group of groups.list().slice(0, this.#options.limit)) {
+    if (this.#images.length > 1) found.sort((a, b) => b.count - a.count)
+    for (const group of found.slice(0, this.#options.limit)) {
       this.#note(group)
       yield group
     }
@@ -103,11 +126,11 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   blocking(): BlockingReport {
-    return this.#reporter.blocking.report()
+    return this.#blocking.report()
   }
 
   diagnostics() {
-    this.#reporter.blocking.addDiagnostics(this.#process.diagnostics)
+    this.#blocking.addDiagnostics(this.#process.diagnostics)
     return this.#process.diagnostics.list()
   }
 
@@ -120,17 +143,18 @@ class GoroutineListing implements GoroutinesReport {
     this.#isComplete &&= stop === 'end-of-stack'
   }
 
-  *#candidates(): Generator<Goroutine> {
-    const {runtime} = this.#process
+  *#candidates({process, facts}: ListedImage): Generator<Goroutine> {
+    const {runtime, version} = process
     if (!runtime) return
-    const stateOf = (goroutine: Goroutine) => goroutineState(this.#facts.of(goroutine), this.#process.version)
-    for (const goroutine of listedGoroutines(runtime, this.#cause, this.#withSystem)) {
+    const stateOf = (goroutine: Goroutine) => goroutineState(facts.of(goroutine), version)
+    const cause = process === this.#images[0]?.process ? this.#cause : NO_CAUSE
+    for (const goroutine of listedGoroutines(runtime, cause, this.#withSystem)) {
       this.#listed++
-      if (matchesFacts(this.#process, goroutine, this.#options.query, stateOf)) yield goroutine
+      if (matchesFacts(process, goroutine, this.#options.query, stateOf)) yield goroutine
     }
   }
 
-  #report(goroutine: Goroutine): GoroutineReport {
-    return this.#reporter.report(goroutine, goroutine === this.#cause.goroutine)
+  #report({reporter}: ListedImage, goroutine: Goroutine): GoroutineReport {
+    return reporter.report(goroutine, goroutine === this.#cause.goroutine)
   }
 }

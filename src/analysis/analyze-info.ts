@@ -3,7 +3,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
 import {isPartial, reportCoreMemory} from './process/core-memory.ts'
-import {identifyGo} from './process/go-identity.ts'
+import {type GoIdentity, identifyGo} from './process/go-identity.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {
   type CoreOrigin,
@@ -62,7 +62,16 @@ function reportSignal({signal}: CoreFile): InfoReport['signal'] {
 }
 
 function reportGoImage(files: ProcessFiles, diagnostics: Diagnostics): InfoReport['go'] {
-  const [{image, known}] = identifyGo(files, diagnostics)
+  const found = identifyGo(files, diagnostics)
+  const {modules, settings, ...program} = reportIdentity(found[0])
+  const images = found.flatMap(identity => {
+    const {version, symbols, layoutSource, main} = reportIdentity(identity)
+    return identity.image ? [{path: identity.image.module.path, version, symbols, layoutSource, main}] : []
+  })
+  return {...program, modules, settings, images}
+}
+
+function reportIdentity({image, known}: GoIdentity): Omit<InfoReport['go'], 'images'> {
   const symbols = image && moduleSymbols(image.module)
   return {
     version: image?.buildInfo?.versionText ?? known?.text ?? null,

@@ -1,6 +1,6 @@
 import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import {findCrashCause} from './crash/crash-cause.ts'
+import {findCrash} from './crash/crashed-image.ts'
 import {reportCrash} from './crash-report.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
@@ -18,10 +18,10 @@ export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'deman
 export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: ThreadsOptions): ThreadsReport {
   const process = examineProcess(files, options)
   const {core, diagnostics} = process
-  const stacks = new ThreadStacks(process)
-  const blocking = new Blocking(process, stacks)
-  const cause = findCrashCause(process, stacks)
-  const crash = reportCrash(process, cause, [])
+  const images = ThreadStacks.ofImages(process)
+  const blocking = new Blocking(images)
+  const {threads, cause} = findCrash(images)
+  const crash = reportCrash(threads.process, cause, [])
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
   let isComplete = true
   function* reportThreads(): Generator<ThreadReport> {
@@ -34,7 +34,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
         diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
         return
       }
-      const report = reportThread(process, stacks, thread, blocking)
+      const report = reportThread(images, thread, blocking)
       isComplete &&= report.stop === 'end-of-stack'
       yield report
     }

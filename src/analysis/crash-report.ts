@@ -10,6 +10,7 @@ import {type FaultSignal, signalPc} from './crash/first-fault.ts'
 import {explainFault} from './evidence/fault-instruction.ts'
 import {findDeathCause} from './evidence/native-cause.ts'
 import type {DeadProcess} from './process/dead-process.ts'
+import {imageName} from './process/process-facts.ts'
 import {signalCodeName, signalName} from './process/signal-names.ts'
 
 /** runtime.dumpregs (signal_linux_amd64.go, defs_linux_amd64.go): order and names. */
@@ -42,6 +43,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     pc: placeOfDeath(cause),
     message: cause.message,
     thread: thread?.thread.tid ?? null,
+    image: machine ? imageName(process) : null,
     m: machine?.id ?? null,
     goroutine: goroutine && goroutine.id !== 0 ? goroutine.id : (cause.current?.id ?? null),
     duringCgo: cause.duringCgo,

@@ -4,17 +4,23 @@ import type {CoreThread} from '../elf/core-file.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
 import {beginsThread} from '../unwind/thread-start.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
+import {imageOnThread} from './crash/crashed-image.ts'
 import {reportNativeFrame} from './frames/c-frames.ts'
+import {ForeignFrames} from './frames/foreign-frames.ts'
 import {FrameFilter, GoFrameReports} from './frames/go-frames.ts'
 import {cPlumbing, goPlumbing} from './frames/irrelevant-frames.ts'
 import type {DeadProcess} from './process/dead-process.ts'
+import {imageName} from './process/process-facts.ts'
 import type {ThreadStacks} from './stacks/thread-stacks.ts'
 import type {ThreadStack} from './stacks/thread-walk.ts'
 import type {Blocking} from './waits/blocking.ts'
 
-/** Every thread with its whole stack: Go frames and C frames stitched, from the registers out. */
-export function reportThreads(process: DeadProcess, threads: ThreadStacks, blocking: Blocking): ThreadReport[] {
-  return process.core.threads.map(thread => reportThread(process, threads, thread, blocking))
+/**
+ * Every thread with its whole stack: Go frames and C frames stitched, from the registers out. `images`: the threads as
+ * each Go runtime sees them, here and below.
+ */
+export function reportThreads(images: readonly ThreadStacks[], blocking: Blocking): ThreadReport[] {
+  return (images[0]?.process.core.threads ?? []).map(thread => reportThread(images, thread, blocking))
 }
 
 /**
@@ -22,40 +28,39 @@ export function reportThreads(process: DeadProcess, threads: ThreadStacks, block
  * handlers. `idle`: whether Ms that only wait for work are wanted too.
  */
 export function* reportThreadsWithoutGoroutine(
-  process: DeadProcess,
-  threads: ThreadStacks,
+  images: readonly ThreadStacks[],
   blocking: Blocking,
   idle: boolean,
 ): Generator<ThreadReport> {
-  for (const thread of process.core.threads) {
+  for (const thread of images[0]?.process.core.threads ?? []) {
+    const threads = imageOnThread(images, thread.tid)
     if (threads.isOnGoroutine(thread.tid)) continue
     const stack = threads.ofThread(thread.tid)
     if (!idle && stack && waitsInGo(stack)) continue
-    const report = reportFrames(process, thread, stack, blocking, stack?.base ?? 0)
+    const report = reportFrames(images, thread, blocking, stack?.base ?? 0)
     if (idle || !report.idle) yield report
   }
 }
 
 /** One thread with its whole stack. */
-export function reportThread(
-  process: DeadProcess,
-  threads: ThreadStacks,
-  thread: CoreThread,
-  blocking: Blocking,
-): ThreadReport {
-  return reportFrames(process, thread, threads.ofThread(thread.tid), blocking, 0)
+export function reportThread(images: readonly ThreadStacks[], thread: CoreThread, blocking: Blocking): ThreadReport {
+  return reportFrames(images, thread, blocking, 0)
 }
 
 function reportFrames(
-  process: DeadProcess,
+  images: readonly ThreadStacks[],
   thread: CoreThread,
-  stack: ThreadStack | undefined,
   blocking: Blocking,
   from: number,
 ): ThreadReport {
+  const threads = imageOnThread(images, thread.tid)
+  const {process} = threads
+  const stack = threads.ofThread(thread.tid)
   const goFrames = new GoFrameReports(process)
+  const foreign = new ForeignFrames(process, EVERYTHING)
   const frames = stack?.frames ?? []
-  const physical = frames.slice(from).map(frame => reportPhysical(process, frame, goFrames))
+  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames)
+  const physical = frames.slice(from).map(report)
   const inner = physical.slice(0, Math.max(0, innerCount(frames) - from))
   const base = (stack?.base ?? 0) - from
   /** Where a place between physical frames is between the logical ones. */
@@ -65,8 +70,10 @@ function reportFrames(
   return {
     id: thread.tid,
     name: thread.name ?? null,
+    image: machine ? imageName(process) : null,
     m: machine?.id ?? null,
     goroutine: current && !current.isDead ? current.id : null,
+    alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
     idle: machine !== undefined && inner.slice(base).flat().every(isSchedulerFrame),
     waitingFor: blocking.waitOfThread(thread.tid),
@@ -77,6 +84,15 @@ function reportFrames(
     missing: (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason})),
     registers: reportUserRegisters(thread),
   }
+}
+
+/** What a runtime has on a thread that is told by another one. */
+function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRuns'][number] | undefined {
+  const machine = threads.machineOf(tid)
+  if (!machine) return undefined
+  const goroutine = threads.goroutineOn(machine)
+  const id = goroutine && !goroutine.isDead ? goroutine.id : null
+  return {image: imageName(threads.process) ?? '?', m: machine.id, goroutine: id}
 }
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
@@ -97,13 +113,15 @@ function isSchedulerFrame(frame: FrameReport): boolean {
   return frame.kind === 'go' ? goPlumbing(frame.function) === 'runtime' : cPlumbing(frame.function) !== undefined
 }
 
+const EVERYTHING = {level: 2, whole: true} as const
+
 /** One physical frame: inlined calls first. */
 function reportPhysical(process: DeadProcess, frame: UnwindFrame, goFrames: GoFrameReports): FrameReport[] {
   const {version} = process
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
   if (!go) return reportNativeFrame(process, frame)
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
-  const everything = new FrameFilter({version, level: 2, whole: true}, true)
+  const everything = new FrameFilter({version, ...EVERYTHING}, true)
   return everything.visible(physical).map(logical => goFrames.report(physical, logical, foundBy))
 }
 

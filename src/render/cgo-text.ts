@@ -8,7 +8,7 @@ import type {
   FrameReport,
 } from '../report/core-report.ts'
 import {nameParty} from '../report/vocabulary.ts'
-import {missingNote, renderFrames} from './go-text.ts'
+import {missingNote, ofImage, renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What `cgo` prints: the hooks, the calls by the C function that Go called, then what each M knows of its call. */
@@ -74,7 +74,7 @@ function place({file, line}: {file: string | null; line: number | null}): string
 function renderCall(call: CgoCallReport, style: Style): string {
   const who = [
     call.goroutine === null ? null : `goroutine ${call.goroutine}`,
-    call.m === null ? null : `m ${call.m}`,
+    call.m === null ? null : `m ${call.m}${ofImage(call.image)}`,
     call.thread === null ? null : `thread ${call.thread}`,
   ]
   let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${depthOf(call)}, ${call.total} calls so far\n`
@@ -122,7 +122,7 @@ function groupByState(threads: readonly CgoThreadReport[], style: Style): Map<st
 
 function renderThreadName(thread: CgoThreadReport, style: Style): string {
   const name = [
-    thread.m === null ? 'no m' : `m ${thread.m}`,
+    thread.m === null ? 'no m' : `m ${thread.m}${ofImage(thread.image)}`,
     thread.thread === null ? 'no thread' : `thread ${thread.thread}`,
     thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`,
   ]

@@ -3,6 +3,7 @@ import type {
   CrashReport,
   CreatedByReport,
   FrameReport,
+  GoReport,
   GoroutineReport,
   TextDialect,
   ThreadReport,
@@ -31,7 +32,13 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   }
   let crashing = findThreadOfCrash(report)
   let isFirst = true
+  let image: string | null = null
   for (const goroutine of report.goroutines) {
+    if (goroutine.image !== null && goroutine.image !== image) {
+      image = goroutine.image
+      yield `${separator}${renderImage(image, report.go, style)}`
+      separator = '\n'
+    }
     // A g0 in the list is the crashing thread's own.
     if (isFirst && goroutine.id === 0) crashing = undefined
     if (isFirst && crashing) yield `${separator}${renderThread(crashing, detail, style)}\n`
@@ -54,6 +61,17 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     yield separator + renderThread(thread, detail, style)
     separator = '\n'
   }
+}
+
+/** Above the goroutines of each Go runtime, where a process has several: each counts them from 1. */
+export function renderImage(path: string, {images}: Pick<GoReport, 'images'>, style: Style): string {
+  const version = images.find(image => image.path === path)?.version
+  return `${style.note(`Go runtime of ${path}${version ? ` (${version})` : ''}:`)}\n`
+}
+
+/** Behind the number of a goroutine or an M, where a process has several runtimes. */
+export function ofImage(image: string | null): string {
+  return image === null ? '' : ` of ${image}`
 }
 
 /** The thread that crashed, where no goroutine was on it: the report opens with it. */
@@ -93,7 +111,7 @@ export function renderGoroutine(goroutine: GoroutineBlock, style: Style, dialect
 export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
   const goroutine = thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`
   const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
-  const machine = thread.m === null ? '' : ` m=${thread.m}`
+  const machine = thread.m === null ? '' : ` m=${thread.m}${ofImage(thread.image)}`
   return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderStack(thread, detail, style)}`
 }
 

@@ -1,5 +1,5 @@
-import type {FrameReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
-import {renderGoroutine} from './go-text.ts'
+import type {FrameReport, GoReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
+import {ofImage, renderGoroutine, renderImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */
@@ -7,10 +7,16 @@ const IDS_SHOWN = 20
 
 /** One block a goroutine, as `analyze` prints it, or one a group. Yields text that ends in a newline. */
 export function* renderGoroutinesText(
-  {goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'>,
+  {go, goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'> & {go: Pick<GoReport, 'images'>},
   style: Style,
 ): Generator<string> {
-  yield* separated(goroutines ?? [], goroutine => renderGoroutine(goroutine, style))
+  let last: string | null = null
+  yield* separated(goroutines ?? [], goroutine => {
+    const {image} = goroutine
+    const heading = image === null || image === last ? '' : `${renderImage(image, go, style)}\n`
+    last = image
+    return heading + renderGoroutine(goroutine, style)
+  })
   yield* separated(groups ?? [], group => renderGroup(group, style))
 }
 
@@ -24,11 +30,11 @@ function* separated<T>(items: Iterable<T>, render: (item: T) => string): Generat
 
 /** `12 goroutines [chan receive]: 3 5 7 …`, then the stack that they share. */
 function renderGroup(group: GoroutineGroupReport, style: Style): string {
-  const {count, state, goroutines, minWaitMinutes: least, maxWaitMinutes: most} = group
+  const {image, count, state, goroutines, minWaitMinutes: least, maxWaitMinutes: most} = group
   const wait =
     !most || least === null ? '' : least === most ? `, ${most} minutes` : `, ${Math.max(least, 0)}-${most} minutes`
   const ids = goroutines.slice(0, IDS_SHOWN).join(' ') + (count > IDS_SHOWN ? ' …' : '')
-  const header = `${count} goroutine${count === 1 ? '' : 's'} [${state}${wait}]: ${ids}`
+  const header = `${count} goroutine${count === 1 ? '' : 's'}${ofImage(image)} [${state}${wait}]: ${ids}`
   const {createdBy, elided, missing} = group
   const frames = count === 1 ? group.frames : group.frames.map(withoutArguments)
   return renderGoroutine(

@@ -63,6 +63,9 @@ function* renderGo(go: InfoReport['go'], style: Style): Generator<string> {
     return
   }
   yield line('go', `${go.version ?? 'unknown release'}, symbols: ${go.symbols}`, style)
+  for (const {path, version, symbols} of go.images.slice(1)) {
+    yield line('go', `${version ?? 'unknown release'}, symbols: ${symbols}, a runtime of its own in ${path}`, style)
+  }
   if (go.main !== null) yield line('main', go.main, style)
   for (const {path, version, sum} of go.modules)
     yield line('module', [path, version, sum].filter(Boolean).join(' '), style)

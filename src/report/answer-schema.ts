@@ -13,7 +13,7 @@ import {
   signatureSchema,
   threadSchema,
 } from './report-schema.ts'
-import {count, createdBySchema, frameSchema, hexString, oneOf, stopReasonSchema, text} from './stack-schema.ts'
+import {count, createdBySchema, frameSchema, hexString, image, oneOf, stopReasonSchema, text} from './stack-schema.ts'
 
 /** What each command but `analyze` answers with --json. */
 
@@ -103,6 +103,7 @@ export const infoReportSchema = z
 
 export const goroutineGroupSchema = z
   .strictObject({
+    image,
     count: z.number().int().describe('how many goroutines'),
     state: z.string().describe('the wait reason, else the status'),
     goroutines: z.array(z.number().int()).describe('their IDs'),

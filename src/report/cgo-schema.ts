@@ -1,5 +1,14 @@
 import {z} from 'zod'
-import {count, createdBySchema, frameSchema, hexString, missingReasonSchema, oneOf, text} from './stack-schema.ts'
+import {
+  count,
+  createdBySchema,
+  frameSchema,
+  hexString,
+  image,
+  missingReasonSchema,
+  oneOf,
+  text,
+} from './stack-schema.ts'
 
 export const savedCallersSchema = z
   .strictObject({
@@ -87,6 +96,7 @@ const ofMachine = {
 
 export const cgoCallSchema = z
   .strictObject({
+    image,
     m: count.describe('ID of the M'),
     thread: count.describe('kernel thread ID; null: no thread runs this M'),
     goroutine: count.describe('ID of the goroutine'),
@@ -101,6 +111,7 @@ export const cgoCallSchema = z
 
 export const cgoThreadSchema = z
   .strictObject({
+    image,
     m: count.describe('ID of the M; null: a thread that Go does not know'),
     thread: count.describe('kernel thread ID; null: an M that no thread runs'),
     goroutine: count.describe('ID of the goroutine that the M runs; null: none'),

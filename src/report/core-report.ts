@@ -12,6 +12,7 @@ export type FrameReport = z.infer<typeof stack.frameSchema>
 export type CreatedByReport = z.infer<typeof stack.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
 export type ThreadReport = z.infer<typeof schema.threadSchema>
+export type GoReport = z.infer<typeof schema.goSchema>
 export type InstructionReport = z.infer<typeof schema.instructionSchema>
 export type CrashReport = z.infer<typeof schema.crashSchema>
 export type SavedCallersReport = z.infer<typeof cgo.savedCallersSchema>

@@ -8,6 +8,7 @@ import {
   elidedSchema,
   frameSchema,
   hexString,
+  image,
   missingFramesSchema,
   oneOf,
   registersSchema,
@@ -32,6 +33,7 @@ export const waitSchema = z
 export const goroutineSchema = z
   .strictObject({
     id: z.number().int().describe('its number, as Go prints it'),
+    image,
     status: z.string().describe('of its g: running, runnable, syscall, waiting, …'),
     state: z.string().describe('the text in brackets: the wait reason, else the status'),
     header: z.string().describe('the first line of the block, as the runtime of that release prints it'),
@@ -75,8 +77,18 @@ export const threadSchema = z
   .strictObject({
     id: z.number().int().describe('the kernel thread ID'),
     name: text.describe('a core keeps that of the first thread alone'),
+    image,
     m: count.describe('ID of the M that it runs; null: none, as of a thread of C'),
     goroutine: count.describe('ID of the goroutine that its M runs; null: none'),
+    alsoRuns: z
+      .array(
+        z.strictObject({
+          image: z.string().describe('path of the executable or library that the runtime came with'),
+          m: z.number().int().describe('ID of its M'),
+          goroutine: count.describe('ID of the goroutine that this M runs; null: none'),
+        }),
+      )
+      .describe('what other Go runtimes have on the thread, where Go called C that called another Go'),
     signal: count.describe('the signal of the frame that was left to reach the first frame here; null: none'),
     waitingFor: waitSchema
       .nullable()
@@ -117,6 +129,7 @@ export const crashSchema = z
     pc: address.describe('where it was'),
     message: text.describe('of the panic or of the fatal error; null: there is none'),
     thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
+    image,
     m: count.describe('ID of the M of that thread; null: none'),
     goroutine: count.describe('ID of the goroutine that crashed; null: none was on that thread'),
     duringCgo: z.boolean().describe('it came while C code ran for a goroutine'),
@@ -197,22 +210,27 @@ export const coreSchema = z
   })
   .meta({id: 'core', description: 'the core file'})
 
+/** What is said of each Go runtime of a process. */
+const ofRuntime = {
+  version: text.describe('release that built it, such as go1.27.4'),
+  symbols: oneOf({
+    dwarf: 'DWARF',
+    symtab: 'the symbol table',
+    pclntab: 'the function table of the runtime alone',
+    none: 'nothing: no Go code was found',
+  }).describe('the fullest table that names Go functions'),
+  layoutSource: oneOf({
+    dwarf: 'from the DWARF of the program itself',
+    table: 'from the tables that this program has of Go releases',
+  })
+    .nullable()
+    .describe('where the layouts of runtime structures are from; null: none was read'),
+  main: text.describe('path of the main package'),
+}
+
 export const goSchema = z
   .strictObject({
-    version: text.describe('release that built it, such as go1.27.4'),
-    symbols: oneOf({
-      dwarf: 'DWARF',
-      symtab: 'the symbol table',
-      pclntab: 'the function table of the runtime alone',
-      none: 'nothing: no Go code was found',
-    }).describe('the fullest table that names Go functions'),
-    layoutSource: oneOf({
-      dwarf: 'from the DWARF of the program itself',
-      table: 'from the tables that this program has of Go releases',
-    })
-      .nullable()
-      .describe('where the layouts of runtime structures are from; null: none was read'),
-    main: text.describe('path of the main package'),
+    ...ofRuntime,
     modules: z
       .array(
         z.strictObject({
@@ -223,6 +241,16 @@ export const goSchema = z
       )
       .describe('modules that it was built from (`go version -m`)'),
     settings: z.record(z.string(), z.string()).describe('build settings (`go version -m`), by key'),
+    images: z
+      .array(
+        z
+          .strictObject({
+            path: text.describe('of the executable or library that holds it; null: not known'),
+            ...ofRuntime,
+          })
+          .meta({id: 'goImage', description: 'a Go runtime, and the program or library that it came with'}),
+      )
+      .describe('each Go runtime of the process, that of the program, which the fields above describe, first'),
   })
   .meta({id: 'go', description: 'the Go side of the program'})
 

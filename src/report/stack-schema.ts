@@ -16,6 +16,11 @@ export const text = z.string().nullable()
 export const count = z.number().int().nullable()
 export const address = hexString.nullable()
 
+/** IDs of goroutines and Ms are each runtime's own: the same one may be there twice. */
+export const image = text.describe(
+  'path of the executable or library whose Go runtime it belongs to, one of `go.images`; null: there is one runtime alone, or none on this thread',
+)
+
 /** One of some words; what each says goes into the published schema. */
 export function oneOf<Word extends string>(meanings: Readonly<Record<Word, string>>) {
   return z.enum(Object.keys(meanings) as Word[]).meta({meanings})

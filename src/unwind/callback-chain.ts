@@ -1,6 +1,6 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {type Address, toAddress} from '../base/address.ts'
-import type {MemoryReader} from '../base/memory-reader.ts'
+import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {asmcgocallBase, type CallbackSide, enterCallback, leaveAsmcgocall} from './stack-switch.ts'
@@ -8,6 +8,8 @@ import type {StackSwitches} from './unwind-frame.ts'
 
 /** Words that mcall (and systemstack up to 1.16) push before they call on the system stack. */
 const ENTRY_WORDS = 3
+/** Functions by which the runtime comes to a system stack. */
+export const STACK_ENTRIES: ReadonlySet<string> = new Set(['systemstack', 'morestack', 'mcall'])
 /** Callbacks inside of each other; a stack of 1 GB holds fewer. */
 const CHAIN_LIMIT = 1_000_000
 
@@ -82,4 +84,10 @@ function goroutineSpBefore({memory, version, switches}: CallbackChain, outerSche
   const base = asmcgocallBase(version, outerSchedSp)
   const side = leaveAsmcgocall({memory, version, base, g: switches.g})
   return side && !side.sameStack ? side.sp : undefined
+}
+
+/** goexit was planted as the caller of a C thread's first callback (runtime.oneNewExtraM, proc.go). */
+export function isPlantedCaller(memory: MemoryReader, cfa: Address, functionAt: CallbackChain['functionAt']): boolean {
+  const planted = readAddress(memory, toAddress(cfa - 8))
+  return planted !== undefined && functionAt(planted)?.funcID === 'goexit'
 }

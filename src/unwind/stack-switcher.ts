@@ -5,9 +5,10 @@ import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
+import {type Callback, isPlantedCaller, readCallbacks, STACK_ENTRIES} from './callback-chain.ts'
 import {asmcgocallBase, leaveAsmcgocall} from './stack-switch.ts'
 import {findCallerOfScheduler} from './thread-start.ts'
-import type {StackKind, StackSwitches} from './unwind-frame.ts'
+import type {ForeignStacks, StackKind, StackSwitches} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
 
 /** What morestack calls where the stack is not a goroutine's (runtime·morestack, asm_amd64.s). */
@@ -23,6 +24,7 @@ export class StackSwitcher {
   readonly #version: GoVersion
   readonly #switches: StackSwitches | undefined
   readonly #functionAt: (pc: Address) => GoFunction | undefined
+  readonly #others: readonly ForeignSwitcher[]
 
   constructor(
     memory: MemoryReader,
@@ -34,6 +36,7 @@ export class StackSwitcher {
     this.#memory = memory
     this.#version = version
     this.#switches = switches
+    this.#others = (switches?.others ?? []).map(other => new ForeignSwitcher(memory, other))
   }
 
   /**
@@ -43,7 +46,9 @@ export class StackSwitcher {
     const {g, g0, gsignal} = this.#switches ?? {}
     if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return 'gsignal'
     if (this.#isOn(g, sp)) return 'goroutine'
-    return this.#isOn(g0, sp) ? 'g0' : 'native'
+    if (this.#isOn(g0, sp)) return 'g0'
+    const other = this.#others.find(each => each.stackOf(sp) !== 'native')
+    return other ? other.stackOf(sp) : 'native'
   }
 
   #isOn(stack: {stackLo: Address; stackHi: Address} | undefined, sp: Address): boolean {
@@ -59,6 +64,8 @@ export class StackSwitcher {
   leave(code: GoFunction, cfa: Address, position: Position): Departure | undefined {
     const {sp} = position.registers
     if (sp === undefined) return undefined
+    const other = this.#others.find(each => each.owns(code))
+    if (other) return other.leave(code, cfa, position)
     if (code.funcID === 'asmcgocall') return this.#leaveAsmcgocall(sp, cfa)
     if (code.name === 'runtime.switchToCrashStack0') return this.#leaveCrashStack(position, cfa)
     if (code.funcID === 'morestack' && this.#isRefused(position)) return this.#leaveRefusedMorestack(position, cfa)
@@ -97,6 +104,10 @@ export class StackSwitcher {
    * tables.
    */
   leaveCoroutine(sp: Address): Position | undefined {
+    for (const other of this.#others) {
+      const found = other.leaveCoroutine(sp)
+      if (found) return found
+    }
     const {g, g0} = this.#switches ?? {}
     if (!g || !g0) return undefined
     const base = asmcgocallBase(this.#version, g0.schedSp)
@@ -174,5 +185,49 @@ export class StackSwitcher {
     if (!vdso || vdso.sp === 0 || position.foundBy !== 'cfi') return undefined
     const registers = RegisterSet.ofPosition(vdso.pc, vdso.sp)
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
+  }
+}
+
+/** Follows another runtime's calls during a walk that began in this one: back into C too, where C had called it. */
+class ForeignSwitcher {
+  readonly #memory: MemoryReader
+  readonly #stacks: ForeignStacks
+  readonly #switcher: StackSwitcher
+  #callbacks: readonly Callback[] | undefined
+  /** SP where it came to its system stack: g0.sched may have been written over since. */
+  #enteredAt: Address | undefined
+
+  constructor(memory: MemoryReader, stacks: ForeignStacks) {
+    this.#memory = memory
+    this.#stacks = stacks
+    this.#switcher = new StackSwitcher(memory, stacks.version, stacks, stacks.functionAt)
+  }
+
+  owns(code: GoFunction): boolean {
+    return this.#stacks.functionAt(code.entry) === code
+  }
+
+  stackOf(sp: Address): StackKind {
+    return this.#switcher.stackOf(sp)
+  }
+
+  leaveCoroutine(sp: Address): Position | undefined {
+    return this.#switcher.leaveCoroutine(sp)
+  }
+
+  leave(code: GoFunction, cfa: Address, position: Position): Departure | undefined {
+    if (code.funcID === 'cgocallback') return this.#leaveCallback(cfa)
+    if (STACK_ENTRIES.has(code.funcID)) this.#enteredAt = position.registers.sp
+    return this.#switcher.leave(code, cfa, position)
+  }
+
+  #leaveCallback(cfa: Address): Departure {
+    const {version, functionAt} = this.#stacks
+    const memory = this.#memory
+    this.#callbacks ??= readCallbacks({memory, version, switches: this.#stacks, functionAt, enteredAt: this.#enteredAt})
+    const isOutermost = isPlantedCaller(memory, cfa, functionAt)
+    const callback = this.#callbacks.find(each => each.cfa === cfa || (each.cfa === 'outermost' && isOutermost))
+    if (!callback) return {cfa, next: 'no-unwind-info'}
+    return {cfa, next: {registers: callback.caller, foundBy: 'stack-switch', exactPc: false}}
   }
 }

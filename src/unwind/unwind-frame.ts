@@ -1,6 +1,7 @@
 import type {RegisterSet} from '../amd64/register-set.ts'
 import type {Address} from '../base/address.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import type {FoundBy, StopReason} from '../report/vocabulary.ts'
 import type {SavedStack} from './stack-switch.ts'
 
@@ -28,6 +29,15 @@ export interface StackSwitches {
   readonly gsignal?: {readonly stackLo: Address; readonly stackHi: Address} | undefined
   /** m.vdsoPC and m.vdsoSP while a vDSO call is on: the position of its caller's caller. */
   readonly vdso?: {readonly pc: Address; readonly sp: Address} | undefined
+  /** What other Go runtimes of the process have on the same thread: it is a thread of C to each but one. */
+  readonly others?: readonly ForeignStacks[] | undefined
+}
+
+/** The stacks of another Go runtime. Its code alone switches to them, in the way of its own release. */
+export interface ForeignStacks extends Omit<StackSwitches, 'others'> {
+  readonly version: GoVersion
+  /** The functions of that runtime, and of no other. */
+  readonly functionAt: (pc: Address) => GoFunction | undefined
 }
 
 export interface Bounds {

@@ -166,7 +166,7 @@ export class Unwinder {
   #leaveGo(entry: GoEntry, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
     const {code, pcsp} = entry
     if (!pcsp) return this.#leaveUncovered(position)
-    const realigned = isBehindNative(position) ? this.#realign(position.registers) : undefined
+    const realigned = isBehindNative(position) || callsOnlyC(code) ? this.#realign(position.registers) : undefined
     const applied = applyRow(pcsp.row, realigned ?? position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
     if (realigned) return this.#caller(applied, 'pcsp', false)
@@ -251,6 +251,11 @@ export class Unwinder {
 /** Whether the frame's callee was C. */
 function isBehindNative({foundBy, exactPc}: Position): boolean {
   return !exactPc && (foundBy === 'cfi' || foundBy === 'frame-pointer' || foundBy === 'scan')
+}
+
+/** Forwards a signal to a handler, which another Go runtime may have installed (runtime·sigfwd, sys_linux_amd64.s). */
+function callsOnlyC({name}: GoFunction): boolean {
+  return name === 'runtime.sigfwd'
 }
 
 /** Of a function that begins at its own frame's pc. */

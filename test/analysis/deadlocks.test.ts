@@ -1,6 +1,5 @@
 // Who waits for whom, from the owners that locks of C name and from what is known of the goroutines on their threads.
 import test from 'ava'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {DeadlockSearch} from '../../src/analysis/waits/deadlocks.ts'
 import type {NativeLockKind, NativeWait} from '../../src/analysis/waits/native-waits.ts'
 import type {Parties} from '../../src/analysis/waits/parties.ts'
@@ -46,7 +45,7 @@ function search(threads: readonly Thread[]) {
   for (const {tid, waitsFor, kind = 'pthread mutex'} of threads) {
     if (waitsFor !== undefined) waits.set(tid, {tid, kind, address: toAddress(0x100 + tid), owner: waitsFor})
   }
-  const {cycles, chains} = new DeadlockSearch({} as DeadProcess, parties, waits).find()
+  const {cycles, chains} = new DeadlockSearch(parties, waits).find()
   return {cycles: cycles.map(({links}) => links), chains}
 }
 

@@ -155,7 +155,7 @@ test('goroutines print the same blocks as the whole report, chosen by state, fun
     inMain.map(({id}) => id),
     [1],
   )
-  const [text] = renderGoroutinesText({goroutines: inMain, groups: null}, PLAIN_STYLE)
+  const [text] = renderGoroutinesText({go: {images: []}, goroutines: inMain, groups: null}, PLAIN_STYLE)
   t.regex(text ?? '', /^goroutine 1 .*\[/)
   t.deepEqual(await listGoroutines('blocked-panic-go1.27', {ids: []}), [])
 })
@@ -182,7 +182,7 @@ test('groups hold every goroutine once, the biggest first, and one stack each', 
   t.true(groups.every(({count}, index) => count <= (groups[index - 1]?.count ?? count)))
   t.true(groups.every(({count, goroutines}) => count === goroutines.length))
   t.deepEqual(report.counts(), {listed: listed.length, matched: listed.length})
-  const text = [...renderGoroutinesText({goroutines: null, groups}, PLAIN_STYLE)]
+  const text = [...renderGoroutinesText({go: {images: []}, goroutines: null, groups}, PLAIN_STYLE)]
   t.is(text.length, groups.length)
   t.regex(text[0] ?? '', /^\d+ goroutines? \[[^\]]+\]: \d+/)
 })

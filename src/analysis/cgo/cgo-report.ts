@@ -5,6 +5,7 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {reportNativeFrame, reportSavedPcs} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {imageName} from '../process/process-facts.ts'
 import {checkSavedCallers} from '../stacks/saved-callers-check.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {type CgoCall, type CgoCalls, findCgoCalls} from './cgo-calls.ts'
@@ -15,12 +16,16 @@ const GOROUTINES_PER_GROUP = 20
 const NO_CALL: CgoCall = {entry: null, caller: null, segment: {frames: [], leftOut: 0, missing: 'unmapped'}}
 const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
 
-/** Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost. */
-export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoReport {
-  const {runtime, core} = process
+/**
+ * Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost.
+ * `images`: the threads as each Go runtime of the process sees them.
+ */
+export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
+  const [program] = images as [ThreadStacks]
   const calls: CgoCallReport[] = []
   const reports: CgoThreadReport[] = []
-  const add = (machine: Machine | undefined, tid: number | null): void => {
+  for (const {threads, machine, tid} of listMachines(images)) {
+    const {process} = threads
     const goroutine = machine && goroutineOf(process, machine)
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
@@ -29,17 +34,37 @@ export function reportCgo(process: DeadProcess, threads: ThreadStacks): CgoRepor
     const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
     if (machine && isInCall) calls.push(reportCall(process, report, found))
   }
-  for (const {tid} of core.threads) add(threads.machineOf(tid), tid)
-  for (const machine of runtime?.machines ?? []) {
-    if (threads.threadOf(machine) === undefined) add(machine, null)
-  }
   return {
-    enabled: runtime?.usesCgo ?? null,
-    ...reportHooks(process),
+    enabled: images.some(({process: {runtime}}) => runtime?.usesCgo) || (program.process.runtime?.usesCgo ?? null),
+    ...reportHooks((images.find(hasHooks) ?? program).process),
     groups: groupCalls(calls),
     calls,
     threads: reports,
   }
+}
+
+interface ThreadOfImage extends Pick<ThreadFacts, 'machine' | 'tid'> {
+  threads: ThreadStacks
+}
+
+/** Every thread, with the M that it runs; then the Ms that no thread runs. */
+function* listMachines(images: readonly ThreadStacks[]): Generator<ThreadOfImage> {
+  const [program] = images as [ThreadStacks]
+  for (const {tid} of program.process.core.threads) {
+    // A thread runs Ms of several runtimes where Go has called C that called another Go.
+    const having = images.filter(threads => threads.machineOf(tid))
+    for (const threads of having.length > 0 ? having : [program]) yield {threads, machine: threads.machineOf(tid), tid}
+  }
+  for (const threads of images) {
+    for (const machine of threads.process.runtime?.machines ?? []) {
+      if (threads.threadOf(machine) === undefined) yield {threads, machine, tid: null}
+    }
+  }
+}
+
+function hasHooks({process: {runtime}}: ThreadStacks): boolean {
+  const {cgoTraceback = null, cgoContext = null, cgoSymbolizer = null} = runtime?.state ?? {}
+  return cgoTraceback !== null || cgoContext !== null || cgoSymbolizer !== null
 }
 
 /** m.curg; where that is nil, the goroutine that was parked inside of a callback and will come back to this M alone. */
@@ -66,6 +91,7 @@ function reportThread(
   const facts = {machine: known, hasThread: tid !== null, goroutine, inCallback, entry: found.calls[0]?.entry ?? null}
   const saved = checkSavedCallers(process, threads, known)
   return {
+    image: machine ? imageName(process) : null,
     m: machine?.id ?? null,
     thread: tid,
     goroutine: goroutine?.id ?? null,
@@ -91,9 +117,10 @@ function reportThread(
 
 function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCalls): CgoCallReport {
   const [innermost, ...outer] = found.calls
-  const {m, thread: tid, goroutine, depth, total, ...state} = thread
+  const {image, m, thread: tid, goroutine, depth, total, ...state} = thread
   const call = innermost ?? NO_CALL
   return {
+    image,
     m,
     thread: tid,
     goroutine,

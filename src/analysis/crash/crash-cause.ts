@@ -56,6 +56,13 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   return earlier ? signalledIn(process, earlier) : found
 }
 
+/** What a Go runtime died of; undefined where it did not, or of nothing but the signal that another one ended with. */
+export function findRuntimeDeath(process: DeadProcess, threads: ThreadStacks): CrashCause | undefined {
+  const machine = dyingMachine(process, threads)
+  const thread = machine && threads.ofMachine(machine)
+  return machine && thread && runtimeCrash(process, threads, machine, thread)
+}
+
 function runtimeCrash(
   process: DeadProcess,
   threads: ThreadStacks,
@@ -66,7 +73,7 @@ function runtimeCrash(
   const current = thread.goroutine
   const g0 = runtime?.goroutineAt(machine.g0)
   const base = {thread, machine, current, throwing: throwingOf(process, machine)}
-  if (diedInHandler(thread)) return signalCrash(process, base, thread, machine, g0)
+  if (diedInHandler(process, thread)) return signalCrash(process, base, thread, machine, g0)
   const onGoroutine = current && startBelowDeath(process, findStart(process, threads, current), false)
   if (onGoroutine && current) {
     return {
@@ -77,7 +84,7 @@ function runtimeCrash(
       runtimeStack: undefined,
     }
   }
-  const onSystemStack = g0 && deathOnSystemStack(thread)
+  const onSystemStack = g0 && deathOnSystemStack(process, thread)
   if (onSystemStack && g0) {
     const runtimeStack = {g0, start: onSystemStack.start}
     return {

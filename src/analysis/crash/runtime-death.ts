@@ -1,7 +1,9 @@
 import type {Address} from '../../base/address.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {walkGoStack} from '../../unwind/goroutine-walk.ts'
+import {foreignImage} from '../frames/foreign-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
 import {findFirstFault} from '../stacks/signals.ts'
@@ -41,10 +43,15 @@ function hasPrinted(thread: ThreadStack | undefined): boolean {
  * Whether a throw or panic came while a fault was being handled: by the runtime that was printing it, or by a handler
  * that called Go.
  */
-export function diedInHandler({frames, interruptions}: ThreadStack): boolean {
-  const death = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+export function diedInHandler(process: DeadProcess, {frames, interruptions}: ThreadStack): boolean {
+  const death = frames.findIndex(({go}) => go !== undefined && isDeath(process, go))
   const fault = findFirstFault(frames, interruptions)
   return death >= 0 && fault?.signal !== undefined && fault.index > death
+}
+
+/** Another runtime on the same thread has functions of the same names. */
+function isDeath(process: DeadProcess, fn: GoFunction): boolean {
+  return DEATH.has(fn.name) && !foreignImage(process, fn)
 }
 
 export interface Death {
@@ -93,9 +100,8 @@ export function startBelowDeath(process: DeadProcess, from: FoundStart, onSystem
 }
 
 /** A throw on a g0 or gsignal stack: the frames are those of the thread itself. */
-export function deathOnSystemStack(thread: ThreadStack): Death | undefined {
-  const {frames} = thread
-  const index = frames.findIndex(({go}) => go !== undefined && DEATH.has(go.name))
+export function deathOnSystemStack(process: DeadProcess, {frames}: ThreadStack): Death | undefined {
+  const index = frames.findIndex(({go}) => go !== undefined && isDeath(process, go))
   const caller = frames[index + 1]
   const by = frames[index]?.go?.name
   if (index < 0 || !caller?.go || by === undefined) return undefined

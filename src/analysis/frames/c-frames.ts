@@ -33,8 +33,9 @@ function restorerSource(source: SourceFrame, pc: Address): SourceFrame {
 }
 
 /** Go or C: without function tables nothing tells, in the module that holds both. */
-function isUnknownCode({tables, goModule}: DeadProcess, pc: Address, {function: name}: SourceFrame): boolean {
-  return tables === undefined && name === null && goModule !== undefined && pc >= goModule.start && pc < goModule.end
+function isUnknownCode({images}: DeadProcess, pc: Address, {function: name}: SourceFrame): boolean {
+  if (name !== null) return false
+  return images.some(({tables, goModule}) => !tables && goModule && pc >= goModule.start && pc < goModule.end)
 }
 
 /**

@@ -93,6 +93,7 @@ export class GoroutineGroups {
 
 function startGroup(goroutine: Goroutine, report: GoroutineReport): GoroutineGroupReport {
   return {
+    image: report.image,
     count: 0,
     state: goroutine.state,
     goroutines: [],

@@ -5,8 +5,9 @@ import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
 import type {Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {imageName} from '../process/process-facts.ts'
 import type {CgoFrames, GoroutineStacks} from '../stacks/goroutine-stacks.ts'
-import {Blocking} from '../waits/blocking.ts'
+import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
 import {goroutineHeader, goroutineState} from './goroutine-header.ts'
 
@@ -23,16 +24,21 @@ export class GoroutineReporter {
   readonly #process: DeadProcess
   readonly #stacks: GoroutineStacks
   readonly #facts: GoroutineFacts
-  /** What the goroutines reported so far wait for. */
-  readonly blocking: Blocking
+  readonly #blocking: Blocking
   readonly #cause: CrashCause
   readonly #options: ReporterOptions
 
-  constructor(process: DeadProcess, stacks: GoroutineStacks, cause: CrashCause, options: ReporterOptions) {
+  constructor(
+    process: DeadProcess,
+    stacks: GoroutineStacks,
+    blocking: Blocking,
+    cause: CrashCause,
+    options: ReporterOptions,
+  ) {
     this.#process = process
     this.#stacks = stacks
     this.#facts = new GoroutineFacts(process)
-    this.blocking = new Blocking(process, stacks.threads)
+    this.#blocking = blocking
     this.#cause = cause
     this.#options = options
   }
@@ -51,6 +57,7 @@ export class GoroutineReporter {
     const thread = machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
     return {
       id: goroutine.id,
+      image: imageName(this.#process),
       status: facts.status,
       state: goroutineState(facts, version),
       header: goroutineHeader(facts, version, detailed),
@@ -63,7 +70,8 @@ export class GoroutineReporter {
       m: machine?.id ?? null,
       thread,
       inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
-      waitingFor: this.#options.waits === 'left-out' ? null : this.blocking.waitingFor(goroutine, thread),
+      waitingFor:
+        this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,
       remarks: stack.remarks,
       frames: stack.frames,

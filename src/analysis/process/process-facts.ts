@@ -40,13 +40,29 @@ function splitArguments(commandLine: string): string[] {
 }
 
 export function reportGo(process: DeadProcess): CoreReport['go'] {
+  const {modules, settings, ...program} = {...reportRuntime(process), ...reportBuildInfo(process.buildInfo)}
+  const images = process.images.filter(({runtime, tables}) => runtime || tables)
+  return {
+    ...program,
+    modules,
+    settings,
+    images: images.map(image => ({path: image.goModule?.path ?? null, ...reportRuntime(image)})),
+  }
+}
+
+function reportRuntime(process: DeadProcess): Omit<CoreReport['go']['images'][number], 'path'> {
   const {buildInfo, runtime, versionText} = process
   return {
     version: versionText ?? null,
     symbols: goSymbols(process),
     layoutSource: runtime?.layoutSource ?? null,
-    ...reportBuildInfo(buildInfo),
+    main: reportBuildInfo(buildInfo).main,
   }
+}
+
+/** What tells a runtime from the others of its process: its module's path. null where it is the only one. */
+export function imageName({images, goModule}: DeadProcess): string | null {
+  return images.length > 1 ? (goModule?.path ?? null) : null
 }
 
 /** What `go version -m` prints. */

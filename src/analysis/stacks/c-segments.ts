@@ -1,10 +1,10 @@
-import {type Address, toAddress} from '../../base/address.ts'
-import {readAddress} from '../../base/memory-reader.ts'
+import type {Address} from '../../base/address.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {type Callback, readCallbacks} from '../../unwind/callback-chain.ts'
+import {type Callback, isPlantedCaller, readCallbacks, STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import type {Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {foreignImage} from '../frames/foreign-frames.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
@@ -15,9 +15,6 @@ export interface CSegment extends EndsOfStack<UnwindFrame> {
   /** `end-of-stack` where the walk came to the goroutine, or to where the thread began. */
   readonly stop: StopReason
 }
-
-/** Functions by which the runtime comes to a system stack. */
-const ENTRIES: ReadonlySet<string> = new Set(['systemstack', 'morestack', 'mcall'])
 
 /** Walks from a place on another stack until it comes to Go code on the goroutine's own. */
 export function walkSegment(
@@ -71,7 +68,8 @@ export class CallbackSegments {
   ) {
     const {memory, version, tables} = process
     const functionAt = (pc: Address) => tables?.functionAt(pc)
-    const enteredAt = leaf?.frames.findLast(({go}) => go && ENTRIES.has(go.funcID))?.sp
+    const isEntry = ({go}: UnwindFrame) => go && STACK_ENTRIES.has(go.funcID) && !foreignImage(process, go)
+    const enteredAt = leaf?.frames.findLast(isEntry)?.sp
     this.#process = process
     this.#goroutine = goroutine
     this.#switches = switches
@@ -93,11 +91,9 @@ export class CallbackSegments {
     return segment?.landing?.sp === sp ? segment : undefined
   }
 
-  /** goexit was planted as the caller of a C thread's first callback (runtime.oneNewExtraM, proc.go). */
   #isOutermost(cfa: Address): boolean {
     const {memory, tables} = this.#process
-    const planted = readAddress(memory, toAddress(cfa - 8))
-    return planted !== undefined && tables?.functionAt(planted)?.funcID === 'goexit'
+    return isPlantedCaller(memory, cfa, pc => tables?.functionAt(pc))
   }
 
   #segmentOf(callback: Callback): CSegment {

@@ -1,6 +1,6 @@
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
-import type {LogicalFrame} from '../../gosym/go-function.ts'
+import type {GoFunction, LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
@@ -8,6 +8,7 @@ import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frames.ts'
 import {Creation} from '../frames/creation.ts'
+import {ForeignFrames, foreignImage} from '../frames/foreign-frames.ts'
 import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 import {describeUnknownPc} from '../frames/unknown-pc.ts'
@@ -89,6 +90,7 @@ export class GoroutineStacks {
     const {maxFrames, version} = this.#process
     const isOld = !version.atLeast(21)
     const window = new FrameWindow<ShownFrame>(isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, maxFrames)
+    const foreign = new ForeignFrames(this.#process, request.visibility)
     for (const report of this.#savedFrames(request)) window.add({isGo: false, report})
     const steps = this.#stitch(request)
     let count = 0
@@ -106,7 +108,7 @@ export class GoroutineStacks {
         continue
       }
       count += item.kind === 'left-out' ? item.count : 1
-      this.#addTo(window, item, filter)
+      this.#addTo(window, item, filter, foreign)
     }
     const {frames, elided, missing, isLimited} = window.take(count > maxFrames)
     const isCut = isOld && filter.shown === OLD_FRAME_LIMIT
@@ -119,7 +121,12 @@ export class GoroutineStacks {
     }
   }
 
-  #addTo(window: FrameWindow<ShownFrame>, item: Exclude<StitchedFrame, Seam>, filter: FrameFilter): void {
+  #addTo(
+    window: FrameWindow<ShownFrame>,
+    item: Exclude<StitchedFrame, Seam>,
+    filter: FrameFilter,
+    foreign: ForeignFrames,
+  ): void {
     if (item.kind === 'left-out') window.skip(item.count)
     else if (item.kind === 'go') {
       const visible = filter.visible(item.frame)
@@ -130,7 +137,10 @@ export class GoroutineStacks {
       // Without function tables nothing tells which frames the runtime would hide.
       filter.shown++
       for (const report of reportBareFrame(this.#process, item.frame)) window.add({isGo: true, report})
-    } else for (const report of this.#reportC(item.frame)) window.add({isGo: false, report})
+    } else {
+      const reports = foreign.report(item.frame) ?? this.#reportC(item.frame)
+      for (const report of reports) window.add({isGo: false, report})
+    }
   }
 
   #report(shown: ShownFrame): FrameReport {
@@ -159,7 +169,7 @@ export class GoroutineStacks {
 
   #leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
     const leaf = this.threads.leafOf(goroutine, start)
-    return leaf?.frames.some(endsProcess) ? undefined : leaf
+    return leaf?.frames.some(({go}) => go && endsProcess(go) && !foreignImage(this.#process, go)) ? undefined : leaf
   }
 
   #sitesOf(tables: GoTables, goroutine: Goroutine): GoSites {
@@ -186,6 +196,6 @@ function standsElsewhere({id}: Goroutine, {into}: Seam): boolean {
 }
 
 /** Above a throw the system stack holds nothing but what the runtime did to end the process. */
-function endsProcess({go}: UnwindFrame): boolean {
-  return go !== undefined && /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
+function endsProcess(go: GoFunction): boolean {
+  return /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
 }

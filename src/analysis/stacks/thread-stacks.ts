@@ -3,7 +3,7 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
-import type {StackSwitches} from '../../unwind/unwind-frame.ts'
+import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import type {FoundStart} from './goroutine-start.ts'
@@ -12,7 +12,10 @@ import {behindHandlers, type ThreadStack, walkThread} from './thread-walk.ts'
 
 /** Who runs what on which thread; walks each thread once, when first asked. */
 export class ThreadStacks {
-  readonly #process: DeadProcess
+  /** As the Go runtime sees it that these threads are seen by. */
+  readonly process: DeadProcess
+  /** The same threads as the process's other runtimes see them. */
+  #others: readonly ThreadStacks[] = []
   readonly #stacks = new Map<number, ThreadStack>()
   readonly #machines: ReadonlyMap<number, Machine | null>
   readonly #threadIds: ReadonlyMap<Address, number>
@@ -20,8 +23,15 @@ export class ThreadStacks {
   readonly #callbacks = new Map<Address, CallbackSegments>()
   readonly #sites: GoSites | undefined
 
-  constructor(process: DeadProcess) {
-    this.#process = process
+  /** One for each Go runtime, in the order of `process.images`. */
+  static ofImages({images}: DeadProcess): readonly ThreadStacks[] {
+    const all = images.map(image => new ThreadStacks(image))
+    for (const each of all) each.#others = all.filter(other => other !== each)
+    return all
+  }
+
+  private constructor(process: DeadProcess) {
+    this.process = process
     this.#machines = pairMachines(process)
     this.#sites = process.tables && new GoSites(process.tables, false)
     const runs = [...this.#machines].flatMap(([tid, machine]) => (machine ? [[machine.address, tid] as const] : []))
@@ -57,7 +67,7 @@ export class ThreadStacks {
    * (runtime.needm, oneNewExtraM).
    */
   goroutineOn(machine: Machine): Goroutine | undefined {
-    const {runtime, tables} = this.#process
+    const {runtime, tables} = this.process
     const goroutine = machine.curg === 0 ? undefined : runtime?.goroutineAt(machine.curg)
     if (!goroutine || machine.ncgo > 0 || goroutine.status.number !== GOROUTINE_STATUS._Gsyscall) return goroutine
     const isWaiting = tables?.functionAt(goroutine.syscall.pc)?.funcID === 'goexit'
@@ -69,7 +79,7 @@ export class ThreadStacks {
    * it (runtime.stoplockedm), so that the thread's stack goes on where the goroutine left it.
    */
   #parkedOn(machine: Machine): Goroutine | undefined {
-    const {runtime} = this.#process
+    const {runtime} = this.process
     if (machine.curg !== 0 || machine.lockedg === 0) return undefined
     const goroutine = runtime?.goroutineAt(machine.lockedg)
     if (!goroutine || goroutine.isDead || goroutine.m !== 0 || goroutine.lockedM !== machine.address) return undefined
@@ -79,13 +89,13 @@ export class ThreadStacks {
   ofThread(tid: number): ThreadStack | undefined {
     const known = this.#stacks.get(tid)
     if (known) return known
-    const thread = this.#process.core.threads.find(candidate => candidate.tid === tid)
+    const thread = this.process.core.threads.find(candidate => candidate.tid === tid)
     if (!thread) return undefined
     const machine = this.machineOf(tid)
     const goroutine = machine && this.goroutineOn(machine)
     const parked = machine && this.#parkedOn(machine)
-    const switches = machine && this.#switchesOf(machine, goroutine ?? parked)
-    const stack = walkThread(this.#process, {thread, machine, goroutine, parked, switches, sites: this.#sites})
+    const switches = this.#switchesOn(tid, machine && this.#ownStacks(machine, goroutine ?? parked))
+    const stack = walkThread(this.process, {thread, machine, goroutine, parked, switches, sites: this.#sites})
     this.#stacks.set(tid, stack)
     return stack
   }
@@ -118,24 +128,39 @@ export class ThreadStacks {
     if (stack && (stack.goroutine ?? stack.parked)?.address === goroutine.address) return stack.callbacks
     const known = this.#callbacks.get(goroutine.address)
     if (known) return known
-    const switches = this.#switchesOf(machine, goroutine)
-    const callbacks = new CallbackSegments(this.#process, machine, goroutine, switches, undefined)
+    const switches = this.#switchesOn(this.threadOf(machine), this.#ownStacks(machine, goroutine))
+    const callbacks = new CallbackSegments(this.process, machine, goroutine, switches, undefined)
     this.#callbacks.set(goroutine.address, callbacks)
     return callbacks
   }
 
   /** The M that runs a goroutine, or that is kept for it while it is parked inside of a callback. */
   #machineOfGoroutine(goroutine: Goroutine): Machine | undefined {
-    const {runtime} = this.#process
+    const {runtime} = this.process
     const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
     if (machine?.curg === goroutine.address) return machine
     const locked = goroutine.lockedM === 0 ? undefined : runtime?.machineAt(goroutine.lockedM)
     return locked?.curg === 0 && locked.lockedg === goroutine.address ? locked : undefined
   }
 
+  /** All stacks that a thread has, whichever runtime gave them. */
+  #switchesOn<Own extends StackSwitches | undefined>(tid: number | undefined, own: Own): Own | StackSwitches {
+    const others = this.#others.flatMap(other => (tid === undefined ? [] : (other.#stacksOn(tid) ?? [])))
+    return others.length === 0 ? own : {...(own ?? {g: undefined, g0: undefined}), others}
+  }
+
+  /** What this runtime has on a thread, for walks that another one begins. */
+  #stacksOn(tid: number): ForeignStacks | undefined {
+    const {version, tables} = this.process
+    const machine = this.machineOf(tid)
+    if (!machine) return undefined
+    const stacks = this.#ownStacks(machine, this.goroutineOn(machine) ?? this.#parkedOn(machine))
+    return {...stacks, version, functionAt: pc => tables?.functionAt(pc)}
+  }
+
   /** The stacks of an M as plain data, for the unwinder. */
-  #switchesOf(machine: Machine, goroutine: Goroutine | undefined): StackSwitches {
-    const {runtime} = this.#process
+  #ownStacks(machine: Machine, goroutine: Goroutine | undefined): Omit<StackSwitches, 'others'> {
+    const {runtime} = this.process
     const g0 = runtime?.goroutineAt(machine.g0)
     const gsignal = machine.gsignal === 0 ? undefined : runtime?.goroutineAt(machine.gsignal)
     return {

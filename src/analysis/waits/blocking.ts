@@ -19,23 +19,22 @@ type WaitReport = NonNullable<GoroutineReport['waitingFor']>
 
 /** Who waits for whom, in C by what the locks say, in Go by what the goroutines' queues say. */
 export class Blocking {
-  readonly #process: DeadProcess
-  readonly #threads: ThreadStacks
+  /** The threads as each Go runtime of the process sees them. */
+  readonly #images: readonly ThreadStacks[]
   readonly #parties: Parties
   #waits: ReadonlyMap<number, NativeWait> | undefined
   #deadlocks: Deadlocks | undefined
 
-  constructor(process: DeadProcess, threads: ThreadStacks) {
-    this.#process = process
-    this.#threads = threads
-    this.#parties = new Parties(process, threads)
+  constructor(images: readonly ThreadStacks[]) {
+    this.#images = images
+    this.#parties = new Parties(images)
   }
 
   /** For a goroutine's own report. */
-  waitingFor(goroutine: Goroutine, thread: number | null): WaitReport | null {
+  waitingFor(process: DeadProcess, goroutine: Goroutine, thread: number | null): WaitReport | null {
     const native = thread === null || goroutine.syscall.sp === 0 ? null : this.#nativeWaitOf(thread)
     if (native) return native
-    const wait = findGoWait(this.#process, goroutine)
+    const wait = findGoWait(process, goroutine)
     return wait ? reportGoWait(wait) : null
   }
 
@@ -44,7 +43,7 @@ export class Blocking {
     const native = this.#nativeWaitOf(tid)
     if (native) return native
     const goroutine = this.#parties.goroutineOn(tid)
-    const wait = goroutine && findGoWait(this.#process, goroutine)
+    const wait = goroutine && findGoWait(this.#parties.imageOn(tid).process, goroutine)
     return wait ? reportGoWait(wait) : null
   }
 
@@ -82,20 +81,12 @@ export class Blocking {
       const owner = wait.owner === undefined ? null : this.#parties.ownerOn(wait.owner)
       locks.add(wait, this.#parties.waiterOn(wait.tid), owner)
     }
-    for (const goroutine of this.#process.runtime?.goroutines() ?? []) {
-      if (!mayWaitForLock(goroutine)) continue
-      const wait = findGoWait(this.#process, goroutine)
-      if (!wait?.kind.startsWith('sync.') || wait.address === undefined) continue
-      // One lock, whether for reading or writing.
-      const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
-      const isKept = locks.size < GO_LOCKS || locks.has(lock)
-      if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id}, null)
-    }
+    for (const {process} of this.#images) addGoLocks(locks, process)
     return locks.list()
   }
 
   #search(): Deadlocks {
-    this.#deadlocks ??= new DeadlockSearch(this.#process, this.#parties, this.#native()).find()
+    this.#deadlocks ??= new DeadlockSearch(this.#parties, this.#native()).find()
     return this.#deadlocks
   }
 
@@ -107,18 +98,31 @@ export class Blocking {
   #native(): ReadonlyMap<number, NativeWait> {
     if (!this.#waits) {
       const waits = new Map<number, NativeWait>()
-      const inner = innerThreadIds(this.#process)
+      const [{process}] = this.#images as [ThreadStacks]
+      const inner = innerThreadIds(process)
       // Asks every thread, so it is asked once.
-      const libc = libcOfThreads(this.#process) ?? 'glibc'
-      for (const {tid} of this.#process.core.threads) {
+      const libc = libcOfThreads(process) ?? 'glibc'
+      for (const {tid} of process.core.threads) {
         if (this.#parties.isInGo(tid)) continue
-        const stack = this.#threads.ofThread(tid)
-        const wait = stack && findNativeWait(this.#process, stack, libc)
+        const stack = this.#parties.imageOn(tid).ofThread(tid)
+        const wait = stack && findNativeWait(process, stack, libc)
         if (wait) waits.set(tid, {...wait, owner: wait.owner && (inner.get(wait.owner) ?? wait.owner)})
       }
       this.#waits = waits
     }
     return this.#waits
+  }
+}
+
+function addGoLocks(locks: LockList, process: DeadProcess): void {
+  for (const goroutine of process.runtime?.goroutines() ?? []) {
+    if (!mayWaitForLock(goroutine)) continue
+    const wait = findGoWait(process, goroutine)
+    if (!wait?.kind.startsWith('sync.') || wait.address === undefined) continue
+    // One lock, whether for reading or writing.
+    const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
+    const isKept = locks.size < GO_LOCKS || locks.has(lock)
+    if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id}, null)
   }
 }
 

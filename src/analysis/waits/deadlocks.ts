@@ -1,7 +1,6 @@
 import {hex} from '../../base/address.ts'
 import {nameParty} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
 import {findGoWait, type GoWait} from './go-waits.ts'
 import type {NativeWait} from './native-waits.ts'
 import type {Parties} from './parties.ts'
@@ -26,13 +25,11 @@ const NAMED = 5
 
 /** Follows locks of C from waiter to owner: each thread waits for at most one, so the graph is a set of paths. */
 export class DeadlockSearch {
-  readonly #process: DeadProcess
   readonly #parties: Parties
   readonly #waits: ReadonlyMap<number, NativeWait>
   readonly #waitersOf: ReadonlyMap<number, readonly NativeWait[]>
 
-  constructor(process: DeadProcess, parties: Parties, waits: ReadonlyMap<number, NativeWait>) {
-    this.#process = process
+  constructor(parties: Parties, waits: ReadonlyMap<number, NativeWait>) {
     this.#parties = parties
     this.#waits = waits
     this.#waitersOf = waitersByOwner(waits)
@@ -111,7 +108,7 @@ export class DeadlockSearch {
   #describeOwnerInGo(owner: number): string | undefined {
     const goroutine = this.#parties.goroutineOn(owner)
     if (!goroutine) return ', which runs no goroutine now: the one that took the lock has gone on without it'
-    const wait = findGoWait(this.#process, goroutine)
+    const wait = findGoWait(this.#parties.imageOn(owner).process, goroutine)
     if (!wait) return undefined
     const which = this.#parties.isBound(owner) ? ', which' : `, on which goroutine ${goroutine.id} now`
     const behind = this.#goroutinesBehind(owner)

@@ -2,35 +2,42 @@ import type {Party} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {goroutineOf} from '../cgo/cgo-report.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {imageOnThread} from '../crash/crashed-image.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
 /** Who is on which thread. A waiter is what its thread runs now; an owner need not be. */
 export class Parties {
-  readonly #process: DeadProcess
-  readonly #threads: ThreadStacks
+  /** The threads as each Go runtime of the process sees them. */
+  readonly #images: readonly ThreadStacks[]
 
-  constructor(process: DeadProcess, threads: ThreadStacks) {
-    this.#process = process
-    this.#threads = threads
+  constructor(images: readonly ThreadStacks[]) {
+    this.#images = images
   }
 
   /** Threads of Go park in futexes too; they need not be walked to know it. */
   isInGo(tid: number): boolean {
-    const machine = this.#threads.machineOf(tid)
-    return machine !== undefined && machine.ncgo <= 0 && !this.#isExtra(machine)
+    return this.#images.some(threads => {
+      const machine = threads.machineOf(tid)
+      return machine !== undefined && machine.ncgo <= 0 && !isExtra(threads, machine)
+    })
   }
 
   isGone(tid: number): boolean {
-    return !this.#process.core.threads.some(thread => thread.tid === tid)
+    return !this.#images.some(({process: {core}}) => core.threads.some(thread => thread.tid === tid))
   }
 
   goroutineOn(tid: number): Goroutine | undefined {
-    const machine = this.#threads.machineOf(tid)
+    const threads = this.imageOn(tid)
+    const machine = threads.machineOf(tid)
     if (!machine) return undefined
     // The one that an M of C's keeps for its next callback has no part in what the thread does.
-    if (machine.curg !== 0 && !this.#threads.goroutineOn(machine)) return undefined
-    return goroutineOf(this.#process, machine)
+    if (machine.curg !== 0 && !threads.goroutineOn(machine)) return undefined
+    return goroutineOf(threads.process, machine)
+  }
+
+  /** The threads as the runtime sees them whose goroutine this one runs. */
+  imageOn(tid: number): ThreadStacks {
+    return imageOnThread(this.#images, tid)
   }
 
   waiterOn(tid: number): Party {
@@ -48,12 +55,13 @@ export class Parties {
 
   /** Whether what the thread runs now is what it ran when it took its locks. */
   isBound(tid: number): boolean {
-    const machine = this.#threads.machineOf(tid)
+    const threads = this.imageOn(tid)
+    const machine = threads.machineOf(tid)
     if (!machine) return true
-    return this.#isExtra(machine) || machine.lockedExt > 0
+    return isExtra(threads, machine) || machine.lockedExt > 0
   }
+}
 
-  #isExtra(machine: Machine): boolean {
-    return this.#process.runtime?.isExtraMachine(machine) === true
-  }
+function isExtra({process}: ThreadStacks, machine: Machine): boolean {
+  return process.runtime?.isExtraMachine(machine) === true
 }
