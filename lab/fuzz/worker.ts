@@ -7,7 +7,7 @@ import {Random} from './random.ts'
 import {type Outcome, Trial} from './trial.ts'
 import {type Damage, type Recipe, type Setting, WorkingCopy} from './working-copy.ts'
 
-/** An input that is asked for: one that is known, or whatever comes of a seed. */
+/** An input that is asked for: one that is known, or whatever comes of a seed, which is asked about in one form. */
 export type Order = Recipe | {readonly crash: string; readonly setting: Setting; readonly seed: number}
 /** What the process says before it begins, so that an input that kills it is known too, and what came of it. */
 export type Report = {readonly damages: readonly Damage[]} | Outcome
@@ -31,7 +31,8 @@ async function answer(order: Order): Promise<void> {
   send({damages})
   const undo = copy.apply(damages)
   try {
-    send(await trial.run(copy, places.programPcs))
+    const form = 'seed' in order ? (order.seed % 2 === 0 ? 'json' : 'text') : undefined
+    send(await trial.run(copy, places.programPcs, form))
   } finally {
     undo()
   }
