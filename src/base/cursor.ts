@@ -182,16 +182,13 @@ export class Cursor {
       scale *= 0x80
       if (scale > 2 ** 70) throw this.error('SLEB128 too long', start)
     } while (byte >= 0x80)
-    if (byte >= 0x40) result -= scale
-    if (!Number.isSafeInteger(result)) {
-      this.#position = start
-      return this.#wideSleb128(start)
-    }
-    return result
+    // A double loses the low bits of a small negative number that is written in more bytes than it needs.
+    if (scale > ADDRESS_LIMIT) return this.#wideSleb128(start)
+    return byte >= 0x40 ? result - scale : result
   }
 
-  /** Ten-byte encodings of small negative numbers lose bits in a double: decode them exactly, then look again. */
   #wideSleb128(start: number): number {
+    this.#position = start
     const value = Number(this.sleb128Word())
     if (!Number.isSafeInteger(value)) throw this.error('SLEB128 too large', start)
     return value
