@@ -8,5 +8,7 @@ const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 pjson.oclif.commands = {strategy: 'explicit', target: './src/main.ts', identifier: 'COMMANDS'}
 const {settleEnvironment} = await import('../src/launch/environment.ts')
 settleEnvironment(process.env)
+const {settleCommandLine} = await import('../src/launch/command-line.ts')
+process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
 const {start} = await import('../src/main.ts')
 await start(root, pjson)

@@ -8,8 +8,10 @@ import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
+import {unknownCommand} from './commands/unknown-command.ts'
+import {type CommandName, isCommandName} from './launch/command-line.ts'
 
-const ALL: Readonly<Record<string, Command.Class>> = {
+const ALL: Readonly<Record<CommandName, Command.Class>> = {
   analyze: Analyze,
   batch: Batch,
   'batch-worker': BatchWorker,
@@ -20,15 +22,15 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   threads: Threads,
 }
 
-const asked = process.argv[2] ?? ''
+const asked = process.argv[2]
 /** What oclif loads (package.json, "oclif.commands"): the command that is asked for; all of them when help is. */
-export const COMMANDS = Object.hasOwn(ALL, asked) ? {[asked]: ALL[asked]} : ALL
+export const COMMANDS = isCommandName(asked) ? {[asked]: ALL[asked]} : ALL
 
 /** package.json without what only developers need; put in by the bundler. */
 declare const PACKAGE_JSON: string | undefined
 
 /**
- * Runs the command line of this process.
+ * Runs the command line of this process, which `settleCommandLine` has settled.
  * @param root the package's folder
  * @param manifest package.json when the bundle does not carry it
  */
@@ -42,6 +44,12 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
   settings.enableAutoTranspile = false
   const pjson = manifest ?? JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
   try {
+    if (asked !== undefined && !asked.startsWith('-') && !isCommandName(asked)) {
+      throw unknownCommand(
+        asked,
+        Object.keys(ALL).filter(name => name !== 'batch-worker'),
+      )
+    }
     // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
     const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
     await plugin.load()

@@ -7,6 +7,7 @@ import {GotraceError, InputError, messageOf} from '../base/errors.ts'
 import type {FileWatch} from './file-watch.ts'
 import {unpackLz4} from './lz4-frame.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
+import {InputStream, isStandardInput, openStandardInput} from './standard-input.ts'
 import {checkUnpackedSize, DEFAULT_UNPACK_LIMITS, type UnpackLimits} from './unpack-limits.ts'
 import {unpackXz} from './xz-stream.ts'
 import {openZstdStream} from './zstd-decoder.ts'
@@ -71,28 +72,41 @@ export function isUnpacked(packing: Packing): packing is Compression {
   return !(packing in UNPACKERS)
 }
 
+/** Where packed bytes come from, in order. */
+type PackedInput = Pick<FileSource, 'name' | 'chunks'> & {readonly size: number | undefined}
+
 /**
- * Opens a core, an executable or a library that may be packed with gzip, zstd, lz4 or xz. What unpacks only in part is
- * used as far as it goes, with a diagnostic.
+ * Opens a core, an executable or a library that may be packed with gzip, zstd, lz4 or xz; `-` is standard input, which
+ * is kept as what is unpacked is. What unpacks only in part is used as far as it goes, with a diagnostic.
  * @throws InputError
  */
 export async function openInput(path: string, options: OpenInputOptions): Promise<OpenInput> {
-  const file = FileSource.open(path)
-  options.watch?.add(file)
+  const input = isStandardInput(path) ? openStandardInput() : FileSource.open(path)
+  if (input instanceof FileSource) options.watch?.add(input)
   try {
-    if (file.size === 0) {
-      throw new InputError('not-a-core', `${path}: the file is empty`, 'check free disk space where it was written')
-    }
-    const compression = detectPacking(file.read(0, Math.min(8, file.size)))
-    if (compression === 'none') return {source: file, compression}
+    const head = input instanceof InputStream ? input.head(8) : input.read(0, Math.min(8, input.size))
+    if (head.length === 0) throw isEmpty(input)
+    const compression = detectPacking(head)
+    if (compression === 'none' && input instanceof FileSource) return {source: input, compression}
     if (!isUnpacked(compression)) throw unknownPacking(path, compression)
-    const source = await unpackInput(file, compression, options)
-    file.close()
+    const source = await unpackInput(input, compression, options)
+    input.close()
     return {source, compression}
   } catch (error) {
-    file.close()
+    input.close()
     throw error
   }
+}
+
+function isEmpty(input: FileSource | InputStream): InputError {
+  if (input instanceof FileSource) {
+    return new InputError(
+      'not-a-core',
+      `${input.name}: the file is empty`,
+      'check free disk space where it was written',
+    )
+  }
+  return new InputError('not-a-core', `${input.name}: nothing came`, 'check the command in front of the pipe')
 }
 
 function unknownPacking(path: string, packing: keyof typeof UNPACKERS): InputError {
@@ -128,8 +142,8 @@ export async function readPackedHead(
 }
 
 async function unpackInput(
-  file: FileSource,
-  compression: Exclude<Compression, 'none'>,
+  file: PackedInput,
+  compression: Compression,
   options: OpenInputOptions,
 ): Promise<ClosableSource> {
   const path = file.name
@@ -147,13 +161,14 @@ async function unpackInput(
 /** Writes what unpacks to the sink, and gives way to others now and then. @throws InputError where nothing is usable */
 async function fillSink(
   sink: SparseSink,
-  file: FileSource,
-  compression: Exclude<Compression, 'none'>,
+  file: PackedInput,
+  compression: Compression,
   {limits, checkHead, progress, diagnostics}: OpenInputOptions & {limits: UnpackLimits},
 ): Promise<void> {
   const path = file.name
   const position = {read: 0}
-  const report = (): void => progress?.(`unpacking ${path}`, position.read, file.size)
+  const report = (): void =>
+    progress?.(`${compression === 'none' ? 'reading' : 'unpacking'} ${path}`, position.read, file.size)
   try {
     let nextTurn = TURN_SIZE
     for await (const chunk of withCheckedHead(unpackedChunks(file, compression, position), path, checkHead)) {
@@ -206,8 +221,8 @@ function isDataError(error: unknown): boolean {
 }
 
 async function* unpackedChunks(
-  file: FileSource,
-  compression: Exclude<Compression, 'none'>,
+  file: PackedInput,
+  compression: Compression,
   position: {read: number},
 ): AsyncGenerator<Uint8Array> {
   const packed = countedChunks(file, position)
@@ -216,7 +231,8 @@ async function* unpackedChunks(
     // The error comes out of the iteration below.
     pipeline(Readable.from(packed, {objectMode: false}), built, () => {})
     yield* built as AsyncIterable<Uint8Array>
-  } else if (compression === 'xz') yield* unpackXz(packed, file.name)
+  } else if (compression === 'none') yield* packed
+  else if (compression === 'xz') yield* unpackXz(packed, file.name)
   else if (compression === 'lz4') yield* unpackLz4(packed, file.name)
   else yield* (await openZstdStream())(packed, file.name)
 }
@@ -237,7 +253,7 @@ function builtInStream(compression: Compression): Transform | undefined {
   return createZstdDecompress({chunkSize: CHUNK_SIZE, params: {[constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX}})
 }
 
-function* countedChunks(file: FileSource, position: {read: number}): Generator<Uint8Array> {
+function* countedChunks(file: PackedInput, position: {read: number}): Generator<Uint8Array> {
   for (const chunk of file.chunks(CHUNK_SIZE)) {
     position.read += chunk.length
     yield chunk

@@ -9,6 +9,7 @@ import {buildIdName, isBuildId} from './debug-files.ts'
 import type {FileTree} from './file-tree.ts'
 import {isCandidate, type OpenFiles} from './open-files.ts'
 import type {Lookup, SearchPlaces} from './search-places.ts'
+import {isStandardInput} from './standard-input.ts'
 
 export interface ModuleSearch {
   files: OpenFiles
@@ -89,17 +90,19 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
     yield* packed(locate, path)
     yield* packed(locate, name)
   }
-  if (places.host) yield* hostPaths(image, places.host, dirname(search.corePath))
+  if (places.host) yield* hostPaths(image, places.host, search.corePath)
   if (id !== undefined) for (const locate of places.debugTrees()) yield* located(locate(id))
 }
 
-/** At the path that the process knew, and beside the core. */
-function* hostPaths({path, isExecutable}: LoadedImage, host: FileTree, coreDir: string): Generator<string> {
+/** At the path that the process knew, and beside the core, where that has a place. */
+function* hostPaths({path, isExecutable}: LoadedImage, host: FileTree, corePath: string): Generator<string> {
   const name = basename(path)
   if (isAbsolute(path)) yield path
-  const locate: Lookup = each => join(coreDir, each)
-  yield* packed(locate, name)
-  if (!isAbsolute(path)) yield* packed(locate, path)
+  if (!isStandardInput(corePath)) {
+    const locate: Lookup = each => join(dirname(corePath), each)
+    yield* packed(locate, name)
+    if (!isAbsolute(path)) yield* packed(locate, path)
+  }
   // A library that the core names by its soname alone.
   const isSoname = name === path && !isExecutable
   if (isSoname) for (const directory of LIBRARY_DIRS.slice(1)) yield* located(host.locate(join(directory, name)))

@@ -1,3 +1,5 @@
+import {InputError} from '../base/errors.ts'
+import type {CoreThread} from '../elf/core-file.ts'
 import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {findCrash} from './crash/crashed-image.ts'
@@ -14,10 +16,14 @@ export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'deman
   threads: readonly number[] | undefined
 }
 
-/** Every OS thread of a core, the crashing one first, each made when it is asked for. */
+/**
+ * Every OS thread of a core, the crashing one first, each made when it is asked for.
+ * @throws InputError where the core has no thread that is asked for
+ */
 export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: ThreadsOptions): ThreadsReport {
   const process = examineProcess(files, options)
   const {core, diagnostics} = process
+  requireThreads(core.threads, options.threads ?? [])
   const images = ThreadStacks.ofImages(process)
   const blocking = new Blocking(images)
   const {threads, cause} = findCrash(images)
@@ -53,4 +59,15 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     },
     isComplete: () => isComplete && !process.isPartial(),
   }
+}
+
+/** As many as a hint may list. */
+const LISTED_MAX = 10
+
+function requireThreads(present: readonly CoreThread[], asked: readonly number[]): void {
+  const missing = asked.find(id => !present.some(({tid}) => tid === id))
+  if (missing === undefined) return
+  const ids = present.slice(0, LISTED_MAX).map(({tid}) => `${tid}`)
+  const more = present.length > LISTED_MAX ? `, and ${present.length - LISTED_MAX} more` : ''
+  throw new InputError('bad-argument', `the core has no thread ${missing}`, `it has ${ids.join(', ')}${more}`)
 }

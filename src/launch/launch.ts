@@ -4,6 +4,7 @@ import {dirname, isAbsolute, join} from 'node:path'
 import {constants, Script} from 'node:vm'
 import {openCacheDirectory} from './cache-directory.ts'
 import {CodeCache} from './code-cache.ts'
+import {isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
 import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
@@ -28,6 +29,7 @@ interface ModuleTables {
  */
 export async function launch(root: string): Promise<void> {
   settleEnvironment(process.env)
+  process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
   const file = join(root, 'dist', 'main.cjs')
   // The bundler writes ASCII alone.
   const source = readFileSync(file, 'latin1')
@@ -79,6 +81,6 @@ function cacheHome(): string | undefined {
 
 /** Each command compiles other functions, so each has a cache of its own. */
 function commandName(): string {
-  const name = process.argv[2] ?? ''
-  return /^[a-z][a-z-]{0,19}$/.test(name) ? name : 'other'
+  const name = process.argv[2]
+  return isCommandName(name) ? name : 'other'
 }

@@ -1,0 +1,48 @@
+import {existsSync} from 'node:fs'
+
+/** What the program can be asked for; the last one starts a process of `batch`. */
+export const COMMAND_NAMES = [
+  'analyze',
+  'batch',
+  'batch-worker',
+  'cgo',
+  'goroutines',
+  'info',
+  'symbolize',
+  'threads',
+] as const
+export type CommandName = (typeof COMMAND_NAMES)[number]
+
+export function isCommandName(word: string | undefined): word is CommandName {
+  return COMMAND_NAMES.some(name => name === word)
+}
+
+/** Flags that oclif answers itself, with or without a command. */
+const HELP = ['--help', '-h']
+const VERSION = ['--version', '-V']
+
+/**
+ * A command line as it is typed, to one that begins with a command or with `--help` or `--version`: a core alone means
+ * `analyze`; `help`, `version` and what coredumpctl(1) starts a debugger with mean what they do elsewhere. A word that
+ * is neither a command nor a file stays as it is.
+ */
+export function settleCommandLine(typed: readonly string[], isFile: (path: string) => boolean = existsSync): string[] {
+  const [first, second] = typed
+  if (first === undefined || HELP.includes(first)) return ['--help']
+  if (VERSION.includes(first) || (first === 'version' && typed.length === 1)) return ['--version']
+  if (first === 'help') return second === undefined ? ['--help'] : [second, '--help']
+  const asked = fromDebugger(typed) ?? [...typed]
+  const [command = ''] = asked
+  const isWord = /^[a-z][a-z-]*$/.test(command)
+  return isCommandName(command) || (isWord && !isFile(command)) ? asked : ['analyze', ...asked]
+}
+
+/** `coredumpctl debug` runs `DEBUGGER [ARGUMENT…] EXECUTABLE -c CORE` (systemd, src/coredump/coredumpctl.c). */
+function fromDebugger(typed: readonly string[]): string[] | undefined {
+  const [executable, flag, core] = typed.slice(-3)
+  if (flag !== '-c' || executable === undefined || core === undefined) return undefined
+  const before = typed.slice(0, -3)
+  const [command] = before
+  const rest = isCommandName(command) ? before.slice(1) : before
+  return [isCommandName(command) ? command : 'analyze', core, '--exe', executable, ...rest]
+}
