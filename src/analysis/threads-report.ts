@@ -75,7 +75,7 @@ function reportFrames(
     goroutine: current && !current.isDead ? current.id : null,
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
-    idle: machine !== undefined && inner.slice(base).flat().every(isSchedulerFrame),
+    idle: stack !== undefined && inner.slice(base).flat().every(isSchedulerFrame) && isKnownIdle(stack),
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: physical.flat(),
@@ -93,6 +93,12 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
   const goroutine = threads.goroutineOn(machine)
   const id = goroutine && !goroutine.isDead ? goroutine.id : null
   return {image: imageName(threads.process) ?? '?', m: machine.id, goroutine: id}
+}
+
+/** Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same. */
+function isKnownIdle({machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
+  const isWhole = stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))
+  return machine !== undefined && (isWhole || (goroutine ?? parked) === undefined)
 }
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */

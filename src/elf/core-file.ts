@@ -6,6 +6,7 @@ import {FormatError, GotraceError, InputError, TruncatedFileError, UnsupportedEr
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {CoreSegments} from './core-segments.ts'
 import {ET, type FileHeader, hasElfMagic, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
+import {describeHoles, findHoles, type MemoryHole} from './memory-holes.ts'
 import {
   AT,
   type CoreProcess,
@@ -56,8 +57,15 @@ export class CoreFile {
   readonly segments: CoreSegments
   /** The file ends before what its program headers promise. */
   readonly truncated: boolean
+  /** What its writer could not read, by address; `memory` is without it. */
+  readonly holes: readonly MemoryHole[]
 
-  private constructor(source: ByteSource, segments: CoreSegments, notes: NoteContents, truncated: boolean) {
+  private constructor(
+    source: ByteSource,
+    segments: CoreSegments,
+    notes: NoteContents,
+    {truncated, holes}: Pick<CoreFile, 'truncated' | 'holes'>,
+  ) {
     this.source = source
     this.segments = segments
     this.memory = segments
@@ -69,6 +77,7 @@ export class CoreFile {
     this.pageSize = pageSize > 0 && pageSize <= 0x40000000 ? pageSize : DEFAULT_PAGE_SIZE
     this.mappings = notes.mappings.sort((a, b) => a.start - b.start)
     this.truncated = truncated
+    this.holes = holes
   }
 
   /** @throws InputError not-a-core, wrong-machine · FormatError for a broken ELF header */
@@ -89,7 +98,9 @@ export class CoreFile {
     if (notes.threads.length === 0) throw noThreads(source, cut)
     nameLeader(notes)
     if (cut) reportTruncation(source, segments, table.missing, diagnostics)
-    return new CoreFile(source, segments, notes, cut)
+    const holes = findHoles(segments, notes.threads)
+    if (holes.length > 0) reportHoles(source, holes, diagnostics)
+    return new CoreFile(source, segments.without(holes), notes, {truncated: cut, holes})
   }
 
   /** Some PT_LOAD covers it, dumped or not. */
@@ -232,6 +243,13 @@ function reportTruncation(
   diagnostics.add('core-truncated', `the core is cut short: ${memory}${headers}`, {
     where: source.name,
     hint: 'copy the core again in full; check `ulimit -c` and free disk space where it was written',
+  })
+}
+
+function reportHoles(source: ByteSource, holes: readonly MemoryHole[], diagnostics: Diagnostics): void {
+  diagnostics.add('memory-hole', describeHoles(holes), {
+    where: source.name,
+    hint: 'let the kernel write the core: `ulimit -c unlimited` before the start, then `kill -ABRT PID`',
   })
 }
 

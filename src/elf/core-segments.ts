@@ -41,7 +41,7 @@ export class CoreSegments implements MemoryReader {
   #lastEnd = 0
   #lastDelta = 0
 
-  constructor(source: ByteSource, loads: Iterable<Segment>) {
+  constructor(source: ByteSource, loads: Iterable<Piece>) {
     this.#source = source
     const columns = sortByStart(gather(loads))
     this.#starts = columns.starts
@@ -138,7 +138,7 @@ export class CoreSegments implements MemoryReader {
     const dumped = this.#endOf(this.#dumpedEnds, index)
     const end = this.#endOf(this.#ends, index)
     const flags = this.#flags[index] as number
-    const access = {readable: flags % 8 >= 4, writable: flags % 4 >= 2, executable: flags % 2 === 1}
+    const access = accessOf(flags)
     if (address < held) return {state: 'dumped', start, end: held, ...access}
     if (address < dumped) return {state: 'cut', start: held, end: dumped, ...access}
     if (address < end) return {state: 'left-out', start: dumped, end, ...access}
@@ -148,6 +148,34 @@ export class CoreSegments implements MemoryReader {
   #gap(start: number, index: number): CoreExtent {
     const end = this.#starts[index + 1] ?? Number.POSITIVE_INFINITY
     return {state: 'unmapped', start, end, readable: false, writable: false, executable: false}
+  }
+
+  /** The same memory without some ranges of it: they count as mapped and left out. */
+  without(ranges: readonly {start: Address; end: Address}[]): CoreSegments {
+    return ranges.length === 0 ? this : new CoreSegments(this.#source, this.#piecesOutside(ranges))
+  }
+
+  *#piecesOutside(ranges: readonly {start: Address; end: Address}[]): Generator<Piece> {
+    for (let index = 0; index < this.#starts.length; index++) {
+      const start = this.#starts[index] as Address
+      const end = this.#ends[index] as Address
+      const dumpedEnd = this.#dumpedEnds[index] as number
+      const offset = (this.#offsets[index] as number) - start
+      const flags = this.#flags[index] as number
+      const access = accessOf(flags)
+      const piece = (from: Address, to: Address, fileEnd: number): Piece => {
+        const fileSize = Math.max(0, Math.min(to, fileEnd) - from)
+        return {address: from, memorySize: to - from, fileSize, offset: offset + from, ...access}
+      }
+      let at = start
+      for (const range of ranges) {
+        if (range.start < at || range.end > end) continue
+        if (range.start > at) yield piece(at, range.start, dumpedEnd)
+        yield piece(range.start, range.end, range.start)
+        at = range.end
+      }
+      if (at < end) yield piece(at, end, dumpedEnd)
+    }
   }
 
   /** The dumped parts, lowest first. */
@@ -161,6 +189,9 @@ export class CoreSegments implements MemoryReader {
   }
 }
 
+/** A PT_LOAD, or a part of one. */
+type Piece = Pick<Segment, 'address' | 'memorySize' | 'fileSize' | 'offset' | 'readable' | 'writable' | 'executable'>
+
 interface Columns {
   starts: Float64Array
   dumpedEnds: Float64Array
@@ -169,7 +200,11 @@ interface Columns {
   flags: Uint8Array
 }
 
-function gather(loads: Iterable<Segment>): Columns {
+function accessOf(flags: number): Pick<Segment, 'readable' | 'writable' | 'executable'> {
+  return {readable: flags % 8 >= 4, writable: flags % 4 >= 2, executable: flags % 2 === 1}
+}
+
+function gather(loads: Iterable<Piece>): Columns {
   let capacity = 256
   let columns = makeColumns(capacity)
   let count = 0

@@ -52,9 +52,10 @@ function describeSignal({number, name, code, codeName, address, senderPid}: NonN
 }
 
 function describeCompleteness(core: InfoReport['core'], memory: InfoReport['memory']): string {
-  if (!core.truncated) return 'complete'
+  if (!core.truncated && memory.missing === 0) return 'complete'
   const share = memory.dumped > 0 ? (100 * memory.missing) / memory.dumped : 0
-  return `cut short: ${formatSize(memory.missing)} of ${formatSize(memory.dumped)} are missing (${share.toFixed(1)} %)`
+  const what = core.truncated ? 'cut short' : 'with holes'
+  return `${what}: ${formatSize(memory.missing)} of ${formatSize(memory.dumped)} are missing (${share.toFixed(1)} %)`
 }
 
 function* renderGo(go: InfoReport['go'], style: Style): Generator<string> {

@@ -55,7 +55,7 @@ export const coreMemorySchema = z
     segments: z.number().int().describe('how many pieces the core has'),
     mapped: z.number().describe('bytes of address space that were mapped'),
     dumped: z.number().describe('bytes that the core was to hold'),
-    missing: z.number().describe('bytes of them behind the end of the file'),
+    missing: z.number().describe('bytes of them behind the end of the file, or that its writer could not read'),
     missingParts: z
       .array(
         z.strictObject({

@@ -10,8 +10,12 @@ interface FakeMachine {
   g0: number
 }
 
+/** The threads that the last process was told twice of. */
+let doubts: string[] = []
+
 /** A process whose threads have their storage at 0x10000 * index, with g `distance` below the thread pointer. */
 function processOf(threads: {tid: number; g: number | undefined}[], machines: FakeMachine[], distance = 8) {
+  doubts = []
   const words = new Map<number, number>()
   const ends: number[] = []
   const registers = threads.map(({g}, index) => {
@@ -46,7 +50,9 @@ function processOf(threads: {tid: number; g: number | undefined}[], machines: Fa
         isExtraInSig: false,
       })),
       goroutineAt: () => undefined,
+      isExtraMachine: () => false,
     },
+    diagnostics: {add: (_code: string, _message: string, {where}: {where: string}) => doubts.push(where)},
   } as unknown as DeadProcess
 }
 
@@ -124,4 +130,44 @@ test('a newborn thread that still has the storage of its parent does not run its
   const other = {tid: 101, g: 0x510000}
   t.deepEqual(pairsOf(processOf([parent, other, newborn], MACHINES)), {100: 0, 101: 1})
   t.deepEqual(pairsOf(processOf([newborn, other, parent], MACHINES)), {100: 0, 101: 1})
+})
+
+/** The same process, with the stacks of each M's g0 and where each thread's sp is. */
+function withStacks(
+  process: DeadProcess,
+  stacks: Readonly<Record<number, number>>,
+  sps: readonly number[],
+): DeadProcess {
+  for (const [index, {registers}] of process.core.threads.entries()) {
+    registers[USER_REGS.rsp] = BigInt(sps[index] ?? 0)
+  }
+  const {runtime} = process as unknown as {runtime: {goroutineAt: unknown}}
+  runtime.goroutineAt = (g: number) => {
+    const lo = stacks[g]
+    return lo === undefined ? undefined : {stack: {lo, hi: lo + 0x1000}, isDead: false}
+  }
+  return process
+}
+
+const STACKS = {5242880: 0x700000, 5308416: 0x710000}
+
+test('the stack that a thread is on wins over what its storage tells, where the M of its ID owns it', t => {
+  const told = [
+    {tid: 100, g: 0x510000},
+    {tid: 101, g: 0},
+    {tid: 102, g: 0x520000},
+  ]
+  const onOwn = withStacks(processOf(told, MACHINES), STACKS, [0x700800, 0x710800])
+  t.deepEqual(pairsOf(onOwn), {100: 0, 101: 1, 102: 2})
+  t.deepEqual(doubts, ['thread 100', 'thread 101'])
+  const elsewhere = withStacks(processOf(told, MACHINES), STACKS, [0x710800, 0x720800])
+  t.deepEqual(pairsOf(elsewhere), {100: 1, 101: null, 102: 2})
+})
+
+test('a thread whose storage tells nothing is known by the stack that it is on', t => {
+  const told = [
+    {tid: 7100, g: 0x999000},
+    {tid: 7101, g: 0x510000},
+  ]
+  t.deepEqual(pairsOf(withStacks(processOf(told, MACHINES), STACKS, [0x700800, 0x710800])), {7100: 0, 7101: 1})
 })

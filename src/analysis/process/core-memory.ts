@@ -9,7 +9,11 @@ const PARTS_MAX = 100
 /** How much of the process the core holds, and which part of what it promised is missing. */
 export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
   const {segments} = core
-  const missingParts: InfoReport['memory']['missingParts'] = []
+  const missingParts: InfoReport['memory']['missingParts'] = core.holes.slice(0, PARTS_MAX).map(hole => ({
+    start: hex(hole.start),
+    end: hex(hole.end),
+    what: `memory of thread ${hole.tid}`,
+  }))
   let mapped = 0
   // Every step ends a segment's dumped, cut or left-out part, or a gap.
   for (let at: number = NULL_ADDRESS; Number.isFinite(at); ) {
@@ -24,16 +28,20 @@ export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
   return {
     segments: segments.count,
     mapped,
-    dumped: segments.dumpedSize,
-    missing: segments.missingSize,
+    dumped: segments.dumpedSize + sizeOf(core.holes),
+    missing: segments.missingSize + sizeOf(core.holes),
     missingParts,
     threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
   }
 }
 
+function sizeOf(ranges: CoreFile['holes']): number {
+  return ranges.reduce((sum, {start, end}) => sum + (end - start), 0)
+}
+
 /** Whether a part of what the process left behind is lost, so that no answer is whole; asked when all is read. */
 export function isPartial({core, hasChanged}: Pick<ProcessFiles, 'core' | 'hasChanged'>): boolean {
-  return core.truncated || hasChanged()
+  return core.truncated || core.holes.length > 0 || hasChanged()
 }
 
 type Thread = CoreFile['threads'][number]

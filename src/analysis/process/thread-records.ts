@@ -27,15 +27,21 @@ function recordOf({registers}: CoreThread): Address | undefined {
   return pointer === undefined || pointer < LOWEST_RECORD ? undefined : pointer
 }
 
+/** Whether a thread's FS base leads to a record of libc's: it begins with a pointer to itself, in both of them. */
+export function hasRecord(memory: MemoryReader, thread: CoreThread): boolean {
+  const record = recordOf(thread)
+  return record !== undefined && readAddress(memory, record) === record
+}
+
 /**
  * Which libc made the threads, told by their records: static programs and renamed files have no name to go by. musl
- * keeps its threads in a ring, where glibc has flags; the first record of all begins with a pointer to itself in both.
+ * keeps its threads in a ring, where glibc has flags.
  */
 export function libcOfThreads({core, memory}: Records): LibcKind | undefined {
   let glibc = false
   for (const thread of core.threads) {
     const record = recordOf(thread)
-    if (record === undefined || readAddress(memory, record) !== record) continue
+    if (record === undefined || !hasRecord(memory, thread)) continue
     if (isInRing(memory, record)) return 'musl'
     glibc ||= tidIn(memory, record, GLIBC.tid) !== undefined
   }

@@ -2,11 +2,14 @@ import {RegisterSet} from '../../amd64/register-set.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {Cursor} from '../../base/cursor.ts'
+import type {Finding} from '../../base/finding.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
+import {hasRecord, libcOfThreads} from '../process/thread-records.ts'
 
 /** Thread-local storage lies right below the thread pointer; the executable's own, which has g, nearest to it. */
 const TLS_PAGE = 0x1000
@@ -15,40 +18,125 @@ const TLS_PAGES = 4
 const THREADS_TRIED = 64
 const THREADS_TELLING = 8
 
+/** What speaks for the M of a thread. */
+interface Claim {
+  readonly thread: CoreThread
+  /** By the g in thread-local storage; null: that is nil. undefined: it tells nothing. */
+  readonly told: Finding<Machine>
+  /** By m.procid. */
+  readonly numbered: Machine | undefined
+}
+
 /**
- * The M of each thread, as the runtime itself finds it: by the g in thread-local storage, which is nil (here null) on a
- * thread that runs no Go. Where that is not in the core: by m.procid, which C threads leave behind in Ms that they no
- * longer run (up to 1.20), and which is not the core's thread id where a container was dumped from outside.
+ * The M of each thread; null on a thread that runs no Go.
+ *
+ * The runtime itself finds it by the g in thread-local storage. But C code can give a thread another FS base, or make a
+ * thread by clone(2) that shares its maker's. So the M whose procid is the thread's ID wins where the thread's sp lies
+ * in that M's stacks, and not in those of the other. procid alone proves less: C threads leave theirs in Ms that they
+ * no longer run (up to 1.20), and it is not the core's thread ID where a container was dumped from outside. It has to
+ * do where the storage is not in the core, or is not what libc made.
  */
-export function pairMachines({core, memory, runtime}: DeadProcess): ReadonlyMap<number, Machine | null> {
-  if (!runtime) return new Map()
-  const byId = pairById(core.threads, runtime)
+export function pairMachines(process: DeadProcess): ReadonlyMap<number, Machine | null> {
+  const {runtime} = process
+  const pairs = new Map<number, Machine | null>()
+  if (!runtime) return pairs
+  const stacks = new MachineStacks(runtime)
+  const claims = claimsOf(process, runtime, stacks)
+  const taken = new Set<Machine>()
+  const pair = (find: (claim: Claim) => Machine | undefined): void => {
+    for (const claim of claims) {
+      const {tid} = claim.thread
+      const machine = pairs.has(tid) ? undefined : find(claim)
+      if (!machine || taken.has(machine)) continue
+      taken.add(machine)
+      pairs.set(tid, machine)
+      if (claim.told !== undefined && claim.told !== machine) reportDoubt(process, claim, machine)
+    }
+  }
+  pair(({told, numbered}) => (told === numbered ? numbered : undefined))
+  pair(claim => (stacks.refute(claim) ? claim.numbered : undefined))
+  // A thread that runtime.clone has just made has its parent's storage until runtime.settls: the parent comes first.
+  pair(({told}) => told ?? undefined)
+  for (const {thread, told} of claims) if (told === null && !pairs.has(thread.tid)) pairs.set(thread.tid, null)
+  pair(({told, numbered}) => (told === undefined ? numbered : undefined))
+  pair(({thread}) => runtime.machines.find(machine => !taken.has(machine) && stacks.hold(machine, thread)))
+  return pairs
+}
+
+function claimsOf(process: DeadProcess, runtime: GoRuntime, stacks: MachineStacks): Claim[] {
+  const {core, memory} = process
+  const byId = pairById(core.threads, runtime, stacks)
   const machines = machinesByG(runtime)
   const offset = findTlsOffset(memory, core.threads, byId, machines)
-  if (offset === undefined) return byId
-  const pairs = new Map<number, Machine | null>()
-  const untold: CoreThread[] = []
-  const told = new Map<Machine, CoreThread>()
-  for (const thread of core.threads) {
-    const g = readTlsG(memory, thread, offset)
-    const machine = g === undefined ? undefined : machines.get(g)
-    if (!machine) {
-      if (g === NULL_ADDRESS) pairs.set(thread.tid, null)
-      else untold.push(thread)
-      continue
-    }
-    // A thread that runtime.clone has just made has its parent's storage until runtime.settls.
-    const rival = told.get(machine)
-    if (rival && byId.get(thread.tid) !== machine) continue
-    if (rival) pairs.delete(rival.tid)
-    told.set(machine, thread)
-    pairs.set(thread.tid, machine)
+  const isLibc = libcOfThreads(process) !== undefined
+  return core.threads.map(thread => {
+    const isStored = offset !== undefined && (!isLibc || hasRecord(memory, thread))
+    const g = isStored ? readTlsG(memory, thread, offset) : undefined
+    const told = g === NULL_ADDRESS ? null : g === undefined ? undefined : machines.get(g)
+    return {thread, told, numbered: byId.get(thread.tid)}
+  })
+}
+
+function reportDoubt({diagnostics}: DeadProcess, {thread, told}: Claim, machine: Machine): void {
+  const other = told ? `M ${told.id}` : 'no M'
+  diagnostics.add(
+    'machine-doubtful',
+    `thread ${thread.tid}: its thread-local storage tells of ${other}, its stack is that of M ${machine.id}, which was used`,
+    {where: `thread ${thread.tid}`},
+  )
+}
+
+/** The stacks that belong to each M: g0's, gsignal's and that of the goroutine that it runs. */
+class MachineStacks {
+  readonly #runtime: GoRuntime
+  readonly #stacks = new Map<Machine, readonly Goroutine['stack'][]>()
+
+  constructor(runtime: GoRuntime) {
+    this.#runtime = runtime
   }
-  for (const {tid} of untold) {
-    const machine = byId.get(tid)
-    if (machine && !told.has(machine)) pairs.set(tid, machine)
+
+  /** Whether a thread's sp lies in a stack of the M. */
+  hold(machine: Machine, {registers}: CoreThread): boolean {
+    const {sp} = RegisterSet.ofUserRegs(registers)
+    return sp !== undefined && this.#of(machine).some(stack => holds(stack, sp))
   }
-  return pairs
+
+  /** Whether the thread's stack speaks for the M of its ID, and against what its storage tells. */
+  refute({thread, told, numbered}: Claim): boolean {
+    if (told === undefined || !numbered || !this.hold(numbered, thread)) return false
+    if (told === null) return this.#isBusy(numbered)
+    return !this.hold(told, thread) || (this.#isBorrowed(told) && !this.#isBorrowed(numbered))
+  }
+
+  /**
+   * Taken for a callback or a signal of a thread that is not Go's. A thread that the runtime made keeps its own M;
+   * where a handler found no g on it, it borrowed a second one.
+   */
+  #isBorrowed(machine: Machine): boolean {
+    return this.#runtime.isExtraMachine(machine)
+  }
+
+  /** Of two Ms with a thread's ID the one that is its own has more. */
+  score(machine: Machine, thread: CoreThread): number {
+    const isOwn = !this.#isBorrowed(machine)
+    const isHeld = this.hold(machine, thread)
+    return (isOwn && isHeld ? 8 : 0) + (isHeld ? 4 : 0) + (machine.isExtraInSig ? 2 : 0) + (machine.curg !== 0 ? 1 : 0)
+  }
+
+  /** The M of a C thread that has left Go is kept for the next one, with the stack bounds of the last. */
+  #isBusy(machine: Machine): boolean {
+    if (!this.#isBorrowed(machine)) return true
+    return this.#runtime.goroutineAt(machine.curg)?.isDead === false
+  }
+
+  #of(machine: Machine): readonly Goroutine['stack'][] {
+    const known = this.#stacks.get(machine)
+    if (known) return known
+    const gs = [machine.curg, machine.gsignal, machine.g0].filter(g => g !== NULL_ADDRESS)
+    const stacks = gs.flatMap(g => this.#runtime.goroutineAt(g)?.stack ?? [])
+    this.#stacks.set(machine, stacks)
+    return stacks
+  }
 }
 
 /** The three gs that a thread can have in its storage while it runs an M. */
@@ -115,26 +203,22 @@ function findGsBelow(
 /**
  * Of several Ms with the thread's id the one whose stacks hold its sp, then one that is in use, then the highest id.
  */
-function pairById(threads: readonly CoreThread[], runtime: GoRuntime): ReadonlyMap<number, Machine> {
+function pairById(
+  threads: readonly CoreThread[],
+  runtime: GoRuntime,
+  stacks: MachineStacks,
+): ReadonlyMap<number, Machine> {
   const pairs = new Map<number, Machine>()
-  const stackPointers = new Map<number, Address | undefined>()
-  for (const {tid, registers} of threads) stackPointers.set(tid, RegisterSet.ofUserRegs(registers).sp)
-  const score = (machine: Machine): number => {
-    const sp = stackPointers.get(machine.procid)
-    const stacks = [machine.curg, machine.gsignal, machine.g0]
-      .filter(g => g !== 0)
-      .map(g => runtime.goroutineAt(g)?.stack)
-    const holdsSp = sp !== undefined && stacks.some(stack => stack && holds(stack, sp))
-    return (holdsSp ? 4 : 0) + (machine.isExtraInSig ? 2 : 0) + (machine.curg !== 0 ? 1 : 0)
-  }
+  const byTid = new Map(threads.map(thread => [thread.tid, thread]))
   for (const machine of runtime.machines) {
-    if (machine.procid === 0 || !stackPointers.has(machine.procid)) continue
+    const thread = machine.procid === 0 ? undefined : byTid.get(machine.procid)
+    if (!thread) continue
     const rival = pairs.get(machine.procid)
     if (!rival) {
       pairs.set(machine.procid, machine)
       continue
     }
-    const difference = score(machine) - score(rival)
+    const difference = stacks.score(machine, thread) - stacks.score(rival, thread)
     if (difference > 0 || (difference === 0 && machine.id > rival.id)) pairs.set(machine.procid, machine)
   }
   return pairs
