@@ -68,7 +68,7 @@ async function analyseOnce(copy: WorkingCopy): Promise<void> {
       deadline: Number.POSITIVE_INFINITY,
       diagnostics,
     })
-    for (const _ of json.renderers.analyze?.(report, {style: PLAIN_STYLE, registers: true}) ?? []);
+    for (const _ of json.renderers.analyze?.(report, {style: PLAIN_STYLE, registers: true, view: 'whole'}) ?? []);
   } finally {
     dead.close()
   }

@@ -1,10 +1,14 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {
+  BlockingReport,
   CompletenessReport,
   CoreReport,
   FrameReport,
   GoroutineReport,
+  ModuleReport,
   ReportTail,
+  SignatureReport,
+  SummaryReport,
   ThreadReport,
 } from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
@@ -15,6 +19,7 @@ import {findCrash} from './crash/crashed-image.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
 import type {Visibility} from './frames/go-frames.ts'
+import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
 import type {DeadProcess} from './process/dead-process.ts'
@@ -24,6 +29,7 @@ import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} fr
 import {makeSignature} from './signature.ts'
 import {type CgoFrames, GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
+import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
 import {Blocking} from './waits/blocking.ts'
 
@@ -32,8 +38,8 @@ export interface AnalysisOptions {
   /** undefined: the default view (README, "Traceback levels"). */
   traceback: Traceback | undefined
   cgoFrames: CgoFrames
-  /** Only these; undefined: all. */
-  goroutines: readonly number[] | undefined
+  /** Only these, or the one that crashed alone; undefined: all. */
+  goroutines: readonly number[] | 'crashing' | undefined
   maxFrames: number
   demangle: boolean
   /** Milliseconds since the epoch after which no further stack is walked. */
@@ -67,8 +73,11 @@ class Analysis implements CoreReport {
   readonly #cause: CrashCause
   readonly #level: TracebackLevel
   readonly #completeness = new CompletenessCount()
-  #crashFrames: readonly FrameReport[] = []
-  #hasDeadlocks = false
+  readonly #ofCrash = new Map<Goroutine, GoroutineReport>()
+  #modules: ModuleReport[] | undefined
+  #signature: SignatureReport | undefined
+  #summary: SummaryReport | undefined
+  #waits: BlockingReport | undefined
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
@@ -105,29 +114,37 @@ class Analysis implements CoreReport {
 
   *#reportGoroutines(): Generator<GoroutineReport> {
     if (this.#level.level === 0) return
-    const {goroutines: asked} = this.#options
+    const asked = this.#asked
+    const isAll = this.#level.all && this.#options.goroutines !== 'crashing'
     const ofCrash = goroutinesOfCrash(this.#cause)
     const missing = new Set(asked)
     for (const goroutine of ofCrash) {
       if (asked && !asked.includes(goroutine.id)) continue
       missing.delete(goroutine.id)
-      yield this.#reportOfCrash(goroutine)
-      if (!this.#level.all && !asked) return
+      yield this.#count(this.#reportOfCrash(goroutine))
+      if (!isAll && !asked) return
     }
-    if (!this.#level.all && !asked) return
+    if (!isAll && !asked) return
     for (const {process, reporter} of this.#listedImages()) {
       for (const goroutine of this.#othersOf(process, ofCrash)) {
         missing.delete(goroutine.id)
-        yield this.#report(reporter, goroutine, false)
+        yield this.#count(reporter.report(goroutine, false))
       }
     }
     for (const id of missing) this.#process.diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
   }
 
+  get #asked(): readonly number[] | undefined {
+    const {goroutines} = this.#options
+    return goroutines === 'crashing' ? undefined : goroutines
+  }
+
+  /** Those of the crash are walked once, for the summary, the signature and the list. */
   #reportOfCrash(goroutine: Goroutine): GoroutineReport {
-    const {goroutine: first} = this.#cause
-    const report = this.#report(this.#reporter, goroutine, goroutine === first)
-    if (goroutine === first || first === undefined) this.#crashFrames = report.frames
+    const known = this.#ofCrash.get(goroutine)
+    if (known) return known
+    const report = this.#reporter.report(goroutine, goroutine === this.#cause.goroutine)
+    this.#ofCrash.set(goroutine, report)
     return report
   }
 
@@ -146,7 +163,7 @@ class Analysis implements CoreReport {
   *#othersOf(process: DeadProcess, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
     const {runtime} = process
     if (!runtime) return
-    const asked = this.#options.goroutines && new Set(this.#options.goroutines)
+    const asked = this.#asked && new Set(this.#asked)
     if (process === this.#process) for (const {id} of ofCrash) asked?.delete(id)
     for (const goroutine of otherGoroutines(runtime, ofCrash)) {
       if (asked?.size === 0) return
@@ -155,8 +172,7 @@ class Analysis implements CoreReport {
     }
   }
 
-  #report(reporter: GoroutineReporter, goroutine: Goroutine, crashing: boolean): GoroutineReport {
-    const report = reporter.report(goroutine, crashing)
+  #count(report: GoroutineReport): GoroutineReport {
     this.#completeness.add(report)
     return report
   }
@@ -174,10 +190,45 @@ class Analysis implements CoreReport {
     return this.#tail
   }
 
-  findDeadlocks(): void {
-    if (this.#hasDeadlocks) return
-    this.#hasDeadlocks = true
-    this.#blocking.addDiagnostics(this.#process.diagnostics)
+  get blocking(): BlockingReport {
+    if (!this.#waits) {
+      this.#blocking.addDiagnostics(this.#process.diagnostics)
+      this.#waits = this.#blocking.report()
+    }
+    return this.#waits
+  }
+
+  get summary(): SummaryReport {
+    this.#summary ??= this.#summarize()
+    return this.#summary
+  }
+
+  #summarize(): SummaryReport {
+    const census = takeCensus(this.#process, this.#images, this.#cause)
+    const {main} = census ?? {}
+    return summarize({
+      core: this.core,
+      go: this.go,
+      crash: this.crash,
+      frames: this.#framesOfDeath(),
+      framesOfMain: () => (main ? this.#reporter.report(main, false).frames : []),
+      census,
+      isListIncomplete: this.#process.runtime?.isIncomplete === true,
+      blocking: this.blocking,
+      waitOfMain: main ? this.#reporter.waitingFor(main) : null,
+      signature: this.#makeSignature(),
+      missing: findGreatestLoss(this.#process.diagnostics.list()),
+    })
+  }
+
+  #reportModules(): ModuleReport[] {
+    this.#modules ??= reportModules(this.#process)
+    return this.#modules
+  }
+
+  #makeSignature(): SignatureReport {
+    this.#signature ??= makeSignature(this.crash, this.#framesOfCrash(), this.#reportModules())
+    return this.#signature
   }
 
   get completeness(): CompletenessReport {
@@ -188,28 +239,38 @@ class Analysis implements CoreReport {
     return this.completeness.score === 1
   }
 
-  threadsWithoutGoroutine(): Iterable<ThreadReport> {
-    return reportThreadsWithoutGoroutine(this.#images, this.#blocking, this.#level.level > 1)
+  *threadsWithoutGoroutine(): Generator<ThreadReport> {
+    const isAll = this.#options.goroutines !== 'crashing'
+    for (const thread of reportThreadsWithoutGoroutine(this.#images, this.#blocking, this.#level.level > 1)) {
+      if (isAll || thread.id === this.crash.thread) yield thread
+    }
   }
 
   /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
   #framesOfCrash(): readonly FrameReport[] {
     const {thread, goroutine} = this.#cause
-    if (!thread || goroutine) return this.#crashFrames
+    if (goroutine) return this.#reportOfCrash(goroutine).frames
+    if (!thread) return []
     const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking)
     return frames.slice(handlerFrames)
   }
 
+  /** Where the crash was on a system stack, that of the goroutine it served goes on below. */
+  #framesOfDeath(): readonly FrameReport[] {
+    const {goroutine, current} = this.#cause
+    const below = goroutine && current && current !== goroutine ? this.#reportOfCrash(current).frames : []
+    return [...this.#framesOfCrash(), ...below]
+  }
+
   #makeTail(): ReportTail {
-    this.findDeadlocks()
-    const modules = reportModules(this.#process)
+    const {blocking} = this
     const {diagnostics} = this.#process
     return {
       threads: reportThreads(this.#images, this.#blocking),
       cgo: reportCgo(this.#images),
-      blocking: this.#blocking.report(),
-      modules,
-      signature: makeSignature(this.crash, this.#framesOfCrash(), modules),
+      blocking,
+      modules: this.#reportModules(),
+      signature: this.#makeSignature(),
       completeness: this.completeness,
       diagnostics: diagnostics.list(),
     }

@@ -39,7 +39,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
   let instruction: {value: InstructionReport | null} | undefined
   return {
     kind: cause.kind,
-    ...(signal ? reportSignal(signal) : NO_SIGNAL),
+    ...(signal ? reportSignal(process, signal) : NO_SIGNAL),
     pc: placeOfDeath(cause),
     message: cause.message,
     thread: thread?.thread.tid ?? null,
@@ -59,18 +59,37 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
   }
 }
 
-type SignalReport = Pick<CrashReport, 'signal' | 'signalNumber' | 'code' | 'codeName' | 'faultAddress'>
+type SignalReport = Pick<CrashReport, 'signal' | 'signalNumber' | 'code' | 'codeName' | 'faultAddress' | 'senderPid'>
 
-const NO_SIGNAL: SignalReport = {signal: null, signalNumber: null, code: null, codeName: null, faultAddress: null}
+const NO_SIGNAL: SignalReport = {
+  signal: null,
+  signalNumber: null,
+  code: null,
+  codeName: null,
+  faultAddress: null,
+  senderPid: null,
+}
 
-function reportSignal({number, code, address}: FaultSignal): SignalReport {
+function reportSignal(process: DeadProcess, fault: FaultSignal): SignalReport {
+  const {number, code, address} = fault
   return {
     signal: signalName(number),
     signalNumber: number,
     code: code ?? null,
     codeName: code === undefined ? null : signalCodeName(number, code),
     faultAddress: hasAddress(number, code) ? hex(address) : null,
+    senderPid: senderOf(process, fault),
   }
+}
+
+/** si_pid of what kill, tgkill or sigqueue sent (sigaction(2)): in a signal frame it lies where si_addr does. */
+const SENT: ReadonlySet<number> = new Set([0, -1, -6])
+
+function senderOf({core}: DeadProcess, {number, code, address}: FaultSignal): number | null {
+  if (code === undefined || !SENT.has(code)) return null
+  if (address !== 0n) return Number(BigInt.asUintN(32, address))
+  const ofCore = core.signal
+  return ofCore?.number === number && ofCore.code === code ? (ofCore.senderPid ?? null) : null
 }
 
 /** Where the signal was; without one, where the thread was. */

@@ -11,9 +11,14 @@ export default class Analyze extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    brief: Flags.boolean({
+      description: 'the summary and the goroutine that crashed',
+      exclusive: ['goroutine', 'traceback'],
+    }),
     traceback: Flags.option({
       options: ['none', 'single', 'all', 'system', 'crash'] as const,
-      description: 'what to show, with the meaning of GOTRACEBACK (default: as all, the crashing goroutine whole)',
+      description:
+        'the text of Go alone, without the summary, with the meaning of GOTRACEBACK (default: the summary, then as all, the crashing goroutine whole)',
     })(),
     'cgo-frames': Flags.option({
       options: ['auto', 'saved', 'none'] as const,
@@ -41,13 +46,14 @@ export default class Analyze extends CoreCommand {
           ...analysisOptions(flags, this.config),
           traceback: flags.traceback,
           cgoFrames: flags['cgo-frames'],
-          goroutines: flags.goroutine,
+          goroutines: flags.brief ? 'crashing' : flags.goroutine,
           diagnostics: this.diagnostics,
           waits,
         }),
       remarks: report => {
-        report.findDeadlocks()
-        const cause = renderCause(report.crash)
+        // Asked for, deadlocks become diagnostics.
+        void report.blocking
+        const cause = flags.traceback === undefined ? undefined : renderCause(report.crash)
         return cause === undefined ? [] : [cause]
       },
     })

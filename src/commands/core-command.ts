@@ -2,7 +2,7 @@ import {Flags, type Interfaces} from '@oclif/core'
 import type {OpenProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import {InputError} from '../base/errors.ts'
-import type {Answers, Format, Renderer} from '../render/format.ts'
+import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMATS, type FormatName} from '../render/formats.ts'
 import {BaseCommand, outputFlags, type SearchFlags, searchFlags} from './base-command.ts'
 import {EXIT} from './errors.ts'
@@ -22,7 +22,12 @@ export const coreFlags = {
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
 type AnswerFlags = SearchFlags &
-  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict'> & {ndjson?: boolean; registers?: boolean}
+  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict'> & {
+    ndjson?: boolean
+    registers?: boolean
+    traceback?: string | undefined
+    brief?: boolean
+  }
 
 /** What a command asks of a core. */
 interface Question<Answer> {
@@ -45,13 +50,19 @@ export abstract class CoreCommand extends BaseCommand {
     try {
       const answer = analyze(process, format.waits === 'shown' ? undefined : 'left-out')
       const style = await this.style(flags.color, flags.output)
-      this.writeAll(render(answer, {style, registers: flags.registers ?? false}), flags.output)
+      const view = viewOf(flags)
+      this.writeAll(render(answer, {style, view, registers: flags.registers ?? false}), flags.output)
       if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(remarks?.(answer))
       if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
     } finally {
       process.close()
     }
   }
+}
+
+function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {
+  if (traceback !== undefined) return 'go'
+  return brief ? 'brief' : 'whole'
 }
 
 function formatName({json, ndjson}: Pick<AnswerFlags, 'json' | 'ndjson'>): FormatName {

@@ -1,13 +1,6 @@
 import {printable} from '../base/printable.ts'
-import type {
-  BlockingReport,
-  CgoAnswer,
-  CgoCallReport,
-  CgoReport,
-  CgoThreadReport,
-  FrameReport,
-} from '../report/core-report.ts'
-import {nameParty} from '../report/vocabulary.ts'
+import type {CgoAnswer, CgoCallReport, CgoReport, CgoThreadReport, FrameReport} from '../report/core-report.ts'
+import {renderBlocking} from './blocking-text.ts'
 import {missingNote, ofImage, renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
@@ -32,24 +25,6 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
   }
   yield* renderBlocking(blocking, style)
   for (const [state, names] of groupByState(cgo.threads, style)) yield `\n${names.join('')}${state}`
-}
-
-function* renderBlocking({locks, cycles, chains}: BlockingReport, style: Style): Generator<string> {
-  if (locks.length > 0) yield '\n'
-  for (const lock of locks) {
-    const {waiters, waiterCount} = lock
-    yield `${renderLock(lock, style)}; ${waiterCount} ${waiterCount === 1 ? 'waits' : 'wait'} for it: `
-    yield `${waiters.map(nameParty).join(', ')}${waiters.length < waiterCount ? ', …' : ''}\n`
-  }
-  for (const cycle of cycles)
-    yield `${style.header('deadlock')}\n${cycle.map(link => `\t${printable(link)}\n`).join('')}`
-  for (const chain of chains) yield `${printable(chain)}\n`
-}
-
-function renderLock({kind, address, owner}: BlockingReport['locks'][number], style: Style): string {
-  if (kind === 'end of a thread' && owner !== null) return style.header(`end of ${nameParty(owner)}`)
-  const name = style.header(address === null ? kind : `${kind} ${address}`)
-  return `${name}: ${owner === null ? 'its owner is not known' : `held by ${nameParty(owner)}`}`
 }
 
 function cName(entry: string | null): string {

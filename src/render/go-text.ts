@@ -82,7 +82,7 @@ function findThreadOfCrash(report: CoreReport): ThreadReport | undefined {
   return undefined
 }
 
-/** What C code said of its own end; for standard error, behind the report. */
+/** What C code said of its own end; for standard error, where the text is Go's alone. */
 export function renderCause(crash: CrashReport): string | undefined {
   return crash.cause ? `${crash.cause.kind}: ${crash.cause.text}` : undefined
 }

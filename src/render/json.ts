@@ -24,12 +24,17 @@ export const json: Format = {
 }
 
 function renderAnalyze(report: CoreReport): Iterable<string> {
-  const {schemaVersion, tool, core, go, crash, goroutines} = report
+  const {schemaVersion, tool, core, go, summary, crash, goroutines} = report
   const tail = () => {
     const {threads, cgo, blocking, modules, signature, completeness, diagnostics} = report.tail()
     return {threads, cgo, blocking, modules, signature, completeness, diagnostics}
   }
-  return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'goroutines', items: goroutines, tail})
+  return renderStream({
+    head: {schemaVersion, tool, core, go, summary, crash},
+    key: 'goroutines',
+    items: goroutines,
+    tail,
+  })
 }
 
 function renderCgo({schemaVersion, tool, core, go, cgo, blocking, diagnostics}: CgoAnswer): Iterable<string> {

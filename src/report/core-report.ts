@@ -3,6 +3,7 @@ import type * as answer from './answer-schema.ts'
 import type * as cgo from './cgo-schema.ts'
 import type * as schema from './report-schema.ts'
 import type * as stack from './stack-schema.ts'
+import type * as summary from './summary-schema.ts'
 
 /**
  * The types of the reports, from the schemas beside this file: what the text shows and what the JSON carries are the
@@ -22,6 +23,8 @@ export type CgoReport = z.infer<typeof cgo.cgoSchema>
 export type ModuleReport = z.infer<typeof schema.moduleSchema>
 export type SignatureReport = z.infer<typeof schema.signatureSchema>
 export type CompletenessReport = z.infer<typeof schema.completenessSchema>
+export type PlaceReport = z.infer<typeof summary.placeSchema>
+export type SummaryReport = z.infer<typeof summary.summarySchema>
 export type LockReport = z.infer<typeof schema.lockSchema>
 export type BlockingReport = z.infer<typeof schema.blockingSchema>
 
@@ -62,13 +65,15 @@ export interface CoreReport extends ReportHead, Answer {
   /** How the text prints frames: fp, sp and pc behind each Go frame, registers at the end. */
   readonly detail: 'plain' | 'full'
   readonly dialect: TextDialect
+  /** Made when it is asked for, of the crash alone: the other goroutines have not been walked then. */
+  readonly summary: SummaryReport
   readonly goroutines: Iterable<GoroutineReport>
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport
   /** What the text shows below the goroutines, idle Ms at level 2 alone; nothing else of the tail is made for it. */
   threadsWithoutGoroutine(): Iterable<ThreadReport>
   /** Deadlocks become diagnostics when this is asked for. */
-  findDeadlocks(): void
+  readonly blocking: BlockingReport
   tail(): ReportTail
 }
 

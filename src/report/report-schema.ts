@@ -15,6 +15,7 @@ import {
   stopReasonSchema,
   text,
 } from './stack-schema.ts'
+import {summarySchema} from './summary-schema.ts'
 
 /** The parts of `analyze --json`, most of which other commands print too. */
 
@@ -126,6 +127,9 @@ export const crashSchema = z
     code: count.describe('its si_code'),
     codeName: text.describe('name of `code`, such as SEGV_MAPERR'),
     faultAddress: address.describe('its si_addr; null where that has no meaning'),
+    senderPid: count.describe(
+      'process that sent it, 0 for one that this process cannot see; null: none did, or not known',
+    ),
     pc: address.describe('where it was'),
     message: text.describe('of the panic or of the fatal error; null: there is none'),
     thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
@@ -231,6 +235,7 @@ const ofRuntime = {
 export const goSchema = z
   .strictObject({
     ...ofRuntime,
+    mainVersion: text.describe('version of its module; null: none is stated, or not known'),
     modules: z
       .array(
         z.strictObject({
@@ -321,6 +326,7 @@ export const diagnosticsSchema = z
 export const reportSchema = z
   .strictObject({
     ...opening,
+    summary: summarySchema,
     crash: crashSchema,
     goroutines: z.array(goroutineSchema).describe('the crashing one first, then in the order of the runtime'),
     threads: z.array(threadSchema).describe('every thread, as they are in the core'),

@@ -68,7 +68,7 @@ async function listGoroutines(...asked: Parameters<typeof openGoroutines>): Prom
 }
 
 function toJson<Name extends keyof Answers>(name: Name, answer: Answers[Name]): string {
-  return [...(json.renderers[name]?.(answer, {style: PLAIN_STYLE, registers: false}) ?? [])].join('')
+  return [...(json.renderers[name]?.(answer, {style: PLAIN_STYLE, registers: false, view: 'whole'}) ?? [])].join('')
 }
 
 test('the JSON of threads, info and goroutines is what their schemas say', async t => {

@@ -1,8 +1,8 @@
 // The JSON of the committed crashes: valid by the published schemas, complete, and the same as the text.
 import test from 'ava'
 import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
-import {renderGoText} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
+import {text} from '../../src/render/text.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
 import {complaint} from '../support/documents.ts'
 import {runCommand} from '../support/run-command.ts'
@@ -41,7 +41,8 @@ function retell(report: Report): string {
         .map(thread => ({...thread, frames: thread.frames.slice(thread.handlerFrames)})),
     tail: () => report,
   }
-  return [...renderGoText(told as unknown as CoreReport, PLAIN_STYLE)].join('')
+  const presentation = {style: PLAIN_STYLE, registers: false, view: 'whole'} as const
+  return [...(text.renderers.analyze?.(told as unknown as CoreReport, presentation) ?? [])].join('')
 }
 
 for (const name of fixtureNames()) {

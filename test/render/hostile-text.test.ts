@@ -60,7 +60,7 @@ function answerOf(command: string, json: Told): Told {
 
 function render(command: 'analyze' | 'cgo' | 'goroutines' | 'info' | 'threads', json: Told): string {
   const renderer = textFormat.renderers[command] as unknown as (answer: Told, how: object) => Iterable<string>
-  return [...renderer(answerOf(command, json), {style: PLAIN_STYLE, registers: true})].join('')
+  return [...renderer(answerOf(command, json), {style: PLAIN_STYLE, registers: true, view: 'whole'})].join('')
 }
 
 for (const name of fixtureNames(/^(callback-deep|cxx-throw|stuck-mutexes|hooks-fault)-go1\.27$/)) {

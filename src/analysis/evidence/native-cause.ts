@@ -7,6 +7,7 @@ import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {sourceName} from '../frames/c-frames.ts'
+import {isInsideLibc, isOfLanguage} from '../frames/first-party.ts'
 import {cPlumbing, isDeathOfC, libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findCaughtExceptions} from './caught-exceptions.ts'
@@ -121,31 +122,10 @@ function place(frames: readonly NamedFrame[]): string {
 }
 
 function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
-  if (name === null || cPlumbing(name) !== undefined || LIBC.test(name)) return true
+  if (name === null || cPlumbing(name) !== undefined || isInsideLibc(name)) return true
   // glibc's checking strcpy and its like are inlined from its headers.
   return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
 }
-
-/**
- * Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the
- * program or inlined.
- */
-function isOfLanguage({function: name, module, file}: SourceFrame): boolean {
-  if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
-  if (file !== null && /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//.test(file)) return true
-  return (
-    name !== null &&
-    /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/.test(
-      name,
-    )
-  )
-}
-
-const LANGUAGE_LIBRARIES =
-  /(?:^|\/)(?:libc|libm|libpthread|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind|libglib-2\.0)[-.\d]*\.so[.\d]*$/
-
-const LIBC =
-  /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
 
 /**
  * glibc keeps what it prints before it aborts: `__abort_msg` points to struct abort_msg_s, the size and then the text

@@ -1,3 +1,4 @@
+import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import {isIdleInSynctest} from '../../runtime-model/wait-reason.ts'
@@ -6,6 +7,12 @@ import type {HeaderFacts} from './goroutine-header.ts'
 
 /** Nanoseconds that say no more than that some time has passed: no wait can be minutes long. */
 const ONE_MINUTE = 60_000_000_000n
+
+/** Whether a goroutine is in a call from Go into C. */
+export function isInCgo(runtime: GoRuntime | undefined, {m, syscall}: Goroutine): boolean {
+  const machine = m === 0 ? undefined : runtime?.machineAt(m)
+  return machine !== undefined && machine.ncgo > 0 && syscall.sp !== 0
+}
 
 /** Gathers what a goroutine's header says. */
 export class GoroutineFacts {

@@ -8,7 +8,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {imageName} from '../process/process-facts.ts'
 import type {CgoFrames, GoroutineStacks} from '../stacks/goroutine-stacks.ts'
 import type {Blocking} from '../waits/blocking.ts'
-import {GoroutineFacts} from './goroutine-facts.ts'
+import {GoroutineFacts, isInCgo} from './goroutine-facts.ts'
 import {goroutineHeader, goroutineState} from './goroutine-header.ts'
 
 export interface ReporterOptions {
@@ -54,7 +54,7 @@ export class GoroutineReporter {
     const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
-    const thread = machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
+    const thread = this.#threadOf(goroutine)
     return {
       id: goroutine.id,
       image: imageName(this.#process),
@@ -69,7 +69,7 @@ export class GoroutineReporter {
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
       thread,
-      inCgo: machine !== undefined && machine.ncgo > 0 && goroutine.syscall.sp !== 0,
+      inCgo: isInCgo(runtime, goroutine),
       waitingFor:
         this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,
@@ -81,6 +81,16 @@ export class GoroutineReporter {
       createdBy: stack.createdBy,
       ancestors: stack.ancestors,
     }
+  }
+
+  /** What a goroutine waits for, without its stack. */
+  waitingFor(goroutine: Goroutine): GoroutineReport['waitingFor'] {
+    return this.#blocking.waitingFor(this.#process, goroutine, this.#threadOf(goroutine))
+  }
+
+  #threadOf(goroutine: Goroutine): number | null {
+    const machine = goroutine.m === 0 ? undefined : this.#process.runtime?.machineAt(goroutine.m)
+    return machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
   }
 
   #assemble(goroutine: Goroutine, crashing: boolean) {

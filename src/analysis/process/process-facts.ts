@@ -68,9 +68,10 @@ export function imageName({images, goModule}: DeadProcess): string | null {
 /** What `go version -m` prints. */
 export function reportBuildInfo(
   buildInfo: BuildInfo | undefined,
-): Pick<CoreReport['go'], 'main' | 'modules' | 'settings'> {
+): Pick<CoreReport['go'], 'main' | 'mainVersion' | 'modules' | 'settings'> {
   return {
     main: buildInfo?.main?.path ?? buildInfo?.path ?? null,
+    mainVersion: buildInfo?.main?.version || null,
     modules: (buildInfo?.modules ?? []).map(({path, version: moduleVersion, sum}) => ({
       path,
       version: moduleVersion ?? null,

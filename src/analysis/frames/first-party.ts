@@ -1,0 +1,86 @@
+import type {CoreReport, FrameReport} from '../../report/core-report.ts'
+import {cPlumbing, goPlumbing} from './irrelevant-frames.ts'
+
+/** Libraries of C, C++ and Rust, and what every process has, wherever they lie. */
+const LANGUAGE_LIBRARIES =
+  /(?:^|\/)(?:libc|libm|libpthread|libdl|librt|ld-linux-x86-64|ld-musl-x86_64|libstdc\+\+|libc\+\+|libc\+\+abi|libgcc_s|libunwind|libglib-2\.0)[-.\d]*\.so[.\d]*$|^\[vdso\]$/
+/** Where a distribution puts libraries. What a package manager of a site installs (`/opt`, `/usr/local`) is its own. */
+const SYSTEM_FOLDERS = /^\/(?:usr\/)?lib(?:32|64|x32)?\/|^\/(?:nix|gnu)\/store\//
+/** Sources of the libraries of C++ and Rust, of which parts are compiled into each program. */
+const LANGUAGE_SOURCES = /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//
+const LANGUAGE_NAMES =
+  /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/
+
+/**
+ * Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the
+ * program or inlined.
+ */
+export function isOfLanguage({
+  function: name,
+  module,
+  file,
+}: Pick<FrameReport, 'function' | 'module' | 'file'>): boolean {
+  if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
+  return (file !== null && LANGUAGE_SOURCES.test(file)) || (name !== null && LANGUAGE_NAMES.test(name))
+}
+
+/** The insides of a C library that is linked into the program, and what others call it for. */
+const LIBC_NAMES =
+  /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
+
+export function isInsideLibc(name: string): boolean {
+  return LIBC_NAMES.test(name)
+}
+
+/** How far a frame is from what the authors of the program wrote; the less the better. */
+const DISTANCE = {ownCode: 0, library: 1, language: 2, plumbing: 3} as const
+type Distance = (typeof DISTANCE)[keyof typeof DISTANCE]
+
+export interface Program {
+  readonly executable: string | null
+  readonly go: Pick<CoreReport['go'], 'main' | 'modules'>
+}
+
+/** The frame of a kind that is nearest to the program's own code, the innermost of several. */
+export function findOwnFrame(
+  frames: readonly FrameReport[],
+  kind: 'go' | 'c',
+  program: Program,
+): {frame: FrameReport; isOwn: boolean} | undefined {
+  let best: {frame: FrameReport; distance: Distance} | undefined
+  for (const frame of frames) {
+    if (frame.kind !== kind) continue
+    const distance = kind === 'go' ? distanceOfGo(frame, program.go) : distanceOfC(frame, program.executable)
+    if (!best || distance < best.distance) best = {frame, distance}
+    if (distance === DISTANCE.ownCode) break
+  }
+  return best && {frame: best.frame, isOwn: best.distance === DISTANCE.ownCode}
+}
+
+function distanceOfC(frame: FrameReport, executable: string | null): Distance {
+  const {function: name, module} = frame
+  if (name !== null && cPlumbing(name) !== undefined) return DISTANCE.plumbing
+  if (isOfLanguage(frame) || (name !== null && isInsideLibc(name))) return DISTANCE.language
+  if (module === null || module === executable) return DISTANCE.ownCode
+  return SYSTEM_FOLDERS.test(module) ? DISTANCE.library : DISTANCE.ownCode
+}
+
+function distanceOfGo({function: name}: FrameReport, go: Program['go']): Distance {
+  if (name === null || goPlumbing(name) !== undefined) return DISTANCE.plumbing
+  return isStandardLibrary(packageOf(name), go) ? DISTANCE.language : DISTANCE.ownCode
+}
+
+/** `net/http` of `net/http.(*conn).serve`; types between brackets have paths of their own. */
+function packageOf(name: string): string {
+  const [plain = ''] = name.split('[')
+  const end = plain.indexOf('.', plain.lastIndexOf('/') + 1)
+  return end < 0 ? plain : plain.slice(0, end)
+}
+
+/** Go's own rule: the first element of a path that is not of the standard library has a dot (`go help importpath`). */
+function isStandardLibrary(path: string, {main, modules}: Program['go']): boolean {
+  const [first = ''] = path.split('/')
+  if (first === 'main' || first === 'command-line-arguments' || first.includes('.')) return false
+  const own = [...(main === null ? [] : [main]), ...modules.map(module => module.path)]
+  return !own.some(module => path === module || path.startsWith(`${module}/`))
+}

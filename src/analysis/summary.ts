@@ -1,0 +1,149 @@
+import type {Diagnostic, DiagnosticCode} from '../base/diagnostics.ts'
+import type {
+  BlockingReport,
+  CoreReport,
+  CrashReport,
+  FrameReport,
+  GoroutineReport,
+  PlaceReport,
+  SignatureReport,
+  SummaryReport,
+} from '../report/core-report.ts'
+import {nameParty} from '../report/vocabulary.ts'
+import {describeCrash} from './death-sentence.ts'
+import {findOwnFrame, type Program} from './frames/first-party.ts'
+import type {GoroutineCensus} from './goroutines/goroutine-census.ts'
+import {joinLinks} from './waits/deadlocks.ts'
+
+type Wait = NonNullable<GoroutineReport['waitingFor']>
+
+/** What the summary is made of. */
+export interface SummaryFacts extends Pick<CoreReport, 'core' | 'go' | 'crash'> {
+  /** Of the stack that crashed, innermost first. */
+  frames: readonly FrameReport[]
+  /** Of goroutine 1; asked for only where the process stood still. */
+  framesOfMain: () => readonly FrameReport[]
+  census: GoroutineCensus | undefined
+  /** The list of goroutines may not be whole. */
+  isListIncomplete: boolean
+  blocking: BlockingReport
+  /** Of goroutine 1. */
+  waitOfMain: Wait | null
+  signature: SignatureReport
+  missing: SummaryReport['missing']
+}
+
+export function summarize(facts: SummaryFacts): SummaryReport {
+  const {core, go, crash, frames, census, isListIncomplete, signature, missing} = facts
+  const {settings} = go
+  return {
+    what: describeCrash(crash, {pid: core.pid, language: languageOf(frames)}),
+    where: findWhere(facts),
+    who: {
+      program: core.executable,
+      version: go.mainVersion === '(devel)' ? null : go.mainVersion,
+      revision: settings['vcs.revision'] ?? null,
+      modified: settings['vcs.modified'] === undefined ? null : settings['vcs.modified'] === 'true',
+      goVersion: go.version,
+      thread: crash.thread,
+      goroutine: crash.goroutine,
+      threads: core.threadCount,
+      goroutines: census?.count ?? null,
+      inC: census?.inC ?? null,
+      atLeast: isListIncomplete,
+    },
+    waits: describeWaits(facts),
+    missing,
+    signature: {exact: signature.exact, family: signature.family},
+  }
+}
+
+/** Whether the innermost code of the crash is Go's or C's. */
+function languageOf(frames: readonly FrameReport[]): 'go' | 'c' | undefined {
+  const kind = frames.find(frame => frame.kind === 'go' || frame.kind === 'c')?.kind
+  return kind === 'go' || kind === 'c' ? kind : undefined
+}
+
+/** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */
+function findWhere({core, go, crash, frames, framesOfMain}: SummaryFacts): PlaceReport[] {
+  const program = {executable: core.executable, go}
+  const ofCrash = findPlaces(frames, crash.goroutine, program)
+  if (!stoodStill(crash, core) || ofCrash.some(({firstParty}) => firstParty)) return ofCrash
+  const ofMain = findPlaces(framesOfMain(), 1, program)
+  return ofMain.some(({firstParty}) => firstParty) ? ofMain : ofCrash
+}
+
+function findPlaces(frames: readonly FrameReport[], goroutine: number | null, program: Program): PlaceReport[] {
+  const found = (['go', 'c'] as const).flatMap(kind => findOwnFrame(frames, kind, program) ?? [])
+  found.sort((a, b) => frames.indexOf(a.frame) - frames.indexOf(b.frame))
+  return found.map(({frame, isOwn}) => ({
+    kind: frame.kind === 'go' ? 'go' : 'c',
+    function: frame.function,
+    file: frame.file,
+    line: frame.line,
+    module: frame.module,
+    moduleOffset: frame.moduleOffset,
+    firstParty: isOwn,
+    goroutine,
+    guessed: frame.foundBy === 'scan',
+  }))
+}
+
+/** States of goroutines that the summary names. */
+const STATES = 4
+
+/** Proven deadlocks and those on a condition always; all else where the process stood still. */
+function describeWaits({core, crash, census, blocking, waitOfMain}: SummaryFacts): string[] {
+  const waits = blocking.cycles.map(links => `deadlock: ${joinLinks(links)}`)
+  waits.push(...blocking.chains)
+  if (!stoodStill(crash, core)) return waits
+  if (waitOfMain) waits.push(`goroutine 1 waits: ${describeWait(waitOfMain)}`)
+  if (waits.length === 0) waits.push(...blocking.locks.filter(({owner}) => owner !== null).map(describeLock))
+  if (census && census.count > 0) waits.push(describeStates(census))
+  return waits
+}
+
+/** A living process, one that was killed from outside, and one in which all goroutines were asleep. */
+function stoodStill({kind, code, cause, message, senderPid}: CrashReport, {pid}: SummaryFacts['core']): boolean {
+  if (kind === 'fatal') return message?.includes('deadlock') ?? false
+  if (kind === 'none') return true
+  return kind === 'signal' && code !== null && code <= 0 && cause === null && (senderPid === null || senderPid !== pid)
+}
+
+function describeWait({kind, address, owner}: Wait): string {
+  return `${kind}${address === null ? '' : ` ${address}`}${owner === null ? '' : `, held by ${owner}`}`
+}
+
+function describeLock({kind, address, owner, waiterCount}: BlockingReport['locks'][number]): string {
+  const who = waiterCount === 1 ? '1 waits' : `${waiterCount} wait`
+  return `${who} for ${kind}${address === null ? '' : ` ${address}`}${owner === null ? '' : `, held by ${nameParty(owner)}`}`
+}
+
+function describeStates({count, states}: GoroutineCensus): string {
+  const named = states.slice(0, STATES).map(([state, many]) => `${many} ${state}`)
+  const more = states.length > STATES ? ', …' : ''
+  return `${count === 1 ? '1 goroutine' : `${count} goroutines`}: ${named.join(', ')}${more}`
+}
+
+/** What lowers the detail of a report most, first. */
+const LOSSES: readonly DiagnosticCode[] = [
+  'exe-is-debug-file',
+  'core-truncated',
+  'unpacking-failed',
+  'runtime-not-found',
+  'build-id-mismatch',
+  'module-not-found',
+  'debug-file-mismatch',
+  'no-supplementary-file',
+  'split-dwarf-missing',
+  'timeout',
+]
+
+/** The one of many losses whose remedy helps most: the program's own file before all. */
+export function findGreatestLoss(diagnostics: readonly Diagnostic[]): SummaryReport['missing'] {
+  const rank = ({code, severity}: Diagnostic): number =>
+    LOSSES.indexOf(code) - (severity === 'error' ? LOSSES.length : 0)
+  const losses = diagnostics.filter(({code}) => LOSSES.includes(code)).sort((a, b) => rank(a) - rank(b))
+  const [first] = losses
+  return first ? {what: first.message, command: first.hint} : null
+}

@@ -1,0 +1,143 @@
+import {printable} from '../base/printable.ts'
+import type {PlaceReport, SummaryReport} from '../report/core-report.ts'
+import type {Style} from './style.ts'
+
+/** What a terminal shows without being asked. */
+const WIDTH = 80
+const LABEL_WIDTH = 12
+const LINES = 12
+/** Of the sentence that opens it. */
+const SENTENCE_LINES = 3
+const ENTRY_LINES = 2
+const WAITS = 2
+
+/** What a person wants to know first, in at most a dozen lines of 80 columns. Yields text that ends in a newline. */
+export function* renderSummary(summary: SummaryReport, style: Style): Generator<string> {
+  const {what, where, who, waits, missing, signature} = summary
+  const program = who.program === null ? 'the process' : baseName(who.program)
+  const isAlive = what.startsWith('not crashed')
+  const sentence = wrap(`${program}${isAlive ? '' : ' died'}: ${what}`, WIDTH - 2, SENTENCE_LINES)
+  const before = [
+    ...renderPlaces(where, who.goroutine, style),
+    ...renderEntry('who', [describeProgram(who), describeActors(who)], ENTRY_LINES, style),
+  ]
+  const after = [
+    ...(missing ? renderEntry('missing', [missing.what], ENTRY_LINES, style) : []),
+    // A command is copied: it keeps to its line.
+    ...(missing?.command ? [renderLine('', missing.command, style)] : []),
+    renderLine('signature', cutMiddle(describeSignature(signature), WIDTH - LABEL_WIDTH), style),
+  ]
+  const room = Math.max(LINES - sentence.length - before.length - after.length, ENTRY_LINES)
+  yield sentence.map((line, index) => `${index === 0 ? '' : '  '}${style.header(line)}\n`).join('')
+  yield* before
+  yield* renderWaits(waits, room, style)
+  yield* after
+}
+
+/** The first one has the room that the others leave. */
+function* renderWaits(waits: readonly string[], room: number, style: Style): Generator<string> {
+  const shown = waits.slice(0, WAITS)
+  const more = waits.length > shown.length ? ` (and ${waits.length - shown.length} more)` : ''
+  const lines = shown.flatMap((wait, index) => {
+    const isLast = index === shown.length - 1
+    const text = isLast ? wait + more : wait
+    return wrap(text, WIDTH - LABEL_WIDTH, isLast && index > 0 ? ENTRY_LINES : Math.max(room - 1, 1))
+  })
+  for (const [index, line] of lines.slice(0, room).entries()) yield renderLine(index === 0 ? 'waits' : '', line, style)
+}
+
+function* renderPlaces(places: readonly PlaceReport[], ofCrash: number | null, style: Style): Generator<string> {
+  for (const [index, place] of places.entries()) {
+    yield renderLine(index === 0 ? 'where' : '', shorten(describePlace(place, ofCrash), WIDTH - LABEL_WIDTH), style)
+  }
+}
+
+/** One line; the whole path stands below, in the stack. */
+function describePlace(place: PlaceReport, ofCrash: number | null): [name: string, location: string] {
+  const {kind, function: name, file, line, module, moduleOffset, guessed, firstParty, goroutine} = place
+  const code = module === null ? '?' : `${baseName(module)}${moduleOffset === null ? '' : `+${moduleOffset}`}`
+  const location = file === null ? (name === null ? [] : [code]) : [`${file}${line === null ? '' : `:${line}`}`]
+  const whose = goroutine === ofCrash ? [] : [`goroutine ${goroutine}`]
+  const marks = [
+    kind === 'go' ? 'Go' : 'C',
+    ...whose,
+    ...(firstParty ? [] : ['library']),
+    ...(guessed ? ['guessed'] : []),
+  ]
+  return [printable(name ?? code), printable([...location, `(${marks.join(', ')})`].join(' '))]
+}
+
+/** Cuts folders off the front of a path, then the middle of a name, until both fit. */
+function shorten([name, location]: readonly [string, string], width: number): string {
+  let shown = location
+  for (let at = shown.indexOf('/', 1); name.length + 2 + shown.length > width && at >= 0; at = shown.indexOf('/', 2)) {
+    shown = `…${shown.slice(at)}`
+  }
+  const separator = shown.startsWith('(') ? ' ' : ', '
+  return `${cutMiddle(name, Math.max(width - 2 - shown.length, 20))}${separator}${shown}`
+}
+
+function cutMiddle(text: string, room: number): string {
+  const half = Math.floor((room - 1) / 2)
+  return text.length <= room ? text : `${text.slice(0, room - 1 - half)}…${text.slice(text.length - half)}`
+}
+
+function describeProgram({program, version, revision, modified, goVersion}: SummaryReport['who']): string {
+  const words = [program ?? 'a program whose path is not known']
+  if (version !== null) words.push(version)
+  if (revision !== null) words.push(`revision ${revision.slice(0, 12)}${modified === true ? ' (modified)' : ''}`)
+  if (goVersion !== null) words.push(goVersion)
+  return words.join(', ')
+}
+
+function describeActors({thread, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who']): string {
+  const words: string[] = []
+  if (goroutine !== null) words.push(`goroutine ${goroutine}`)
+  if (thread !== null) words.push(`thread ${thread}`)
+  const counts: string[] = []
+  if (goroutines !== null) {
+    counts.push(`${atLeast ? 'at least ' : ''}${plural(goroutines, 'goroutine')} (${inC === 0 ? 'none' : inC} in C)`)
+  }
+  counts.push(plural(threads, 'thread'))
+  const of = counts.join(', ')
+  return words.length === 0 ? of : `${words.join(', ')}; ${of}`
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function describeSignature({exact, family}: SummaryReport['signature']): string {
+  if (exact === null) return 'none'
+  // A build ID stands for a module without names: nobody reads all of it.
+  const short = (family ?? '').replaceAll(/\b([0-9a-f]{8})[0-9a-f]{24,}(?=\+0x)/g, '$1…')
+  return `${exact} ${short}`.trimEnd()
+}
+
+function renderEntry(label: string, texts: readonly string[], linesMax: number, style: Style): string[] {
+  const lines = texts.flatMap(text => wrap(text, WIDTH - LABEL_WIDTH, linesMax))
+  return lines.map((line, index) => renderLine(index === 0 ? label : '', line, style))
+}
+
+function renderLine(label: string, text: string, style: Style): string {
+  return `${style.note(`  ${label}`.padEnd(LABEL_WIDTH))}${printable(text)}\n`
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Lines of whole words; a word that is longer than a line has one to itself. What is too much ends in `…`. */
+function wrap(text: string, width: number, linesMax: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of printable(text).split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  lines.push(line)
+  if (lines.length <= linesMax) return lines
+  return [...lines.slice(0, linesMax - 1), `${(lines[linesMax - 1] ?? '').slice(0, width - 2)} …`]
+}
