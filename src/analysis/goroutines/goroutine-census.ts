@@ -5,13 +5,28 @@ import {GoroutineFacts, isInCgo} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
 /** How many goroutines there are and what they do, told without a walk of any stack. */
-export interface GoroutineCensus {
-  readonly count: number
-  readonly inC: number
+export class GoroutineCensus {
+  count = 0
+  inC = 0
+  /** Goroutine 1 of the runtime that died, with whose end the program would have ended. */
+  main: Goroutine | undefined
+  readonly #states = new Map<string, number>()
+
   /** How many have which wait reason, else status, the most first. */
-  readonly states: readonly (readonly [state: string, count: number])[]
-  /** Goroutine 1, with whose end the program would have ended. */
-  readonly main: Goroutine | undefined
+  get states(): (readonly [state: string, count: number])[] {
+    return [...this.#states].sort(([, a], [, b]) => b - a)
+  }
+
+  add(goroutines: Iterable<Goroutine>, process: DeadProcess): void {
+    const facts = new GoroutineFacts(process)
+    for (const goroutine of goroutines) {
+      this.count++
+      if (isInCgo(process.runtime, goroutine)) this.inC++
+      const {waitReason, status} = facts.of(goroutine)
+      const state = waitReason ?? status
+      this.#states.set(state, (this.#states.get(state) ?? 0) + 1)
+    }
+  }
 }
 
 /**
@@ -23,27 +38,22 @@ export function takeCensus(
   images: readonly {readonly process: DeadProcess}[],
   cause: CrashCause,
 ): GoroutineCensus | undefined {
-  const states = new Map<string, number>()
-  let count = 0
-  let inC = 0
-  let main: Goroutine | undefined
-  const withRuntime = images.filter(({process}) => process.runtime !== undefined)
-  for (const {process} of withRuntime) {
-    const facts = new GoroutineFacts(process)
-    for (const goroutine of listed(process, process === crashed ? cause : NO_CRASH)) {
-      count++
-      if (isInCgo(process.runtime, goroutine)) inC++
-      if (goroutine.id === 1 && process === crashed) main = goroutine
-      const {waitReason, status} = facts.of(goroutine)
-      const state = waitReason ?? status
-      states.set(state, (states.get(state) ?? 0) + 1)
-    }
+  let census: GoroutineCensus | undefined
+  for (const {process} of images) {
+    const {runtime} = process
+    if (!runtime) continue
+    census ??= new GoroutineCensus()
+    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false), process)
+    else census.add(notingMain(census, listedGoroutines(runtime, cause, false)), process)
   }
-  return withRuntime.length > 0 ? {count, inC, states: [...states].sort(([, a], [, b]) => b - a), main} : undefined
+  return census
 }
 
 const NO_CRASH = {goroutine: undefined, current: undefined}
 
-function listed({runtime}: DeadProcess, cause: Pick<CrashCause, 'goroutine' | 'current'>): Iterable<Goroutine> {
-  return runtime ? listedGoroutines(runtime, cause, false) : []
+function* notingMain(census: GoroutineCensus, goroutines: Iterable<Goroutine>): Generator<Goroutine> {
+  for (const goroutine of goroutines) {
+    if (goroutine.id === 1) census.main = goroutine
+    yield goroutine
+  }
 }
