@@ -92,13 +92,21 @@ const STUB_JUMPS = [0, 4, 5] as const
  */
 export function callTarget(memory: MemoryReader, pc: Address): Address | undefined {
   const direct = directCallTarget(memory, pc)
-  const start = direct ?? (pc < SLOT_JUMP_LENGTH ? undefined : toAddress(pc - SLOT_JUMP_LENGTH))
-  if (start === undefined) return undefined
-  const offset = direct === undefined ? 0 : STUB_JUMPS.find(at => isThroughRip(memory, start + at, JUMP_THROUGH_RIP))
-  if (offset === undefined) return direct
-  if (direct === undefined && !isThroughRip(memory, start, CALL_THROUGH_RIP)) return undefined
-  const displacement = readU32(memory, toAddress(start + offset + 2))
-  const slot = displacement === undefined ? -1 : start + offset + SLOT_JUMP_LENGTH + signed32(displacement)
+  if (direct !== undefined) return behindStub(memory, direct)
+  const start = pc - SLOT_JUMP_LENGTH
+  return start >= 0 && isThroughRip(memory, start, CALL_THROUGH_RIP) ? readSlot(memory, start) : undefined
+}
+
+/** Where a linker's stub at `start` leads; `start` itself where there is none. undefined where its slot is lost. */
+export function behindStub(memory: MemoryReader, start: Address): Address | undefined {
+  const offset = STUB_JUMPS.find(at => isThroughRip(memory, start + at, JUMP_THROUGH_RIP))
+  return offset === undefined ? start : readSlot(memory, start + offset)
+}
+
+/** What is in the slot that the instruction at `at` goes through: FF, ModRM, disp32. */
+function readSlot(memory: MemoryReader, at: number): Address | undefined {
+  const displacement = readU32(memory, toAddress(at + 2))
+  const slot = displacement === undefined ? -1 : at + SLOT_JUMP_LENGTH + signed32(displacement)
   return slot < 0 ? undefined : readAddress(memory, toAddress(slot))
 }
 

@@ -60,6 +60,7 @@ function reasonToLeaveOut(frame: FrameReport, used: number): string | undefined 
   const plumbing = plumbingOf(frame)
   if (plumbing !== undefined) return plumbing
   if (frame.foundBy === 'scan') return 'guessed by a scan of the stack'
+  if (frame.foundBy === 'tail-call') return 'left by a jump, which other builds of the same source may not have'
   return used >= FRAME_LIMIT ? `beyond ${FRAME_LIMIT} frames` : undefined
 }
 

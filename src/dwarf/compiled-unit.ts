@@ -1,4 +1,5 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
+import {readTailCalls, type TailCallSite} from './call-sites.ts'
 import {DW_AT} from './constants.ts'
 import {type DieNames, readNames} from './die-names.ts'
 import {FunctionIndex} from './function-index.ts'
@@ -22,6 +23,7 @@ export class CompiledUnit {
   #functions: FunctionIndex | null | undefined
   readonly #trees = new Map<number, InlineTree | undefined>()
   readonly #names = new Map<number, DieNames>()
+  readonly #tailCalls = new Map<number, readonly TailCallSite[] | undefined>()
 
   constructor(unit: Unit, findSplit: SplitUnitFinder | undefined, diagnostics: Diagnostics) {
     this.#unit = unit
@@ -88,6 +90,18 @@ export class CompiledUnit {
       )
     }
     return this.#trees.get(functionIndex)?.find(address) ?? []
+  }
+
+  /** The tail calls of a function of `functions`; undefined where they are not known to be all. */
+  tailCalls(functionIndex: number): readonly TailCallSite[] | undefined {
+    if (!this.#tailCalls.has(functionIndex)) {
+      const offset = this.functions?.offset(functionIndex) ?? 0
+      this.#tailCalls.set(
+        functionIndex,
+        this.#attempt(() => readTailCalls(this.#bodyUnit(), offset)),
+      )
+    }
+    return this.#tailCalls.get(functionIndex)
   }
 
   functionNames(functionIndex: number): DieNames {

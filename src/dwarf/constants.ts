@@ -28,7 +28,9 @@ export const DW_TAG = {
   namespace: 0x39,
   partial_unit: 0x3c,
   type_unit: 0x41,
+  call_site: 0x48,
   skeleton_unit: 0x4a,
+  GNU_call_site: 0x4109,
 } as const
 
 export const DW_AT = {
@@ -60,7 +62,16 @@ export const DW_AT = {
   addr_base: 0x73,
   rnglists_base: 0x74,
   dwo_name: 0x76,
+  call_all_calls: 0x7a,
+  call_all_tail_calls: 0x7c,
+  call_return_pc: 0x7d,
+  call_origin: 0x7f,
+  call_pc: 0x81,
+  call_tail_call: 0x82,
   MIPS_linkage_name: 0x2007,
+  GNU_tail_call: 0x2115,
+  GNU_all_tail_call_sites: 0x2116,
+  GNU_all_call_sites: 0x2117,
   GNU_dwo_name: 0x2130,
   GNU_dwo_id: 0x2131,
   GNU_ranges_base: 0x2132,

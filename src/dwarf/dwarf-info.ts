@@ -1,6 +1,7 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {SectionSource} from '../base/section-source.ts'
+import type {TailCallSite} from './call-sites.ts'
 import {CompiledUnit} from './compiled-unit.ts'
 import {DebugSections} from './debug-sections.ts'
 import type {DieNames} from './die-names.ts'
@@ -93,6 +94,13 @@ export class DwarfInfo {
     const {name, linkageName} = unit.functionNames(index)
     const entry = toAddress(unit.functions.entry(index))
     return {name, linkageName, entry, end: toAddress(unit.functions.end(index))}
+  }
+
+  /** The tail calls of the function that begins at an address; undefined where they are not known to be all. */
+  tailCallsOf(entry: Address): readonly TailCallSite[] | undefined {
+    const unit = this.#unitAt(entry)
+    const index = unit?.functions?.find(entry) ?? -1
+    return unit?.functions && index >= 0 && unit.functions.entry(index) === entry ? unit.tailCalls(index) : undefined
   }
 
   /** The layout of a struct type by its full name, e.g. `runtime.g`. Ask for several at once with structLayouts. */

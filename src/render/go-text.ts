@@ -171,10 +171,11 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: 
   if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
   const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
-  return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${guessNote(frame, style)}\n`
+  return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${foundNote(frame, style)}\n`
 }
 
-function guessNote({foundBy}: FrameReport, style: Style): string {
+function foundNote({foundBy}: FrameReport, style: Style): string {
+  if (foundBy === 'tail-call') return style.note(' (left by a tail call)')
   return foundBy === 'scan' ? style.note(' (guessed: found by a scan of the stack)') : ''
 }
 
@@ -205,7 +206,7 @@ function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
   const file = frame.module?.slice(frame.module.lastIndexOf('/') + 1)
   const place = file === undefined || frame.moduleOffset === null ? '?' : `${file}+${frame.moduleOffset}`
   const stack = detail === 'full' && frame.sp !== null ? ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}` : ''
-  return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${guessNote(frame, style)}\n`
+  return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${foundNote(frame, style)}\n`
 }
 
 function renderCreatedBy(createdBy: CreatedByReport, style: Style): string {

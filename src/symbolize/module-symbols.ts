@@ -1,6 +1,7 @@
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {SectionSource} from '../base/section-source.ts'
+import type {TailCallSite} from '../dwarf/call-sites.ts'
 import {type DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
 import type {SplitUnitFinder} from '../dwarf/split-unit.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
@@ -46,6 +47,11 @@ export class ModuleSymbols {
   /** By DWARF, where the function begins that an address is in; its code may be in several places. */
   entryOf(linkAddress: Address): Address | undefined {
     return this.#dwarf?.functionAt(linkAddress)?.entry
+  }
+
+  /** By DWARF, the tail calls of the function that begins there; undefined where they are not known to be all. */
+  tailCallsOf(entry: Address): readonly TailCallSite[] | undefined {
+    return this.#dwarf?.tailCallsOf(entry)
   }
 
   /** By the symbol tables and the stubs of the PLT. */

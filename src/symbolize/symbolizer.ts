@@ -15,6 +15,14 @@ export interface SymbolizerInput {
   demangle?: boolean
 }
 
+/** Where a function ends in a jump to another one: the jump, or what is behind it. */
+export interface TailCall {
+  readonly callPc: Address | undefined
+  readonly returnPc: Address | undefined
+  /** Not through a pointer, which may have changed. */
+  readonly isDirect: boolean
+}
+
 /** Distinct pcs whose frames are kept: more than the stacks of a million goroutines have. */
 const CACHE_LIMIT = 2 ** 18
 
@@ -43,6 +51,16 @@ export class Symbolizer {
       this.#frames.set(key, frames)
     }
     return frames
+  }
+
+  /** The tail calls of the function that begins at an address; undefined where they are not known to be all. */
+  tailCallsOf(entry: Address): readonly TailCall[] | undefined {
+    const module = this.#input.moduleAt(entry)
+    const linkAddress = module?.linkAddress(entry)
+    if (!module || linkAddress === undefined) return undefined
+    const sites = this.#attempt(module, () => this.#symbolsOf(module).tailCallsOf(linkAddress))
+    const place = (pc: number | undefined) => (pc === undefined ? undefined : module.toAddress(toAddress(pc)))
+    return sites?.map(site => ({...site, callPc: place(site.callPc), returnPc: place(site.returnPc)}))
   }
 
   #find(pc: Address, lookupPc: Address): readonly SourceFrame[] {

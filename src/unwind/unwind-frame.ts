@@ -62,6 +62,8 @@ export interface UnwindFrame {
   /** The Go function that holds pc. */
   readonly go: GoFunction | undefined
   readonly registers: RegisterSet
+  /** Where the function, or a part of it, begins, by the table that covers it; undefined for Go code too. */
+  readonly start?: Address | undefined
   /** pc is exact: the innermost frame, or one that a signal or an injected call interrupted. */
   readonly interrupted: boolean
 }

@@ -108,6 +108,7 @@ export class Unwinder {
         kind: go ? 'go' : native === 'signal' ? 'signal' : 'native',
         go: go?.code,
         registers,
+        start: startOf(native),
         interrupted: exactPc,
       }
       if (go && beginsThread(go.code)) isRooted = true

@@ -9,6 +9,7 @@ import type {GoVersion} from '../../gosym/version.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Symbolizer} from '../../symbolize/symbolizer.ts'
 import type {Unwinder} from '../../unwind/unwinder.ts'
+import type {TailCalls} from './tail-calls.ts'
 
 /**
  * Everything that is known of the process before any stack is walked, as one of its Go runtimes sees it; each part
@@ -35,6 +36,7 @@ export interface DeadProcess {
   readonly runtime: GoRuntime | undefined
   readonly symbolizer: Symbolizer
   readonly unwinder: Unwinder
+  readonly tailCalls: TailCalls
   /** Whether code can be at an address. */
   readonly isExecutable: (address: Address) => boolean
   /** Whether a part of it is lost, so that no answer is whole; asked when all is read. */

@@ -14,6 +14,7 @@ import {isPartial} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {type GoIdentity, identifyGo, openTables} from './go-identity.ts'
 import {dataRanges, lostProgram, type ProcessFiles} from './go-image.ts'
+import {TailCalls} from './tail-calls.ts'
 
 export interface ExamineOptions {
   maxFrames: number
@@ -31,12 +32,13 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const go = joinTables(opened)
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
   const symbolizer = new Symbolizer({...lookup, go, diagnostics, demangle: options.demangle})
+  const tailCalls = new TailCalls(memory, symbolizer)
   const images: DeadProcess[] = []
   for (const image of [first, ...others.filter(({runtime}) => runtime)]) {
     if (!image) continue
     const {version} = image
     const unwinder = new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
-    const shared = {core, modules, memory, symbolizer, isExecutable, diagnostics, maxFrames}
+    const shared = {core, modules, memory, symbolizer, tailCalls, isExecutable, diagnostics, maxFrames}
     images.push({...shared, ...image, unwinder, images, isPartial: () => isPartialProcess(files, images)})
   }
   return images[0] as DeadProcess

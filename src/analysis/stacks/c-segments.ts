@@ -18,7 +18,7 @@ export interface CSegment extends EndsOfStack<UnwindFrame> {
 
 /** Walks from a place on another stack until it comes to Go code on the goroutine's own. */
 export function walkSegment(
-  {unwinder, maxFrames}: DeadProcess,
+  {unwinder, tailCalls, maxFrames}: DeadProcess,
   seed: Seed,
   switches: StackSwitches | undefined,
   goroutine: Goroutine | undefined,
@@ -26,13 +26,16 @@ export function walkSegment(
   const ends = new StackEnds<UnwindFrame>(maxFrames)
   const walk = unwinder.frames(seed, {switches})
   let landing: UnwindFrame | undefined
+  let inner: UnwindFrame | undefined
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
     if (goroutine && next.value.kind === 'go' && isOnStackOf(goroutine, next.value.sp)) {
       landing = next.value
       break
     }
+    for (const left of inner ? tailCalls.between(inner, next.value) : []) ends.add(left)
     ends.add(next.value)
+    inner = next.value
   }
   return {...ends.take(), landing, stop: next.done ? next.value : 'end-of-stack'}
 }

@@ -100,7 +100,8 @@ function possibleStacks({frames, base, interruptions}: ThreadStack): PossibleSta
   const indices = new Set([base, ...interruptions.map(({index}) => index).reverse(), 0])
   const stacks: PossibleStack[] = []
   for (const index of indices) {
-    const rest = frames.slice(index)
+    // Collectors walk what has a frame.
+    const rest = frames.slice(index).filter(({foundBy}) => foundBy !== 'tail-call')
     const end = rest.findIndex(({go}) => go?.funcID === 'asmcgocall')
     const call = end < 0 ? rest : rest.slice(0, end)
     const wasInterrupted = interruptions.some(each => each.index === index && each.isPlumbing)

@@ -191,7 +191,7 @@ function* namesOfCallers(process: DeadProcess, {frames, base}: ThreadStack): Gen
     if (frame?.kind !== 'native') return
     const names = process.symbolizer.locate(frame.pc, frame.lookupPc).map(({function: name}) => name ?? undefined)
     yield* names
-    const caller = frames[index + 1]
+    const caller = frames.slice(index + 1).find(({foundBy}) => foundBy !== 'tail-call')
     if (names.every(name => name === undefined) && caller) yield nameOfCallee(process, caller.pc)
   }
 }
