@@ -32,6 +32,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
   }
   let crashing = findThreadOfCrash(report)
   let isFirst = true
+  let shown: number | null = null
   let image: string | null = null
   for (const goroutine of report.goroutines) {
     if (goroutine.image !== null && goroutine.image !== image) {
@@ -39,8 +40,11 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
       yield `${separator}${renderImage(image, report.go, style)}`
       separator = '\n'
     }
-    // A g0 in the list is the crashing thread's own.
-    if (isFirst && goroutine.id === 0) crashing = undefined
+    // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
+    if (isFirst && goroutine.id === 0) {
+      crashing = undefined
+      if (goroutine.frames[0]?.kind === 'c') shown = goroutine.thread
+    }
     if (isFirst && crashing) yield `${separator}${renderThread(crashing, detail, style)}\n`
     else yield separator
     yield renderGoroutine(goroutine, style, dialect)
@@ -57,7 +61,7 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
     separator = '\n'
   }
   for (const thread of report.threadsWithoutGoroutine()) {
-    if (thread.frames.length === 0 || thread.id === crashing?.id) continue
+    if (thread.frames.length === 0 || thread.id === crashing?.id || thread.id === shown) continue
     yield separator + renderThread(thread, detail, style)
     separator = '\n'
   }

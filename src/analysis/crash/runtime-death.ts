@@ -1,3 +1,4 @@
+import {USER_REGS} from '../../amd64/user-regs.ts'
 import type {Address} from '../../base/address.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -16,10 +17,13 @@ import type {ThreadStack} from '../stacks/thread-walk.ts'
 const DEATH = new Set(['runtime.fatalpanic', 'runtime.fatalthrow', 'runtime.dopanic'])
 /** How far from the innermost frame dying is looked for. */
 const DEATH_DEPTH = 32
+/** futex, by which the runtime waits for a lock (runtime.futexsleep). */
+const FUTEX = 202n
 
 /**
- * The M that died first. Of several the one that has printed and now waits for the others (runtime.dopanic_m:
- * lock(&deadlock)), then the first in the core.
+ * The M that died first, as the runtime printed them: of several the one that has printed and now waits for the others
+ * to do so (runtime.dopanic_m: lock(&deadlock)), then one that is past startpanic_m, last those that wait in there for
+ * their turn (lock(&paniclk)), which never comes; of equals the first in the core.
  */
 export function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks): Machine | undefined {
   const dying = (runtime?.machines ?? []).filter(
@@ -27,16 +31,24 @@ export function dyingMachine({runtime, core}: DeadProcess, threads: ThreadStacks
   )
   if (dying.length < 2) return dying[0]
   const order = new Map(core.threads.map(({tid}, index) => [tid, index]))
+  const turns = new Map(dying.map(machine => [machine, turnOf(machine, threads.ofMachine(machine))]))
   const rank = (machine: Machine): number =>
-    (hasPrinted(threads.ofMachine(machine)) ? 0 : core.threads.length) +
-    (order.get(threads.threadOf(machine) ?? 0) ?? 0)
+    (turns.get(machine) ?? 0) * core.threads.length + (order.get(threads.threadOf(machine) ?? 0) ?? 0)
   return dying.sort((a, b) => rank(a) - rank(b))[0]
 }
 
-function hasPrinted(thread: ThreadStack | undefined): boolean {
+const TURN = {printed: 0, prints: 1, waits: 2} as const
+
+function turnOf({caughtsig}: Machine, thread: ThreadStack | undefined): number {
   const names = (thread?.frames ?? []).map(({go}) => go?.name)
-  const dopanic = names.indexOf('runtime.dopanic_m')
-  return dopanic > 0 && names.slice(0, dopanic).some(name => name?.startsWith('runtime.lock') === true)
+  const locks = names.findIndex(name => name?.startsWith('runtime.lock') === true)
+  const isIn = (name: string): boolean => locks >= 0 && names.indexOf(name) > locks
+  if (isIn('runtime.startpanic_m') || isIn('runtime.startpanic')) return TURN.waits
+  if (isIn('runtime.dopanic_m') || isIn('runtime.dopanic')) return TURN.printed
+  // Without function tables: whoever prints because of a signal never lets the others have their turn; a throw does.
+  const isInFutex = thread?.thread.registers[USER_REGS.orig_rax] === FUTEX
+  if (names.some(name => name !== undefined) || !isInFutex) return TURN.prints
+  return caughtsig === 0 ? TURN.printed : TURN.waits
 }
 
 /**

@@ -90,7 +90,8 @@ export class GoroutineReporter {
 
   #threadOf(goroutine: Goroutine): number | null {
     const machine = goroutine.m === 0 ? undefined : this.#process.runtime?.machineAt(goroutine.m)
-    return machine?.curg === goroutine.address ? (this.#stacks.threads.threadOf(machine) ?? null) : null
+    const isOnThread = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
+    return isOnThread ? (this.#stacks.threads.threadOf(machine) ?? null) : null
   }
 
   #assemble(goroutine: Goroutine, crashing: boolean) {

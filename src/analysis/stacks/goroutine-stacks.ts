@@ -17,7 +17,7 @@ import type {CSegment} from './c-segments.ts'
 import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
-import {firstStop, type Seam, type StitchedFrame, stitchBareStack, stitchStack} from './stitched-stack.ts'
+import {firstStop, type Seam, type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 export type CgoFrames = 'auto' | 'saved' | 'none'
@@ -63,17 +63,17 @@ export class GoroutineStacks {
   }
 
   assemble(request: StackRequest): StackParts {
-    const {goroutine, visibility} = request
-    const filter = new FrameFilter(visibility, false)
+    const {goroutine, visibility, cgoFrames} = request
+    // Of a g0 that died in C the runtime shows nothing: what is its own there is what tells who called C.
+    const isHidden = this.#systemStackOf(goroutine, cgoFrames) !== undefined
+    const filter = new FrameFilter(visibility, isHidden)
     let printed = this.#print(request, filter)
-    let remarks = this.#remarks(request)
-    if (filter.shown === 0) {
-      // Nothing to show: the runtime then walks again and shows everything, its remarks too.
-      printed = this.#print(request, new FrameFilter(visibility, true))
-      remarks = [...remarks, ...remarks]
-    }
+    const remarks = this.#remarks(request)
+    const isRepeated = isHidden || filter.shown === 0
+    // Nothing to show: the runtime then walks again and shows everything, its remarks too.
+    if (filter.shown === 0) printed = this.#print(request, new FrameFilter(visibility, true))
     return {
-      remarks,
+      remarks: isRepeated ? [...remarks, ...remarks] : remarks,
       ...printed,
       createdBy: this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
       ancestors: this.#creation.reportAncestors(goroutine, visibility),
@@ -155,6 +155,8 @@ export class GoroutineStacks {
   #stitch({goroutine, cgoFrames, ...request}: StackRequest): Generator<StitchedFrame, StopReason> {
     const {version, tables} = this.#process
     const start = request.start ?? findStart(this.#process, this.threads, goroutine)
+    const systemStack = this.#systemStackOf(goroutine, cgoFrames)
+    if (systemStack) return stitchSystemStack(systemStack)
     const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start) : undefined
     if (!tables) {
       const bare = walkBareStack(this.#process, this.threads, goroutine)
@@ -165,6 +167,10 @@ export class GoroutineStacks {
     this.#window.moveTo(start.sp, goroutine.stack.hi)
     const go = new GoStackWalk(start, {memory: this.#window, sites: this.#sitesOf(tables, goroutine), maxFrames})
     return stitchStack({leaf, go, foundBy: start.foundBy, callbacks})
+  }
+
+  #systemStackOf(goroutine: Goroutine, cgoFrames: CgoFrames): CSegment | undefined {
+    return goroutine.id === 0 && cgoFrames === 'auto' ? this.threads.systemStackOf(goroutine) : undefined
   }
 
   #leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {

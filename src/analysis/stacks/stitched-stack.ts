@@ -109,6 +109,18 @@ export function* stitchBareStack(
   return firstStop(inner, next.value)
 }
 
+/** The stack of a g0 that died in C: the runtime's own frames below it are Go frames like any other. */
+export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<StitchedFrame, StopReason> {
+  for (const [index, frame] of frames.entries()) {
+    if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
+    const {go, pc, lookupPc, sp, cfa, foundBy} = frame
+    if (!go) yield {kind: 'native', frame}
+    else yield {kind: 'go', frame: {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}, foundBy, isPlanted: false}
+  }
+  if (stop !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: stop}
+  return stop
+}
+
 function* segmentFrames({frames, elided, stop}: CSegment): Generator<StitchedFrame, void> {
   for (const [index, frame] of frames.entries()) {
     if (elided?.after === index) yield {kind: 'left-out', count: elided.count}

@@ -8,7 +8,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import type {FoundStart} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
-import {behindHandlers, type ThreadStack, walkThread} from './thread-walk.ts'
+import {behindHandlers, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
 
 /** Who runs what on which thread; walks each thread once, when first asked. */
 export class ThreadStacks {
@@ -118,6 +118,17 @@ export class ThreadStacks {
     if (!stack) return undefined
     const leaf = behindHandlers(stack, goroutine)
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
+  }
+
+  /**
+   * What a g0 was doing that died in C: the runtime had called it on the system stack, and no walk of Go's tables gets
+   * there.
+   */
+  systemStackOf(g0: Goroutine): CSegment | undefined {
+    const machine = g0.m === 0 ? undefined : this.#process.runtime?.machineAt(g0.m)
+    const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
+    const segment = stack && onSystemStack(stack)
+    return segment?.frames[0]?.kind === 'native' ? segment : undefined
   }
 
   /** What had called a goroutine's callbacks; undefined where it has no M that it may be in C on. */

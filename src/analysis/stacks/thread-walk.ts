@@ -101,6 +101,14 @@ export function behindHandlers(stack: ThreadStack, goroutine: Goroutine): CSegme
   return {frames, elided, missing: [], landing, stop: landing ? 'end-of-stack' : stack.stop}
 }
 
+/**
+ * What a thread was doing on a system stack, without the frames of signal handlers: to where a goroutine had switched
+ * to it, or the thread began. undefined where all of it is on the goroutine's own stack.
+ */
+export function onSystemStack({base, leaf}: ThreadStack): CSegment | undefined {
+  return base < leaf.frames.length ? withoutInner(leaf, base) : undefined
+}
+
 function withoutInner<T extends EndsOfStack<UnwindFrame>>(stack: T, count: number): T {
   const {frames, elided} = stack
   const after = elided && elided.after - count
