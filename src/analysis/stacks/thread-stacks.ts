@@ -125,7 +125,7 @@ export class ThreadStacks {
    * there.
    */
   systemStackOf(g0: Goroutine): CSegment | undefined {
-    const machine = g0.m === 0 ? undefined : this.#process.runtime?.machineAt(g0.m)
+    const machine = g0.m === 0 ? undefined : this.process.runtime?.machineAt(g0.m)
     const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
     const segment = stack && onSystemStack(stack)
     return segment?.frames[0]?.kind === 'native' ? segment : undefined
