@@ -191,7 +191,9 @@ const thin: Program = {
   name: 'thin',
   kind: 'go',
   modes: [
-    ...plain('old-hook old-hook-registers no-thread no-thread-goroutine no-thread-twice twice goexit-thread locks locks-thread longjmp'),
+    ...plain(
+      'old-hook old-hook-registers no-thread no-thread-goroutine no-thread-twice twice goexit-thread locks locks-thread longjmp',
+    ),
     ...plain('old-hook-all deep-thread').map(silent),
   ],
 }

@@ -17,7 +17,14 @@ import type {CSegment} from './c-segments.ts'
 import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
-import {firstStop, type Seam, type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
+import {
+  firstStop,
+  type Seam,
+  type StitchedFrame,
+  stitchBareStack,
+  stitchStack,
+  stitchSystemStack,
+} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 export type CgoFrames = 'auto' | 'saved' | 'none'
