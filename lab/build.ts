@@ -82,6 +82,11 @@ function buildByKind(program: Program, variant: Variant, toolchain: Toolchain, r
     run(toolchain.go, [...flags, '-o', program.name, '.'])
     return
   }
+  if (program.kind === 'go-library') {
+    run(toolchain.go, [...flags, '-buildmode=c-shared', '-o', `lib${program.name}.so`, './library'])
+    run(toolchain.go, [...flags, '-o', program.name, '.'])
+    return
+  }
   const stem = `lib${program.sources ?? program.name}`
   const library = program.kind === 'c-shared' ? `${stem}.so` : `${stem}.a`
   run(toolchain.go, [...flags, `-buildmode=${program.kind}`, '-o', library, '.'])

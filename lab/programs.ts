@@ -17,7 +17,7 @@ export interface Program {
   /** How the executable comes about: a Go program, or a C host with Go as its library. */
   /** Folder of fixtures/programs that holds the sources, where it is not the program's own name. */
   readonly sources?: string
-  readonly kind: 'go' | 'c-shared' | 'c-archive' | 'plugin'
+  readonly kind: 'go' | 'c-shared' | 'c-archive' | 'plugin' | 'go-library'
   /** C source of a private shared library that is built before the program, with its compiler flags. */
   readonly library?: {
     readonly source: string
@@ -138,6 +138,8 @@ const hostedModes: readonly Mode[] = [
 const hosted: Program = {name: 'hosted', kind: 'c-shared', modes: hostedModes}
 const archived: Program = {name: 'archived', kind: 'c-archive', sources: 'hosted', modes: hostedModes}
 const plugged: Program = {name: 'plugged', kind: 'plugin', modes: plain('panic nil fault')}
+/** A Go program that loads a Go library: two runtimes in one process. */
+const guest: Program = {name: 'guest', kind: 'go-library', modes: plain('fault panic nil away back ladder')}
 const query: Program = {name: 'query', kind: 'go', modes: plain('fault panic')}
 const cxx: Program = {name: 'cxx', kind: 'go', modes: plain('fault throw terminate')}
 
@@ -214,6 +216,7 @@ export const programs: readonly Program[] = [
   hosted,
   archived,
   plugged,
+  guest,
   query,
   cxx,
   stuck,

@@ -20,6 +20,8 @@ const committed: readonly {
   {releases: '1.27', program: 'archived', modes: 'fault'},
   {releases: '1.27', program: 'plugged', modes: 'fault', variants: 'nosymbols'},
   {releases: '1.27', program: 'hosted', modes: 'fault'},
+  {releases: '1.27', program: 'guest', modes: 'fault panic away', variants: 'nodwarf'},
+  {releases: '1.21', program: 'guest', modes: 'fault panic', variants: 'nosymbols'},
   {releases: '1.27', program: 'query', modes: 'fault'},
   {releases: '1.27', program: 'cxx', modes: 'fault throw'},
   {releases: '1.27', program: 'busy', modes: 'all-fault ancestors'},

@@ -28,6 +28,8 @@ const crashStart =
   /^(panic: |fatal error: |SIG[A-Z0-9]+: |Signal \d+|unexpected fault address |runtime: goroutine stack exceeds )/
 // Ends of a block that has no blank line behind it: our own section of threads that have no goroutine.
 const foreignSection = /^thread \d+ \[/
+// Another Go runtime of the process, which the one that died knew nothing of.
+const otherRuntime = /^Go runtime of /
 
 /** Parses the text of a dying runtime, or ours. What the program itself printed before the crash is passed over. */
 export function parseTraceback(text: string): Traceback {
@@ -37,8 +39,9 @@ export function parseTraceback(text: string): Traceback {
     lines.findIndex(line => crashStart.test(line)),
   )
   const relayStart = lines.findIndex((line, index) => index >= start && line === '-----')
-  const first = lines.slice(start, relayStart < 0 ? undefined : relayStart)
-  const firstBlock = first.findIndex(line => blockHeader.test(line) || foreignSection.test(line))
+  const all = lines.slice(start, relayStart < 0 ? undefined : relayStart)
+  const firstBlock = all.findIndex(line => blockHeader.test(line) || foreignSection.test(line))
+  const first = all.slice(0, endOfDying(all, firstBlock))
   const registersStart = first.findIndex(line => register.test(line))
   const crashHeader = trimBlank(first.slice(0, firstBlock < 0 ? first.length : firstBlock))
   return {
@@ -47,6 +50,14 @@ export function parseTraceback(text: string): Traceback {
     registers: registersStart < 0 ? [] : takeRegisters(first.slice(registersStart)),
     relay: relayStart < 0 ? [] : parseBlocks(lines.slice(relayStart)),
   }
+}
+
+/** Where a second runtime begins, in our text and in that of a library's runtime, whose last signal the host handles. */
+function endOfDying(lines: readonly string[], firstBlock: number): number | undefined {
+  const isOther = (line: string, index: number) =>
+    otherRuntime.test(line) || (firstBlock >= 0 && index > firstBlock && /^SIG[A-Z]+: /.test(line))
+  const end = lines.findIndex(isOther)
+  return end < 0 ? undefined : end
 }
 
 function parseBlocks(lines: readonly string[]): TracebackBlock[] {

@@ -97,7 +97,12 @@ class Analysis implements CoreReport {
     this.crash = reportCrash(threads.process, cause, this.#runtimeStack())
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
     const hasSymbolizer = (runtime?.state.cgoSymbolizer ?? null) !== null
-    this.dialect = {showsPc: version.atLeast(9), hasSymbolizer, showsSwitches: this.#level.level > 1}
+    this.dialect = {
+      showsPc: version.atLeast(9),
+      hasSymbolizer,
+      showsSwitches: this.#level.level > 1,
+      namesDying: options.traceback === undefined,
+    }
   }
 
   #reporterOf(process: DeadProcess, stacks: GoroutineStacks): GoroutineReporter {
@@ -106,7 +111,7 @@ class Analysis implements CoreReport {
 
   /**
    * In the runtime's order: the crashing one, the M's own, then as they are in allgs. Those of the process's other
-   * runtimes follow, but where the text is to be what Go alone prints: the one that died knew of no other.
+   * runtimes follow, of which the one that died knew nothing.
    */
   get goroutines(): Iterable<GoroutineReport> {
     return this.#reportGoroutines()
@@ -151,7 +156,6 @@ class Analysis implements CoreReport {
   /** The runtime that died, then the others. */
   *#listedImages(): Generator<{process: DeadProcess; reporter: GoroutineReporter}> {
     yield {process: this.#process, reporter: this.#reporter}
-    if (this.#options.cgoFrames === 'none') return
     for (const threads of this.#images) {
       const {process} = threads
       if (process === this.#process) continue

@@ -88,11 +88,12 @@ function reportFrames(
 
 /** What a runtime has on a thread that is told by another one. */
 function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRuns'][number] | undefined {
+  const image = imageName(threads.process)
   const machine = threads.machineOf(tid)
-  if (!machine) return undefined
-  const goroutine = threads.goroutineOn(machine)
-  const id = goroutine && !goroutine.isDead ? goroutine.id : null
-  return {image: imageName(threads.process) ?? '?', m: machine.id, goroutine: id}
+  if (!machine || image === null) return undefined
+  const {goroutine, parked} = threads.ofThread(tid) ?? {}
+  const current = goroutine ?? parked
+  return {image, m: machine.id, goroutine: current && !current.isDead ? current.id : null}
 }
 
 /** Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same. */

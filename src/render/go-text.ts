@@ -20,51 +20,59 @@ export type Detail = 'plain' | 'full'
  * newline.
  */
 export function* renderGoText(report: CoreReport, style: Style): Generator<string> {
-  const {crash, detail, dialect} = report
   let separator = ''
-  if (crash.header.length > 0) {
-    yield crash.header.map(line => `${style.header(line)}\n`).join('')
+  for (const block of renderBlocks(report, style)) {
+    yield separator + block
     separator = '\n'
   }
+}
+
+/** What a blank line stands between. */
+function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
+  const {crash, detail, dialect} = report
+  if (crash.header.length > 0) yield crash.header.map(line => `${style.header(line)}\n`).join('')
   if (crash.runtimeStack.length > 0) {
-    yield `${separator}${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style, dialect)}`
-    separator = '\n'
+    yield `${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style, dialect)}`
   }
+  const shown = yield* renderGoroutines(report, style)
+  for (const thread of report.threadsWithoutGoroutine()) {
+    if (thread.frames.length > 0 && thread.id !== shown) yield renderThread(thread, detail, style)
+  }
+}
+
+/**
+ * All goroutines; behind those of the runtime that died the registers, above them the thread that crashed, where no
+ * goroutine was on it. The result is the thread whose stack is shown by that.
+ */
+function* renderGoroutines(report: CoreReport, style: Style): Generator<string, number | null> {
+  const {crash, detail, dialect = CURRENT} = report
   let crashing = findThreadOfCrash(report)
   let isFirst = true
   let shown: number | null = null
   let image: string | null = null
+  // Only the header of a fatal signal is followed by registers; a throw's is not.
+  let hasRegisters = detail === 'full' && crash.registers !== null && crash.header[1]?.startsWith('PC=') === true
   for (const goroutine of report.goroutines) {
-    if (goroutine.image !== null && goroutine.image !== image) {
-      image = goroutine.image
-      yield `${separator}${renderImage(image, report.go, style)}`
-      separator = '\n'
-    }
     // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
     if (isFirst && goroutine.id === 0) {
       crashing = undefined
       if (goroutine.frames[0]?.kind === 'c') shown = goroutine.thread
     }
-    if (isFirst && crashing) yield `${separator}${renderThread(crashing, detail, style)}\n`
-    else yield separator
+    if (isFirst && crashing) yield renderThread(crashing, detail, style)
+    if (goroutine.image !== null && goroutine.image !== image) {
+      if (!isFirst && hasRegisters) {
+        yield renderRegisters(crash.registers ?? {})
+        hasRegisters = false
+      }
+      image = goroutine.image
+      if (!isFirst || dialect.namesDying) yield renderImage(image, report.go, style)
+    }
     yield renderGoroutine(goroutine, style, dialect)
-    separator = '\n'
     isFirst = false
   }
-  if (isFirst && crashing) {
-    yield separator + renderThread(crashing, detail, style)
-    separator = '\n'
-  }
-  // Only the header of a fatal signal is followed by registers; a throw's is not.
-  if (detail === 'full' && crash.registers && crash.header[1]?.startsWith('PC=')) {
-    yield `${separator}${renderRegisters(crash.registers)}`
-    separator = '\n'
-  }
-  for (const thread of report.threadsWithoutGoroutine()) {
-    if (thread.frames.length === 0 || thread.id === crashing?.id || thread.id === shown) continue
-    yield separator + renderThread(thread, detail, style)
-    separator = '\n'
-  }
+  if (isFirst && crashing) yield renderThread(crashing, detail, style)
+  if (hasRegisters) yield renderRegisters(crash.registers ?? {})
+  return crashing?.id ?? shown
 }
 
 /** Above the goroutines of each Go runtime, where a process has several: each counts them from 1. */
@@ -152,7 +160,7 @@ export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
 }
 
 /** Outside of a traceback that the runtime itself printed. */
-const CURRENT: TextDialect = {showsPc: true, hasSymbolizer: true, showsSwitches: false}
+const CURRENT: TextDialect = {showsPc: true, hasSymbolizer: true, showsSwitches: false, namesDying: true}
 
 export function renderFrames(
   frames: readonly FrameReport[],

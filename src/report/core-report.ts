@@ -55,6 +55,8 @@ export interface TextDialect {
   readonly hasSymbolizer: boolean
   /** Every frame: those of the seam between the stacks too. */
   readonly showsSwitches: boolean
+  /** The runtime that died is named above its goroutines too: that is no part of what it printed itself. */
+  readonly namesDying: boolean
 }
 
 /**
