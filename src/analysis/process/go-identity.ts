@@ -80,12 +80,11 @@ function isPartOf(found: readonly GoIdentity[], {start, end}: Module): boolean {
   return found.some(({tables}) => tables?.modules.some(({text}) => text >= start && text < end))
 }
 
-/** What a program says of itself, where the runtime is in a library of its. */
+/** What a program says of itself, where the runtime is in a library of its, which says less. */
 function withProgram(runtime: GoIdentity, partial: readonly GoIdentity[]): GoIdentity {
-  const {image} = runtime
-  if (!image || image.buildInfo) return runtime
-  const program = partial.find(part => part.image?.buildInfo && isPartOf([runtime], part.image.module))
-  return program ? {...runtime, image: {...image, buildInfo: program.image?.buildInfo}} : runtime
+  const program = partial.find(({image}) => image?.module.isExecutable && isPartOf([runtime], image.module))?.image
+  const buildInfo = program?.buildInfo ?? runtime.image?.buildInfo
+  return runtime.image ? {...runtime, image: {...runtime.image, buildInfo}} : runtime
 }
 
 /** Through the relocated data of the process; where the core does not hold that, as they are on disk. */
