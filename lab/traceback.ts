@@ -52,7 +52,7 @@ export function parseTraceback(text: string): Traceback {
   }
 }
 
-/** Where a second runtime begins, in our text and in that of a library's runtime, whose last signal the host handles. */
+/** Where a second runtime begins, in our text and in that of a library, whose last signal the host handles. */
 function endOfDying(lines: readonly string[], firstBlock: number): number | undefined {
   const isOther = (line: string, index: number) =>
     otherRuntime.test(line) || (firstBlock >= 0 && index > firstBlock && /^SIG[A-Z]+: /.test(line))
