@@ -95,6 +95,32 @@ test('copies that the compiler made of libc functions are parts of the end too, 
   t.deepEqual(death, {kind: 'abort', text: 'abort was called, in die (/src/die.c:7)'})
 })
 
+test('in a static program what only the implementation may be called is not the place; a file tells the program’s own', t => {
+  const inside = ['abort', '__libc_message', 'malloc_printerr', '_int_free', '__free']
+  const death = (...rest: (string | Called)[]) => deathOf([...inside, ...rest])?.text
+  t.is(death('invalid', 'main'), 'a check of malloc failed, in invalid')
+  t.is(
+    death('__pthread_once_slow', {name: '__mine', file: '/src/m.c'}),
+    'a check of malloc failed, in __mine (/src/m.c:7)',
+  )
+  const thrown = [libc('abort'), '__cxa_throw', 'operator new(unsigned long)', 'grow']
+  t.regex(deathOf(thrown)?.text ?? '', /, in grow$/)
+})
+
+test('the frames of Rust that began the program are not its end', t => {
+  const std = (name: string): Called => ({name, file: '/rustc/5980/library/std/src/rt.rs'})
+  const death = deathOf([
+    libc('__GI_abort'),
+    std('std::process::abort'),
+    {name: 'jobs::run', file: '/src/jobs.rs'},
+    std('std::sys::backtrace::__rust_begin_short_backtrace'),
+    std('std::panicking::catch_unwind::do_call::<i32>'),
+    std('std::rt::lang_start_internal'),
+    'main',
+  ])
+  t.is(death?.text, 'abort was called, in jobs::run (/src/jobs.rs:7)')
+})
+
 test('a place without a line is that of its file', t => {
   const death = deathOf([libc('__GI_abort'), {name: 'die', file: '/src/die.c', line: null}])
   t.is(death?.text, 'abort was called, in die (/src/die.c)')
@@ -266,7 +292,11 @@ test('a panic without any text is one all the same', t => {
 /**
  * An object of class `Own : std::exception` whose what() returns the member behind its vtable, thrown; or a bare value.
  */
-function thrownObject(name: string, object: (heap: BytesBuilder) => void): BytesBuilder {
+function thrownObject(
+  name: string,
+  object: (heap: BytesBuilder) => void,
+  {base = 'St9exception', what = '48 8b 47 08 c3'} = {},
+): BytesBuilder {
   const encoder = new TextEncoder()
   const heap = new BytesBuilder(0x100000)
   heap.label('base').u64(0, 'base-name').u64(0, 0).label('type').u64(0, 'name').u64('base', 0)
@@ -274,9 +304,12 @@ function thrownObject(name: string, object: (heap: BytesBuilder) => void): Bytes
     .label('name')
     .bytes(encoder.encode(`${name}\0`))
     .align(16)
-  heap.label('base-name').bytes(encoder.encode('St9exception\0')).align(16)
+  heap
+    .label('base-name')
+    .bytes(encoder.encode(`${base}\0`))
+    .align(16)
   heap.label('text').bytes(encoder.encode('out of paper\0')).align(16)
-  heap.label('what').hex('48 8b 47 08 c3').align(16).label('vtable').u64(0, 0, 'what').align(16)
+  heap.label('what').hex(what).align(16).label('vtable').u64(0, 0, 'what').align(16)
   heap.u64('type', 0, 0, 0, 0, 0, 0, 0, 0, 0).u64(0x474e5543432b2b00n, 0, 0, 0).label('object')
   object(heap)
   heap.align(16).zeros(32)
@@ -292,6 +325,15 @@ function uncaught(heap: BytesBuilder): string | undefined {
 test('what() of a class of the program is what its code returns', t => {
   const heap = thrownObject('3Own', builder => builder.u64('vtable', 'text'))
   t.is(uncaught(heap), 'uncaught Own: out of paper, in print')
+})
+
+test('a text that a class of the program holds is not what its what() returns, where that cannot be carried out', t => {
+  const thrown = (name: string) => {
+    // what() calls something else.
+    return thrownObject(name, heap => heap.u64('vtable', 'text'), {base: 'St13runtime_error', what: 'ff d0 c3'})
+  }
+  t.is(uncaught(thrown('3Own')), 'uncaught Own (its what() is not known; it holds the text: out of paper), in print')
+  t.is(uncaught(thrown('St12out_of_range')), 'uncaught std::out_of_range: out of paper, in print')
 })
 
 test('a value that is no object is shown', t => {

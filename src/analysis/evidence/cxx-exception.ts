@@ -13,6 +13,8 @@ export interface CxxException {
   type: string
   /** Its text where the object holds it; undefined for types whose text only code makes. */
   what: string | undefined
+  /** A text of which a class of the program may make another one in its own what(). */
+  held?: string | undefined
 }
 
 /**
@@ -108,7 +110,12 @@ function readException(memory: MemoryReader, header: Address): CxxException | un
   const type = readAddress(memory, toAddress(header - TYPE_BEFORE_UNWIND))
   const name = type === undefined || type === NULL_ADDRESS ? undefined : typeName(memory, type)
   if (type === undefined || name === undefined) return undefined
-  return {type: demangleTypeName(name) ?? name, what: readWhat(memory, type, name, toAddress(header + UNWIND_SIZE))}
+  const object = toAddress(header + UNWIND_SIZE)
+  const what = readWhat(memory, type, name, object)
+  const text = what === undefined ? readHeldText(memory, type, name, object) : undefined
+  const spelled = demangleTypeName(name) ?? name
+  const isWhat = STANDARD_HOLDERS.test(spelled)
+  return {type: spelled, what: isWhat ? (what ?? text) : what, held: isWhat ? undefined : text}
 }
 
 /** std::type_info: the vtable, then the name; one that begins with `*` is compared by address. */
@@ -143,8 +150,10 @@ function readWhat(memory: MemoryReader, type: Address, name: string, object: Add
   }
   if (/^NSt(7__cxx11|3__1)12basic_stringIcSt11char_traitsIcESaIcEEE$/.test(name)) return readStdString(memory, object)
   const exception = findBase(memory, type, name, object, /^St9exception$/, BASE_DEPTH)
-  const what = exception === undefined ? undefined : callWhat(memory, exception)
-  if (what !== undefined) return what
+  return exception === undefined ? undefined : callWhat(memory, exception)
+}
+
+function readHeldText(memory: MemoryReader, type: Address, name: string, object: Address): string | undefined {
   const holder = findBase(memory, type, name, object, TEXT_HOLDERS, BASE_DEPTH)
   return holder === undefined ? undefined : readText(memory, readAddress(memory, toAddress(holder + 8)))
 }
@@ -176,6 +185,9 @@ function readStdString(memory: MemoryReader, object: Address): string | undefine
  * std::runtime_error and std::logic_error keep a pointer to their text behind the vtable, in libstdc++ and in libc++.
  */
 const TEXT_HOLDERS = /^(St|NSt3__1|St3__1)1(3runtime|1logic)_errorE?$/
+/** Those and the classes made of them in `<stdexcept>` and `<system_error>`: their what() is that text. */
+const STANDARD_HOLDERS =
+  /^std::(?:__\w+::)?(?:(?:runtime|logic|range|length|domain|overflow|underflow|system)_error|out_of_range|invalid_argument)$/
 
 /**
  * The part of the object that is of a wanted type, by the bases that the type information names (Itanium C++ ABI,

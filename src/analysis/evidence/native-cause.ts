@@ -121,8 +121,9 @@ function place(frames: readonly NamedFrame[]): string {
   return `, in ${sourceName(name ?? '')}${at}`
 }
 
-function isPartOfDying({function: name, file, inlined}: SourceFrame): boolean {
-  if (name === null || cPlumbing(name) !== undefined || isInsideLibc(name)) return true
+function isPartOfDying(source: SourceFrame): boolean {
+  const {function: name, file, inlined} = source
+  if (name === null || cPlumbing(name) !== undefined || isInsideLibc(source)) return true
   // glibc's checking strcpy and its like are inlined from its headers.
   return inlined && file !== null && /\/bits\/[^/]*$/.test(file)
 }
@@ -184,8 +185,9 @@ function describeTerminate(process: DeadProcess, thread: CoreThread, frames: rea
   return {kind: 'c++ terminate', text: `${reason}${isAlone ? ' without an exception' : ''}${where}`}
 }
 
-function spell({type, what}: CxxException): string {
-  return what === undefined ? type : `${type}: ${what}`
+function spell({type, what, held}: CxxException): string {
+  if (what !== undefined) return `${type}: ${what}`
+  return held === undefined ? type : `${type} (its what() is not known; it holds the text: ${held})`
 }
 
 const TERMINATED = 'std::terminate was called'

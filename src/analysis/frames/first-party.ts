@@ -28,8 +28,14 @@ export function isOfLanguage({
 const LIBC_NAMES =
   /^(__GI_|_int_(malloc|free|realloc)|_IO_|tcache_|__libc_|malloc_|unlink_chunk|__[a-z]+_chk$|__v?[a-z]*printf_chk)|^(free|cfree|malloc|realloc|calloc)$/
 
-export function isInsideLibc(name: string): boolean {
-  return LIBC_NAMES.test(name)
+/**
+ * Names that a program must not use, for they are the implementation's (C11, 7.1.3), and C++'s own allocation; a file
+ * in the source says that it is the program's all the same.
+ */
+const RESERVED_NAMES = /^(?:_[_A-Z]|operator (?:new|delete)\b)/
+
+export function isInsideLibc({function: name, file}: Pick<FrameReport, 'function' | 'file'>): boolean {
+  return name !== null && (LIBC_NAMES.test(name) || (file === null && RESERVED_NAMES.test(name)))
 }
 
 /** How far a frame is from what the authors of the program wrote; the less the better. */
@@ -60,7 +66,7 @@ export function findOwnFrame(
 function distanceOfC(frame: FrameReport, executable: string | null): Distance {
   const {function: name, module} = frame
   if (name !== null && cPlumbing(name) !== undefined) return DISTANCE.plumbing
-  if (isOfLanguage(frame) || (name !== null && isInsideLibc(name))) return DISTANCE.language
+  if (isOfLanguage(frame) || isInsideLibc(frame)) return DISTANCE.language
   if (module === null || module === executable) return DISTANCE.ownCode
   return SYSTEM_FOLDERS.test(module) ? DISTANCE.library : DISTANCE.ownCode
 }

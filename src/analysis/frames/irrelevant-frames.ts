@@ -55,17 +55,21 @@ const BEGINNING = new Set([
 ])
 
 const DEATH_OF_RUST =
-  /^(?:__rustc::|rust_panic(?:_with_hook)?(?!\w)|__rust_start_panic|rust_begin_unwind(?!\w)|std::alloc::(?:rust_oom|default_alloc_error_hook|handle_alloc_error)(?!\w)|alloc::alloc::handle_alloc_error(?!\w)|alloc::raw_vec::handle_error(?!\w)|__rust_alloc_error_handler|__r(?:g|dl)_oom$|core::panicking::|core::option::(?:unwrap|expect)_failed|core::result::unwrap_failed|std::panicking::|std::process::abort|std::sys::(?:backtrace|pal)::|std::rt::)/
+  /^(?:__rustc::|rust_panic(?:_with_hook)?(?!\w)|__rust_start_panic|rust_begin_unwind(?!\w)|std::alloc::(?:rust_oom|default_alloc_error_hook|handle_alloc_error)(?!\w)|alloc::alloc::handle_alloc_error(?!\w)|alloc::raw_vec::handle_error(?!\w)|__rust_alloc_error_handler|__r(?:g|dl)_oom$|core::panicking::|core::option::(?:unwrap|expect)_failed|core::result::unwrap_failed|std::panicking::|std::process::abort|std::sys(?:_common)?::(?:backtrace|pal)::|std::rt::)/
+
+/** Rust's own frames below `main` and a thread's function, and those that catch a panic there. */
+const BEGINNING_OF_RUST =
+  /^std::rt::lang_start|^std::panic(?:king)?::(?:try|catch_unwind)(?!\w)|^std::sys.*::(?:__rust_begin_short_backtrace|thread_start)(?!\w)/
 
 /** Whether a C function is on the stack only because the process was ending. */
 export function isDeathOfC(name: string): boolean {
-  return DEATH.has(withoutAlias(name)) || DEATH_OF_RUST.test(name)
+  return DEATH.has(withoutAlias(name)) || (DEATH_OF_RUST.test(name) && !BEGINNING_OF_RUST.test(name))
 }
 
 /** Why a C frame does not tell one bug from another, or undefined where it does. */
 export function cPlumbing(name: string): string | undefined {
   if (isDeathOfC(name)) return 'the end of the process'
-  if (BEGINNING.has(withoutAlias(name))) return 'the start of a thread'
+  if (BEGINNING.has(withoutAlias(name)) || BEGINNING_OF_RUST.test(name)) return 'the start of a thread'
   if (/^_cgo_[0-9a-f]+_C(?:func|2func|macro)_/.test(name) || /^_cgoexp_/.test(name)) return 'cgo glue'
   return undefined
 }
