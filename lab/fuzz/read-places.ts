@@ -1,6 +1,7 @@
 import {openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {json} from '../../src/render/json.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
@@ -65,7 +66,7 @@ async function analyseOnce(copy: WorkingCopy): Promise<void> {
       goroutines: undefined,
       maxFrames: 1000,
       demangle: true,
-      deadline: Number.POSITIVE_INFINITY,
+      deadline: Deadline.never(diagnostics),
       diagnostics,
     })
     for (const _ of json.renderers.analyze?.(report, {style: PLAIN_STYLE, registers: true, view: 'whole'}) ?? []);

@@ -1,6 +1,7 @@
 import {type OpenProcess, openProcess} from '../../src/acquire/open-process.ts'
 import {examineProcess} from '../../src/analysis/process/examine-process.ts'
 import {toAddress} from '../../src/base/address.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {readAddress} from '../../src/base/memory-reader.ts'
 import {PT} from '../../src/elf/elf-headers.ts'
@@ -48,7 +49,12 @@ export async function addRuntimePlaces(
   const core = copy.files.get('core') as string
   const dead = await openProcess(core, {exe, sysroots: [copy.sysroot], debugDirs: [copy.debugDirectory], diagnostics})
   try {
-    const process = examineProcess(dead, {maxFrames: 1000, demangle: true, diagnostics})
+    const process = examineProcess(dead, {
+      maxFrames: 1000,
+      demangle: true,
+      deadline: Deadline.never(diagnostics),
+      diagnostics,
+    })
     const pcs = process.runtime ? addRuntime(places, memory, process.runtime) : []
     addRoots(places, memory, dead)
     addModuledata(places, memory, process)

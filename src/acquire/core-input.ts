@@ -2,8 +2,10 @@ import {pipeline, Readable} from 'node:stream'
 import {setImmediate} from 'node:timers/promises'
 import zlib from 'node:zlib'
 import {type ByteSource, BytesSource, FileSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {timeIsOver} from '../base/time-limit.ts'
 import type {FileWatch} from './file-watch.ts'
 import {unpackLz4} from './lz4-frame.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
@@ -19,6 +21,7 @@ export type Progress = (step: string, done: number, total: number | undefined) =
 
 export interface OpenInputOptions {
   diagnostics: Diagnostics
+  deadline?: Deadline | undefined
   progress?: Progress | undefined
   limits?: UnpackLimits | undefined
   /** Looks at the first bytes of what is packed before more is unpacked. @throws InputError where it is not wanted */
@@ -81,11 +84,11 @@ type PackedInput = Pick<FileSource, 'name' | 'chunks'> & {readonly size: number 
  * @throws InputError
  */
 export async function openInput(path: string, options: OpenInputOptions): Promise<OpenInput> {
-  const input = isStandardInput(path) ? openStandardInput() : FileSource.open(path)
+  const input = isStandardInput(path) ? openStandardInput(options.deadline) : FileSource.open(path)
   if (input instanceof FileSource) options.watch?.add(input)
   try {
     const head = input instanceof InputStream ? input.head(8) : input.read(0, Math.min(8, input.size))
-    if (head.length === 0) throw isEmpty(input)
+    if (head.length === 0) throw options.deadline?.hasStruck ? timeIsOver() : isEmpty(input)
     const compression = detectPacking(head)
     if (compression === 'none' && input instanceof FileSource) return {source: input, compression}
     if (!isUnpacked(compression)) throw unknownPacking(path, compression)
@@ -163,7 +166,7 @@ async function fillSink(
   sink: SparseSink,
   file: PackedInput,
   compression: Compression,
-  {limits, checkHead, progress, diagnostics}: OpenInputOptions & {limits: UnpackLimits},
+  {limits, checkHead, progress, diagnostics, deadline}: OpenInputOptions & {limits: UnpackLimits},
 ): Promise<void> {
   const path = file.name
   const position = {read: 0}
@@ -173,6 +176,7 @@ async function fillSink(
     let nextTurn = TURN_SIZE
     for await (const chunk of withCheckedHead(unpackedChunks(file, compression, position), path, checkHead)) {
       sink.write(chunk)
+      if (deadline?.isOver(`unpacking ${path}`)) break
       if (sink.size < nextTurn) continue
       checkUnpackedSize(path, sink.size, position.read, limits)
       nextTurn = sink.size + TURN_SIZE

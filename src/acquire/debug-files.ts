@@ -1,6 +1,7 @@
 import {realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import {crc32} from 'node:zlib'
+import type {Deadline} from '../base/deadline.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import {type BuildIds, sameBuild} from '../elf/build-id.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
@@ -174,7 +175,7 @@ export class ModuleDebugFiles implements DebugFiles {
   /** The build ID decides; where a side has none, the CRC of .gnu_debuglink does. */
   #isSameBuild(file: ElfFile, ids: BuildIds, crc: number | undefined, path: string): boolean {
     const same = sameBuild(ids, file.buildIds)
-    if (same === undefined) return crc !== undefined && crcOf(file) === crc
+    if (same === undefined) return crc !== undefined && crcOf(file, this.#search.files.deadline) === crc
     if (same) return true
     this.#search.files.diagnostics.add(
       'debug-file-mismatch',
@@ -280,10 +281,12 @@ export function hasDebugInfo(file: ElfFile): boolean {
   return DEBUG_INFO_NAMES.some(name => holds(file, name))
 }
 
-function crcOf(file: ElfFile): number {
+/** undefined where the time is over. */
+function crcOf(file: ElfFile, deadline: Deadline | undefined): number | undefined {
   const {source} = file
   let crc = 0
   for (let at = 0; at < source.size; at += CRC_CHUNK) {
+    if (deadline?.isOver('the search for debug files')) return undefined
     crc = crc32(source.read(at, Math.min(CRC_CHUNK, source.size - at)), crc)
   }
   return crc

@@ -2,6 +2,7 @@ import {existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimes
 import {open} from 'node:fs/promises'
 import {dirname, isAbsolute, join, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, messageOf} from '../base/errors.ts'
 import {ElfFile} from '../elf/elf-file.ts'
@@ -29,6 +30,7 @@ export type TidyOnSignal = (tidy: () => void) => () => void
 
 export interface DebuginfodOptions extends DebuginfodSettings {
   diagnostics: Diagnostics
+  deadline?: Deadline | undefined
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
 }
@@ -108,6 +110,7 @@ export class DebuginfodClient {
     const path = join(directory, artifact)
     const cached = cachedState(path)
     if (cached !== 'unknown') return cached === 'held' ? path : undefined
+    if (this.#isLate()) return undefined
     try {
       makeDirectory(directory)
       removeLeftBehind(directory)
@@ -118,6 +121,10 @@ export class DebuginfodClient {
     }
   }
 
+  #isLate(): boolean {
+    return this.#options.deadline?.isOver('the fetch of files from debuginfod') === true
+  }
+
   async #fetchAny(buildId: string, artifact: Artifact, path: string): Promise<string | undefined> {
     let everyoneSaidNo = true
     for (const url of this.#options.urls) {
@@ -125,10 +132,12 @@ export class DebuginfodClient {
         everyoneSaidNo = false
         continue
       }
+      if (this.#isLate()) return undefined
       const outcome = await this.#fetchFrom(url, buildId, artifact, path)
       if (outcome === 'held') return path
       if (outcome === 'failed') everyoneSaidNo = false
     }
+    if (!everyoneSaidNo) this.#isLate()
     // An empty file is elfutils' way to remember a miss; a server that failed has not said no.
     if (everyoneSaidNo) writeFileSync(path, '', {mode: 0o600})
     return undefined
@@ -161,8 +170,9 @@ export class DebuginfodClient {
     path: string,
     buildId: string,
   ): Promise<'held' | 'no'> {
-    const {timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxSeconds = NO_LIMIT} = this.#options
-    const patience = new Patience(timeoutSeconds, maxSeconds)
+    const {timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxSeconds = NO_LIMIT, deadline} = this.#options
+    const secondsLeft = Math.ceil((deadline?.left ?? Number.POSITIVE_INFINITY) / 1000)
+    const patience = new Patience(timeoutSeconds, Math.min(maxSeconds, secondsLeft))
     try {
       this.#options.progress?.(`asking for ${target}`, 0, undefined)
       const response = await fetch(target, {signal: patience.signal, redirect: 'follow', headers})

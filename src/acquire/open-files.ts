@@ -1,5 +1,6 @@
 import {statSync} from 'node:fs'
 import {FileSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
 import {ElfFile} from '../elf/elf-file.ts'
@@ -11,6 +12,7 @@ import {ZstdSections} from './zstd-decoder.ts'
 
 export interface OpenFilesOptions {
   readonly diagnostics: Diagnostics
+  readonly deadline?: Deadline | undefined
   readonly progress?: Progress | undefined
   readonly unpackLimits?: UnpackLimits | undefined
 }
@@ -30,6 +32,10 @@ export class OpenFiles {
     this.#options = options
   }
 
+  get deadline(): Deadline | undefined {
+    return this.#options.deadline
+  }
+
   /** The ELF file at a path, or undefined where there is none that can be used. */
   elf(path: string): ElfFile | undefined {
     if (this.#open.has(path)) return this.#open.get(path)
@@ -45,9 +51,10 @@ export class OpenFiles {
   async unpackedElf(path: string): Promise<ElfFile> {
     const known = this.#open.get(path)
     if (known) return known
-    const {diagnostics, progress, unpackLimits: limits} = this.#options
+    const {diagnostics, deadline, progress, unpackLimits: limits} = this.#options
     const {source} = await openInput(path, {
       diagnostics,
+      deadline,
       progress,
       limits,
       checkHead: readFileHeader,

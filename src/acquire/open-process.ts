@@ -1,8 +1,10 @@
 import {basename} from 'node:path'
 import {type Address, toAddress} from '../base/address.ts'
 import {BytesSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
+import {runWithin, timeIsOver} from '../base/time-limit.ts'
 import {AddressSpace} from '../elf/address-space.ts'
 import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
 import {ElfFile} from '../elf/elf-file.ts'
@@ -20,6 +22,7 @@ import {unpackXzBytes} from './xz-stream.ts'
 
 export interface AcquireOptions extends SearchOptions {
   diagnostics: Diagnostics
+  deadline?: Deadline | undefined
   /** Servers that are asked for what is not found here; none by default. */
   debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
@@ -60,6 +63,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
   const input = await openInput(corePath, {
     diagnostics,
     watch: files.watch,
+    deadline: options.deadline,
     progress: options.progress,
     limits: options.unpackLimits,
     checkHead: readCoreHeader,
@@ -69,7 +73,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     input.source.close()
   }
   try {
-    const core = CoreFile.open(input.source, diagnostics)
+    const core = inTime(options, () => CoreFile.open(input.source, diagnostics))
     const modules = await findModules(core, files, corePath, options)
     const addressSpace = new AddressSpace(core, modules)
     return {
@@ -88,10 +92,22 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
   }
 }
 
+/** What was unpacked while there was time may be too little for anything. */
+function inTime<T>({deadline}: AcquireOptions, work: () => T): T {
+  if (!deadline) return work()
+  try {
+    return runWithin(deadline, work)
+  } catch (error) {
+    throw deadline.hasStruck && error instanceof GotraceError ? timeIsOver() : error
+  }
+}
+
 interface Placed {
   image: LoadedImage
   result: FindResult
   debug: ModuleDebugFiles
+  /** A file was looked for. */
+  isSought: boolean
 }
 
 async function findModules(
@@ -103,12 +119,13 @@ async function findModules(
   const places = new SearchPlaces(options)
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
   const search: ModuleSearch = {files, corePath, exe, places}
-  const images = await loadedImages(core, search)
+  const images = await loadedImages(core, search, options)
   const client = debuginfodClient(options)
   const placed: Placed[] = []
   for (const image of images) {
-    if (image.path === '[vdso]') {
-      placed.push(place(image, {found: undefined, mismatch: undefined}, search))
+    const isLate = options.deadline?.isOver('the search for the files of the process') === true
+    if (image.path === '[vdso]' || isLate) {
+      placed.push({...place(image, {found: undefined, mismatch: undefined}, search), isSought: false})
       continue
     }
     let result = await findModuleFile(image, search)
@@ -123,9 +140,9 @@ async function findModules(
 }
 
 /** Where the core does not even hold the program's headers, the named executable tells what it was linked with. */
-async function loadedImages(core: CoreFile, search: ModuleSearch): Promise<LoadedImage[]> {
+async function loadedImages(core: CoreFile, search: ModuleSearch, options: AcquireOptions): Promise<LoadedImage[]> {
   const {diagnostics} = search.files
-  const images = findLoadedImages(core, diagnostics)
+  const images = inTime(options, () => findLoadedImages(core, diagnostics))
   if (images.some(image => image.isExecutable) || search.exe === undefined) {
     if (search.exe !== undefined) await checkNamed(search.exe, search)
     return images
@@ -153,11 +170,12 @@ function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
 function debuginfodClient({
   debuginfod,
   diagnostics,
+  deadline,
   progress,
   tidyOnSignal,
 }: AcquireOptions): DebuginfodClient | undefined {
   if (!debuginfod || debuginfod.urls.length === 0) return undefined
-  return new DebuginfodClient({...debuginfod, diagnostics, progress, tidyOnSignal})
+  return new DebuginfodClient({...debuginfod, diagnostics, deadline, progress, tidyOnSignal})
 }
 
 async function fetchImage(
@@ -182,7 +200,7 @@ function place(image: LoadedImage, result: FindResult, search: ModuleSearch): Pl
     imagePath: found?.path,
     buildIds: image.buildIds,
   }
-  return {image, result, debug: new ModuleDebugFiles(subject, search)}
+  return {image, result, debug: new ModuleDebugFiles(subject, search), isSought: true}
 }
 
 /** What can only be had asynchronously: MiniDebugInfo (xz) and debuginfod, for images without symbols of their own. */
@@ -237,8 +255,8 @@ async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise
 }
 
 function reportMissing(placed: readonly Placed[], {files: {diagnostics}, places}: ModuleSearch): void {
-  for (const {image, result} of placed) {
-    if (result.found || image.path === '[vdso]' || result.mismatch !== undefined) continue
+  for (const {image, result, isSought} of placed) {
+    if (result.found || !isSought || result.mismatch !== undefined) continue
     const id = image.buildIds.gnu ?? image.buildIds.go
     const what = image.isExecutable ? 'the program' : 'a library'
     diagnostics.add('module-not-found', `${what} was not found: ${image.path}${id ? ` (build ID ${id})` : ''}`, {

@@ -1,7 +1,9 @@
-import {fstatSync, readSync} from 'node:fs'
+import {closeSync, fstatSync, readSync} from 'node:fs'
 import {isatty} from 'node:tty'
 import {FileSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
+import {openStandardStream} from '../base/output-file.ts'
 import {openFailed, requireRegular} from '../base/regular-file.ts'
 
 /** What `-` is called in messages. */
@@ -20,7 +22,7 @@ export function isStandardInput(path: string): boolean {
  * Standard input: a file where the shell opened one, else a stream that can be read once.
  * @throws InputError where nothing can come from there
  */
-export function openStandardInput(): FileSource | InputStream {
+export function openStandardInput(deadline: Deadline | undefined): FileSource | InputStream {
   if (isatty(DESCRIPTOR)) {
     throw new InputError('bad-argument', `${NAME} is a terminal`, 'give it a core: `gotrace-core analyze - < CORE`')
   }
@@ -28,23 +30,29 @@ export function openStandardInput(): FileSource | InputStream {
     const stat = fstatSync(DESCRIPTOR)
     if (stat.isDirectory()) requireRegular(stat, NAME)
     if (stat.isFile()) return FileSource.ofDescriptor(DESCRIPTOR, NAME)
-    return new InputStream()
+    return new InputStream(deadline)
   } catch (error) {
     throw error instanceof InputError ? error : openFailed(NAME, error)
   }
 }
 
-/** Bytes that come through a pipe: each is read once, synchronously as a file's are. */
+/** Bytes that come through a pipe: each is read once, synchronously as a file's are, and waited for in time. */
 export class InputStream {
   readonly name = NAME
   /** Nobody knows how much will come. */
   readonly size = undefined
+  readonly #fd = openStandardStream(DESCRIPTOR)
+  readonly #deadline: Deadline | undefined
   #head = new Uint8Array(0)
+
+  constructor(deadline: Deadline | undefined) {
+    this.#deadline = deadline
+  }
 
   /** The first bytes, fewer where the stream ends before; `chunks` gives them again. */
   head(length: number): Uint8Array {
     while (this.#head.length < length) {
-      const chunk = readChunk(length - this.#head.length)
+      const chunk = this.#read(length - this.#head.length)
       if (chunk.length === 0) break
       this.#head = Uint8Array.of(...this.#head, ...chunk)
     }
@@ -53,24 +61,26 @@ export class InputStream {
 
   *chunks(length: number): Generator<Uint8Array> {
     if (this.#head.length > 0) yield this.#head
-    for (let chunk = readChunk(length); chunk.length > 0; chunk = readChunk(length)) yield chunk
+    for (let chunk = this.#read(length); chunk.length > 0; chunk = this.#read(length)) yield chunk
   }
 
-  close(): void {}
-}
+  close(): void {
+    if (this.#fd !== DESCRIPTOR) closeSync(this.#fd)
+  }
 
-/** Waits until there is something; nothing at the end. @throws InputError */
-function readChunk(length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (;;) {
-    try {
-      return bytes.subarray(0, readSync(DESCRIPTOR, bytes, 0, length, null))
-    } catch (error) {
-      const {code} = error as NodeJS.ErrnoException
-      if (code === 'EOF') return bytes.subarray(0, 0)
-      if (code !== 'EAGAIN') throw openFailed(NAME, error)
-      // Another process that shares the pipe made it so that a read does not wait (O_NONBLOCK).
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+  /** Waits until there is something; nothing at the end, and when the time is over. @throws InputError */
+  #read(length: number): Uint8Array {
+    const bytes = new Uint8Array(length)
+    for (;;) {
+      try {
+        return bytes.subarray(0, readSync(this.#fd, bytes, 0, length, null))
+      } catch (error) {
+        const {code} = error as NodeJS.ErrnoException
+        if (code === 'EOF') return bytes.subarray(0, 0)
+        if (code !== 'EAGAIN') throw openFailed(NAME, error)
+        if (this.#deadline?.isOver(`reading ${NAME}`)) return bytes.subarray(0, 0)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+      }
     }
   }
 }

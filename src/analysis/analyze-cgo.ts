@@ -7,24 +7,27 @@ import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-fact
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {Blocking} from './waits/blocking.ts'
 
-export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'diagnostics'>
+export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'>
 
 /** What `cgo` answers about a core: threads are walked, goroutines only where one is in C. */
 export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {
   const process = examineProcess(files, options)
+  const {deadline} = process
   const images = ThreadStacks.ofImages(process)
   const blocking = new Blocking(images)
   blocking.addDiagnostics(process.diagnostics)
   const cgo = reportCgo(images)
+  const report = blocking.report()
   return {
     schemaVersion: '1',
     tool: options.tool,
     core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
     go: reportGo(process),
     cgo,
-    blocking: blocking.report(),
+    blocking: report,
     diagnostics: process.diagnostics.list(),
     isComplete: () => cgo.enabled !== null && knowsAllFrames(cgo) && !process.isPartial(),
+    isOutOfTime: deadline.hasStruck,
   }
 }
 

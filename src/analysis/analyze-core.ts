@@ -1,3 +1,4 @@
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {
   BlockingReport,
@@ -42,8 +43,7 @@ export interface AnalysisOptions {
   goroutines: readonly number[] | 'crashing' | undefined
   maxFrames: number
   demangle: boolean
-  /** Milliseconds since the epoch after which no further stack is walked. */
-  deadline: number
+  deadline: Deadline
   diagnostics: Diagnostics
   /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
   waits?: 'left-out' | undefined
@@ -236,11 +236,16 @@ class Analysis implements CoreReport {
   }
 
   get completeness(): CompletenessReport {
-    return this.#completeness.report(this.crash, this.#process.isPartial())
+    const unlisted = this.#process.images.reduce((sum, {runtime}) => sum + (runtime?.unlisted ?? 0), 0)
+    return this.#completeness.report(this.crash, this.#process.isPartial(), unlisted)
   }
 
   isComplete(): boolean {
     return this.completeness.score === 1
+  }
+
+  get isOutOfTime(): boolean {
+    return this.#process.deadline.hasStruck
   }
 
   *threadsWithoutGoroutine(): Generator<ThreadReport> {

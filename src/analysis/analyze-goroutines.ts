@@ -138,6 +138,10 @@ class GoroutineListing implements GoroutinesReport {
     return this.#isComplete && !this.#process.isPartial()
   }
 
+  get isOutOfTime(): boolean {
+    return this.#process.deadline.hasStruck
+  }
+
   /** A stack that could not be walked to its end is noticed. */
   #note({stop}: Pick<GoroutineReport, 'stop'>): void {
     this.#isComplete &&= stop === 'end-of-stack'

@@ -2,6 +2,7 @@ import {hex} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import type {InfoReport} from '../report/core-report.ts'
+import type {AnalysisOptions} from './analyze-core.ts'
 import {isPartial, reportCoreMemory} from './process/core-memory.ts'
 import {type GoIdentity, identifyGo} from './process/go-identity.ts'
 import type {ProcessFiles} from './process/go-image.ts'
@@ -11,14 +12,13 @@ import {
   reportBuildInfo,
   reportCoreFacts,
   reportModules,
-  type Tool,
 } from './process/process-facts.ts'
 import {signalCodeName, signalName} from './process/signal-names.ts'
 
 /** What a core and the files that it names say of themselves: no stack is walked, no goroutine read. */
 export function analyzeInfo(
   files: ProcessFiles & CoreOrigin,
-  {tool, diagnostics}: {tool: Tool; diagnostics: Diagnostics},
+  {tool, deadline, diagnostics}: Pick<AnalysisOptions, 'tool' | 'deadline' | 'diagnostics'>,
 ): InfoReport {
   const {core, modules} = files
   const reports = reportModules({modules}).map((report, index) => {
@@ -44,7 +44,8 @@ export function analyzeInfo(
     memory: reportCoreMemory(core),
     modules: reports,
     diagnostics: diagnostics.list(),
-    isComplete: () => !isPartial(files) && reports.every(({found}) => found !== null),
+    isComplete: () => !isPartial(files) && reports.every(({found}) => found !== null) && !deadline.hasStruck,
+    isOutOfTime: deadline.hasStruck,
   }
 }
 

@@ -8,7 +8,7 @@ import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
-import {reportThread} from './threads-report.ts'
+import {reportThread, reportThreadInTime} from './threads-report.ts'
 import {Blocking} from './waits/blocking.ts'
 
 export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {
@@ -35,12 +35,8 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     const others = core.threads.filter(({tid}) => tid !== crash.thread)
     for (const thread of [...crashing, ...others]) {
       if (options.threads && !options.threads.includes(thread.tid)) continue
-      const isLate = Date.now() > options.deadline
-      if (isLate) {
-        diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
-        return
-      }
-      const report = reportThread(images, thread, blocking)
+      const isOfCrash = thread.tid === crash.thread
+      const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking)
       isComplete &&= report.stop === 'end-of-stack'
       yield report
     }
@@ -58,6 +54,9 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
       return diagnostics.list()
     },
     isComplete: () => isComplete && !process.isPartial(),
+    get isOutOfTime() {
+      return process.deadline.hasStruck
+    },
   }
 }
 

@@ -27,9 +27,10 @@ export class CompletenessCount {
     }
   }
 
-  /** `isCut`: what is missing from the core cannot be counted. */
-  report(crash: CrashReport, isCut: boolean): CompletenessReport {
-    const goFrames = this.#stacks === 0 ? null : this.#wholeStacks / this.#stacks
+  /** `isCut`: what is missing cannot be counted; `unlisted`: goroutines that time did not allow to come to. */
+  report(crash: CrashReport, isCut: boolean, unlisted: number): CompletenessReport {
+    const stacks = this.#stacks + unlisted
+    const goFrames = stacks === 0 ? null : this.#wholeStacks / stacks
     const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
     const parts = [goFrames, cFrames].filter(part => part !== null)
     const mean = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length

@@ -15,12 +15,25 @@ import type {ThreadStacks} from './stacks/thread-stacks.ts'
 import type {ThreadStack} from './stacks/thread-walk.ts'
 import type {Blocking} from './waits/blocking.ts'
 
+/** As a deadline names them. */
+const STACKS_OF_THREADS = 'the list of threads with their stacks'
+
 /**
  * Every thread with its whole stack: Go frames and C frames stitched, from the registers out. `images`: the threads as
  * each Go runtime sees them, here and below.
  */
 export function reportThreads(images: readonly ThreadStacks[], blocking: Blocking): ThreadReport[] {
-  return (images[0]?.process.core.threads ?? []).map(thread => reportThread(images, thread, blocking))
+  return (images[0]?.process.core.threads ?? []).map(thread => reportThreadInTime(images, thread, blocking))
+}
+
+/** One of many: without its stack where the time is over. */
+export function reportThreadInTime(
+  images: readonly ThreadStacks[],
+  thread: CoreThread,
+  blocking: Blocking,
+): ThreadReport {
+  const isLate = images[0]?.process.deadline.isOver(STACKS_OF_THREADS) === true
+  return isLate ? reportUnwalked(images, thread) : reportThread(images, thread, blocking)
 }
 
 /**
@@ -35,6 +48,7 @@ export function* reportThreadsWithoutGoroutine(
   for (const thread of images[0]?.process.core.threads ?? []) {
     const threads = imageOnThread(images, thread.tid)
     if (threads.isOnGoroutine(thread.tid)) continue
+    if (threads.process.deadline.isOver(STACKS_OF_THREADS)) return
     const stack = threads.ofThread(thread.tid)
     if (!idle && stack && waitsInGo(stack)) continue
     const report = reportFrames(images, thread, blocking, stack?.base ?? 0)
@@ -82,6 +96,29 @@ function reportFrames(
     stop: stack?.stop ?? null,
     elided: stack?.elided ? {...stack.elided, after: place(stack.elided.after)} : null,
     missing: (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason})),
+    registers: reportUserRegisters(thread),
+  }
+}
+
+/** What is known of a thread without a look at its stack. */
+function reportUnwalked(images: readonly ThreadStacks[], thread: CoreThread): ThreadReport {
+  const threads = imageOnThread(images, thread.tid)
+  const runs = runsOn(threads, thread)
+  return {
+    id: thread.tid,
+    name: thread.name ?? null,
+    image: runs ? imageName(threads.process) : null,
+    m: runs?.m ?? null,
+    goroutine: runs?.goroutine ?? null,
+    alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
+    signal: null,
+    idle: false,
+    waitingFor: null,
+    handlerFrames: 0,
+    frames: [],
+    stop: 'timeout',
+    elided: null,
+    missing: [{after: 0, reason: 'timeout'}],
     registers: reportUserRegisters(thread),
   }
 }

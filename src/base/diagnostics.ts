@@ -50,7 +50,7 @@ export const DIAGNOSTIC_CODES = {
     'what the kernel saved when a signal came was written over; the place or registers of that moment may be lost',
   'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
-  timeout: 'the time given with `--timeout` was over: stacks, or parts of them, are missing',
+  timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',
 } as const satisfies Readonly<Record<string, string>>
 

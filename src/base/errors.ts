@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   format: 'the file is damaged where everything else depends on it',
   truncated: 'the file ends before what everything else depends on',
   unsupported: 'the file is sound, but of a kind that is deliberately not handled',
-  timeout: '`batch`: no answer within `--timeout`',
+  timeout: 'no answer within `--timeout`',
   'out-of-memory': '`batch`: the analysis needs more than `--memory`',
   'analysis-died': '`batch`: the process that analysed the core died',
   bug: 'a bug of this program; please report it',

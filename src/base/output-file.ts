@@ -1,4 +1,4 @@
-import {closeSync, constants, openSync, type Stats, statSync, writeSync} from 'node:fs'
+import {closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats, statSync, writeSync} from 'node:fs'
 import {InputError, messageOf} from './errors.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
 
@@ -58,22 +58,67 @@ function statOf(path: string): Stats | undefined {
 }
 
 /**
- * Writes all bytes; a pipe that is full is waited for. False where its reader has gone.
+ * A standard stream by its descriptor. A write to a full pipe and a read from an empty one wait in the kernel, where no
+ * limit of time reaches them; so a pipe is opened anew (proc(5), /proc/PID/fd), with a descriptor that does not wait
+ * and that no other process shares. Whoever gets another number than the stream's closes it.
+ */
+export function openStandardStream(stream: 0 | 1 | 2): number {
+  const {O_RDONLY, O_WRONLY, O_NONBLOCK} = constants
+  const access = stream === 0 ? O_RDONLY : O_WRONLY
+  try {
+    return fstatSync(stream).isFIFO() ? openSync(`/proc/self/fd/${stream}`, access | O_NONBLOCK) : stream
+  } catch {
+    // Closed, without a reader, or of another user: as it is.
+    return stream
+  }
+}
+
+/** A few lines for standard output or error, which are not waited for longer than `patienceMs`. */
+export function writeStandardStream(stream: 1 | 2, text: string, patienceMs: number): void {
+  const fd = openStandardStream(stream)
+  try {
+    writeOutput(fd, new TextEncoder().encode(text), stream === 1 ? 'standard output' : 'standard error', patienceMs)
+  } finally {
+    if (fd !== stream) closeSync(fd)
+  }
+}
+
+/** Takes back what was written, where that can be taken back. */
+export function emptyOutput(fd: number): void {
+  if (fstatSync(fd).isFile()) ftruncateSync(fd)
+}
+
+/**
+ * Writes all bytes; a pipe that is full is waited for. False where its reader has gone, or has taken nothing for
+ * `patienceMs`.
  * @throws InputError not-writable when the disk is full or the like
  */
-export function writeOutput(fd: number, bytes: Uint8Array, name: string): boolean {
+export function writeOutput(
+  fd: number,
+  bytes: Uint8Array,
+  name: string,
+  patienceMs: number = Number.POSITIVE_INFINITY,
+): boolean {
+  let waitedMs = 0
   for (let rest = bytes; rest.length > 0; ) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest))
-    } catch (cause) {
-      const {code} = cause as NodeJS.ErrnoException
-      if (code === 'EPIPE') return false
-      if (code !== 'EAGAIN') {
-        const hint = code === 'ENOSPC' || code === 'EDQUOT' ? 'make room, or name a file on another disk' : ADVICE
-        throw new InputError('not-writable', `${name}: ${messageOf(cause)}`, hint, {cause})
-      }
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS)
-    }
+    const taken = writeSome(fd, rest, name)
+    if (taken === undefined || waitedMs >= patienceMs) return false
+    waitedMs = taken > 0 ? 0 : waitedMs + FULL_PIPE_MS
+    if (taken === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS)
+    rest = rest.subarray(taken)
   }
   return true
+}
+
+/** How many bytes were taken at once; undefined where the reader has gone. */
+function writeSome(fd: number, bytes: Uint8Array, name: string): number | undefined {
+  try {
+    return writeSync(fd, bytes)
+  } catch (cause) {
+    const {code} = cause as NodeJS.ErrnoException
+    if (code === 'EAGAIN') return 0
+    if (code === 'EPIPE') return undefined
+    const hint = code === 'ENOSPC' || code === 'EDQUOT' ? 'make room, or name a file on another disk' : ADVICE
+    throw new InputError('not-writable', `${name}: ${messageOf(cause)}`, hint, {cause})
+  }
 }

@@ -1,8 +1,9 @@
 import {closeSync} from 'node:fs'
-import {openOutputFile, writeOutput} from './output-file.ts'
+import {emptyOutput, openOutputFile, openStandardStream, writeOutput} from './output-file.ts'
 
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
+const LEAVING_MS = 1000
 
 /**
  * Where a report goes: a file or standard output, written synchronously so that a long report streams in bounded
@@ -14,7 +15,9 @@ export class TextSink {
   readonly #isFile: boolean
   #hasWritten = false
   #pending = ''
+  /** The reader has gone. */
   #closed = false
+  #isEnded = false
 
   private constructor(fd: number, name: string, isFile: boolean) {
     this.#fd = fd
@@ -24,7 +27,7 @@ export class TextSink {
 
   /** @throws InputError not-writable */
   static open(path: string | undefined): TextSink {
-    if (path === undefined || path === '-') return new TextSink(1, 'standard output', false)
+    if (path === undefined || path === '-') return new TextSink(openStandardStream(1), 'standard output', false)
     return new TextSink(openOutputFile(path, {keep: false}), path, true)
   }
 
@@ -37,12 +40,12 @@ export class TextSink {
   }
 
   /** @throws InputError not-writable when the disk is full or the like */
-  flush(): void {
+  flush(patienceMs?: number): void {
     if (this.#pending === '' || this.#closed) return
     this.#hasWritten = true
     const bytes = new TextEncoder().encode(this.#pending)
     this.#pending = ''
-    if (!writeOutput(this.#fd, bytes, this.#name)) this.#closed = true
+    if (!writeOutput(this.#fd, bytes, this.#name, patienceMs)) this.#closed = true
   }
 
   /** Something has gone to standard output that cannot be taken back. */
@@ -50,13 +53,20 @@ export class TextSink {
     return this.#hasWritten && !this.#isFile
   }
 
-  /** What is gathered will not be written. */
+  /** What is gathered will not be written, and no half of a document stays in a file. */
   discard(): void {
     this.#pending = ''
+    if (this.#isFile && this.#hasWritten && !this.#isEnded) emptyOutput(this.#fd)
+  }
+
+  /** What is gathered goes out as far as it is taken at once: the one who writes has been broken off. */
+  leave(): void {
+    if (!this.#isEnded) this.flush(LEAVING_MS)
   }
 
   close(): void {
     this.flush()
-    if (this.#isFile) closeSync(this.#fd)
+    this.#isEnded = true
+    if (this.#fd !== 1) closeSync(this.#fd)
   }
 }

@@ -41,14 +41,13 @@ export default class Analyze extends CoreCommand {
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Analyze)
     await this.answer('analyze', args.core, flags, {
-      analyze: (process, waits) =>
+      analyze: (process, context) =>
         analyzeCore(process, {
           ...analysisOptions(flags, this.config),
+          ...context,
           traceback: flags.traceback,
           cgoFrames: flags['cgo-frames'],
           goroutines: flags.brief ? 'crashing' : flags.goroutine,
-          diagnostics: this.diagnostics,
-          waits,
         }),
       remarks: report => {
         // Asked for, deadlocks become diagnostics.

@@ -1,6 +1,8 @@
 import {Command, Flags, type Interfaces} from '@oclif/core'
 import {DEFAULT_UNPACK_LIMITS, type UnpackLimits} from '../acquire/unpack-limits.ts'
+import {DEFAULT_TIMEOUT_SECONDS} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
+import {InputError} from '../base/errors.ts'
 import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
@@ -21,6 +23,14 @@ export const outputFlags = {
   })(),
   quiet: Flags.boolean({description: 'no diagnostics and no progress on standard error'}),
 }
+
+export const timeoutFlag = Flags.integer({
+  description: 'time for all of it: then what was found until then is printed, marked as a part',
+  helpValue: 'SECONDS',
+  min: 1,
+  max: 1_000_000,
+  default: DEFAULT_TIMEOUT_SECONDS,
+})
 
 /** Where files that the core names are looked for. */
 export const searchFlags = {
@@ -94,10 +104,21 @@ export abstract class BaseCommand extends Command {
     }
   }
 
+  /** Nothing of `writeAll` runs any more where its time was over. */
+  #leaveSink(): void {
+    try {
+      if (wantsJson(this.argv)) this.#sink?.discard()
+      else this.#sink?.leave()
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+    }
+  }
+
   /**
    * A failure is told here, where it is known whether a part of the document is out already: nothing may follow that.
    */
   protected override async catch(error: Error): Promise<void> {
+    this.#leaveSink()
     const usage = `${this.config.bin} ${this.id}`
     this.exit(tellError(error, {usage, json: wantsJson(this.argv) && this.#sink?.hasBegun !== true}))
   }

@@ -170,7 +170,7 @@ export default class Batch extends BaseCommand {
     const {AnalystPool} = await import('../triage/analyst-pool.ts')
     const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
     const share = Math.floor((memory * MEMORY_SHARE) / MEGABYTE / jobs)
-    const {tool, maxFrames, demangle} = analysisOptions({...flags, timeout: undefined}, this.config)
+    const {tool, maxFrames, demangle} = analysisOptions(flags, this.config)
     return new AnalystPool(
       {
         script: process.argv[1] ?? '',

@@ -17,7 +17,7 @@ signal handler had saved (m.cgoCallers), held against the real one, and whether 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Cgo)
     await this.answer('cgo', args.core, flags, {
-      analyze: process => analyzeCgo(process, {...analysisOptions(flags, this.config), diagnostics: this.diagnostics}),
+      analyze: (process, context) => analyzeCgo(process, {...analysisOptions(flags, this.config), ...context}),
     })
   }
 }

@@ -1,12 +1,14 @@
 import {Flags, type Interfaces} from '@oclif/core'
 import type {OpenProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
+import {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
+import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMATS, type FormatName} from '../render/formats.ts'
-import {BaseCommand, outputFlags, type SearchFlags, searchFlags} from './base-command.ts'
+import {BaseCommand, outputFlags, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT} from './errors.ts'
-import {openFromFlags} from './open-core.ts'
+import {openFromFlags, type RunContext} from './open-core.ts'
 
 /** Flags of the commands that read a core. */
 export const coreFlags = {
@@ -14,7 +16,7 @@ export const coreFlags = {
   ...searchFlags,
   ...outputFlags,
   strict: Flags.boolean({description: 'exit with 3 when the report is incomplete'}),
-  timeout: Flags.integer({description: 'stop walking stacks after this time', helpValue: 'SECONDS', min: 1}),
+  timeout: timeoutFlag,
   'max-frames': Flags.integer({description: 'frames per stack', helpValue: 'N', min: 1, default: 1000}),
   'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
 }
@@ -22,7 +24,7 @@ export const coreFlags = {
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
 type AnswerFlags = SearchFlags &
-  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict'> & {
+  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict' | 'timeout'> & {
     ndjson?: boolean
     registers?: boolean
     traceback?: string | undefined
@@ -31,7 +33,7 @@ type AnswerFlags = SearchFlags &
 
 /** What a command asks of a core. */
 interface Question<Answer> {
-  analyze(process: OpenProcess, waits: AnalysisOptions['waits']): Answer
+  analyze(process: OpenProcess, context: RunContext & Pick<AnalysisOptions, 'waits'>): Answer
   /** Lines for standard error that the document does not carry; asked for when it is written. */
   remarks?(answer: Answer): readonly string[]
 }
@@ -46,13 +48,19 @@ export abstract class CoreCommand extends BaseCommand {
   ): Promise<void> {
     const format: Format = FORMATS[formatName(flags)]
     const render = rendererOf(format, name)
-    const process = await openFromFlags(path, flags, this.diagnostics)
+    const {diagnostics} = this
+    const deadline = new Deadline(flags.timeout, diagnostics)
+    const process = await openFromFlags(path, flags, {diagnostics, deadline})
+    const style = await this.style(flags.color, flags.output)
     try {
-      const answer = analyze(process, format.waits === 'shown' ? undefined : 'left-out')
-      const style = await this.style(flags.color, flags.output)
       const view = viewOf(flags)
-      this.writeAll(render(answer, {style, view, registers: flags.registers ?? false}), flags.output)
-      if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(remarks?.(answer))
+      const answer = runWithin(deadline, () => {
+        const waits = format.waits === 'shown' ? undefined : 'left-out'
+        const made = analyze(process, {diagnostics, deadline, waits})
+        this.writeAll(render(made, {style, view, registers: flags.registers ?? false}), flags.output)
+        if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(remarks?.(made))
+        return made
+      })
       if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
     } finally {
       process.close()

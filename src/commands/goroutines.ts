@@ -68,13 +68,12 @@ export default class Goroutines extends CoreCommand {
       ids: flags.goroutine,
     }
     await this.answer('goroutines', args.core, flags, {
-      analyze: (process, waits) =>
+      analyze: (process, context) =>
         analyzeGoroutines(process, {
           ...analysisOptions(flags, this.config),
+          ...context,
           traceback: flags.traceback,
           cgoFrames: flags['cgo-frames'],
-          diagnostics: this.diagnostics,
-          waits,
           query,
           sort: flags.sort,
           show: flags.group ? 'groups' : 'goroutines',

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
-import {outputFlags, searchFlags} from './base-command.ts'
+import {outputFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 
 export default class Info extends CoreCommand {
@@ -17,6 +17,7 @@ export default class Info extends CoreCommand {
     exe: coreFlags.exe,
     ...searchFlags,
     ...outputFlags,
+    timeout: timeoutFlag,
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }
   static override examples = ['<%= config.bin %> info core.1234', '<%= config.bin %> info core.zst --json']
@@ -25,7 +26,7 @@ export default class Info extends CoreCommand {
     const {args, flags} = await this.parse(Info)
     const {name, version} = this.config
     await this.answer('info', args.core, flags, {
-      analyze: process => analyzeInfo(process, {tool: {name, version}, diagnostics: this.diagnostics}),
+      analyze: (process, context) => analyzeInfo(process, {tool: {name, version}, ...context}),
     })
   }
 }

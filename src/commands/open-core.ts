@@ -7,6 +7,7 @@ import {
   openProcess,
 } from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
@@ -18,7 +19,7 @@ type OpenFlags = SearchFlags & Pick<CoreFlags, 'exe' | 'quiet'>
 /** Where the flags and the environment say that files are to be looked for. */
 export function searchOptions(
   flags: SearchFlags & {exe?: string | undefined},
-): Omit<OpenProcessOptions, 'diagnostics'> {
+): Omit<OpenProcessOptions, keyof RunContext> {
   return {
     exe: flags.exe,
     sysroots: flags.sysroot ?? [],
@@ -29,11 +30,17 @@ export function searchOptions(
   }
 }
 
+/** What a run has beside its flags. */
+export interface RunContext {
+  readonly diagnostics: Diagnostics
+  readonly deadline: Deadline
+}
+
 /** The core that the flags name, with the files it needs. */
-export async function openFromFlags(path: string, flags: OpenFlags, diagnostics: Diagnostics): Promise<OpenProcess> {
+export async function openFromFlags(path: string, flags: OpenFlags, context: RunContext): Promise<OpenProcess> {
   const progress = new ProgressLine(!flags.quiet)
   try {
-    return await openProcess(path, {...searchOptions(flags), diagnostics, progress: progress.show, tidyOnSignal})
+    return await openProcess(path, {...searchOptions(flags), ...context, progress: progress.show, tidyOnSignal})
   } finally {
     progress.clear()
   }
@@ -43,11 +50,11 @@ export async function openFromFlags(path: string, flags: OpenFlags, diagnostics:
 export async function openModuleFromFlags(
   path: string,
   flags: Omit<OpenFlags, 'exe'>,
-  diagnostics: Diagnostics,
+  context: RunContext,
 ): Promise<OpenModule> {
   const progress = new ProgressLine(!flags.quiet)
   try {
-    return await openModuleFile(path, {...searchOptions(flags), diagnostics, progress: progress.show, tidyOnSignal})
+    return await openModuleFile(path, {...searchOptions(flags), ...context, progress: progress.show, tidyOnSignal})
   } finally {
     progress.clear()
   }
@@ -55,13 +62,12 @@ export async function openModuleFromFlags(
 
 /** What every analysis is told by flags and by the package. */
 export function analysisOptions(
-  flags: Pick<CoreFlags, 'max-frames' | 'no-demangle' | 'timeout'>,
+  flags: Pick<CoreFlags, 'max-frames' | 'no-demangle'>,
   {name, version}: {name: string; version: string},
-): Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline'> {
+): Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'> {
   return {
     tool: {name, version},
     maxFrames: flags['max-frames'],
     demangle: !flags['no-demangle'],
-    deadline: flags.timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + flags.timeout * 1000,
   }
 }

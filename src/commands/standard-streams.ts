@@ -1,5 +1,8 @@
 import {InputError} from '../base/errors.ts'
-import {writeOutput} from '../base/output-file.ts'
+import {writeStandardStream} from '../base/output-file.ts'
+
+/** A reader that takes nothing for so long is not waited for: the end of the program must not hang on it. */
+const PATIENCE_MS = 3000
 
 /** What is for a person, written at once. */
 export function writeStandardError(text: string): void {
@@ -9,7 +12,7 @@ export function writeStandardError(text: string): void {
 /** Where the stream is closed, full or read by nobody, the answer and the exit code are the same without. */
 export function writeWherePossible(fd: 1 | 2, text: string): void {
   try {
-    writeOutput(fd, new TextEncoder().encode(text), fd === 1 ? 'standard output' : 'standard error')
+    writeStandardStream(fd, text, PATIENCE_MS)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
   }

@@ -1,7 +1,11 @@
-import {createInterface} from 'node:readline'
 import {Args, Flags} from '@oclif/core'
 import {type Address, addressOfWord, NULL_ADDRESS} from '../base/address.ts'
+import {DEFAULT_TIMEOUT_SECONDS, Deadline} from '../base/deadline.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
+import {runWithin, timeIsOver} from '../base/time-limit.ts'
+import type {Module} from '../elf/module.ts'
+import type {Style} from '../render/style.ts'
 import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-calls.ts'
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
@@ -29,6 +33,12 @@ export default class Symbolize extends BaseCommand {
   static override flags = {
     ...searchFlags,
     ...outputFlags,
+    timeout: Flags.integer({
+      description: `time for all of it, the wait for addresses included (default: ${DEFAULT_TIMEOUT_SECONDS}, without that)`,
+      helpValue: 'SECONDS',
+      min: 1,
+      max: 1_000_000,
+    }),
     'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
   }
   static override examples = [
@@ -44,31 +54,27 @@ export default class Symbolize extends BaseCommand {
       isWhole = false
       tellError(error, {usage: `${this.config.bin} ${this.id}`, json: false})
     }
-    const opened = await openModuleFromFlags(args.module, flags, this.diagnostics)
+    const {diagnostics} = this
+    const limit = (): Deadline => new Deadline(flags.timeout ?? DEFAULT_TIMEOUT_SECONDS, diagnostics)
+    let deadline = limit()
+    const opened = await openModuleFromFlags(args.module, flags, {diagnostics, deadline})
     const sink = this.openSink(flags.output)
     try {
-      const {module} = opened
-      const go = module.image && openGoFileTables(module.image, this.diagnostics)
-      const symbolizer = new Symbolizer({
-        moduleAt: address => (address >= module.start && address < module.end ? module : undefined),
-        go,
-        diagnostics: this.diagnostics,
+      const answers = new Answers(opened.module, diagnostics, {
         demangle: !flags['no-demangle'],
+        json: flags.json,
+        style: await this.style(flags.color, flags.output),
       })
-      const cgo = new CgoSymbolizer(pc => symbolizer.locate(pc, pc))
-      const style = await this.style(flags.color, flags.output)
-      const arg = emptySymbolizerArg()
-      const render = (asked: bigint, calls: SymbolizerCalls): string =>
-        flags.json
-          ? renderSymbolizerCalls(asked, calls)
-          : calls.map(call => renderSymbolizerCall(call, asked, style)).join('')
-      for await (const word of words.length > 0 ? words : readWords(tell)) {
-        const address = addressOf(word)
-        const calls = address === NULL_ADDRESS ? [cgo.clear(arg)] : [...cgo.steps(arg, address)]
-        if (!sink.write(render(word, calls))) break
+      for await (const batch of words.length > 0 ? [words] : readWords(tell, flags.timeout && deadline.left)) {
+        if (flags.timeout === undefined) deadline = limit()
+        const isRead = runWithin(deadline, () =>
+          batch.every(word => isInTime(deadline) && sink.write(answers.to(word))),
+        )
+        if (!isRead) break
         if (words.length === 0) sink.flush()
       }
-      if (flags.json) sink.write(renderSymbolizerCalls(0n, [cgo.close(arg)]))
+      if (!isInTime(deadline)) throw timeIsOver()
+      sink.write(answers.end())
     } finally {
       sink.close()
       opened.close()
@@ -78,7 +84,43 @@ export default class Symbolize extends BaseCommand {
   }
 }
 
-type SymbolizerCalls = Parameters<typeof renderSymbolizerCalls>[1]
+function isInTime(deadline: Deadline): boolean {
+  return !deadline.isOver('the list of answers')
+}
+
+interface AnswerLooks {
+  demangle: boolean
+  json: boolean
+  style: Style
+}
+
+/** The answers to one address after the other, as one caller of the symbolizer function gets them. */
+class Answers {
+  readonly #cgo: CgoSymbolizer
+  readonly #arg = emptySymbolizerArg()
+  readonly #looks: AnswerLooks
+
+  constructor(module: Module, diagnostics: Diagnostics, looks: AnswerLooks) {
+    const go = module.image && openGoFileTables(module.image, diagnostics)
+    const moduleAt = (address: Address) => (address >= module.start && address < module.end ? module : undefined)
+    const symbolizer = new Symbolizer({moduleAt, go, diagnostics, demangle: looks.demangle})
+    this.#cgo = new CgoSymbolizer(pc => symbolizer.locate(pc, pc))
+    this.#looks = looks
+  }
+
+  to(word = 0n): string {
+    const {json, style} = this.#looks
+    const address = addressOf(word)
+    const calls = address === NULL_ADDRESS ? [this.#cgo.clear(this.#arg)] : [...this.#cgo.steps(this.#arg, address)]
+    if (json) return renderSymbolizerCalls(word, calls)
+    return calls.map(call => renderSymbolizerCall(call, word, style)).join('')
+  }
+
+  /** What stands behind the last one. */
+  end(): string {
+    return this.#looks.json ? renderSymbolizerCalls(0n, [this.#cgo.close(this.#arg)]) : ''
+  }
+}
 
 /** Nothing can be at an address that no process can have. */
 function addressOf(word: bigint): Address {
@@ -102,21 +144,55 @@ function parseWords(texts: readonly string[]): bigint[] {
 function notAnAddress(text: string, place = ''): InputError {
   return new InputError(
     'bad-argument',
-    `${place}${text}: not an address`,
+    `${place}${text.slice(0, WORD_MAX)}: not an address`,
     'write addresses in hexadecimal, like 0x49b0c0',
   )
 }
 
-/** Any number of addresses a line; what is none is told with the number of its line. */
-async function* readWords(tell: (error: InputError) => void): AsyncGenerator<bigint> {
-  let number = 0
-  for await (const line of createInterface({input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY})) {
-    number++
-    for (const text of line.split(/\s+/)) {
-      if (text === '') continue
-      const word = parseWord(text)
-      if (word === undefined) tell(notAnAddress(text, `standard input, line ${number}: `))
-      else yield word
-    }
+/** A longer word is no address, and its rest is not kept. */
+const WORD_MAX = 100
+
+/**
+ * Any number of addresses a line, those together that came together; what is none is told with the number of its line.
+ * @param limitMs after which none is waited for
+ */
+async function* readWords(tell: (error: InputError) => void, limitMs: number | undefined): AsyncGenerator<bigint[]> {
+  const {stdin} = process
+  const timer = limitMs === undefined ? undefined : setTimeout(() => stdin.destroy(), limitMs)
+  let number = 1
+  const parse = (text: string): bigint | undefined => {
+    const word = parseWord(text)
+    if (word === undefined) tell(notAnAddress(text, `standard input, line ${number}: `))
+    return word
   }
+  const wordsOf = (line: string): bigint[] => {
+    const texts = line.split(/\s+/).filter(text => text !== '')
+    return texts.flatMap(text => parse(text) ?? [])
+  }
+  const wordsIn = (text: string): bigint[] =>
+    text.split('\n').flatMap((line, index) => {
+      if (index > 0) number++
+      return wordsOf(line)
+    })
+  let rest = ''
+  try {
+    for await (const chunk of stdin.setEncoding('utf8')) {
+      const text = `${rest}${chunk}`
+      const end = startOfLastWord(text)
+      rest = text.slice(end, end + WORD_MAX)
+      yield wordsIn(text.slice(0, end))
+    }
+    yield wordsIn(rest)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Of a word that may go on. */
+function startOfLastWord(text: string): number {
+  let start = text.length
+  while (start > 0 && !/\s/.test(text.charAt(start - 1))) start--
+  return start
 }

@@ -26,11 +26,11 @@ export default class Threads extends CoreCommand {
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Threads)
     await this.answer('threads', args.core, flags, {
-      analyze: process =>
+      analyze: (process, context) =>
         analyzeThreads(process, {
           ...analysisOptions(flags, this.config),
+          ...context,
           threads: flags.thread,
-          diagnostics: this.diagnostics,
         }),
     })
   }

@@ -14,10 +14,10 @@ export const text: Format = {
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {
-    analyze: (report, {style, view}) => renderReport(report, style, view),
-    cgo: (answer, {style}) => renderCgoText(answer, style),
+    analyze: (report, {style, view}) => marked(renderReport(report, style, view), report, style),
+    cgo: (answer, {style}) => marked(renderCgoText(answer, style), answer, style),
     goroutines: (report, {style}) => followedByLocks(renderGoroutinesText(report, style), report, style),
-    info: (report, {style}) => renderInfoText(report, style),
+    info: (report, {style}) => marked(renderInfoText(report, style), report, style),
     threads: (report, {style, registers}) =>
       followedByLocks(renderThreadsText(report, style, registers), report, style),
   },
@@ -35,9 +35,20 @@ function* renderReport(report: CoreReport, style: Style, view: Presentation['vie
 
 function* followedByLocks(
   pieces: Iterable<string>,
-  report: Pick<ThreadsReport, 'blocking'>,
+  report: Pick<ThreadsReport, 'blocking' | 'isOutOfTime'>,
   style: Style,
 ): Generator<string> {
   yield* pieces
   yield* renderBlocking(report.blocking(), style)
+  yield* timeMark(report, style)
+}
+
+/** A report that time has cut short says so where it ends. */
+function* marked(pieces: Iterable<string>, answer: {readonly isOutOfTime: boolean}, style: Style): Generator<string> {
+  yield* pieces
+  yield* timeMark(answer, style)
+}
+
+function* timeMark({isOutOfTime}: {readonly isOutOfTime: boolean}, style: Style): Generator<string> {
+  if (isOutOfTime) yield `\n${style.note('...the report ends here: the time (--timeout) was over...')}\n`
 }

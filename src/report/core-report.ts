@@ -35,6 +35,8 @@ export type CgoAnswer = z.infer<typeof answer.cgoReportSchema> & Answer
 interface Answer {
   /** Nothing that was looked for is missing; else `--strict` ends with 3. */
   isComplete(): boolean
+  /** The time was over before all of it was made. */
+  readonly isOutOfTime: boolean
 }
 
 type Whole = z.infer<typeof schema.reportSchema>

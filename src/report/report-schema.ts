@@ -273,7 +273,9 @@ export const signatureSchema = z
 const share = z.number().min(0).max(1).nullable()
 export const completenessSchema = z
   .strictObject({
-    goFrames: share.describe('share of the goroutines whose stack was walked to its end; null: no goroutine was found'),
+    goFrames: share.describe(
+      'share of the goroutines whose stack was walked to its end, of all in the list of the runtime where time was over before its end; null: no goroutine was found',
+    ),
     cFrames: share.describe('share of the C frames that have a name; null: there are none'),
     score: share.describe('their mean, below 1 where the core is cut too; null: not crashed, and nothing to walk'),
   })

@@ -31,6 +31,7 @@ export const STOP_REASONS = {
   overwritten: 'what the kernel had saved of the next frame was written over',
   'no-unwind-info': 'nothing tells how to find the next frame',
   'frame-limit': 'the limit of frames (`--max-frames`) was reached',
+  timeout: 'the time (`--timeout`) was over',
 } as const satisfies Readonly<Record<string, string>>
 
 export type StopReason = keyof typeof STOP_REASONS

@@ -1,5 +1,6 @@
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Finding} from '../base/finding.ts'
 import {type MemoryReader, readAddress, readNumber64} from '../base/memory-reader.ts'
@@ -50,6 +51,7 @@ export interface GoRuntimeInput {
   readonly heap?: () => Iterable<DataRange>
   /** Whether code can be at an address: what function tables would say better. */
   readonly isExecutable?: (address: Address) => boolean
+  readonly deadline?: Deadline | undefined
   readonly diagnostics: Diagnostics
 }
 
@@ -69,11 +71,13 @@ export class GoRuntime {
   readonly #allgs: RemoteSlice | undefined
   /** Found by a search, where the list is lost. */
   readonly #strays: readonly Address[]
+  readonly #deadline: Deadline | undefined
   #machines: readonly Machine[] | undefined
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
   #isIncomplete = false
+  #unlisted = 0
   #hasListed: boolean | undefined
   #hooks: HandlerHooks | undefined
   readonly #startKinds = new Map<Address, StartKind>()
@@ -84,7 +88,9 @@ export class GoRuntime {
     allgs: RemoteSlice | undefined,
     strays: readonly Address[],
     origin: LayoutOrigin,
+    deadline: Deadline | undefined,
   ) {
+    this.#deadline = deadline
     this.layoutSource = origin
     this.layouts = access.layouts
     this.state = new RuntimeState(access.memory, globals)
@@ -97,14 +103,14 @@ export class GoRuntime {
   /** undefined where neither the goroutines nor the machines can be found; a diagnostic says why. */
   static open(input: GoRuntimeInput): GoRuntime | undefined {
     const {memory, diagnostics, tables = NO_TABLES} = input
-    const search = () => searchRoots(memory, input.data ?? [], alllinksOf(input.version))
+    const search = () => searchRoots(memory, input.data ?? [], alllinksOf(input.version), input.deadline)
     const globals = new RuntimeGlobals(memory, tables, input.symbols, search)
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
     const listed = readSample(input, globals, allgs)
     // An empty list is not a lost one: a library's runtime has not begun yet when its host's threads do.
     const isLost = listed.goroutines.length === 0 && allgs?.length !== 0
-    const strays = isLost ? [...searchGoroutines(memory, input.heap?.() ?? [])] : []
+    const strays = isLost ? [...searchGoroutines(memory, input.heap?.() ?? [], input.deadline)] : []
     const sample = strays.length > 0 ? {...listed, goroutines: strays.slice(0, SAMPLE_SIZE)} : listed
     if (!allgs && strays.length === 0 && sample.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
@@ -135,7 +141,7 @@ export class GoRuntime {
         'goroutines were searched for in the memory that the core holds: some may be missing',
       )
     }
-    return new GoRuntime(access, globals, allgs, found, chosen.origin)
+    return new GoRuntime(access, globals, allgs, found, chosen.origin, input.deadline)
   }
 
   /** The version given, or the newest release whose layouts fit best where none was. */
@@ -150,7 +156,13 @@ export class GoRuntime {
 
   /** All goroutines in allgs order, dead ones too, read one at a time: memory does not grow with their number. */
   *goroutines(): Generator<Goroutine> {
+    let passed = 0
     for (const address of this.#goroutineAddresses()) {
+      if (this.#deadline?.isOver('the list of goroutines')) {
+        this.#unlisted = Math.max(this.#unlisted, this.#listLength - passed)
+        return
+      }
+      passed++
       const goroutine = Goroutine.read(this.#access, address)
       if (goroutine) {
         yield goroutine
@@ -159,6 +171,15 @@ export class GoRuntime {
       this.#isIncomplete = true
       this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
     }
+  }
+
+  /** How many goroutines, dead ones too, time did not allow to come to. */
+  get unlisted(): number {
+    return this.#unlisted
+  }
+
+  get #listLength(): number {
+    return this.#strays.length > 0 ? this.#strays.length : (this.#allgs?.length ?? 0)
   }
 
   #goroutineAddresses(): Iterable<Address> {

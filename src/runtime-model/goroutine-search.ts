@@ -1,4 +1,5 @@
 import {type Address, number64At, toAddress} from '../base/address.ts'
+import type {Deadline} from '../base/deadline.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
 import type {DataRange} from './root-search.ts'
@@ -16,12 +17,17 @@ const SPECIAL_GUARD_HIGH = 0xffffffff
  * Where a g may be, by its first words alone: a stack of a size that the runtime makes, and a guard near its low end.
  * For cores that lost allgs; who reads these decides by id and status.
  */
-export function* searchGoroutines(memory: MemoryReader, ranges: Iterable<DataRange>): Generator<Address> {
+export function* searchGoroutines(
+  memory: MemoryReader,
+  ranges: Iterable<DataRange>,
+  deadline?: Deadline,
+): Generator<Address> {
   let left = SEARCH_LIMIT
   let found = 0
   for (const range of ranges) {
     const end = toAddress(Math.min(range.end, range.start + left))
     for (const {bytes, start} of readablePieces(memory, {start: range.start, end}, 8)) {
+      if (deadline?.isOver('the search for goroutines')) return
       for (const at of plausibleGoroutines(bytes, start)) {
         if (++found > FOUND_LIMIT) return
         yield at

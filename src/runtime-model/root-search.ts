@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import type {Deadline} from '../base/deadline.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
 import {countGoroutines, countProcessors} from './list-shape.ts'
@@ -30,6 +31,7 @@ export function searchRoots(
   memory: MemoryReader,
   ranges: readonly DataRange[],
   alllinks: readonly number[],
+  deadline?: Deadline,
 ): FoundRoots {
   const search = new RootSearch(memory, alllinks)
   let left = SEARCH_LIMIT
@@ -37,6 +39,7 @@ export function searchRoots(
     const end = toAddress(Math.min(range.end, range.start + left))
     // The candidates are copied out first: whoever examines one reads other memory.
     for (const {bytes, start} of readablePieces(memory, {start: range.start, end}, 8)) {
+      if (deadline?.isOver('the search for the Go runtime')) return search.found()
       for (const candidate of plausibleWords(bytes, start)) search.examine(candidate.at, candidate.value)
     }
     left -= Math.max(0, end - range.start)

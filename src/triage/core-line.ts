@@ -4,6 +4,7 @@ import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
 import {FileSource} from '../base/byte-source.ts'
+import {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {describeFailure} from '../base/errors.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
@@ -12,9 +13,9 @@ import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
 export interface LineOptions {
-  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'progress' | 'tidyOnSignal'>
+  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
-  /** After so long no further stack is walked, and the line tells how much is missing. */
+  /** After so long nothing further is begun, and the line tells how much is missing. */
   readonly softTimeoutMs: number
 }
 
@@ -29,12 +30,12 @@ export async function makeLine(
 ): Promise<BatchLine | null> {
   const started = Date.now()
   const diagnostics = new Diagnostics()
+  const deadline = new Deadline(options.softTimeoutMs / 1000, diagnostics)
   const {tool} = options.analysis
   try {
     if (item.uncertain && !(await holdsCore(item.path))) return null
-    const process = await openProcess(item.path, {...options.search, diagnostics, tidyOnSignal})
+    const process = await openProcess(item.path, {...options.search, diagnostics, deadline, tidyOnSignal})
     try {
-      const deadline = started + options.softTimeoutMs
       return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}
     } finally {
       process.close()
@@ -59,7 +60,7 @@ async function holdsCore(path: string): Promise<boolean> {
 function reportProcess(
   key: LineKey,
   process: OpenProcess,
-  {analysis, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: number},
+  {analysis, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
 ): BatchLine {
   const report = analyzeCore(process, {
     ...analysis,

@@ -1,4 +1,5 @@
 import {type Address, offsetAddress, toAddress} from '../base/address.ts'
+import type {Deadline} from '../base/deadline.ts'
 import {type MemoryReader, readNumber64} from '../base/memory-reader.ts'
 import type {GoTables} from '../gosym/func-table.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
@@ -29,7 +30,7 @@ export interface GoStart {
  * How the runtime's own walk ends. `unknownPc` is set where the runtime prints `unknown pc` or `unexpected return pc`.
  */
 export interface GoWalkEnd {
-  stop: 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit'
+  stop: 'end-of-stack' | 'unmapped' | 'no-progress' | 'no-unwind-info' | 'frame-limit' | 'timeout'
   unknownPc: Address | undefined
   /** The last frame's function, where a return address was not Go code; undefined for the first pc. */
   lastSp: Address
@@ -39,7 +40,11 @@ export interface GoWalk {
   memory: MemoryReader
   sites: GoSites
   maxFrames: number
+  deadline?: Deadline | undefined
 }
+
+/** Frames that are walked before the clock is looked at again. */
+const FRAMES_BETWEEN_LOOKS = 1024
 
 /**
  * Walks a goroutine's stack exactly as runtime.unwinder (Go 1.21+) and runtime.gentraceback (before) walk it for a
@@ -104,6 +109,8 @@ export class GoStackWalk {
     this.#sp = fp
     this.#isSyscall = false
     this.#count++
+    const isLate = this.#count % FRAMES_BETWEEN_LOOKS === 0 && this.#walk.deadline?.isOver('the walk of a stack')
+    if (isLate) return end('timeout', fp)
     return this.#count < this.#walk.maxFrames ? undefined : end('frame-limit', fp)
   }
 }

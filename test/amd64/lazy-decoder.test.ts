@@ -3,6 +3,7 @@ import test from 'ava'
 import {decodeFault} from '../../src/amd64/faulting-instruction.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {toAddress} from '../../src/base/address.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {renderGoText} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 import {withFixture} from '../support/open-fixture.ts'
@@ -21,7 +22,7 @@ test.serial('the text of a crash that tables explain never loads the decoder', a
       goroutines: undefined,
       maxFrames: 1000,
       demangle: true,
-      deadline: Number.POSITIVE_INFINITY,
+      deadline: Deadline.never(diagnostics),
       diagnostics,
     })
     return [...renderGoText(report, PLAIN_STYLE)].join('')

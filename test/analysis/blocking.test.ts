@@ -4,6 +4,7 @@ import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {hex} from '../../src/base/address.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
 import {SymbolTable} from '../../src/elf/symtab.ts'
 import type {BlockingReport, CrashReport, GoroutineReport} from '../../src/report/core-report.ts'
@@ -27,7 +28,7 @@ async function analyze(name: string): Promise<Found> {
       goroutines: undefined,
       maxFrames: 1000,
       demangle: true,
-      deadline: Number.POSITIVE_INFINITY,
+      deadline: Deadline.never(diagnostics),
       diagnostics,
     })
     const waits = new Map<number, GoroutineReport['waitingFor']>()
@@ -84,7 +85,13 @@ for (const name of fixtureNames(/^(stuck|blocked-gcore)-/)) {
   test(`${name}: analyze and cgo list the same locks`, async t => {
     const {blocking} = await analyze(name)
     const cgo = await withFixture(name, (dead, diagnostics) =>
-      analyzeCgo(dead, {tool: {name: 'test', version: '0'}, maxFrames: 1000, demangle: true, diagnostics}),
+      analyzeCgo(dead, {
+        tool: {name: 'test', version: '0'},
+        maxFrames: 1000,
+        demangle: true,
+        deadline: Deadline.never(diagnostics),
+        diagnostics,
+      }),
     )
     t.deepEqual(cgo.blocking, blocking)
     t.true(blocking.locks.length > 0)

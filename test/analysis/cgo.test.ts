@@ -7,6 +7,7 @@ import {cgoWrapperTarget} from '../../src/analysis/frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
 import {compareCallers} from '../../src/analysis/stacks/saved-callers-check.ts'
 import {toAddress} from '../../src/base/address.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {renderCgoText} from '../../src/render/cgo-text.ts'
 import {renderFrames} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
@@ -16,7 +17,13 @@ import {withFixture} from '../support/open-fixture.ts'
 
 async function answerOf(name: string): Promise<CgoAnswer> {
   return withFixture(name, (dead, diagnostics) =>
-    analyzeCgo(dead, {tool: {name: 'test', version: '0'}, maxFrames: 1000, demangle: true, diagnostics}),
+    analyzeCgo(dead, {
+      tool: {name: 'test', version: '0'},
+      maxFrames: 1000,
+      demangle: true,
+      deadline: Deadline.never(diagnostics),
+      diagnostics,
+    }),
   )
 }
 

@@ -18,24 +18,24 @@ test('a stack counts as whole where it was walked to its end and every Go frame 
   count.add({frames: [GO], stop: 'frame-limit'})
   count.add({frames: [frame('go', null)], stop: 'end-of-stack'})
   count.add({frames: [frame('unknown', null)], stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false), {goFrames: 0.2, cFrames: null, score: 0.2})
+  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: 0.2, cFrames: null, score: 0.2})
 })
 
 test('a C frame counts as found where it has a name and was not guessed', t => {
   const count = new CompletenessCount()
   const frames = [frame('c', 'f'), frame('c', null), frame('c', 'g', 'scan'), frame('c', 'h'), frame('signal', null)]
   count.add({frames, stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false), {goFrames: 1, cFrames: 0.5, score: 0.75})
+  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: 1, cFrames: 0.5, score: 0.75})
 })
 
 test('a core that was cut is never whole: what is missing cannot be counted', t => {
   const count = new CompletenessCount()
   count.add({frames: [GO], stop: 'end-of-stack'})
-  t.is(count.report(SIGNAL, true).score, 0.99)
+  t.is(count.report(SIGNAL, true, 0).score, 0.99)
 })
 
 test('where there was no stack, a crash has no part of its answer, and a live process is not measured', t => {
   const count = new CompletenessCount()
-  t.deepEqual(count.report(SIGNAL, false), {goFrames: null, cFrames: null, score: 0})
-  t.deepEqual(count.report(NONE, false), {goFrames: null, cFrames: null, score: null})
+  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: null, cFrames: null, score: 0})
+  t.deepEqual(count.report(NONE, false, 0), {goFrames: null, cFrames: null, score: null})
 })

@@ -5,6 +5,7 @@ import {analyzeGoroutines} from '../../src/analysis/analyze-goroutines.ts'
 import {analyzeInfo} from '../../src/analysis/analyze-info.ts'
 import {analyzeThreads} from '../../src/analysis/analyze-threads.ts'
 import type {GoroutineQuery, GoroutineSort} from '../../src/analysis/goroutines/goroutine-query.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import type {Answers} from '../../src/render/format.ts'
 import {renderGoroutinesText} from '../../src/render/goroutines-text.ts'
@@ -33,7 +34,7 @@ async function open(name: string) {
 
 async function openThreads(name: string) {
   const {dead, diagnostics} = await open(name)
-  const deadline = Number.POSITIVE_INFINITY
+  const deadline = Deadline.never(diagnostics)
   return analyzeThreads(dead, {tool: TOOL, maxFrames: 1000, demangle: true, deadline, diagnostics, threads: undefined})
 }
 
@@ -52,7 +53,7 @@ async function openGoroutines(
     tool: TOOL,
     maxFrames: 1000,
     demangle: true,
-    deadline: Number.POSITIVE_INFINITY,
+    deadline: Deadline.never(diagnostics),
     traceback: undefined,
     cgoFrames: 'auto',
     diagnostics,
@@ -75,7 +76,13 @@ test('the JSON of threads, info and goroutines is what their schemas say', async
   const threads = await openThreads('cfault-segv-go1.27')
   t.is(complaint('threads', JSON.parse(toJson('threads', threads))), '')
   const {dead, diagnostics} = await open('cfault-segv-go1.27')
-  t.is(complaint('info', JSON.parse(toJson('info', analyzeInfo(dead, {tool: TOOL, diagnostics})))), '')
+  t.is(
+    complaint(
+      'info',
+      JSON.parse(toJson('info', analyzeInfo(dead, {tool: TOOL, deadline: Deadline.never(diagnostics), diagnostics}))),
+    ),
+    '',
+  )
   const listed = await openGoroutines('cfault-segv-go1.27')
   t.is(complaint('goroutines', JSON.parse(toJson('goroutines', listed))), '')
   const grouped = await openGoroutines('cfault-segv-go1.27', {}, {show: 'groups'})
@@ -131,7 +138,7 @@ test('threads: text shows every thread once, and registers when asked', async t 
 
 test('info tells the signal, the build and the files without walking a stack', async t => {
   const {dead, diagnostics} = await open('cfault-segv-go1.27')
-  const report = analyzeInfo(dead, {tool: TOOL, diagnostics})
+  const report = analyzeInfo(dead, {tool: TOOL, deadline: Deadline.never(diagnostics), diagnostics})
   t.is(report.go.version, 'go1.27.4')
   t.is(report.go.settings.CGO_ENABLED, '1')
   t.is(report.memory.missing, 0)

@@ -4,7 +4,8 @@ import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {analyzeGoroutines} from '../../src/analysis/analyze-goroutines.ts'
 import {analyzeInfo} from '../../src/analysis/analyze-info.ts'
 import {analyzeThreads} from '../../src/analysis/analyze-threads.ts'
-import type {Diagnostics} from '../../src/base/diagnostics.ts'
+import {Deadline} from '../../src/base/deadline.ts'
+import {Diagnostics} from '../../src/base/diagnostics.ts'
 
 const OPTIONS = {
   tool: {name: 'gotrace-core', version: '0'},
@@ -18,7 +19,7 @@ const OPTIONS = {
   limit: undefined,
   maxFrames: 1000,
   demangle: true,
-  deadline: Number.POSITIVE_INFINITY,
+  deadline: Deadline.never(new Diagnostics()),
 } as const
 
 type Ask<T> = (process: OpenProcess, diagnostics: Diagnostics) => T & {isComplete: boolean}

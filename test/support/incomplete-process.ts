@@ -1,6 +1,7 @@
 import type {Fixture} from '../../lab/fixtures.ts'
 import {type OpenProcess, openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {AddressSpace} from '../../src/elf/address-space.ts'
 import {openMemoryImage} from '../../src/elf/memory-image.ts'
@@ -39,7 +40,7 @@ export async function analyse(fixture: Fixture, options: AnalyseOptions = {}): P
       goroutines: undefined,
       maxFrames: 1000,
       demangle: true,
-      deadline: Number.POSITIVE_INFINITY,
+      deadline: Deadline.never(diagnostics),
       diagnostics,
     })
     // Copied whole: what a goroutine waits for is read when it is first asked for, and the files are closed then.

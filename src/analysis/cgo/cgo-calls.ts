@@ -53,11 +53,11 @@ export interface CgoCalls {
 
 /** Gives every crossing of a goroutine's stack the C frames that belong to it. */
 export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CgoCalls {
-  const {memory, tables} = process
+  const {memory, tables, deadline} = process
   if (!tables) return {calls: [], callbacks: [], inCallback: false, isReturning: false}
   const start = findStart(process, threads, goroutine)
   const leaf = threads.leafOf(goroutine, start)
-  const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: WALK_LIMIT})
+  const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: WALK_LIMIT, deadline})
   const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks: threads.callbacksOf(goroutine)})
   const crossings = new Crossings(process, goroutine)
   let segment = emptySegment(leaf ? null : 'unmapped')

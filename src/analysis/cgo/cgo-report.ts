@@ -13,6 +13,8 @@ import {decideCollecting, decidePrinting} from './cgo-decisions.ts'
 
 /** Goroutines that a group names; the count is whole. */
 const GOROUTINES_PER_GROUP = 20
+/** As a deadline names them. */
+const CALLS_OF_C = 'the list of calls of C'
 const NO_CALL: CgoCall = {entry: null, caller: null, segment: {frames: [], leftOut: 0, missing: 'unmapped'}}
 const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
 
@@ -26,6 +28,7 @@ export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
   const reports: CgoThreadReport[] = []
   for (const {threads, machine, tid} of listMachines(images)) {
     const {process} = threads
+    if (process.deadline.isOver(CALLS_OF_C)) break
     const goroutine = machine && goroutineOf(process, machine)
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
     const report = reportThread(process, threads, {machine, tid, goroutine, found})

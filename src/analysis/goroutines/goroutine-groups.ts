@@ -66,7 +66,8 @@ export class GoroutineGroups {
     let pcs: number[] = []
     this.#sites ??= new GoSites(tables, false)
     this.#window.moveTo(start.sp, goroutine.stack.hi)
-    const walk = new GoStackWalk(start, {memory: this.#window, sites: this.#sites, maxFrames: WALK_LIMIT})
+    const {deadline} = this.#process
+    const walk = new GoStackWalk(start, {memory: this.#window, sites: this.#sites, maxFrames: WALK_LIMIT, deadline})
     for (let frame = walk.next(); frame; frame = walk.next()) {
       if (pcs.push(frame.pc) < HASH_CHUNK) continue
       hash.update(Float64Array.from(pcs))

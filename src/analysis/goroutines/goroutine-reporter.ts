@@ -14,8 +14,6 @@ import {goroutineHeader, goroutineState} from './goroutine-header.ts'
 export interface ReporterOptions {
   level: TracebackLevel
   cgoFrames: CgoFrames
-  /** Milliseconds since the epoch after which no further stack is walked. */
-  deadline: number
   waits?: 'left-out' | undefined
 }
 
@@ -100,10 +98,6 @@ export class GoroutineReporter {
       version: this.#process.version,
       level: this.#options.level.level,
       whole: this.#options.level.wholeCrash && ofCrash,
-    }
-    if (Date.now() > this.#options.deadline) {
-      this.#process.diagnostics.add('timeout', 'the time given with --timeout is over: further stacks were not walked')
-      return {remarks: [], frames: [], elided: null, missing: [], stop: null, createdBy: null, ancestors: []}
     }
     const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
     const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}

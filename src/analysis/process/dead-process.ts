@@ -1,4 +1,5 @@
 import type {Address} from '../../base/address.ts'
+import type {Deadline} from '../../base/deadline.ts'
 import type {Diagnostics} from '../../base/diagnostics.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
@@ -42,6 +43,7 @@ export interface DeadProcess {
   /** Whether a part of it is lost, so that no answer is whole; asked when all is read. */
   readonly isPartial: () => boolean
   readonly diagnostics: Diagnostics
+  readonly deadline: Deadline
   readonly maxFrames: number
 }
 

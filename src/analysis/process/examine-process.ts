@@ -1,4 +1,5 @@
 import type {Address} from '../../base/address.ts'
+import type {Deadline} from '../../base/deadline.ts'
 import type {Diagnostics} from '../../base/diagnostics.ts'
 import {DwarfInfo} from '../../dwarf/dwarf-info.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
@@ -19,15 +20,16 @@ import {TailCalls} from './tail-calls.ts'
 export interface ExamineOptions {
   maxFrames: number
   demangle: boolean
+  deadline: Deadline
   diagnostics: Diagnostics
 }
 
 /** Finds the Go code and the runtimes in a process, and sets up what walks and names its stacks. */
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
   const {core, modules, addressSpace: memory} = files
-  const {diagnostics, maxFrames} = options
+  const {deadline, diagnostics, maxFrames} = options
   const isExecutable = (address: Address) => isExecutableAt(files, address)
-  const opened = identifyGo(files, diagnostics).map(identity => openImage(files, identity, isExecutable, diagnostics))
+  const opened = identifyGo(files, diagnostics).map(identity => openImage(files, identity, isExecutable, options))
   const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
   const go = joinTables(opened)
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
@@ -38,8 +40,14 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     if (!image) continue
     const {version} = image
     const unwinder = new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
-    const shared = {core, modules, memory, symbolizer, tailCalls, isExecutable, diagnostics, maxFrames}
-    images.push({...shared, ...image, unwinder, images, isPartial: () => isPartialProcess(files, images)})
+    const shared = {core, modules, memory, symbolizer, tailCalls, isExecutable, deadline, diagnostics, maxFrames}
+    images.push({
+      ...shared,
+      ...image,
+      unwinder,
+      images,
+      isPartial: () => isPartialProcess(files, images) || deadline.hasStruck,
+    })
   }
   return images[0] as DeadProcess
 }
@@ -55,7 +63,7 @@ function openImage(
   files: ProcessFiles,
   {image, symbols, known, tables: found}: GoIdentity,
   isExecutable: (address: Address) => boolean,
-  diagnostics: Diagnostics,
+  {deadline, diagnostics}: ExamineOptions,
 ): OpenedImage {
   const {core, modules, addressSpace: memory} = files
   const home = image?.module ?? lostProgram(modules)
@@ -72,6 +80,7 @@ function openImage(
       data: dataRanges(core, home),
       heap: () => writableMemory(core),
       isExecutable,
+      deadline,
       diagnostics,
     })
   const guessed = runtime && GoVersion.ofMinor(runtime.release.minor)

@@ -16,9 +16,12 @@ export interface CSegment extends EndsOfStack<UnwindFrame> {
   readonly stop: StopReason
 }
 
+/** Frames that are walked before the clock is looked at again. */
+const FRAMES_BETWEEN_LOOKS = 256
+
 /** Walks from a place on another stack until it comes to Go code on the goroutine's own. */
 export function walkSegment(
-  {unwinder, tailCalls, maxFrames}: DeadProcess,
+  {unwinder, tailCalls, maxFrames, deadline}: DeadProcess,
   seed: Seed,
   switches: StackSwitches | undefined,
   goroutine: Goroutine | undefined,
@@ -27,6 +30,7 @@ export function walkSegment(
   const walk = unwinder.frames(seed, {switches})
   let landing: UnwindFrame | undefined
   let inner: UnwindFrame | undefined
+  let count = 0
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
     if (goroutine && next.value.kind === 'go' && isOnStackOf(goroutine, next.value.sp)) {
@@ -36,6 +40,8 @@ export function walkSegment(
     for (const left of inner ? tailCalls.between(inner, next.value) : []) ends.add(left)
     ends.add(next.value)
     inner = next.value
+    const isLate = ++count % FRAMES_BETWEEN_LOOKS === 0 && deadline.isOver('the walk of a stack')
+    if (isLate) return {...ends.take(), landing, stop: 'timeout'}
   }
   return {...ends.take(), landing, stop: next.done ? next.value : 'end-of-stack'}
 }

@@ -160,7 +160,7 @@ export class GoroutineStacks {
 
   /** The stack from where the runtime begins to print it. */
   #stitch({goroutine, cgoFrames, ...request}: StackRequest): Generator<StitchedFrame, StopReason> {
-    const {version, tables} = this.#process
+    const {version, tables, deadline} = this.#process
     const start = request.start ?? findStart(this.#process, this.threads, goroutine)
     const systemStack = this.#systemStackOf(goroutine, cgoFrames)
     if (systemStack) return stitchSystemStack(systemStack)
@@ -172,7 +172,8 @@ export class GoroutineStacks {
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     this.#window.moveTo(start.sp, goroutine.stack.hi)
-    const go = new GoStackWalk(start, {memory: this.#window, sites: this.#sitesOf(tables, goroutine), maxFrames})
+    const sites = this.#sitesOf(tables, goroutine)
+    const go = new GoStackWalk(start, {memory: this.#window, sites, maxFrames, deadline})
     return stitchStack({leaf, go, foundBy: start.foundBy, callbacks})
   }
 

@@ -239,8 +239,8 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const {landing} = leaf
   const callbacks = machine && current && switches && new CallbackSegments(process, machine, current, switches, leaf)
   const start = landing ? startAt(landing) : goroutine && startInSyscall(goroutine)
-  const {memory, maxFrames} = process
-  const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT})
+  const {memory, maxFrames, deadline} = process
+  const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT, deadline})
   const ends = new StackEnds<UnwindFrame>(maxFrames)
   const steps = stitchStack({leaf, go, foundBy: landing?.foundBy ?? 'syscall', callbacks})
   /**

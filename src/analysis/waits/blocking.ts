@@ -96,21 +96,24 @@ export class Blocking {
   }
 
   #native(): ReadonlyMap<number, NativeWait> {
-    if (!this.#waits) {
-      const waits = new Map<number, NativeWait>()
-      const [{process}] = this.#images as [ThreadStacks]
-      const inner = innerThreadIds(process)
-      // Asks every thread, so it is asked once.
-      const libc = libcOfThreads(process) ?? 'glibc'
-      for (const {tid} of process.core.threads) {
-        if (this.#parties.isInGo(tid)) continue
-        const stack = this.#parties.imageOn(tid).ofThread(tid)
-        const wait = stack && findNativeWait(process, stack, libc)
-        if (wait) waits.set(tid, {...wait, owner: wait.owner && (inner.get(wait.owner) ?? wait.owner)})
-      }
-      this.#waits = waits
-    }
+    this.#waits ??= this.#findNativeWaits()
     return this.#waits
+  }
+
+  #findNativeWaits(): ReadonlyMap<number, NativeWait> {
+    const waits = new Map<number, NativeWait>()
+    const [{process}] = this.#images as [ThreadStacks]
+    const inner = innerThreadIds(process)
+    // Asks every thread, so it is asked once.
+    const libc = libcOfThreads(process) ?? 'glibc'
+    for (const {tid} of process.core.threads) {
+      if (this.#parties.isInGo(tid)) continue
+      if (process.deadline.isOver('the search for locks')) break
+      const stack = this.#parties.imageOn(tid).ofThread(tid)
+      const wait = stack && findNativeWait(process, stack, libc)
+      if (wait) waits.set(tid, {...wait, owner: wait.owner && (inner.get(wait.owner) ?? wait.owner)})
+    }
+    return waits
   }
 }
 

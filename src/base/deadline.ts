@@ -1,0 +1,58 @@
+import type {Diagnostics} from './diagnostics.ts'
+
+/** The time of a run whose command line names none. */
+export const DEFAULT_TIMEOUT_SECONDS = 600
+/** What is left of a report when the time is over is put together and written within this, or a share of the time. */
+const GRACE_SECONDS = 3
+const GRACE_SHARE = 0.2
+
+/**
+ * When a run has to have its answer. Long loops ask it, and leave out the rest once the time is over: what was found
+ * until then is the report. Work that does not ask is ended some time later (`runWithin`).
+ */
+export class Deadline {
+  readonly #seconds: number
+  readonly #end: number
+  readonly #diagnostics: Diagnostics
+  /** What was not finished. */
+  readonly #unfinished = new Set<string>()
+
+  constructor(seconds: number, diagnostics: Diagnostics) {
+    this.#seconds = seconds
+    this.#end = Date.now() + seconds * 1000
+    this.#diagnostics = diagnostics
+  }
+
+  /** For a work that nobody waits for. */
+  static never(diagnostics: Diagnostics): Deadline {
+    return new Deadline(Number.POSITIVE_INFINITY, diagnostics)
+  }
+
+  /**
+   * Whether the time is over: then the asker leaves out the rest of what it does, and a diagnostic says so.
+   * @param work as in "… was not finished"
+   */
+  isOver(work: string): boolean {
+    if (Date.now() <= this.#end) return false
+    if (this.#unfinished.has(work)) return true
+    this.#unfinished.add(work)
+    const message = `the time is over (--timeout): ${work} was not finished`
+    this.#diagnostics.add('timeout', message, {where: work, hint: 'give it longer: --timeout SECONDS'})
+    return true
+  }
+
+  /** Something was left out. */
+  get hasStruck(): boolean {
+    return this.#unfinished.size > 0
+  }
+
+  /** Milliseconds until the time is over; none are left after it. */
+  get left(): number {
+    return Math.max(0, this.#end - Date.now())
+  }
+
+  /** Milliseconds until work that does not look at the time is ended. */
+  get leftAtMost(): number {
+    return this.#end + Math.max(GRACE_SECONDS, this.#seconds * GRACE_SHARE) * 1000 - Date.now()
+  }
+}

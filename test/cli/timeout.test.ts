@@ -1,0 +1,101 @@
+import {type ChildProcess, spawn} from 'node:child_process'
+import {once} from 'node:events'
+import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
+import {complaint} from '../support/documents.ts'
+import {runCommand, runShell} from '../support/run-command.ts'
+
+const entry = join(dirname(fileURLToPath(import.meta.url)), '../../bin/run.cjs')
+const fixture = await openFixture('cfault-segv-go1.27')
+const directory = mkdtempSync(join(tmpdir(), 'timeout-'))
+test.after.always(() => rmSync(directory, {recursive: true, force: true}))
+
+/** A pattern that takes longer than anyone waits: nothing of ours asks for the time in it. */
+const ENDLESS = '^(([a-zA-Z.0-9]+)+)+#'
+
+function start(args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
+  return spawn(process.execPath, [entry, ...args], {stdio: [stdin, 'pipe', 'pipe']})
+}
+
+async function endOf(child: ChildProcess): Promise<{exitCode: number; stderr: string}> {
+  let stderr = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  const [exitCode] = (await once(child, 'close')) as [number]
+  return {exitCode, stderr}
+}
+
+test('work that never looks at the time is ended, and leaves no half of a document', t => {
+  const output = join(directory, 'half.json')
+  const args = ['goroutines', fixture.core, '-e', fixture.executable, '--json', '--timeout', '1', '--function', ENDLESS]
+  const {stdout, stderr, exitCode} = runCommand([...args, '-o', output])
+  t.is(exitCode, 1)
+  t.regex(stderr, /^gotrace-core: the time is over \(--timeout\).*\n {2}give it longer: --timeout SECONDS\n$/)
+  t.is(complaint('error', JSON.parse(stdout)), '')
+  t.is(JSON.parse(stdout).error.code, 'timeout')
+  t.true(existsSync(output))
+  t.is(readFileSync(output, 'utf8'), '')
+})
+
+test('a reader who takes nothing is not waited for when the time is over', async t => {
+  const addresses = Array.from({length: 3000}, (_, index) => `0x${(0x401000 + index * 16).toString(16)}`)
+  const child = start(['symbolize', fixture.executable, ...addresses, '--timeout', '1'], 'ignore')
+  const stderr: Buffer[] = []
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
+  // Nothing reads its standard output.
+  const [exitCode] = (await once(child, 'exit')) as [number]
+  child.stdout?.destroy()
+  t.is(exitCode, 1)
+  t.regex(Buffer.concat(stderr).toString(), /the time is over/)
+})
+
+test('symbolize waits for addresses no longer than it may', async t => {
+  const child = start(['symbolize', fixture.executable, '--json', '--timeout', '1'], 'pipe')
+  let stdout = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+  })
+  child.stdin?.write('401000\n')
+  const {exitCode, stderr} = await endOf(child)
+  t.is(exitCode, 1)
+  t.regex(stderr, /the time is over/)
+  // The line that closes the protocol is missing: more was to come.
+  t.is(stdout.split('\n').length, 2)
+  t.like(JSON.parse(stdout), {address: '0x401000'})
+})
+
+test('a word on standard input without an end is no address, and not kept', t => {
+  const {stdout, stderr, exitCode} = runShell(
+    `{ head -c 8000000 /dev/zero | tr '\\0' 4; printf '\\n401000'; } | $RUN symbolize ${fixture.executable} --json`,
+  )
+  t.is(exitCode, 1)
+  t.regex(stderr, /^gotrace-core: standard input, line 1: 4+: not an address\n/)
+  t.true(stderr.length < 1000)
+  const asked = stdout.trimEnd().split('\n')
+  t.deepEqual(
+    asked.map(line => JSON.parse(line).address),
+    ['0x401000', '0x0'],
+  )
+})
+
+test('a core that nobody sends is not waited for', async t => {
+  const child = start(['info', '-', '--timeout', '1'], 'pipe')
+  const {exitCode, stderr} = await endOf(child)
+  t.is(exitCode, 1)
+  t.regex(stderr, /the time is over/)
+})
+
+for (const seconds of ['0', '-1', '1.5', 'soon', '', '1e9']) {
+  test(`a time of "${seconds}" is wrong usage, of every command`, t => {
+    for (const command of ['info', 'symbolize', 'batch']) {
+      const {exitCode, stderr} = runCommand([command, fixture.executable, `--timeout=${seconds}`])
+      t.is(exitCode, 2, command)
+      t.regex(stderr, /--timeout/)
+    }
+  })
+}
