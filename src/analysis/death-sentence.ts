@@ -56,9 +56,10 @@ function describeOrigin({code, codeName, senderPid}: CrashReport, {pid}: Scene, 
 /** `mov %eax,(%rdx,%rcx,4): null plus 0x8` */
 function describeInstruction({instruction}: CrashReport): string | undefined {
   if (!instruction) return undefined
-  const {text, operandAddress, addressKind} = instruction
+  const {text, operand, operandAddress, addressKind} = instruction
   const kind = addressKind === null ? undefined : addressKind
   const isNamedByKind = kind === undefined || kind.startsWith('null')
   const at = operandAddress === null || isNamedByKind ? '' : ` at ${operandAddress}`
-  return joinParts([`${text ?? `jump${at === '' ? '' : ' to an address that is no code'}`}${at}`, kind])
+  const jump = operand === '%rip' ? `jump${at === '' ? '' : ' to an address that is no code'}` : operand
+  return joinParts([`${text ?? jump ?? ''}${at}`, kind])
 }

@@ -45,6 +45,7 @@ export function renderInstruction(instruction: InstructionReport, style: Style):
   const address = operandAddress === null ? '' : ` = ${operandAddress}`
   const kind = addressKind === null ? '' : `: ${addressKind}`
   if (operand === null && operandAddress === null) return `${out}\t${style.note(kind.slice(2))}\n`
-  out += `${text === null ? '' : '\t'}${style.note(`${text === null ? 'jump: ' : ''}${operand ?? 'address'}${address}${kind}`)}\n`
+  const jump = text === null && operand === '%rip' ? 'jump: ' : ''
+  out += `${text === null ? '' : '\t'}${style.note(`${jump}${operand ?? 'address'}${address}${kind}`)}\n`
   return out
 }

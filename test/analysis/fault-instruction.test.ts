@@ -111,6 +111,32 @@ test('where no siginfo tells the address, the mappings tell which operand was re
   t.is(core('8b 02', 0x500010n), null)
 })
 
+test('a signal that its stack had no room for is a stack overflow, with the instruction or without', t => {
+  const explain = (code: string | undefined, sp: bigint, rdx = 0n) => {
+    const bytes = Uint8Array.from((code ?? '').split(' '), byte => Number.parseInt(byte, 16))
+    const memory = [
+      ...(code === undefined ? [{address: PC, memorySize: 0x1000, flags: 5}] : [{address: PC, bytes, flags: 5}]),
+      {address: 0x700000, memorySize: 0x1000, flags: 0},
+      {address: 0x701000, memorySize: 0x8000, flags: 6},
+    ]
+    const threads = [{tid: 7, signal: 11}]
+    const core = CoreFile.open(new BytesSource(buildCore({threads, memory}), 'core'), new Diagnostics())
+    const builder = RegisterSet.ofPosition(PC, toAddress(0)).toBuilder()
+    const registers = builder.setWord(DWARF_REGISTER.rsp, sp).setWord(DWARF_REGISTER.rdx, rdx).build()
+    const signal = {number: 11, code: 128, address: 0n, pc: PC, registers}
+    const thread = {thread: {tid: 7, registers: new BigUint64Array(27)}, frames: [{sp: toAddress(0x702000)}]}
+    return explainFault({core, memory: new AddressSpace(core, [])} as never, {signal, thread} as never)
+  }
+  const overflow = 'guard page of the stack of thread 7: stack overflow'
+  // call, at the last word of the stack; then without code
+  t.like(explain('e8 00 01 00 00', 0x701000n), {operandAddress: '0x700ff8', addressKind: overflow})
+  t.like(explain(undefined, 0x700f90n), {text: null, operand: '%rsp', operandAddress: '0x700f90', addressKind: overflow})
+  t.is(explain(undefined, 0x702000n), null)
+  // mov %eax,(%rdx): #GP
+  t.like(explain('89 02', 0x702000n, 0x4141414141414141n), {operand: '(%rdx)', addressKind: 'non-canonical'})
+  t.like(explain('89 02', 0x702000n, 0x702000n), {addressKind: 'general protection: not by an address'})
+})
+
 test('the breakpoint behind which a SIGTRAP stops', t => {
   const find = (code: string, at: number): number | undefined => {
     const bytes = Uint8Array.from(code.split(' '), byte => Number.parseInt(byte, 16))

@@ -15,6 +15,7 @@ const VSYSCALL_END = 0xffffffffff601000n
 const NULL_PAGES = 0x10000n
 /** Farther from a mapping, its neighbourhood says nothing. */
 const NEAR = 0x100000
+export const STACK_OVERFLOW = 'stack overflow'
 /** A stack that overflows is left by no more than one function's locals. */
 const STACK_REACH = 0x800000
 
@@ -72,7 +73,7 @@ class Neighbourhood {
   #describeUnmapped(address: Address, gap: CoreExtent): string {
     const above = this.#extentAt(gap.end)
     const stack = gap.end - address < STACK_REACH ? this.#stackIn(above, address) : undefined
-    if (stack !== undefined) return `below the stack of thread ${stack}: stack overflow`
+    if (stack !== undefined) return `below the stack of thread ${stack}: ${STACK_OVERFLOW}`
     const past = address - gap.start
     const before = gap.end - address
     if (past <= before && past < NEAR && gap.start > 0) {
@@ -87,7 +88,7 @@ class Neighbourhood {
   #describeInaccessible(address: Address, extent: CoreExtent): string {
     const above = this.#extentAt(extent.end)
     const stack = above.state === 'unmapped' ? undefined : this.#stackIn(above, address)
-    if (stack !== undefined) return `guard page of the stack of thread ${stack}: stack overflow`
+    if (stack !== undefined) return `guard page of the stack of thread ${stack}: ${STACK_OVERFLOW}`
     const file = this.#fileAt(address)
     return file === undefined ? 'inaccessible (PROT_NONE): set aside, or a guard page' : `inaccessible page of ${file}`
   }

@@ -23,7 +23,7 @@ import type {InstructionReport} from '../../report/core-report.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {type FaultSignal, signalPc} from '../crash/first-fault.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type AccessKind, describeAddress, type StackPointer} from './address-kind.ts'
+import {type AccessKind, describeAddress, STACK_OVERFLOW, type StackPointer} from './address-kind.ts'
 
 /** The faulting operand of an instruction. */
 interface Operand {
@@ -52,7 +52,8 @@ export function explainFault(process: DeadProcess, cause: CrashCause): Instructi
     return {text: null, bytes: null, operand: '%rip', operandAddress: hex(signalPc(signal)), addressKind: kind}
   }
   const decoded = decodeFault(process.memory, instructionStart(process, signal), faultRegisters(cause))
-  if (!decoded || (signal.code === undefined && !wasRefused(process, signal, decoded))) return null
+  if (!decoded) return explainStackPointer(process, signal, stacks)
+  if (signal.code === undefined && !wasRefused(process, signal, decoded)) return null
   const operand = faultingOperand(process, signal, decoded, stacks)
   const bytes = [...decoded.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' ')
   return {
@@ -62,6 +63,19 @@ export function explainFault(process: DeadProcess, cause: CrashCause): Instructi
     operandAddress: operand?.address === undefined ? null : hex(operand.address),
     addressKind: operand?.kind ?? null,
   }
+}
+
+/** Without the instruction a stack pointer below its stack tells why the kernel had no room for a signal frame. */
+function explainStackPointer(
+  process: DeadProcess,
+  {code, registers}: FaultSignal,
+  stacks: readonly StackPointer[],
+): InstructionReport | null {
+  const sp = registers?.sp
+  if (code !== SI_KERNEL || sp === undefined) return null
+  const addressKind = describeAddress(process, BigInt(sp), 'write', stacks)
+  if (!addressKind.endsWith(STACK_OVERFLOW)) return null
+  return {text: null, bytes: null, operand: '%rsp', operandAddress: hex(sp), addressKind}
 }
 
 /** Whether the signal can have come from the instruction, where nothing says that it was not sent. */
@@ -134,7 +148,7 @@ function faultingOperand(
   }
   if (number === SIGILL && decoded.refusal === 'invalid') return withoutOperand('no valid instruction')
   if (number !== SIGSEGV && number !== SIGBUS) return undefined
-  if (code === SI_KERNEL) return protectionFault(decoded)
+  if (code === SI_KERNEL) return faultWithoutSiginfo(process, decoded, stacks)
   if (number === SIGBUS && code === BUS_ADRALN) return misalignedOperand(decoded.accesses, ({size}) => size)
   if (code === undefined) return unaddressedFault(process, decoded, stacks)
   const access = touchedAccess(decoded.accesses, address)
@@ -142,6 +156,21 @@ function faultingOperand(
   // The kernel dumps zeros for pages that no part of the file stands behind.
   const kind = number === SIGBUS && code === BUS_ADRERR ? described.replace(/^mapped: /, 'past the end of ') : described
   return {text: access?.text ?? null, address: access?.address ?? address, kind}
+}
+
+/**
+ * SI_KERNEL is #GP, but also what is left of any fault where the stack had no room for the frame of its signal
+ * (force_sigsegv, kernel/signal.c): then the instruction touches what is not mapped, mostly the stack itself.
+ */
+function faultWithoutSiginfo(
+  process: DeadProcess,
+  decoded: FaultingInstruction,
+  stacks: readonly StackPointer[],
+): Operand | undefined {
+  const protection = protectionFault(decoded)
+  const isProven = decoded.refusal !== undefined || protection?.address !== undefined
+  const refused = isProven ? undefined : refusedAccess(process, decoded)
+  return refused?.address === undefined ? protection : unaddressedFault(process, decoded, stacks)
 }
 
 /** No siginfo tells the address: the mappings do. */
