@@ -74,7 +74,9 @@ function findWhere({core, go, crash, frames, framesOfMain}: SummaryFacts): Place
 }
 
 function findPlaces(frames: readonly FrameReport[], goroutine: number | null, program: Program): PlaceReport[] {
-  const found = (['go', 'c'] as const).flatMap(kind => findOwnFrame(frames, kind, program) ?? [])
+  let found = (['go', 'c'] as const).flatMap(kind => findOwnFrame(frames, kind, program) ?? [])
+  const telling = found.filter(({isPlumbing}) => !isPlumbing)
+  if (telling.length > 0) found = telling
   found.sort((a, b) => frames.indexOf(a.frame) - frames.indexOf(b.frame))
   return found.map(({frame, isOwn}) => ({
     kind: frame.kind === 'go' ? 'go' : 'c',

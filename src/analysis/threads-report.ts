@@ -133,16 +133,19 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
   return {image, m: machine.id, goroutine: current && !current.isDead ? current.id : null}
 }
 
-/** Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same. */
+/**
+ * Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same, unless it dies
+ * in the scheduler.
+ */
 function isKnownIdle({machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
   const isWhole = stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))
-  return machine !== undefined && (isWhole || (goroutine ?? parked) === undefined)
+  return machine?.dying === 0 && (isWhole || (goroutine ?? parked) === undefined)
 }
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
 function waitsInGo({machine, frames, base}: ThreadStack): boolean {
   const inner = frames.slice(base, innerCount(frames))
-  return machine !== undefined && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
+  return machine?.dying === 0 && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
 }
 
 /** Frames up to the one that began the Go part of the thread: those of C below it tell nothing of what it does. */

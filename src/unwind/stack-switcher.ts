@@ -143,12 +143,20 @@ export class StackSwitcher {
     return {cfa, next: {registers, foundBy: 'stack-switch', exactPc: false}}
   }
 
-  /** mcall's goroutine is parked or gone, and this thread looks for another one. */
+  /**
+   * mcall's goroutine is parked or gone, and this thread looks for another one. Where C had called Go on its own thread,
+   * and runtime.Goexit ended that goroutine, mcall stands on what that C code waits behind.
+   */
   #leaveScheduler(sp: Address, cfa: Address): Departure {
     const g0 = this.#switches?.g0
-    const input = {memory: this.#memory, functionAt: this.#functionAt, sp}
-    const registers = g0 && findCallerOfScheduler({...input, g0})
-    return {cfa, next: registers ? {registers, foundBy: 'gobuf', exactPc: false} : 'end-of-stack'}
+    if (!g0) return {cfa, next: 'end-of-stack'}
+    const input = {memory: this.#memory, functionAt: this.#functionAt}
+    const registers = findCallerOfScheduler({...input, sp, g0})
+    if (registers) return {cfa, next: {registers, foundBy: 'gobuf', exactPc: false}}
+    const chain = {...input, version: this.#version, switches: {g: undefined, g0}, enteredAt: undefined}
+    const [callback] = sp + 8 === g0.schedSp ? readCallbacks(chain) : []
+    if (!callback) return {cfa, next: 'no-unwind-info'}
+    return {cfa, next: {registers: callback.caller, foundBy: 'stack-switch', exactPc: false}}
   }
 
   /**

@@ -130,7 +130,12 @@ test('a signal that its stack had no room for is a stack overflow, with the inst
   const overflow = 'guard page of the stack of thread 7: stack overflow'
   // call, at the last word of the stack; then without code
   t.like(explain('e8 00 01 00 00', 0x701000n), {operandAddress: '0x700ff8', addressKind: overflow})
-  t.like(explain(undefined, 0x700f90n), {text: null, operand: '%rsp', operandAddress: '0x700f90', addressKind: overflow})
+  t.like(explain(undefined, 0x700f90n), {
+    text: null,
+    operand: '%rsp',
+    operandAddress: '0x700f90',
+    addressKind: overflow,
+  })
   t.is(explain(undefined, 0x702000n), null)
   // mov %eax,(%rdx): #GP
   t.like(explain('89 02', 0x702000n, 0x4141414141414141n), {operand: '(%rdx)', addressKind: 'non-canonical'})

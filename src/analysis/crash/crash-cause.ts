@@ -109,16 +109,18 @@ function deathByRecords(
   g0: Goroutine | undefined,
 ): CrashCause | undefined {
   const {current, machine} = base
-  if (!current || machine?.caughtsig !== 0) return undefined
+  if (machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
-  if (current.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
+  if (current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
   if (base.throwing === 0) return undefined
   // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go).
   const onG0 = g0 !== undefined && g0.signal.number !== 0
   const message = onG0 ? 'unexpected signal during runtime execution' : null
-  return {...whole, ...describeThrow(process, onG0 ? g0 : current, current, message)}
+  // The scheduler throws when the goroutine has left the M.
+  const thrower = onG0 ? g0 : (current ?? g0)
+  return thrower && {...whole, ...describeThrow(process, thrower, current, message)}
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */

@@ -52,7 +52,7 @@ export function findOwnFrame(
   frames: readonly FrameReport[],
   kind: 'go' | 'c',
   program: Program,
-): {frame: FrameReport; isOwn: boolean} | undefined {
+): {frame: FrameReport; isOwn: boolean; isPlumbing: boolean} | undefined {
   let best: {frame: FrameReport; distance: Distance} | undefined
   for (const frame of frames) {
     if (frame.kind !== kind) continue
@@ -60,7 +60,9 @@ export function findOwnFrame(
     if (!best || distance < best.distance) best = {frame, distance}
     if (distance === DISTANCE.ownCode) break
   }
-  return best && {frame: best.frame, isOwn: best.distance === DISTANCE.ownCode}
+  if (!best) return undefined
+  const {frame, distance} = best
+  return {frame, isOwn: distance === DISTANCE.ownCode, isPlumbing: distance === DISTANCE.plumbing}
 }
 
 function distanceOfC(frame: FrameReport, executable: string | null): Distance {

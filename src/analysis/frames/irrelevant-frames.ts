@@ -90,6 +90,7 @@ export function libcName(name: string | null): string {
 /** Why a Go frame does not tell one bug from another, or undefined where it does. */
 export function goPlumbing(name: string): string | undefined {
   if (name === 'panic') return 'panic machinery'
+  if (name === 'crosscall2') return 'cgo glue'
   if (/\._Cfunc_|\._C2func_|\._cgoexpwrap_|^_cgoexp_|^_cgo|\._cgo_cmalloc|\._Cmacro_/.test(name)) return 'cgo glue'
   if (name.startsWith('runtime.') || name.startsWith('runtime/internal/') || name.startsWith('internal/runtime/'))
     return 'runtime'
