@@ -134,8 +134,8 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
 }
 
 /**
- * Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same, unless it dies
- * in the scheduler.
+ * Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same, unless it
+ * dies in the scheduler.
  */
 function isKnownIdle({machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
   const isWhole = stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))

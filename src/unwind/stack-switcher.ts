@@ -144,8 +144,8 @@ export class StackSwitcher {
   }
 
   /**
-   * mcall's goroutine is parked or gone, and this thread looks for another one. Where C had called Go on its own thread,
-   * and runtime.Goexit ended that goroutine, mcall stands on what that C code waits behind.
+   * mcall's goroutine is parked or gone, and this thread looks for another one. Where C had called Go on its own
+   * thread, and runtime.Goexit ended that goroutine, mcall stands on what that C code waits behind.
    */
   #leaveScheduler(sp: Address, cfa: Address): Departure {
     const g0 = this.#switches?.g0
