@@ -1,9 +1,11 @@
-// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), dist/THIRD-PARTY-NOTICES.txt, schema/*.json.
+// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), dist/library.cjs with its types,
+// dist/THIRD-PARTY-NOTICES.txt, schema/*.json.
 import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
+import {libraryTypes} from './library-types.mjs'
 import {thirdPartyNotices} from './third-party-notices.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -16,12 +18,9 @@ mkdirSync(join(root, 'dist'), {recursive: true})
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
 // Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
 const leftOut = ['lilconfig', 'minimatch', 'semver', 'supports-color', 'tinyglobby', 'wsl-utils']
-const {metafile} = await build({
+const forNode = {
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
   metafile: true,
-  alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
-  outfile: 'dist/main.cjs',
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -34,7 +33,15 @@ const {metafile} = await build({
   charset: 'ascii',
   minifySyntax: true,
   minifyWhitespace: true,
+}
+const {metafile} = await build({
+  ...forNode,
+  entryPoints: ['src/main.ts'],
+  alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
+  outfile: 'dist/main.cjs',
 })
+// What `import {analyze} from 'gotrace-core'` loads.
+await build({...forNode, entryPoints: ['src/library.ts'], outfile: 'dist/library.cjs'})
 
 // One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
 const bundle = join(root, 'dist', 'main.cjs')
@@ -72,6 +79,7 @@ const schemaOut = await build({
 })
 const code = Buffer.from(schemaOut.outputFiles[0].contents).toString('base64')
 const {DOCUMENTS, publishedSchema} = await import(`data:text/javascript;base64,${code}`)
+writeFileSync(join(root, 'dist', 'library.d.cts'), await libraryTypes(root, publishedSchema('analyze')))
 for (const name of Object.keys(DOCUMENTS)) {
   writeFileSync(join(root, 'schema', `${name}-1.schema.json`), `${JSON.stringify(publishedSchema(name), null, 2)}\n`)
 }

@@ -1,6 +1,7 @@
 // What is published: that it is whole on its own, and nothing more than what is needed.
 import {execFileSync, spawnSync} from 'node:child_process'
-import {chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
+import {chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {createRequire} from 'node:module'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -31,6 +32,8 @@ test('the package holds the program, its schemas and its documents, and nothing 
     'bin/run.cjs',
     'dist/THIRD-PARTY-NOTICES.txt',
     'dist/launch.cjs',
+    'dist/library.cjs',
+    'dist/library.d.cts',
     'dist/main.cjs',
     'docs/json-schema.md',
     'docs/security.md',
@@ -134,4 +137,39 @@ test('a core packed with xz is unpacked by the installed package', async t => {
   const plain = runInstalled(['analyze', fixture.core, ...options])
   t.is(plain.exitCode, 0)
   t.is(runInstalled(['analyze', packed, ...options]).stdout, plain.stdout)
+})
+
+/** The example of the README, with a core in the place of the reader's. */
+function example(core: string): string {
+  const [, code = ''] = /^### From a program\n[\s\S]*?```js\n([\s\S]*?)```/m.exec(readText(root, 'README.md')) ?? []
+  return code.replace("'core.1234'", JSON.stringify(core))
+}
+
+test('the example of the README prints the crash, typed and without a word on the console', async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  const program = join(installed.directory, 'example.mjs')
+  writeFileSync(program, example(fixture.core))
+  const {stdout, stderr, status} = spawnSync(process.execPath, [program], {encoding: 'utf8'})
+  t.is(stderr, '')
+  t.is(stdout, 'SIGSEGV in store_value\n')
+  t.is(status, 0)
+
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const typed = join(installed.directory, 'typed.mts')
+  writeFileSync(typed, `declare const console: {log(text: string): void}\n${example(fixture.core)}`)
+  const flags = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022']
+  const checked = spawnSync(process.execPath, [tsc, ...flags, typed], {encoding: 'utf8', cwd: installed.directory})
+  t.is(checked.stdout, '')
+})
+
+test('the library gives what `analyze --json` prints, and errors with a code and a hint', async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  const {analyze, GotraceError} = createRequire(import.meta.url)(join(published, 'dist', 'library.cjs'))
+  const {executable: exe, sysroot} = fixture
+  const report = await analyze(fixture.core, {exe, sysroots: [sysroot]})
+  const printed = runCommand(['analyze', fixture.core, '--exe', exe, '--sysroot', sysroot, '--json'])
+  t.deepEqual(report, JSON.parse(printed.stdout))
+  const error = await t.throwsAsync(analyze('/etc/passwd'), {instanceOf: GotraceError})
+  const {code, hint} = error as Error & {code: string; hint: string}
+  t.deepEqual([code, hint], ['not-a-core', 'name a core file; `file PATH` tells what this is'])
 })

@@ -1,0 +1,25 @@
+// Copied into the published types as it stands (scripts/build.mjs): it imports nothing.
+
+/** Where the files of the dead process are looked for, and how much is said of it. */
+export interface AnalyzeOptions {
+  /** The executable; default: found from the core. */
+  readonly exe?: string
+  /** Folders that stand for the root of the machine on which the process died. */
+  readonly sysroots?: readonly string[]
+  /** With sysroots: use the files of this machine too, where those have none. */
+  readonly hostFiles?: boolean
+  /** Folders with separate debug files. */
+  readonly debugDirs?: readonly string[]
+  /** debuginfod servers that are asked for what is not found; none by default, whatever DEBUGINFOD_URLS says. */
+  readonly debuginfod?: readonly string[]
+  /** Goroutines and frames to show, with the meaning of GOTRACEBACK; default: the crashing one whole, the others as `all`. */
+  readonly traceback?: 'none' | 'single' | 'all' | 'system' | 'crash'
+  /** C frames: unwound and checked against those that Go had saved; only the saved ones; none. */
+  readonly cgoFrames?: 'auto' | 'saved' | 'none'
+  /** Only these goroutines, by ID. */
+  readonly goroutines?: readonly number[]
+  /** Frames of one stack; default 1000. */
+  readonly maxFrames?: number
+  /** False: C++ and Rust names as the linker knows them. */
+  readonly demangle?: boolean
+}

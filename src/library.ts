@@ -1,0 +1,48 @@
+import {debuginfodSettings} from './acquire/debuginfod.ts'
+import {openProcess} from './acquire/open-process.ts'
+import {analyzeCore} from './analysis/analyze-core.ts'
+import {Diagnostics} from './base/diagnostics.ts'
+import type {AnalyzeOptions} from './library-options.ts'
+import {json} from './render/json.ts'
+import {PLAIN_STYLE} from './render/style.ts'
+
+export {GotraceError} from './base/errors.ts'
+
+/** package.json without what only developers need; put in by the bundler. */
+declare const PACKAGE_JSON: string | undefined
+
+const MAX_FRAMES = 1000
+
+/**
+ * The report of a core, as `gotrace-core analyze --json` prints it: published types and schema/analyze-1.schema.json say
+ * what it holds. All goroutines are in memory at once; for a core with a million of them the command streams.
+ * @throws GotraceError with `code` and `hint`, where there can be no report
+ */
+export async function analyze(core: string, options: AnalyzeOptions = {}): Promise<unknown> {
+  const {name, version} = JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
+  const diagnostics = new Diagnostics()
+  const process = await openProcess(core, {
+    exe: options.exe,
+    sysroots: options.sysroots ?? [],
+    hostFiles: options.hostFiles ?? false,
+    debugDirs: options.debugDirs ?? [],
+    debuginfod: debuginfodSettings({}, [...(options.debuginfod ?? [])]),
+    diagnostics,
+  })
+  try {
+    const report = analyzeCore(process, {
+      tool: {name, version},
+      traceback: options.traceback,
+      cgoFrames: options.cgoFrames ?? 'auto',
+      goroutines: options.goroutines,
+      maxFrames: options.maxFrames ?? MAX_FRAMES,
+      demangle: options.demangle ?? true,
+      deadline: Number.POSITIVE_INFINITY,
+      diagnostics,
+    })
+    const pieces = json.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
+    return JSON.parse([...pieces].join(''))
+  } finally {
+    process.close()
+  }
+}
