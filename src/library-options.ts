@@ -20,6 +20,8 @@ export interface AnalyzeOptions {
   readonly goroutines?: readonly number[]
   /** Frames of one stack; default 1000. */
   readonly maxFrames?: number
+  /** Seconds for all of it: then what was found until then is the report, marked as a part; default: no limit. */
+  readonly timeout?: number
   /** False: C++ and Rust names as the linker knows them. */
   readonly demangle?: boolean
 }

@@ -1,7 +1,9 @@
 import {debuginfodSettings} from './acquire/debuginfod.ts'
 import {openProcess} from './acquire/open-process.ts'
 import {analyzeCore} from './analysis/analyze-core.ts'
+import {Deadline} from './base/deadline.ts'
 import {Diagnostics} from './base/diagnostics.ts'
+import {runWithin} from './base/time-limit.ts'
 import type {AnalyzeOptions} from './library-options.ts'
 import {json} from './render/json.ts'
 import {PLAIN_STYLE} from './render/style.ts'
@@ -21,6 +23,7 @@ const MAX_FRAMES = 1000
 export async function analyze(core: string, options: AnalyzeOptions = {}): Promise<unknown> {
   const {name, version} = JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
   const diagnostics = new Diagnostics()
+  const deadline = new Deadline(options.timeout ?? Number.POSITIVE_INFINITY, diagnostics)
   const process = await openProcess(core, {
     exe: options.exe,
     sysroots: options.sysroots ?? [],
@@ -28,20 +31,23 @@ export async function analyze(core: string, options: AnalyzeOptions = {}): Promi
     debugDirs: options.debugDirs ?? [],
     debuginfod: debuginfodSettings({}, [...(options.debuginfod ?? [])]),
     diagnostics,
+    deadline,
   })
   try {
-    const report = analyzeCore(process, {
-      tool: {name, version},
-      traceback: options.traceback,
-      cgoFrames: options.cgoFrames ?? 'auto',
-      goroutines: options.goroutines,
-      maxFrames: options.maxFrames ?? MAX_FRAMES,
-      demangle: options.demangle ?? true,
-      deadline: Number.POSITIVE_INFINITY,
-      diagnostics,
+    return runWithin(deadline, () => {
+      const report = analyzeCore(process, {
+        tool: {name, version},
+        traceback: options.traceback,
+        cgoFrames: options.cgoFrames ?? 'auto',
+        goroutines: options.goroutines,
+        maxFrames: options.maxFrames ?? MAX_FRAMES,
+        demangle: options.demangle ?? true,
+        deadline,
+        diagnostics,
+      })
+      const pieces = json.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
+      return JSON.parse([...pieces].join(''))
     })
-    const pieces = json.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
-    return JSON.parse([...pieces].join(''))
   } finally {
     process.close()
   }

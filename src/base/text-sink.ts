@@ -32,9 +32,10 @@ export class TextSink {
   }
 
   /** False once the reader of a pipe has gone away: nothing more needs to be made. */
-  write(text: string): boolean {
+  write(piece: string | Uint8Array): boolean {
     if (this.#closed) return false
-    this.#pending += text
+    if (typeof piece !== 'string') return this.#writeBytes(piece)
+    this.#pending += piece
     if (this.#pending.length >= BUFFER_LENGTH) this.flush()
     return !this.#closed
   }
@@ -42,9 +43,19 @@ export class TextSink {
   /** @throws InputError not-writable when the disk is full or the like */
   flush(patienceMs?: number): void {
     if (this.#pending === '' || this.#closed) return
-    this.#hasWritten = true
     const bytes = new TextEncoder().encode(this.#pending)
     this.#pending = ''
+    this.#put(bytes, patienceMs)
+  }
+
+  #writeBytes(bytes: Uint8Array): boolean {
+    this.flush()
+    if (!this.#closed) this.#put(bytes)
+    return !this.#closed
+  }
+
+  #put(bytes: Uint8Array, patienceMs?: number): void {
+    this.#hasWritten = true
     if (!writeOutput(this.#fd, bytes, this.#name, patienceMs)) this.#closed = true
   }
 

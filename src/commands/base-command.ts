@@ -91,7 +91,7 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Writes every piece; stops early when the reader of a pipe has gone. */
-  protected writeAll(pieces: Iterable<string>, path: string | undefined): void {
+  protected writeAll(pieces: Iterable<string | Uint8Array>, path: string | undefined): void {
     const sink = this.openSink(path)
     try {
       for (const piece of pieces) if (!sink.write(piece)) break

@@ -5,7 +5,7 @@ import {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
-import {FORMATS, type FormatName} from '../render/formats.ts'
+import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
 import {BaseCommand, outputFlags, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
@@ -15,6 +15,12 @@ export const coreFlags = {
   exe: Flags.string({char: 'e', description: 'the executable (default: found from the core)', helpValue: 'FILE'}),
   ...searchFlags,
   ...outputFlags,
+  format: Flags.option({
+    options: FORMAT_NAMES,
+    description: 'how the report is written',
+    helpValue: 'NAME',
+    exclusive: ['json'],
+  })(),
   strict: Flags.boolean({description: 'exit with 3 when the report is incomplete'}),
   timeout: timeoutFlag,
   'max-frames': Flags.integer({description: 'frames per stack', helpValue: 'N', min: 1, default: 1000}),
@@ -25,8 +31,10 @@ export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
 type AnswerFlags = SearchFlags &
   Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict' | 'timeout'> & {
+    format?: FormatName | undefined
     ndjson?: boolean
     registers?: boolean
+    tree?: boolean
     traceback?: string | undefined
     brief?: boolean
   }
@@ -46,8 +54,9 @@ export abstract class CoreCommand extends BaseCommand {
     flags: AnswerFlags,
     {analyze, remarks}: Question<Answers[Name]>,
   ): Promise<void> {
-    const format: Format = FORMATS[formatName(flags)]
-    const render = rendererOf(format, name)
+    const asked = formatName(flags)
+    const format: Format = FORMATS[asked]
+    const render = rendererOf(asked, name)
     const {diagnostics} = this
     const deadline = new Deadline(flags.timeout, diagnostics)
     const process = await openFromFlags(path, flags, {diagnostics, deadline})
@@ -73,15 +82,37 @@ function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): P
   return brief ? 'brief' : 'whole'
 }
 
-function formatName({json, ndjson}: Pick<AnswerFlags, 'json' | 'ndjson'>): FormatName {
+/** What a file is called that holds a format; the first that fits counts. */
+const ENDINGS: readonly (readonly [string, FormatName])[] = [
+  ['.speedscope.json', 'speedscope'],
+  ['.json', 'json'],
+  ['.ndjson', 'ndjson'],
+  ['.folded', 'folded'],
+  ['.pb.gz', 'pprof'],
+]
+
+function formatName({
+  format,
+  json,
+  ndjson,
+  tree,
+  output = '',
+}: Pick<AnswerFlags, 'format' | 'json' | 'ndjson' | 'tree' | 'output'>): FormatName {
+  if (format) return format
   if (ndjson) return 'ndjson'
-  return json ? 'json' : 'text'
+  if (tree) return 'tree'
+  return json ? 'json' : (ENDINGS.find(([ending]) => output.endsWith(ending))?.[1] ?? 'text')
+}
+
+/** The formats that a command has. */
+function formatsOf(name: keyof Answers): FormatName[] {
+  return FORMAT_NAMES.filter(each => name in FORMATS[each].renderers)
 }
 
 /** @throws InputError where that command has no such format */
-function rendererOf<Name extends keyof Answers>(format: Format, name: Name): Renderer<Answers[Name]> {
-  const render = format.renderers[name]
+function rendererOf<Name extends keyof Answers>(asked: FormatName, name: Name): Renderer<Answers[Name]> {
+  const {renderers}: Format = FORMATS[asked]
+  const render = renderers[name]
   if (render) return render
-  const names = Object.entries<Format>(FORMATS).flatMap(([each, {renderers}]) => (renderers[name] ? [each] : []))
-  throw new InputError('bad-argument', `${name} has no such format`, `it has ${names.join(', ')}`)
+  throw new InputError('bad-argument', `${name} has no format ${asked}`, `it has ${formatsOf(name).join(', ')}`)
 }

@@ -83,5 +83,7 @@ export function tellError(error: unknown, {usage, json}: Telling): number {
 /** Whether the command line asks for JSON, also where it cannot be parsed. */
 export function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
-  return argv.slice(0, end < 0 ? undefined : end).includes('--json')
+  const flags = argv.slice(0, end < 0 ? undefined : end)
+  const isFormat = (word: string, index: number): boolean => word === 'json' && flags[index - 1] === '--format'
+  return flags.includes('--json') || flags.includes('--format=json') || flags.some(isFormat)
 }

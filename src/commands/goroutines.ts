@@ -41,7 +41,14 @@ export default class Goroutines extends CoreCommand {
     })(),
     group: Flags.boolean({description: 'one block for all with the same state and stack', exclusive: ['sort']}),
     limit: Flags.integer({description: 'at most so many goroutines or groups', helpValue: 'N', min: 0}),
-    ndjson: Flags.boolean({description: 'one JSON object a line, for each goroutine or group', exclusive: ['json']}),
+    tree: Flags.boolean({
+      description: 'the stacks merged from their outermost frames on',
+      exclusive: ['format', 'json', 'ndjson'],
+    }),
+    ndjson: Flags.boolean({
+      description: 'one JSON object a line, for each goroutine or group',
+      exclusive: ['format', 'json'],
+    }),
     traceback: Flags.option({
       options: ['all', 'system', 'crash'] as const,
       description: 'which frames to show, with the meaning of GOTRACEBACK; system: goroutines of the runtime too',
@@ -55,6 +62,7 @@ export default class Goroutines extends CoreCommand {
   static override examples = [
     '<%= config.bin %> goroutines core.1234 --group',
     '<%= config.bin %> goroutines core.1234 --state "chan receive" --min-wait 5 --sort wait',
+    '<%= config.bin %> goroutines core.1234 --format pprof -o goroutines.pb.gz',
     '<%= config.bin %> goroutines core.1234 --function "sqlite3_" --label tenant=acme --json',
   ]
 

@@ -15,6 +15,7 @@ export default class Info extends CoreCommand {
   }
   static override flags = {
     exe: coreFlags.exe,
+    format: coreFlags.format,
     ...searchFlags,
     ...outputFlags,
     timeout: timeoutFlag,

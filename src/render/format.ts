@@ -19,8 +19,11 @@ export interface Presentation {
   readonly view: 'whole' | 'brief' | 'go'
 }
 
-/** The pieces of a document; text ends each in a newline. A report is read once, from its start to its end. */
-export type Renderer<Answer> = (answer: Answer, presentation: Presentation) => Iterable<string>
+/**
+ * The pieces of a document; text ends each in a newline, bytes are of a document that is not text. A report is read
+ * once, from its start to its end.
+ */
+export type Renderer<Answer> = (answer: Answer, presentation: Presentation) => Iterable<string | Uint8Array>
 
 /** A way to write answers down. A new one is a file that exports one of these, and a line in `formats.ts`. */
 export interface Format {

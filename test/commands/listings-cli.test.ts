@@ -1,4 +1,6 @@
 import {spawnSync} from 'node:child_process'
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import test from 'ava'
@@ -77,4 +79,23 @@ test('--help names every flag of a command', t => {
     t.true(stdout.includes(`--${flag}`), flag)
   }
   t.regex(run('threads', '--help').stdout, /--registers/)
+})
+
+test('the ending of the output names the format, a flag goes before it; what a command does not have is refused', async t => {
+  const core = await flagsOf('cfault-segv-go1.27')
+  const directory = mkdtempSync(join(tmpdir(), 'gotrace-formats-'))
+  t.teardown(() => rmSync(directory, {recursive: true, force: true}))
+  const written = (name: string, ...flags: string[]): string => {
+    const path = join(directory, name)
+    t.is(run('goroutines', ...core, '-o', path, ...flags).status, 0)
+    return readFileSync(path, 'latin1')
+  }
+  const printed = (...flags: string[]): string => run('goroutines', ...core, '--quiet', ...flags).stdout
+  t.is(written('a.json'), printed('--json').replaceAll(/[^\0-\x7f]/g, '?'))
+  t.is(written('a.folded'), printed('--format', 'folded'))
+  t.is(written('a.speedscope.json'), printed('--format', 'speedscope'))
+  t.is(written('b.json', '--tree'), printed('--format', 'tree'))
+  t.is(written('a.pb.gz').slice(0, 2), '\x1f\x8b')
+  const {status, stderr} = run('analyze', ...core, '--format', 'folded')
+  t.deepEqual([status, stderr], [2, 'gotrace-core: analyze has no format folded\n  it has text, json\n'])
 })
