@@ -12,7 +12,7 @@ export interface AnalyzeOptions {
   readonly debugDirs?: readonly string[]
   /** debuginfod servers that are asked for what is not found; none by default, whatever DEBUGINFOD_URLS says. */
   readonly debuginfod?: readonly string[]
-  /** Goroutines and frames to show, with the meaning of GOTRACEBACK; default: the crashing one whole, the others as `all`. */
+  /** What to show, with the meaning of GOTRACEBACK; default: the crashing goroutine whole, the others as `all`. */
   readonly traceback?: 'none' | 'single' | 'all' | 'system' | 'crash'
   /** C frames: unwound and checked against those that Go had saved; only the saved ones; none. */
   readonly cgoFrames?: 'auto' | 'saved' | 'none'

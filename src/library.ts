@@ -16,8 +16,8 @@ declare const PACKAGE_JSON: string | undefined
 const MAX_FRAMES = 1000
 
 /**
- * The report of a core, as `gotrace-core analyze --json` prints it: published types and schema/analyze-1.schema.json say
- * what it holds. All goroutines are in memory at once; for a core with a million of them the command streams.
+ * The report of a core, as `gotrace-core analyze --json` prints it: the published types say what it holds. All
+ * goroutines are in memory at once; for a core with a million of them the command streams.
  * @throws GotraceError with `code` and `hint`, where there can be no report
  */
 export async function analyze(core: string, options: AnalyzeOptions = {}): Promise<unknown> {

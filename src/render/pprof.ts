@@ -4,7 +4,7 @@ import type {FrameReport, GoroutinesReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 import {countStacks, nameOfFrame, type StackSample} from './stack-samples.ts'
 
-/** profile.proto of github.com/google/pprof, packed with gzip as its tools expect; samples as Go's goroutine profile has them. */
+/** profile.proto of github.com/google/pprof, packed as its tools expect; with the samples of Go's goroutine profile. */
 export const pprof: Format = {
   diagnostics: 'beside',
   waits: 'left-out',

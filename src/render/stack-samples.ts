@@ -31,7 +31,7 @@ function keyOf({frames, state, labels}: StackSample): string {
   return JSON.stringify([state, Object.entries(labels), places])
 }
 
-/** A frame's name in a profile, which has no place for a frame without one: the module and the offset in it, else the pc. */
+/** A frame's name in a profile, where each has to have one: else the module and the offset in it, or the pc. */
 export function nameOfFrame({function: name, module, moduleOffset, pc}: FrameReport): string {
   if (name !== null) return name
   if (module !== null && moduleOffset !== null) return `${module.slice(module.lastIndexOf('/') + 1)}+${moduleOffset}`
