@@ -46,6 +46,7 @@ export function summarize(facts: SummaryFacts): SummaryReport {
       modified: settings['vcs.modified'] === undefined ? null : settings['vcs.modified'] === 'true',
       goVersion: go.version,
       thread: crash.thread,
+      image: crash.image,
       goroutine: crash.goroutine,
       threads: core.threadCount,
       goroutines: census?.count ?? null,

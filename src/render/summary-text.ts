@@ -1,5 +1,6 @@
 import {printable} from '../base/printable.ts'
 import type {PlaceReport, SummaryReport} from '../report/core-report.ts'
+import {ofImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What a terminal shows without being asked. */
@@ -90,9 +91,9 @@ function describeProgram({program, version, revision, modified, goVersion}: Summ
   return words.join(', ')
 }
 
-function describeActors({thread, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who']): string {
+function describeActors({thread, image, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who']): string {
   const words: string[] = []
-  if (goroutine !== null) words.push(`goroutine ${goroutine}`)
+  if (goroutine !== null) words.push(`goroutine ${goroutine}${ofImage(image && baseName(image))}`)
   if (thread !== null) words.push(`thread ${thread}`)
   const counts: string[] = []
   if (goroutines !== null) {

@@ -1,5 +1,5 @@
 import {z} from 'zod'
-import {address, count, oneOf, text} from './stack-schema.ts'
+import {address, count, image, oneOf, text} from './stack-schema.ts'
 
 /** What a person wants to know first. All of it stands elsewhere in the report too, in more detail. */
 
@@ -38,6 +38,7 @@ export const summarySchema = z
         modified: z.boolean().nullable().describe('with changes beside that commit (`vcs.modified`); null: not known'),
         goVersion: text.describe('release that built it'),
         thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
+        image,
         goroutine: count.describe('the goroutine that crashed; null: none did'),
         threads: z.number().int().describe('how many threads'),
         goroutines: count.describe('how many goroutines, without those of the runtime itself; null: no Go runtime'),

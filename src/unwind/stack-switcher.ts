@@ -104,10 +104,10 @@ export class StackSwitcher {
    * tables.
    */
   leaveCoroutine(sp: Address): Position | undefined {
-    for (const other of this.#others) {
-      const found = other.leaveCoroutine(sp)
-      if (found) return found
-    }
+    return this.#leaveOwnCoroutine(sp) ?? this.#others.map(other => other.leaveCoroutine(sp)).find(found => found)
+  }
+
+  #leaveOwnCoroutine(sp: Address): Position | undefined {
     const {g, g0} = this.#switches ?? {}
     if (!g || !g0) return undefined
     const base = asmcgocallBase(this.#version, g0.schedSp)
@@ -204,6 +204,8 @@ class ForeignSwitcher {
   #callbacks: readonly Callback[] | undefined
   /** SP where it came to its system stack: g0.sched may have been written over since. */
   #enteredAt: Address | undefined
+  /** Its innermost call of C is further out: a coroutine's outermost frame leads there. */
+  #isCallAhead = true
 
   constructor(memory: MemoryReader, stacks: ForeignStacks) {
     this.#memory = memory
@@ -220,10 +222,11 @@ class ForeignSwitcher {
   }
 
   leaveCoroutine(sp: Address): Position | undefined {
-    return this.#switcher.leaveCoroutine(sp)
+    return this.#isCallAhead ? this.#switcher.leaveCoroutine(sp) : undefined
   }
 
   leave(code: GoFunction, cfa: Address, position: Position): Departure | undefined {
+    this.#isCallAhead = false
     if (code.funcID === 'cgocallback') return this.#leaveCallback(cfa)
     if (STACK_ENTRIES.has(code.funcID)) this.#enteredAt = position.registers.sp
     return this.#switcher.leave(code, cfa, position)

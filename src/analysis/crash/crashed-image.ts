@@ -1,4 +1,3 @@
-import {SIGQUIT} from '../../amd64/signal-numbers.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {type CrashCause, findCrashCause, findRuntimeDeath} from './crash-cause.ts'
 
@@ -29,13 +28,14 @@ function crashedImage(images: readonly ThreadStacks[]): ThreadStacks {
 }
 
 /**
- * In the order of the core's threads. At level crash a dying runtime sends the process SIGQUIT (runtime.crash,
- * signal_unix.go), which another one that handles it dies of in turn.
+ * In the order of the core's threads; last what died of a signal that somebody sent, as a dying runtime does: SIGABRT
+ * to its own thread, at level crash SIGQUIT to the process (runtime.crash, signal_unix.go). Another runtime whose
+ * handler that is dies of it in turn.
  */
 function rankOf({process: {core}}: ThreadStacks, {kind, signal, thread}: CrashCause): number {
-  const isAsked = kind === 'signal' && signal?.number === SIGQUIT
+  const wasSent = kind === 'signal' && (signal?.code ?? 0) <= 0
   const place = core.threads.findIndex(({tid}) => tid === thread?.thread.tid)
-  return place + (isAsked ? core.threads.length : 0)
+  return place + (wasSent ? core.threads.length : 0)
 }
 
 /** The runtime whose goroutine a thread runs; else whose M it runs; else the program's. */

@@ -76,7 +76,7 @@ export function findInterruptions(
   frames: readonly UnwindFrame[],
   gsignal: Goroutine | undefined,
 ): Interruption[] {
-  const nameless = process.tables === undefined
+  const nameless = process.images.some(({tables}) => tables === undefined)
   const found: Interruption[] = []
   let sawHandler = false
   frames.forEach((frame, index) => {
@@ -134,7 +134,11 @@ export function findFirstFault(
   frames: readonly UnwindFrame[],
   interruptions: readonly Interruption[],
 ): Interruption | undefined {
-  return interruptions.findLast(interruption => isFirstFault(frames, interruption))
+  const outermost = interruptions.findLast(
+    interruption => isFirstFault(frames, interruption) || isRaisedAgain(frames, interruption.index),
+  )
+  // What came while the process raised its last signal was an answer to that.
+  return outermost && isFirstFault(frames, outermost) ? outermost : undefined
 }
 
 /**
