@@ -112,6 +112,18 @@ for (const name of FAULTS) {
   })
 }
 
+for (const name of PANICS) {
+  test(`${name}: without the program's file the library's panic is still the first death`, async t => {
+    const {report: found, goroutines} = await analyse(await openFixture(name), {withoutExecutable: true})
+    t.is(nameOf(found.crash.image), 'libguest.so')
+    t.deepEqual([found.crash.message, found.crash.goroutine], ['guest: asked to', 17])
+    t.deepEqual(
+      goroutines.filter(({id}) => id === 1).map(({image}) => nameOf(image)),
+      ['guest'],
+    )
+  })
+}
+
 test(`${AWAY}: a thread of the library's own runtime is none of the program's`, async t => {
   const {crash, threads} = await report(AWAY)
   t.is(nameOf(crash.image), 'libguest.so')

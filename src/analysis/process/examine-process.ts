@@ -1,6 +1,6 @@
 import type {Address} from '../../base/address.ts'
 import type {Deadline} from '../../base/deadline.ts'
-import type {Diagnostics} from '../../base/diagnostics.ts'
+import {Diagnostics} from '../../base/diagnostics.ts'
 import {DwarfInfo} from '../../dwarf/dwarf-info.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
 import type {Module} from '../../elf/module.ts'
@@ -29,7 +29,14 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const {core, modules, addressSpace: memory} = files
   const {deadline, diagnostics, maxFrames} = options
   const isExecutable = (address: Address) => isExecutableAt(files, address)
-  const opened = identifyGo(files, diagnostics).map(identity => openImage(files, identity, isExecutable, options))
+  const opened = identifyGo(files, diagnostics).map(identity => {
+    if (!identity.image?.isLost) return openImage(files, identity, isExecutable, options)
+    // It need not be Go at all: that no runtime is in it is worth no word.
+    const remarks = new Diagnostics()
+    const image = openImage(files, identity, isExecutable, {...options, diagnostics: remarks})
+    if (image.runtime) diagnostics.addAll(remarks)
+    return image
+  })
   const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
   const go = joinTables(opened)
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}

@@ -21,13 +21,22 @@ export interface ProcessFiles {
 export interface GoImage {
   module: Module
   buildInfo: BuildInfo | undefined
+  /** Nothing says that it is Go, and nothing that it is not: its file and its notes are gone. */
+  isLost?: boolean
 }
 
-/** The modules that hold Go code, by their sections or notes; else the one in which build information is found. */
+/**
+ * The modules that hold Go code, by their sections or notes, and the program where those are gone; else the one in
+ * which build information is found.
+ */
 export function findGoImages(memory: AddressSpace, modules: readonly Module[]): GoImage[] {
   const ordered = [...modules].sort((a, b) => Number(b.isExecutable) - Number(a.isExecutable))
   const marked = ordered.filter(isMarked)
-  if (marked.length > 0) return marked.map(module => ({module, buildInfo: buildInfoOf(memory, module)}))
+  if (marked.length > 0) {
+    const lost = lostProgram(modules)
+    const images = marked.map(module => ({module, buildInfo: buildInfoOf(memory, module)}))
+    return lost && !marked.includes(lost) ? [{module: lost, buildInfo: undefined, isLost: true}, ...images] : images
+  }
   for (const module of ordered) {
     const buildInfo = findBuildInfo(memory, rangesOf([module]))
     if (buildInfo) return [{module, buildInfo}]
