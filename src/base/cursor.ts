@@ -1,7 +1,6 @@
 import {ADDRESS_LIMIT, type Address, number64At, toAddress, type Word} from './address.ts'
 import {FormatError} from './errors.ts'
-
-const utf8 = new TextDecoder('utf-8')
+import {decodeName} from './foreign-name.ts'
 
 /**
  * Bounded little-endian view with a position, a label and the offset of its first byte in its section.
@@ -232,12 +231,12 @@ export class Cursor {
     return label === this.label ? new Cursor(bytes, label, this.base + at) : new Cursor(bytes, label)
   }
 
-  /** NUL-terminated UTF-8; without a NUL the rest of the view. */
+  /** NUL-terminated UTF-8; without a NUL the rest of the view. Of a very long one the beginning is kept. */
   cstring(): string {
     const at = this.#position
     const nul = this.bytes.indexOf(0, at)
     const end = nul < 0 ? this.bytes.length : nul
     this.#position = nul < 0 ? end : nul + 1
-    return utf8.decode(this.bytes.subarray(at, end))
+    return decodeName(this.bytes, at, end)
   }
 }

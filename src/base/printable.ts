@@ -9,14 +9,24 @@ const HALVES = '[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\
 const IN_LINE = new RegExp(`[${UNSEEN}]|${HALVES}`, 'g')
 const IN_LINES = new RegExp(`(?![\\t\\n])(?:[${UNSEEN}]|${HALVES})`, 'g')
 
+/** Characters of a name that are shown: nobody reads more, and one name must not bury all others. */
+const PART_MAX = 16_384
+/** Of a text with lines: the message of a panic may be a document. */
+const LINES_MAX = 262_144
+
 /** Foreign text as a part of one line for people: whatever is not to be seen is written as `\x1b` or `\u202e`. */
 export function printable(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(IN_LINE, escapeUnseen)
+  const shown = cut(text, PART_MAX)
+  return PLAIN.test(shown) ? shown : shown.replace(IN_LINE, escapeUnseen)
 }
 
 /** The same for text that has lines of its own. */
 export function printableLines(text: string): string {
-  return text.replace(IN_LINES, escapeUnseen)
+  return cut(text, LINES_MAX).replace(IN_LINES, escapeUnseen)
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…[${text.length - length} characters more]`
 }
 
 function escapeUnseen(char: string): string {

@@ -1,3 +1,4 @@
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {demangleCxx, demangleCxxType} from './cxx-reader.ts'
 import {MangledNameError} from './mangled-text.ts'
 import {demangleRustLegacy} from './rust-legacy.ts'
@@ -12,27 +13,15 @@ const CACHE_LIMIT = 16 * 1024 * 1024
 
 /** Turns linkage names into source names, in the spelling of GNU's tools, and remembers them. */
 export class Demangler {
-  readonly #cache = new Map<string, string | undefined>()
-  #cached = 0
+  readonly #cache = new BoundedCache<string, string | undefined>(
+    CACHE_LIMIT,
+    (text, name) => name.length + (text?.length ?? 0),
+  )
 
   /** The source name, or undefined where the name is not mangled, not understood, or beyond our bounds. */
   demangle(name: string): string | undefined {
     if (name.length > NAME_LIMIT || !MANGLED.test(name)) return undefined
-    let text = this.#cache.get(name)
-    if (text === undefined && !this.#cache.has(name)) {
-      text = attempt(() => decode(name))
-      this.#remember(name, text)
-    }
-    return text
-  }
-
-  #remember(name: string, text: string | undefined): void {
-    this.#cached += name.length + (text?.length ?? 0)
-    if (this.#cached > CACHE_LIMIT) {
-      this.#cache.clear()
-      this.#cached = 0
-    }
-    this.#cache.set(name, text)
+    return this.#cache.of(name, () => attempt(() => decode(name)))
   }
 }
 

@@ -1,6 +1,7 @@
 import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
 import {hashBytes} from '../base/byte-hash.ts'
 import {Cursor} from '../base/cursor.ts'
+import {decodeName, NAME_MAX} from '../base/foreign-name.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {ElfFile} from './elf-file.ts'
 
@@ -25,7 +26,6 @@ const SHN_ABS = 0xfff1
 const ENCLOSING_MAX = 64
 /** Names that are looked up by searching before an index of all names pays. */
 const SEARCHED_LOOKUPS = 24
-const utf8 = new TextDecoder('utf-8')
 
 /** Columns of one or more symbol tables. */
 interface Columns {
@@ -124,7 +124,7 @@ export class SymbolTable {
     const start = columns.names[index] as number
     const info = columns.infos[index] as number
     return {
-      name: utf8.decode(strings.subarray(start, nameEnd(strings, start))),
+      name: decodeName(strings, start, nameEnd(strings, start)),
       address: toAddress(columns.addresses[index] as number),
       size: columns.sizes[index] as number,
       type: info % 16,
@@ -203,9 +203,11 @@ function* placesOf(strings: Uint8Array, wanted: Uint8Array): Generator<number> {
   }
 }
 
+/** No further off than tells that the name is too long: every symbol may be named by one string as long as the table. */
 function nameEnd(strings: Uint8Array, start: number): number {
-  const nul = strings.indexOf(0, start)
-  return nul < 0 ? strings.length : nul
+  const window = strings.subarray(start, start + NAME_MAX + 1)
+  const nul = window.indexOf(0)
+  return start + (nul < 0 ? window.length : nul)
 }
 
 function bindingRank(columns: Columns, index: number): number {

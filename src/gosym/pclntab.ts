@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {type MemoryReader, readAddress, readCString, readU32} from '../base/memory-reader.ts'
 import type {PcValueTable} from './pc-value.ts'
 import {readPcValueTable} from './pc-value.ts'
@@ -51,6 +52,9 @@ export interface PclntabPlaces {
 /** A program of 2^24 functions would have a pclntab of gigabytes. */
 const FUNCTION_LIMIT = 2 ** 24
 const NAME_LIMIT = 65536
+/** Characters of names, and of paths, that are kept: names in a table may share their bytes. */
+const NAMES_KEPT = 32 * 1024 * 1024
+const lengthOf = (name: string): number => name.length + 32
 const TABLE_LIMIT = 0x80000000
 /** cutab value of a file that was dropped; also funcdata "none" in 1.18+. */
 const NONE = 0xffffffff
@@ -125,8 +129,8 @@ export class Pclntab {
   readonly places: PclntabPlaces
   readonly memory: MemoryReader
   readonly #entryWidth: 4 | 8
-  readonly #names = new Map<number, string>()
-  readonly #files = new Map<number, string>()
+  readonly #names = new BoundedCache<number, string>(NAMES_KEPT, lengthOf)
+  readonly #files = new BoundedCache<number, string>(NAMES_KEPT, lengthOf)
 
   constructor(memory: MemoryReader, places: PclntabPlaces) {
     this.memory = memory
@@ -197,12 +201,7 @@ export class Pclntab {
 
   /** The function name at an offset of the name table; '' where there is none. */
   name(offset: number): string {
-    let name = this.#names.get(offset)
-    if (name === undefined) {
-      name = this.readName(offset)
-      this.#names.set(offset, name)
-    }
-    return name
+    return this.#names.of(offset, () => this.readName(offset))
   }
 
   /** As `name`, without keeping it: for passes over the whole table. */
@@ -242,12 +241,7 @@ export class Pclntab {
   }
 
   #path(at: Address): string {
-    let path = this.#files.get(at)
-    if (path === undefined) {
-      path = readCString(this.memory, at, NAME_LIMIT) ?? '?'
-      this.#files.set(at, path)
-    }
-    return path
+    return this.#files.of(at, () => readCString(this.memory, at, NAME_LIMIT) ?? '?')
   }
 
   /**

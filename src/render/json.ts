@@ -38,7 +38,7 @@ function renderAnalyze(report: CoreReport): Iterable<string> {
 }
 
 function renderCgo({schemaVersion, tool, core, go, cgo, blocking, diagnostics}: CgoAnswer): Iterable<string> {
-  return [renderWhole({schemaVersion, tool, core, go, cgo, blocking, diagnostics})]
+  return renderWhole({schemaVersion, tool, core, go, cgo, blocking, diagnostics})
 }
 
 function renderGoroutines(report: GoroutinesReport): Iterable<string> {
@@ -56,7 +56,7 @@ function renderGoroutines(report: GoroutinesReport): Iterable<string> {
 
 function renderInfo(report: InfoReport): Iterable<string> {
   const {schemaVersion, tool, core, signal, process, go, memory, modules, diagnostics} = report
-  return [renderWhole({schemaVersion, tool, core, signal, process, go, memory, modules, diagnostics})]
+  return renderWhole({schemaVersion, tool, core, signal, process, go, memory, modules, diagnostics})
 }
 
 function renderThreads(report: ThreadsReport): Iterable<string> {
@@ -70,8 +70,36 @@ export function renderFailure({code, message, hint}: FailureReport): string {
   return `${JSON.stringify({error: {code, message, hint}})}\n`
 }
 
-function renderWhole(document: object): string {
-  return `${JSON.stringify(document, null, 2)}\n`
+function* renderWhole(document: object): Generator<string> {
+  yield* renderParts(document, '', PARTS_DEPTH)
+  yield '\n'
+}
+
+/** Objects and lists to this depth are written part by part: all threads at once can be longer than a string can be. */
+const PARTS_DEPTH = 3
+
+/** The text of `JSON.stringify(value, null, 2)` in pieces. */
+function* renderParts(value: unknown, margin: string, depth: number): Generator<string> {
+  const parts = depth > 0 && typeof value === 'object' && value !== null ? partsOf(value) : []
+  if (parts.length === 0) {
+    yield JSON.stringify(value, null, 2).replaceAll('\n', `\n${margin}`)
+    return
+  }
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  let separator = `${open}\n`
+  for (const [name, part] of parts) {
+    yield `${separator}${margin}  ${name}`
+    yield* renderParts(part, `${margin}  `, depth - 1)
+    separator = ',\n'
+  }
+  yield `\n${margin}${close}`
+}
+
+function partsOf(value: object): [name: string, part: unknown][] {
+  if (Array.isArray(value)) return value.map(part => ['', part])
+  return Object.entries(value).flatMap(([key, part]) =>
+    part === undefined ? [] : [[`${JSON.stringify(key)}: `, part]],
+  )
 }
 
 /** A document with one long list, made and written an item at a time. */
@@ -93,5 +121,10 @@ function* renderStream({head, key, items, tail}: JsonStream): Generator<string> 
     separator = ',\n    '
   }
   const end = separator === '\n    ' ? ']' : '\n  ]'
-  yield `${end},\n${JSON.stringify(tail(), null, 2).slice(2)}\n`
+  yield `${end},\n`
+  let isFirst = true
+  for (const part of renderWhole(tail())) {
+    yield isFirst ? part.slice(2) : part
+    isFirst = false
+  }
 }

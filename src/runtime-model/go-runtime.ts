@@ -1,4 +1,5 @@
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
@@ -60,6 +61,8 @@ const NO_TABLES: RuntimeTables = {modules: [], functionNamed: () => undefined, f
 const GOID_LIMIT = 2 ** 48
 /** Goroutines that layouts are tried on. */
 const SAMPLE_SIZE = 64
+/** Functions that goroutines begin with; a program has some hundreds, a damaged core any number. */
+const START_KINDS_KEPT = 65_536
 
 /** The Go runtime of the dead process: its goroutines, threads, processors and settings. */
 export class GoRuntime {
@@ -80,7 +83,7 @@ export class GoRuntime {
   #unlisted = 0
   #hasListed: boolean | undefined
   #hooks: HandlerHooks | undefined
-  readonly #startKinds = new Map<Address, StartKind>()
+  readonly #startKinds = new BoundedCache<Address, StartKind>(START_KINDS_KEPT)
 
   private constructor(
     access: RuntimeAccess,
@@ -265,11 +268,7 @@ export class GoRuntime {
 
   isSystemGoroutine(goroutine: Goroutine): boolean {
     const {startpc} = goroutine
-    let kind = this.#startKinds.get(startpc)
-    if (kind === undefined) {
-      kind = startKind(this.#access, startpc)
-      this.#startKinds.set(startpc, kind)
-    }
+    const kind = this.#startKinds.of(startpc, () => startKind(this.#access, startpc))
     if (kind === 'user' || kind === 'system') return kind === 'system'
     const {finalizerRunning} = this.state
     return isSystem(kind, {finalizerRunning, cleanupRunning: goroutine.runningCleanups})

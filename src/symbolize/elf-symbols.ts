@@ -2,10 +2,14 @@ import {CodeReach} from '../amd64/code-reach.ts'
 import {Disassembler} from '../amd64/disassembler.ts'
 import {decodeInstruction} from '../amd64/instruction.ts'
 import type {Address} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {type ElfSymbol, STB, STT, SymbolTable, withoutVersion} from '../elf/symtab.ts'
 import {PltStubs} from './plt-stubs.ts'
+
+/** Labels without a size whose code was followed. */
+const REACHES_KEPT = 4096
 
 export interface NamedEntry {
   name: string
@@ -22,7 +26,7 @@ export class ElfSymbols {
   readonly #image: ElfFile | undefined
   readonly #stubs: PltStubs | undefined
   readonly #symbolFiles: readonly ElfFile[]
-  readonly #reaches = new Map<Address, CodeReach>()
+  readonly #reaches = new BoundedCache<Address, CodeReach>(REACHES_KEPT)
   #disassembler: Disassembler | undefined
   #hasLocals: boolean | undefined
 
@@ -52,13 +56,11 @@ export class ElfSymbols {
   #isElsewhere({size, address, type}: ElfSymbol, linkAddress: Address): boolean {
     if (size > 0 || address === linkAddress || type === STT.STT_OBJECT || this.#isWhole()) return false
     const memory = {read: (at: Address, length: number) => this.#image?.readAtLinkAddress(at, length)}
-    let reach = this.#reaches.get(address)
-    if (!reach) {
+    const reach = this.#reaches.of(address, () => {
       this.#disassembler ??= new Disassembler(memory)
       const disassembler = this.#disassembler
-      reach = new CodeReach(address, memory, at => decodeInstruction(disassembler, at))
-      this.#reaches.set(address, reach)
-    }
+      return new CodeReach(address, memory, at => decodeInstruction(disassembler, at))
+    })
     return reach.isComplete && !reach.covers(linkAddress)
   }
 

@@ -1,4 +1,5 @@
 import {type Address, type ModuleOffset, moduleOffset, toAddress} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import {Demangler} from '../demangle/demangler.ts'
@@ -23,15 +24,15 @@ export interface TailCall {
   readonly isDirect: boolean
 }
 
-/** Distinct pcs whose frames are kept: more than the stacks of a million goroutines have. */
-const CACHE_LIMIT = 2 ** 18
+/** Weight of the frames that are kept: those of some 100,000 pcs, more than the stacks of most processes have. */
+const CACHE_LIMIT = 96 * 1024 * 1024
 
 /** Answers what was at a pc: by the Go tables, then DWARF, then symbol tables, else by module and offset. */
 export class Symbolizer {
   readonly #input: SymbolizerInput
   readonly #demangler: Demangler | undefined
   readonly #modules = new Map<SymbolSource, ModuleSymbols>()
-  readonly #frames = new Map<number, readonly SourceFrame[]>()
+  readonly #frames = new BoundedCache<number, readonly SourceFrame[]>(CACHE_LIMIT, weightOf)
 
   constructor(input: SymbolizerInput) {
     this.#input = input
@@ -44,13 +45,7 @@ export class Symbolizer {
    */
   locate(pc: Address, lookupPc: Address): readonly SourceFrame[] {
     const key = pc === lookupPc ? lookupPc * 2 : lookupPc * 2 + 1
-    let frames = this.#frames.get(key)
-    if (!frames) {
-      if (this.#frames.size >= CACHE_LIMIT) this.#frames.clear()
-      frames = this.#find(pc, lookupPc)
-      this.#frames.set(key, frames)
-    }
-    return frames
+    return this.#frames.of(key, () => this.#find(pc, lookupPc))
   }
 
   /** The tail calls of the function that begins at an address; undefined where they are not known to be all. */
@@ -163,4 +158,9 @@ function offsetIn(module: SymbolSource, pc: Address): ModuleOffset | null {
   const linkAddress = module.linkAddress(pc)
   const base = linkAddress === undefined ? module.start : (module.image?.linkStart ?? toAddress(0))
   return moduleOffset(linkAddress ?? pc, base) ?? null
+}
+
+/** Characters, with what an object of a frame takes beside them. */
+function weightOf(frames: readonly SourceFrame[]): number {
+  return frames.reduce((sum, frame) => sum + 96 + (frame.function?.length ?? 0) + (frame.file?.length ?? 0), 0)
 }

@@ -2,6 +2,7 @@ import {behindStub, callTarget} from '../../amd64/call-encoding.ts'
 import {Disassembler} from '../../amd64/disassembler.ts'
 import {type DecodedInstruction, decodeInstruction} from '../../amd64/instruction.ts'
 import {type Address, toAddress} from '../../base/address.ts'
+import {BoundedCache} from '../../base/bounded-cache.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import type {Symbolizer, TailCall} from '../../symbolize/symbolizer.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -9,6 +10,8 @@ import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 /** Functions that are looked at for one call, and how deep; a tail call that matters is a few steps away. */
 const VISIT_LIMIT = 256
 const DEPTH_LIMIT = 32
+/** Functions whose tail calls are remembered. */
+const FUNCTIONS_KEPT = 65_536
 /** Lengths of jumps: rel32, rel8, near conditional or through a slot, and that with a prefix. */
 const JUMP_LENGTHS = [5, 2, 6, 7] as const
 
@@ -28,7 +31,7 @@ export class TailCalls {
   readonly #symbolizer: Pick<Symbolizer, 'locate' | 'tailCallsOf'>
   readonly #disassembler: Disassembler
   /** Of a function that begins there; undefined where a tail call is not known, or where it leads. */
-  readonly #sites = new Map<Address, readonly Site[] | undefined>()
+  readonly #sites = new BoundedCache<Address, readonly Site[] | undefined>(FUNCTIONS_KEPT)
 
   constructor(memory: MemoryReader, symbolizer: Pick<Symbolizer, 'locate' | 'tailCallsOf'>) {
     this.#memory = memory
@@ -49,11 +52,10 @@ export class TailCalls {
   }
 
   #sitesOf(entry: Address): readonly Site[] | undefined {
-    if (this.#sites.has(entry)) return this.#sites.get(entry)
-    const sites = this.#symbolizer.tailCallsOf(entry)?.map(call => this.#resolve(call))
-    const known = sites?.every(site => site !== undefined) ? sites : undefined
-    this.#sites.set(entry, known)
-    return known
+    return this.#sites.of(entry, () => {
+      const sites = this.#symbolizer.tailCallsOf(entry)?.map(call => this.#resolve(call))
+      return sites?.every(site => site !== undefined) ? sites : undefined
+    })
   }
 
   /** Where a tail call leads, by its code, which is what ran. */

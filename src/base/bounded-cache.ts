@@ -1,0 +1,30 @@
+/**
+ * What was found once and may be found again, by key. It is emptied when it would weigh more than its limit: what comes
+ * from a file has no size that one could trust. Without `weigh` the limit counts entries.
+ */
+export class BoundedCache<Key, Value> {
+  readonly #limit: number
+  readonly #weigh: (value: Value, key: Key) => number
+  readonly #entries = new Map<Key, Value>()
+  #weight = 0
+
+  constructor(limit: number, weigh: (value: Value, key: Key) => number = () => 1) {
+    this.#limit = limit
+    this.#weigh = weigh
+  }
+
+  /** What is kept of the key; else what `find` gives, which is kept from then on. */
+  of(key: Key, find: () => Value): Value {
+    const known = this.#entries.get(key)
+    if (known !== undefined || this.#entries.has(key)) return known as Value
+    const value = find()
+    const weight = this.#weigh(value, key)
+    if (this.#weight + weight > this.#limit) {
+      this.#entries.clear()
+      this.#weight = 0
+    }
+    this.#weight += weight
+    this.#entries.set(key, value)
+    return value
+  }
+}
