@@ -203,7 +203,7 @@ function* placesOf(strings: Uint8Array, wanted: Uint8Array): Generator<number> {
   }
 }
 
-/** No further off than tells that the name is too long: every symbol may be named by one string as long as the table. */
+/** No further off than tells that the name is too long: one string as long as the table may name every symbol. */
 function nameEnd(strings: Uint8Array, start: number): number {
   const window = strings.subarray(start, start + NAME_MAX + 1)
   const nul = window.indexOf(0)
