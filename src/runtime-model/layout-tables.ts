@@ -172,6 +172,24 @@ export const BUBBLE_TABLE = {
   rows: {id: [_, _, 72], root: [_, 88, 88]},
 } as const satisfies LayoutTable
 
+/**
+ * With GOEXPERIMENT=staticlockranking each runtime.mutex has its rank before its key, and what stands behind one moves.
+ * Measured by the DWARF of 1.19 and 1.21 to 1.27; m, g, p up to their locks, hchan and sudog stay as they are.
+ */
+export const RANKED_SCHEDT_TABLE = {
+  columns: from(7, 19, 20, 21, 25, 26, 27),
+  rows: {
+    lastpoll: [8, 8, 8, 8, 8, 8, 8],
+    freem: [_, 280, _, 288, 304, 320, 288],
+    procresizetime: [_, 352, _, 360, 376, 392, 360],
+  },
+} as const satisfies LayoutTable
+
+export const RANKED_BUBBLE_TABLE = {
+  columns: from(7, 24, 25, 27),
+  rows: {id: [_, _, 104, 88], root: [_, 120, 120, 104]},
+} as const satisfies LayoutTable
+
 /** runtime._type, from 1.21 internal/abi.Type: never moved since 1.7 brought name offsets. */
 export const TYPE_TABLE = {
   columns: from(7),

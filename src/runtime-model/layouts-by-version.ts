@@ -8,6 +8,8 @@ import {
   M_TABLE,
   P_TABLE,
   PANIC_TABLE,
+  RANKED_BUBBLE_TABLE,
+  RANKED_SCHEDT_TABLE,
   SCHEDT_TABLE,
   SUDOG_TABLE,
   TYPE_TABLE,
@@ -27,6 +29,13 @@ const TABLES: {readonly [S in StructName]: LayoutTable} = {
   hmap: HMAP_TABLE,
 }
 
+/** A program says in its version which experiments it was built with: `go1.27.4-X:staticlockranking`. */
+const LOCK_RANKING = /\bstaticlockranking\b/
+const RANKED_TABLES: {readonly [S in StructName]?: LayoutTable} = {
+  schedt: RANKED_SCHEDT_TABLE,
+  bubble: RANKED_BUBBLE_TABLE,
+}
+
 /** Whether the tables were made for this release, not only for a neighbour. */
 export function isTabulated(release: GoVersion): boolean {
   return release.major === 1 && release.minor >= OLDEST.minor && release.minor <= NEWEST.minor
@@ -42,7 +51,7 @@ function columnOf(table: LayoutTable, release: GoVersion): number {
 }
 
 export function layoutFromTable<S extends StructName>(name: S, release: GoVersion): StructLayout<S> {
-  const table = TABLES[name]
+  const table = (LOCK_RANKING.test(release.text) && RANKED_TABLES[name]) || TABLES[name]
   const column = columnOf(table, release)
   const offsets: [string, number][] = []
   for (const [field, row] of Object.entries(table.rows)) {

@@ -60,6 +60,18 @@ test('patch releases that moved fields have columns of their own', t => {
   t.is(layoutsFromTables(go(16, 4)).m.offset('vdsoSP'), 832)
 })
 
+test('a runtime whose mutexes have a rank has other places behind them, and its version says so', t => {
+  const places = (text: string) => {
+    const {schedt, bubble, m} = layoutsFromTables(GoVersion.parse(text) as GoVersion)
+    return [schedt.offset('freem'), schedt.offset('procresizetime'), bubble.offset('root'), m.offset('vdsoSP')]
+  }
+  t.deepEqual(places('go1.19.8 X:staticlockranking'), [280, 352, undefined, 800])
+  t.deepEqual(places('go1.24.4 X:staticlockranking'), [288, 360, 120, 880])
+  t.deepEqual(places('go1.26.11 X:nogreenteagc,staticlockranking'), [320, 392, 120, 896])
+  t.deepEqual(places('go1.27.4-X:staticlockranking'), [288, 360, 104, 896])
+  t.deepEqual(places('go1.27.4-X:nogreenteagc'), [256, 328, 88, 896])
+})
+
 test('a release after the last table gets the last column, one before the first the first', t => {
   t.is(layoutsFromTables(go(40)).g.offset('startpc'), layoutsFromTables(go(27)).g.offset('startpc'))
   t.is(layoutsFromTables(GoVersion.parse('go2.0') as GoVersion).g.offset('startpc'), 304)
