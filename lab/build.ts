@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
+import {copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs'
 import {basename, dirname, join} from 'node:path'
 import process from 'node:process'
 import {fileURLToPath} from 'node:url'
@@ -33,7 +33,8 @@ export function labDirectory(): string {
 export function build(programName: string, release: string, variantName = 'default'): Executable {
   const program = findProgram(programName)
   const variant = findVariant(variantName)
-  const toolchain = openToolchain(release)
+  const installed = openToolchain(release)
+  const toolchain = program.kind === 'linkshared' ? copyToolchain(installed) : installed
   const directory = join(labDirectory(), `go${release}`, program.name, variant.name)
   mkdirSync(directory, {recursive: true})
   copySources(join(programsDirectory, program.sources ?? program.name), directory)
@@ -87,12 +88,28 @@ function buildByKind(program: Program, variant: Variant, toolchain: Toolchain, r
     run(toolchain.go, [...flags, '-o', program.name, '.'])
     return
   }
+  if (program.kind === 'linkshared') {
+    const [, ...options] = flags
+    run(toolchain.go, ['install', ...options, '-buildmode=shared', ...SHARED_PACKAGES])
+    run(toolchain.go, [...flags, '-linkshared', '-o', program.name, '.'])
+    return
+  }
   const stem = `lib${program.sources ?? program.name}`
   const library = program.kind === 'c-shared' ? `${stem}.so` : `${stem}.a`
   run(toolchain.go, [...flags, `-buildmode=${program.kind}`, '-o', library, '.'])
   const host = ['-g', '-O2', '-ffile-prefix-map=.=.', '-I.', '-o', program.name, 'host/host.c']
   const link = program.kind === 'c-shared' ? ['-L.', `-l${stem.slice(3)}`, '-Wl,-rpath,$ORIGIN'] : [library]
   run('gcc', [...host, ...link, '-pthread'])
+}
+
+/** As few as have the runtime and cgo in them: all of std makes a library of 40 MB. */
+const SHARED_PACKAGES = ['runtime', 'runtime/cgo', 'sync/atomic']
+
+/** Shared libraries of packages of std are put into GOROOT/pkg. */
+function copyToolchain(toolchain: Toolchain): Toolchain {
+  const goroot = join(labDirectory(), `go${toolchain.release}`, 'goroot')
+  if (!existsSync(goroot)) cpSync(toolchain.goroot, goroot, {recursive: true, dereference: true})
+  return {...toolchain, goroot, go: join(goroot, 'bin/go')}
 }
 
 function buildLibrary(library: NonNullable<Program['library']>, run: Run): void {

@@ -17,7 +17,7 @@ export interface Program {
   /** How the executable comes about: a Go program, or a C host with Go as its library. */
   /** Folder of fixtures/programs that holds the sources, where it is not the program's own name. */
   readonly sources?: string
-  readonly kind: 'go' | 'c-shared' | 'c-archive' | 'plugin' | 'go-library'
+  readonly kind: 'go' | 'c-shared' | 'c-archive' | 'plugin' | 'go-library' | 'linkshared'
   /** C source of a private shared library that is built before the program, with its compiler flags. */
   readonly library?: {
     readonly source: string
@@ -140,6 +140,8 @@ const archived: Program = {name: 'archived', kind: 'c-archive', sources: 'hosted
 const plugged: Program = {name: 'plugged', kind: 'plugin', modes: plain('panic nil fault')}
 /** A Go program that loads a Go library: two runtimes in one process. */
 const guest: Program = {name: 'guest', kind: 'go-library', modes: plain('fault panic nil away back ladder')}
+/** The runtime is in a shared library. */
+const linked: Program = {name: 'linked', kind: 'linkshared', modes: plain('fault panic')}
 const query: Program = {name: 'query', kind: 'go', modes: plain('fault panic')}
 const cxx: Program = {name: 'cxx', kind: 'go', modes: plain('fault throw terminate')}
 
@@ -217,6 +219,7 @@ export const programs: readonly Program[] = [
   archived,
   plugged,
   guest,
+  linked,
   query,
   cxx,
   stuck,

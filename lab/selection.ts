@@ -21,6 +21,7 @@ const committed: readonly {
   {releases: '1.27', program: 'plugged', modes: 'fault', variants: 'nosymbols'},
   {releases: '1.27', program: 'hosted', modes: 'fault'},
   {releases: '1.27', program: 'guest', modes: 'fault panic away', variants: 'nodwarf'},
+  {releases: '1.27', program: 'linked', modes: 'fault panic', variants: 'nosymbols'},
   {releases: '1.21', program: 'guest', modes: 'fault panic', variants: 'nosymbols'},
   {releases: '1.27', program: 'query', modes: 'fault'},
   {releases: '1.27', program: 'cxx', modes: 'fault throw'},

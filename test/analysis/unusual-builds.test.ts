@@ -6,6 +6,8 @@ const BUILDS: readonly (readonly [fixture: string, what: string])[] = [
   ['hosted-fault-go1.27', 'Go in a shared library of a C program (c-shared)'],
   ['archived-fault-go1.27', 'Go linked into a C program (c-archive)'],
   ['plugged-fault-go1.27-nosymbols', 'a program and its plugin, both stripped: two moduledata'],
+  ['linked-fault-go1.27-nosymbols', 'the runtime in a shared library (-linkshared), no symbols'],
+  ['linked-panic-go1.27-nosymbols', 'the runtime in a shared library (-linkshared), no symbols'],
   ['cfault-segv-go1.27-race-nosymbols', 'the race detector'],
   ['cfault-segv-go1.27-v3-nosymbols', 'GOAMD64=v3'],
   ['cfault-segv-go1.27-static-pie-nosymbols', 'a static position-independent executable'],
@@ -36,3 +38,12 @@ for (const [name, what] of BUILDS) {
     t.deepEqual(missing, [])
   })
 }
+
+test('the runtime of a program linked with -linkshared is found in its library, and the program describes itself', async t => {
+  const {report} = await analyse(await openFixture('linked-panic-go1.27-nosymbols'))
+  const {go, crash} = report
+  t.deepEqual([go.main, go.version?.replace(/\.\d+$/, '')], ['gotrace.example/linked', 'go1.27'])
+  t.regex(go.images[0]?.path ?? '', /\/libruntime,runtime-cgo,sync-atomic\.so$/)
+  t.is(go.images.length, 1)
+  t.deepEqual([crash.message, crash.goroutine], ['linked: asked to', 1])
+})
