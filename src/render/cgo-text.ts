@@ -1,7 +1,7 @@
 import {printable} from '../base/printable.ts'
 import type {CgoAnswer, CgoCallReport, CgoReport, CgoThreadReport, FrameReport} from '../report/core-report.ts'
 import {renderBlocking} from './blocking-text.ts'
-import {missingNote, ofImage, renderFrames} from './go-text.ts'
+import {missingNote, nameGoroutine, ofImage, renderFrames} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What `cgo` prints: the hooks, the calls by the C function that Go called, then what each M knows of its call. */
@@ -99,7 +99,7 @@ function renderThreadName(thread: CgoThreadReport, style: Style): string {
   const name = [
     thread.m === null ? 'no m' : `m ${thread.m}${ofImage(thread.image)}`,
     thread.thread === null ? 'no thread' : `thread ${thread.thread}`,
-    thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`,
+    nameGoroutine(thread),
   ]
   const counters = thread.m === null ? '' : `: ncgo=${thread.depth} ncgocall=${thread.total}`
   return `${style.goroutine(name.join(', '))}${counters}\n`

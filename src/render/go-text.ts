@@ -120,8 +120,14 @@ export function renderGoroutine(goroutine: GoroutineBlock, style: Style, dialect
   return out
 }
 
+/** What a thread runs, in the brackets behind its number. */
+export function nameGoroutine({goroutine, goroutineKnown}: Pick<ThreadReport, 'goroutine' | 'goroutineKnown'>): string {
+  if (goroutine !== null) return `goroutine ${goroutine}`
+  return goroutineKnown ? 'no goroutine' : 'goroutine unknown'
+}
+
 export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
-  const goroutine = thread.goroutine === null ? 'no goroutine' : `goroutine ${thread.goroutine}`
+  const goroutine = nameGoroutine(thread)
   const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
   const machine = thread.m === null ? '' : ` m=${thread.m}${ofImage(thread.image)}`
   return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderStack(thread, detail, style)}`

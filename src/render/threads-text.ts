@@ -1,5 +1,5 @@
 import type {InstructionReport, ThreadReport, ThreadsReport} from '../report/core-report.ts'
-import {ofImage, renderRegisters, renderStack} from './go-text.ts'
+import {nameGoroutine, ofImage, renderRegisters, renderStack} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /**
@@ -24,13 +24,14 @@ export function* renderThreadsText(report: ThreadsReport, style: Style, register
   }
 }
 
-function renderThreadHeader({id, name, image, m, goroutine, alsoRuns, idle}: ThreadReport, style: Style): string {
+function renderThreadHeader(thread: ThreadReport, style: Style): string {
+  const {id, name, image, m, goroutine, alsoRuns, idle} = thread
   const words = [`thread ${id}`]
   if (name !== null) words.push(JSON.stringify(name))
   if (m !== null) words.push(`m=${m}${ofImage(image)}`)
   const also = alsoRuns.filter(other => other.goroutine !== null)
   const named = also.map(other => `, goroutine ${other.goroutine}${ofImage(other.image)}`)
-  const own = goroutine === null ? 'no goroutine' : `goroutine ${goroutine}${also.length === 0 ? '' : ofImage(image)}`
+  const own = nameGoroutine(thread) + (goroutine === null || also.length === 0 ? '' : ofImage(image))
   const state = own + named.join('')
   for (const other of alsoRuns) words.push(`m=${other.m}${ofImage(other.image)}`)
   words.push(idle ? `[${state}, idle]` : `[${state}]`)

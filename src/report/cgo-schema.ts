@@ -100,6 +100,7 @@ export const cgoCallSchema = z
     m: count.describe('ID of the M'),
     thread: count.describe('kernel thread ID; null: no thread runs this M'),
     goroutine: count.describe('ID of the goroutine'),
+    goroutineKnown: z.boolean().describe('false: which goroutine it is of is not in the core'),
     depth: count.describe('m.ncgo: calls in progress, one inside of the other; 0: a panic has taken them back'),
     total: count.describe('m.ncgocall: calls so far'),
     ...nestedCallSchema.shape,
@@ -115,6 +116,9 @@ export const cgoThreadSchema = z
     m: count.describe('ID of the M; null: a thread that Go does not know'),
     thread: count.describe('kernel thread ID; null: an M that no thread runs'),
     goroutine: count.describe('ID of the goroutine that the M runs; null: none'),
+    goroutineKnown: z
+      .boolean()
+      .describe('whether a null of `goroutine` is a fact; else what it runs is not in the core'),
     depth: count.describe('m.ncgo: calls in progress, one inside of the other; null: there is no M'),
     total: count.describe('m.ncgocall: calls so far; null: there is no M'),
     ...ofMachine,

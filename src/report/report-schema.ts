@@ -81,6 +81,9 @@ export const threadSchema = z
     image,
     m: count.describe('ID of the M that it runs; null: none, as of a thread of C'),
     goroutine: count.describe('ID of the goroutine that its M runs; null: none'),
+    goroutineKnown: z
+      .boolean()
+      .describe('whether a null of `goroutine` is a fact; else what it runs is not in the core'),
     alsoRuns: z
       .array(
         z.strictObject({

@@ -53,6 +53,8 @@ export interface GoRuntimeInput {
   /** Whether code can be at an address: what function tables would say better. */
   readonly isExecutable?: (address: Address) => boolean
   readonly deadline?: Deadline | undefined
+  /** The next step to try where the core has lost memory: no executable replaces it. */
+  readonly advice?: string | undefined
   readonly diagnostics: Diagnostics
 }
 
@@ -81,6 +83,7 @@ export class GoRuntime {
   #nowLowerBound: bigint | undefined
   #isIncomplete = false
   #unlisted = 0
+  #hasAllMachines = false
   #hasListed: boolean | undefined
   #hooks: HandlerHooks | undefined
   readonly #startKinds = new BoundedCache<Address, StartKind>(START_KINDS_KEPT)
@@ -120,7 +123,7 @@ export class GoRuntime {
         severity: 'error',
         hint: input.tables
           ? 'the data of the program is not in it: was it cut short, or left out by coredump_filter (see core(5))?'
-          : 'give the executable that made the core with --exe',
+          : (input.advice ?? 'give the executable that made the core with --exe'),
       })
       return undefined
     }
@@ -132,6 +135,7 @@ export class GoRuntime {
       query: input.layouts,
       sigtramp: () => globals.sigtramp(),
       sample,
+      advice: input.advice,
       diagnostics,
     })
     if (!chosen) return undefined
@@ -204,10 +208,17 @@ export class GoRuntime {
   get machines(): readonly Machine[] {
     if (!this.#machines) {
       const head = readGlobalPointer(this.#access.memory, this.#globals)
-      this.#machines = readMachines(this.#access, head, 'alllink')
+      const list = readMachines(this.#access, head, 'alllink')
+      this.#machines = list.machines
+      this.#hasAllMachines = list.isWhole && head !== NULL_ADDRESS
       if (this.#strays.length > 0) this.#machines = [...this.#machines, ...this.#strayMachines(this.#machines)]
     }
     return this.#machines
+  }
+
+  /** Whether the core has the list of Ms to its end. */
+  get hasAllMachines(): boolean {
+    return this.machines.length > 0 && this.#hasAllMachines
   }
 
   /** Ms that goroutines point at, where the list of Ms may be as incomplete as theirs. */
@@ -234,7 +245,7 @@ export class GoRuntime {
    */
   get exitedMachines(): readonly Machine[] {
     const head = this.#sched()?.pointer('freem') ?? NULL_ADDRESS
-    return this.layouts.m.has('freelink') ? readMachines(this.#access, head, 'freelink') : []
+    return this.layouts.m.has('freelink') ? readMachines(this.#access, head, 'freelink').machines : []
   }
 
   get processors(): readonly Processor[] {
@@ -389,5 +400,6 @@ function readSample(input: GoRuntimeInput, globals: RuntimeGlobals, allgs: Remot
     isCode: pc => (tables ? tables.functionAt(pc) !== undefined : (isExecutable?.(pc) ?? true)),
     isFunction: pc => (tables ? tables.functionAt(pc)?.entry === pc : (isExecutable?.(pc) ?? true)),
   }
-  return {goroutines, allm, threadIds: input.threadIds ?? new Set(), code}
+  const isPartial = input.advice !== undefined
+  return {goroutines, allm, threadIds: input.threadIds ?? new Set(), code, isPartial}
 }

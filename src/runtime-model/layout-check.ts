@@ -14,6 +14,8 @@ export interface LayoutSample {
   readonly threadIds: ReadonlySet<number>
   /** What is code of the process, as well as anybody can tell. */
   readonly code: {isCode(pc: Address): boolean; isFunction(pc: Address): boolean}
+  /** Whether the core lacks memory that it should hold: what a pointer leads to may be missing then. */
+  readonly isPartial?: boolean | undefined
 }
 
 /** How well layouts fit what is in memory. */
@@ -164,14 +166,14 @@ class LayoutChecker {
     this.#checkOrigin(g)
     const m = g.pointer('m')
     if (status === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {
-      const curg = RemoteStruct.read(this.#memory, m, this.#layouts.m)?.pointer('curg')
-      tally.check('g.m.curg is g', curg === g.address)
+      const machine = RemoteStruct.read(this.#memory, m, this.#layouts.m)
+      this.#checkTarget('g.m.curg is g', machine && machine.pointer('curg') === g.address)
     }
     const locked = g.word('lockedm')
     if (locked !== 0n) {
       // Not always that M's lockedg: the lock of a parked callback outlives it there.
       const machine = RemoteStruct.read(this.#memory, g.pointer('lockedm'), this.#layouts.m)
-      tally.check('g.lockedm is a machine', machine !== undefined && this.#isBackLinked(machine, machine.pointer('g0')))
+      this.#checkTarget('g.lockedm is a machine', machine && this.#isBackLinked(machine, machine.pointer('g0')))
     }
   }
 
@@ -217,15 +219,22 @@ class LayoutChecker {
     while (at !== NULL_ADDRESS && !seen.has(at) && seen.size < MACHINE_SAMPLE) {
       seen.add(at)
       const m = RemoteStruct.read(this.#memory, at, this.#layouts.m)
-      this.#tally.check('m.alllink leads to machines', m !== undefined && this.#isBackLinked(m, m.pointer('g0')))
+      this.#checkTarget('m.alllink leads to machines', m && this.#isBackLinked(m, m.pointer('g0')))
       if (!m) return
       this.#tally.judge('m', () => this.#checkMachine(m, ids))
       at = m.pointer('alllink')
     }
   }
 
-  #isBackLinked(m: RemoteStruct<'m'>, g: Address): boolean {
-    return RemoteStruct.read(this.#memory, g, this.#layouts.g)?.pointer('m') === m.address
+  /** undefined where the g is not there. */
+  #isBackLinked(m: RemoteStruct<'m'>, g: Address): boolean | undefined {
+    const linked = RemoteStruct.read(this.#memory, g, this.#layouts.g)
+    return linked && linked.pointer('m') === m.address
+  }
+
+  /** What a pointer leads to; where that is not there (undefined), the pointer is wrong, or the core has lost it. */
+  #checkTarget(name: string, holds: boolean | undefined): void {
+    if (holds !== undefined || !this.#sample.isPartial) this.#tally.check(name, holds === true)
   }
 
   #checkMachine(m: RemoteStruct<'m'>, ids: Set<number>): void {
@@ -233,15 +242,14 @@ class LayoutChecker {
     const id = m.i32('id')
     tally.check('m.id is small and unique', id >= 0 && id < COUNT_LIMIT && !ids.has(id))
     ids.add(id)
-    if (m.word('gsignal') !== 0n) tally.check('m.gsignal.m is m', this.#isBackLinked(m, m.pointer('gsignal')))
-    if (m.word('curg') !== 0n) tally.check('m.curg.m is m', this.#isBackLinked(m, m.pointer('curg')))
+    this.#checkLinks(m)
     // In a child of fork, and in a core taken from outside of a container, no M has the id of a thread of the core.
     const procid = m.number('procid')
     const isThread = this.#sample.threadIds.has(procid)
     if (isThread || procid >= PID_LIMIT) tally.check('m.procid is a thread', isThread)
     if (m.word('p') !== 0n) {
       const p = RemoteStruct.read(this.#memory, m.pointer('p'), this.#layouts.p)
-      tally.check('m.p is a processor', p !== undefined && p.u32('id') < COUNT_LIMIT && p.u32('status') <= 4)
+      this.#checkTarget('m.p is a processor', p && p.u32('id') < COUNT_LIMIT && p.u32('status') <= 4)
       // Up to 1.11 an M in a system call keeps the P that another M may have taken meanwhile (m.oldp came in 1.12).
       const isOwner = p?.pointer('m') === m.address
       if (p && p.word('m') !== 0n && (isOwner || this.#release.atLeast(12))) tally.check('m.p.m is m', isOwner)
@@ -253,13 +261,20 @@ class LayoutChecker {
       m.i32('throwing') >= -1 && m.i32('throwing') <= 2 && m.u32('dying') <= 5,
     )
     tally.check('m.incgo is a flag', m.u8('incgo') <= 1)
+  }
+
+  /** What an M points at. */
+  #checkLinks(m: RemoteStruct<'m'>): void {
+    if (m.word('gsignal') !== 0n) this.#checkTarget('m.gsignal.m is m', this.#isBackLinked(m, m.pointer('gsignal')))
+    if (m.word('curg') !== 0n) this.#checkTarget('m.curg.m is m', this.#isBackLinked(m, m.pointer('curg')))
     if (m.word('lockedg') !== 0n) {
-      const lockedm = RemoteStruct.read(this.#memory, m.pointer('lockedg'), this.#layouts.g)?.pointer('lockedm')
-      tally.check('m.lockedg.lockedm is m', lockedm === m.address)
+      const locked = RemoteStruct.read(this.#memory, m.pointer('lockedg'), this.#layouts.g)
+      this.#checkTarget('m.lockedg.lockedm is m', locked && locked.pointer('lockedm') === m.address)
     }
     const callers = m.word('cgoCallers')
     if (callers !== 0n) {
-      tally.check('m.cgoCallers is readable', readAddress(this.#memory, m.pointer('cgoCallers')) !== undefined)
+      const isReadable = readAddress(this.#memory, m.pointer('cgoCallers')) !== undefined
+      this.#checkTarget('m.cgoCallers is readable', isReadable || undefined)
     }
   }
 }

@@ -17,6 +17,7 @@ export interface LayoutChoiceInput {
   /** Lazily: it disassembles. */
   readonly sigtramp: () => SigtrampFacts | undefined
   readonly sample: LayoutSample
+  readonly advice?: string | undefined
   readonly diagnostics: Diagnostics
 }
 
@@ -154,14 +155,14 @@ function reportGuess(input: LayoutChoiceInput, best: readonly Candidate[]): void
     const message = 'nothing names the Go release, and the data fit none that is known: goroutines are not read'
     input.diagnostics.add('go-version-unknown', message, {
       severity: 'error',
-      hint: 'give the executable that made the core with --exe',
+      hint: input.advice ?? 'give the executable that made the core with --exe',
     })
     return
   }
   const isOne = newest.release.minor === oldest.release.minor
   const range = isOne ? `1.${newest.release.minor}` : `1.${oldest.release.minor} to 1.${newest.release.minor}`
   input.diagnostics.add('go-version-unknown', `nothing names the Go release; the data fit ${range} best`, {
-    hint: 'give the executable that made the core with --exe',
+    hint: input.advice ?? 'give the executable that made the core with --exe',
   })
 }
 
@@ -182,6 +183,7 @@ function report(input: LayoutChoiceInput, release: GoVersion, preferred: Candida
   }
   if (best.fit.broken.length > 0) {
     const message = `runtime structures look damaged or unknown: ${best.fit.broken.join(', ')}`
-    input.diagnostics.add('layout-doubtful', message, {hint: 'check that the executable is the one that made the core'})
+    const hint = input.advice ?? 'check that the executable is the one that made the core'
+    input.diagnostics.add('layout-doubtful', message, {hint})
   }
 }

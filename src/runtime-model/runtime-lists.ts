@@ -55,26 +55,32 @@ function* addressesIn(words: Uint8Array): Generator<Address> {
   }
 }
 
+export interface MachineList {
+  readonly machines: Machine[]
+  /** It ends as such a list ends. */
+  readonly isWhole: boolean
+}
+
 /** A list of Ms from `head` on, linked by alllink (allm) or freelink (sched.freem); stops at a cycle. */
-export function readMachines(access: RuntimeAccess, head: Address, link: 'alllink' | 'freelink'): Machine[] {
+export function readMachines(access: RuntimeAccess, head: Address, link: 'alllink' | 'freelink'): MachineList {
   const machines: Machine[] = []
   const seen = new Set<Address>()
   let at = head
   while (at !== NULL_ADDRESS) {
     if (seen.has(at) || machines.length >= MAX_MACHINES) {
       access.diagnostics.add('machine-list-cycle', `the list of Ms does not end after ${machines.length}`)
-      break
+      return {machines, isWhole: false}
     }
     seen.add(at)
     const machine = Machine.read(access, at)
     if (!machine) {
       access.diagnostics.add('machine-unreadable', `M at 0x${at.toString(16)} is not in the core; later ones are lost`)
-      break
+      return {machines, isWhole: false}
     }
     machines.push(machine)
     at = machine[link]
   }
-  return machines
+  return {machines, isWhole: true}
 }
 
 /** allp: a slice since 1.10, before that an array that ends with a nil. */

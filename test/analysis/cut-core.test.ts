@@ -101,3 +101,42 @@ test('goroutines are found in the heap when the core ends before the data that l
   )
   t.true(part.diagnostics.list().some(({code}) => code === 'goroutines-searched'))
 })
+
+/** Hundredths of a core that are left; the Go heap lies at its beginning. */
+const SHARES = [2, 35, 65, 95]
+
+for (const name of ['blocked-fault-go1.15', 'blocked-panic-go1.15', 'blocked-quit-go1.15', 'blocked-fault-go1.27']) {
+  test(`${name}: the cause is what it was, however much of the C stacks is lost`, async t => {
+    const fixture = await openFixture(name)
+    const {report: whole} = await analyse(fixture)
+    const size = statSync(fixture.core).size
+    for (const share of SHARES) {
+      const part = await analyseCut(name, Math.floor((size * share) / 100))
+      if (part instanceof InputError) return t.fail(part.message)
+      const {crash} = part.report
+      t.deepEqual([crash.header, crash.m, crash.goroutine], [whole.crash.header, whole.crash.m, whole.crash.goroutine])
+      const [first] = part.goroutines
+      t.not(first?.frames[0]?.function, 'runtime.raise', `${share} %`)
+    }
+  })
+}
+
+for (const name of ['blocked-fault-go1.15', 'blocked-fault-go1.22-pie-nosymbols', 'cfault-segv-go1.27-pie']) {
+  test(`${name}: without its M in the core what a thread runs is unknown, and no executable is to blame`, async t => {
+    const fixture = await openFixture(name)
+    const whole = new Map((await analyse(fixture)).report.tail().threads.map(thread => [thread.id, thread]))
+    for (const share of [0.002, 0.004, 0.01]) {
+      const part = await analyseCut(name, Math.floor(statSync(fixture.core).size * share))
+      if (part instanceof InputError) continue
+      const known = part.report.tail().threads.filter(({goroutineKnown}) => goroutineKnown)
+      for (const {id, m, goroutine} of known) {
+        t.deepEqual([m, goroutine], [whole.get(id)?.m, whole.get(id)?.goroutine], `${share}: thread ${id}`)
+      }
+      const blamed = part.diagnostics.list().filter(({hint}) => /executable/.test(hint ?? ''))
+      t.deepEqual(
+        blamed.map(({code}) => code).filter(code => code !== 'module-not-found'),
+        [],
+      )
+    }
+  })
+}

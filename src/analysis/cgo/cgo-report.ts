@@ -98,6 +98,7 @@ function reportThread(
     m: machine?.id ?? null,
     thread: tid,
     goroutine: goroutine?.id ?? null,
+    goroutineKnown: threads.knowsGoroutine(tid, machine),
     depth: machine?.ncgo ?? null,
     total: machine ? Number(machine.ncgocall) : null,
     saved: {
@@ -120,13 +121,14 @@ function reportThread(
 
 function reportCall(process: DeadProcess, thread: CgoThreadReport, found: CgoCalls): CgoCallReport {
   const [innermost, ...outer] = found.calls
-  const {image, m, thread: tid, goroutine, depth, total, ...state} = thread
+  const {image, m, thread: tid, goroutine, goroutineKnown, depth, total, ...state} = thread
   const call = innermost ?? NO_CALL
   return {
     image,
     m,
     thread: tid,
     goroutine,
+    goroutineKnown,
     depth,
     total,
     ...reportNested(process, call),
@@ -179,7 +181,7 @@ export function reportHooks(process: DeadProcess): Pick<CgoReport, 'hooks' | 'ho
     process.diagnostics.add(
       'cgo-hooks-unknown',
       'what the program gave to runtime.SetCgoTraceback, if anything, cannot be found out',
-      {hint: 'give the executable that made the core with --exe'},
+      {hint: process.advice ?? 'give the executable that made the core with --exe'},
     )
   }
   const hooks = {

@@ -100,8 +100,8 @@ function runtimeCrash(
 }
 
 /**
- * Without function tables, or where its frames were written over, no frame says that the runtime was dying, but its
- * records do: panics that nobody recovered, or a throw without a signal that was caught.
+ * Without function tables, or where its frames are lost or were written over, no frame says that the runtime was dying,
+ * but its records do: panics that nobody recovered, or a throw without a signal that was caught.
  */
 function deathByRecords(
   process: DeadProcess,
@@ -111,16 +111,17 @@ function deathByRecords(
   const {current, machine} = base
   if (machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
+  // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go), whatever
+  // panic was on its way.
+  if (base.throwing !== 0 && g0 !== undefined && g0.signal.number !== 0) {
+    return {...whole, ...describeThrow(process, g0, current, 'unexpected signal during runtime execution')}
+  }
   if (current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
-  if (base.throwing === 0) return undefined
-  // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go).
-  const onG0 = g0 !== undefined && g0.signal.number !== 0
-  const message = onG0 ? 'unexpected signal during runtime execution' : null
   // The scheduler throws when the goroutine has left the M.
-  const thrower = onG0 ? g0 : (current ?? g0)
-  return thrower && {...whole, ...describeThrow(process, thrower, current, message)}
+  const thrower = base.throwing === 0 ? undefined : (current ?? g0)
+  return thrower && {...whole, ...describeThrow(process, thrower, current, null)}
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */

@@ -44,6 +44,11 @@ export function isPartial({core, hasChanged}: Pick<ProcessFiles, 'core' | 'hasCh
   return core.truncated || core.holes.length > 0 || hasChanged()
 }
 
+/** The next step to try for what is not in a core that has lost memory; undefined for a whole one. */
+export function adviceForLost(files: Parameters<typeof isPartial>[0]): string | undefined {
+  return isPartial(files) ? 'the core has lost memory: copy it again in full, or make a new one' : undefined
+}
+
 type Thread = CoreFile['threads'][number]
 
 function stackPointer({registers}: Thread): number | undefined {

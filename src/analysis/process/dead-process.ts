@@ -42,6 +42,8 @@ export interface DeadProcess {
   readonly isExecutable: (address: Address) => boolean
   /** Whether a part of it is lost, so that no answer is whole; asked when all is read. */
   readonly isPartial: () => boolean
+  /** The next step to try where the core has lost memory. */
+  readonly advice: string | undefined
   readonly diagnostics: Diagnostics
   readonly deadline: Deadline
   readonly maxFrames: number

@@ -11,7 +11,7 @@ import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
-import {isPartial} from './core-memory.ts'
+import {adviceForLost, isPartial} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {type GoIdentity, identifyGo, openTables} from './go-identity.ts'
 import {dataRanges, lostProgram, type ProcessFiles} from './go-image.ts'
@@ -47,7 +47,19 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     if (!image) continue
     const {version} = image
     const unwinder = new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
-    const shared = {core, modules, memory, symbolizer, tailCalls, isExecutable, deadline, diagnostics, maxFrames}
+    const advice = adviceForLost(files)
+    const shared = {
+      core,
+      modules,
+      memory,
+      symbolizer,
+      tailCalls,
+      isExecutable,
+      advice,
+      deadline,
+      diagnostics,
+      maxFrames,
+    }
     images.push({
       ...shared,
       ...image,
@@ -88,6 +100,7 @@ function openImage(
       heap: () => writableMemory(core),
       isExecutable,
       deadline,
+      advice: adviceForLost(files),
       diagnostics,
     })
   const guessed = runtime && GoVersion.ofMinor(runtime.release.minor)

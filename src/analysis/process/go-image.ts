@@ -53,7 +53,13 @@ function isMarked({image, goBuildId}: Module): boolean {
 function buildInfoOf(memory: AddressSpace, module: Module): BuildInfo | undefined {
   const section = module.image?.section('.go.buildinfo')
   const named = section && readBuildInfo(memory, module.toAddress(section.address))
-  return named ?? findBuildInfo(memory, rangesOf([module]))
+  return named ?? findBuildInfo(memory, rangesOf([module])) ?? (section && buildInfoOfFile(module, section.address))
+}
+
+/** As it is on disk, where the core was cut before it: the program never writes to it. */
+function buildInfoOfFile({image, imageOrigin}: Module, linkAddress: Address): BuildInfo | undefined {
+  if (!image || imageOrigin !== 'file') return undefined
+  return readBuildInfo({read: (address, length) => image.readAtLinkAddress(address, length)}, linkAddress)
 }
 
 /**

@@ -66,6 +66,7 @@ export interface Interruption {
 
 /** raise, tgkill and their wrappers stand above dieFromSignal. */
 const RAISE_DEPTH = 4
+const RAISE = 'runtime.raise'
 
 /** Functions of the runtime that are on a thread's stack because it handles a signal or dies. */
 const HANDLERS = new Set(['runtime.sigtramp', 'runtime.cgoSigtramp', 'runtime.sigtrampgo', 'runtime.sighandler'])
@@ -123,7 +124,15 @@ export function findBase(
   // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
   const wasDying = isRaisedAgain(frames, 0) || interruptions.some(({index}) => isRaisedAgain(frames, index))
   if (killedBy !== undefined && isFault(killedBy) && !wasDying) return 0
-  return interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
+  const outermost = interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
+  return endsInRaise(frames, outermost) ? outermost + 1 : outermost
+}
+
+/** What called runtime.raise on a system stack is not there: nothing of the program's own is left above it. */
+function endsInRaise(frames: readonly UnwindFrame[], index: number): boolean {
+  const [frame, caller] = frames.slice(index, index + 2)
+  if (frame?.go?.name !== RAISE || frame.stack === 'goroutine') return false
+  return caller === undefined || caller.stack === 'goroutine'
 }
 
 /**
@@ -151,8 +160,12 @@ function isFirstFault(frames: readonly UnwindFrame[], {index, signal, isPlumbing
   return ends && !isRaisedAgain(frames, index)
 }
 
-/** The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. */
+/**
+ * The runtime ends the process with a signal of its own (runtime.dieFromSignal), which its handler sees once more. It
+ * alone calls runtime.raise, whose callers may be lost.
+ */
 export function isRaisedAgain(frames: readonly UnwindFrame[], index: number): boolean {
+  if (frames[index]?.go?.name === RAISE) return true
   return frames.slice(index, index + RAISE_DEPTH).some(({go}) => go?.name === 'runtime.dieFromSignal')
 }
 

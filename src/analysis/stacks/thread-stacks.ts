@@ -48,6 +48,14 @@ export class ThreadStacks {
     return this.#machines.get(tid) === null
   }
 
+  /** Whether what a thread runs is known: its M, or that there is none, and what that M runs. */
+  knowsGoroutine(tid: number | null, machine: Machine | undefined): boolean {
+    const {runtime, tables, buildInfo} = this.process
+    if (machine) return machine.curg === 0 || runtime?.goroutineAt(machine.curg) !== undefined
+    if (tid !== null && this.isWithoutG(tid)) return true
+    return runtime ? runtime.hasAllMachines : tables === undefined && buildInfo === undefined
+  }
+
   /** The thread that runs an M; undefined where none of this core does. */
   threadOf(machine: Machine): number | undefined {
     return this.#threadIds.get(machine.address)
