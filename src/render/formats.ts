@@ -1,6 +1,7 @@
 import {folded} from './folded.ts'
 import type {Format} from './format.ts'
 import {json} from './json.ts'
+import {markdown} from './markdown.ts'
 import {ndjson} from './ndjson.ts'
 import {pprof} from './pprof.ts'
 import {speedscope} from './speedscope.ts'
@@ -8,7 +9,7 @@ import {tree} from './stack-tree.ts'
 import {text} from './text.ts'
 
 /** Every format, by the name that a user gives it. */
-export const FORMATS = {text, json, ndjson, folded, speedscope, pprof, tree} as const satisfies Readonly<
+export const FORMATS = {text, json, ndjson, markdown, folded, speedscope, pprof, tree} as const satisfies Readonly<
   Record<string, Format>
 >
 

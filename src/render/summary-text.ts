@@ -14,10 +14,8 @@ const WAITS = 2
 
 /** What a person wants to know first, in at most a dozen lines of 80 columns. Yields text that ends in a newline. */
 export function* renderSummary(summary: SummaryReport, style: Style): Generator<string> {
-  const {what, where, who, waits, missing, signature} = summary
-  const program = who.program === null ? 'the process' : baseName(who.program)
-  const isAlive = what.startsWith('not crashed')
-  const sentence = wrap(`${program}${isAlive ? '' : ' died'}: ${what}`, WIDTH - 2, SENTENCE_LINES)
+  const {where, who, waits, missing, signature} = summary
+  const sentence = wrap(headline(summary), WIDTH - 2, SENTENCE_LINES)
   const before = [
     ...renderPlaces(where, who.goroutine, style),
     ...renderEntry('who', [describeProgram(who), describeActors(who)], ENTRY_LINES, style),
@@ -33,6 +31,12 @@ export function* renderSummary(summary: SummaryReport, style: Style): Generator<
   yield* before
   yield* renderWaits(waits, room, style)
   yield* after
+}
+
+/** Which program died of what. */
+export function headline({what, who}: SummaryReport): string {
+  const program = who.program === null ? 'the process' : baseName(who.program)
+  return `${program}${what.startsWith('not crashed') ? '' : ' died'}: ${what}`
 }
 
 /** The first one has the room that the others leave. */
