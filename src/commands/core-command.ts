@@ -87,6 +87,7 @@ const ENDINGS: readonly (readonly [string, FormatName])[] = [
   ['.speedscope.json', 'speedscope'],
   ['.json', 'json'],
   ['.ndjson', 'ndjson'],
+  ['.html', 'html'],
   ['.md', 'markdown'],
   ['.folded', 'folded'],
   ['.pb.gz', 'pprof'],

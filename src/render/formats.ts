@@ -1,5 +1,6 @@
 import {folded} from './folded.ts'
 import type {Format} from './format.ts'
+import {html} from './html.ts'
 import {json} from './json.ts'
 import {markdown} from './markdown.ts'
 import {ndjson} from './ndjson.ts'
@@ -9,9 +10,17 @@ import {tree} from './stack-tree.ts'
 import {text} from './text.ts'
 
 /** Every format, by the name that a user gives it. */
-export const FORMATS = {text, json, ndjson, markdown, folded, speedscope, pprof, tree} as const satisfies Readonly<
-  Record<string, Format>
->
+export const FORMATS = {
+  text,
+  json,
+  ndjson,
+  html,
+  markdown,
+  folded,
+  speedscope,
+  pprof,
+  tree,
+} as const satisfies Readonly<Record<string, Format>>
 
 export type FormatName = keyof typeof FORMATS
 

@@ -2,47 +2,15 @@
 import test from 'ava'
 import {FORMATS} from '../../src/render/formats.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
-import type {CoreReport} from '../../src/report/core-report.ts'
+import {reportOf} from '../support/report-of.ts'
 
 const HOSTILE = 'it said `x` and ``y`` @everyone #1 </details><img src=x>\n# title \x1b[2J'
 const SEEN = 'it said `x` and ``y`` @everyone #1 </details><img src=x>\\x0a# title \\x1b[2J'
 
-const frame = (name: string | null) => ({
-  ...{kind: 'c', function: name, file: null, line: null, pc: '0x1', args: null, inlined: false},
-  ...{module: '/lib/x.so', moduleOffset: '0x1'},
-})
-const block = (id: number, name: string) => ({
-  ...{id, image: null, header: `goroutine ${id} [running]:`, remarks: [], frames: [frame(name)]},
-  ...{elided: null, missing: [], createdBy: null, ancestors: [], detailed: false},
-})
-
-function report(text: string, goroutines: number): CoreReport {
-  const place = {...frame(text), firstParty: true, goroutine: 1, guessed: false}
-  return {
-    summary: {
-      what: text,
-      where: [place],
-      who: {
-        ...{program: '/bin/server', version: 'v1.2.3', revision: 'abc', modified: null, goVersion: 'go1.27.4'},
-        ...{thread: 7, goroutine: 1, threads: 2, goroutines, inC: 1, atLeast: false},
-      },
-      waits: [text],
-      missing: {what: text, command: 'name it: --exe FILE'},
-      signature: {exact: '0123', family: text},
-    },
-    crash: {header: ['SIGSEGV: x', text], runtimeStack: [], registers: null, thread: 7, goroutine: 1},
-    detail: 'plain',
-    go: {images: []},
-    goroutines: Array.from({length: goroutines}, (_, index) => block(index + 1, text)),
-    threadsWithoutGoroutine: () => [],
-    tail: () => ({diagnostics: [{severity: 'warning', message: text, where: text, hint: text}]}),
-  } as unknown as CoreReport
-}
-
 function render(text: string, goroutines: number): string {
   const render = FORMATS.markdown.renderers.analyze
   const presentation = {style: PLAIN_STYLE, view: 'whole', registers: false} as const
-  return [...(render?.(report(text, goroutines), presentation) ?? [])].join('')
+  return [...(render?.(reportOf(text, goroutines), presentation) ?? [])].join('')
 }
 
 /** What is left where blocks and spans of code are taken out (CommonMark 4.5, 6.1). */
