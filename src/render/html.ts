@@ -37,8 +37,9 @@ function* renderPage(report: CoreReport): Generator<string> {
     else others.push(block)
   }
   if (crash.registers !== null) ofCrash.push(escapedLines(renderRegisters(crash.registers)))
-  yield section('Crash', `${copyButton('crash')}<pre id="crash">${ofCrash.filter(Boolean).join('\n')}</pre>`)
-  yield* renderGoroutines(groups)
+  const stacks = ofCrash.filter(block => block !== '')
+  if (stacks.length > 0) yield section('Crash', `${copyButton('crash')}<pre id="crash">${stacks.join('\n')}</pre>`)
+  yield* renderGoroutines(groups, stacks.length > 0 ? 'Other goroutines' : 'Goroutines')
   yield* renderTail(report.tail(), others)
   yield `<script>${PAGE_SCRIPT}</script>\n</body></html>\n`
 }
@@ -86,9 +87,9 @@ function renderSummary({where, who, waits, missing, signature}: SummaryReport): 
   return `<dl>${entries.map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`).join('\n')}</dl>\n`
 }
 
-function* renderGoroutines(groups: GoroutineGroups): Generator<string> {
+function* renderGoroutines(groups: GoroutineGroups, title: string): Generator<string> {
   if (groups.total === 0) return
-  yield `<h2>Other goroutines (${groups.total})</h2>\n<div id="filters">`
+  yield `<h2>${title} (${groups.total})</h2>\n<div id="filters">`
   yield '<input id="search" type="search" placeholder="Search (press /)" aria-label="Search">'
   yield choice(
     'state',
