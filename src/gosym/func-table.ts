@@ -68,6 +68,8 @@ export class GoTables {
   readonly releases: {readonly first: number; readonly last: number}
   /** Empty where only a file's pclntab is known. */
   readonly modules: readonly Moduledata[]
+  /** Where the chain of modules leads to one that cannot be read, as of a plugin whose file is gone. */
+  readonly lostModule: Address | undefined
   readonly #tables: readonly GoModuleTables[]
   readonly #byPc = new Map<number, GoFunction | undefined>()
 
@@ -75,11 +77,13 @@ export class GoTables {
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
     version: GoVersion,
     admitted: GoTables['releases'] | undefined,
+    lostModule: Address | undefined,
   ) {
     this.version = version
     this.versionSource = admitted ? 'tables' : 'given'
     this.releases = admitted ?? {first: version.minor, last: version.minor}
     this.modules = found.flatMap(({moduledata}) => moduledata ?? [])
+    this.lostModule = lostModule
     this.#tables = found.map(({pclntab, moduledata}) => ({
       pclntab,
       minpc: moduledata?.minpc ?? pclntab.entryAt(0) ?? NULL_ADDRESS,
@@ -102,7 +106,8 @@ export class GoTables {
       first = searchModuledata(memory, candidates, version)
     }
     if (!first) return GoTables.fromPclntab({...input, header: undefined, textStart: undefined, gofunc: undefined})
-    return GoTables.#make(followChain(memory, first, version, diagnostics), version, first.moduledata.header)
+    const {chain, lost} = followChain(memory, first, version, diagnostics)
+    return GoTables.#make(chain, version, first.moduledata.header, lost)
   }
 
   /** Tables of a file that is not running, from its pclntab alone. */
@@ -131,15 +136,16 @@ export class GoTables {
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
     version: GoVersion | undefined,
     header: PclntabHeader,
+    lost?: Address,
   ): GoTables | undefined {
     const effective = effectiveVersion(version, undefined, header)
-    if (effective === version) return new GoTables(found, version, undefined)
+    if (effective === version) return new GoTables(found, version, undefined, lost)
     const [first] = found
     if (!first) return undefined
-    const probe = new GoTables(found, effective, {first: effective.minor, last: effective.minor})
+    const probe = new GoTables(found, effective, {first: effective.minor, last: effective.minor}, lost)
     const admitted = admitReleases(header, first.pclntab, name => probe.functionNamed(name) !== undefined)
     const rebuilt = found.map(({pclntab, moduledata}) => reread(pclntab, moduledata, admitted.readAs))
-    return new GoTables(rebuilt, admitted.readAs, admitted)
+    return new GoTables(rebuilt, admitted.readAs, admitted, lost)
   }
 
   /**
@@ -216,7 +222,7 @@ function followChain(
   first: FoundModule,
   version: GoVersion | undefined,
   diagnostics: Diagnostics,
-): FoundModule[] {
+): {chain: FoundModule[]; lost: Address | undefined} {
   const chain = [first]
   const seen = new Set<number>([first.moduledata.address])
   let next = first.moduledata.next
@@ -224,11 +230,11 @@ function followChain(
     const found = seen.has(next) || chain.length >= MODULE_LIMIT ? undefined : readModuledata(memory, next, version)
     if (!found) {
       diagnostics.add('bad-moduledata', 'the chain of Go modules is damaged', {where: `0x${next.toString(16)}`})
-      break
+      return {chain, lost: next}
     }
     seen.add(next)
     chain.push(found)
     next = found.moduledata.next
   }
-  return chain
+  return {chain, lost: undefined}
 }

@@ -47,3 +47,14 @@ test('the runtime of a program linked with -linkshared is found in its library, 
   t.is(go.images.length, 1)
   t.deepEqual([crash.message, crash.goroutine], ['linked: asked to', 1])
 })
+
+test('a program without its file whose runtime is in a library is no runtime of its own', async t => {
+  const fixture = await openFixture('linked-panic-go1.27-nosymbols')
+  const {report, goroutines} = await analyse(fixture, {withoutExecutable: true})
+  t.is(report.go.images.length, 1)
+  const printed = printedBlocks(fixture.stderr).map(block => /^goroutine (\d+) /.exec(block)?.[1])
+  t.deepEqual(
+    goroutines.filter(({id}) => id > 0).map(({id}) => `${id}`),
+    printed,
+  )
+})

@@ -29,14 +29,18 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const {core, modules, addressSpace: memory} = files
   const {deadline, diagnostics, maxFrames} = options
   const isExecutable = (address: Address) => isExecutableAt(files, address)
-  const opened = identifyGo(files, diagnostics).map(identity => {
-    if (!identity.image?.isLost) return openImage(files, identity, isExecutable, options)
-    // It need not be Go at all: that no runtime is in it is worth no word.
+  const identities = identifyGo(files, diagnostics)
+  const sure = identities.filter(({tables}) => tables || identities.length === 1)
+  const opened = sure.map(identity => openImage(files, identity, isExecutable, options))
+  for (const identity of identities.filter(each => !sure.includes(each))) {
+    // It need not have a runtime at all, and a search of all memory finds what the others have.
     const remarks = new Diagnostics()
     const image = openImage(files, identity, isExecutable, {...options, diagnostics: remarks})
-    if (image.runtime) diagnostics.addAll(remarks)
-    return image
-  })
+    if (!image.runtime || isSeenBy(opened, image.runtime)) continue
+    diagnostics.addAll(remarks)
+    opened.push(image)
+  }
+  opened.sort((a, b) => Number(b.goModule?.isExecutable ?? false) - Number(a.goModule?.isExecutable ?? false))
   const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
   const go = joinTables(opened)
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
@@ -73,6 +77,10 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
 
 function isPartialProcess(files: ProcessFiles, images: readonly DeadProcess[]): boolean {
   return isPartial(files) || images.some(({runtime}) => runtime?.isIncomplete === true)
+}
+
+function isSeenBy(images: readonly OpenedImage[], found: GoRuntime): boolean {
+  return found.machines.some(({address}) => images.some(({runtime}) => runtime?.machineAt(address)))
 }
 
 type OpenedImage = Pick<DeadProcess, 'goModule' | 'version' | 'versionText' | 'tables' | 'buildInfo' | 'runtime'>

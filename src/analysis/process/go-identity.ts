@@ -32,10 +32,20 @@ export function identifyGo(files: ProcessFiles, diagnostics: Diagnostics): reado
     else found.push(candidate)
   }
   if (!found.some(({holdsRuntime}) => holdsRuntime)) found.unshift(...findSharedRuntime(files))
-  const [first = partial[0] ?? identify(files, undefined), ...others] = found
-  const runtimes = [first, ...others.filter(({image}) => !image || !isPartOf([first], image.module))] as const
-  for (const {remarks} of runtimes) diagnostics.addAll(remarks)
-  return [withProgram(first, partial), ...runtimes.slice(1)]
+  const own = withoutParts(found)
+  const [first = partial[0] ?? identify(files, undefined), ...others] = own
+  for (const {remarks} of [first, ...others]) diagnostics.addAll(remarks)
+  return [withProgram(first, [...partial, ...found.filter(candidate => !own.includes(candidate))]), ...others]
+}
+
+/** Without the files of a runtime that is proven, whatever may lie in them where they are gone. */
+function withoutParts(found: readonly Candidate[]): Candidate[] {
+  const kept: Candidate[] = []
+  const proven = found.filter(({holdsRuntime}) => holdsRuntime)
+  for (const candidate of [...proven, ...found.filter(each => !proven.includes(each))]) {
+    if (!candidate.image || !isPartOf(kept, candidate.image.module)) kept.push(candidate)
+  }
+  return found.filter(candidate => kept.includes(candidate))
 }
 
 interface Candidate extends GoIdentity {
@@ -77,7 +87,8 @@ function findSharedRuntime(files: ProcessFiles): Candidate[] {
 
 /** Whether a runtime knows the module as one of its own: a plugin, or a program that was linked with -linkshared. */
 function isPartOf(found: readonly GoIdentity[], {start, end}: Module): boolean {
-  return found.some(({tables}) => tables?.modules.some(({text}) => text >= start && text < end))
+  const isIn = (address: Address | undefined) => address !== undefined && address >= start && address < end
+  return found.some(({tables}) => tables && (isIn(tables.lostModule) || tables.modules.some(({text}) => isIn(text))))
 }
 
 /** What a program says of itself, where the runtime is in a library of its, which says less. */
