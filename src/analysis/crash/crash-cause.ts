@@ -134,7 +134,7 @@ function signalCrash(
 ): CrashCause | undefined {
   const signal = injectedFault(thread, g0) ?? firstFault(thread)
   if (!signal) return undefined
-  const onG0 = machine.caughtsig === machine.g0 || (machine.caughtsig === 0 && !isOnGoroutine(thread))
+  const onG0 = machine.caughtsig === machine.g0 || (!tellsCaught(machine) && !isOnGoroutine(thread))
   const duringCgo = onG0 && base.current !== undefined && cameDuringCgo(process, machine)
   const goroutine = onG0 && !duringCgo ? g0 : base.current
   const registers = signal.registers
@@ -156,6 +156,14 @@ function signalCrash(
     message: null,
     header: signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
   }
+}
+
+/**
+ * Whether m.caughtsig tells what the fault found running: a second signal that came while the handler of the first was
+ * ending the process (crash of Go 1.7 sends SIGQUIT round) found gsignal there.
+ */
+function tellsCaught({caughtsig, gsignal}: Machine): boolean {
+  return caughtsig !== 0 && caughtsig !== gsignal
 }
 
 /** The runtime's own test (1.18+: m.incgo; before, only for a goroutine that is locked to its thread). */

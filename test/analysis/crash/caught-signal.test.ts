@@ -1,0 +1,51 @@
+// What the runtime keeps of the signal that it died of, after another one has come.
+import test from 'ava'
+import type {OpenProcess} from '../../../src/acquire/open-process.ts'
+import {findCrashCause} from '../../../src/analysis/crash/crash-cause.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {examineProcess} from '../../../src/analysis/process/examine-process.ts'
+import {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import {Deadline} from '../../../src/base/deadline.ts'
+import type {Diagnostics} from '../../../src/base/diagnostics.ts'
+import {layoutsFromTables} from '../../../src/runtime-model/layouts-by-version.ts'
+import {withFixture} from '../../support/open-fixture.ts'
+
+function examine(opened: OpenProcess, diagnostics: Diagnostics) {
+  return examineProcess(opened, {maxFrames: 1000, demangle: true, deadline: Deadline.never(diagnostics), diagnostics})
+}
+
+function causeOf(process: DeadProcess) {
+  const [threads] = ThreadStacks.ofImages(process)
+  if (!threads) throw new Error('no threads')
+  return findCrashCause(process, threads)
+}
+
+/** Puts a word in the place of what the core has at an address. */
+function patch({addressSpace}: OpenProcess, at: number, word: number): void {
+  const read = addressSpace.read.bind(addressSpace)
+  addressSpace.read = (address, length) => {
+    const bytes = read(address, length)?.slice()
+    const offset = at - address
+    if (bytes && offset >= 0 && offset + 8 <= length) {
+      new DataView(bytes.buffer).setBigUint64(offset, BigInt(word), true)
+    }
+    return bytes
+  }
+}
+
+test('a signal that came while the process was ending leaves gsignal as what the fault had found', async t => {
+  await withFixture('cfault-abort-go1.27', (opened, diagnostics) => {
+    const process = examine(opened, diagnostics)
+    const before = causeOf(process)
+    const {machine} = before
+    const offset = layoutsFromTables(process.version).m.offset('caughtsig')
+    if (!machine || offset === undefined) return t.fail('no M died')
+    t.is(machine.caughtsig, machine.g0)
+    patch(opened, machine.address + offset, machine.gsignal)
+    const after = causeOf(examine(opened, diagnostics))
+    t.is(after.machine?.caughtsig, machine.gsignal)
+    t.true(after.duringCgo)
+    t.deepEqual(after.header, before.header)
+    t.is(after.goroutine?.id, before.goroutine?.id)
+  })
+})
