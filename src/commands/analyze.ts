@@ -15,6 +15,10 @@ export default class Analyze extends CoreCommand {
       description: 'the summary and the goroutine that crashed',
       exclusive: ['goroutine', 'traceback'],
     }),
+    'no-pager': Flags.boolean({
+      description: 'on a terminal: no pager (PAGER, else `less -FRX`)',
+      default: false,
+    }),
     traceback: Flags.option({
       options: ['none', 'single', 'all', 'system', 'crash'] as const,
       description:

@@ -9,6 +9,7 @@ import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
 import {BaseCommand, outputFlags, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
+import {Pager, pagerCommand} from './pager.ts'
 
 /** Flags of the commands that read a core. */
 export const coreFlags = {
@@ -37,6 +38,7 @@ type AnswerFlags = SearchFlags &
     tree?: boolean
     traceback?: string | undefined
     brief?: boolean
+    'no-pager'?: boolean
   }
 
 /** What a command asks of a core. */
@@ -59,22 +61,48 @@ export abstract class CoreCommand extends BaseCommand {
     const render = rendererOf(asked, name)
     const {diagnostics} = this
     const deadline = new Deadline(flags.timeout, diagnostics)
-    const process = await openFromFlags(path, flags, {diagnostics, deadline})
+    const opened = await openFromFlags(path, flags, {diagnostics, deadline})
     const style = await this.style(flags.color, flags.output)
     try {
       const view = viewOf(flags)
-      const answer = runWithin(deadline, () => {
-        const waits = format.waits === 'shown' ? undefined : 'left-out'
-        const made = analyze(process, {diagnostics, deadline, waits})
-        this.writeAll(render(made, {style, view, registers: flags.registers ?? false}), flags.output)
-        if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(remarks?.(made))
-        return made
-      })
+      const {answer, beside} = await this.#show(flags, write =>
+        runWithin(deadline, () => {
+          const waits = format.waits === 'shown' ? undefined : 'left-out'
+          const made = analyze(opened, {diagnostics, deadline, waits})
+          write(render(made, {style, view, registers: flags.registers ?? false}))
+          return {answer: made, beside: flags.quiet ? undefined : remarks?.(made)}
+        }),
+      )
+      if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(beside)
       if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
     } finally {
-      process.close()
+      opened.close()
     }
   }
+
+  /** Runs the work that writes a document: to a pager, to a file or to standard output. */
+  async #show<Result>(
+    flags: AnswerFlags,
+    work: (write: (pieces: Iterable<string>) => void) => Result,
+  ): Promise<Result> {
+    const command = pagerFor(flags)
+    if (command === undefined) return work(pieces => this.writeAll(pieces, flags.output))
+    const pager = new Pager(command, process.env)
+    try {
+      return work(pieces => {
+        for (const piece of pieces) pager.write(piece)
+      })
+    } finally {
+      const unread = await pager.close()
+      if (unread) this.writeAll(unread, undefined)
+    }
+  }
+}
+
+/** The command, where text goes to a terminal that a person looks at, and the command has a flag against it. */
+function pagerFor(flags: AnswerFlags): string | undefined {
+  if (flags['no-pager'] !== false || formatName(flags) !== 'text' || flags.output !== undefined) return undefined
+  return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined
 }
 
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {

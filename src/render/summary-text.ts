@@ -10,12 +10,12 @@ const LINES = 12
 /** Of the sentence that opens it. */
 const SENTENCE_LINES = 3
 const ENTRY_LINES = 2
-const WAITS = 2
 
 /** What a person wants to know first, in at most a dozen lines of 80 columns. Yields text that ends in a newline. */
 export function* renderSummary(summary: SummaryReport, style: Style): Generator<string> {
   const {where, who, waits, missing, signature} = summary
-  const sentence = wrap(headline(summary), WIDTH - 2, SENTENCE_LINES)
+  const sentenceLines = waits.length > 0 && missing ? SENTENCE_LINES - 1 : SENTENCE_LINES
+  const sentence = wrap(headline(summary), WIDTH - 2, sentenceLines)
   const before = [
     ...renderPlaces(where, who.goroutine, style),
     ...renderEntry('who', [describeProgram(who), describeActors(who)], ENTRY_LINES, style),
@@ -40,15 +40,13 @@ export function headline({what, who}: SummaryReport): string {
 }
 
 /** The first one has the room that the others leave. */
-function* renderWaits(waits: readonly string[], room: number, style: Style): Generator<string> {
-  const shown = waits.slice(0, WAITS)
-  const more = waits.length > shown.length ? ` (and ${waits.length - shown.length} more)` : ''
-  const lines = shown.flatMap((wait, index) => {
-    const isLast = index === shown.length - 1
-    const text = isLast ? wait + more : wait
-    return wrap(text, WIDTH - LABEL_WIDTH, isLast && index > 0 ? ENTRY_LINES : Math.max(room - 1, 1))
-  })
-  for (const [index, line] of lines.slice(0, room).entries()) yield renderLine(index === 0 ? 'waits' : '', line, style)
+function* renderWaits([first, second, ...others]: readonly string[], room: number, style: Style): Generator<string> {
+  if (first === undefined) return
+  const lines = wrap(first, WIDTH - LABEL_WIDTH, second === undefined ? room : room - 1)
+  const more = others.length > 0 ? ` (and ${others.length} more)` : ''
+  const left = Math.min(room - lines.length, ENTRY_LINES)
+  if (second !== undefined) lines.push(...wrap(second + more, WIDTH - LABEL_WIDTH, left))
+  for (const [index, line] of lines.entries()) yield renderLine(index === 0 ? 'waits' : '', line, style)
 }
 
 function* renderPlaces(places: readonly PlaceReport[], ofCrash: number | null, style: Style): Generator<string> {
