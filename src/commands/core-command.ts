@@ -83,7 +83,7 @@ export abstract class CoreCommand extends BaseCommand {
   /** Runs the work that writes a document: to a pager, to a file or to standard output. */
   async #show<Result>(
     flags: AnswerFlags,
-    work: (write: (pieces: Iterable<string>) => void) => Result,
+    work: (write: (pieces: Iterable<string | Uint8Array>) => void) => Result,
   ): Promise<Result> {
     const command = pagerFor(flags)
     if (command === undefined) return work(pieces => this.writeAll(pieces, flags.output))

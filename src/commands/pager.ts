@@ -20,7 +20,7 @@ export function pagerCommand({PAGER: wanted = 'less', TERM: terminal}: Environme
 export class Pager {
   readonly #input: Writable
   readonly #end: Promise<number | null>
-  readonly #given: string[] = []
+  readonly #given: (string | Uint8Array)[] = []
 
   constructor(command: string, environment: Environment) {
     const env = {LESS: 'FRX', LV: '-c', ...environment}
@@ -31,13 +31,13 @@ export class Pager {
     child.stdin.on('error', ignore)
   }
 
-  write(text: string): void {
+  write(text: string | Uint8Array): void {
     this.#given.push(text)
     this.#input.write(text)
   }
 
   /** Waits for the pager. @returns what it was given, where it could not be run; undefined where it was */
-  async close(): Promise<readonly string[] | undefined> {
+  async close(): Promise<readonly (string | Uint8Array)[] | undefined> {
     // Less answers an interrupt itself, and would be left behind on the terminal.
     process.on('SIGINT', ignore)
     this.#input.end()

@@ -213,7 +213,7 @@ test('a core without its program is still a report, which names what is missing'
   checkReport(
     t,
     result,
-    /^SIGSEGV: segmentation violation\nPC=0x48600f .*addr=0x8/,
+    /^SIGSEGV: segmentation violation\nPC=0x48600f .*addr=0x8/m,
     /cfault\+0x8600f .*pc=0x48600f/,
     /^goroutine 1 \[chan receive\]:$/m,
   )
@@ -224,14 +224,14 @@ test('a core without its program is still a report, which names what is missing'
 
 test('without the libraries the fault is still found behind the handler of the runtime', t => {
   const result = runCommand(['analyze', alone, '-e', fixture.executable])
-  checkReport(t, result, /^SIGSEGV: segmentation violation\nPC=0x48600f m=0 sigcode=1 addr=0x8\n/, /\nstore_value\n/)
+  checkReport(t, result, /^SIGSEGV: segmentation violation\nPC=0x48600f m=0 sigcode=1 addr=0x8\n/m, /\nstore_value\n/)
   t.regex(result.stderr, /library was not found/)
   t.notRegex(result.stderr, /program was not found/)
 })
 
 test('another build of the program is not used, and said to be another one', t => {
   const result = runCommand(['analyze', alone, '-e', other.executable])
-  checkReport(t, result, /^SIGSEGV/)
+  checkReport(t, result, /^SIGSEGV/m)
   t.regex(result.stderr, /is not the program that crashed: its build ID is [0-9a-f]{40}, the core has [0-9a-f]{40}/)
   const report = JSON.parse(runCommand(['analyze', alone, '-e', other.executable, '--json']).stdout)
   const program = report.modules.find((module: {path: string}) => module.path.endsWith('/cfault'))
@@ -250,14 +250,14 @@ test('a core cut anywhere is a report of what is left, or a refusal', t => {
     t.notRegex(result.stderr, OURS, `${size} bytes`)
     t.regex(result.stderr, /cut short|not a core/, `${size} bytes`)
     if (result.exitCode === 1) t.is(result.stdout, '', `${size} bytes`)
-    if (size >= 4096) t.regex(result.stdout, /^SIG[A-Z]+: /, `${size} bytes`)
+    if (size >= 4096) t.regex(result.stdout, /^SIG[A-Z]+: /m, `${size} bytes`)
   }
 })
 
 test('--strict ends with 3 where something is missing, with 0 where nothing is', t => {
   const incomplete = runCommand(['analyze', alone, '--strict'])
   t.is(incomplete.exitCode, 3)
-  t.regex(incomplete.stdout, /^SIGSEGV/)
+  t.regex(incomplete.stdout, /^SIGSEGV/m)
   t.is(runCommand(['analyze', fixture.core, ...files, '--strict']).exitCode, 0)
 })
 

@@ -25,6 +25,7 @@ const summary: SummaryReport = {
     modified: true,
     goVersion: 'go1.27.4',
     thread: 4242,
+    image: null,
     goroutine: 20,
     threads: 5,
     goroutines: 2,
