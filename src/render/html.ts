@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 import type {CoreReport, GoroutineReport, ReportTail, SummaryReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
-import {renderGoroutine, renderRegisters, renderThread} from './go-text.ts'
+import {ofImage, renderGoroutine, renderRegisters, renderThread} from './go-text.ts'
 import {GoroutineGroups} from './html/goroutine-groups.ts'
 import {element, escaped, HTML_STYLE, table} from './html/markup.ts'
 import {PAGE_SCRIPT} from './html/page-script.ts'
@@ -75,7 +75,7 @@ function renderSummary({where, who, waits, missing, signature}: SummaryReport): 
   const goroutines = `${who.atLeast ? 'at least ' : ''}${who.goroutines ?? 0} goroutines (${who.inC ?? 0} in C)`
   entries.push([
     'who',
-    `goroutine ${who.goroutine ?? 'none'}, thread ${who.thread ?? 'none'}; ${goroutines}, ${who.threads} threads`,
+    `goroutine ${who.goroutine ?? 'none'}${escaped(ofImage(who.image))}, thread ${who.thread ?? 'none'}; ${goroutines}, ${who.threads} threads`,
   ])
   for (const wait of waits) entries.push(['waits', escaped(wait)])
   if (missing)
@@ -122,11 +122,11 @@ function* renderTail(tail: ReportTail, others: readonly string[]): Generator<str
   if (picture !== '') yield section('Who waits for whom', picture)
   const calls = cgo.calls
     .slice(0, ROWS_MAX)
-    .map(({goroutine, thread, m, entry, depth, inCallback}) => [
+    .map(({image, goroutine, thread, m, entry, depth, inCallback}) => [
       ...[
         cell(goroutine),
         cell(thread),
-        cell(m),
+        `${cell(m)}${escaped(ofImage(image))}`,
         HTML_STYLE.cFunction(entry ?? '?'),
         `${depth}`,
         inCallback ? 'in a callback' : '',
@@ -135,8 +135,9 @@ function* renderTail(tail: ReportTail, others: readonly string[]): Generator<str
   yield section('Calls of C', table(['goroutine', 'thread', 'm', 'C function', 'depth', ''], calls))
   const rows = threads
     .slice(0, ROWS_MAX)
-    .map(({id, name, m, goroutine, idle, stop}) => [
-      ...[cell(id), escaped(name ?? ''), cell(m), cell(goroutine), idle ? 'idle' : '', escaped(stop ?? 'not walked')],
+    .map(({id, name, image, m, goroutine, idle, stop}) => [
+      ...[cell(id), escaped(name ?? ''), `${cell(m)}${escaped(ofImage(image))}`, cell(goroutine)],
+      ...[idle ? 'idle' : '', escaped(stop ?? 'not walked')],
     ])
   yield section(`Threads (${threads.length})`, table(['thread', 'name', 'm', 'goroutine', '', 'walk ended'], rows))
   if (others.length > 0) yield section('Threads without a goroutine', `<pre>${others.join('\n')}</pre>`)

@@ -21,7 +21,7 @@ function* renderTicket(report: CoreReport): Generator<string> {
   yield* where.map(place => `- where: ${describePlace(place)}\n`)
   const program = [who.program, who.version, who.revision && `revision ${who.revision}`, who.goVersion]
   yield `- program: ${program.flatMap(each => (each ? [code(each)] : [])).join(', ')}\n`
-  yield `- goroutine ${who.goroutine ?? 'none'}, thread ${who.thread ?? 'none'}; `
+  yield `- goroutine ${who.goroutine ?? 'none'}${who.image === null ? '' : ` of ${code(who.image)}`}, thread ${who.thread ?? 'none'}; `
   yield `${who.atLeast ? 'at least ' : ''}${who.goroutines ?? 0} goroutines (${who.inC ?? 0} in C), ${who.threads} threads\n`
   yield* waits.map(wait => `- waits: ${code(wait)}\n`)
   if (missing) yield `- missing: ${code(missing.what)}${missing.command ? `: ${code(missing.command)}` : ''}\n`

@@ -1,5 +1,5 @@
 import type {CoreReport, GoroutineReport} from '../../report/core-report.ts'
-import {type GoroutineBlock, renderGoroutine} from '../go-text.ts'
+import {type GoroutineBlock, ofImage, renderGoroutine} from '../go-text.ts'
 import {nameOfFrame} from '../stack-samples.ts'
 import {element, escaped, HTML_STYLE} from './markup.ts'
 
@@ -70,7 +70,7 @@ function renderGroup({first, block, ids, count}: Group, id: string): string {
   const title = `${count} × [${escaped(first.state)}] ${names.join(' ← ')}`
   const more = count > ids.length ? ' …' : ''
   const copy = element('button', {type: 'button', 'data-copy': id}, 'Copy as Go text')
-  const body = `${element('pre', {id}, block)}<div class="ids">goroutines ${ids.join(' ')}${more} ${copy}</div>`
+  const body = `${element('pre', {id}, block)}<div class="ids">goroutines${escaped(ofImage(first.image))} ${ids.join(' ')}${more} ${copy}</div>`
   const attributes = {
     class: 'group',
     'data-state': first.state,
