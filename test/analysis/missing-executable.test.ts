@@ -68,3 +68,36 @@ for (const name of fixtureNames(/^blocked-quit-/)) {
     )
   })
 }
+
+for (const name of fixtureNames(/^(blocked|cfault|cxx)-(fault|segv|abort)-(?!.*(static|race))/)) {
+  test(`${name}: without the executable a death in C has its C frames, a mark where they break off, and Go's`, async t => {
+    const fixture = await openFixture(name)
+    const options = {cgoFrames: 'auto'} as const
+    const {report, goroutines} = await analyse(fixture, options)
+    const part = await analyse(fixture, {...options, withoutExecutable: true})
+    t.deepEqual(part.report.crash.header, report.crash.header)
+    const [first] = part.goroutines
+    const [whole] = goroutines
+    const real = whole?.frames.map(({pc}) => pc) ?? []
+    // No frame of the dying runtime, none of those that began the thread: of the real ones, in their order.
+    const places = first?.frames.map(({pc}) => real.indexOf(pc)) ?? []
+    t.is(places[0], 0)
+    t.deepEqual(
+      places,
+      [...places].sort((a, b) => a - b),
+    )
+    t.false(places.includes(-1))
+    t.is(first?.missing.length, 1)
+    t.not(first?.stop, 'end-of-stack')
+    const thread = part.report.tail().threads.find(({id}) => id === part.report.crash.thread)
+    const after = first?.missing[0]?.after ?? 0
+    const shown = thread?.frames.slice(thread.handlerFrames).map(({pc}) => pc)
+    t.deepEqual(
+      shown?.slice(0, after),
+      first?.frames.slice(0, after).map(({pc}) => pc),
+      'threads says the same',
+    )
+    t.deepEqual(thread?.missing, [{after: after + (thread?.handlerFrames ?? 0), reason: 'no-unwind-info'}])
+    t.not(thread?.stop, 'end-of-stack')
+  })
+}

@@ -24,6 +24,8 @@ export interface AnalyseOptions {
   readonly executable?: string
   /** The program's file is nowhere to be found. */
   readonly withoutExecutable?: boolean
+  /** As in Go's own text without it. */
+  readonly cgoFrames?: 'auto'
 }
 
 /** The report of a fixture at traceback level crash, walked to its end. */
@@ -36,7 +38,7 @@ export async function analyse(fixture: Fixture, options: AnalyseOptions = {}): P
     const report = analyzeCore(files, {
       tool: {name: 'gotrace-core', version: '0'},
       traceback: 'crash',
-      cgoFrames: 'none',
+      cgoFrames: options.cgoFrames ?? 'none',
       goroutines: undefined,
       maxFrames: 1000,
       demangle: true,

@@ -7,6 +7,7 @@ import type {Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/un
 import {foreignImage} from '../frames/foreign-frames.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {CallBorder} from './call-border.ts'
 
 /** Frames on other stacks than the goroutine's, from one seam outward to the next: of C, or the runtime's own on g0. */
 export interface CSegment extends EndsOfStack<UnwindFrame> {
@@ -21,13 +22,15 @@ const FRAMES_BETWEEN_LOOKS = 256
 
 /** Walks from a place on another stack until it comes to Go code on the goroutine's own. */
 export function walkSegment(
-  {unwinder, tailCalls, maxFrames, deadline}: DeadProcess,
+  process: DeadProcess,
   seed: Seed,
   switches: StackSwitches | undefined,
   goroutine: Goroutine | undefined,
 ): CSegment {
+  const {unwinder, tailCalls, maxFrames, deadline} = process
   const ends = new StackEnds<UnwindFrame>(maxFrames)
-  const walk = unwinder.frames(seed, {switches})
+  const border = new CallBorder(process, switches, goroutine)
+  const walk = border.follow(unwinder.frames(seed, {switches}), () => ends.mark('no-unwind-info'))
   let landing: UnwindFrame | undefined
   let inner: UnwindFrame | undefined
   let count = 0

@@ -67,7 +67,7 @@ export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Genera
   let stop: StopReason = 'end-of-stack'
   if (leaf) {
     yield* segmentFrames(leaf)
-    stop = leaf.stop
+    stop = stopOfSegment(leaf)
   }
   let item: StitchedGo | undefined
   let isPlanted = false
@@ -80,7 +80,7 @@ export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Genera
     const missing = typeof segment === 'string' ? segment : undefined
     yield {kind: 'seam', into: 'c', missing}
     if (typeof segment !== 'string') yield* segmentFrames(segment)
-    stop = firstStop(stop, typeof segment === 'string' ? stopOf(segment) : segment.stop)
+    stop = firstStop(stop, typeof segment === 'string' ? stopOf(segment) : stopOfSegment(segment))
   }
   const end = go?.end?.stop ?? 'end-of-stack'
   if (end !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: end}
@@ -96,12 +96,11 @@ export function* stitchBareStack(
   bare: Generator<BareFrame, StopReason>,
   isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  for (const frame of leaf?.frames ?? []) {
-    if (isOwnStack(frame.sp)) break
-    yield {kind: 'native', frame}
-  }
-  // A leaf that ends otherwise ends where it meets what the tables would have led through.
-  const inner = leaf?.stop === 'overwritten' ? leaf.stop : 'end-of-stack'
+  const {frames = [], missing = []} = leaf ?? {}
+  const own = frames.findIndex(({sp}) => isOwnStack(sp))
+  for (const frame of own < 0 ? frames : frames.slice(0, own)) yield {kind: 'native', frame}
+  const jump = missing.find(({after, reason}) => after === own && reason !== 'frame-limit')
+  const inner = own < 0 ? (leaf?.stop ?? 'end-of-stack') : jump ? stopOf(jump.reason) : 'end-of-stack'
   if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
   let next = bare.next()
   for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
@@ -121,8 +120,10 @@ export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<
   return stop
 }
 
-function* segmentFrames({frames, elided, stop}: CSegment): Generator<StitchedFrame, void> {
+function* segmentFrames({frames, elided, missing, stop}: CSegment): Generator<StitchedFrame, void> {
   for (const [index, frame] of frames.entries()) {
+    const jump = missing.find(({after, reason}) => after === index && reason !== 'frame-limit')
+    if (jump) yield {kind: 'seam', into: 'go', missing: jump.reason}
     if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
     yield {kind: 'native', frame}
   }
@@ -141,6 +142,12 @@ function putFrame(
   item.foundBy = foundBy
   item.isPlanted = isPlanted
   return item
+}
+
+/** Of its innermost frames that are missing. */
+function stopOfSegment({missing, stop}: CSegment): StopReason {
+  const jump = missing.find(({reason}) => reason !== 'frame-limit')
+  return jump ? stopOf(jump.reason) : stop
 }
 
 /** The frames of an abandoned callback are no part of the stack any more: nothing of it is missing. */

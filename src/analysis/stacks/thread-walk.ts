@@ -1,6 +1,7 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import {isSignalRestorer, readSignalFrame, type SignalFrame} from '../../amd64/signal-context.ts'
-import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -57,10 +58,10 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const {thread, machine, goroutine, parked} = facts
   const gsignal = machine && machine.gsignal !== 0 ? process.runtime?.goroutineAt(machine.gsignal) : undefined
   const registers = RegisterSet.ofUserRegs(thread.registers)
-  const {leaf, left} = new LeafWalk(process, facts, gsignal).walk(registers)
+  const {leaf, known} = new LeafWalk(process, facts, gsignal).walk(registers)
   const {callbacks, ...stitched} = stitchThread(process, facts, leaf)
   const {frames} = stitched
-  const interruptions = left ? [left] : []
+  const interruptions = [...known]
   interruptions.push(...findInterruptions(process, frames, gsignal))
   interruptions.sort((a, b) => a.index - b.index)
   const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
@@ -110,11 +111,12 @@ export function onSystemStack({base, leaf}: ThreadStack): CSegment | undefined {
 }
 
 function withoutInner<T extends EndsOfStack<UnwindFrame>>(stack: T, count: number): T {
-  const {frames, elided} = stack
+  const {frames, elided, missing} = stack
   const after = elided && elided.after - count
   return {
     ...stack,
     frames: frames.slice(count),
+    missing: missing.flatMap(mark => (mark.after < count ? [] : {...mark, after: mark.after - count})),
     elided: elided && after !== null && after >= 0 ? {...elided, after} : null,
   }
 }
@@ -134,20 +136,25 @@ class LeafWalk {
     this.#gsignal = gsignal
   }
 
-  walk(registers: RegisterSet): {leaf: CSegment; left: Interruption | undefined} {
+  walk(registers: RegisterSet): {leaf: CSegment; known: readonly Interruption[]} {
     let leaf = this.#segment(registers, 'context')
-    let left: Interruption | undefined
+    const known: Interruption[] = []
     const gsignal = this.#gsignal
     const handler = gsignal ? handlerFrames(leaf, gsignal) : leaf.frames
     const outside = this.#escapeHandler(handler)
     if (outside) {
       leaf = join(handler, this.#segment(outside.registers, 'signal-frame'))
       const isPlaceLost = isPlaceOverwritten(this.#process.memory, outside.signal, this.#process.isExecutable)
-      left = {index: handler.length, signal: outside.signal, isPlumbing: true, isPlaceLost}
+      known.push({index: handler.length, signal: outside.signal, isPlumbing: true, isPlaceLost})
     }
     const called = this.#findWildCall(leaf)
     if (called) leaf = join(leaf.frames.slice(0, called.index), this.#segment(called.registers, 'gobuf'))
-    return {leaf: isExpectedToLand(this.#process, this.#facts, leaf) ? expectLanding(leaf) : leaf, left}
+    const injected = this.#findNamelessInjection(leaf)
+    if (injected) {
+      leaf = join(leaf.frames.slice(0, injected.index), this.#segment(injected.registers, 'frame-pointer'))
+      known.push({index: injected.index, signal: undefined, isPlumbing: true})
+    }
+    return {leaf: isExpectedToLand(this.#process, this.#facts, leaf) ? expectLanding(leaf) : leaf, known}
   }
 
   #segment(registers: RegisterSet, foundBy: FoundBy): CSegment {
@@ -193,6 +200,25 @@ class LeafWalk {
   }
 
   /**
+   * A call of sigpanic that the runtime pretended for a fault in C (up to 1.20) and that no function table tells: its
+   * frame record returns to the place that g0.sigpc knows, which no call stands before.
+   */
+  #findNamelessInjection({frames}: CSegment): {index: number; registers: RegisterSet} | undefined {
+    const {machine} = this.#facts
+    const {runtime, tables, memory} = this.#process
+    const signal = machine && machine.throwing !== 0 ? runtime?.goroutineAt(machine.g0)?.signal : undefined
+    const pc = signal && signal.number !== 0 ? addressOfWord(signal.pc) : undefined
+    if (tables || pc === undefined) return undefined
+    for (const [index, {registers}] of frames.entries()) {
+      const {bp} = registers
+      if (bp === undefined || readAddress(memory, toAddress(bp + 8)) !== pc) continue
+      const interrupted = RegisterSet.ofPosition(pc, toAddress(bp + 16), readAddress(memory, bp))
+      return {index: index + 1, registers: interrupted}
+    }
+    return undefined
+  }
+
+  /**
    * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20,
    * runtime.shouldPushSigpanic), and the place that faulted, which g.sigpc knows, is on no stack.
    */
@@ -210,7 +236,8 @@ class LeafWalk {
 function join(inner: readonly UnwindFrame[], outer: CSegment): CSegment {
   const {elided} = outer
   const after = inner.length + (elided?.after ?? 0)
-  return {...outer, frames: [...inner, ...outer.frames], elided: elided && {...elided, after}}
+  const missing = outer.missing.map(mark => ({...mark, after: inner.length + mark.after}))
+  return {...outer, frames: [...inner, ...outer.frames], elided: elided && {...elided, after}, missing}
 }
 
 /** C under a goroutine was called by it; what the runtime does on a system stack may begin there. */
