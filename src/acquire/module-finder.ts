@@ -170,7 +170,16 @@ function agreesWithMappings(mappings: readonly FileMapping[], elf: ElfFile): boo
       .map(({bias}) => bias)
   const [first, ...others] = mappings
   if (!first) return true
-  return biases(first).some(bias => others.every(mapping => biases(mapping).includes(bias)))
+  // The dynamic linker maps a library in one piece before it maps each segment anew: what lies between them stays.
+  const isBetween = (mapping: FileMapping, bias: number): boolean =>
+    mapping.start - first.start === mapping.fileOffset - first.fileOffset &&
+    loads.every(({address, memorySize}) => {
+      const start = Math.floor(address / PAGE_SIZE) * PAGE_SIZE + bias
+      return start >= mapping.end || address + memorySize + bias <= mapping.start
+    })
+  const fits = (mapping: FileMapping, bias: number): boolean =>
+    biases(mapping).includes(bias) || isBetween(mapping, bias)
+  return biases(first).some(bias => others.every(mapping => fits(mapping, bias)))
 }
 
 function sameLoads(a: readonly Segment[], b: readonly Segment[]): boolean {
@@ -188,7 +197,7 @@ function reportMismatch(image: LoadedImage, elf: ElfFile, path: string, search: 
   const what = image.isExecutable ? 'the program that crashed' : `the ${basename(image.path)} that was loaded`
   const message =
     ran === undefined
-      ? `${path} is not ${what}: its program headers differ from those in the core; not used`
+      ? `${path} is not ${what}: its ${image.memoryImage ? 'program headers differ from those' : 'segments do not fit the mappings'} in the core; not used`
       : `${path} is not ${what}: its build ID is ${has}, the core has ${ran}; not used`
   const option = image.isExecutable ? '--exe FILE' : '--sysroot DIR'
   search.files.diagnostics.add('build-id-mismatch', message, {

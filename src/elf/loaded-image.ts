@@ -4,6 +4,7 @@ import {readCString} from '../base/memory-reader.ts'
 import type {BuildIds} from './build-id.ts'
 import type {CoreFile} from './core-file.ts'
 import type {ElfFile} from './elf-file.ts'
+import {PT} from './elf-headers.ts'
 import {hasDebugTag, imageInMemory, searchImages} from './image-search.ts'
 import {readLinkMap} from './link-map.ts'
 import {type MemoryImage, openMemoryImage} from './memory-image.ts'
@@ -79,6 +80,8 @@ interface Group {
   path: string
   mappings: FileMapping[]
   image: MemoryImage | undefined
+  loadBias: number | undefined
+  buildIds: BuildIds
   /** The first page was dumped, whatever it holds. */
   headerDumped: boolean
   /** End of the image by its program headers. */
@@ -105,7 +108,7 @@ function groupMappings(core: CoreFile, diagnostics: Diagnostics): Group[] {
   const open = new Map<string, Group>()
   for (const mapping of core.mappings) {
     const group = open.get(mapping.path)
-    if (group && joins(group, mapping)) {
+    if (group && (joins(group, mapping) || joinsAsData(core, group, mapping, diagnostics))) {
       group.mappings.push(mapping)
       continue
     }
@@ -121,12 +124,42 @@ function joins(group: Group, mapping: FileMapping): boolean {
   return mapping.fileOffset > 0
 }
 
+/**
+ * The data of a file that fits one page begins at file offset 0 too, and its page shows the headers a second time.
+ * Where the first page is not in the core the two are told apart by what may be executed, and by the place: right
+ * behind the rest, or where these headers put a segment.
+ */
+function joinsAsData(core: CoreFile, group: Group, mapping: FileMapping, diagnostics: Diagnostics): boolean {
+  const [first] = group.mappings
+  const last = group.mappings.at(-1)
+  const isCode = (at: Address) => core.segments.extentAt(at).executable
+  if (!first || !last || group.headerDumped || group.imageEnd !== undefined) return false
+  if (!isCode(first.start) || isCode(mapping.start)) return false
+  const copy = openMemoryImage(core.memory, mapping.start, mapping.path, diagnostics)?.elf
+  const distance = mapping.start - first.start
+  const isPlaced = copy?.segments.some(({type, offset, address}) => {
+    return type === PT.PT_LOAD && offset < PAGE_SIZE && pageOf(address) - copy.linkStart === distance
+  })
+  if (copy && isPlaced) {
+    group.loadBias = first.start - copy.linkStart
+    group.imageEnd = copy.linkEnd + group.loadBias
+    group.buildIds = copy.buildIds
+    return true
+  }
+  return mapping.start === last.end
+}
+
+function pageOf(address: number): number {
+  return address - (address % PAGE_SIZE)
+}
+
 function beginGroup(core: CoreFile, mapping: FileMapping, diagnostics: Diagnostics): Group {
   const atStart = mapping.fileOffset === 0
   const image = atStart ? openMemoryImage(core.memory, mapping.start, mapping.path, diagnostics) : undefined
   const imageEnd = image ? image.elf.linkEnd + image.loadBias : undefined
   const headerDumped = atStart && core.segments.extentAt(mapping.start).state === 'dumped'
-  return {path: mapping.path, mappings: [mapping], image, headerDumped, imageEnd}
+  const buildIds = image?.elf.buildIds ?? NO_IDS
+  return {path: mapping.path, mappings: [mapping], image, loadBias: image?.loadBias, buildIds, headerDumped, imageEnd}
 }
 
 /**
@@ -152,8 +185,8 @@ function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]):
     start,
     end,
     mappings: group.mappings,
-    loadBias: group.image?.loadBias,
-    buildIds: group.image?.elf.buildIds ?? NO_IDS,
+    loadBias: group.loadBias,
+    buildIds: group.buildIds,
     memoryImage: group.image?.elf,
   }
 }
