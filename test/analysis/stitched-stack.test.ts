@@ -30,6 +30,8 @@ function stitched(thread: CallbackProcess, {switches = thread.switches, calls = 
     maxFrames,
     version: memory.version,
     unwinder: memory.unwinder(),
+    tailCalls: {between: () => []},
+    deadline: {isOver: () => false},
     runtime: {isExtraMachine: () => false},
   } as unknown as DeadProcess
   const {stackLo, stackHi} = switches.g ?? {stackLo: toAddress(0), stackHi: toAddress(0)}
