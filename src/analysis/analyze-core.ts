@@ -27,7 +27,11 @@ import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
-import {makeSignature} from './signature.ts'
+import {readCodeFacts} from './signature/code-facts.ts'
+import {DeathStacks} from './signature/death-stack.ts'
+import {programName} from './signature/program-name.ts'
+import {SignatureRules} from './signature/rules.ts'
+import {makeSignature} from './signature/signature.ts'
 import {type CgoFrames, GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
@@ -45,6 +49,8 @@ export interface AnalysisOptions {
   demangle: boolean
   deadline: Deadline
   diagnostics: Diagnostics
+  /** undefined: those that everyone has. */
+  signatureRules?: SignatureRules | undefined
   /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
   waits?: 'left-out' | undefined
 }
@@ -220,7 +226,7 @@ class Analysis implements CoreReport {
       isListIncomplete: this.#process.runtime?.isIncomplete === true,
       blocking: this.blocking,
       waitOfMain: main ? this.#reporter.waitingFor(main) : null,
-      signature: this.#makeSignature(),
+      signature: this.signature,
       missing: findGreatestLoss(this.#process.diagnostics.list()),
     })
   }
@@ -230,9 +236,27 @@ class Analysis implements CoreReport {
     return this.#modules
   }
 
-  #makeSignature(): SignatureReport {
-    this.#signature ??= makeSignature(this.crash, this.#framesOfCrash(), this.#reportModules())
+  get signature(): SignatureReport {
+    this.#signature ??= this.#sign()
     return this.#signature
+  }
+
+  #sign(): SignatureReport {
+    const {crash, core} = this
+    const isWhole = this.#options.cgoFrames === 'auto' && (this.#level.wholeCrash || this.#level.level > 1)
+    const known = (goroutine: Goroutine) => (isWhole ? this.#reportOfCrash(goroutine).frames : undefined)
+    const stacks = new DeathStacks(this.#process, this.#stacks, {cause: this.#cause, known})
+    const frames = stacks.frames()
+    const facts = {
+      crash,
+      pid: core.pid,
+      frames: frames.length > 0 ? frames : this.#framesOfCrash(),
+      modules: this.#reportModules(),
+      program: programName(this.#process, core.executable),
+      blocked: () => stacks.blocked(),
+      code: readCodeFacts(this.#process),
+    }
+    return makeSignature(facts, this.#options.signatureRules ?? new SignatureRules())
   }
 
   get completeness(): CompletenessReport {
@@ -279,7 +303,7 @@ class Analysis implements CoreReport {
       cgo: reportCgo(this.#images),
       blocking,
       modules: this.#reportModules(),
-      signature: this.#makeSignature(),
+      signature: this.signature,
       completeness: this.completeness,
       diagnostics: diagnostics.list(),
     }

@@ -1,8 +1,10 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeCore} from '../analysis/analyze-core.ts'
+import {SignatureRules} from '../analysis/signature/rules.ts'
 import {renderCause} from '../render/go-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
+import {readOwnRules, signatureFlags} from './signature-flags.ts'
 
 export default class Analyze extends CoreCommand {
   static override summary = 'the whole report of a core: crash, goroutines, C frames, in the format of Go'
@@ -29,6 +31,7 @@ export default class Analyze extends CoreCommand {
       default: 'auto' as const,
       description: 'C frames: unwound and checked against the saved ones; only the saved ones; none',
     })(),
+    ...signatureFlags,
     goroutine: Flags.integer({
       multiple: true,
       multipleNonGreedy: true,
@@ -44,6 +47,7 @@ export default class Analyze extends CoreCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Analyze)
+    const signatureRules = new SignatureRules(readOwnRules(flags['signature-rules']))
     await this.answer('analyze', args.core, flags, {
       analyze: (process, context) =>
         analyzeCore(process, {
@@ -52,6 +56,7 @@ export default class Analyze extends CoreCommand {
           traceback: flags.traceback,
           cgoFrames: flags['cgo-frames'],
           goroutines: flags.brief ? 'crashing' : flags.goroutine,
+          signatureRules,
         }),
       remarks: report => {
         // Asked for, deadlocks become diagnostics.

@@ -19,6 +19,7 @@ import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
 import {EXIT} from './errors.ts'
 import {analysisOptions, searchOptions} from './open-core.ts'
+import {readOwnRules, signatureFlags} from './signature-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -80,6 +81,7 @@ export default class Batch extends BaseCommand {
       allowNo: true,
     }),
     group: Flags.boolean({description: 'print a line for each group instead, at the end; lines go to --output alone'}),
+    ...signatureFlags,
     'max-frames': coreFlags['max-frames'],
     'no-demangle': coreFlags['no-demangle'],
     color: coreFlags.color,
@@ -183,6 +185,7 @@ export default class Batch extends BaseCommand {
       {
         search: absolute(searchOptions(flags)),
         analysis: {tool, maxFrames, demangle},
+        signature: {ownRules: readOwnRules(flags['signature-rules']), explain: flags.explain},
       },
     )
   }

@@ -39,6 +39,7 @@ type AnswerFlags = SearchFlags &
     traceback?: string | undefined
     brief?: boolean
     'no-pager'?: boolean
+    explain?: boolean
   }
 
 /** What a command asks of a core. */
@@ -65,11 +66,12 @@ export abstract class CoreCommand extends BaseCommand {
     const style = await this.style(flags.color, flags.output)
     try {
       const view = viewOf(flags)
+      const {registers = false, explain = false} = flags
       const {answer, beside} = await this.#show(flags, write =>
         runWithin(deadline, () => {
           const waits = format.waits === 'shown' ? undefined : 'left-out'
           const made = analyze(opened, {diagnostics, deadline, waits})
-          write(render(made, {style, view, registers: flags.registers ?? false}))
+          write(render(made, {style, view, registers, explain}))
           return {answer: made, beside: flags.quiet ? undefined : remarks?.(made)}
         }),
       )

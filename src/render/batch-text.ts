@@ -51,7 +51,12 @@ function* renderGroup(group: BatchGroup, width: number, style: Style): Generator
   }
   const facts = [...group.executables, ...group.goVersions, spanOf(group)].filter(fact => fact !== '')
   if (facts.length > 0) yield `${margin}${style.note(facts.join(' · '))}\n`
+  if (group.similar.length > 0) yield `${margin}${style.note(`similar: ${describeSimilar(group)}`)}\n`
   yield `${margin}${style.location(group.example)}\n`
+}
+
+function describeSimilar({similar}: BatchGroup): string {
+  return similar.map(({exact, similarity}) => `${exact} (${Math.round(similarity * 100)} %)`).join(', ')
 }
 
 function titleOf({error, kind, signal, message}: BatchGroup): string {

@@ -15,6 +15,8 @@ export interface Presentation {
   readonly style: Style
   /** The registers of each thread below its frames. */
   readonly registers: boolean
+  /** Of `analyze`: which rule kept each frame for the signature, or left it out. */
+  readonly explain?: boolean
   /** Of `analyze`: the summary, Go's text, and what waits for what; the first two; Go's text alone. */
   readonly view: 'whole' | 'brief' | 'go'
 }

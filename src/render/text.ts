@@ -5,6 +5,7 @@ import type {Format, Presentation} from './format.ts'
 import {renderGoText} from './go-text.ts'
 import {renderGoroutinesText} from './goroutines-text.ts'
 import {renderInfoText} from './info-text.ts'
+import {renderSignature} from './signature-text.ts'
 import type {Style} from './style.ts'
 import {renderSummary} from './summary-text.ts'
 import {renderThreadsText} from './threads-text.ts'
@@ -14,7 +15,7 @@ export const text: Format = {
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {
-    analyze: (report, {style, view}) => marked(renderReport(report, style, view), report, style),
+    analyze: (report, presentation) => marked(renderReport(report, presentation), report, presentation.style),
     cgo: (answer, {style}) => marked(renderCgoText(answer, style), answer, style),
     goroutines: (report, {style}) => followedByLocks(renderGoroutinesText(report, style), report, style),
     info: (report, {style}) => marked(renderInfoText(report, style), report, style),
@@ -23,7 +24,7 @@ export const text: Format = {
   },
 }
 
-function* renderReport(report: CoreReport, style: Style, view: Presentation['view']): Generator<string> {
+function* renderReport(report: CoreReport, {style, view, explain}: Presentation): Generator<string> {
   if (view !== 'go') yield* renderSummary(report.summary, style)
   let separator = view === 'go' ? '' : '\n'
   for (const block of renderGoText(report, style)) {
@@ -31,6 +32,7 @@ function* renderReport(report: CoreReport, style: Style, view: Presentation['vie
     separator = ''
   }
   if (view === 'whole') yield* renderBlocking(report.blocking, style)
+  if (explain) yield* renderSignature(report.signature, style)
 }
 
 function* followedByLocks(

@@ -205,7 +205,7 @@ export const batchReportSchema = z
       .nullable()
       .describe('as in `analyze`'),
     signature: signatureSchema
-      .omit({explain: true})
+      .extend({explain: signatureSchema.shape.explain.nullable().describe('as in `analyze`; null without --explain')})
       .meta({id: 'batchSignature', description: 'what makes two crashes the same bug'})
       .nullable()
       .describe('as in `analyze`'),
@@ -230,6 +230,15 @@ export const batchGroupReportSchema = z
     exact: text.describe('null: not crashed, or not analysed'),
     family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
     frames: z.array(z.string()).describe('the frames of the signature'),
+    version: text.describe('of the rules that made the signature; null: not analysed'),
+    similar: z
+      .array(
+        z.strictObject({
+          exact: z.string().describe('of the other group'),
+          similarity: z.number().min(0).max(1).describe('1: the same frames, under another class of crash'),
+        }),
+      )
+      .describe('the groups whose frames are most like these, frames near the top weighing more'),
     kind: text.describe('of the crash; null: not analysed'),
     signal: text.describe('name of the signal; null: none'),
     message: text.describe('of the example: of the panic, or what C code said of its own end; null: none'),

@@ -71,6 +71,7 @@ export interface CoreReport extends ReportHead, Answer {
   readonly dialect: TextDialect
   /** Made when it is asked for, of the crash alone: the other goroutines have not been walked then. */
   readonly summary: SummaryReport
+  readonly signature: SignatureReport
   readonly goroutines: Iterable<GoroutineReport>
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport

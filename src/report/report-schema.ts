@@ -264,12 +264,13 @@ export const goSchema = z
 
 export const signatureSchema = z
   .strictObject({
-    exact: text.describe(
-      'the same for the same bug; null: the process had not crashed, or no frame is left to sign with',
-    ),
+    version: z.string().describe('of the rules; signatures compare where it is the same'),
+    exact: text.describe('the same for the same bug; null: the process had not crashed'),
     family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
     frames: z.array(z.string()).describe('the frames that `exact` is made of'),
-    explain: z.array(z.string()).describe('which frames were used, which were left out, and why'),
+    explain: z
+      .array(z.string())
+      .describe('the class of the crash; for each frame which rule kept it, left it out, or wrote it in another way'),
   })
   .meta({id: 'signature', description: 'what makes two crashes the same bug'})
 

@@ -3,6 +3,7 @@ import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
+import {type RulesText, SignatureRules} from '../analysis/signature/rules.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
@@ -15,8 +16,17 @@ import type {WorkItem} from './work-list.ts'
 export interface LineOptions {
   readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
+  readonly signature?: SignatureOptions
   /** After so long nothing further is begun, and the line tells how much is missing. */
   readonly softTimeoutMs: number
+}
+
+/** How signatures are made and told. */
+export interface SignatureOptions {
+  /** A user's own rules, beside those that everyone has. */
+  readonly ownRules: RulesText | undefined
+  /** Whether lines say which rule kept each frame. */
+  readonly explain: boolean
 }
 
 /** The part of a work item that a line begins with. */
@@ -60,7 +70,7 @@ async function holdsCore(path: string): Promise<boolean> {
 function reportProcess(
   key: LineKey,
   process: OpenProcess,
-  {analysis, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
+  {analysis, signature: options, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
 ): BatchLine {
   const report = analyzeCore(process, {
     ...analysis,
@@ -70,6 +80,7 @@ function reportProcess(
     deadline,
     diagnostics,
     waits: 'left-out',
+    signatureRules: new SignatureRules(options?.ownRules),
   })
   for (const _goroutine of report.goroutines);
   const {core, go, crash} = report
@@ -97,7 +108,7 @@ function reportProcess(
       duringCgo: crash.duringCgo,
       cause: crash.cause,
     },
-    signature: {exact: signature.exact, family: signature.family, frames: signature.frames},
+    signature: {...signature, explain: options?.explain ? signature.explain : null},
     completeness,
     diagnostics: severities,
     durationMs: null,

@@ -243,7 +243,14 @@ function causeOf(fields: Fields | undefined): NonNullable<StoredLine['crash']>['
 function signatureOf(fields: Fields | undefined): StoredLine['signature'] {
   if (!fields) return null
   const frames = Array.isArray(fields.frames) ? fields.frames.filter(name => typeof name === 'string') : []
-  return {exact: textOf(fields.exact), family: textOf(fields.family), frames}
+  // Lines of the releases that told no version are of the first.
+  return {
+    version: textOf(fields.version) ?? '1',
+    exact: textOf(fields.exact),
+    family: textOf(fields.family),
+    frames,
+    explain: null,
+  }
 }
 
 function errorOf(fields: Fields | undefined): StoredLine['error'] {

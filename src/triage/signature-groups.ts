@@ -1,5 +1,6 @@
 import type {BatchGroup} from '../report/core-report.ts'
 import type {StoredLine} from './line-store.ts'
+import {findSimilar} from './similarity.ts'
 
 /** Names kept for each group. */
 const NAMES_MAX = 10
@@ -57,7 +58,11 @@ export class SignatureGroups {
         b.count - a.count ||
         (a.key < b.key ? -1 : 1),
     )
-    return groups.map(reportGroup)
+    const signatures = groups.flatMap(({example: {signature}}) =>
+      signature?.exact ? [{exact: signature.exact, frames: signature.frames}] : [],
+    )
+    const similar = findSimilar(signatures)
+    return groups.map(group => reportGroup(group, similar.get(group.key) ?? []))
   }
 }
 
@@ -70,13 +75,18 @@ function remember(names: Set<string>, name: string | null | undefined): void {
   if (name !== null && name !== undefined && names.size < NAMES_MAX) names.add(name)
 }
 
-function reportGroup({count, example, first, last, executables, goVersions}: Group): BatchGroup {
+function reportGroup(
+  {count, example, first, last, executables, goVersions}: Group,
+  similar: BatchGroup['similar'],
+): BatchGroup {
   return {
     schemaVersion: '1',
     count,
     exact: example.signature?.exact ?? null,
     family: example.signature?.family ?? null,
     frames: example.signature?.frames ?? [],
+    version: example.signature?.version ?? null,
+    similar,
     kind: example.crash?.kind ?? null,
     signal: example.crash?.signal ?? null,
     message: example.crash?.message ?? example.crash?.cause?.text ?? null,

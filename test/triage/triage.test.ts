@@ -225,7 +225,7 @@ test('a line is read back as it was', async t => {
       duringCgo: true,
       cause: {kind: 'assert', text: 'x > 0'},
     },
-    signature: {exact: 'e', family: 'f', frames: ['main.x']},
+    signature: {version: '2', exact: 'e', family: 'f', frames: ['main.x'], explain: null},
   })
   const {
     schemaVersion: _v,
@@ -357,7 +357,7 @@ test('fields of the wrong type are unknown', async t => {
     error: 7,
   }
   const [read] = (await storeOf(t, text(wrong))).lines
-  t.deepEqual(read?.signature, {exact: null, family: null, frames: ['f']})
+  t.deepEqual(read?.signature, {version: '1', exact: null, family: null, frames: ['f'], explain: null})
   t.is(read?.attempt, 1)
   t.deepEqual(
     [read?.size, read?.mtime, read?.executable, read?.crash?.kind, read?.error],
@@ -368,7 +368,7 @@ test('fields of the wrong type are unknown', async t => {
 function signed(path: string, exact: string | null, mtime: string): StoredLine {
   return line(path, {
     mtime,
-    signature: {exact, family: null, frames: []},
+    signature: {version: '2', exact, family: null, frames: [], explain: null},
     goVersion: 'go1.27',
     executable: {path: '/bin/x', buildId: null},
   })

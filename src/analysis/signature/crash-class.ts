@@ -1,0 +1,101 @@
+import {SI_USER} from '../../amd64/signal-numbers.ts'
+import type {CrashReport} from '../../report/core-report.ts'
+
+/** What kind of death it was. */
+export interface CrashClass {
+  /** Wide, for the family: `signal SIGSEGV`, `panic`, `fatal`. */
+  readonly kind: string
+  /** Which of that kind, for `exact`; empty: nothing more is known. */
+  readonly detail: string
+  /** Somebody else ended the process: no stack of it is to blame. */
+  readonly isFromOutside: boolean
+  /** A stack ran over: how deep it was, and in what, is chance. */
+  readonly isOverflow: boolean
+  /** Everything waits for everything. */
+  readonly isDeadlock: boolean
+}
+
+const TEXT_LIMIT = 200
+
+export function classifyCrash(crash: CrashReport, pid: number | null): CrashClass {
+  const {message} = crash
+  const sender = outsider(crash, pid)
+  const isOverflow = message === 'stack overflow'
+  const isDeadlock = message?.startsWith('all goroutines are asleep') === true
+  const kind = crash.kind === 'signal' ? `signal ${crash.signal ?? ''}`.trim() : crash.kind
+  const traits = {kind, isFromOutside: sender !== undefined, isOverflow, isDeadlock}
+  if (sender !== undefined) return {...traits, kind: `${kind} from ${sender}`, detail: ''}
+  if (crash.kind === 'panic') return {...traits, detail: classOfPanic(message ?? '')}
+  if (crash.kind === 'fatal') return {...traits, detail: [foldText(message ?? ''), crash.signal ?? ''].join(' ').trim()}
+  return {...traits, detail: crash.cause === null ? '' : classOfCause(crash.cause)}
+}
+
+/** What a process sends to itself, by abort or raise, has a stack that did it. */
+function outsider({kind, code, signal, senderPid, cause}: CrashReport, pid: number | null): string | undefined {
+  if (kind !== 'signal' || code === null || cause !== null) return undefined
+  // The terminal's SIGQUIT, and limits of the processor's time, come from the kernel; a fault of memory does, too.
+  if (code === SI_KERNEL) return SENT_BY_KERNEL.has(signal ?? '') ? 'the kernel' : undefined
+  if (!SENT.has(code) || senderPid === pid) return undefined
+  return senderPid === null && code === SI_TKILL ? undefined : 'outside'
+}
+
+const SI_KERNEL = 0x80
+/** raise and abort, mostly. */
+const SI_TKILL = -6
+/** By kill, sigqueue and tgkill (sigaction(2)): the sender is told. */
+const SENT: ReadonlySet<number> = new Set([SI_USER, -1, SI_TKILL])
+
+const SENT_BY_KERNEL: ReadonlySet<string> = new Set(['SIGQUIT', 'SIGXCPU', 'SIGABRT', 'SIGTERM', 'SIGINT', 'SIGHUP'])
+
+/** Of an error of the runtime its kind alone: which index, which length, which bound of a slice is the data's. */
+function classOfPanic(message: string): string {
+  const text = message.replace(/^runtime error: /, '')
+  const known =
+    /^(?:index out of range|slice bounds out of range|slice length too short|makeslice: |hash of unhashable)/
+  const kind = known.exec(text)?.[0].trim()
+  if (kind !== undefined) return kind === 'hash of unhashable' ? foldText(text) : kind
+  const conversion = /^interface conversion: (?:.*? is .*?, not (.*)|.* is not (.*?): (missing method \S+))$/.exec(text)
+  if (conversion)
+    return `interface conversion: not ${[conversion[1], conversion[2], conversion[3]].filter(Boolean).join(': ')}`
+  return foldText(text)
+}
+
+/** What C code said of its own end: without the place, which frames tell, and without what the data were. */
+function classOfCause({kind, text}: NonNullable<CrashReport['cause']>): string {
+  if (kind === 'assert')
+    return `assert ${/Assertion [`'‘](.*)['’] failed/.exec(text)?.[1] ?? foldText(withoutPlace(text))}`
+  if (kind === 'malloc') return `malloc ${/double free|invalid pointer|invalid size/.exec(text)?.[0] ?? 'corruption'}`
+  if (kind === 'rust panic')
+    return `rust panic ${foldText(withoutPlace(text).replace(/^panicked(?: at \S+:\d+:\d+)?:? ?/, ''))}`
+  const isSaid = kind === 'glib' || kind === 'c++ exception' || kind === 'c++ terminate'
+  return isSaid ? `${kind} ${foldText(withoutPlace(text))}` : kind
+}
+
+/** native-cause.ts puts the place last. */
+function withoutPlace(text: string): string {
+  const place = text.lastIndexOf(', in ')
+  return place < 0 ? text : text.slice(0, place)
+}
+
+/**
+ * The first line of a text, without what changes from one crash to the next: numbers, addresses, times, identifiers,
+ * quoted parts.
+ */
+export function foldText(text: string): string {
+  const line =
+    text
+      .slice(0, 4096)
+      .split('\n')
+      .find(each => each.trim() !== '') ?? ''
+  return line
+    .trim()
+    .replace(/"(?:[^"\\]|\\.)*"|`[^`]*`|(?<!\w)'[^']*'(?!\w)|‘[^’]*’|“[^”]*”/g, '""')
+    .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi, '#')
+    .replace(/\b0x[0-9a-f]+\b/gi, '#')
+    .replace(/(?<![\w.])(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h))+(?!\w)/g, '#')
+    .replace(/\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b/gi, '#')
+    .replace(/\d+/g, '#')
+    .replace(/(?<![\w#])[-+]#/g, '#')
+    .replace(/#(?:[\s.,:;/T-]{1,3}[-+]?#)+/g, '#')
+    .slice(0, TEXT_LIMIT)
+}

@@ -1,0 +1,42 @@
+import type {SignedFrame} from './signed-frame.ts'
+
+/** Of a stack that ran over, frames of a function that is at least this often on it go round. */
+const OFTEN = 3
+/** Share of the commonest function's frames: what is rarer was called from the circle now and then. */
+const SHARE = 0.1
+
+/**
+ * The way to the innermost frame without what it went round: between two frames of one function a recursion went, as
+ * deep as the data had it. Innermost first.
+ */
+export function foldCycles(frames: readonly SignedFrame[]): SignedFrame[] {
+  const way: SignedFrame[] = []
+  const placeOf = new Map<string, number>()
+  for (const frame of [...frames].reverse()) {
+    const key = `${frame.kind} ${frame.name}`
+    const place = placeOf.get(key)
+    if (place === undefined) {
+      placeOf.set(key, way.length)
+      way.push(frame)
+      continue
+    }
+    for (const {kind, name} of way.splice(place + 1)) placeOf.delete(`${kind} ${name}`)
+  }
+  return way.reverse()
+}
+
+/**
+ * Of a stack that ran over: the functions that went round, in the order of their names, and the way to the first of
+ * them. Which one met the guard, and what it had called, is chance.
+ */
+export function foldOverflow(frames: readonly SignedFrame[]): SignedFrame[] {
+  const counts = new Map<string, number>()
+  for (const {name} of frames) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const least = Math.max(OFTEN, Math.max(0, ...counts.values()) * SHARE)
+  const isRound = ({name}: SignedFrame): boolean => (counts.get(name) ?? 0) >= least
+  const circle = new Map<string, SignedFrame>()
+  for (const frame of frames) if (isRound(frame)) circle.set(frame.name, frame)
+  if (circle.size === 0) return foldCycles(frames)
+  const round = [...circle.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...round, ...foldCycles(frames.slice(frames.findLastIndex(isRound) + 1))]
+}

@@ -1,0 +1,60 @@
+import type {FrameReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {CrashCause} from '../crash/crash-cause.ts'
+import {isListed, otherGoroutines} from '../goroutines/goroutine-order.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {GoroutineStacks} from '../stacks/goroutine-stacks.ts'
+import type {FoundStart} from '../stacks/goroutine-start.ts'
+import type {BlockedStack} from './signature.ts'
+
+/** Goroutines that are looked at where everything waits. */
+const GOROUTINE_LIMIT = 1000
+
+interface Crash {
+  readonly cause: CrashCause
+  /** A stack that was walked whole before: one that ran over takes long. */
+  readonly known: (goroutine: Goroutine) => FrameReport[] | undefined
+}
+
+/**
+ * The stacks that a signature is made of, whole, whatever part of them the report was asked to show: all commands and
+ * all their flags give one signature.
+ */
+export class DeathStacks {
+  readonly #process: DeadProcess
+  readonly #stacks: GoroutineStacks
+  readonly #cause: CrashCause
+  readonly #known: Crash['known']
+
+  constructor(process: DeadProcess, stacks: GoroutineStacks, {cause, known}: Crash) {
+    this.#process = process
+    this.#stacks = stacks
+    this.#cause = cause
+    this.#known = known
+  }
+
+  /** The system stack first, where the crash was on one, then the goroutine that it served; empty without either. */
+  frames(): FrameReport[] {
+    const {runtimeStack, goroutine, current, start} = this.#cause
+    const system = runtimeStack ? this.#walk(runtimeStack.g0, runtimeStack.start) : []
+    const crashed = goroutine ? (this.#known(goroutine) ?? this.#walk(goroutine, start)) : []
+    const served = current && current !== goroutine ? (this.#known(current) ?? this.#walk(current)) : []
+    return [...system, ...crashed, ...served]
+  }
+
+  *blocked(): Generator<BlockedStack> {
+    const {runtime} = this.#process
+    let count = 0
+    for (const goroutine of runtime ? otherGoroutines(runtime, []) : []) {
+      if (!runtime || !isListed(runtime, goroutine, false)) continue
+      yield {state: goroutine.waitReason, frames: this.#walk(goroutine)}
+      if (++count >= GOROUTINE_LIMIT) return
+    }
+  }
+
+  #walk(goroutine: Goroutine, start?: FoundStart): FrameReport[] {
+    const visibility = {version: this.#process.version, level: 2, whole: true} as const
+    const request = {goroutine, visibility, cgoFrames: 'auto'} as const
+    return this.#stacks.assemble(start ? {...request, start} : request).frames
+  }
+}

@@ -1,0 +1,177 @@
+import {createHash} from 'node:crypto'
+import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
+import {type CrashClass, classifyCrash} from './crash-class.ts'
+import {foldCycles, foldOverflow} from './cycles.ts'
+import {type ChosenFrames, chooseFrames} from './frame-choice.ts'
+import type {SignatureRules} from './rules.ts'
+import type {CodeFacts, SignedFrame} from './signed-frame.ts'
+
+/** Frames of the crashing stack that a signature is made of, at most. */
+const FRAME_LIMIT = 24
+/** Frames that stand in where none is left. */
+const STAND_INS = 3
+/** A stack that a signal of the processor ended ran over only where so many frames are of functions met before. */
+const DEEP = 50
+/** Stacks of a deadlock that are told apart. */
+const BLOCKED_LIMIT = 100
+
+/** A stack that waits, of a process in which all do. */
+export interface BlockedStack {
+  readonly state: string
+  readonly frames: readonly FrameReport[]
+}
+
+export interface SignatureFacts {
+  readonly crash: CrashReport
+  /** Of the stack that crashed, innermost first. */
+  readonly frames: readonly FrameReport[]
+  readonly modules: readonly ModuleReport[]
+  readonly pid: number | null
+  /** What the program is called, whatever the name of the file that it was built to. */
+  readonly program: string
+  /** Asked for where everything waits for everything: the main goroutine first. */
+  readonly blocked: () => Iterable<BlockedStack>
+  readonly code: CodeFacts
+}
+
+/**
+ * What makes two crashes the same bug: the class of the crash and the frames that matter, under names that another
+ * machine, build or patch release has too.
+ */
+export function makeSignature(facts: SignatureFacts, rules: SignatureRules): SignatureReport {
+  const {crash, pid} = facts
+  const {version} = rules
+  if (crash.kind === 'none') {
+    const why = 'the process had not crashed: there is nothing to sign'
+    return {version, exact: null, family: null, frames: [], explain: [why]}
+  }
+  const signer = new Signer(facts, rules)
+  const known = classifyCrash(crash, pid)
+  if (known.isFromOutside) return signer.signKill(known)
+  return known.isDeadlock ? signer.signDeadlock(known) : signer.signCrash(known)
+}
+
+class Signer {
+  readonly #facts: SignatureFacts
+  readonly #rules: SignatureRules
+
+  constructor(facts: SignatureFacts, rules: SignatureRules) {
+    this.#facts = facts
+    this.#rules = rules
+  }
+
+  /** Whose stack the signal met is chance. */
+  signKill(known: CrashClass): SignatureReport {
+    const {program} = this.#facts
+    const why = `signed by sender, signal and program (${program}): the signal came from outside, to any thread`
+    return this.#report(known, {parts: [program], family: program, frames: [], explain: [why]})
+  }
+
+  signCrash(known: CrashClass): SignatureReport {
+    const chosen = this.#choose(this.#facts.frames)
+    const isOverflow = known.isOverflow || this.#ranOver(chosen.frames)
+    const frames = (isOverflow ? foldOverflow(chosen.frames) : foldCycles(chosen.frames)).slice(0, FRAME_LIMIT)
+    const explain = [...chosen.explain, ...explainFolding(chosen.frames, frames)]
+    const described = isOverflow ? {...known, detail: 'stack overflow'} : known
+    return frames.length === 0
+      ? this.#signByStandIns(described, {...chosen, explain})
+      : this.#signByFrames(described, frames, explain, [])
+  }
+
+  /** The stacks that wait, as a set: which of them the runtime names is the order of their start. */
+  signDeadlock(known: CrashClass): SignatureReport {
+    let main: {frames: readonly SignedFrame[]; explain: readonly string[]} | undefined
+    const stacks = new Set<string>()
+    for (const {state, frames} of this.#facts.blocked()) {
+      const chosen = this.#choose(frames)
+      const folded = foldCycles(chosen.frames).slice(0, FRAME_LIMIT)
+      main ??= {frames: folded, explain: chosen.explain}
+      const reason = state.replace(/^sync\.(?:RW)?Mutex\..*/, 'semacquire')
+      if (stacks.size < BLOCKED_LIMIT) stacks.add([reason, ...folded.map(({name}) => name)].join('\n'))
+    }
+    const explain = [...(main?.explain ?? []), `signed with all ${stacks.size} different stacks that wait`]
+    return this.#signByFrames(known, main?.frames ?? [], explain, [...stacks].sort())
+  }
+
+  #signByFrames(
+    known: CrashClass,
+    frames: readonly SignedFrame[],
+    explain: readonly string[],
+    others: readonly string[],
+  ): SignatureReport {
+    const {program} = this.#facts
+    const names = frames.map(({name}) => name)
+    // `main` is in every program.
+    const isAmbiguous = frames.every(({name}) => name === 'main') || names.some(name => name.startsWith('main.'))
+    const top = (kind: 'go' | 'c'): string =>
+      (frames.find(frame => frame.kind === kind && !frame.isPrefix) ?? frames.find(frame => frame.kind === kind))
+        ?.name ?? '-'
+    return this.#report(known, {
+      parts: [isAmbiguous ? program : '', ...(others.length > 0 ? others : names)],
+      family: `${top('go')} ${top('c')}`,
+      frames: names,
+      explain,
+    })
+  }
+
+  /** Nothing that matters is left. */
+  #signByStandIns(known: CrashClass, {standIns, explain}: ChosenFrames): SignatureReport {
+    const {program, crash} = this.#facts
+    const names = [...new Set(standIns)].slice(0, STAND_INS)
+    const why = `no frame of the program is left: signed by program (${program}), message and ${names.length} others`
+    return this.#report(known, {
+      parts: [program, crash.signal ?? '', ...names],
+      family: `${program} ${names[0] ?? '-'}`,
+      frames: names,
+      explain: [...explain, why],
+    })
+  }
+
+  #report(
+    {kind, detail}: CrashClass,
+    {
+      parts,
+      family,
+      frames,
+      explain,
+    }: {
+      parts: readonly string[]
+      family: string
+      frames: string[]
+      explain: readonly string[]
+    },
+  ): SignatureReport {
+    const {version} = this.#rules
+    return {
+      version,
+      exact: digest([version, kind, detail, ...parts].join('\n')).slice(0, 16),
+      family: `${kind} ${family}`,
+      frames,
+      explain: [`class: ${kind}${detail === '' ? '' : `, ${detail}`}`, ...explain],
+    }
+  }
+
+  #choose(frames: readonly FrameReport[]): ChosenFrames {
+    const {code, modules} = this.#facts
+    const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
+    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf})
+  }
+
+  /** The instruction is looked at only where the stack is deep: that takes the decoder. */
+  #ranOver(frames: readonly SignedFrame[]): boolean {
+    const {crash} = this.#facts
+    if (crash.kind !== 'signal' || (crash.signal !== 'SIGSEGV' && crash.signal !== 'SIGBUS')) return false
+    const repeated = frames.length - new Set(frames.map(({name}) => name)).size
+    if (repeated < DEEP) return false
+    return crash.instruction?.addressKind?.includes('stack') === true
+  }
+}
+
+function explainFolding(all: readonly SignedFrame[], kept: readonly SignedFrame[]): string[] {
+  const difference = all.length - kept.length
+  return difference > 0 ? [`${difference} of the frames used are folded: recursion, or beyond ${FRAME_LIMIT}`] : []
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,19 @@
+import type {Address} from '../../base/address.ts'
+
+/** A frame that a signature is made of. */
+export interface SignedFrame {
+  readonly name: string
+  readonly kind: 'go' | 'c'
+  /** It counts, but does not name the family. */
+  readonly isPrefix: boolean
+}
+
+/** What the code itself says, where names do not reach. */
+export interface CodeFacts {
+  /** The function of another module that the call before a return address calls, by the name in the caller. */
+  calledBefore(returnAddress: Address): string | undefined
+  /** Start of the function around a place in C code. */
+  functionStart(pc: Address): Address | undefined
+  /** Whether there is a Go function of that name. */
+  isGoFunction(name: string): boolean
+}

@@ -1,0 +1,287 @@
+import test from 'ava'
+import type {CrashReport, FrameReport} from '../../../src/report/core-report.ts'
+import {ABRT, c, fatalOf, frame, go, libc, panicOf, SEGV, sign} from '../../support/signature-facts.ts'
+
+const WORK = [go('runtime.cgocall'), go('main._Cfunc_f'), go('main.work'), go('main.main'), go('runtime.goexit')]
+
+test('meaningful frames are used, plumbing on both sides is not', t => {
+  const frames = [c('boom'), c('f'), c('_cgo_0123456789ab_Cfunc_f'), ...WORK]
+  const signature = sign(SEGV, frames)
+  t.deepEqual(signature.frames, ['boom', 'f', 'main.work', 'main.main'])
+  t.is(signature.family, 'signal SIGSEGV main.work boom')
+  t.is(signature.version, '2')
+  t.deepEqual(signature.explain, [
+    'class: signal SIGSEGV',
+    'used boom',
+    'used f',
+    'left out _cgo_0123456789ab_Cfunc_f: cgo glue',
+    'left out runtime.cgocall: runtime',
+    'left out main._Cfunc_f: cgo glue',
+    'used main.work',
+    'used main.main',
+    'left out runtime.goexit: runtime',
+  ])
+})
+
+test('lines, addresses, processes and the hash of the cgo wrapper do not matter', t => {
+  const one = sign(SEGV, [c('boom'), c('_cgo_0123456789ab_Cfunc_f'), ...WORK])
+  const moved = {line: 99, pc: '0x7999', moduleOffset: '0x999'}
+  const other = sign(SEGV, [c('boom', moved), c('_cgo_ba9876543210_Cfunc_f', moved), ...WORK], {pid: 99})
+  t.is(one.exact, other.exact)
+})
+
+test('another signal, another frame, another caller is another bug', t => {
+  const frames = [c('boom'), ...WORK]
+  const bugs = [sign(SEGV, frames), sign(ABRT, frames), sign(SEGV, [c('bang'), ...WORK])]
+  bugs.push(sign(SEGV, [c('boom'), ...WORK.map(each => (each.function === 'main.work' ? go('main.play') : each))]))
+  t.is(new Set(bugs.map(({exact}) => exact)).size, bugs.length)
+})
+
+test('functions of package main are those of one program', t => {
+  const [one, two] = ['app', 'tool'].map(program => sign(panicOf('x'), [go('main.main')], {program}))
+  t.not(one?.exact, two?.exact)
+  const [three, four] = ['app', 'tool'].map(program => sign(panicOf('x'), [go('example.com/lib.Do')], {program}))
+  t.is(three?.exact, four?.exact)
+})
+
+test('what lies above abort serves the death, even without a name', t => {
+  const dying = [
+    '__pthread_kill_implementation',
+    '__GI_raise',
+    '__GI_abort',
+    null,
+    'std::terminate()',
+    null,
+    '__cxa_throw',
+  ]
+  const frames = [...dying.map(name => c(name)), c('check'), ...WORK]
+  t.deepEqual(sign(ABRT, frames).frames, ['check', 'f', 'main.work', 'main.main'])
+})
+
+test('a function that is called like a death below Go code is a frame like others', t => {
+  const frames = [c('boom'), ...WORK.slice(0, 4), c('raise'), c('loop')]
+  t.deepEqual(sign(SEGV, frames).frames, ['boom', 'f', 'main.work', 'main.main', 'loop'])
+})
+
+test('guessed frames, and those that left by a jump, are no part of a signature', t => {
+  for (const foundBy of ['scan', 'tail-call'] as const) {
+    t.deepEqual(sign(SEGV, [c('boom'), c('stale', {foundBy}), go('main.main')]).frames, ['boom', 'main.main'])
+  }
+})
+
+test('variants of a libc function for a processor, and its aliases, are one', t => {
+  const names = ['__strlen_evex', '__strlen_avx2', '__strlen_sse2', '__GI_strlen', 'strlen']
+  const all = names.map(name => sign(SEGV, [libc(name), c('use'), go('main.main')]))
+  t.deepEqual(new Set(all.map(({exact}) => exact)).size, 1)
+  t.deepEqual(all[0]?.frames, ['strlen', 'use', 'main.main'])
+  t.is(all[0]?.family, 'signal SIGSEGV main.main use', 'a leaf of libc does not make the family')
+  t.not(all[0]?.exact, sign(SEGV, [libc('__strcpy_evex'), c('use'), go('main.main')]).exact)
+})
+
+test('inside of libc the caller names the function, whether libc has its symbols or not', t => {
+  const code = {calledBefore: () => 'qsort'}
+  const named = [libc('msort_with_tmp.part.0'), libc('__GI___qsort_r'), c('sort_all'), go('main.main')]
+  const bare = [libc(null), libc(null), c('sort_all'), go('main.main')]
+  const [one, two] = [named, bare].map(frames => sign(SEGV, frames, {code}))
+  t.deepEqual(one?.frames, ['qsort', 'sort_all', 'main.main'])
+  t.is(one?.exact, two?.exact)
+  t.is(two?.explain[2], 'used qsort for libc.so.6+0x123: prefix, library of the system; folded, named by its caller')
+  t.not(one?.exact, sign(SEGV, named, {code: {calledBefore: () => 'bsearch'}}).exact)
+})
+
+test('unnamed frames inside of a library of the system are left out', t => {
+  const frames = [libc(null), c(null, {module: '/lib64/ld-linux-x86-64.so.2'}), c('use'), go('main.main')]
+  t.is(sign(SEGV, frames).exact, sign(SEGV, [c('use'), go('main.main')]).exact)
+  t.deepEqual(sign(SEGV, [libc(null), libc('start_thread'), libc('clone3')]).frames, [])
+})
+
+test('a thread of C without a goroutine is signed by its own stack', t => {
+  const stack = (name: string) => [libc('__memset_avx2'), c(name), libc('start_thread'), libc('clone3')]
+  const [one, two] = [sign(SEGV, stack('fill')), sign(SEGV, stack('spill'))]
+  t.deepEqual(one.frames, ['memset', 'fill'])
+  t.not(one.exact, two.exact)
+})
+
+test('code without a name is told by its function in the build', t => {
+  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never}
+  const at = (offset: string) => c(null, {moduleOffset: offset, pc: `0x7${offset.slice(2)}`})
+  const one = sign(SEGV, [at('0x123'), go('main.main')], {code})
+  t.deepEqual(one.frames, ['libx.so@abcdef01+0x100', 'main.main'])
+  t.is(one.exact, sign(SEGV, [at('0x144'), go('main.main')], {code}).exact)
+  t.not(one.exact, sign(SEGV, [at('0x244'), go('main.main')], {code}).exact)
+  t.deepEqual(sign(SEGV, [c(null, {module: null, moduleOffset: null}), go('main.main')]).frames, ['main.main'])
+})
+
+test('a C function that Go called is named by the Go side, stripped or not, inlined in the wrapper or not', t => {
+  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never}
+  const at = (name: string | null, pc: string, fields: Partial<FrameReport> = {}) => c(name, {pc, ...fields})
+  const wrapper = '_cgo_0123456789ab_Cfunc_f'
+  const stacks = {
+    whole: [at('f', '0x7210'), at(wrapper, '0x7310'), ...WORK],
+    inlined: [at('f', '0x7310', {inlined: true}), at(wrapper, '0x7310'), ...WORK],
+    stripped: [at(null, '0x7210'), at(null, '0x7310'), ...WORK],
+    strippedInlined: [at(null, '0x7310'), ...WORK],
+    recursion: [at('f', '0x7220'), at('f', '0x7220'), at('f', '0x7210'), at(wrapper, '0x7310'), ...WORK],
+    strippedRecursion: [at(null, '0x7220'), at(null, '0x7220'), at(null, '0x7210'), at(null, '0x7310'), ...WORK],
+  }
+  for (const [name, frames] of Object.entries(stacks)) {
+    t.deepEqual(sign(SEGV, frames, {code}).frames, ['f', 'main.work', 'main.main'], name)
+  }
+})
+
+test('the closure in which cgo checks pointers is none of the program', t => {
+  const frames = [c('f'), ...WORK.slice(0, 2), go('main.work.func1', {inlined: true}), ...WORK.slice(2)]
+  t.is(sign(SEGV, frames).exact, sign(SEGV, [c('f'), ...WORK]).exact)
+  const started = [c('f'), ...WORK.slice(0, 2), go('main.work.func1'), go('runtime.goexit')]
+  t.deepEqual(sign(SEGV, started).frames, ['f', 'main.work.func'])
+})
+
+test('recursion is folded, however deep', t => {
+  const recursion = (depth: number) => [...Array(depth).fill(c('rec')), go('main.main')]
+  t.is(sign(SEGV, recursion(3)).exact, sign(SEGV, recursion(4)).exact)
+  const nested = (depth: number) => [...Array.from({length: depth}, (_, at) => c(at % 2 ? 'even' : 'odd')), c('begin')]
+  t.is(sign(SEGV, nested(5)).exact, sign(SEGV, nested(7)).exact)
+  t.not(sign(SEGV, nested(5)).exact, sign(SEGV, recursion(5)).exact)
+})
+
+test('a stack that ran over is signed by what went round, whichever function met the guard', t => {
+  const overflow = (top: string[]) => [
+    ...top.map(name => go(name)),
+    ...Array.from({length: 40}, (_, at) => go(at % 2 ? 'main.over' : 'main.under')),
+    go('main.main'),
+  ]
+  const over = fatalOf('stack overflow')
+  const [one, two, three] = [['main.over'], [], ['main.leaf', 'main.over']].map(top => sign(over, overflow(top)))
+  t.deepEqual(one?.frames, ['main.over', 'main.under', 'main.main'])
+  t.is(one?.exact, two?.exact)
+  t.is(one?.exact, three?.exact)
+  t.not(one?.exact, sign(over, [...Array(40).fill(go('main.over')), go('main.main')]).exact)
+  t.not(one?.exact, sign(panicOf('x'), overflow([])).exact)
+})
+
+test('a stack of C that ran over is known by the guard', t => {
+  const instruction = {addressKind: 'guard page of the stack of thread 7: stack overflow'}
+  const ran = {...SEGV, instruction} as CrashReport
+  const stack = (top: string) => [c(top), ...Array.from({length: 80}, (_, at) => c(at % 2 ? 'a' : 'b')), c('main')]
+  t.is(sign(ran, stack('a')).exact, sign(ran, stack('memo')).exact)
+  t.not(sign(SEGV, stack('a')).exact, sign(SEGV, stack('memo')).exact, 'a fault in a deep leaf is its own')
+})
+
+test('panics of two kinds in one function are two bugs', t => {
+  const texts = [
+    'runtime error: index out of range [5] with length 0',
+    'runtime error: slice bounds out of range [:5] with capacity 3',
+    'runtime error: invalid memory address or nil pointer dereference',
+    'runtime error: integer divide by zero',
+    'assignment to entry in nil map',
+    'request 4711 failed',
+    'user 0815 unknown',
+    'interface conversion: interface {} is string, not int',
+    'interface conversion: interface {} is string, not bool',
+    'interface conversion: main.T is not main.I: missing method Do',
+  ]
+  const all = texts.map(text => sign(panicOf(text), [go('main.handle'), go('main.main')]).exact)
+  t.is(new Set(all).size, texts.length)
+})
+
+test('what a panic says of its data does not matter', t => {
+  const pairs = [
+    ['runtime error: index out of range [5] with length 0', 'runtime error: index out of range [7] with length 3'],
+    ['runtime error: slice bounds out of range [:5] with capacity 3', 'runtime error: slice bounds out of range [9:5]'],
+    ['request 4711 failed', 'request 8 failed'],
+    ['open "/tmp/a": no such file', 'open "/home/b": no such file'],
+    ['bad object 0xc000012345', 'bad object 0xc0000ffff0'],
+    ['id 3f2b8c1d-0000-4000-8000-aabbccddeeff', 'id 11111111-2222-4333-8444-555555555555'],
+    ['took 1.5s', 'took 200ms'],
+    ['dial tcp 10.0.0.1:80: refused', 'dial tcp 192.168.17.4:8080: refused'],
+    ['ids [1 2 3]', 'ids [7]'],
+    ['interface conversion: interface {} is string, not int', 'interface conversion: interface {} is bool, not int'],
+  ] as const
+  for (const pair of pairs) {
+    const [one, two] = pair.map(text => sign(panicOf(text), [go('main.handle')]).exact)
+    t.is(one, two, pair.join(' | '))
+  }
+})
+
+test('what C code said of its own end tells deaths in one function apart', t => {
+  const causes = [
+    {kind: 'assert', text: "app: a.c:12: f: Assertion `n > 0' failed."},
+    {kind: 'assert', text: "app: a.c:14: f: Assertion `p != NULL' failed."},
+    {kind: 'malloc', text: 'free(): double free detected in tcache 2, in f (a.c:3)'},
+    {kind: 'malloc', text: 'free(): invalid pointer, in f (a.c:3)'},
+    {kind: 'c++ exception', text: 'uncaught std::runtime_error: no, in f (a.cc:3)'},
+    {kind: 'c++ exception', text: 'uncaught std::logic_error: no, in f (a.cc:3)'},
+    {kind: 'rust panic', text: 'panicked at src/a.rs:3:5: index out of bounds: the len is 3 but the index is 5, in f'},
+    {kind: 'stack-smashing', text: 'stack smashing was detected, in f'},
+  ]
+  const exact = (cause: {kind: string; text: string}) => sign({...ABRT, cause}, [c('f'), c('main')]).exact
+  t.is(new Set(causes.map(exact)).size, causes.length)
+  const moved = causes.map(({kind, text}) => ({
+    kind,
+    text: text.replace(/:\d+/g, ':99').replace(/is \d/g, 'is 9').replace(', in f', ', in libx.so'),
+  }))
+  t.deepEqual(moved.map(exact), causes.map(exact), 'lines, numbers and symbols do not matter')
+})
+
+test('a signal from outside is signed by sender, signal and program, whatever it met', t => {
+  const kill = {...SEGV, signal: 'SIGQUIT', code: 0, senderPid: 1} as CrashReport
+  const idle = sign(kill, [go('runtime.futex'), go('runtime.notesleep'), go('runtime.mcall')])
+  t.is(idle.exact, sign(kill, [go('main.work'), go('main.main')]).exact)
+  t.deepEqual([idle.frames, idle.family], [[], 'signal SIGQUIT from outside app'])
+  t.not(idle.exact, sign({...kill, signal: 'SIGABRT'}, []).exact)
+  t.not(idle.exact, sign(kill, [], {program: 'tool'}).exact)
+  const own = {...kill, senderPid: 7}
+  t.not(sign(own, [go('main.a')]).exact, sign(own, [go('main.b')]).exact, 'its own signals have a stack to blame')
+  const terminal = {...kill, code: 0x80, senderPid: null} as CrashReport
+  t.is(sign(terminal, [go('main.a')]).exact, sign(terminal, [go('main.b')]).exact)
+  const wild = {...SEGV, code: 0x80} as CrashReport
+  t.not(sign(wild, [c('a')]).exact, sign(wild, [c('b')]).exact, 'a wild pointer is told by the kernel, too')
+})
+
+test('where no frame is left, the runtime, the message and the program stand in', t => {
+  const stack = [go('runtime.throw'), go('runtime.scanobject'), go('runtime.gcDrain'), go('runtime.mcall')]
+  const one = sign(fatalOf('found bad pointer in Go heap'), stack)
+  t.deepEqual(one.frames, ['runtime.scanobject', 'runtime.gcDrain'])
+  t.not(one.exact, sign(fatalOf('found bad pointer in Go heap'), stack, {program: 'tool'}).exact)
+  t.not(one.exact, sign(fatalOf('bad summary data'), stack).exact)
+  t.not(sign(SEGV, []).exact, sign(ABRT, []).exact, 'cut cores are no one bug')
+  t.truthy(sign(SEGV, []).exact)
+})
+
+test('a thread that could not be made is no bug of whoever came along', t => {
+  const start = [go('runtime.newosproc'), go('runtime.newm1'), go('runtime.newm'), go('runtime.startm')]
+  const of = (name: string) => sign(fatalOf('newosproc'), [...start, go(name), go('main.main')])
+  t.is(of('main.a').exact, of('main.b').exact)
+  t.deepEqual(of('main.a').frames, ['runtime.newosproc', 'runtime.newm1'])
+})
+
+test('a deadlock is signed by all stacks that wait', t => {
+  const waits = (...functions: string[]) => ({
+    blocked: () => functions.map(name => ({state: 'chan receive', frames: [go(name), go('main.main')]})),
+  })
+  const deadlock = fatalOf('all goroutines are asleep - deadlock!')
+  const one = sign(deadlock, [], waits('main.a', 'main.b'))
+  t.deepEqual(one.frames, ['main.a', 'main.main'])
+  t.is(one.exact, sign(deadlock, [], waits('main.b', 'main.a')).exact)
+  t.not(one.exact, sign(deadlock, [], waits('main.a', 'main.c')).exact)
+})
+
+test('the standard library counts as one frame, which does not make the family', t => {
+  const sort = (inner: string) => [go('main.less.func1'), go(`sort.${inner}`), go('sort.Slice'), go('main.main')]
+  const [one, two] = [sort('insertionSort_func'), sort('pdqsort_func')].map(frames => sign(panicOf('x'), frames))
+  t.deepEqual(one?.frames, ['main.less.func', 'sort.Slice', 'main.main'])
+  t.is(one?.exact, two?.exact)
+  t.is(sign(panicOf('x'), [go('strings.Repeat'), go('main.pad')]).family, 'panic main.pad -')
+  const alone = [go('net/http.(*conn).serve'), go('net/http.(*Server).Serve.gowrap1')]
+  t.deepEqual(sign(panicOf('x'), alone).frames, ['net/http.(*conn).serve'])
+})
+
+test('a process that did not crash has no signature', t => {
+  const none = sign({kind: 'none'} as CrashReport, WORK)
+  t.deepEqual([none.exact, none.family, none.frames], [null, null, []])
+})
+
+test('frames of the kernel and of the seam between stacks are left out', t => {
+  const frames = [c('boom'), frame('signal', '__restore_rt'), frame('switch', 'runtime.asmcgocall'), go('main.main')]
+  t.deepEqual(sign(SEGV, frames).frames, ['boom', 'main.main'])
+})

@@ -1,0 +1,41 @@
+import test from 'ava'
+import {findSimilar, similarity} from '../../src/triage/similarity.ts'
+
+const STACK = ['boom', 'f', 'main.work', 'main.main']
+
+test('a stack is like itself, and like none without a frame in common', t => {
+  t.is(similarity(STACK, STACK), 1)
+  t.is(similarity(STACK, ['a', 'b']), 0)
+  t.is(similarity(STACK, []), 0)
+})
+
+test('frames near the top weigh more, and those that stand elsewhere less', t => {
+  const other = (at: number) => STACK.map((name, index) => (index === at ? 'x' : name))
+  t.true(similarity(STACK, other(0)) < similarity(STACK, other(3)))
+  t.true(similarity(STACK, ['inner', ...STACK]) < 1)
+  t.true(similarity(STACK, ['inner', ...STACK]) > similarity(STACK, ['inner', 'more', ...STACK]))
+  t.is(similarity(STACK, ['inner', ...STACK]), similarity(['inner', ...STACK], STACK))
+})
+
+test('signatures name those that are like them, the most alike first', t => {
+  const found = findSimilar([
+    {exact: 'a', frames: STACK},
+    {exact: 'b', frames: ['strlen', ...STACK]},
+    {exact: 'c', frames: STACK},
+    {exact: 'd', frames: ['other.Do', 'main.main']},
+    {exact: 'e', frames: []},
+  ])
+  t.deepEqual(
+    found.get('a')?.map(({exact}) => exact),
+    ['c', 'b'],
+  )
+  t.is(found.get('a')?.[0]?.similarity, 1)
+  t.deepEqual([found.get('d'), found.get('e')], [undefined, undefined])
+})
+
+test('of thousands of signatures the first are compared', t => {
+  const many = Array.from({length: 3000}, (_, at) => ({exact: String(at), frames: [`f${at % 500}`, `g${at}`, 'main']}))
+  const alike = findSimilar([...many.slice(0, 2000), ...many])
+  t.is(findSimilar(many).get('2999'), undefined)
+  for (const list of alike.values()) t.true(list.length <= 5)
+})
