@@ -16,10 +16,9 @@ import type {Goroutine} from '../runtime-model/goroutine.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
-import {findCrash} from './crash/crashed-image.ts'
+import {findCrash, imageOnThread} from './crash/crashed-image.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
-import type {Visibility} from './frames/go-frames.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
@@ -100,7 +99,7 @@ class Analysis implements CoreReport {
     this.tool = options.tool
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
     this.go = reportGo(process)
-    this.crash = reportCrash(threads.process, cause, this.#runtimeStack())
+    this.crash = reportCrash(cause, this.#stacks, this.#level)
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
     const hasSymbolizer = (runtime?.state.cgoSymbolizer ?? null) !== null
     this.dialect = {
@@ -187,14 +186,6 @@ class Analysis implements CoreReport {
     return report
   }
 
-  #runtimeStack(): FrameReport[] {
-    const {runtimeStack} = this.#cause
-    if (!runtimeStack || !this.#level.runtimeStack) return []
-    const visibility: Visibility = {version: this.#process.version, level: this.#level.level, whole: true}
-    const {g0, start} = runtimeStack
-    return this.#stacks.assemble({goroutine: g0, visibility, cgoFrames: 'none', start}).frames
-  }
-
   tail(): ReportTail {
     this.#tail ??= this.#makeTail()
     return this.#tail
@@ -261,7 +252,18 @@ class Analysis implements CoreReport {
 
   get completeness(): CompletenessReport {
     const unlisted = this.#process.images.reduce((sum, {runtime}) => sum + (runtime?.unlisted ?? 0), 0)
-    return this.#completeness.report(this.crash, this.#process.isPartial(), unlisted)
+    return this.#completeness.report(this.crash, this.#process.isPartial() || this.#hasLostThread(), unlisted)
+  }
+
+  /** Threads are a part of the report too: whether the stack of one of them was not walked to its end. */
+  #hasLostThread(): boolean {
+    if (this.#asked) return false
+    if (this.#process.deadline.hasStruck) return true
+    const isShown = (tid: number) => this.#options.goroutines !== 'crashing' || tid === this.crash.thread
+    return this.#process.core.threads.some(({tid}) => {
+      const stack = isShown(tid) ? imageOnThread(this.#images, tid).ofThread(tid) : undefined
+      return stack !== undefined && stack.stop !== 'end-of-stack'
+    })
   }
 
   isComplete(): boolean {

@@ -3,10 +3,12 @@ import type {CoreThread} from '../elf/core-file.ts'
 import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {findCrash} from './crash/crashed-image.ts'
+import {tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
+import {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread, reportThreadInTime} from './threads-report.ts'
 import {Blocking} from './waits/blocking.ts'
@@ -27,7 +29,8 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const images = ThreadStacks.ofImages(process)
   const blocking = new Blocking(images)
   const {threads, cause} = findCrash(images)
-  const crash = reportCrash(threads.process, cause, [])
+  const level = tracebackLevel(undefined, cause, threads.process.version)
+  const crash = reportCrash(cause, new GoroutineStacks(threads.process, threads), level)
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
   let isComplete = true
   function* reportThreads(): Generator<ThreadReport> {

@@ -7,11 +7,13 @@ import {hex, type Word} from '../base/address.ts'
 import type {CrashReport, FrameReport, InstructionReport} from '../report/core-report.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
 import {type FaultSignal, signalPc} from './crash/first-fault.ts'
+import type {TracebackLevel} from './crash/traceback-level.ts'
 import {explainFault} from './evidence/fault-instruction.ts'
 import {findDeathCause} from './evidence/native-cause.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {imageName} from './process/process-facts.ts'
 import {signalCodeName, signalName} from './process/signal-names.ts'
+import type {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 
 /** runtime.dumpregs (signal_linux_amd64.go, defs_linux_amd64.go): order and names. */
 const DUMPED = [
@@ -34,7 +36,9 @@ const DUMPED = [
   'rip',
 ] as const
 
-export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStack: FrameReport[]): CrashReport {
+/** `level`: at which the runtime's own stack is shown, and which of its frames. */
+export function reportCrash(cause: CrashCause, stacks: GoroutineStacks, level: TracebackLevel): CrashReport {
+  const {process} = stacks.threads
   const {signal, thread, machine, goroutine} = cause
   let instruction: {value: InstructionReport | null} | undefined
   return {
@@ -48,7 +52,7 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     goroutine: goroutine && goroutine.id !== 0 ? goroutine.id : (cause.current?.id ?? null),
     duringCgo: cause.duringCgo,
     header: cause.header,
-    runtimeStack,
+    runtimeStack: reportRuntimeStack(cause, stacks, level),
     registers: signal?.registers ? reportRegisters(process, cause, signal.registers) : null,
     // Decoded when first asked for: the text does not show it, and the decoder takes long to load.
     get instruction() {
@@ -57,6 +61,19 @@ export function reportCrash(process: DeadProcess, cause: CrashCause, runtimeStac
     },
     cause: findDeathCause(process, cause),
   }
+}
+
+/** The frames under `runtime stack:`, where the crash was on a system stack. */
+function reportRuntimeStack({runtimeStack}: CrashCause, stacks: GoroutineStacks, level: TracebackLevel): FrameReport[] {
+  if (!runtimeStack || !level.runtimeStack) return []
+  const {version} = stacks.threads.process
+  const {g0, start} = runtimeStack
+  return stacks.assemble({
+    goroutine: g0,
+    visibility: {version, level: level.level, whole: true},
+    cgoFrames: 'none',
+    start,
+  }).frames
 }
 
 type SignalReport = Pick<CrashReport, 'signal' | 'signalNumber' | 'code' | 'codeName' | 'faultAddress' | 'senderPid'>

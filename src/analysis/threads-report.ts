@@ -79,14 +79,13 @@ function reportFrames(
   const base = (stack?.base ?? 0) - from
   /** Where a place between physical frames is between the logical ones. */
   const place = (after: number) => physical.slice(0, Math.max(0, after - from)).flat().length
-  const {machine, goroutine, parked} = stack ?? {}
-  const current = goroutine ?? parked
+  const machine = stack?.machine
   return {
     id: thread.tid,
     name: thread.name ?? null,
     image: machine ? imageName(process) : null,
     m: machine?.id ?? null,
-    goroutine: current && !current.isDead ? current.id : null,
+    goroutine: (machine && threads.goroutineOf(machine)?.id) ?? null,
     goroutineKnown: threads.knowsGoroutine(thread.tid, machine),
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
@@ -130,9 +129,7 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
   const image = imageName(threads.process)
   const machine = threads.machineOf(tid)
   if (!machine || image === null) return undefined
-  const {goroutine, parked} = threads.ofThread(tid) ?? {}
-  const current = goroutine ?? parked
-  return {image, m: machine.id, goroutine: current && !current.isDead ? current.id : null}
+  return {image, m: machine.id, goroutine: threads.goroutineOf(machine)?.id ?? null}
 }
 
 /**

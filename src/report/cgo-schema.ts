@@ -115,7 +115,7 @@ export const cgoThreadSchema = z
     image,
     m: count.describe('ID of the M; null: a thread that Go does not know'),
     thread: count.describe('kernel thread ID; null: an M that no thread runs'),
-    goroutine: count.describe('ID of the goroutine that the M runs; null: none'),
+    goroutine: count.describe('ID of the goroutine that the stack of its thread leads through; null: none'),
     goroutineKnown: z
       .boolean()
       .describe('whether a null of `goroutine` is a fact; else what it runs is not in the core'),

@@ -33,7 +33,12 @@ export const waitSchema = z
 
 export const goroutineSchema = z
   .strictObject({
-    id: z.number().int().describe('its number, as Go prints it'),
+    id: z
+      .number()
+      .int()
+      .describe(
+        'its number, as Go prints it; 0: the system stack that an M died on, which `analyze` alone lists, as Go does',
+      ),
     image,
     status: z.string().describe('of its g: running, runnable, syscall, waiting, …'),
     state: z.string().describe('the text in brackets: the wait reason, else the status'),
@@ -45,7 +50,9 @@ export const goroutineSchema = z
     labels: z.record(z.string(), z.string()).describe('labels of the profiler (runtime/pprof), by key'),
     address: address.describe('of its g'),
     m: count.describe('ID of the M that it is on; null: none'),
-    thread: count.describe('kernel thread ID of that M; null: none'),
+    thread: count.describe(
+      'kernel thread ID of the one whose stack leads through it: it runs there, or is parked inside of a callback; null: none',
+    ),
     inCgo: z.boolean().describe('in a call from Go into C'),
     detailed: z.boolean().describe('the text of its frames carries fp, sp and pc'),
     remarks: z
@@ -80,7 +87,9 @@ export const threadSchema = z
     name: text.describe('a core keeps that of the first thread alone'),
     image,
     m: count.describe('ID of the M that it runs; null: none, as of a thread of C'),
-    goroutine: count.describe('ID of the goroutine that its M runs; null: none'),
+    goroutine: count.describe(
+      'ID of the goroutine that its stack leads through: its M runs it, or it is parked inside of a callback; null: none',
+    ),
     goroutineKnown: z
       .boolean()
       .describe('whether a null of `goroutine` is a fact; else what it runs is not in the core'),
@@ -281,7 +290,9 @@ export const completenessSchema = z
       'share of the goroutines whose stack was walked to its end, of all in the list of the runtime where time was over before its end; null: no goroutine was found',
     ),
     cFrames: share.describe('share of the C frames that have a name; null: there are none'),
-    score: share.describe('their mean, below 1 where the core is cut too; null: not crashed, and nothing to walk'),
+    score: share.describe(
+      'their mean; below 1 too where the core is cut or a thread’s stack has no end; null: nothing to walk',
+    ),
   })
   .meta({id: 'completeness', description: 'how much of the answer was there to be had'})
 

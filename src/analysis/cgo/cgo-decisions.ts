@@ -19,7 +19,7 @@ export interface DecisionFacts {
   entry: string | null
   /** C has called back into Go and waits. */
   inCallback: boolean
-  /** m.curg, else the goroutine that is parked in a callback of this M. */
+  /** What the thread's stack leads through: m.curg, else the goroutine that is parked inside of a callback. */
   goroutine: Goroutine | undefined
 }
 

@@ -29,7 +29,7 @@ export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
   for (const {threads, machine, tid} of listMachines(images)) {
     const {process} = threads
     if (process.deadline.isOver(CALLS_OF_C)) break
-    const goroutine = machine && goroutineOf(process, machine)
+    const goroutine = machine && threads.goroutineOf(machine)
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
@@ -68,13 +68,6 @@ function* listMachines(images: readonly ThreadStacks[]): Generator<ThreadOfImage
 function hasHooks({process: {runtime}}: ThreadStacks): boolean {
   const {cgoTraceback = null, cgoContext = null, cgoSymbolizer = null} = runtime?.state ?? {}
   return cgoTraceback !== null || cgoContext !== null || cgoSymbolizer !== null
-}
-
-/** m.curg; where that is nil, the goroutine that was parked inside of a callback and will come back to this M alone. */
-export function goroutineOf({runtime}: DeadProcess, machine: Machine): Goroutine | undefined {
-  const current = machine.curg !== 0 ? machine.curg : machine.lockedg
-  const goroutine = current === 0 ? undefined : runtime?.goroutineAt(current)
-  return goroutine?.isDead ? undefined : goroutine
 }
 
 interface ThreadFacts {

@@ -87,9 +87,7 @@ export class GoroutineReporter {
   }
 
   #threadOf(goroutine: Goroutine): number | null {
-    const machine = goroutine.m === 0 ? undefined : this.#process.runtime?.machineAt(goroutine.m)
-    const isOnThread = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
-    return isOnThread ? (this.#stacks.threads.threadOf(machine) ?? null) : null
+    return this.#stacks.threads.threadThrough(goroutine) ?? null
   }
 
   #assemble(goroutine: Goroutine, crashing: boolean) {

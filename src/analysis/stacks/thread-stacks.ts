@@ -61,12 +61,28 @@ export class ThreadStacks {
     return this.#threadIds.get(machine.address)
   }
 
-  /** Whether the thread runs a living goroutine, or waits for one that C called. */
+  /** Whether the thread's stack leads through a living goroutine. */
   isOnGoroutine(tid: number): boolean {
     const machine = this.machineOf(tid)
-    const goroutine = machine && this.goroutineOn(machine)
-    if (goroutine) return !goroutine.isDead
-    return machine !== undefined && this.#parkedOn(machine) !== undefined
+    return machine !== undefined && this.goroutineOf(machine) !== undefined
+  }
+
+  /**
+   * The living goroutine that the stack of an M's thread leads through: the one that it runs, or the one that is parked
+   * inside of a callback.
+   */
+  goroutineOf(machine: Machine): Goroutine | undefined {
+    const goroutine = this.goroutineOn(machine) ?? this.#parkedOn(machine)
+    return goroutine?.isDead ? undefined : goroutine
+  }
+
+  /** The thread whose stack leads through a goroutine; of a g0 the one that runs its M. */
+  threadThrough(goroutine: Goroutine): number | undefined {
+    const own = goroutine.m === 0 ? undefined : this.process.runtime?.machineAt(goroutine.m)
+    if (own?.g0 === goroutine.address) return this.threadOf(own)
+    const machine = this.#machineOfGoroutine(goroutine)
+    const isOn = machine && this.goroutineOf(machine)?.address === goroutine.address
+    return isOn ? this.threadOf(machine) : undefined
   }
 
   /**

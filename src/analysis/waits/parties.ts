@@ -1,7 +1,6 @@
 import type {Party} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {goroutineOf} from '../cgo/cgo-report.ts'
 import {imageOnThread} from '../crash/crashed-image.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
@@ -26,13 +25,16 @@ export class Parties {
     return !this.#images.some(({process: {core}}) => core.threads.some(thread => thread.tid === tid))
   }
 
+  /** What the thread runs, or what is parked and will come back to this thread alone: that has taken its locks. */
   goroutineOn(tid: number): Goroutine | undefined {
     const threads = this.imageOn(tid)
     const machine = threads.machineOf(tid)
     if (!machine) return undefined
     // The one that an M of C's keeps for its next callback has no part in what the thread does.
     if (machine.curg !== 0 && !threads.goroutineOn(machine)) return undefined
-    return goroutineOf(threads.process, machine)
+    const current = machine.curg !== 0 ? machine.curg : machine.lockedg
+    const goroutine = current === 0 ? undefined : threads.process.runtime?.goroutineAt(current)
+    return goroutine?.isDead ? undefined : goroutine
   }
 
   /** The threads as the runtime sees them whose goroutine this one runs. */

@@ -1,0 +1,3 @@
+import {testAgreement} from './groups.ts'
+
+testAgreement('others')

@@ -1,0 +1,201 @@
+import {isDeepStrictEqual} from 'node:util'
+import type {FrameReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
+import type {Answers, Documents} from './answers.ts'
+
+/** What must hold between the answers about one core, and what is wrong of it, a line each. */
+type Rule = (answers: Answers) => Iterable<string>
+
+const COMMANDS = ['cgo', 'goroutines', 'info', 'threads'] as const
+
+/** Lists every field in which two objects differ. */
+function* differences(what: string, ours: object, theirs: object): Generator<string> {
+  for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
+    const [a, b] = [ours, theirs].map(each => (each as Record<string, unknown>)[key])
+    if (!isDeepStrictEqual(a, b)) yield `${what}.${key}: ${short(a)}, and ${short(b)}`
+  }
+}
+
+function short(value: unknown): string {
+  return `${JSON.stringify(value)}`.slice(0, 300)
+}
+
+function threadOf({threads: {threads}}: Documents, id: number | null): ThreadReport | undefined {
+  return threads.find(thread => thread.id === id)
+}
+
+/** Two Go runtimes may number alike, so that a goroutine is known by its image too. */
+function goroutineOf({analyze}: Documents, image: string | null, id: number | null): GoroutineReport | undefined {
+  return analyze.goroutines.find(goroutine => goroutine.id === id && goroutine.image === image)
+}
+
+interface OnThread {
+  readonly image: string | null
+  readonly m: number | null
+  readonly goroutine: number | null
+}
+
+/** What each Go runtime of the process has on a thread. */
+function onThread({image, m, goroutine, alsoRuns}: ThreadReport): readonly OnThread[] {
+  return [{image, m, goroutine}, ...alsoRuns]
+}
+
+/** Callers that the runtime plants on a stack, which nothing returns to (systemstack_switch, up to 1.16 asmcgocall). */
+const PLANTED = new Set(['runtime.systemstack_switch', 'runtime.asmcgocall', 'runtime.goexit'])
+
+/** Where entersyscall was called is another place of the same function than where its callee returns to. */
+function isOfGoroutineAlone({function: name, foundBy}: FrameReport): boolean {
+  return foundBy === 'syscall' || PLANTED.has(name ?? '')
+}
+
+function* lostFrames(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
+  let at = 0
+  for (const frame of goroutine.frames) {
+    if (isOfGoroutineAlone(frame)) continue
+    const found = thread.frames.findIndex(
+      (other, index) => index >= at && other.pc === frame.pc && other.function === frame.function,
+    )
+    if (found < 0) yield `goroutine ${goroutine.id}: ${frame.function} at ${frame.pc} is not on thread ${thread.id}`
+    else at = found + 1
+  }
+}
+
+function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
+  const {id, image, m, stop, waitingFor} = goroutine
+  const own = onThread(thread).find(each => each.goroutine === id && each.image === image)
+  if (!own) {
+    yield `goroutine ${id} is on thread ${thread.id}, which has ${short(onThread(thread))}`
+    return
+  }
+  // While it is parked inside of a callback, it is on no M, and the thread on the M that is kept for it.
+  if (m !== null && m !== own.m) yield `goroutine ${id} is on m ${m}, and ${own.m}`
+  if (thread.goroutine === id && thread.image === image) {
+    yield* differences(`goroutine ${id}`, {stop, waitingFor}, {stop: thread.stop, waitingFor: thread.waitingFor})
+  }
+  yield* lostFrames(goroutine, thread)
+}
+
+type Call = Documents['cgo']['cgo']['calls'][number]
+
+function* againstGoroutine(call: Call, goroutine: GoroutineReport | undefined): Generator<string> {
+  const {entry, thread, current, callbacks} = call
+  if (goroutine?.thread !== thread) yield `C.${entry}: thread ${thread}, and ${goroutine?.thread}`
+  for (const frame of [...(current ? [current] : []), ...callbacks.flatMap(({frames}) => frames)]) {
+    const isThere = goroutine?.frames.some(other => other.pc === frame.pc && other.function === frame.function)
+    if (!isThere) yield `C.${entry}: ${frame.function} at ${frame.pc} is not in goroutine ${call.goroutine}`
+  }
+}
+
+/** By what they say. */
+export const RULES: Readonly<Record<string, Rule>> = {
+  'facts of the core and of Go': function* ({documents}) {
+    const {analyze} = documents
+    for (const command of COMMANDS) {
+      yield* differences(`core of ${command}`, documents[command].core, analyze.core)
+      if (command !== 'info') yield* differences(`go of ${command}`, documents[command].go, analyze.go)
+    }
+    // info reads no structure of the runtime, and so says of no layout where it is from.
+    const {layoutSource: _, images, ...go} = analyze.go
+    const withoutLayouts = {...go, layoutSource: null, images: images.map(image => ({...image, layoutSource: null}))}
+    yield* differences('go of info', documents.info.go, withoutLayouts)
+    const modules = documents.info.modules.map(({goBuildId: _id, debugInfo: _file, ...module}) => module)
+    yield* differences('modules', modules, analyze.modules)
+  },
+
+  'the crash': function* ({documents, defaultCrash}) {
+    const {analyze, threads} = documents
+    yield* differences('crash of threads', threads.crash, defaultCrash)
+    const {runtimeStack: _, ...crash} = analyze.crash
+    yield* differences('crash at another level', {...defaultCrash, runtimeStack: []}, {...crash, runtimeStack: []})
+  },
+
+  'who crashed stands first': function* ({documents}) {
+    const {analyze, threads} = documents
+    const {thread, goroutine, image, m} = analyze.crash
+    const [first] = threads.threads
+    if (thread !== null && first?.id !== thread) yield `thread ${thread} crashed, thread ${first?.id} is first`
+    const isOnM = first && onThread(first).some(each => each.m === m && each.image === image)
+    if (thread !== null && !isOnM) yield `m ${m} crashed, and is not on the first thread`
+    // An M that dies on its system stack has that listed as goroutine 0, before its own.
+    const [one] = analyze.goroutines.filter(({id}) => id !== 0)
+    if (goroutine !== null && one?.id !== goroutine) yield `goroutine ${goroutine} crashed, ${one?.id} is first`
+  },
+
+  'the list of goroutines': function* ({documents: {analyze, goroutines}}) {
+    const listed = analyze.goroutines.filter(({id}) => id !== 0)
+    const [theirs, ours] = [listed, goroutines.goroutines].map(list => list.map(({id}) => id))
+    if (!isDeepStrictEqual(theirs, ours)) yield `goroutines ${ours}, and ${theirs}`
+    const {listed: count} = goroutines.counts
+    if (count !== listed.length) yield `${count} goroutines are counted, ${listed.length} listed`
+    for (const goroutine of goroutines.goroutines) {
+      const other = listed.find(({id, image}) => id === goroutine.id && image === goroutine.image)
+      yield* differences(`goroutine ${goroutine.id}`, goroutine, other ?? {})
+    }
+  },
+
+  'the threads': function* ({documents: {analyze, threads}}) {
+    for (const thread of threads.threads) {
+      const other = analyze.threads.find(({id}) => id === thread.id)
+      yield* differences(`thread ${thread.id}`, thread, other ?? {})
+    }
+    if (threads.threads.length !== analyze.threads.length) yield 'not as many threads'
+  },
+
+  'a goroutine is on the thread that is on it, with the same frames and the same end': function* ({documents}) {
+    for (const goroutine of documents.analyze.goroutines) {
+      const thread = threadOf(documents, goroutine.thread)
+      if (thread && goroutine.id !== 0) yield* againstThread(goroutine, thread)
+    }
+    for (const thread of documents.threads.threads) {
+      for (const {image, goroutine} of onThread(thread)) {
+        const other = goroutine === null ? thread.id : goroutineOf(documents, image, goroutine)?.thread
+        if (other !== thread.id) yield `thread ${thread.id} is on goroutine ${goroutine}, which is on thread ${other}`
+      }
+    }
+  },
+
+  'calls of C': function* ({documents}) {
+    const {analyze, cgo} = documents
+    yield* differences('cgo', cgo.cgo, analyze.cgo)
+    for (const {thread: id, image, m, goroutine} of cgo.cgo.threads) {
+      const thread = threadOf(documents, id)
+      const has = thread && onThread(thread)
+      const isSame = has?.some(each => isDeepStrictEqual([each.image, each.m, each.goroutine], [image, m, goroutine]))
+      if (has && !isSame) yield `cgo has m ${m}, goroutine ${goroutine} on thread ${id}; threads ${short(has)}`
+    }
+    for (const call of cgo.cgo.calls) yield* againstGoroutine(call, goroutineOf(documents, call.image, call.goroutine))
+    const calling = new Set(cgo.cgo.calls.map(({goroutine}) => goroutine))
+    for (const {id, inCgo} of analyze.goroutines) if (inCgo && !calling.has(id)) yield `goroutine ${id} is in no call`
+  },
+
+  'locks and deadlocks': function* ({documents}) {
+    for (const command of ['cgo', 'goroutines', 'threads'] as const) {
+      yield* differences(`blocking of ${command}`, documents[command].blocking, documents.analyze.blocking)
+    }
+  },
+
+  'what is missing': function* ({documents, complete}) {
+    const {analyze} = documents
+    if (complete.analyze !== (analyze.completeness.score === 1)) yield `score ${analyze.completeness.score}`
+    for (const command of COMMANDS) {
+      if (complete.analyze && !complete[command]) yield `analyze is complete, ${command} is not`
+    }
+    const of = (list: Documents['analyze']['diagnostics']) =>
+      list.map(({code, message}) => `${code}: ${message}`).sort()
+    const theirs = of(analyze.diagnostics)
+    for (const command of ['cgo', 'goroutines', 'threads'] as const) {
+      const ours = of(documents[command].diagnostics)
+      if (!isDeepStrictEqual(ours, theirs)) yield `diagnostics of ${command}: ${short(ours)}, and ${short(theirs)}`
+    }
+    const unknown = of(documents.info.diagnostics).filter(line => !theirs.includes(line))
+    if (unknown.length > 0) yield `info alone knows ${short(unknown)}`
+  },
+
+  'the text and the JSON': function* ({texts, retold}) {
+    for (const command of Object.keys(texts) as (keyof typeof texts)[]) {
+      if (texts[command] === retold[command]) continue
+      const [ours, theirs] = [texts[command], retold[command]].map(text => text.split('\n')) as [string[], string[]]
+      const at = ours.findIndex((line, index) => line !== theirs[index])
+      yield `${command}, line ${at + 1}: ${short(ours[at])}, and ${short(theirs[at])}`
+    }
+  },
+}
