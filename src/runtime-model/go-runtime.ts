@@ -52,6 +52,8 @@ export interface GoRuntimeInput {
   readonly heap?: () => Iterable<DataRange>
   /** Whether code can be at an address: what function tables would say better. */
   readonly isExecutable?: (address: Address) => boolean
+  /** Whether code belongs to another runtime of the process, whose goroutines lie in the same memory. */
+  readonly isForeign?: (pc: Address) => boolean
   readonly deadline?: Deadline | undefined
   /** The next step to try where the core has lost memory: no executable replaces it. */
   readonly advice?: string | undefined
@@ -141,7 +143,7 @@ export class GoRuntime {
     if (!chosen) return undefined
     const {release, releases, layouts} = chosen
     const access = {memory, release, releases, layouts, tables, diagnostics, slab: new ByteSlab()}
-    const found = selectStrays(access, strays)
+    const found = selectStrays(access, strays, input.isForeign)
     if (found.length > 0) {
       diagnostics.add(
         'goroutines-searched',
@@ -376,13 +378,20 @@ function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Addre
 
 /**
  * Of the places where a g may be those that have an id and a status, by id; a stale copy loses to the one found first.
+ * A g has its id after it is idle no more (runtime.newproc1, runtime.oneNewExtraM; src/runtime/proc.go).
  */
-function selectStrays(access: RuntimeAccess, places: readonly Address[]): Address[] {
+function selectStrays(
+  access: RuntimeAccess,
+  places: readonly Address[],
+  isForeign: GoRuntimeInput['isForeign'] = () => false,
+): Address[] {
   const byId = new Map<number, Address>()
   for (const address of places) {
     const goroutine = Goroutine.read(access, address)
     if (!goroutine || goroutine.id === 0 || goroutine.id >= GOID_LIMIT) continue
-    if (goroutine.status.number > GOROUTINE_STATUS._Gdeadextra || byId.has(goroutine.id)) continue
+    const {number} = goroutine.status
+    if (number === GOROUTINE_STATUS._Gidle || number > GOROUTINE_STATUS._Gdeadextra || byId.has(goroutine.id)) continue
+    if ([goroutine.startpc, goroutine.gopc, goroutine.sched.pc].some(isForeign)) continue
     byId.set(goroutine.id, address)
   }
   return [...byId.keys()].sort((a, b) => a - b).map(id => byId.get(id) as Address)

@@ -1,4 +1,7 @@
 // A Go program that has loaded a Go library: each has a runtime, and each runtime counts its goroutines and Ms from 1.
+import {copyFileSync, mkdtempSync, rmSync, statSync, truncateSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
 import test from 'ava'
 import {type Fixture, openFixture} from '../../lab/fixtures.ts'
 import type {CgoReport, CoreReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
@@ -24,6 +27,17 @@ function answer(fixture: Fixture, command: string, args: readonly string[] = [])
 
 async function report(name: string): Promise<Report> {
   return JSON.parse(answer(await openFixture(name), 'analyze', ['--json'])) as Report
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'gotrace-images-'))
+test.after.always(() => rmSync(folder, {recursive: true, force: true}))
+
+/** The front part of a core. */
+function cut({core}: Fixture, share: number): string {
+  const path = join(folder, 'cut.core')
+  copyFileSync(core, path)
+  truncateSync(path, Math.floor(statSync(core).size * share))
+  return path
 }
 
 /** `guest`, `libguest.so`. */
@@ -123,6 +137,19 @@ for (const name of PANICS) {
     )
   })
 }
+
+test('in a core that lost both lists each goroutine is found once, with the runtime whose code it runs', async t => {
+  const fixture = await openFixture('guest-panic-go1.27-nodwarf')
+  const whole = await analyse(fixture)
+  const {goroutines} = await analyse(fixture, {core: cut(fixture, 0.4)})
+  const known = new Map(whole.goroutines.map(({address, id, image}) => [address, `${id} of ${nameOf(image)}`]))
+  t.deepEqual(
+    goroutines.filter(({address, id, image}) => known.get(address) !== `${id} of ${nameOf(image)}`),
+    [],
+  )
+  t.is(new Set(goroutines.map(({address}) => address)).size, goroutines.length)
+  t.true(goroutines.length > 4)
+})
 
 test(`${AWAY}: a thread of the library's own runtime is none of the program's`, async t => {
   const {crash, threads} = await report(AWAY)

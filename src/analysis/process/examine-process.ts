@@ -6,7 +6,7 @@ import type {CoreFile} from '../../elf/core-file.ts'
 import type {Module} from '../../elf/module.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
 import {GoVersion, NEWEST} from '../../gosym/version.ts'
-import {GoRuntime} from '../../runtime-model/go-runtime.ts'
+import {GoRuntime, type GoRuntimeInput} from '../../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
@@ -31,11 +31,15 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const isExecutable = (address: Address) => isExecutableAt(files, address)
   const identities = identifyGo(files, diagnostics)
   const sure = identities.filter(({tables}) => tables || identities.length === 1)
-  const opened = sure.map(identity => openImage(files, identity, isExecutable, options))
+  const codeOf = (identity: GoIdentity): CodeOf => ({
+    isExecutable,
+    isForeign: pc => identities.some(other => other !== identity && other.tables?.functionAt(pc) !== undefined),
+  })
+  const opened = sure.map(identity => openImage(files, identity, codeOf(identity), options))
   for (const identity of identities.filter(each => !sure.includes(each))) {
     // It need not have a runtime at all, and a search of all memory finds what the others have.
     const remarks = new Diagnostics()
-    const image = openImage(files, identity, isExecutable, {...options, diagnostics: remarks})
+    const image = openImage(files, identity, codeOf(identity), {...options, diagnostics: remarks})
     if (!image.runtime || isSeenBy(opened, image.runtime)) continue
     diagnostics.addAll(remarks)
     opened.push(image)
@@ -83,13 +87,15 @@ function isSeenBy(images: readonly OpenedImage[], found: GoRuntime): boolean {
   return found.machines.some(({address}) => images.some(({runtime}) => runtime?.machineAt(address)))
 }
 
+type CodeOf = Pick<GoRuntimeInput, 'isExecutable' | 'isForeign'>
+
 type OpenedImage = Pick<DeadProcess, 'goModule' | 'version' | 'versionText' | 'tables' | 'buildInfo' | 'runtime'>
 
 /** One Go runtime, and the release that it is read as. */
 function openImage(
   files: ProcessFiles,
   {image, symbols, known, tables: found}: GoIdentity,
-  isExecutable: (address: Address) => boolean,
+  code: CodeOf,
   {deadline, diagnostics}: ExamineOptions,
 ): OpenedImage {
   const {core, modules, addressSpace: memory} = files
@@ -106,7 +112,7 @@ function openImage(
       threadIds: new Set(core.threads.map(({tid}) => tid)),
       data: dataRanges(core, home),
       heap: () => writableMemory(core),
-      isExecutable,
+      ...code,
       deadline,
       advice: adviceForLost(files),
       diagnostics,
