@@ -6,6 +6,7 @@ import {InputError} from '../base/errors.ts'
 import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
 import type {Style} from '../render/style.ts'
+import {Redaction} from '../report/redaction.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
 import {tellError, wantsJson} from './errors.ts'
 import {writeStandardError} from './standard-streams.ts'
@@ -23,6 +24,10 @@ export const outputFlags = {
   })(),
   quiet: Flags.boolean({description: 'no diagnostics and no progress on standard error'}),
 }
+
+export const redactFlag = Flags.boolean({
+  description: 'leave out arguments, environment, messages, labels, registers and home folders',
+})
 
 export const timeoutFlag = Flags.integer({
   description: 'time for all of it: then what was found until then is printed, marked as a part',
@@ -82,6 +87,9 @@ export function unpackLimits(flags: Pick<SearchFlags, 'unpack-disk' | 'unpack-ra
 /** What all commands share: where output goes, how it is coloured, how diagnostics are shown. */
 export abstract class BaseCommand extends Command {
   protected readonly diagnostics = new Diagnostics()
+
+  /** What `--redact` leaves out. */
+  protected readonly redaction = new Redaction([process.env.HOME])
 
   #sink: TextSink | undefined
 

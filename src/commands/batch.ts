@@ -84,6 +84,7 @@ export default class Batch extends BaseCommand {
     ...signatureFlags,
     'max-frames': coreFlags['max-frames'],
     'no-demangle': coreFlags['no-demangle'],
+    redact: coreFlags.redact,
     color: coreFlags.color,
     quiet: Flags.boolean({description: 'no progress and no summary on standard error'}),
     strict: Flags.boolean({description: 'exit with 3 when a report is incomplete'}),
@@ -99,7 +100,8 @@ export default class Batch extends BaseCommand {
     // A wrong name would otherwise be told once for each core.
     const places = new SearchPlaces(searchOptions(flags))
     if (flags.exe !== undefined) FileSource.open(places.namedFile(flags.exe)).close()
-    const known = new KnownCores(flags.attempts)
+    const shown = <Part>(part: Part): Part => (flags.redact ? this.redaction.value(part) : part)
+    const known = new KnownCores(flags.attempts, shown)
     const groups = new SignatureGroups()
     const store =
       flags.output === undefined || flags.output === '-'
@@ -107,7 +109,7 @@ export default class Batch extends BaseCommand {
         : await LineStore.open(flags.output, `batch (process ${process.pid})`, line => {
             if (!flags.resume) return
             known.add(line)
-            groups.add(line)
+            groups.add(shown(line))
           })
     const counts = noCounts()
     const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
@@ -147,7 +149,8 @@ export default class Batch extends BaseCommand {
         },
         counts,
       )
-      for await (const line of lines) {
+      for await (const found of lines) {
+        const line = flags.redact ? {...this.redaction.value(found), redacted: true} : found
         const text = `${JSON.stringify(line)}\n`
         groups.add(line)
         store?.append(text)

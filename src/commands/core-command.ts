@@ -2,11 +2,12 @@ import {Flags, type Interfaces} from '@oclif/core'
 import type {OpenProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import {Deadline} from '../base/deadline.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
-import {BaseCommand, outputFlags, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
+import {BaseCommand, outputFlags, redactFlag, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
 import {Pager, pagerCommand} from './pager.ts'
@@ -23,6 +24,7 @@ export const coreFlags = {
     exclusive: ['json'],
   })(),
   strict: Flags.boolean({description: 'exit with 3 when the report is incomplete'}),
+  redact: redactFlag,
   timeout: timeoutFlag,
   'max-frames': Flags.integer({description: 'frames per stack', helpValue: 'N', min: 1, default: 1000}),
   'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
@@ -31,7 +33,7 @@ export const coreFlags = {
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
 type AnswerFlags = SearchFlags &
-  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict' | 'timeout'> & {
+  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict' | 'timeout' | 'redact'> & {
     format?: FormatName | undefined
     ndjson?: boolean
     registers?: boolean
@@ -62,6 +64,7 @@ export abstract class CoreCommand extends BaseCommand {
     const render = rendererOf(asked, name)
     const {diagnostics} = this
     const deadline = new Deadline(flags.timeout, diagnostics)
+    if (flags.redact) tellRedacted(diagnostics)
     const opened = await openFromFlags(path, flags, {diagnostics, deadline})
     const style = await this.style(flags.color, flags.output)
     try {
@@ -70,7 +73,8 @@ export abstract class CoreCommand extends BaseCommand {
       const {answer, beside} = await this.#show(flags, write =>
         runWithin(deadline, () => {
           const waits = format.waits === 'shown' ? undefined : 'left-out'
-          const made = analyze(opened, {diagnostics, deadline, waits})
+          const whole = analyze(opened, {diagnostics, deadline, waits})
+          const made = flags.redact ? this.redaction.answer(whole) : whole
           write(render(made, {style, view, registers, explain}))
           return {answer: made, beside: flags.quiet ? undefined : remarks?.(made)}
         }),
@@ -105,6 +109,11 @@ export abstract class CoreCommand extends BaseCommand {
 function pagerFor(flags: AnswerFlags): string | undefined {
   if (flags['no-pager'] !== false || formatName(flags) !== 'text' || flags.output !== undefined) return undefined
   return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined
+}
+
+function tellRedacted(diagnostics: Diagnostics): void {
+  const message = 'arguments, environment, messages, labels, registers and home folders were left out (--redact)'
+  diagnostics.add('redacted', message, {severity: 'info'})
 }
 
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {

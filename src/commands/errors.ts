@@ -1,7 +1,7 @@
 import {describeFailure, type ErrorCode, type Failure, GotraceError, messageOf} from '../base/errors.ts'
 import {printable, printableLines} from '../base/printable.ts'
 import {renderFailure} from '../render/json.ts'
-import {writeStandardError, writeWherePossible} from './standard-streams.ts'
+import {outgoing, writeStandardError, writeWherePossible} from './standard-streams.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
 export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
@@ -76,7 +76,7 @@ export function tellError(error: unknown, {usage, json}: Telling): number {
   if (code === 'bug') lines.push('  GOTRACE_DEBUG=1 prints where it happened')
   if (process.env.GOTRACE_DEBUG && error instanceof Error) lines.push(printableLines(`${error.stack}`))
   writeStandardError(`${lines.join('\n')}\n`)
-  if (json) writeWherePossible(1, renderFailure(failure))
+  if (json) writeWherePossible(1, outgoing(renderFailure(failure)))
   return exitCode
 }
 

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
-import {outputFlags, searchFlags, timeoutFlag} from './base-command.ts'
+import {outputFlags, redactFlag, searchFlags, timeoutFlag} from './base-command.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 
 export default class Info extends CoreCommand {
@@ -18,6 +18,7 @@ export default class Info extends CoreCommand {
     format: coreFlags.format,
     ...searchFlags,
     ...outputFlags,
+    redact: redactFlag,
     timeout: timeoutFlag,
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }

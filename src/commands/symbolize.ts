@@ -10,7 +10,7 @@ import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
-import {BaseCommand, outputFlags, searchFlags} from './base-command.ts'
+import {BaseCommand, outputFlags, redactFlag, searchFlags} from './base-command.ts'
 import {EXIT, tellError} from './errors.ts'
 import {openModuleFromFlags} from './open-core.ts'
 
@@ -33,6 +33,7 @@ export default class Symbolize extends BaseCommand {
   static override flags = {
     ...searchFlags,
     ...outputFlags,
+    redact: redactFlag,
     timeout: Flags.integer({
       description: `time for all of it, the wait for addresses included (default: ${DEFAULT_TIMEOUT_SECONDS}, without that)`,
       helpValue: 'SECONDS',
@@ -55,6 +56,7 @@ export default class Symbolize extends BaseCommand {
       tellError(error, {usage: `${this.config.bin} ${this.id}`, json: false})
     }
     const {diagnostics} = this
+    const shown = (text: string): string => (flags.redact ? this.redaction.text(text) : text)
     const limit = (): Deadline => new Deadline(flags.timeout ?? DEFAULT_TIMEOUT_SECONDS, diagnostics)
     let deadline = limit()
     const opened = await openModuleFromFlags(args.module, flags, {diagnostics, deadline})
@@ -68,13 +70,13 @@ export default class Symbolize extends BaseCommand {
       for await (const batch of words.length > 0 ? [words] : readWords(tell, flags.timeout && deadline.left)) {
         if (flags.timeout === undefined) deadline = limit()
         const isRead = runWithin(deadline, () =>
-          batch.every(word => isInTime(deadline) && sink.write(answers.to(word))),
+          batch.every(word => isInTime(deadline) && sink.write(shown(answers.to(word)))),
         )
         if (!isRead) break
         if (words.length === 0) sink.flush()
       }
       if (!isInTime(deadline)) throw timeIsOver()
-      sink.write(answers.end())
+      sink.write(shown(answers.end()))
     } finally {
       sink.close()
       opened.close()

@@ -219,6 +219,7 @@ export const batchReportSchema = z
       .nullable()
       .describe('how many of each severity; `analyze` prints them'),
     durationMs: count.describe('the time that this core took'),
+    redacted: z.boolean().describe('arguments, messages and home folders were left out (`--redact`)'),
     error: failureSchema.nullable().describe('why there is no report, and all else null; null: the core was analysed'),
   })
   .meta({title: 'gotrace-core batch: one line'})

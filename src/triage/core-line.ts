@@ -112,6 +112,7 @@ function reportProcess(
     completeness,
     diagnostics: severities,
     durationMs: null,
+    redacted: false,
     error: null,
   }
 }
@@ -137,6 +138,7 @@ export function errorLine(key: LineKey, tool: Tool, error: FailureReport): Batch
     completeness: null,
     diagnostics: null,
     durationMs: null,
+    redacted: false,
     error,
   }
 }
