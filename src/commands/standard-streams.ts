@@ -1,6 +1,6 @@
 import {InputError} from '../base/errors.ts'
 import {writeStandardStream} from '../base/output-file.ts'
-import {Redaction} from '../report/redaction.ts'
+import {Redaction} from '../render/redaction.ts'
 
 /** A reader that takes nothing for so long is not waited for: the end of the program must not hang on it. */
 const PATIENCE_MS = 3000

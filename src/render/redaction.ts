@@ -1,4 +1,5 @@
-import type {CrashReport} from './core-report.ts'
+import type {Finding} from '../base/finding.ts'
+import type {CrashReport} from '../report/core-report.ts'
 
 /** What stands where a text was. */
 const LEFT_OUT = '[redacted]'
@@ -153,6 +154,6 @@ function withoutLabels({header, state}: {header: string; state: string}): Plain 
   }
 }
 
-function firstLine(text: string | null | undefined): string | undefined {
+function firstLine(text: Finding<string>): string | undefined {
   return text?.split('\n', 1)[0]
 }
