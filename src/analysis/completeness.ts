@@ -34,7 +34,9 @@ export class CompletenessCount {
     const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
     const parts = [goFrames, cFrames].filter(part => part !== null)
     const mean = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length
-    const score = mean === null ? (crash.kind === 'none' ? null : 0) : isCut ? mean * 0.99 : mean
+    // Of a living process nothing need be walked; of one that was not read to its end nobody knows.
+    const none = crash.kind === 'none' && !isCut ? null : 0
+    const score = mean === null ? none : isCut ? mean * 0.99 : mean
     return {goFrames, cFrames, score}
   }
 }

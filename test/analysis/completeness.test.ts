@@ -38,4 +38,5 @@ test('where there was no stack, a crash has no part of its answer, and a live pr
   const count = new CompletenessCount()
   t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: null, cFrames: null, score: 0})
   t.deepEqual(count.report(NONE, false, 0), {goFrames: null, cFrames: null, score: null})
+  t.deepEqual(count.report(NONE, true, 0), {goFrames: null, cFrames: null, score: 0})
 })

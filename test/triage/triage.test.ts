@@ -236,6 +236,7 @@ test('a line is read back as it was', async t => {
     completeness: _co,
     diagnostics: _d,
     durationMs: _du,
+    redacted: _r,
     ...kept
   } = whole
   t.deepEqual((await storeOf(t, text(whole))).lines, [kept])
