@@ -1,6 +1,7 @@
 import type {BlockingReport, GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
+import {isWhole} from './completeness.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
@@ -142,9 +143,9 @@ class GoroutineListing implements GoroutinesReport {
     return this.#process.deadline.hasStruck
   }
 
-  /** A stack that could not be walked to its end is noticed. */
-  #note({stop}: Pick<GoroutineReport, 'stop'>): void {
-    this.#isComplete &&= stop === 'end-of-stack'
+  /** A stack that could not be walked to its end, or by guesses alone, is noticed. */
+  #note(stack: Pick<GoroutineReport, 'frames' | 'missing' | 'stop'>): void {
+    this.#isComplete &&= isWhole(stack)
   }
 
   *#candidates({process, facts}: ListedImage): Generator<Goroutine> {

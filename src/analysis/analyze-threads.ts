@@ -2,6 +2,7 @@ import {InputError} from '../base/errors.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
+import {isWhole} from './completeness.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
@@ -40,7 +41,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
       if (options.threads && !options.threads.includes(thread.tid)) continue
       const isOfCrash = thread.tid === crash.thread
       const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking)
-      isComplete &&= report.stop === 'end-of-stack'
+      isComplete &&= isWhole(report)
       yield report
     }
   }

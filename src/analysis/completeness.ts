@@ -4,6 +4,12 @@ function isUnnamedGo({kind, function: name}: FrameReport): boolean {
   return name === null && (kind === 'go' || kind === 'unknown')
 }
 
+/** Whether a stack was walked to its end, over no gap and by no guess; a callback that a panic left is none of it. */
+export function isWhole({frames, missing, stop}: Pick<GoroutineReport, 'frames' | 'missing' | 'stop'>): boolean {
+  if (stop !== 'end-of-stack' || missing.some(({reason}) => reason !== 'abandoned')) return false
+  return frames.every(({foundBy}) => foundBy !== 'scan')
+}
+
 /** Counts, as the stacks are made, how much of the answer was there to be had. */
 export class CompletenessCount {
   #stacks = 0

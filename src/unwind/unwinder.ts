@@ -5,6 +5,7 @@ import {isSignalRestorer, readSignalFrame, SIGNAL_FRAME_SIZE} from '../amd64/sig
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import type {UnwindRow} from '../dwarf/unwind-row.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
@@ -218,7 +219,8 @@ export class Unwinder {
     } catch (error) {
       diagnostics.addError('bad-cfi', error)
     }
-    if (!applied) return {cfa: undefined, next: 'unmapped'}
+    if (!applied)
+      return {cfa: undefined, next: lacksRegister(entry.row, position.registers) ? 'no-unwind-info' : 'unmapped'}
     if (applied.outermost) return {cfa: applied.cfa, next: 'end-of-stack'}
     return this.#caller(applied, 'cfi', entry.signalFrame)
   }
@@ -247,6 +249,11 @@ export class Unwinder {
     if (!this.#code.isCode(pc, exactPc) && !isSignalRestorer(this.#input.memory, pc)) return {cfa, next: 'unmapped'}
     return {cfa, next: {registers: caller, foundBy, exactPc}}
   }
+}
+
+/** Behind a guess not even the register is known that the frame is told by. */
+function lacksRegister({cfa}: UnwindRow, registers: RegisterSet): boolean {
+  return cfa.kind === 'register' && !registers.isKnown(cfa.register)
 }
 
 /** Whether the frame's callee was C. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import {CompletenessCount} from '../../src/analysis/completeness.ts'
+import {CompletenessCount, isWhole} from '../../src/analysis/completeness.ts'
 import type {CrashReport, FrameReport} from '../../src/report/core-report.ts'
 
 const SIGNAL = {kind: 'signal'} as CrashReport
@@ -39,4 +39,13 @@ test('where there was no stack, a crash has no part of its answer, and a live pr
   t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: null, cFrames: null, score: 0})
   t.deepEqual(count.report(NONE, false, 0), {goFrames: null, cFrames: null, score: null})
   t.deepEqual(count.report(NONE, true, 0), {goFrames: null, cFrames: null, score: 0})
+})
+
+test('a stack is whole that was walked to its end without a gap or a guess', t => {
+  const stack = {frames: [GO, frame('c', null)], missing: [], stop: 'end-of-stack' as const}
+  t.true(isWhole(stack))
+  t.true(isWhole({...stack, missing: [{after: 1, reason: 'abandoned'}]}))
+  t.false(isWhole({...stack, missing: [{after: 1, reason: 'no-unwind-info'}]}))
+  t.false(isWhole({...stack, frames: [GO, frame('c', 'main', 'scan')]}))
+  t.false(isWhole({...stack, stop: 'unmapped'}))
 })
