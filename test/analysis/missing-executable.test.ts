@@ -99,5 +99,7 @@ for (const name of fixtureNames(/^(blocked|cfault|cxx)-(fault|segv|abort)-(?!.*(
     )
     t.deepEqual(thread?.missing, [{after: after + (thread?.handlerFrames ?? 0), reason: 'no-unwind-info'}])
     t.not(thread?.stop, 'end-of-stack')
+    const call = part.report.tail().cgo.calls.find(({thread: id}) => id === part.report.crash.thread)
+    t.deepEqual([call?.current?.pc, call?.missing], [first?.frames[0]?.pc, 'no-unwind-info'], 'cgo says the same')
   })
 }

@@ -1,4 +1,4 @@
-import {addressOfWord, hex} from '../../base/address.ts'
+import {addressOfWord, hex, NULL_ADDRESS} from '../../base/address.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
@@ -10,8 +10,9 @@ import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {Creation} from '../frames/creation.ts'
 import {cgoWrapperTarget, goPlumbing} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {type CSegment, isOnStackOf} from '../stacks/c-segments.ts'
 import {findStart, WALK_LIMIT} from '../stacks/goroutine-start.ts'
-import {stitchStack} from '../stacks/stitched-stack.ts'
+import {beforeOwnStack, stitchStack} from '../stacks/stitched-stack.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
 /** A call from Go into C that is in progress. */
@@ -54,9 +55,9 @@ export interface CgoCalls {
 /** Gives every crossing of a goroutine's stack the C frames that belong to it. */
 export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): CgoCalls {
   const {memory, tables, deadline} = process
-  if (!tables) return {calls: [], callbacks: [], inCallback: false, isReturning: false}
   const start = findStart(process, threads, goroutine)
   const leaf = threads.leafOf(goroutine, start)
+  if (!tables) return findBareCall(process, goroutine, leaf)
   const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: WALK_LIMIT, deadline})
   const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks: threads.callbacksOf(goroutine)})
   const crossings = new Crossings(process, goroutine)
@@ -80,6 +81,19 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
     } else if (item.kind === 'go' && item.frame.fn.funcID !== 'cgocallback') crossings.addFrame(item.frame)
   }
   return crossings
+}
+
+/** Without function tables nothing tells the crossings, but the records tell of the call that C is in. */
+function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment | undefined): CgoCalls {
+  const calls: CgoCall[] = []
+  if (leaf && goroutine.syscall.sp !== NULL_ADDRESS && isInC(process, goroutine)) {
+    const {frames, stop} = beforeOwnStack(leaf, sp => isOnStackOf(goroutine, sp))
+    const segment = emptySegment(stop === 'end-of-stack' ? null : stop)
+    segment.frames.push(...frames.filter(({kind}) => kind === 'native'))
+    segment.leftOut = leaf.elided?.count ?? 0
+    calls.push({entry: null, caller: null, segment})
+  }
+  return {calls, callbacks: [], inCallback: false, isReturning: false}
 }
 
 function emptySegment(missing: MissingReason | null): CalledSegment {

@@ -36,14 +36,29 @@ export class CallBorder {
     let next = walk.next()
     for (; !next.done; next = walk.next()) {
       const frame = next.value
-      if (inner && this.#isBeyond(inner, frame)) return 'no-unwind-info'
-      if (inner && this.#isJump(inner, frame)) onJump()
-      yield frame
-      if (!this.#hasTables && frame.sp === this.#base) return 'end-of-stack'
+      const gap = inner && this.#gapBetween(inner, frame)
+      // Where the inner frame ends was a guess, too.
+      if (inner) yield gap ? {...inner, cfa: undefined} : inner
+      if (gap === 'border') return 'no-unwind-info'
+      if (gap === 'jump') onJump()
       inner = frame
+      if (this.#hasTables || frame.sp !== this.#base) continue
+      yield frame
+      return 'end-of-stack'
     }
-    const isLost = this.#base !== undefined && !this.#hasTables && next.value === 'end-of-stack'
-    return isLost ? 'no-unwind-info' : next.value
+    if (inner) yield inner
+    return this.#stopBefore(next.value)
+  }
+
+  /** A walk that did not come to the border has not come to an end. */
+  #stopBefore(stop: StopReason): StopReason {
+    const isLost = this.#base !== undefined && !this.#hasTables && stop === 'end-of-stack'
+    return isLost ? 'no-unwind-info' : stop
+  }
+
+  #gapBetween(inner: UnwindFrame, frame: UnwindFrame): 'border' | 'jump' | undefined {
+    if (this.#isBeyond(inner, frame)) return 'border'
+    return this.#isJump(inner, frame) ? 'jump' : undefined
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {

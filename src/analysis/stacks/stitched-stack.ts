@@ -96,16 +96,26 @@ export function* stitchBareStack(
   bare: Generator<BareFrame, StopReason>,
   isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  const {frames = [], missing = []} = leaf ?? {}
-  const own = frames.findIndex(({sp}) => isOwnStack(sp))
-  for (const frame of own < 0 ? frames : frames.slice(0, own)) yield {kind: 'native', frame}
-  const jump = missing.find(({after, reason}) => after === own && reason !== 'frame-limit')
-  const inner = own < 0 ? (leaf?.stop ?? 'end-of-stack') : jump ? stopOf(jump.reason) : 'end-of-stack'
+  const {frames, stop: inner} = leaf ? beforeOwnStack(leaf, isOwnStack) : NO_FRAMES
+  for (const frame of frames) yield {kind: 'native', frame}
   if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
   let next = bare.next()
   for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
   if (next.value !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: next.value}
   return firstStop(inner, next.value)
+}
+
+const NO_FRAMES = {frames: [], stop: 'end-of-stack'} as const
+
+/** Of a leaf that was walked without function tables the part before the goroutine's own stack, and how that ends. */
+export function beforeOwnStack(
+  {frames, missing, stop}: CSegment,
+  isOwnStack: (sp: Address) => boolean,
+): {readonly frames: readonly UnwindFrame[]; readonly stop: StopReason} {
+  const own = frames.findIndex(({sp}) => isOwnStack(sp))
+  if (own < 0) return {frames, stop}
+  const jump = missing.find(({after, reason}) => after === own && reason !== 'frame-limit')
+  return {frames: frames.slice(0, own), stop: jump ? stopOf(jump.reason) : 'end-of-stack'}
 }
 
 /** The stack of a g0 that died in C: the runtime's own frames below it are Go frames like any other. */
