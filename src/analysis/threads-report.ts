@@ -103,14 +103,14 @@ function reportFrames(
 /** What is known of a thread without a look at its stack. */
 function reportUnwalked(images: readonly ThreadStacks[], thread: CoreThread): ThreadReport {
   const threads = imageOnThread(images, thread.tid)
-  const runs = runsOn(threads, thread)
+  const machine = threads.machineOf(thread.tid)
   return {
     id: thread.tid,
     name: thread.name ?? null,
-    image: runs ? imageName(threads.process) : null,
-    m: runs?.m ?? null,
-    goroutine: runs?.goroutine ?? null,
-    goroutineKnown: threads.knowsGoroutine(thread.tid, threads.machineOf(thread.tid)),
+    image: machine ? imageName(threads.process) : null,
+    m: machine?.id ?? null,
+    goroutine: (machine && threads.goroutineOf(machine)?.id) ?? null,
+    goroutineKnown: threads.knowsGoroutine(thread.tid, machine),
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: null,
     idle: false,
