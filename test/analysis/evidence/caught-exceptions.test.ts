@@ -1,14 +1,14 @@
 // Exceptions that a thread's handlers hold: the chain of __cxa_get_globals.
 import test from 'ava'
-import {findCaughtExceptions} from '../../src/analysis/evidence/caught-exceptions.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {BytesSource} from '../../src/base/byte-source.ts'
-import {Diagnostics} from '../../src/base/diagnostics.ts'
-import type {CoreThread} from '../../src/elf/core-file.ts'
-import {ElfFile} from '../../src/elf/elf-file.ts'
-import {BytesBuilder} from '../support/bytes-builder.ts'
-import {buildElf, buildSymbolSections, SHT} from '../support/elf-builder.ts'
-import {FakeProcess} from '../unwind/process.ts'
+import {findCaughtExceptions} from '../../../src/analysis/evidence/caught-exceptions.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {BytesSource} from '../../../src/base/byte-source.ts'
+import {Diagnostics} from '../../../src/base/diagnostics.ts'
+import type {CoreThread} from '../../../src/elf/core-file.ts'
+import {ElfFile} from '../../../src/elf/elf-file.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
+import {buildElf, buildSymbolSections, SHT} from '../../support/elf-builder.ts'
+import {FakeProcess} from '../../unwind/process.ts'
 
 const CODE = 0x401000
 const THREAD = 0x30000

@@ -1,10 +1,10 @@
 import test from 'ava'
-import {findCgoCalls} from '../../src/analysis/cgo/cgo-calls.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import type {ThreadStacks} from '../../src/analysis/stacks/thread-stacks.ts'
-import {toAddress} from '../../src/base/address.ts'
-import {GoVersion} from '../../src/gosym/version.ts'
-import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
+import {findCgoCalls} from '../../../src/analysis/cgo/cgo-calls.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {GoVersion} from '../../../src/gosym/version.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 
 const VERSION = GoVersion.ofMinor(27)
 const STACK = {lo: toAddress(0xc000040000), hi: toAddress(0xc000041000)}

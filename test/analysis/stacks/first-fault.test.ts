@@ -1,13 +1,13 @@
 // Which of the signals that interrupted a thread began its end.
 import test from 'ava'
-import {RegisterSet} from '../../src/amd64/register-set.ts'
-import type {SignalFrame} from '../../src/amd64/signal-context.ts'
-import {USER_REGS} from '../../src/amd64/user-regs.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {findBase, findFirstFault, type Interruption, withReason} from '../../src/analysis/stacks/signals.ts'
-import type {ThreadStack} from '../../src/analysis/stacks/thread-walk.ts'
-import {toAddress} from '../../src/base/address.ts'
-import {BytesBuilder} from '../support/bytes-builder.ts'
+import {RegisterSet} from '../../../src/amd64/register-set.ts'
+import type {SignalFrame} from '../../../src/amd64/signal-context.ts'
+import {USER_REGS} from '../../../src/amd64/user-regs.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {findBase, findFirstFault, type Interruption, withReason} from '../../../src/analysis/stacks/signals.ts'
+import type {ThreadStack} from '../../../src/analysis/stacks/thread-walk.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 const SIGQUIT = 3
 const SIGABRT = 6

@@ -2,8 +2,8 @@ import {copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'no
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
-import {openFixture} from '../../lab/fixtures.ts'
-import {analyse} from '../support/incomplete-process.ts'
+import {openFixture} from '../../../lab/fixtures.ts'
+import {analyse} from '../../support/incomplete-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-pairing-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))

@@ -1,15 +1,15 @@
 // What a thread in futex(2) waits for, told by the function of libc that called it and by the lock itself.
 import {readFileSync} from 'node:fs'
 import test from 'ava'
-import {RegisterSet} from '../../src/amd64/register-set.ts'
-import {USER_REGS} from '../../src/amd64/user-regs.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {innerThreadIds, libcOfThreads} from '../../src/analysis/process/thread-records.ts'
-import type {ThreadStack} from '../../src/analysis/stacks/thread-walk.ts'
-import {GO_LOCK_KINDS} from '../../src/analysis/waits/go-waits.ts'
-import {findNativeWait, NATIVE_LOCK_KINDS} from '../../src/analysis/waits/native-waits.ts'
-import {toAddress} from '../../src/base/address.ts'
-import {BytesBuilder} from '../support/bytes-builder.ts'
+import {RegisterSet} from '../../../src/amd64/register-set.ts'
+import {USER_REGS} from '../../../src/amd64/user-regs.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {innerThreadIds, libcOfThreads} from '../../../src/analysis/process/thread-records.ts'
+import type {ThreadStack} from '../../../src/analysis/stacks/thread-walk.ts'
+import {GO_LOCK_KINDS} from '../../../src/analysis/waits/go-waits.ts'
+import {findNativeWait, NATIVE_LOCK_KINDS} from '../../../src/analysis/waits/native-waits.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 const CODE = 0x1000
 const LOCK = 0x2000
@@ -175,7 +175,7 @@ test("musl's threads have their ids at another place", t => {
 })
 
 test('every kind of lock is in the document of the JSON', t => {
-  const text = readFileSync(new URL('../../docs/json-schema.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ')
+  const text = readFileSync(new URL('../../../docs/json-schema.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ')
   t.deepEqual(
     [...NATIVE_LOCK_KINDS, ...GO_LOCK_KINDS].filter(kind => !text.includes(`\`${kind}\``)),
     [],

@@ -1,11 +1,11 @@
 // What C and C++ say of their own end, told by the names of the frames and by what lies in memory.
 import test from 'ava'
-import {RegisterSet} from '../../src/amd64/register-set.ts'
-import type {CrashCause} from '../../src/analysis/crash/crash-cause.ts'
-import {findDeathCause} from '../../src/analysis/evidence/native-cause.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {toAddress} from '../../src/base/address.ts'
-import {BytesBuilder} from '../support/bytes-builder.ts'
+import {RegisterSet} from '../../../src/amd64/register-set.ts'
+import type {CrashCause} from '../../../src/analysis/crash/crash-cause.ts'
+import {findDeathCause} from '../../../src/analysis/evidence/native-cause.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 interface Called {
   name: string

@@ -1,8 +1,8 @@
 import test from 'ava'
-import {USER_REGS, USER_REGS_COUNT} from '../../src/amd64/user-regs.ts'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {pairMachines} from '../../src/analysis/stacks/machine-pairing.ts'
-import {type Address, toAddress} from '../../src/base/address.ts'
+import {USER_REGS, USER_REGS_COUNT} from '../../../src/amd64/user-regs.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {pairMachines} from '../../../src/analysis/stacks/machine-pairing.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
 
 interface FakeMachine {
   id: number

@@ -1,11 +1,11 @@
 // Who waits for whom, from the owners that locks of C name and from what is known of the goroutines on their threads.
 import test from 'ava'
-import {DeadlockSearch} from '../../src/analysis/waits/deadlocks.ts'
-import type {NativeLockKind, NativeWait} from '../../src/analysis/waits/native-waits.ts'
-import type {Parties} from '../../src/analysis/waits/parties.ts'
-import {toAddress} from '../../src/base/address.ts'
-import type {Party} from '../../src/report/vocabulary.ts'
-import {GOROUTINE_STATUS} from '../../src/runtime-model/goroutine-status.ts'
+import {DeadlockSearch} from '../../../src/analysis/waits/deadlocks.ts'
+import type {NativeLockKind, NativeWait} from '../../../src/analysis/waits/native-waits.ts'
+import type {Parties} from '../../../src/analysis/waits/parties.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import type {Party} from '../../../src/report/vocabulary.ts'
+import {GOROUTINE_STATUS} from '../../../src/runtime-model/goroutine-status.ts'
 
 interface Thread {
   tid: number

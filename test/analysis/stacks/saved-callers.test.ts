@@ -1,8 +1,8 @@
 import test from 'ava'
-import type {DeadProcess} from '../../src/analysis/process/dead-process.ts'
-import {checkSavedCallers} from '../../src/analysis/stacks/saved-callers-check.ts'
-import type {ThreadStacks} from '../../src/analysis/stacks/thread-stacks.ts'
-import type {Machine} from '../../src/runtime-model/machine.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {checkSavedCallers} from '../../../src/analysis/stacks/saved-callers-check.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import type {Machine} from '../../../src/runtime-model/machine.ts'
 
 /** Functions of 0x100 bytes each. */
 const NAMES: Record<number, string> = {

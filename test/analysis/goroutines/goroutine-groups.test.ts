@@ -1,0 +1,148 @@
+// Which goroutines are one group, and what a group says of them.
+import test from 'ava'
+import {GoroutineGroups} from '../../../src/analysis/goroutines/goroutine-groups.ts'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import type {FrameReport, GoroutineReport} from '../../../src/report/core-report.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import {FakeProcess} from '../../unwind/process.ts'
+
+const STACK = 0xc000000000
+const NANOSECONDS = 60_000_000_000n
+
+interface Fields {
+  state?: string
+  minutes?: number
+  sp?: number
+}
+
+function goroutine(id: number, {state = 'chan receive', minutes, sp = STACK}: Fields = {}): Goroutine {
+  return {
+    id,
+    state,
+    m: 0,
+    gopc: toAddress(0x1500),
+    lockedToThread: false,
+    stack: {lo: toAddress(sp), hi: toAddress(sp + 0x100)},
+    status: {text: 'waiting'},
+    sched: {pc: toAddress(0x1010), sp: toAddress(sp)},
+    syscall: {pc: 0, sp: 0},
+    waitSince: minutes === undefined ? 0n : NANOSECONDS,
+    waitMinutes: () => minutes,
+  } as unknown as Goroutine
+}
+
+/** Go code and two stacks with the same pcs; without tables nothing is told by pcs. */
+function processOf(tables: boolean): DeadProcess {
+  const memory = new FakeProcess()
+    .go({name: 'main.wait', entry: 0x1000, end: 0x1100, frame: 8})
+    .go({name: 'runtime.goexit', entry: 0x2000, end: 0x2010, frame: 0, flag: 1})
+  for (const sp of [STACK, STACK + 0x1000]) memory.words(sp, 0, 0x2001, 0, 0)
+  const runtime = {nowLowerBound: () => 100n * NANOSECONDS}
+  return {
+    memory,
+    runtime,
+    tables: tables ? {functionAt: memory.functionAt.bind(memory)} : undefined,
+  } as unknown as DeadProcess
+}
+
+function report(id: number, line = 10, fields: Partial<GoroutineReport> = {}): GoroutineReport {
+  const frame = {
+    function: 'main.wait',
+    file: 'main.go',
+    line,
+    offset: '0x10',
+    args: `0x${id}`,
+    sp: `0xc${id}`,
+    fp: `0xd${id}`,
+  }
+  const createdBy = {function: 'main.main', file: 'main.go', line: 3, offset: '0x1', goroutine: id + 100}
+  const parts = {
+    frames: [frame as FrameReport],
+    createdBy,
+    stop: 'end-of-stack',
+    elided: null,
+    missing: [],
+    image: null,
+  }
+  return {...parts, ...fields} as unknown as GoroutineReport
+}
+
+function groupsOf(list: readonly (readonly [Goroutine, GoroutineReport | undefined])[], tables = false) {
+  const groups = new GoroutineGroups(processOf(tables), {} as ThreadStacks)
+  let asked = 0
+  for (const [each, made] of list) {
+    groups.add(each, () => {
+      asked++
+      return made
+    })
+  }
+  return {groups: groups.list(), matched: groups.matched, asked}
+}
+
+test('the same state and the same frames are one group; the biggest first, then the one with the lowest ID', t => {
+  const {groups, matched} = groupsOf([
+    [goroutine(9), report(9, 99)],
+    [goroutine(5), report(5)],
+    [goroutine(6), report(6)],
+    [goroutine(3, {state: 'select'}), report(3)],
+  ])
+  t.deepEqual(
+    groups.map(({count, state, goroutines}) => [count, state, goroutines]),
+    [
+      [2, 'chan receive', [5, 6]],
+      [1, 'select', [3]],
+      [1, 'chan receive', [9]],
+    ],
+  )
+  t.is(matched, 4)
+})
+
+test('what is of one goroutine alone is not said of several', t => {
+  const [one] = groupsOf([[goroutine(5), report(5)]]).groups
+  t.is(one?.frames[0]?.args, '0x5')
+  t.is(one?.createdBy?.goroutine, 105)
+  const [several] = groupsOf([5, 6].map(id => [goroutine(id), report(id)] as const)).groups
+  const {args, sp, fp} = several?.frames[0] ?? {}
+  t.deepEqual([args, sp, fp, several?.createdBy?.goroutine], [null, null, null, null])
+})
+
+test('other places of the `go` statement, or other frames left out, are other groups', t => {
+  const {createdBy} = report(1)
+  const elsewhere = report(2, 10, {createdBy: createdBy && {...createdBy, line: 77}})
+  const elided = report(3, 10, {elided: {after: 1, count: 5}})
+  t.is(groupsOf([elsewhere, elided, report(1)].map((made, id) => [goroutine(id), made] as const)).groups.length, 3)
+})
+
+test('a group has waited as long as the one that has waited least, and the one that has waited most', t => {
+  const waits = [undefined, 7, 2, 30].map(
+    (minutes, id) => [goroutine(id, minutes ? {minutes} : {}), report(id)] as const,
+  )
+  const [group] = groupsOf(waits).groups
+  t.deepEqual([group?.minWaitMinutes, group?.maxWaitMinutes], [2, 30])
+  const [unknown] = groupsOf([[goroutine(1), report(1)]]).groups
+  t.deepEqual([unknown?.minWaitMinutes, unknown?.maxWaitMinutes], [null, null])
+})
+
+test('what is not wanted is in no group, and not counted', t => {
+  const {groups, matched} = groupsOf([
+    [goroutine(1), undefined],
+    [goroutine(2), report(2)],
+  ])
+  t.deepEqual([groups.map(({goroutines}) => goroutines), matched], [[[2]], 1])
+})
+
+test('a stack is put together once, however many goroutines have its pcs, and where it is not wanted too', t => {
+  const alike = [goroutine(1), goroutine(2, {sp: STACK + 0x1000}), goroutine(3)]
+  const wanted = groupsOf(
+    alike.map(each => [each, report(each.id)] as const),
+    true,
+  )
+  t.deepEqual([wanted.asked, wanted.groups[0]?.goroutines], [1, [1, 2, 3]])
+  const unwanted = groupsOf(
+    alike.map(each => [each, undefined] as const),
+    true,
+  )
+  t.deepEqual([unwanted.asked, unwanted.matched], [1, 0])
+})

@@ -1,0 +1,102 @@
+// A goroutine's stack without function tables: by the records of rbp that lie on it.
+import test from 'ava'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {reportBareFrame, walkBareStack} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import type {SourceFrame} from '../../../src/symbolize/source-frame.ts'
+import {FakeProcess} from '../../unwind/process.ts'
+
+const LOW = 0xc000000000
+const HIGH = LOW + 0x400
+const CODE = {start: 0x401000, end: 0x402000}
+
+interface Saved {
+  pc?: number
+  sp?: number
+  bp?: number
+  startpc?: number
+}
+
+/** The stack as words from its gobuf's sp on. */
+function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = sp, startpc = 0}: Saved = {}) {
+  const memory = new FakeProcess()
+    .unread(CODE.start, CODE.end)
+    .words(LOW, ...new Array<number>(0x80).fill(0))
+    .words(LOW + 0x100, ...words)
+  const process = {
+    memory,
+    version: memory.version,
+    unwinder: memory.unwinder(),
+    isExecutable: (address: Address) => address >= CODE.start && address < CODE.end,
+  } as unknown as DeadProcess
+  const position = (at: number) => toAddress(at)
+  const goroutine = {
+    id: 7,
+    m: 0,
+    startpc,
+    stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
+    status: {text: 'waiting'},
+    sched: {pc: position(pc), sp: position(sp), bp: position(bp)},
+    syscall: {pc: 0, sp: 0, bp: 0},
+  } as unknown as Goroutine
+  const frames = walkBareStack(process, {} as ThreadStacks, goroutine)
+  const found: string[] = []
+  let next = frames.next()
+  for (; !next.done; next = frames.next()) found.push(`${next.value.pc.toString(16)} ${next.value.foundBy}`)
+  return {found, stop: next.value}
+}
+
+const RECORDS = [LOW + 0x120, 0x401111, 0, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0x401333]
+
+test('each record leads to the next, and a record without a caller’s frame pointer is the last', t => {
+  const {found} = walk(RECORDS)
+  t.deepEqual(found.slice(0, 3), ['401010 gobuf', '401111 frame-pointer', '401222 frame-pointer'])
+})
+
+test('no frame of another stack is shown: a record that leads out of the goroutine’s ends it', t => {
+  const outside = HIGH + 0x100
+  const {found, stop} = walk([outside, 0x401111, 0, 0])
+  t.deepEqual(found.slice(0, 2), ['401010 gobuf', '401111 frame-pointer'])
+  t.true(found.length <= 2)
+  t.not(stop, 'end-of-stack')
+})
+
+test('a return address that is no code ends it', t => {
+  const {found, stop} = walk([LOW + 0x120, 0xdead0000, 0, 0, 0, 0])
+  t.deepEqual(found, ['401010 gobuf'])
+  t.not(stop, 'end-of-stack')
+})
+
+test('a goroutine that never ran has its first function, and what returns from it', t => {
+  const {found} = walk([0x401444], {pc: 0x401500, startpc: 0x401500, bp: 0})
+  t.deepEqual(found.slice(0, 2), ['401500 gobuf', '401444 frame-pointer'])
+})
+
+test('without a place in its gobuf nothing is known', t => {
+  t.deepEqual(walk([], {sp: 0}), {found: [], stop: 'unmapped'})
+})
+
+test('what lies on a goroutine’s stack is Go code, unless it is named as another language’s', t => {
+  const frame = {pc: 0x401010, lookupPc: 0x40100f, sp: LOW, cfa: LOW + 8, foundBy: 'gobuf', kind: 'native'} as const
+  const shown = (fields: Partial<SourceFrame>) => {
+    const source = {
+      kind: 'c',
+      function: null,
+      file: null,
+      line: null,
+      column: null,
+      entry: null,
+      inlined: false,
+      moduleOffset: null,
+      module: null,
+    }
+    const process = {symbolizer: {locate: () => [{...source, ...fields}]}} as unknown as DeadProcess
+    const [report] = reportBareFrame(process, frame as unknown as Parameters<typeof reportBareFrame>[1])
+    return [report?.kind, report?.language, report?.args]
+  }
+  t.deepEqual(shown({}), ['go', 'Go', '...'])
+  t.deepEqual(shown({function: 'main.main', language: 'Go'}), ['go', 'Go', '...'])
+  t.deepEqual(shown({function: 'crash', language: 'c'}).slice(0, 2), ['c', 'c'])
+})

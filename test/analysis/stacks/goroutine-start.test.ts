@@ -1,0 +1,101 @@
+// Where the Go frames of a goroutine begin, by what it does and where its thread is.
+import test from 'ava'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {findStart} from '../../../src/analysis/stacks/goroutine-start.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+
+const STACK = {lo: toAddress(0xc000000000), hi: toAddress(0xc000001000)}
+const OWN = STACK.lo + 0x100
+const ELSEWHERE = 0x7ffc0000
+const GOBUF = {pc: 0x1000, sp: OWN + 8}
+const SYSCALL = {pc: 0x2000, sp: OWN + 16}
+
+interface Frame {
+  pc: number
+  sp: number
+  kind: 'go' | 'native' | 'signal'
+  interrupted?: boolean
+}
+
+interface Situation {
+  status?: string
+  syscall?: {pc: number; sp: number}
+  /** Of its thread; the first `base` are those of a signal handler. */
+  frames?: Frame[]
+  base?: number
+  vdso?: {pc: number; sp: number}
+  isOther?: boolean
+}
+
+function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false}: Situation) {
+  const address = toAddress(0x5000)
+  const goroutine = {
+    address,
+    m: 0x6000,
+    stack: STACK,
+    sched: GOBUF,
+    syscall: syscall ?? {pc: 0, sp: 0},
+    status: {text: status},
+  }
+  const machine = {curg: isOther ? 0x9000 : address, vdso}
+  const process = {runtime: {machineAt: () => machine}} as unknown as DeadProcess
+  const threads = {ofMachine: () => frames && {frames, base}} as unknown as ThreadStacks
+  const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
+  return [pc, trap, isSyscall, foundBy]
+}
+
+const go = (pc: number, fields: Partial<Frame> = {}): Frame => ({
+  pc,
+  sp: OWN,
+  kind: 'go',
+  interrupted: false,
+  ...fields,
+})
+
+const FROM_GOBUF = [GOBUF.pc, false, false, 'gobuf']
+const FROM_SYSCALL = [SYSCALL.pc, false, true, 'syscall']
+
+const SITUATIONS: Readonly<Record<string, [Situation, unknown[]]>> = {
+  'parked: where the scheduler left it': [{status: 'waiting'}, FROM_GOBUF],
+  'parked, its old thread in Go: still where the scheduler left it': [
+    {status: 'waiting', frames: [go(0x30)]},
+    FROM_GOBUF,
+  ],
+  'in a system call: what entersyscall saved': [{status: 'syscall', syscall: SYSCALL}, FROM_SYSCALL],
+  'running: the registers of its thread': [{frames: [go(0x30, {interrupted: true})]}, [0x30, true, false, 'context']],
+  'running, calls a nil function: the registers all the same': [
+    {frames: [go(0, {kind: 'native', interrupted: true})]},
+    [0, true, false, 'context'],
+  ],
+  'interrupted by a signal: behind its handler': [
+    {frames: [go(0x10, {sp: ELSEWHERE}), go(0x30)], base: 1},
+    [0x30, false, false, 'signal-frame'],
+  ],
+  'C on its own stack: the first Go frame there': [
+    {frames: [go(0x10, {kind: 'native'}), go(0x30)]},
+    [0x30, false, false, 'cfi'],
+  ],
+  'in the vDSO: its caller': [
+    {frames: [go(0x10, {sp: ELSEWHERE, kind: 'native'})], vdso: {pc: 0x40, sp: OWN}},
+    [0x40, false, false, 'gobuf'],
+  ],
+  'its thread is on another stack: where the scheduler left it': [{frames: [go(0x10, {sp: ELSEWHERE})]}, FROM_GOBUF],
+  'its M runs another one: where the scheduler left it': [{frames: [go(0x30)], isOther: true}, FROM_GOBUF],
+  'no thread of the core runs its M: where the scheduler left it': [{}, FROM_GOBUF],
+  'running, a stale system call: the registers of its thread': [
+    {frames: [go(0x30)], syscall: SYSCALL},
+    [0x30, false, false, 'context'],
+  ],
+  'running in C: what entersyscall saved': [
+    {frames: [go(0x10, {sp: ELSEWHERE, kind: 'native'})], syscall: SYSCALL},
+    FROM_SYSCALL,
+  ],
+}
+
+for (const [what, [situation, expected]] of Object.entries(SITUATIONS)) {
+  test(what, t => {
+    t.deepEqual(start(situation), expected)
+  })
+}
