@@ -92,7 +92,7 @@ test('what lies on a goroutine’s stack is Go code, unless it is named as anoth
       moduleOffset: null,
       module: null,
     }
-    const process = {symbolizer: {locate: () => [{...source, ...fields}]}} as unknown as DeadProcess
+    const process = {images: [], symbolizer: {locate: () => [{...source, ...fields}]}} as unknown as DeadProcess
     const [report] = reportBareFrame(process, frame as unknown as Parameters<typeof reportBareFrame>[1])
     return [report?.kind, report?.language, report?.args]
   }
