@@ -26,13 +26,16 @@ const COMMANDS = {
   threads: Threads,
 } as const satisfies Readonly<Record<string, Command.Class>>
 
-/** Every command, as text and as JSON. */
+/** Every command, as text and as JSON, and what else people read. */
 const QUESTIONS: readonly Question[] = [
   {command: 'info', args: []},
   {command: 'info', args: ['--json']},
-  {command: 'analyze', args: ['--traceback', 'crash']},
-  {command: 'analyze', args: ['--json', '--strict']},
+  {command: 'analyze', args: []},
+  {command: 'analyze', args: ['--json', '--strict', '--traceback', 'crash']},
+  {command: 'analyze', args: ['--format', 'markdown']},
+  {command: 'analyze', args: ['--format', 'html']},
   {command: 'goroutines', args: ['--group']},
+  {command: 'goroutines', args: ['--format', 'folded']},
   {command: 'goroutines', args: ['--json', '--traceback', 'crash']},
   {command: 'threads', args: ['--registers']},
   {command: 'threads', args: ['--json']},
