@@ -77,11 +77,13 @@ function versionAt(memory: AddressSpace, variable: Address | undefined): GoVersi
 }
 
 /**
- * The library of a program that was linked with -linkshared, whose sections do not say that it is Go. Other modules
+ * The library of a program that was linked with -linkshared. It has no build ID of Go's, and in older releases no
+ * section for its tables, but the hash of its packages that all of -buildmode=shared have (cmd/link, elf.go). Others
  * reach the runtime's variables by its dynamic symbols, which no stripping takes away.
  */
 function findSharedRuntime(files: ProcessFiles): Candidate[] {
-  const module = files.modules.find(({image}) => image && SymbolTable.of(image).lookup(FIRST_MODULE)?.address)
+  const shared = files.modules.filter(({image}) => image?.sectionHeader('.note.go.abihash'))
+  const module = shared.find(({image}) => image && SymbolTable.of(image).lookup(FIRST_MODULE)?.address)
   return module ? [identify(files, {module, buildInfo: undefined})] : []
 }
 
