@@ -46,12 +46,24 @@ export const go = (name: string, fields?: Partial<FrameReport>): FrameReport => 
 /** A frame of the C library. */
 export const libc = (name: string | null, pc = '0x9000'): FrameReport => c(name, {module: LIBC, pc})
 
-export const SEGV = {kind: 'signal', signal: 'SIGSEGV', code: 1, cause: null, message: null} as CrashReport
+export const SEGV = {
+  kind: 'signal',
+  signal: 'SIGSEGV',
+  code: 1,
+  cause: null,
+  message: null,
+  header: [] as string[],
+} as CrashReport
 export const ABRT = {...SEGV, signal: 'SIGABRT', code: -6, senderPid: 7} as CrashReport
 export const panicOf = (message: string): CrashReport => ({...SEGV, kind: 'panic', message})
 export const fatalOf = (message: string): CrashReport => ({...SEGV, kind: 'fatal', message, signal: null, code: null})
 
-const NO_CODE: CodeFacts = {calledBefore: () => undefined, functionStart: () => undefined, isGoFunction: () => false}
+const NO_CODE: CodeFacts = {
+  calledBefore: () => undefined,
+  functionStart: () => undefined,
+  calleesOf: () => 1,
+  isGoFunction: () => false,
+}
 
 /** Who signs a stack of a crash; `code` and the rest as far as a test is about them. */
 export function sign(

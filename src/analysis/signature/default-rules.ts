@@ -38,9 +38,6 @@ export const DEFAULT_RULES: RulesText = {
 [last go: a thread is started for whoever comes along]
 ^runtime\.(?:newm|newm1|startTemplateThread)$
 
-[last c: a thread is started for whoever comes along]
-^_cgo_try_pthread_create$|^x_cgo_(?:sys_)?thread_(?:create|start)$
-
 [last go: memory is collected for whoever comes along]
 ^runtime\.(?:gcAssistAlloc|gcAssistAlloc1|gcStart|gcBgMarkWorker|bgsweep|bgscavenge|deductSweepCredit)$
 

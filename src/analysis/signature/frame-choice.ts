@@ -32,13 +32,23 @@ export interface ChosenFrames {
   readonly explain: readonly string[]
 }
 
+export interface ChoiceFacts {
+  readonly rules: SignatureRules
+  readonly code: CodeFacts
+  readonly buildIdOf: (module: string) => string | null
+  /** A deferred function recovered a panic and raised it again. */
+  readonly isRaisedAgain: boolean
+}
+
 /** Decides for each frame of the crashing stack whether it is a part of the signature, and under which name. */
 export function chooseFrames(
   frames: readonly FrameReport[],
-  {rules, code, buildIdOf}: {rules: SignatureRules; code: CodeFacts; buildIdOf: (module: string) => string | null},
+  {rules, code, buildIdOf, isRaisedAgain}: ChoiceFacts,
 ): ChosenFrames {
   const choices = frames.map(frame => nameFrame(frame, rules, code))
   leaveOutPlumbing(choices)
+  if (isRaisedAgain) leaveOutHandlers(choices)
+  leaveOutRuntimeC(choices)
   nameCgoEntries(choices, code)
   for (const choice of choices) judge(choice, rules)
   nameUnnamed(choices, code, buildIdOf)
@@ -85,6 +95,25 @@ function leaveOutPlumbing(choices: readonly Choice[]): void {
   }
 }
 
+/** Above the outermost panic stands what recovered it and raised the same value again. */
+function leaveOutHandlers(choices: readonly Choice[]): void {
+  const first = choices.findLastIndex(({frame}) => frame.kind === 'go' && frame.function === 'panic')
+  for (const choice of choices.slice(0, Math.max(first, 0))) choice.out ??= 'raised again what it had recovered'
+}
+
+/** Code of C that no wrapper of cgo called is runtime/cgo's, for the runtime itself called it: a thread's start. */
+function leaveOutRuntimeC(choices: readonly Choice[]): void {
+  for (const [index, choice] of choices.entries()) {
+    const isCalledByGo = choice.kind === 'c' && choice.frame.kind === 'c' && isSeam(choices[index + 1])
+    if (!isCalledByGo) continue
+    const caller = choices.slice(index + 1).find(below => !isSeam(below))
+    if (cgoWrapperTarget(caller?.frame.function ?? '') !== undefined) continue
+    for (const above of segmentAbove(choices, index + 1)) {
+      if (above.name === undefined && above.frame.module === choice.frame.module) above.out ??= 'part of runtime/cgo'
+    }
+  }
+}
+
 /**
  * Of a call from Go the function of C is named by the wrapper on the Go side, which is never stripped. On C's side cgo
  * has a wrapper too, the outermost frame there: in it the function may be inlined, or have left by a jump.
@@ -97,9 +126,10 @@ function nameCgoEntries(choices: Choice[], code: CodeFacts): void {
     choice.out = 'cgo glue'
     leaveOutCheck(choices[index + 1], choices[index + 2])
     const segment = segmentAbove(choices, index)
-    const wrapper = segment[0]
-    if (wrapper === undefined) continue
-    if (wrapper.name === undefined) wrapper.out ??= 'cgo glue'
+    const outermost = segment[0]
+    if (outermost === undefined) continue
+    const wrapper = wrapperOf(choices.slice(0, index), outermost, code)
+    if (wrapper.isOutermost) outermost.out ??= 'cgo glue'
     const isNamed = segment.some(({name, out}) => name === target && out === undefined)
     if (isNamed || nameOutermost(segment, wrapper, target, code)) continue
     // It stands in the place of the Go side's wrapper, directly below the frames of C.
@@ -109,7 +139,7 @@ function nameCgoEntries(choices: Choice[], code: CodeFacts): void {
 
 /** Around a call that passes pointers cgo writes a closure that checks them (cmd/cgo, gcc.go: rewriteCall). */
 function leaveOutCheck(closure: Choice | undefined, caller: Choice | undefined): void {
-  if (closure?.frame.inlined && closure.name === `${caller?.name}.func`) closure.out = 'cgo glue'
+  if (closure?.name !== undefined && closure.name === `${caller?.name}.func`) closure.out = 'cgo glue'
 }
 
 /** The frames of C that a wrapper on the Go side called, the outermost first. */
@@ -131,13 +161,33 @@ function isSeam(choice: Choice | undefined): boolean {
   )
 }
 
-/** The function next to a wrapper without a name is the one that was called, with all its frames. */
-function nameOutermost(segment: readonly Choice[], wrapper: Choice, target: string, code: CodeFacts): boolean {
-  const next = segment.find(({out, frame}) => out === undefined && frame.pc !== wrapper.frame.pc)
-  if (wrapper.out === undefined || !next || next.name !== undefined) return false
-  if (next.frame.module === null || next.frame.module !== wrapper.frame.module) return false
+/** cgo's wrapper on C's side. */
+interface Wrapper {
+  /** Where it starts; undefined: not known. */
+  readonly start: Address | undefined
+  /** The outermost frame of C is its own, and has no name; else it has left by a jump, or has a name. */
+  readonly isOutermost: boolean
+}
+
+/** The first argument of runtime.cgocall is the wrapper (runtime/cgocall.go). */
+function wrapperOf(above: readonly Choice[], {name, frame}: Choice, code: CodeFacts): Wrapper {
+  const call = above.findLast(choice => choice.frame.function === 'runtime.cgocall')
+  const argument = /^(0x[0-9a-f]+)/.exec(call?.frame.args ?? '')?.[1] ?? null
+  const start = placeOf(argument) ?? startOf(frame, code)
+  return {start, isOutermost: name === undefined && (start === undefined || startOf(frame, code) === start)}
+}
+
+/** The one function that a wrapper calls is the one that was meant, with all its frames. */
+function nameOutermost(segment: readonly Choice[], wrapper: Wrapper, target: string, code: CodeFacts): boolean {
+  const [outermost] = segment
+  const next = wrapper.isOutermost
+    ? segment.find(({out, frame}) => out === undefined && frame.pc !== outermost?.frame.pc)
+    : outermost
+  if (!outermost || !next || next.name !== undefined || next.out !== undefined) return false
+  if (next.frame.module === null || next.frame.module !== outermost.frame.module) return false
   const start = startOf(next.frame, code)
-  if (start === undefined) return false
+  // A wrapper that calls several functions has the one that is meant inlined in it.
+  if (start === undefined || (wrapper.start !== undefined && code.calleesOf(wrapper.start) > 1)) return false
   for (const choice of segment) {
     if (choice.name !== undefined || startOf(choice.frame, code) !== start) continue
     choice.name = target
@@ -165,10 +215,15 @@ function judge(choice: Choice, rules: SignatureRules): void {
   const module = kind === 'c' && frame.module !== null ? baseName(frame.module) : undefined
   const ofModule = module === undefined ? undefined : rules.reason('inside', 'module', module)
   choice.inside = ofModule ?? (name === undefined ? undefined : rules.reason('inside', kind, name))
-  const left = module === undefined ? undefined : rules.reason('irrelevant', 'module', module)
+  const left = module === undefined ? wrapperReason(frame) : rules.reason('irrelevant', 'module', module)
   choice.out = left ?? (name === undefined ? undefined : irrelevance(kind, frame.function ?? name, name, rules))
   choice.standsIn = choice.out === 'runtime' && !DEATH_OF_GO.test(name ?? '')
   choice.prefix = name === undefined ? undefined : rules.reason('prefix', kind, name)
+}
+
+/** Methods of embedded types and of values behind pointers: the linker has those that are used. */
+function wrapperReason({file}: FrameReport): string | undefined {
+  return file === '<autogenerated>' ? 'made by the compiler' : undefined
 }
 
 function irrelevance(kind: 'go' | 'c', given: string, name: string, rules: SignatureRules): string | undefined {
@@ -265,7 +320,9 @@ function nameByCaller(
   code: CodeFacts,
 ): void {
   const outer = run[run.length - 1] as Choice
-  const caller = choices[choices.indexOf(outer) + 1]
+  const below = choices.slice(choices.indexOf(outer) + 1)
+  // A function that left by a jump has no call of its own.
+  const caller = below.find(({frame}) => frame.foundBy !== 'tail-call')
   const pc = caller?.kind === 'c' && caller.frame.kind === 'c' ? placeOf(caller.frame.pc) : undefined
   const called = pc === undefined ? undefined : code.calledBefore(pc)
   const name = called ?? run.findLast(choice => choice.name !== undefined)?.name

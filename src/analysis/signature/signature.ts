@@ -152,9 +152,9 @@ class Signer {
   }
 
   #choose(frames: readonly FrameReport[]): ChosenFrames {
-    const {code, modules} = this.#facts
+    const {code, modules, crash} = this.#facts
     const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
-    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf})
+    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isRaisedAgain(crash)})
   }
 
   /** The instruction is looked at only where the stack is deep: that takes the decoder. */
@@ -165,6 +165,14 @@ class Signer {
     if (repeated < DEEP) return false
     return crash.instruction?.addressKind?.includes('stack') === true
   }
+}
+
+/** `panic: TEXT [recovered]`, then the same text once more (runtime.printpanics); from Go 1.25 on it is said once. */
+function isRaisedAgain({kind, header}: CrashReport): boolean {
+  if (kind !== 'panic') return false
+  const panics = header.flatMap(line => /^\t?panic: (.*)$/.exec(line)?.[1] ?? [])
+  const texts = new Set(panics.map(text => text.replace(/ \[recovered(?:, repanicked)?\]$/, '')))
+  return texts.size === 1 && (panics.length > 1 || panics[0]?.endsWith(' repanicked]') === true)
 }
 
 function explainFolding(all: readonly SignedFrame[], kept: readonly SignedFrame[]): string[] {

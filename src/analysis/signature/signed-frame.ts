@@ -14,6 +14,8 @@ export interface CodeFacts {
   calledBefore(returnAddress: Address): string | undefined
   /** Start of the function around a place in C code. */
   functionStart(pc: Address): Address | undefined
+  /** How many other functions of its own module a function calls or jumps to directly, by its start. */
+  calleesOf(start: Address): number
   /** Whether there is a Go function of that name. */
   isGoFunction(name: string): boolean
 }
