@@ -79,7 +79,9 @@ async function ourStacks({core, executable}: NativeCrash): Promise<Stacks> {
   const stacks: Stacks = new Map()
   if (json === '') return stacks
   const {threads} = JSON.parse(json) as {threads: {id: number; frames: JsonFrame[]; stop: string}[]}
-  for (const {id, frames, stop} of threads) {
+  for (const {id, frames: all, stop} of threads) {
+    // Of gdb's stacks those that left by a jump are left out too: eu-stack has none.
+    const frames = all.filter(({foundBy}) => foundBy !== 'tail-call')
     const end = frames.findIndex(({foundBy}) => foundBy === 'stack-switch')
     const stack: Stack = {frames: [], intoGo: end >= 0 || frames.at(-1)?.kind === 'go', stop}
     let names: string[] = []
