@@ -2,6 +2,7 @@ import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
+import type {Machine} from '../runtime-model/machine.ts'
 import {beginsThread} from '../unwind/thread-start.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
 import {imageOnThread} from './crash/crashed-image.ts'
@@ -138,13 +139,18 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
  */
 function isKnownIdle({machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
   const isWhole = stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))
-  return machine?.dying === 0 && (isWhole || (goroutine ?? parked) === undefined)
+  return machine !== undefined && !isThrowing(machine) && (isWhole || (goroutine ?? parked) === undefined)
+}
+
+/** An M that a signal found idle dies too, but its own frames are the scheduler's all the same. */
+function isThrowing({dying, caughtsig}: Machine): boolean {
+  return dying !== 0 && caughtsig === 0
 }
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
 function waitsInGo({machine, frames, base}: ThreadStack): boolean {
   const inner = frames.slice(base, innerCount(frames))
-  return machine?.dying === 0 && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
+  return machine !== undefined && !isThrowing(machine) && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
 }
 
 /** Frames up to the one that began the Go part of the thread: those of C below it tell nothing of what it does. */

@@ -42,6 +42,9 @@ export function isInsideLibc({function: name, file}: Pick<FrameReport, 'function
 const DISTANCE = {ownCode: 0, library: 1, language: 2, plumbing: 3} as const
 type Distance = (typeof DISTANCE)[keyof typeof DISTANCE]
 
+/** Where the Go part of a thread begins. */
+const STARTS: ReadonlySet<string> = new Set(['runtime.mstart', 'runtime.rt0_go'])
+
 export interface Program {
   readonly executable: string | null
   readonly go: Pick<CoreReport['go'], 'main' | 'modules'>
@@ -55,6 +58,8 @@ export function findOwnFrame(
 ): {frame: FrameReport; isOwn: boolean; isPlumbing: boolean} | undefined {
   let best: {frame: FrameReport; distance: Distance} | undefined
   for (const frame of frames) {
+    // What had started the thread tells nothing of what it did.
+    if (frame.kind === 'go' && STARTS.has(frame.function ?? '')) break
     if (frame.kind !== kind) continue
     const distance = kind === 'go' ? distanceOfGo(frame, program.go) : distanceOfC(frame, program.executable)
     if (!best || distance < best.distance) best = {frame, distance}
