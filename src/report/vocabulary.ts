@@ -12,6 +12,7 @@ export const FOUND_BY = {
   cfi: 'unwind information of the frame that it called',
   pcsp: 'the frame size in the Go tables of the frame that it called',
   'frame-pointer': 'the frame pointer, checked against the code',
+  code: 'the code of the function that it called directly, which says how much that had pushed',
   'signal-frame': 'what the kernel saved when a signal came',
   'stack-switch':
     'what the Go runtime saved when it changed stacks, between Go and C or between a goroutine and its thread',

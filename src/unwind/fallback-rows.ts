@@ -53,7 +53,7 @@ export class FallbackRows {
   }
 
   /**
-   * By the code from the function's entry or up to its return, which is exact where it can be followed; then by rbp;
+   * By the code from the entry that a direct call leads to, which is exact, or up to the function's return; then by rbp;
    * then by a scan. Whatever is found must be a return address behind a call.
    */
   leave(position: Position): Departure {
@@ -65,8 +65,9 @@ export class FallbackRows {
     const callee = {registers, pc, exactPc}
     const returned = this.#findByReturn(callee)
     const isSure = returned && this.#entered(returned.cfa, returned.caller.pc, callee) !== undefined
-    const found = isSure ? returned : (this.#findByEntry(callee) ?? returned)
-    if (found) return toDeparture(found, found.byFramePointer || isFramedBy(bp, found) ? 'frame-pointer' : 'scan')
+    const entered = isSure ? returned : this.#findByEntry(callee)
+    const found = entered ?? returned
+    if (found) return toDeparture(found, isFramedBy(bp, found) ? 'frame-pointer' : entered ? 'code' : 'scan')
     const framed = findFramePointerCaller(registers, this.#memory, this.#code)
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
@@ -185,9 +186,9 @@ export class FallbackRows {
   }
 }
 
-/** Whether rbp, which the code that was followed did not use, says the same. */
-function isFramedBy(bp: Address | undefined, {cfa}: Found): boolean {
-  return bp !== undefined && bp + 16 === cfa
+/** Whether rbp says the same, used by the code that was followed or not. */
+function isFramedBy(bp: Address | undefined, {cfa, byFramePointer}: Found): boolean {
+  return byFramePointer || (bp !== undefined && bp + 16 === cfa)
 }
 
 function toDeparture(found: Pick<AppliedRow, 'cfa' | 'caller'>, foundBy: FoundBy): Departure {

@@ -255,10 +255,11 @@ export class Unwinder {
 function lacksRegister({cfa}: UnwindRow, registers: RegisterSet): boolean {
   return cfa.kind === 'register' && !registers.isKnown(cfa.register)
 }
+const BY_NATIVE_CODE: ReadonlySet<FoundBy> = new Set(['cfi', 'frame-pointer', 'code', 'scan'])
 
 /** Whether the frame's callee was C. */
 function isBehindNative({foundBy, exactPc}: Position): boolean {
-  return !exactPc && (foundBy === 'cfi' || foundBy === 'frame-pointer' || foundBy === 'scan')
+  return !exactPc && BY_NATIVE_CODE.has(foundBy)
 }
 
 /** Forwards a signal to a handler, which another Go runtime may have installed (runtime·sigfwd, sys_linux_amd64.s). */

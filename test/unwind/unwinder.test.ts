@@ -211,7 +211,7 @@ test('without tables and frame pointer the code up to its return says where the 
   t.deepEqual(pcs(walk), [0x1005, 0x2005])
   t.is(walk.frames[0]?.cfa, toAddress(STACK + 0x28))
   t.is(walk.frames[1]?.registers.word(3), 0x77n)
-  t.is(walk.frames[1]?.foundBy, 'scan')
+  t.is(walk.frames[1]?.foundBy, 'code')
 })
 
 test('a frame pointer that says the same as the code up to its return is proven, in code made at run time too', t => {
@@ -273,7 +273,7 @@ test('without tables the code from the entry says where the return address is, t
     .words(STACK, 0x100d, 0x200a, 0x200a, 0x77, 0x2005, 1, STACK + 0x100, 0x200a)
   const walk = process.walk(at(0x4000, STACK, STACK + 0x30))
   t.deepEqual(pcs(walk), [0x4000, 0x100d, 0x2005])
-  t.is(walk.frames[2]?.foundBy, 'scan')
+  t.is(walk.frames[2]?.foundBy, 'code')
   t.is(walk.frames[2]?.registers.word(DWARF_REGISTER.rbx), 0x77n)
 })
 
