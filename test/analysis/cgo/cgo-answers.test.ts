@@ -10,6 +10,7 @@ import {toAddress} from '../../../src/base/address.ts'
 import {Deadline} from '../../../src/base/deadline.ts'
 import {renderCgoText} from '../../../src/render/cgo-text.ts'
 import {renderFrames} from '../../../src/render/go-text.ts'
+import {json} from '../../../src/render/json.ts'
 import {PLAIN_STYLE} from '../../../src/render/style.ts'
 import type {CgoAnswer} from '../../../src/report/core-report.ts'
 import {complaint} from '../../support/documents.ts'
@@ -109,7 +110,9 @@ test('every answer fits its schema, and has a text', async t => {
     'gopanic-nil-go1.27',
   ]) {
     const answer = await answerOf(name)
-    t.is(complaint('cgo', JSON.parse(JSON.stringify(answer))), '', name)
+    const presentation = {style: PLAIN_STYLE, view: 'whole', registers: false} as const
+    const document = [...(json.renderers.cgo?.(answer, presentation) ?? [])].join('')
+    t.is(complaint('cgo', JSON.parse(document)), '', name)
     const text = [...renderCgoText(answer, PLAIN_STYLE)].join('')
     t.true(text.endsWith('\n'))
     t.false(text.includes('undefined') || text.includes('NaN'))

@@ -66,8 +66,8 @@ for (const [library, classWord, start] of [
     ] as const
     const found = caught(heapOf(thrown, classWord, start), 'inner')
     t.deepEqual(found, [
-      {type: 'int', what: '7'},
-      {type: 'int', what: '5'},
+      {type: 'int', what: '7', held: undefined},
+      {type: 'int', what: '5', held: undefined},
     ])
   })
 }
@@ -81,5 +81,5 @@ test('no handler holds an exception where the chain is empty; where it cannot be
 
 test('a chain that leads back to itself ends', t => {
   const found = caught(heapOf([{label: 'only', next: 'only', value: 3}], LIBSTDCXX, 0), 'only')
-  t.deepEqual(found, [{type: 'int', what: '3'}])
+  t.deepEqual(found, [{type: 'int', what: '3', held: undefined}])
 })

@@ -38,6 +38,7 @@ function search(threads: readonly Thread[]) {
     isGone: (tid: number) => of(tid) === undefined,
     goroutineOn,
     isBound,
+    imageOn: () => ({process: {}}),
     waiterOn: (tid: number) => party(tid, true),
     ownerOn: (tid: number) => party(tid, isBound(tid)),
   } as unknown as Parties
