@@ -131,7 +131,7 @@ const refusals: readonly Refusal[] = [
     title: 'a command that does not exist',
     args: ['autopsy', fixture.core],
     exitCode: 2,
-    first: /command autopsy not found$/,
+    first: /autopsy: no such command, and no such file$/,
     advice: /--help/,
   },
   {
