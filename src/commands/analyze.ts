@@ -17,6 +17,7 @@ export default class Analyze extends CoreCommand {
       description: 'the summary and the goroutine that crashed',
       exclusive: ['goroutine', 'traceback'],
     }),
+    html: Flags.string({description: 'write a page that opens anywhere; as -o FILE.html', helpValue: 'FILE'}),
     'no-pager': Flags.boolean({
       description: 'on a terminal: no pager (PAGER, else `less -FRX`)',
       default: false,

@@ -6,6 +6,7 @@ import {InputError} from '../base/errors.ts'
 import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {Redaction} from '../render/redaction.ts'
+import {inTurns} from '../render/shared-answer.ts'
 import type {Style} from '../render/style.ts'
 import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
 import {tellError, wantsJson} from './errors.ts'
@@ -84,6 +85,15 @@ export function unpackLimits(flags: Pick<SearchFlags, 'unpack-disk' | 'unpack-ra
   return {...DEFAULT_UNPACK_LIMITS, diskMax: flags['unpack-disk'] * GIBIBYTE, ratioMax: flags['unpack-ratio']}
 }
 
+/** A document as it is written: its pieces as they are made. */
+export interface WrittenDocument {
+  /** undefined: standard output. */
+  readonly path: string | undefined
+  /** A part of it is of no use. */
+  readonly isAllOrNothing: boolean
+  readonly pieces: Iterable<string | Uint8Array>
+}
+
 /** What all commands share: where output goes, how it is coloured, how diagnostics are shown. */
 export abstract class BaseCommand extends Command {
   protected readonly diagnostics = new Diagnostics()
@@ -91,34 +101,42 @@ export abstract class BaseCommand extends Command {
   /** What `--redact` leaves out. */
   protected readonly redaction = new Redaction([process.env.HOME])
 
-  #sink: TextSink | undefined
+  readonly #sinks: {sink: TextSink; isAllOrNothing: boolean}[] = []
 
-  protected openSink(path: string | undefined): TextSink {
-    this.#sink = TextSink.open(path)
-    return this.#sink
+  protected openSink(path: string | undefined, isAllOrNothing = wantsJson(this.argv)): TextSink {
+    const sink = TextSink.open(path)
+    this.#sinks.push({sink, isAllOrNothing})
+    return sink
   }
 
-  /** Writes every piece; stops early when the reader of a pipe has gone. */
-  protected writeAll(pieces: Iterable<string | Uint8Array>, path: string | undefined): void {
-    const sink = this.openSink(path)
+  /** Writes the documents in turns; stops early when the reader of a pipe has gone. */
+  protected writeAll(documents: readonly WrittenDocument[]): void {
+    const sinks: TextSink[] = []
     try {
-      for (const piece of pieces) if (!sink.write(piece)) break
+      for (const {path, isAllOrNothing} of documents) sinks.push(this.openSink(path, isAllOrNothing))
+      const gone = new Set<number>()
+      for (const {index, piece} of inTurns(documents.map(({pieces}) => pieces))) {
+        if (sinks[index]?.write(piece) === false) gone.add(index)
+        if (gone.size === sinks.length) break
+      }
     } catch (error) {
       // Half a document is of no use to a program; half a text is to a person.
-      if (wantsJson(this.argv)) sink.discard()
+      for (const {sink, isAllOrNothing} of this.#sinks) if (isAllOrNothing) sink.discard()
       throw error
     } finally {
-      sink.close()
+      for (const sink of sinks) sink.close()
     }
   }
 
   /** Nothing of `writeAll` runs any more where its time was over. */
-  #leaveSink(): void {
-    try {
-      if (wantsJson(this.argv)) this.#sink?.discard()
-      else this.#sink?.leave()
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error
+  #leaveSinks(): void {
+    for (const {sink, isAllOrNothing} of this.#sinks) {
+      try {
+        if (isAllOrNothing) sink.discard()
+        else sink.leave()
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error
+      }
     }
   }
 
@@ -126,9 +144,9 @@ export abstract class BaseCommand extends Command {
    * A failure is told here, where it is known whether a part of the document is out already: nothing may follow that.
    */
   protected override async catch(error: Error): Promise<void> {
-    this.#leaveSink()
+    this.#leaveSinks()
     const usage = `${this.config.bin} ${this.id}`
-    this.exit(tellError(error, {usage, json: wantsJson(this.argv) && this.#sink?.hasBegun !== true}))
+    this.exit(tellError(error, {usage, json: wantsJson(this.argv) && !this.#sinks.some(({sink}) => sink.hasBegun)}))
   }
 
   protected async style(color: ColorChoice, output: string | undefined): Promise<Style> {

@@ -117,7 +117,7 @@ export default class Batch extends BaseCommand {
       const others = renderPassedOver(counts.passedOver)
       writeStandardError(`${this.config.bin}: no cores found${others && `; ${others}`}\n`)
     }
-    if (flags.group) this.writeAll(renderNdjson(groups.list()), undefined)
+    if (flags.group) this.writeAll([{path: undefined, isAllOrNothing: false, pieces: renderNdjson(groups.list())}])
     if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
     if (stop !== undefined) this.exit(STOP_SIGNALS[stop])
     if (counts.errors > 0) this.exit(EXIT.input)

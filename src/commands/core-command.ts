@@ -7,9 +7,19 @@ import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
-import {BaseCommand, outputFlags, redactFlag, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
+import {shareAnswer} from '../render/shared-answer.ts'
+import {
+  BaseCommand,
+  outputFlags,
+  redactFlag,
+  type SearchFlags,
+  searchFlags,
+  timeoutFlag,
+  type WrittenDocument,
+} from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
+import {type OutputFlags, outputsOf} from './outputs.ts'
 import {Pager, pagerCommand} from './pager.ts'
 
 /** Flags of the commands that read a core. */
@@ -17,6 +27,13 @@ export const coreFlags = {
   exe: Flags.string({char: 'e', description: 'the executable (default: found from the core)', helpValue: 'FILE'}),
   ...searchFlags,
   ...outputFlags,
+  output: Flags.string({
+    char: 'o',
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'write the report to a file, whose ending names the format',
+    helpValue: 'FILE',
+  }),
   format: Flags.option({
     options: FORMAT_NAMES,
     description: 'how the report is written',
@@ -33,11 +50,9 @@ export const coreFlags = {
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>
 
 type AnswerFlags = SearchFlags &
-  Pick<CoreFlags, 'exe' | 'json' | 'output' | 'color' | 'quiet' | 'strict' | 'timeout' | 'redact'> & {
-    format?: FormatName | undefined
-    ndjson?: boolean
+  OutputFlags &
+  Pick<CoreFlags, 'exe' | 'color' | 'quiet' | 'strict' | 'timeout' | 'redact'> & {
     registers?: boolean
-    tree?: boolean
     traceback?: string | undefined
     brief?: boolean
     'no-pager'?: boolean
@@ -59,55 +74,62 @@ export abstract class CoreCommand extends BaseCommand {
     flags: AnswerFlags,
     {analyze, remarks}: Question<Answers[Name]>,
   ): Promise<void> {
-    const asked = formatName(flags)
-    const format: Format = FORMATS[asked]
-    const render = rendererOf(asked, name)
+    const outputs = outputsOf(flags)
+    const asked = outputs.map(({path: to, format}) => ({to, format: FORMATS[format], render: rendererOf(format, name)}))
     const {diagnostics} = this
     const deadline = new Deadline(flags.timeout, diagnostics)
     if (flags.redact) tellRedacted(diagnostics)
     const opened = await openFromFlags(path, flags, {diagnostics, deadline})
-    const style = await this.style(flags.color, flags.output)
+    const [toFile, toTerminal] = [await this.style(flags.color, ''), await this.style(flags.color, undefined)]
     try {
-      const view = viewOf(flags)
-      const {registers = false, explain = false} = flags
+      const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
       const {answer, beside} = await this.#show(flags, write =>
         runWithin(deadline, () => {
-          const waits = format.waits === 'shown' ? undefined : 'left-out'
+          const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
           const whole = analyze(opened, {diagnostics, deadline, waits})
           const made = flags.redact ? this.redaction.answer(whole) : whole
-          write(render(made, {style, view, registers, explain}))
+          const shared = shareAnswer(made, asked.length)
+          write(
+            asked.map(({to, format, render}) => ({
+              path: to,
+              isAllOrNothing: format.diagnostics === 'inside',
+              pieces: render(shared, {...looks, style: to === undefined ? toTerminal : toFile}),
+            })),
+          )
           return {answer: made, beside: flags.quiet ? undefined : remarks?.(made)}
         }),
       )
-      if (format.diagnostics === 'beside' && !flags.quiet) this.showBeside(beside)
+      if (asked.some(({format}) => format.diagnostics === 'beside') && !flags.quiet) this.showBeside(beside)
       if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
     } finally {
       opened.close()
     }
   }
 
-  /** Runs the work that writes a document: to a pager, to a file or to standard output. */
+  /** Runs the work that writes documents: to a pager, to files or to standard output. */
   async #show<Result>(
     flags: AnswerFlags,
-    work: (write: (pieces: Iterable<string | Uint8Array>) => void) => Result,
+    work: (write: (documents: readonly WrittenDocument[]) => void) => Result,
   ): Promise<Result> {
     const command = pagerFor(flags)
-    if (command === undefined) return work(pieces => this.writeAll(pieces, flags.output))
+    if (command === undefined) return work(documents => this.writeAll(documents))
     const pager = new Pager(command, process.env)
     try {
-      return work(pieces => {
-        for (const piece of pieces) pager.write(piece)
+      return work(documents => {
+        for (const {pieces} of documents) for (const piece of pieces) pager.write(piece)
       })
     } finally {
       const unread = await pager.close()
-      if (unread) this.writeAll(unread, undefined)
+      if (unread) this.writeAll([{path: undefined, isAllOrNothing: false, pieces: unread}])
     }
   }
 }
 
 /** The command, where text goes to a terminal that a person looks at, and the command has a flag against it. */
 function pagerFor(flags: AnswerFlags): string | undefined {
-  if (flags['no-pager'] !== false || formatName(flags) !== 'text' || flags.output !== undefined) return undefined
+  const [only, ...others] = outputsOf(flags)
+  const isPlain = only?.path === undefined && only?.format === 'text' && others.length === 0
+  if (flags['no-pager'] !== false || !isPlain) return undefined
   return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined
 }
 
@@ -119,30 +141,6 @@ function tellRedacted(diagnostics: Diagnostics): void {
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {
   if (traceback !== undefined) return 'go'
   return brief ? 'brief' : 'whole'
-}
-
-/** What a file is called that holds a format; the first that fits counts. */
-const ENDINGS: readonly (readonly [string, FormatName])[] = [
-  ['.speedscope.json', 'speedscope'],
-  ['.json', 'json'],
-  ['.ndjson', 'ndjson'],
-  ['.html', 'html'],
-  ['.md', 'markdown'],
-  ['.folded', 'folded'],
-  ['.pb.gz', 'pprof'],
-]
-
-function formatName({
-  format,
-  json,
-  ndjson,
-  tree,
-  output = '',
-}: Pick<AnswerFlags, 'format' | 'json' | 'ndjson' | 'tree' | 'output'>): FormatName {
-  if (format) return format
-  if (ndjson) return 'ndjson'
-  if (tree) return 'tree'
-  return json ? 'json' : (ENDINGS.find(([ending]) => output.endsWith(ending))?.[1] ?? 'text')
 }
 
 /** The formats that a command has. */

@@ -19,6 +19,7 @@ export default class Info extends CoreCommand {
     ...searchFlags,
     ...outputFlags,
     redact: redactFlag,
+    output: coreFlags.output,
     timeout: timeoutFlag,
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }

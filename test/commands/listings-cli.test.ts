@@ -97,5 +97,28 @@ test('the ending of the output names the format, a flag goes before it; what a c
   t.is(written('b.json', '--tree'), printed('--format', 'tree'))
   t.is(written('a.pb.gz').slice(0, 2), '\x1f\x8b')
   const {status, stderr} = run('analyze', ...core, '--format', 'folded')
-  t.deepEqual([status, stderr], [2, 'gotrace-core: analyze has no format folded\n  it has text, json\n'])
+  t.deepEqual([status, stderr], [2, 'gotrace-core: analyze has no format folded\n  it has text, json, html, markdown\n'])
+})
+
+test('one analysis is written in several formats: each as it is alone', async t => {
+  const core = await flagsOf('blocked-gcore-go1.27')
+  const directory = mkdtempSync(join(tmpdir(), 'gotrace-formats-'))
+  t.teardown(() => rmSync(directory, {recursive: true, force: true}))
+  const names = ['report.txt', 'report.json', 'report.md', 'report.html']
+  const files = names.map(name => join(directory, name))
+  const {status, stdout} = run('analyze', ...core, '--quiet', ...files.flatMap(file => ['-o', file]))
+  t.deepEqual([status, stdout], [0, ''])
+  for (const [index, format] of ['text', 'json', 'markdown', 'html'].entries()) {
+    t.is(readFileSync(files[index] ?? '', 'utf8'), run('analyze', ...core, '--quiet', '--format', format).stdout, format)
+  }
+  const twice = run('analyze', ...core, '-o', files[0] ?? '', '-o', files[0] ?? '')
+  t.is(twice.status, 2)
+  t.regex(twice.stderr, /report\.txt: two reports cannot go to one file\n/)
+})
+
+test('where one of several outputs cannot be written, it is told', async t => {
+  const core = await flagsOf('cfault-segv-go1.27')
+  const {status, stderr} = run('analyze', ...core, '-o', '/dev/full/x.json', '-o', '-')
+  t.is(status, 2)
+  t.regex(stderr, /^gotrace-core: \/dev\/full\/x\.json: /)
 })
