@@ -31,7 +31,7 @@ import {DeathStacks} from './signature/death-stack.ts'
 import {programName} from './signature/program-name.ts'
 import {SignatureRules} from './signature/rules.ts'
 import {makeSignature} from './signature/signature.ts'
-import {type CgoFrames, GoroutineStacks} from './stacks/goroutine-stacks.ts'
+import {type CgoFrames, GoroutineStacks, liveFrames} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
@@ -284,7 +284,7 @@ class Analysis implements CoreReport {
   /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
   #framesOfCrash(): readonly FrameReport[] {
     const {thread, goroutine} = this.#cause
-    if (goroutine) return this.#reportOfCrash(goroutine).frames
+    if (goroutine) return liveFrames(this.#reportOfCrash(goroutine))
     if (!thread) return []
     const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking)
     return frames.slice(handlerFrames)
@@ -293,7 +293,7 @@ class Analysis implements CoreReport {
   /** Where the crash was on a system stack, that of the goroutine it served goes on below. */
   #framesOfDeath(): readonly FrameReport[] {
     const {goroutine, current} = this.#cause
-    const below = goroutine && current && current !== goroutine ? this.#reportOfCrash(current).frames : []
+    const below = goroutine && current && current !== goroutine ? liveFrames(this.#reportOfCrash(current)) : []
     return [...this.#framesOfCrash(), ...below]
   }
 

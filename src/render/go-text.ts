@@ -161,6 +161,7 @@ export function renderStack(
 /** Why frames are missing, as a line of its own. */
 export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
   const why = MISSING_REASONS[reason].replaceAll('`', '')
+  if (reason === 'left' || reason === 'rejoined') return `...${why}...`
   if (reason === 'frame-limit' && !isAtEnd) return `...both ends of this stack are shown: ${why}...`
   return isAtEnd ? `...the walk ends here: ${why}...` : `...frames are missing here: ${why}...`
 }

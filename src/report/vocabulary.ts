@@ -41,6 +41,8 @@ export type StopReason = keyof typeof STOP_REASONS
 const {'end-of-stack': _, ...UNFINISHED} = STOP_REASONS
 export const MISSING_REASONS = {
   abandoned: 'a panic or `runtime.Goexit` has left this callback, and its C stack was used anew',
+  left: 'C has left the calls below by longjmp: the Go runtime lists them, but they are no part of the stack any more',
+  rejoined: 'C has not left the calls below: here the stack goes on as it is',
   ...UNFINISHED,
 } as const satisfies Readonly<Record<string, string>>
 

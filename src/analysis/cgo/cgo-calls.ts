@@ -59,7 +59,9 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
   const leaf = threads.leafOf(goroutine, start)
   if (!tables) return findBareCall(process, goroutine, leaf)
   const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: WALK_LIMIT, deadline})
-  const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks: threads.callbacksOf(goroutine)})
+  const callbacks = threads.callbacksOf(goroutine)
+  const rejoin = threads.rejoinOf(goroutine, start)
+  const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks, rejoin})
   const crossings = new Crossings(process, goroutine)
   let segment = emptySegment(leaf ? null : 'unmapped')
   for (const item of stack) {
@@ -69,16 +71,18 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
       segment.leftOut += item.count
       segment.missing ??= 'frame-limit'
     } else if (item.kind === 'seam') {
+      if (item.missing === 'left' || item.missing === 'rejoined') continue
       if (item.into === 'go') segment.missing ??= item.missing ?? null
       else {
         segment = emptySegment(item.missing ?? null)
         crossings.addCallback(segment)
       }
-    } else if (item.kind === 'go' && item.frame.fn.name === 'runtime.cgocall') {
+    } else if (item.kind !== 'go' || item.isLeft) continue
+    else if (item.frame.fn.name === 'runtime.cgocall') {
       if (segment.frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
       else crossings.addCall(item.frame, segment)
       segment = emptySegment(null)
-    } else if (item.kind === 'go' && item.frame.fn.funcID !== 'cgocallback') crossings.addFrame(item.frame)
+    } else if (item.frame.fn.funcID !== 'cgocallback') crossings.addFrame(item.frame)
   }
   return crossings
 }

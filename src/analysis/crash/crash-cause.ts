@@ -86,10 +86,12 @@ function runtimeCrash(
   }
   const onSystemStack = g0 && deathOnSystemStack(process, thread)
   if (onSystemStack && g0) {
-    const runtimeStack = {g0, start: onSystemStack.start}
+    // A goroutine that the runtime believes in a system call is printed from there, and no other stack.
+    const thrower = current && holds(current.stack, onSystemStack.start.sp) ? current : g0
+    const runtimeStack = thrower === g0 ? {g0, start: onSystemStack.start} : undefined
     return {
       ...base,
-      ...describeDeath(process, g0, current, onSystemStack, thread),
+      ...describeDeath(process, thrower, current, onSystemStack, thread),
       goroutine: current,
       start: undefined,
       runtimeStack,

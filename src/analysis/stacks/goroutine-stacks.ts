@@ -1,7 +1,8 @@
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
-import type {GoFunction, LogicalFrame} from '../../gosym/go-function.ts'
+import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
@@ -17,6 +18,7 @@ import type {CSegment} from './c-segments.ts'
 import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
+import {endsProcess} from './signals.ts'
 import {
   firstStop,
   type Seam,
@@ -174,7 +176,8 @@ export class GoroutineStacks {
     this.#window.moveTo(start.sp, goroutine.stack.hi)
     const sites = this.#sitesOf(tables, goroutine)
     const go = new GoStackWalk(start, {memory: this.#window, sites, maxFrames, deadline})
-    return stitchStack({leaf, go, foundBy: start.foundBy, callbacks})
+    const rejoin = cgoFrames === 'auto' ? this.threads.rejoinOf(goroutine, start) : undefined
+    return stitchStack({leaf, go, foundBy: start.foundBy, callbacks, rejoin})
   }
 
   #systemStackOf(goroutine: Goroutine, cgoFrames: CgoFrames): CSegment | undefined {
@@ -209,7 +212,9 @@ function standsElsewhere({id}: Goroutine, {into}: Seam): boolean {
   return id === 0 && into === 'nothing'
 }
 
-/** Above a throw the system stack holds nothing but what the runtime did to end the process. */
-function endsProcess(go: GoFunction): boolean {
-  return /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
+/** The frames without those that C has left by longjmp. */
+export function liveFrames({frames, missing}: Pick<StackParts, 'frames' | 'missing'>): readonly FrameReport[] {
+  const place = (reason: MissingReason) => missing.find(each => each.reason === reason)?.after
+  const [start, end] = [place('left'), place('rejoined')]
+  return start === undefined ? frames : [...frames.slice(0, start), ...frames.slice(end ?? frames.length)]
 }

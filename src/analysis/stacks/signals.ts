@@ -23,6 +23,7 @@ import {
 } from '../../amd64/signal-numbers.ts'
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {findLeftFrame, findSignalFrames} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -270,4 +271,9 @@ function isProtected({accesses, text}: FaultingInstruction): boolean {
     accesses.some(({address}) => address !== undefined && isNonCanonical(address)) ||
     /^(hlt|cli|sti|in|out)\b/.test(text)
   )
+}
+
+/** Above a throw the system stack holds nothing but what the runtime did to end the process. */
+export function endsProcess(go: GoFunction): boolean {
+  return /^runtime\.(fatalthrow|fatalpanic|dopanic|dieFromSignal)/.test(go.name)
 }

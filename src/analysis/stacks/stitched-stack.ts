@@ -16,6 +16,8 @@ export interface StitchedGo {
   foundBy: NonNullable<FrameReport['foundBy']>
   /** Nobody called from here: the runtime planted it as the caller of cgocallback. */
   isPlanted: boolean
+  /** C has left the call by longjmp, and the runtime does not know. */
+  isLeft: boolean
 }
 
 /** A frame on the goroutine's own stack that was found by frame pointers, for the function tables are gone. */
@@ -56,6 +58,16 @@ export interface StackParts {
   foundBy: StitchedGo['foundBy']
   /** undefined: there are no callbacks. */
   callbacks: Pick<CallbackSegments, 'below'> | undefined
+  /** undefined: where the runtime takes the goroutine to be is where it is. */
+  rejoin?: Rejoin | undefined
+}
+
+/** Where a goroutine is on its own stack, further out than the runtime knows: C has left calls by longjmp. */
+export interface Rejoin {
+  readonly sp: Address
+  readonly foundBy: StitchedGo['foundBy']
+  /** From there out. */
+  walk(): GoStackWalk
 }
 
 /**
@@ -63,7 +75,8 @@ export interface StackParts {
  * it had called, and below each cgocallback frame the C frames that called it. A segment that cannot be walked costs
  * its own frames alone. The result says why the walk ended, in whichever of its parts.
  */
-export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Generator<StitchedFrame, StopReason> {
+export function* stitchStack(parts: StackParts): Generator<StitchedFrame, StopReason> {
+  const {leaf, go, foundBy, callbacks, rejoin} = parts
   let stop: StopReason = 'end-of-stack'
   if (leaf) {
     yield* segmentFrames(leaf)
@@ -71,16 +84,29 @@ export function* stitchStack({leaf, go, foundBy, callbacks}: StackParts): Genera
   }
   let item: StitchedGo | undefined
   let isPlanted = false
+  let isLeft = rejoin !== undefined
+  if (isLeft) yield {kind: 'seam', into: 'go', missing: 'left'}
   for (let frame = go?.next(); frame; frame = go?.next()) {
-    item = putFrame(item, frame, item ? 'pcsp' : foundBy, isPlanted)
+    if (isLeft && rejoin && frame.sp >= rejoin.sp) {
+      isLeft = false
+      yield {kind: 'seam', into: 'go', missing: 'rejoined'}
+    }
+    item = putFrame(item, frame, item ? 'pcsp' : foundBy, isPlanted && !isLeft, isLeft)
     yield item
     isPlanted = frame.fn.funcID === 'cgocallback'
+    if (isLeft) continue
     const segment = isPlanted ? callbacks?.below(frame.fp) : undefined
     if (segment === undefined) continue
     const missing = typeof segment === 'string' ? segment : undefined
     yield {kind: 'seam', into: 'c', missing}
     if (typeof segment !== 'string') yield* segmentFrames(segment)
     stop = firstStop(stop, typeof segment === 'string' ? stopOf(segment) : stopOfSegment(segment))
+  }
+  if (isLeft && rejoin) {
+    // What C left was written over: the runtime's own walk does not come through.
+    yield {kind: 'seam', into: 'go', missing: 'rejoined'}
+    const outer = yield* stitchStack({leaf: undefined, go: rejoin.walk(), foundBy: rejoin.foundBy, callbacks})
+    return firstStop(stop, outer)
   }
   const end = go?.end?.stop ?? 'end-of-stack'
   if (end !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: end}
@@ -124,7 +150,7 @@ export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<
     if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
     const {go, pc, lookupPc, sp, cfa, foundBy} = frame
     if (!go) yield {kind: 'native', frame}
-    else yield {kind: 'go', frame: {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}, foundBy, isPlanted: false}
+    else yield {kind: 'go', frame: {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}, foundBy, isPlanted: false, isLeft: false}
   }
   if (stop !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: stop}
   return stop
@@ -146,11 +172,13 @@ function putFrame(
   frame: GoFrame,
   foundBy: StitchedGo['foundBy'],
   isPlanted: boolean,
+  isLeft: boolean,
 ): StitchedGo {
-  if (!item) return {kind: 'go', frame, foundBy, isPlanted}
+  if (!item) return {kind: 'go', frame, foundBy, isPlanted, isLeft}
   item.frame = frame
   item.foundBy = foundBy
   item.isPlanted = isPlanted
+  item.isLeft = isLeft
   return item
 }
 
@@ -160,9 +188,9 @@ function stopOfSegment({missing, stop}: CSegment): StopReason {
   return jump ? stopOf(jump.reason) : stop
 }
 
-/** The frames of an abandoned callback are no part of the stack any more: nothing of it is missing. */
+/** Frames that were left are no part of the stack any more: nothing of it is missing. */
 function stopOf(missing: MissingReason): StopReason {
-  return missing === 'abandoned' ? 'end-of-stack' : missing
+  return missing === 'abandoned' || missing === 'left' || missing === 'rejoined' ? 'end-of-stack' : missing
 }
 
 /** Of two parts of a stack the inner one that was not walked to its end. */

@@ -3,11 +3,14 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
+import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {CallbackSegments, type CSegment} from './c-segments.ts'
-import type {FoundStart} from './goroutine-start.ts'
+import {CallbackSegments, type CSegment, isOnStackOf} from './c-segments.ts'
+import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
+import {endsProcess} from './signals.ts'
+import type {Rejoin} from './stitched-stack.ts'
 import {behindHandlers, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
 
 /** Who runs what on which thread; walks each thread once, when first asked. */
@@ -142,6 +145,26 @@ export class ThreadStacks {
     if (!stack) return undefined
     const leaf = behindHandlers(stack, goroutine)
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
+  }
+
+  /**
+   * Where a goroutine is on its own stack, if that is further out than the runtime takes it to be: C has left calls by
+   * longjmp, which a system call or a call of C that began before hides from the runtime.
+   */
+  rejoinOf(goroutine: Goroutine, start: FoundStart): Rejoin | undefined {
+    const {memory, deadline} = this.process
+    const machine = this.#machineOfGoroutine(goroutine)
+    const stack = machine?.curg === goroutine.address ? this.ofMachine(machine) : undefined
+    const sites = this.#sites
+    if (!stack || !sites || !start.isSyscall) return undefined
+    const frames = stack.frames.slice(stack.base)
+    const dying = frames.findLastIndex(({go}) => go && endsProcess(go))
+    const found = frames.slice(dying + 1).find(({kind, sp}) => kind === 'go' && isOnStackOf(goroutine, sp))
+    if (!found || found.sp <= start.sp) return undefined
+    const {pc, sp, interrupted, foundBy} = found
+    const from = {pc, sp, trap: interrupted, isSyscall: true}
+    const walk = () => new GoStackWalk(from, {memory, sites, maxFrames: WALK_LIMIT, deadline})
+    return {sp, foundBy, walk}
   }
 
   /**
