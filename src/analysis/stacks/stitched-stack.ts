@@ -150,7 +150,14 @@ export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<
     if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
     const {go, pc, lookupPc, sp, cfa, foundBy} = frame
     if (!go) yield {kind: 'native', frame}
-    else yield {kind: 'go', frame: {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}, foundBy, isPlanted: false, isLeft: false}
+    else
+      yield {
+        kind: 'go',
+        frame: {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp},
+        foundBy,
+        isPlanted: false,
+        isLeft: false,
+      }
   }
   if (stop !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: stop}
   return stop

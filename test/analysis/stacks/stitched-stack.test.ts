@@ -4,11 +4,13 @@ import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {CallbackSegments, expectLanding, walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
 import {type StitchedFrame, stitchStack} from '../../../src/analysis/stacks/stitched-stack.ts'
 import {toAddress} from '../../../src/base/address.ts'
+import {Deadline} from '../../../src/base/deadline.ts'
+import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import type {GoTables} from '../../../src/gosym/func-table.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {GoSites} from '../../../src/unwind/go-site.ts'
-import {GoStackWalk} from '../../../src/unwind/goroutine-walk.ts'
+import {GoStackWalk, type GoStart} from '../../../src/unwind/goroutine-walk.ts'
 import type {StackSwitches, StopReason} from '../../../src/unwind/unwind-frame.ts'
 import {type CallbackProcess, callbackProcess} from '../../unwind/callback-process.ts'
 import {at} from '../../unwind/process.ts'
@@ -18,16 +20,23 @@ interface Options {
   /** m.ncgo */
   calls?: number
   maxFrames?: number
+  /** Where the goroutine is, below what C has left by longjmp. */
+  rejoinAt?: {pc: number; sp: number} | undefined
 }
 
 /** What the stitched stack of the thread's goroutine, in its inner call of C, is made of; and its stop. */
-function stitched(thread: CallbackProcess, {switches = thread.switches, calls = 2, maxFrames = 1000}: Options = {}) {
+function stitched(
+  thread: CallbackProcess,
+  {switches = thread.switches, calls = 2, maxFrames = 1000, rejoinAt}: Options = {},
+) {
   const {process: memory, innerSp, leafSp} = thread
   const tables = {functionAt: pc => memory.functionAt(pc)} as Pick<GoTables, 'functionAt'> as GoTables
   const process = {
     memory,
     tables,
     maxFrames,
+    deadline: Deadline.never(new Diagnostics()),
+    tailCalls: {between: () => []},
     version: memory.version,
     unwinder: memory.unwinder(),
     tailCalls: {between: () => []},
@@ -41,7 +50,10 @@ function stitched(thread: CallbackProcess, {switches = thread.switches, calls = 
   const start = {pc: toAddress(0x3010), sp: toAddress(innerSp + 16), trap: false, isSyscall: true}
   const go = new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: 100})
   const callbacks = new CallbackSegments(process, {ncgo: calls} as unknown as Machine, goroutine, switches, leaf)
-  const steps = stitchStack({leaf, go, foundBy: 'syscall', callbacks})
+  const from = rejoinAt && {pc: toAddress(rejoinAt.pc), sp: toAddress(rejoinAt.sp), trap: false, isSyscall: true}
+  const walk = (start: GoStart) => new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: 100})
+  const rejoin = from && {sp: from.sp, foundBy: 'stack-switch' as const, walk: () => walk(from)}
+  const steps = stitchStack({leaf, go, foundBy: 'syscall', callbacks, rejoin})
   const items: string[] = []
   let step = steps.next()
   for (; !step.done; step = steps.next()) items.push(describe(step.value))
@@ -73,6 +85,25 @@ test('an abandoned callback has no C frames, and those of no other', t => {
     'into c: abandoned',
     ...outer,
   ])
+})
+
+test('calls that C has left by longjmp are marked, and the stack goes on behind them', t => {
+  const thread = callbackProcess()
+  const left = stitched(thread, {rejoinAt: {pc: 0x3020, sp: thread.callbackCfa + 16}})
+  t.deepEqual(left, {
+    items: [...leaf, 'into go: left', ...inner, 'go 4808', 'into go: rejoined', 'go 3020', 'go 6001'],
+    stop: 'end-of-stack',
+  })
+})
+
+test('where no walk comes through what C has left, the stack goes on from where the goroutine is', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.callbackCfa - 8, 0x9999)
+  const left = stitched(thread, {rejoinAt: {pc: 0x3020, sp: thread.callbackCfa + 16}})
+  t.deepEqual(left, {
+    items: [...leaf, 'into go: left', ...inner, 'into go: rejoined', 'go 3020', 'go 6001'],
+    stop: 'end-of-stack',
+  })
 })
 
 test('an abandoned callback is no fault of the walk', t => {
