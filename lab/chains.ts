@@ -71,7 +71,7 @@ export function readChains(program: string): Map<string, ExpectedChain> {
 
 /** Whether a mode's crash is on a thread that was in no Go code: its name says so. */
 export function isOutsideGo(mode: Pick<Mode, 'name'>): boolean {
-  return /^(stranger|returned|after-stranger|default-stranger)/.test(mode.name)
+  return /^(stranger|returned|after-stranger|default-stranger|no-thread|deep-thread|goexit-thread)/.test(mode.name)
 }
 
 /** What is wrong with a report of a crash; nothing where all is as expected. */
@@ -85,7 +85,9 @@ export function checkChain(report: ReportToCheck, expected: ExpectedChain): stri
   wrong.push(...checkStack(`thread ${thread.id}`, thread, expected.functions, thread.handlerFrames))
   wrong.push(...checkGoroutine(report, expected, thread.id))
   const first = thread.frames[thread.handlerFrames]?.pc
-  if (crash.kind === 'signal' && crash.pc !== first) wrong.push(`crash.pc ${crash.pc}, first ${first}`)
+  const isPlaceLost = expected.functions[0] === '(overwritten)'
+  if (crash.kind === 'signal' && crash.pc !== (isPlaceLost ? null : first))
+    wrong.push(`crash.pc ${crash.pc}, first ${first}`)
   const {also} = expected
   if (also && !goroutines.some(goroutine => checkStack('', goroutine, also).length === 0)) {
     const near = goroutines.map(goroutine => `  goroutine ${goroutine.id}: ${chainOf(goroutine, 0).join(' ')}`)
@@ -111,6 +113,9 @@ function checkGoroutine({crash, goroutines}: ReportToCheck, expected: ExpectedCh
   return [...wrong, ...checkStack(`goroutine ${goroutine.id}`, goroutine, expected.functions)]
 }
 
+/** Calls that are over are no part of the stack. */
+const LEFT: ReadonlySet<string> = new Set(['abandoned', 'left', 'rejoined'])
+
 function checkStack(where: string, stack: Stack, functions: readonly string[], from = 0): string[] {
   const wrong: string[] = []
   const chain = chainOf(stack, from)
@@ -118,7 +123,7 @@ function checkStack(where: string, stack: Stack, functions: readonly string[], f
   for (const {function: name, foundBy, kind} of stack.frames) {
     if (foundBy === null) wrong.push(`${where}: ${name} (${kind}) does not say how it was found`)
   }
-  const reasons = stack.missing.map(({reason}) => reason).filter(reason => reason !== 'abandoned')
+  const reasons = stack.missing.map(({reason}) => reason).filter(reason => !LEFT.has(reason))
   const isWhole = stack.stop === 'end-of-stack'
   if (isWhole !== (reasons.length === 0)) wrong.push(`${where}: stop ${stack.stop}, but missing ${reasons.join(' ')}`)
   return wrong
@@ -139,12 +144,15 @@ function isChain(chain: readonly string[], functions: readonly string[]): boolea
 /** The program's own functions, without the runtime's, cgo's and the C library's; and where frames are missing. */
 function chainOf({frames, missing}: Stack, from: number): string[] {
   const chain: string[] = []
+  let isLeft = false
   for (let index = from; index <= frames.length; index++) {
     // Of a stack above the limit both ends are there, and look like the whole.
-    const reasons = missing.filter(({after, reason}) => after === index && reason !== 'frame-limit')
-    chain.push(...reasons.map(({reason}) => `(${reason})`))
+    const reasons = missing.flatMap(({after, reason}) => (after === index && reason !== 'frame-limit' ? [reason] : []))
+    if (reasons.includes('left')) isLeft = true
+    if (reasons.includes('rejoined')) isLeft = false
+    chain.push(...reasons.filter(reason => reason !== 'left' && reason !== 'rejoined').map(reason => `(${reason})`))
     const frame = frames[index]
-    if (frame && isOwn(frame)) chain.push(frame.function ?? '?')
+    if (frame && !isLeft && isOwn(frame)) chain.push(frame.function ?? '?')
   }
   return chain
 }

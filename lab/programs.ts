@@ -195,9 +195,7 @@ const thin: Program = {
   name: 'thin',
   kind: 'go',
   modes: [
-    ...plain(
-      'old-hook old-hook-registers no-thread no-thread-goroutine no-thread-twice twice goexit-thread locks locks-thread longjmp',
-    ),
+    ...plain('old-hook old-hook-registers no-thread no-thread-twice twice goexit-thread locks locks-thread longjmp'),
     ...plain('old-hook-all deep-thread').map(silent),
   ],
 }

@@ -41,6 +41,8 @@ const committed: readonly {
     modes: 'abandoned deep smash lose-stack smash-inner climb',
     variants: 'nodwarf',
   },
+  {releases: '1.15 1.27', program: 'thin', modes: 'no-thread goexit-thread longjmp', variants: 'nodwarf'},
+  {releases: '1.27', program: 'thin', modes: 'old-hook old-hook-all no-thread-twice deep-thread', variants: 'nodwarf'},
   {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
 ]
 

@@ -37,7 +37,7 @@ export function summarize(facts: SummaryFacts): SummaryReport {
   const {core, go, crash, frames, census, isListIncomplete, signature, missing} = facts
   const {settings} = go
   return {
-    what: describeCrash(crash, {pid: core.pid, language: languageOf(frames)}),
+    what: describeCrash(crash, {pid: core.pid, language: languageOf(crash, frames)}),
     where: findWhere(facts),
     who: {
       program: core.executable,
@@ -59,10 +59,11 @@ export function summarize(facts: SummaryFacts): SummaryReport {
   }
 }
 
-/** Whether the innermost code of the crash is Go's or C's. */
-function languageOf(frames: readonly FrameReport[]): 'go' | 'c' | undefined {
-  const kind = frames.find(frame => frame.kind === 'go' || frame.kind === 'c')?.kind
-  return kind === 'go' || kind === 'c' ? kind : undefined
+/** Whether the innermost code of the crash is Go's or C's; where its place is lost no frame tells. */
+function languageOf({kind, pc, duringCgo}: CrashReport, frames: readonly FrameReport[]): 'go' | 'c' | undefined {
+  if (kind === 'signal' && pc === null) return duringCgo ? 'c' : undefined
+  const code = frames.find(frame => frame.kind === 'go' || frame.kind === 'c')?.kind
+  return code === 'go' || code === 'c' ? code : undefined
 }
 
 /** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */

@@ -1,13 +1,14 @@
 // Stacks switched and first faults: what `analyze` says of each crash of fixtures/programs/deaths against the chain of
-// calls that its source states. `npx tsx scripts/chains.ts` does the same with live crashes of every release and mode.
+// calls that its source states, and of fixtures/programs/thin, where little is left to tell it.
+// `npx tsx scripts/chains.ts` does the same with live crashes of every release and mode.
 import test from 'ava'
 import {checkChain, type ReportToCheck, readChains} from '../../lab/chains.ts'
 import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {runCommand} from '../support/run-command.ts'
 
-const chains = readChains('deaths')
+const chains = new Map([...readChains('deaths'), ...readChains('thin')])
 
-for (const name of fixtureNames(/^deaths-/)) {
+for (const name of fixtureNames(/^(deaths|thin)-/)) {
   test(`${name}: from the first fault to where it all began, no function missing and none invented`, async t => {
     const fixture = await openFixture(name)
     const chain = chains.get(fixture.meta.mode)
