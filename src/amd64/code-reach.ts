@@ -60,7 +60,24 @@ function successors(instruction: DecodedInstruction, memory: MemoryReader): read
     }
     case 'indirect-jump':
       return undefined
+    case 'return':
+      return jumpsByReturn(memory, instruction.address) ? undefined : []
     default:
       return []
   }
+}
+
+/** `mov %reg,(%rsp)`: REX.W 89 /r, with rsp alone as its base. */
+const MOV_TO_RSP_LENGTH = 4
+
+/**
+ * A return to what was just put on the stack is an indirect jump: of thunks against speculation (retpolines), of
+ * dispatchers that push their target (50 + register).
+ */
+function jumpsByReturn(memory: MemoryReader, ret: Address): boolean {
+  const code = ret < MOV_TO_RSP_LENGTH ? undefined : memory.read(toAddress(ret - MOV_TO_RSP_LENGTH), MOV_TO_RSP_LENGTH)
+  if (!code) return false
+  const [rex = 0, opcode, modRm = 0, last = 0] = code
+  const isMov = (rex === 0x48 || rex === 0x4c) && opcode === 0x89 && modRm < 0x40 && modRm % 8 === 4 && last === 0x24
+  return isMov || (last >= 0x50 && last < 0x58)
 }

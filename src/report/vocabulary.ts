@@ -29,7 +29,7 @@ export const STOP_REASONS = {
   'end-of-stack': 'the outermost frame was reached',
   unmapped: 'what should be the next frame is not in memory',
   'no-progress': 'the next frame is not above this one',
-  overwritten: 'what the kernel had saved of the next frame was written over',
+  overwritten: 'what should tell the next frame was written over',
   'no-unwind-info': 'nothing tells how to find the next frame',
   'frame-limit': 'the limit of frames (`--max-frames`) was reached',
   timeout: 'the time (`--timeout`) was over',

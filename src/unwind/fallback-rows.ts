@@ -1,4 +1,4 @@
-import {directCallTarget} from '../amd64/call-encoding.ts'
+import {callTarget, directCallTarget} from '../amd64/call-encoding.ts'
 import {Disassembler} from '../amd64/disassembler.ts'
 import {type DecodedInstruction, decodeInstruction} from '../amd64/instruction.ts'
 import type {RegisterSet} from '../amd64/register-set.ts'
@@ -81,6 +81,16 @@ export class FallbackRows {
     // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
     const isRoot = !exactPc && (bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
     return {cfa: undefined, next: isRoot ? 'end-of-stack' : 'no-unwind-info'}
+  }
+
+  /**
+   * Whether the call before a return address leads to other code for certain than to the frame that `callee` is in,
+   * whose function begins at `entry`: then that word was written over, whatever told that it is there.
+   */
+  isRefuted(returnPc: Address, entry: Address, callee: CodePlace): boolean {
+    const target = callTarget(this.#memory, returnPc)
+    if (target === undefined || target === entry) return false
+    return this.#callees.callLeadsTo(returnPc, callee) === false
   }
 
   /**

@@ -222,7 +222,12 @@ export class Unwinder {
     if (!applied)
       return {cfa: undefined, next: lacksRegister(entry.row, position.registers) ? 'no-unwind-info' : 'unmapped'}
     if (applied.outermost) return {cfa: applied.cfa, next: 'end-of-stack'}
-    return this.#caller(applied, 'cfi', entry.signalFrame)
+    const departure = this.#caller(applied, 'cfi', entry.signalFrame)
+    const returnPc = entry.signalFrame || position.exactPc ? undefined : applied.caller.pc
+    const {pc} = position.registers
+    if (returnPc === undefined || pc === undefined || typeof departure.next === 'string') return departure
+    const isRefuted = this.#fallback.isRefuted(returnPc, entry.functionStart, {pc, exactPc: false})
+    return isRefuted ? {cfa: applied.cfa, next: 'overwritten'} : departure
   }
 
   #leaveSignal({registers}: Position): Departure {

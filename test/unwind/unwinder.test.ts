@@ -259,6 +259,30 @@ test('a stale return address whose call leads elsewhere is passed over', t => {
   t.deepEqual(pcs(walk), [0x1000, 0x2015])
 })
 
+test('a frame that CFI gives and the code refutes is not shown: something has written over the stack', t => {
+  /*
+    1000: call 1100, which goes on / 1100: the innermost function
+    2000: call 3000, which returns at once, jumps on to 1000, is a thunk (mov %rax,(%rsp); ret) or jumps through a register
+  */
+  const walkWith = (callee: string) =>
+    new FakeProcess()
+      .code(0x1000, 'e8 fb 00 00 00 c3')
+      .code(0x1100, '90 c3')
+      .code(0x2000, 'e8 fb 0f 00 00 c3')
+      .code(0x3000, callee)
+      .fde(0x1000, 0x1006, '')
+      .fde(0x1100, 0x1102, '')
+      .fde(0x2000, 0x2006, ROOT)
+      .words(STACK, 0x1005, 0x2005)
+      .walk(at(0x1100, STACK))
+  const refuted = walkWith('90 90 90 90 c3')
+  t.deepEqual(pcs(refuted), [0x1100, 0x1005])
+  t.is(refuted.stop, 'overwritten')
+  for (const callee of ['e9 fb df ff ff', '48 89 04 24 c3', 'ff e0']) {
+    t.deepEqual(pcs(walkWith(callee)), [0x1100, 0x1005, 0x2005], callee)
+  }
+})
+
 test('without tables the code from the entry says where the return address is, though no return follows', t => {
   /*
     1000: push %rbx / sub $0x10,%rsp / mov %rdi,%rbx / call 4000, which never returns / 100d: a function of its own, ret
