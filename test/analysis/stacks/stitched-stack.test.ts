@@ -39,8 +39,6 @@ function stitched(
     tailCalls: {between: () => []},
     version: memory.version,
     unwinder: memory.unwinder(),
-    tailCalls: {between: () => []},
-    deadline: {isOver: () => false},
     runtime: {isExtraMachine: () => false},
   } as unknown as DeadProcess
   const {stackLo, stackHi} = switches.g ?? {stackLo: toAddress(0), stackHi: toAddress(0)}
