@@ -235,7 +235,7 @@ class Analysis implements CoreReport {
   #sign(): SignatureReport {
     const {crash, core} = this
     const isWhole = this.#options.cgoFrames === 'auto' && (this.#level.wholeCrash || this.#level.level > 1)
-    const known = (goroutine: Goroutine) => (isWhole ? this.#reportOfCrash(goroutine).frames : undefined)
+    const known = (goroutine: Goroutine) => (isWhole ? [...liveFrames(this.#reportOfCrash(goroutine))] : undefined)
     const stacks = new DeathStacks(this.#process, this.#stacks, {cause: this.#cause, known})
     const frames = stacks.frames()
     const facts = {

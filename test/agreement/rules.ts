@@ -1,4 +1,5 @@
 import {isDeepStrictEqual} from 'node:util'
+import {liveFrames} from '../../src/analysis/stacks/goroutine-stacks.ts'
 import type {FrameReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
 import type {Answers, Documents} from './answers.ts'
 
@@ -49,7 +50,8 @@ function isOfGoroutineAlone({function: name, foundBy}: FrameReport): boolean {
 
 function* lostFrames(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
   let at = 0
-  for (const frame of goroutine.frames) {
+  // What C has left by longjmp the runtime alone lists.
+  for (const frame of liveFrames(goroutine)) {
     if (isOfGoroutineAlone(frame)) continue
     const found = thread.frames.findIndex(
       (other, index) => index >= at && other.pc === frame.pc && other.function === frame.function,

@@ -3,7 +3,7 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {isListed, otherGoroutines} from '../goroutines/goroutine-order.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import type {GoroutineStacks} from '../stacks/goroutine-stacks.ts'
+import {type GoroutineStacks, liveFrames} from '../stacks/goroutine-stacks.ts'
 import type {FoundStart} from '../stacks/goroutine-start.ts'
 import type {BlockedStack} from './signature.ts'
 
@@ -55,6 +55,6 @@ export class DeathStacks {
   #walk(goroutine: Goroutine, start?: FoundStart): FrameReport[] {
     const visibility = {version: this.#process.version, level: 2, whole: true} as const
     const request = {goroutine, visibility, cgoFrames: 'auto'} as const
-    return this.#stacks.assemble(start ? {...request, start} : request).frames
+    return [...liveFrames(this.#stacks.assemble(start ? {...request, start} : request))]
   }
 }
