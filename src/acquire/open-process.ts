@@ -16,6 +16,7 @@ import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {OpenFiles} from './open-files.ts'
+import {Remedies} from './remedies.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 import {unpackXzBytes} from './xz-stream.ts'
@@ -46,6 +47,8 @@ export interface OpenProcess {
   size: number
   /** Whether a file of the process was changed while it was read, as far as that is seen by now. */
   hasChanged(): boolean
+  /** What would bring the names and lines of a module, the likeliest first. */
+  remediesFor(module: Module): readonly string[]
   close(): void
 }
 
@@ -76,6 +79,8 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const core = inTime(options, () => CoreFile.open(input.source, diagnostics))
     const modules = await findModules(core, files, corePath, options)
     const addressSpace = new AddressSpace(core, modules)
+    const servers = options.debuginfod?.urls ?? []
+    const remedies = new Remedies({...options, corePath, servers}, new SearchPlaces(options))
     return {
       core,
       modules,
@@ -84,6 +89,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       compression: input.compression,
       size: input.source.size,
       hasChanged: () => files.watch.hasChanges(),
+      remediesFor: module => remedies.of(module),
       close,
     }
   } catch (error) {

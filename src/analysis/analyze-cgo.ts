@@ -1,6 +1,7 @@
 import type {CgoAnswer, CgoReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
+import {PARTIAL} from './losses.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
@@ -26,9 +27,19 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
     cgo,
     blocking: report,
     diagnostics: process.diagnostics.list(),
-    isComplete: () => cgo.enabled !== null && knowsAllFrames(cgo) && !process.isPartial(),
+    conclude: () => {},
+    whyIncomplete: () => whyIncomplete(cgo, process.isPartial()),
+    isComplete: () => whyIncomplete(cgo, process.isPartial()).length === 0,
     isOutOfTime: deadline.hasStruck,
   }
+}
+
+function whyIncomplete(cgo: CgoReport, isPartial: boolean): string[] {
+  const reasons: string[] = []
+  if (cgo.enabled === null) reasons.push('nothing tells whether the program uses cgo')
+  if (!knowsAllFrames(cgo)) reasons.push('C frames of a call or a callback cannot be found')
+  if (isPartial) reasons.push(PARTIAL)
+  return reasons
 }
 
 /** The frames of an abandoned callback are no part of any stack any more. */

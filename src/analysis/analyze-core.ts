@@ -22,6 +22,7 @@ import {reportCrash} from './crash-report.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import {Losses} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
@@ -83,6 +84,8 @@ class Analysis implements CoreReport {
   #signature: SignatureReport | undefined
   #summary: SummaryReport | undefined
   #waits: BlockingReport | undefined
+  readonly #losses: Losses
+  readonly #countedThreads = new Set<number>()
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
@@ -91,6 +94,7 @@ class Analysis implements CoreReport {
     const {threads, cause} = findCrash(this.#images)
     const {version, runtime} = threads.process
     this.#process = threads.process
+    this.#losses = new Losses(threads.process)
     this.#cause = cause
     this.#stacks = new GoroutineStacks(threads.process, threads)
     this.#level = tracebackLevel(options.traceback, cause, version)
@@ -106,6 +110,7 @@ class Analysis implements CoreReport {
       showsPc: version.atLeast(9),
       hasSymbolizer,
       showsSwitches: this.#level.level > 1,
+      showsModules: options.traceback === undefined,
       namesDying: options.traceback === undefined,
     }
   }
@@ -183,7 +188,22 @@ class Analysis implements CoreReport {
 
   #count(report: GoroutineReport): GoroutineReport {
     this.#completeness.add(report)
+    this.#losses.add(report, `goroutine ${report.id}`)
     return report
+  }
+
+  #countThread(thread: ThreadReport): void {
+    if (this.#countedThreads.has(thread.id)) return
+    this.#countedThreads.add(thread.id)
+    this.#losses.add(thread, `thread ${thread.id}`)
+  }
+
+  conclude(): void {
+    this.#losses.conclude(this.#blocking)
+  }
+
+  whyIncomplete(): readonly string[] {
+    return this.completeness.reasons
   }
 
   tail(): ReportTail {
@@ -192,10 +212,7 @@ class Analysis implements CoreReport {
   }
 
   get blocking(): BlockingReport {
-    if (!this.#waits) {
-      this.#blocking.addDiagnostics(this.#process.diagnostics)
-      this.#waits = this.#blocking.report()
-    }
+    this.#waits ??= this.#blocking.report()
     return this.#waits
   }
 
@@ -218,8 +235,14 @@ class Analysis implements CoreReport {
       blocking: this.blocking,
       waitOfMain: main ? this.#reporter.waitingFor(main) : null,
       signature: this.signature,
-      missing: findGreatestLoss(this.#process.diagnostics.list()),
+      missing: findGreatestLoss(this.#process.diagnostics.list()) ?? this.#lossesOfDeath().greatest,
     })
+  }
+
+  #lossesOfDeath(): Losses {
+    const losses = new Losses(this.#process)
+    losses.add({frames: this.#framesOfDeath(), missing: [], stop: null}, 'the crash')
+    return losses
   }
 
   #reportModules(): ModuleReport[] {
@@ -277,7 +300,9 @@ class Analysis implements CoreReport {
   *threadsWithoutGoroutine(): Generator<ThreadReport> {
     const isAll = this.#options.goroutines !== 'crashing'
     for (const thread of reportThreadsWithoutGoroutine(this.#images, this.#blocking, this.#level.level > 1)) {
-      if (isAll || thread.id === this.crash.thread) yield thread
+      if (!isAll && thread.id !== this.crash.thread) continue
+      this.#countThread(thread)
+      yield thread
     }
   }
 
@@ -300,11 +325,14 @@ class Analysis implements CoreReport {
   #makeTail(): ReportTail {
     const {blocking} = this
     const {diagnostics} = this.#process
+    const threads = reportThreads(this.#images, this.#blocking)
+    for (const thread of threads) if (thread.goroutine === null && !thread.idle) this.#countThread(thread)
+    this.conclude()
     return {
-      threads: reportThreads(this.#images, this.#blocking),
+      threads,
       cgo: reportCgo(this.#images),
       blocking,
-      modules: this.#reportModules(),
+      modules: this.#reportModules().map(module => ({...module, losses: this.#losses.of(module.path)})),
       signature: this.signature,
       completeness: this.completeness,
       diagnostics: diagnostics.list(),

@@ -1,7 +1,6 @@
 import type {BlockingReport, GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import {isWhole} from './completeness.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
@@ -11,6 +10,7 @@ import {goroutineState} from './goroutines/goroutine-header.ts'
 import {listedGoroutines, sortGoroutines} from './goroutines/goroutine-order.ts'
 import {type GoroutineQuery, type GoroutineSort, matchesFacts, matchesFrames} from './goroutines/goroutine-query.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import {Losses} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
@@ -57,10 +57,11 @@ class GoroutineListing implements GoroutinesReport {
   readonly #withSystem: boolean
   #listed = 0
   #matched = 0
-  #isComplete = true
+  readonly #losses: Losses
 
   constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
     this.#process = process
+    this.#losses = new Losses(process)
     this.#options = options
     const images = ThreadStacks.ofImages(process)
     const {threads: first, cause} = findCrash(images)
@@ -95,7 +96,7 @@ class GoroutineListing implements GoroutinesReport {
         const report = this.#report(image, goroutine)
         if (!matchesFrames(report.frames, query)) continue
         this.#matched++
-        this.#note(report)
+        this.#losses.add(report, `goroutine ${report.id}`)
         yield report
         if (this.#matched >= limit) return
       }
@@ -117,7 +118,7 @@ class GoroutineListing implements GoroutinesReport {
     }
     if (this.#images.length > 1) found.sort((a, b) => b.count - a.count)
     for (const group of found.slice(0, this.#options.limit)) {
-      this.#note(group)
+      this.#losses.add(group, `goroutine ${group.goroutines[0] ?? '?'}`)
       yield group
     }
   }
@@ -131,21 +132,24 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   diagnostics() {
-    this.#blocking.addDiagnostics(this.#process.diagnostics)
+    this.conclude()
     return this.#process.diagnostics.list()
   }
 
+  conclude(): void {
+    this.#losses.conclude(this.#blocking)
+  }
+
+  whyIncomplete(): readonly string[] {
+    return this.#losses.whyUnfinished()
+  }
+
   isComplete(): boolean {
-    return this.#isComplete && !this.#process.isPartial()
+    return this.whyIncomplete().length === 0
   }
 
   get isOutOfTime(): boolean {
     return this.#process.deadline.hasStruck
-  }
-
-  /** A stack that could not be walked to its end, or by guesses alone, is noticed. */
-  #note(stack: Pick<GoroutineReport, 'frames' | 'missing' | 'stop'>): void {
-    this.#isComplete &&= isWhole(stack)
   }
 
   *#candidates({process, facts}: ListedImage): Generator<Goroutine> {

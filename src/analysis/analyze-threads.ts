@@ -2,10 +2,10 @@ import {InputError} from '../base/errors.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
-import {isWhole} from './completeness.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
+import {Losses} from './losses.ts'
 import {examineProcess} from './process/examine-process.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
@@ -33,7 +33,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const level = tracebackLevel(undefined, cause, threads.process.version)
   const crash = reportCrash(cause, new GoroutineStacks(threads.process, threads), level)
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
-  let isComplete = true
+  const losses = new Losses(process)
   function* reportThreads(): Generator<ThreadReport> {
     const crashing = core.threads.filter(({tid}) => tid === crash.thread)
     const others = core.threads.filter(({tid}) => tid !== crash.thread)
@@ -41,7 +41,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
       if (options.threads && !options.threads.includes(thread.tid)) continue
       const isOfCrash = thread.tid === crash.thread
       const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking)
-      isComplete &&= isWhole(report)
+      losses.add(report, `thread ${report.id}`)
       yield report
     }
   }
@@ -54,10 +54,12 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     threads: reportThreads(),
     blocking: () => blocking.report(),
     diagnostics: () => {
-      blocking.addDiagnostics(diagnostics)
+      losses.conclude(blocking)
       return diagnostics.list()
     },
-    isComplete: () => isComplete && !process.isPartial(),
+    conclude: () => losses.conclude(blocking),
+    whyIncomplete: () => losses.whyUnfinished(),
+    isComplete: () => losses.whyUnfinished().length === 0,
     get isOutOfTime() {
       return process.deadline.hasStruck
     },

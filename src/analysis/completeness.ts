@@ -1,13 +1,8 @@
 import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from '../report/core-report.ts'
+import {PARTIAL} from './losses.ts'
 
 function isUnnamedGo({kind, function: name}: FrameReport): boolean {
   return name === null && (kind === 'go' || kind === 'unknown')
-}
-
-/** Whether a stack was walked to its end, over no gap and by no guess; a callback that a panic left is none of it. */
-export function isWhole({frames, missing, stop}: Pick<GoroutineReport, 'frames' | 'missing' | 'stop'>): boolean {
-  if (stop !== 'end-of-stack' || missing.some(({reason}) => reason !== 'abandoned')) return false
-  return frames.every(({foundBy}) => foundBy !== 'scan')
 }
 
 /** Counts, as the stacks are made, how much of the answer was there to be had. */
@@ -43,6 +38,18 @@ export class CompletenessCount {
     // Of a living process nothing need be walked; of one that was not read to its end nobody knows.
     const none = crash.kind === 'none' && !isCut ? null : 0
     const score = mean === null ? none : isCut ? mean * 0.99 : mean
-    return {goFrames, cFrames, score}
+    return {goFrames, cFrames, score, reasons: score === 1 ? [] : this.#reasons(stacks, isCut)}
+  }
+
+  #reasons(stacks: number, isCut: boolean): string[] {
+    const reasons: string[] = []
+    if (stacks === 0) reasons.push('no stack of a goroutine was found')
+    const unfinished = stacks - this.#wholeStacks
+    if (unfinished > 0)
+      reasons.push(`${unfinished} of ${stacks} stacks were not walked to their end with every Go frame named`)
+    const unnamed = this.#cFrames - this.#namedCFrames
+    if (unnamed > 0) reasons.push(`${unnamed} of ${this.#cFrames} C frames have no name or were guessed`)
+    if (isCut) reasons.push(PARTIAL)
+    return reasons
   }
 }

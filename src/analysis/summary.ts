@@ -134,12 +134,14 @@ const LOSSES: readonly DiagnosticCode[] = [
   'exe-is-debug-file',
   'core-truncated',
   'unpacking-failed',
+  'memory-left-out',
   'runtime-not-found',
   'build-id-mismatch',
   'module-not-found',
   'debug-file-mismatch',
   'no-supplementary-file',
   'split-dwarf-missing',
+  'stack-not-in-core',
   'timeout',
 ]
 

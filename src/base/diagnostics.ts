@@ -40,6 +40,7 @@ export const DIAGNOSTIC_CODES = {
   'machine-list-cycle': 'the list of Ms (`runtime.allm`) runs in a circle or does not end',
   'machine-unreadable': 'an M of the list is not in the core; those behind it are missing',
   'memory-hole': 'zeros stand where a thread had its stack or its storage: the core’s writer could not read them',
+  'memory-left-out': 'the core was made without most of the memory that the process wrote to (`coredump_filter`)',
   'module-not-found': 'the file of the program or of a library was not found',
   'module-unverified': 'a file was used though nothing proves that it is the build that ran',
   'no-such-goroutine': 'a goroutine that was asked for is not alive in this core',
@@ -51,6 +52,8 @@ export const DIAGNOSTIC_CODES = {
   'signal-frame-overwritten':
     'what the kernel saved when a signal came was written over; the place or registers of that moment may be lost',
   'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
+  'stack-not-in-core': 'a part of a stack that the walk needed was cut off or left out of the core',
+  'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',

@@ -60,8 +60,6 @@ export default class Analyze extends CoreCommand {
           signatureRules,
         }),
       remarks: report => {
-        // Asked for, deadlocks become diagnostics.
-        void report.blocking
         const cause = flags.traceback === undefined ? undefined : renderCause(report.crash)
         return cause === undefined ? [] : [cause]
       },

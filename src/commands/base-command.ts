@@ -153,6 +153,12 @@ export abstract class BaseCommand extends Command {
     return colouredStyle(colorLevel(color, process.env, output === undefined && process.stdout.isTTY === true))
   }
 
+  /** Why `--strict` ends the command as it does. */
+  protected showIncomplete(reasons: readonly string[]): void {
+    const why = reasons.length === 0 ? 'no stack could be walked' : reasons.join('; ')
+    writeStandardError(`${this.config.bin}: incomplete: ${printable(why)}\n`)
+  }
+
   /** What goes to standard error behind a report: remarks, then the diagnostics. */
   protected showBeside(remarks: readonly string[] = []): void {
     for (const remark of remarks) writeStandardError(`${this.config.bin}: ${printable(remark)}\n`)

@@ -96,11 +96,15 @@ export abstract class CoreCommand extends BaseCommand {
               pieces: render(shared, {...looks, style: to === undefined ? toTerminal : toFile}),
             })),
           )
+          if (asked.some(({format}) => format.diagnostics === 'beside')) made.conclude()
           return {answer: made, beside: flags.quiet ? undefined : remarks?.(made)}
         }),
       )
       if (asked.some(({format}) => format.diagnostics === 'beside') && !flags.quiet) this.showBeside(beside)
-      if (flags.strict && !answer.isComplete()) this.exit(EXIT.incomplete)
+      if (flags.strict && !answer.isComplete()) {
+        if (!flags.quiet) this.showIncomplete(answer.whyIncomplete())
+        this.exit(EXIT.incomplete)
+      }
     } finally {
       opened.close()
     }

@@ -1,5 +1,5 @@
 import {GotraceError} from '../base/errors.ts'
-import {type ElfNote, NT_GNU_BUILD_ID, NT_GO_BUILD_ID} from './notes.ts'
+import {type ElfNote, NT_FDO_PACKAGING_METADATA, NT_GNU_BUILD_ID, NT_GO_BUILD_ID} from './notes.ts'
 
 export interface BuildIds {
   /** NT_GNU_BUILD_ID, lower-case hex. */
@@ -25,6 +25,18 @@ export function findBuildIds(notes: Iterable<ElfNote>): BuildIds {
     if (!(error instanceof GotraceError)) throw error
   }
   return ids
+}
+
+/** The text of the package's note among some notes. */
+export function findPackageNote(notes: Iterable<ElfNote>): string | undefined {
+  try {
+    for (const {owner, type, descSize, desc} of notes) {
+      if (owner === 'FDO' && type === NT_FDO_PACKAGING_METADATA && descSize <= DESC_SIZE_MAX) return desc().cstring()
+    }
+  } catch (error) {
+    if (!(error instanceof GotraceError)) throw error
+  }
+  return undefined
 }
 
 function hexDigits(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@ import {Cursor} from '../base/cursor.ts'
 import type {DiagnosticCode, Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, TruncatedFileError} from '../base/errors.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
-import {type BuildIds, findBuildIds} from './build-id.ts'
+import {type BuildIds, findBuildIds, findPackageNote} from './build-id.ts'
 import {unpackGnuSection, unpackSection, type ZstdUnpack} from './compressed-section.ts'
 import {
   type ElfType,
@@ -127,6 +127,17 @@ export class ElfFile implements SectionSource {
   get buildIds(): BuildIds {
     this.#buildIds ??= this.#readBuildIds()
     return this.#buildIds
+  }
+
+  /** What the package manager wrote into the file (NT_FDO_PACKAGING_METADATA): JSON that nothing has checked. */
+  get packageNote(): string | undefined {
+    for (const segment of this.segments) {
+      if (segment.type !== PT.PT_NOTE) continue
+      const {offset, fileSize, alignment} = segment
+      const note = findPackageNote(readNotes(this.source, offset, fileSize, `${this.name}:notes`, alignment))
+      if (note !== undefined) return note
+    }
+    return undefined
   }
 
   /** The PT_LOAD that holds a link address in its memory. */

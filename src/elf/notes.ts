@@ -17,6 +17,8 @@ export const NT = {
 export const NT_GNU_BUILD_ID = 3
 /** Owner `Go` (Go: cmd/internal/buildid/note.go, ELF_NOTE_GOBUILDID_TAG). */
 export const NT_GO_BUILD_ID = 4
+/** Owner `FDO` (systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES). */
+export const NT_FDO_PACKAGING_METADATA = 0xcafe1a7e
 
 /** Auxiliary vector types (linux/auxvec.h). */
 export const AT = {

@@ -29,14 +29,14 @@ export function* renderGoText(report: CoreReport, style: Style): Generator<strin
 
 /** What a blank line stands between. */
 function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
-  const {crash, detail, dialect} = report
+  const {crash, detail, dialect = CURRENT} = report
   if (crash.header.length > 0) yield crash.header.map(line => `${style.header(line)}\n`).join('')
   if (crash.runtimeStack.length > 0) {
     yield `${style.goroutine('runtime stack:')}\n${renderFrames(crash.runtimeStack, detail, style, dialect)}`
   }
   const shown = yield* renderGoroutines(report, style)
   for (const thread of report.threadsWithoutGoroutine()) {
-    if (thread.frames.length > 0 && thread.id !== shown) yield renderThread(thread, detail, style)
+    if (thread.frames.length > 0 && thread.id !== shown) yield renderThread(thread, detail, style, dialect)
   }
 }
 
@@ -58,7 +58,7 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
       crashing = undefined
       if (goroutine.frames[0]?.kind === 'c') shown = goroutine.thread
     }
-    if (isFirst && crashing) yield renderThread(crashing, detail, style)
+    if (isFirst && crashing) yield renderThread(crashing, detail, style, dialect)
     if (goroutine.image !== null && goroutine.image !== image) {
       if (!isFirst && hasRegisters) {
         yield renderRegisters(crash.registers ?? {})
@@ -70,7 +70,7 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
     yield renderGoroutine(goroutine, style, dialect)
     isFirst = false
   }
-  if (isFirst && crashing) yield renderThread(crashing, detail, style)
+  if (isFirst && crashing) yield renderThread(crashing, detail, style, dialect)
   if (hasRegisters) yield renderRegisters(crash.registers ?? {})
   return crashing?.id ?? shown
 }
@@ -126,11 +126,17 @@ export function nameGoroutine({goroutine, goroutineKnown}: Pick<ThreadReport, 'g
   return goroutineKnown ? 'no goroutine' : 'goroutine unknown'
 }
 
-export function renderThread(thread: ThreadReport, detail: Detail, style: Style): string {
+/** Outside of what the runtime printed, but for the names of files, which only our own text has. */
+export function renderThread(
+  thread: ThreadReport,
+  detail: Detail,
+  style: Style,
+  {showsModules}: Pick<TextDialect, 'showsModules'> = CURRENT,
+): string {
   const goroutine = nameGoroutine(thread)
   const name = thread.name ? ` ${JSON.stringify(thread.name)}` : ''
   const machine = thread.m === null ? '' : ` m=${thread.m}${ofImage(thread.image)}`
-  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderStack(thread, detail, style)}`
+  return `${style.goroutine(`thread ${thread.id}${detail === 'full' ? name + machine : ''} [${goroutine}]:`)}\n${renderStack(thread, detail, style, {...CURRENT, showsModules})}`
 }
 
 /** A stack's frames, and what of them is not there. */
@@ -167,7 +173,13 @@ export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
 }
 
 /** Outside of a traceback that the runtime itself printed. */
-const CURRENT: TextDialect = {showsPc: true, hasSymbolizer: true, showsSwitches: false, namesDying: true}
+const CURRENT: TextDialect = {
+  showsPc: true,
+  hasSymbolizer: true,
+  showsSwitches: false,
+  showsModules: true,
+  namesDying: true,
+}
 
 export function renderFrames(
   frames: readonly FrameReport[],
@@ -190,7 +202,15 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: 
   if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
   const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
-  return `${style.cFunction(name)}\n\t${style.location(`${place}pc=${frame.pc}`)}${foundNote(frame, style)}\n`
+  const code = frame.kind === 'c' && frame.function === null && dialect.showsModules ? placeInModule(frame) : undefined
+  const where = `${place}pc=${frame.pc}${code === undefined ? '' : ` ${code}`}`
+  return `${style.cFunction(name)}\n\t${style.location(where)}${foundNote(frame, style)}\n`
+}
+
+/** `libc.so.6+0x8a3c1` */
+function placeInModule({module, moduleOffset}: FrameReport): string | undefined {
+  if (module === null || moduleOffset === null) return undefined
+  return `${module.slice(module.lastIndexOf('/') + 1)}+${moduleOffset}`
 }
 
 function foundNote({foundBy}: FrameReport, style: Style): string {
@@ -222,8 +242,7 @@ function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail, showsP
 
 /** Code that nothing names: where it lies in its file is what a symbolizer needs later. */
 function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
-  const file = frame.module?.slice(frame.module.lastIndexOf('/') + 1)
-  const place = file === undefined || frame.moduleOffset === null ? '?' : `${file}+${frame.moduleOffset}`
+  const place = placeInModule(frame) ?? '?'
   const stack = detail === 'full' && frame.sp !== null ? ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}` : ''
   return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${foundNote(frame, style)}\n`
 }

@@ -52,7 +52,10 @@ function describeSignal({number, name, code, codeName, address, senderPid}: NonN
 }
 
 function describeCompleteness(core: InfoReport['core'], memory: InfoReport['memory']): string {
-  if (!core.truncated && memory.missing === 0) return 'complete'
+  if (!core.truncated && memory.missing === 0) {
+    if (!memory.isFiltered) return 'complete'
+    return `filtered: ${formatSize(memory.leftOut)} that the process could write to were left out (coredump_filter)`
+  }
   const share = memory.dumped > 0 ? (100 * memory.missing) / memory.dumped : 0
   const what = core.truncated ? 'cut short' : 'with holes'
   return `${what}: ${formatSize(memory.missing)} of ${formatSize(memory.dumped)} are missing (${share.toFixed(1)} %)`

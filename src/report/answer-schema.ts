@@ -56,6 +56,10 @@ export const coreMemorySchema = z
     mapped: z.number().describe('bytes of address space that were mapped'),
     dumped: z.number().describe('bytes that the core was to hold'),
     missing: z.number().describe('bytes of them behind the end of the file, or that its writer could not read'),
+    leftOut: z
+      .number()
+      .describe('bytes of memory of no file that the process could write to and the core was not to hold'),
+    isFiltered: z.boolean().describe('that is more than what it holds: see coredump_filter in core(5)'),
     missingParts: z
       .array(
         z.strictObject({

@@ -33,6 +33,10 @@ export type CgoAnswer = z.infer<typeof answer.cgoReportSchema> & Answer
 
 /** What every answer tells when all of it has been read. */
 interface Answer {
+  /** What can be told only when all of it has been read becomes a diagnostic. */
+  conclude(): void
+  /** In words, what is missing where `isComplete` says no. */
+  whyIncomplete(): readonly string[]
   /** Nothing that was looked for is missing; else `--strict` ends with 3. */
   isComplete(): boolean
   /** The time was over before all of it was made. */
@@ -57,6 +61,8 @@ export interface TextDialect {
   readonly hasSymbolizer: boolean
   /** Every frame: those of the seam between the stacks too. */
   readonly showsSwitches: boolean
+  /** Code without a name says where it lies in its file: the runtime knows of no files. */
+  readonly showsModules: boolean
   /** The runtime that died is named above its goroutines too: that is no part of what it printed itself. */
   readonly namesDying: boolean
 }

@@ -187,6 +187,14 @@ export const moduleSchema = z
       .nullable()
       .describe('the fullest table that names its functions; null: there is no file and no image'),
     mismatch: text.describe('build ID of a file that was refused; null: none was'),
+    losses: z
+      .strictObject({
+        unnamed: z.number().int().describe('frames that no table names'),
+        withoutLine: z.number().int().describe('frames with a name and no line'),
+        remedies: z.array(z.string()).describe('commands or steps that would help, the likeliest first'),
+      })
+      .nullable()
+      .describe('what the stacks shown lost for want of its symbols; null: nothing, or no stack is shown'),
   })
   .meta({id: 'module', description: 'an executable or a library of the process'})
 
@@ -293,6 +301,7 @@ export const completenessSchema = z
     score: share.describe(
       'their mean; below 1 too where the core is cut or a thread’s stack has no end; null: nothing to walk',
     ),
+    reasons: z.array(z.string()).describe('what keeps `score` from being 1, in words'),
   })
   .meta({id: 'completeness', description: 'how much of the answer was there to be had'})
 

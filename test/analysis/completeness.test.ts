@@ -1,5 +1,6 @@
 import test from 'ava'
-import {CompletenessCount, isWhole} from '../../src/analysis/completeness.ts'
+import {CompletenessCount} from '../../src/analysis/completeness.ts'
+import {isWhole} from '../../src/analysis/losses.ts'
 import type {CrashReport, FrameReport} from '../../src/report/core-report.ts'
 
 const SIGNAL = {kind: 'signal'} as CrashReport

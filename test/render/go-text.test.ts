@@ -37,7 +37,13 @@ const SAVED: FrameReport = {
 }
 
 const text = (frame: FrameReport, detail: 'plain' | 'full', showsPc: boolean, hasSymbolizer: boolean) =>
-  renderFrames([frame], detail, PLAIN_STYLE, {showsPc, hasSymbolizer, showsSwitches: false, namesDying: true})
+  renderFrames([frame], detail, PLAIN_STYLE, {
+    showsPc,
+    hasSymbolizer,
+    showsSwitches: false,
+    showsModules: false,
+    namesDying: true,
+  })
 
 test('up to 1.8 a frame in full shows fp and sp, later pc too', t => {
   const place = '\t/src/main.go:7 +0x23'
@@ -61,7 +67,13 @@ test('a C frame that was unwound and has no name keeps its two lines', t => {
 test('the seam between the stacks is shown where every frame is, as a name without arguments', t => {
   const seam: FrameReport = {...GO, kind: 'switch', function: 'runtime.asmcgocall', args: null}
   const shown = (showsSwitches: boolean) =>
-    renderFrames([seam], 'full', PLAIN_STYLE, {showsPc: true, hasSymbolizer: false, showsSwitches, namesDying: true})
+    renderFrames([seam], 'full', PLAIN_STYLE, {
+      showsPc: true,
+      hasSymbolizer: false,
+      showsSwitches,
+      showsModules: false,
+      namesDying: true,
+    })
   t.is(shown(false), '')
   t.is(shown(true), 'runtime.asmcgocall\n\t/src/main.go:7 pc=0x401123\n')
 })

@@ -13,6 +13,7 @@ const MODULES: ModuleReport[] = [
     found: null,
     symbols: null,
     mismatch: null,
+    losses: null,
   },
 ]
 

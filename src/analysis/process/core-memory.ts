@@ -1,5 +1,6 @@
 import {USER_REGS} from '../../amd64/user-regs.ts'
-import {addressOfWord, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import type {Diagnostics} from '../../base/diagnostics.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
 import type {InfoReport} from '../../report/core-report.ts'
 import type {ProcessFiles} from './go-image.ts'
@@ -30,9 +31,68 @@ export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
     mapped,
     dumped: segments.dumpedSize + sizeOf(core.holes),
     missing: segments.missingSize + sizeOf(core.holes),
+    leftOut: ownMemory(core).leftOut,
+    isFiltered: isFiltered(ownMemory(core)),
     missingParts,
     threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
   }
+}
+
+/** Memory that only the process itself had: written to, and of no file. */
+export function ownMemory(core: CoreFile): {dumped: number; leftOut: number} {
+  const {segments} = core
+  let dumped = 0
+  let leftOut = 0
+  for (let at: number = NULL_ADDRESS; Number.isFinite(at); ) {
+    const {state, end, readable, writable} = segments.extentAt(at)
+    if (readable && writable && state === 'dumped') dumped += end - at
+    else if (readable && writable && state === 'left-out' && !mappingAt(core, at)) leftOut += end - at
+    if (end <= at) break
+    at = end
+  }
+  return {dumped, leftOut}
+}
+
+/** Whether the core was told to leave out most of what the process had written (core(5), coredump_filter). */
+export function isFiltered({dumped, leftOut}: {dumped: number; leftOut: number}): boolean {
+  return leftOut > dumped
+}
+
+export function reportFilter(core: CoreFile, diagnostics: Diagnostics): void {
+  const memory = ownMemory(core)
+  if (!isFiltered(memory)) return
+  const sizes = `${inMegabytes(memory.dumped)} of what it could write to are in it, ${inMegabytes(memory.leftOut)} were left out`
+  const message = `the core was made without most of the process's memory: ${sizes}`
+  diagnostics.add('memory-left-out', message, {severity: 'error', hint: FILTER_HINT})
+}
+
+function inMegabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+const FILTER_HINT = 'before the next crash: echo 0x33 > /proc/PID/coredump_filter (bit 0: private memory; core(5))'
+
+/** What an address that a stack led to is in, and why the core does not have it; undefined where it does. */
+export function describeRange(
+  core: CoreFile,
+  address: Address,
+): {start: number; text: string; hint: string} | undefined {
+  const {state, start, end} = core.segments.extentAt(address)
+  if (state !== 'cut' && state !== 'left-out') return undefined
+  const place = `${hex(start)}-${hex(end)}, ${nameOf(core, start, end)}`
+  if (state === 'cut') {
+    const hint = 'copy the core again in full; check `ulimit -c` and free disk space where it was written'
+    return {start, text: `${place}, which was cut off`, hint}
+  }
+  const isFile = mappingAt(core, address) !== undefined
+  const hint = isFile
+    ? FILTER_HINT.replace('0x33', '0x37').replace('bit 0: private', 'bit 2: file-backed private')
+    : FILTER_HINT
+  return {start, text: `${place}, which was left out of the core`, hint}
+}
+
+function mappingAt({mappings}: CoreFile, address: number): CoreFile['mappings'][number] | undefined {
+  return mappings.find(({start, end}) => address >= start && address < end)
 }
 
 function sizeOf(ranges: CoreFile['holes']): number {

@@ -45,6 +45,8 @@ export interface DeadProcess {
   /** The next step to try where the core has lost memory. */
   readonly advice: string | undefined
   readonly diagnostics: Diagnostics
+  /** What would bring the names and lines of a module, the likeliest first. */
+  readonly remediesFor: (module: Module) => readonly string[]
   readonly deadline: Deadline
   readonly maxFrames: number
 }

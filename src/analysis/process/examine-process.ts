@@ -11,7 +11,7 @@ import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
-import {adviceForLost, isPartial} from './core-memory.ts'
+import {adviceForLost, isPartial, reportFilter} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
 import {type GoIdentity, identifyGo, openTables} from './go-identity.ts'
 import {dataRanges, lostProgram, type ProcessFiles} from './go-image.ts'
@@ -28,6 +28,7 @@ export interface ExamineOptions {
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
   const {core, modules, addressSpace: memory} = files
   const {deadline, diagnostics, maxFrames} = options
+  reportFilter(core, diagnostics)
   const isExecutable = (address: Address) => isExecutableAt(files, address)
   const identities = identifyGo(files, diagnostics)
   const sure = identities.filter(({tables}) => tables || identities.length === 1)
@@ -68,9 +69,11 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       diagnostics,
       maxFrames,
     }
+    const remediesFor = (module: Module) => files.remediesFor?.(module) ?? []
     images.push({
       ...shared,
       ...image,
+      remediesFor,
       unwinder,
       images,
       isPartial: () => isPartialProcess(files, images) || deadline.hasStruck,

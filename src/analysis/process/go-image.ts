@@ -15,6 +15,8 @@ export interface ProcessFiles {
   addressSpace: AddressSpace
   /** Whether one of the files was changed while it was read, as far as that is seen by now. */
   hasChanged(): boolean
+  /** What would bring the names and lines of a module, the likeliest first. */
+  remediesFor?(module: Module): readonly string[]
 }
 
 /** A file that holds Go code, and what it says of itself. */

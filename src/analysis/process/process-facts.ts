@@ -120,5 +120,6 @@ export function reportModules({modules}: Pick<DeadProcess, 'modules'>): ModuleRe
           : null,
     symbols: moduleSymbols(module),
     mismatch: module.mismatch ?? null,
+    losses: null,
   }))
 }

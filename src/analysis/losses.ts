@@ -1,0 +1,133 @@
+import type {Address} from '../base/address.ts'
+import type {Diagnostics} from '../base/diagnostics.ts'
+import type {FrameReport, GoroutineReport, ModuleReport} from '../report/core-report.ts'
+import {describeRange} from './process/core-memory.ts'
+import type {DeadProcess} from './process/dead-process.ts'
+import type {Blocking} from './waits/blocking.ts'
+
+/** Of an answer that cannot be whole, whatever was walked. */
+export const PARTIAL = 'a part of the process’s memory or of its lists is lost, or time was over'
+
+/** Whether a stack was walked to its end, over no gap and by no guess; a callback that a panic left is none of it. */
+export function isWhole({frames, missing, stop}: Shown): boolean {
+  if (stop !== 'end-of-stack' || missing.some(({reason}) => reason !== 'abandoned')) return false
+  return frames.every(({foundBy}) => foundBy !== 'scan')
+}
+
+/** What is shown of a stack. */
+type Shown = Pick<GoroutineReport, 'missing' | 'stop'> & {readonly frames: readonly FrameReport[]}
+
+type ModuleLosses = NonNullable<ModuleReport['losses']>
+
+/** Stacks that a diagnostic each is made for; all others are like them. */
+const RANGES = 10
+
+/** What the stacks that are shown have lost: names and lines, by module, and memory that the walk needed. */
+export class Losses {
+  readonly #process: DeadProcess
+  readonly #byModule = new Map<string, {unnamed: number; withoutLine: number}>()
+  /** By the address where what is missing begins. */
+  readonly #ranges = new Map<number, {who: string; text: string; hint: string}>()
+
+  #stacks = 0
+  #unfinished = 0
+  #isConcluded = false
+
+  constructor(process: DeadProcess) {
+    this.#process = process
+  }
+
+  add(stack: Shown, who: string): void {
+    const {frames, missing} = stack
+    this.#stacks++
+    if (!isWhole(stack)) this.#unfinished++
+    for (const frame of frames) this.#addFrame(frame)
+    for (const {after, reason} of missing) {
+      const last = reason === 'unmapped' ? frames[after - 1] : undefined
+      if (last) this.#addRange(last, who)
+    }
+  }
+
+  #addFrame({kind, function: name, file, module}: FrameReport): void {
+    if (module === null || kind === 'signal' || kind === 'switch' || module.startsWith('[')) return
+    if (name !== null && file !== null) return
+    const losses = this.#byModule.get(module) ?? {unnamed: 0, withoutLine: 0}
+    if (name === null) losses.unnamed++
+    else losses.withoutLine++
+    this.#byModule.set(module, losses)
+  }
+
+  /** The caller's frame begins at the canonical frame address: what of it the core does not hold. */
+  #addRange({fp, sp}: FrameReport, who: string): void {
+    const address = Number(fp ?? sp ?? Number.NaN)
+    if (!Number.isSafeInteger(address) || this.#ranges.size >= RANGES) return
+    const range = describeRange(this.#process.core, address as Address)
+    if (range) this.#ranges.set(range.start, {who, ...range})
+  }
+
+  /** null: no frame that is shown lost anything by this module. */
+  of(path: string): ModuleLosses | null {
+    const losses = this.#byModule.get(path)
+    const module = this.#process.modules.find(each => each.path === path)
+    return losses && module ? {...losses, remedies: [...this.#process.remediesFor(module)]} : null
+  }
+
+  /** The module that cost most names, with the step that helps. */
+  get greatest(): {what: string; command: string | null} | null {
+    const worst = [...this.#byModule]
+      .filter(([, {unnamed}]) => unnamed > 0)
+      .sort(([, a], [, b]) => b.unnamed - a.unnamed)
+    const [path] = worst[0] ?? []
+    if (path === undefined) return null
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    return {what: `${name}: ${this.#describe(path)}`, command: this.of(path)?.remedies[0] ?? null}
+  }
+
+  /** In words, what of the walk of these stacks is missing. */
+  whyUnfinished(): string[] {
+    const reasons: string[] = []
+    if (this.#unfinished > 0) reasons.push(`${this.#unfinished} of ${this.#stacks} stacks were not walked to their end`)
+    if (this.#process.isPartial()) reasons.push(PARTIAL)
+    return reasons
+  }
+
+  /** Told once, when all stacks have been read. */
+  conclude(blocking: Blocking): void {
+    if (this.#isConcluded) return
+    this.#isConcluded = true
+    blocking.addDiagnostics(this.#process.diagnostics)
+    this.#addTo(this.#process.diagnostics)
+  }
+
+  #addTo(diagnostics: Diagnostics): void {
+    for (const [path, {unnamed}] of this.#byModule) {
+      const severity = unnamed > 0 ? 'warning' : 'info'
+      const remedies = this.of(path)?.remedies ?? []
+      const hint = remedies.length > 0 ? {hint: remedies.join('; or: ')} : {}
+      diagnostics.add('symbols-missing', `${this.#describe(path)}${this.#buildIdOf(path)}`, {
+        severity,
+        where: path,
+        ...hint,
+      })
+    }
+    for (const {who, text, hint} of this.#ranges.values()) {
+      diagnostics.add('stack-not-in-core', `the stack of ${who} goes on in ${text}`, {where: who, hint})
+    }
+  }
+
+  #describe(path: string): string {
+    const {unnamed, withoutLine} = this.#byModule.get(path) ?? {unnamed: 0, withoutLine: 0}
+    const module = this.#process.modules.find(each => each.path === path)
+    const parts = [
+      ...(unnamed > 0 ? [`${unnamed} ${unnamed === 1 ? 'frame has' : 'frames have'} no name`] : []),
+      ...(withoutLine > 0 ? [`${withoutLine} ${withoutLine === 1 ? 'has' : 'have'} no line`] : []),
+    ]
+    const why = module?.imageOrigin === 'file' ? 'no debug information was found' : 'the file was not found'
+    return `${parts.join(', ')}: ${why}`
+  }
+
+  #buildIdOf(path: string): string {
+    const id = this.#process.modules.find(each => each.path === path)?.buildId
+    return id === undefined ? ', and it has no build ID' : ` (build ID ${id})`
+  }
+}
