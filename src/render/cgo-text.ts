@@ -52,7 +52,7 @@ function renderCall(call: CgoCallReport, style: Style): string {
     call.m === null ? null : `m ${call.m}${ofImage(call.image)}`,
     call.thread === null ? null : `thread ${call.thread}`,
   ]
-  let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${depthOf(call)}, ${call.total} calls so far\n`
+  let out = `\t${style.goroutine(who.filter(part => part !== null).join(', '))}: ${depthOf(call)}, ${call.total ?? '?'} calls so far\n`
   out += renderNested(call, style)
   if (call.inCallback) out += `\t\t${style.note(`called back into ${call.callbacks[0]?.function ?? 'Go'}`)}\n`
   for (const outer of call.outer) {
@@ -101,7 +101,7 @@ function renderThreadName(thread: CgoThreadReport, style: Style): string {
     thread.thread === null ? 'no thread' : `thread ${thread.thread}`,
     nameGoroutine(thread),
   ]
-  const counters = thread.m === null ? '' : `: ncgo=${thread.depth} ncgocall=${thread.total}`
+  const counters = thread.m === null ? '' : `: ncgo=${thread.depth} ncgocall=${thread.total ?? '?'}`
   return `${style.goroutine(name.join(', '))}${counters}\n`
 }
 

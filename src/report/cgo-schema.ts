@@ -102,7 +102,7 @@ export const cgoCallSchema = z
     goroutine: count.describe('ID of the goroutine'),
     goroutineKnown: z.boolean().describe('false: which goroutine it is of is not in the core'),
     depth: count.describe('m.ncgo: calls in progress, one inside of the other; 0: a panic has taken them back'),
-    total: count.describe('m.ncgocall: calls so far'),
+    total: count.describe('m.ncgocall: calls so far; null: more than can be true'),
     ...nestedCallSchema.shape,
     inCallback: z.boolean().describe('C has called back into Go and waits for it'),
     outer: z.array(nestedCallSchema).describe('the calls that this one is nested in, innermost first'),
@@ -120,7 +120,7 @@ export const cgoThreadSchema = z
       .boolean()
       .describe('whether a null of `goroutine` is a fact; else what it runs is not in the core'),
     depth: count.describe('m.ncgo: calls in progress, one inside of the other; null: there is no M'),
-    total: count.describe('m.ncgocall: calls so far; null: there is no M'),
+    total: count.describe('m.ncgocall: calls so far; null: there is no M, or more than can be true'),
     ...ofMachine,
   })
   .meta({id: 'cgoThread', description: 'what the Go runtime knows of the C side of a thread'})

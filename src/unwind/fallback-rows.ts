@@ -53,8 +53,8 @@ export class FallbackRows {
   }
 
   /**
-   * By the code from the entry that a direct call leads to, which is exact, or up to the function's return; then by rbp;
-   * then by a scan. Whatever is found must be a return address behind a call.
+   * By the code from the entry that a direct call leads to, which is exact, or up to the function's return; then by
+   * rbp; then by a scan. Whatever is found must be a return address behind a call.
    */
   leave(position: Position): Departure {
     const {registers, exactPc} = position

@@ -1,4 +1,4 @@
-// What would bring the names of a module: the commands of the distribution that its files tell of, none of them guessed.
+// What would bring the names of a module: the commands of the distribution that its files tell of, none guessed.
 import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'

@@ -1,5 +1,5 @@
 import {openFixture} from '../../lab/fixtures.ts'
-import {openProcess} from '../../src/acquire/open-process.ts'
+import {type OpenProcessOptions, openProcess} from '../../src/acquire/open-process.ts'
 import {analyzeCgo} from '../../src/analysis/analyze-cgo.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {analyzeGoroutines} from '../../src/analysis/analyze-goroutines.ts'
@@ -57,8 +57,12 @@ const PRESENTATION = {style: PLAIN_STYLE, registers: true, view: 'whole'} as con
 /** Asks every command about one committed crash, at the level that leaves nothing out. */
 export async function askAll(name: string): Promise<Answers> {
   const fixture = await openFixture(name)
-  const sysroots = [fixture.sysroot]
-  const opened = await openProcess(fixture.core, {diagnostics: new Diagnostics(), exe: fixture.executable, sysroots})
+  return askAllOf(fixture.core, {exe: fixture.executable, sysroots: [fixture.sysroot]})
+}
+
+/** The same of any core, with the files that are at hand. */
+export async function askAllOf(core: string, files: Pick<OpenProcessOptions, 'exe' | 'sysroots'>): Promise<Answers> {
+  const opened = await openProcess(core, {diagnostics: new Diagnostics(), ...files})
   try {
     const documents: Partial<Record<keyof Documents, unknown>> = {}
     const complete: Partial<Record<keyof Documents, boolean>> = {}

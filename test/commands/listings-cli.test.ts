@@ -97,7 +97,10 @@ test('the ending of the output names the format, a flag goes before it; what a c
   t.is(written('b.json', '--tree'), printed('--format', 'tree'))
   t.is(written('a.pb.gz').slice(0, 2), '\x1f\x8b')
   const {status, stderr} = run('analyze', ...core, '--format', 'folded')
-  t.deepEqual([status, stderr], [2, 'gotrace-core: analyze has no format folded\n  it has text, json, html, markdown\n'])
+  t.deepEqual(
+    [status, stderr],
+    [2, 'gotrace-core: analyze has no format folded\n  it has text, json, html, markdown\n'],
+  )
 })
 
 test('one analysis is written in several formats: each as it is alone', async t => {
@@ -109,7 +112,11 @@ test('one analysis is written in several formats: each as it is alone', async t 
   const {status, stdout} = run('analyze', ...core, '--quiet', ...files.flatMap(file => ['-o', file]))
   t.deepEqual([status, stdout], [0, ''])
   for (const [index, format] of ['text', 'json', 'markdown', 'html'].entries()) {
-    t.is(readFileSync(files[index] ?? '', 'utf8'), run('analyze', ...core, '--quiet', '--format', format).stdout, format)
+    t.is(
+      readFileSync(files[index] ?? '', 'utf8'),
+      run('analyze', ...core, '--quiet', '--format', format).stdout,
+      format,
+    )
   }
   const twice = run('analyze', ...core, '-o', files[0] ?? '', '-o', files[0] ?? '')
   t.is(twice.status, 2)

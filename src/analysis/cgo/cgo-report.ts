@@ -77,6 +77,11 @@ interface ThreadFacts {
   found: CgoCalls
 }
 
+/** null: more calls than can have been, so the word is no count. */
+function countOf(word: bigint): number | null {
+  return word <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(word) : null
+}
+
 function reportThread(
   process: DeadProcess,
   threads: ThreadStacks,
@@ -93,7 +98,7 @@ function reportThread(
     goroutine: goroutine?.id ?? null,
     goroutineKnown: threads.knowsGoroutine(tid, machine),
     depth: machine?.ncgo ?? null,
-    total: machine ? Number(machine.ncgocall) : null,
+    total: machine ? countOf(machine.ncgocall) : null,
     saved: {
       state: saved.state,
       pcs: saved.pcs.map(pc => hex(pc)),

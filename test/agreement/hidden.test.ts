@@ -1,0 +1,10 @@
+import {testAgreementWithoutProgram} from './groups.ts'
+
+testAgreementWithoutProgram([
+  'blocked-panic-go1.15',
+  'blocked-quit-go1.22-pie-nosymbols',
+  'callback-deep-go1.24',
+  'callback-parked-go1.27',
+  'cfault-segv-go1.27',
+  'deaths-returned-go1.15-nodwarf',
+])
