@@ -226,6 +226,8 @@ export class Unwinder {
     const returnPc = entry.signalFrame || position.exactPc ? undefined : applied.caller.pc
     const {pc} = position.registers
     if (returnPc === undefined || pc === undefined || typeof departure.next === 'string') return departure
+    // Go calls C from assembly alone, through a register.
+    if (this.#goEntry(returnPc)) return departure
     const isRefuted = this.#fallback.isRefuted(returnPc, entry.functionStart, {pc, exactPc: false})
     return isRefuted ? {cfa: applied.cfa, next: 'overwritten'} : departure
   }

@@ -19,14 +19,24 @@ test('a stack counts as whole where it was walked to its end and every Go frame 
   count.add({frames: [GO], stop: 'frame-limit'})
   count.add({frames: [frame('go', null)], stop: 'end-of-stack'})
   count.add({frames: [frame('unknown', null)], stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: 0.2, cFrames: null, score: 0.2})
+  t.deepEqual(count.report(SIGNAL, false, 0), {
+    goFrames: 0.2,
+    cFrames: null,
+    score: 0.2,
+    reasons: ['4 of 5 stacks were not walked to their end with every Go frame named'],
+  })
 })
 
 test('a C frame counts as found where it has a name and was not guessed', t => {
   const count = new CompletenessCount()
   const frames = [frame('c', 'f'), frame('c', null), frame('c', 'g', 'scan'), frame('c', 'h'), frame('signal', null)]
   count.add({frames, stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: 1, cFrames: 0.5, score: 0.75})
+  t.deepEqual(count.report(SIGNAL, false, 0), {
+    goFrames: 1,
+    cFrames: 0.5,
+    score: 0.75,
+    reasons: ['2 of 4 C frames have no name or were guessed'],
+  })
 })
 
 test('a core that was cut is never whole: what is missing cannot be counted', t => {
@@ -37,9 +47,12 @@ test('a core that was cut is never whole: what is missing cannot be counted', t 
 
 test('where there was no stack, a crash has no part of its answer, and a live process is not measured', t => {
   const count = new CompletenessCount()
-  t.deepEqual(count.report(SIGNAL, false, 0), {goFrames: null, cFrames: null, score: 0})
-  t.deepEqual(count.report(NONE, false, 0), {goFrames: null, cFrames: null, score: null})
-  t.deepEqual(count.report(NONE, true, 0), {goFrames: null, cFrames: null, score: 0})
+  const none = {goFrames: null, cFrames: null}
+  const noStack = 'no stack of a goroutine was found'
+  const lost = 'a part of the process’s memory or of its lists is lost, or time was over'
+  t.deepEqual(count.report(SIGNAL, false, 0), {...none, score: 0, reasons: [noStack]})
+  t.deepEqual(count.report(NONE, false, 0), {...none, score: null, reasons: [noStack]})
+  t.deepEqual(count.report(NONE, true, 0), {...none, score: 0, reasons: [noStack, lost]})
 })
 
 test('a stack is whole that was walked to its end without a gap or a guess', t => {
