@@ -276,7 +276,7 @@ test('--quiet leaves standard error empty', t => {
 
 test('a reader that has seen enough ends the program in peace', t => {
   const result = runShell(
-    `$RUN analyze ${fixture.core} --traceback crash ${files.join(' ')} | head -1; echo "\${PIPESTATUS[0]}"`,
+    `$RUN analyze ${fixture.core} --quiet --traceback crash ${files.join(' ')} | head -1; echo "\${PIPESTATUS[0]}"`,
   )
   t.is(result.stdout, 'SIGSEGV: segmentation violation\n0\n')
   t.is(result.stderr, '')
