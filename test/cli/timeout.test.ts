@@ -15,7 +15,7 @@ const directory = mkdtempSync(join(tmpdir(), 'timeout-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
 
 /** A pattern that takes longer than anyone waits: nothing of ours asks for the time in it. */
-const ENDLESS = '^(([a-zA-Z.0-9]+)+)+#'
+const ENDLESS = '^((.+)+)+#'
 
 function start(args: readonly string[], stdin: 'ignore' | 'pipe'): ChildProcess {
   return spawn(process.execPath, [entry, ...args], {stdio: [stdin, 'pipe', 'pipe']})
@@ -43,7 +43,7 @@ test('work that never looks at the time is ended, and leaves no half of a docume
 })
 
 test('a reader who takes nothing is not waited for when the time is over', async t => {
-  const addresses = Array.from({length: 3000}, (_, index) => `0x${(0x401000 + index * 16).toString(16)}`)
+  const addresses = Array.from({length: 10_000}, (_, index) => `0x${(0x401000 + index * 16).toString(16)}`)
   const child = start(['symbolize', fixture.executable, ...addresses, '--timeout', '1'], 'ignore')
   const stderr: Buffer[] = []
   child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))

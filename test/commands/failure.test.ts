@@ -15,7 +15,7 @@ function failAfter(characters: number, ...flags: string[]) {
       throw new TypeError('not foreseen')
     }
     class Failing extends BaseCommand {
-      async run() { this.writeAll(pieces(), undefined) }
+      async run() { this.writeAll([{path: undefined, isAllOrNothing: this.argv.includes('--json'), pieces: pieces()}]) }
     }
     await Failing.run(${JSON.stringify(flags)}, ${JSON.stringify(root)}).catch(error => { process.exitCode = error.oclif.exit })
   `

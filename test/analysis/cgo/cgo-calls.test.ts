@@ -47,6 +47,7 @@ function callsOf(incgo: boolean, frames: readonly {kind: string; sp: number}[] |
   const threads = {
     leafOf: () => frames && {frames, elided: null, missing: [], landing: undefined, stop: 'end-of-stack'},
     callbacksOf: () => undefined,
+    rejoinOf: () => undefined,
   } as unknown as ThreadStacks
   const {calls, isReturning} = findCgoCalls(process, threads, goroutine)
   return {calls: calls.map(({entry, caller}) => `${entry} by ${caller?.function}:${caller?.line}`), isReturning}

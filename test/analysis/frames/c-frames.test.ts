@@ -23,7 +23,8 @@ function source(name: string | null, fields: Partial<SourceFrame> = {}): SourceF
 }
 
 function processOf(sources: readonly SourceFrame[], fields: object = {}): DeadProcess {
-  return {symbolizer: {locate: () => sources}, tables: {}, ...fields} as unknown as DeadProcess
+  const image = {tables: {}, ...fields}
+  return {symbolizer: {locate: () => sources}, images: [image], ...image} as unknown as DeadProcess
 }
 
 const FRAME = {

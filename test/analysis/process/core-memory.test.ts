@@ -38,6 +38,8 @@ test('what was mapped, dumped and left out on purpose is counted; a gap is neith
     segments: 4,
     mapped: 5 * PAGE,
     dumped: 3 * PAGE,
+    leftOut: 2 * PAGE,
+    isFiltered: false,
     missing: 0,
     missingParts: [],
     threadsWithoutStack: [3],

@@ -77,7 +77,7 @@ test('a module says where its file was found, or that only the core has it, or t
 })
 
 test('what Go says of its build is given whole, and nothing where it says nothing', t => {
-  t.deepEqual(reportBuildInfo(undefined), {main: null, modules: [], settings: {}})
+  t.deepEqual(reportBuildInfo(undefined), {main: null, mainVersion: null, modules: [], settings: {}})
   const info = {
     path: 'cmd',
     main: undefined,
@@ -92,7 +92,7 @@ test('what Go says of its build is given whole, and nothing where it says nothin
 })
 
 test('a release that was only guessed is not told as the program’s', t => {
-  const process = {modules: [], version: GoVersion.ofMinor(22), tables: undefined} as unknown as DeadProcess
+  const process = {modules: [], images: [], version: GoVersion.ofMinor(22), tables: undefined} as unknown as DeadProcess
   t.is(reportGo(process).version, null)
   t.is(reportGo({...process, versionText: 'go1.22.12'}).version, 'go1.22.12')
 })

@@ -35,7 +35,13 @@ function stackOf({pcs, level = 1, minor = 27, maxFrames = 1000}: Asked) {
     images: [{}],
     diagnostics: memory.diagnostics,
   } as unknown as DeadProcess
-  const threads = {process, callbacksOf: () => undefined, leafOf: () => undefined, systemStackOf: () => undefined}
+  const threads = {
+    process,
+    callbacksOf: () => undefined,
+    rejoinOf: () => undefined,
+    leafOf: () => undefined,
+    systemStackOf: () => undefined,
+  }
   const goroutine = {
     id: 7,
     m: 0,
