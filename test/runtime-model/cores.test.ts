@@ -31,8 +31,8 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
 
 /**
  * Where the runtime printed a listing: not for a process that a C thread killed (stranger, returned, after-crash). Go
- * in a shared library (hosted, plugged, linked, guest) has its tables in another file than the program; a static PIE has
- * no PT_PHDR to be placed by. What is left of the thin crashes is for whole analyses (test/analysis/deaths.test.ts).
+ * in a shared library (hosted, plugged, linked, guest) has its tables in another file than the program; a static PIE
+ * has no PT_PHDR to be placed by. What is left of the thin crashes is for whole analyses (deaths.test.ts).
  */
 const printing = fixtureNames().filter(
   name => !/gcore|stuck|stranger|returned|after-crash|hosted|plugged|linked|guest|thin|static-pie/.test(name),

@@ -86,6 +86,7 @@ test('what Go says of its build is given whole, and nothing where it says nothin
   }
   t.deepEqual(reportBuildInfo(info as unknown as BuildInfo), {
     main: 'cmd',
+    mainVersion: null,
     modules: [{path: 'a/b', version: 'v1', sum: null}],
     settings: {'-buildmode': 'pie'},
   })
