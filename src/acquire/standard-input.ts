@@ -30,6 +30,8 @@ export function openStandardInput(deadline: Deadline | undefined): FileSource | 
     const stat = fstatSync(DESCRIPTOR)
     if (stat.isDirectory()) requireRegular(stat, NAME)
     if (stat.isFile()) return FileSource.ofDescriptor(DESCRIPTOR, NAME)
+    // A socket cannot be opened anew. The mere making of Node's own stream over it lets reads of it return at once.
+    if (stat.isSocket()) process.stdin.pause()
     return new InputStream(deadline)
   } catch (error) {
     throw error instanceof InputError ? error : openFailed(NAME, error)
