@@ -1,6 +1,7 @@
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {FrameReport, GoroutineReport, ModuleReport} from '../report/core-report.ts'
+import type {MissingReason} from '../report/vocabulary.ts'
 import {describeRange} from './process/core-memory.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import type {Blocking} from './waits/blocking.ts'
@@ -8,9 +9,12 @@ import type {Blocking} from './waits/blocking.ts'
 /** Of an answer that cannot be whole, whatever was walked. */
 export const PARTIAL = 'a part of the process’s memory or of its lists is lost, or time was over'
 
-/** Whether a stack was walked to its end, over no gap and by no guess; a callback that a panic left is none of it. */
+/** Marks of calls that are over, by a panic or by longjmp: nothing of the stack is missing there. */
+const OVER: ReadonlySet<MissingReason> = new Set(['abandoned', 'left', 'rejoined'])
+
+/** Whether a stack was walked to its end, over no gap and by no guess. */
 export function isWhole({frames, missing, stop}: Shown): boolean {
-  if (stop !== 'end-of-stack' || missing.some(({reason}) => reason !== 'abandoned')) return false
+  if (stop !== 'end-of-stack' || missing.some(({reason}) => !OVER.has(reason))) return false
   return frames.every(({foundBy}) => foundBy !== 'scan')
 }
 
