@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {FrameReport, GoroutineReport, ModuleReport} from '../report/core-report.ts'
@@ -83,8 +84,7 @@ export class Losses {
       .sort(([, a], [, b]) => b.unnamed - a.unnamed)
     const [path] = worst[0] ?? []
     if (path === undefined) return null
-    const name = path.slice(path.lastIndexOf('/') + 1)
-    return {what: `${name}: ${this.#describe(path)}`, command: this.of(path)?.remedies[0] ?? null}
+    return {what: `${basename(path)}: ${this.#describe(path)}`, command: this.of(path)?.remedies[0] ?? null}
   }
 
   /** In words, what of the walk of these stacks is missing. */

@@ -19,7 +19,7 @@ import {
 } from './base-command.ts'
 import {EXIT} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
-import {type OutputFlags, outputsOf} from './outputs.ts'
+import {type Output, type OutputFlags, outputsOf} from './outputs.ts'
 import {Pager, pagerCommand} from './pager.ts'
 
 /** Flags of the commands that read a core. */
@@ -83,7 +83,7 @@ export abstract class CoreCommand extends BaseCommand {
     const [toFile, toTerminal] = [await this.style(flags.color, ''), await this.style(flags.color, undefined)]
     try {
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
-      const {answer, beside} = await this.#show(flags, write =>
+      const {answer, beside} = await this.#show(pagerFor(flags, outputs), write =>
         runWithin(deadline, () => {
           const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
           const whole = analyze(opened, {diagnostics, deadline, waits})
@@ -110,12 +110,11 @@ export abstract class CoreCommand extends BaseCommand {
     }
   }
 
-  /** Runs the work that writes documents: to a pager, to files or to standard output. */
+  /** Runs the work that writes documents: to the pager of that command, to files or to standard output. */
   async #show<Result>(
-    flags: AnswerFlags,
+    command: string | undefined,
     work: (write: (documents: readonly WrittenDocument[]) => void) => Result,
   ): Promise<Result> {
-    const command = pagerFor(flags)
     if (command === undefined) return work(documents => this.writeAll(documents))
     const pager = new Pager(command, process.env)
     try {
@@ -130,8 +129,7 @@ export abstract class CoreCommand extends BaseCommand {
 }
 
 /** The command, where text goes to a terminal that a person looks at, and the command has a flag against it. */
-function pagerFor(flags: AnswerFlags): string | undefined {
-  const [only, ...others] = outputsOf(flags)
+function pagerFor(flags: AnswerFlags, [only, ...others]: readonly Output[]): string | undefined {
   const isPlain = only?.path === undefined && only?.format === 'text' && others.length === 0
   if (flags['no-pager'] !== false || !isPlain) return undefined
   return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined

@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import type {
   CoreReport,
   CrashReport,
@@ -208,9 +209,11 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: 
 }
 
 /** `libc.so.6+0x8a3c1` */
-function placeInModule({module, moduleOffset}: FrameReport): string | undefined {
-  if (module === null || moduleOffset === null) return undefined
-  return `${module.slice(module.lastIndexOf('/') + 1)}+${moduleOffset}`
+export function placeInModule({
+  module,
+  moduleOffset,
+}: Pick<FrameReport, 'module' | 'moduleOffset'>): string | undefined {
+  return module === null || moduleOffset === null ? undefined : `${basename(module)}+${moduleOffset}`
 }
 
 function foundNote({foundBy}: FrameReport, style: Style): string {

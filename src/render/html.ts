@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto'
+import {basename} from 'node:path'
 import type {CoreReport, GoroutineReport, ReportTail, SummaryReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 import {ofImage, renderGoroutine, renderRegisters, renderThread} from './go-text.ts'
@@ -7,7 +8,7 @@ import {element, escaped, HTML_STYLE, table} from './html/markup.ts'
 import {PAGE_SCRIPT} from './html/page-script.ts'
 import {PAGE_STYLE} from './html/page-style.ts'
 import {renderWaitsPicture} from './html/waits-picture.ts'
-import {headline} from './summary-text.ts'
+import {describeActors, headline, locationOf} from './summary-text.ts'
 
 /** One file that opens anywhere: nothing is loaded, and nothing of a core is more than text. */
 export const html: Format = {
@@ -62,21 +63,15 @@ function renderHead(title: string): string {
 }
 
 function renderSummary({where, who, waits, missing, signature}: SummaryReport): string {
-  const entries: [string, string][] = where.map(({function: name, file, line, module, moduleOffset, kind, guessed}) => {
-    const place = file === null ? `${module ?? '?'}+${moduleOffset ?? '?'}` : `${file}:${line ?? 0}`
+  const entries: [string, string][] = where.map(place => {
+    const {function: name, kind, guessed} = place
     const marks = `${kind === 'go' ? 'Go' : 'C'}${guessed ? ', guessed' : ''}`
-    return [
-      'where',
-      `${HTML_STYLE[kind === 'go' ? 'goFunction' : 'cFunction'](name ?? '?')} ${HTML_STYLE.location(place)} (${marks})`,
-    ]
+    const shown = HTML_STYLE[kind === 'go' ? 'goFunction' : 'cFunction'](name ?? '?')
+    return ['where', `${shown} ${HTML_STYLE.location(locationOf(place))} (${marks})`]
   })
   const program = [who.program, who.version, who.revision, who.goVersion].filter(each => each !== null)
   entries.push(['program', escaped(program.join(', '))])
-  const goroutines = `${who.atLeast ? 'at least ' : ''}${who.goroutines ?? 0} goroutines (${who.inC ?? 0} in C)`
-  entries.push([
-    'who',
-    `goroutine ${who.goroutine ?? 'none'}${escaped(ofImage(who.image))}, thread ${who.thread ?? 'none'}; ${goroutines}, ${who.threads} threads`,
-  ])
+  entries.push(['who', escaped(describeActors(who, image => image))])
   for (const wait of waits) entries.push(['waits', escaped(wait)])
   if (missing)
     entries.push([
@@ -103,7 +98,7 @@ function* renderGoroutines(groups: GoroutineGroups, title: string): Generator<st
   yield choice(
     'module',
     'every module',
-    groups.values('module').map(each => [each, each.slice(each.lastIndexOf('/') + 1)]),
+    groups.values('module').map(each => [each, basename(each)]),
   )
   yield `<button type="button" id="unfold">Unfold</button> <span id="shown">${groups.total - groups.leftOut} shown</span></div>\n`
   yield* groups.render()

@@ -3,7 +3,7 @@ import type {CoreReport, PlaceReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 import {renderGoText} from './go-text.ts'
 import {PLAIN_STYLE} from './style.ts'
-import {headline} from './summary-text.ts'
+import {describeActors, headline, locationOf} from './summary-text.ts'
 
 /** For a ticket: GitHub-flavoured Markdown in which all foreign text is code, so that nothing in it is obeyed. */
 export const markdown: Format = {
@@ -21,8 +21,7 @@ function* renderTicket(report: CoreReport): Generator<string> {
   yield* where.map(place => `- where: ${describePlace(place)}\n`)
   const program = [who.program, who.version, who.revision && `revision ${who.revision}`, who.goVersion]
   yield `- program: ${program.flatMap(each => (each ? [code(each)] : [])).join(', ')}\n`
-  yield `- goroutine ${who.goroutine ?? 'none'}${who.image === null ? '' : ` of ${code(who.image)}`}, thread ${who.thread ?? 'none'}; `
-  yield `${who.atLeast ? 'at least ' : ''}${who.goroutines ?? 0} goroutines (${who.inC ?? 0} in C), ${who.threads} threads\n`
+  yield `- ${describeActors(who, code)}\n`
   yield* waits.map(wait => `- waits: ${code(wait)}\n`)
   if (missing) yield `- missing: ${code(missing.what)}${missing.command ? `: ${code(missing.command)}` : ''}\n`
   yield `- signature: ${signature.exact === null ? 'none' : `${code(signature.exact)} ${code(signature.family ?? '')}`}\n`
@@ -30,9 +29,10 @@ function* renderTicket(report: CoreReport): Generator<string> {
   yield* renderDiagnostics(report)
 }
 
-function describePlace({kind, function: name, file, line, module, moduleOffset, guessed}: PlaceReport): string {
-  const place = file === null ? `${module ?? '?'}+${moduleOffset ?? '?'}` : `${file}:${line ?? 0}`
-  return `${code(name ?? 'no name')} at ${code(place)} (${kind === 'go' ? 'Go' : 'C'}${guessed ? ', guessed' : ''})`
+function describePlace(place: PlaceReport): string {
+  const {kind, function: name, guessed} = place
+  const marks = `${kind === 'go' ? 'Go' : 'C'}${guessed ? ', guessed' : ''}`
+  return `${code(name ?? 'no name')} at ${code(locationOf(place))} (${marks})`
 }
 
 /** The header and the first stack, as Go prints them; the others folded away. */

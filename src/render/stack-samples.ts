@@ -1,4 +1,5 @@
 import type {FrameReport, GoroutinesReport} from '../report/core-report.ts'
+import {placeInModule} from './go-text.ts'
 
 /** Goroutines that have the same stack, state and labels: one sample of a profile. */
 export interface StackSample {
@@ -32,8 +33,6 @@ function keyOf({frames, state, labels}: StackSample): string {
 }
 
 /** A frame's name in a profile, where each has to have one: else the module and the offset in it, or the pc. */
-export function nameOfFrame({function: name, module, moduleOffset, pc}: FrameReport): string {
-  if (name !== null) return name
-  if (module !== null && moduleOffset !== null) return `${module.slice(module.lastIndexOf('/') + 1)}+${moduleOffset}`
-  return pc ?? '?'
+export function nameOfFrame(frame: FrameReport): string {
+  return frame.function ?? placeInModule(frame) ?? frame.pc ?? '?'
 }

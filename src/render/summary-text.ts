@@ -1,6 +1,7 @@
+import {basename} from 'node:path'
 import {printable} from '../base/printable.ts'
 import type {PlaceReport, SummaryReport} from '../report/core-report.ts'
-import {ofImage} from './go-text.ts'
+import {ofImage, placeInModule} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What a terminal shows without being asked. */
@@ -18,7 +19,7 @@ export function* renderSummary(summary: SummaryReport, style: Style): Generator<
   const sentence = wrap(headline(summary), WIDTH - 2, sentenceLines)
   const before = [
     ...renderPlaces(where, who.goroutine, style),
-    ...renderEntry('who', [describeProgram(who), describeActors(who)], ENTRY_LINES, style),
+    ...renderEntry('who', [describeProgram(who), describeActors(who, basename)], ENTRY_LINES, style),
   ]
   const after = [
     ...(missing ? renderEntry('missing', [missing.what], ENTRY_LINES, style) : []),
@@ -35,7 +36,7 @@ export function* renderSummary(summary: SummaryReport, style: Style): Generator<
 
 /** Which program died of what. */
 export function headline({what, who}: SummaryReport): string {
-  const program = who.program === null ? 'the process' : baseName(who.program)
+  const program = who.program === null ? 'the process' : basename(who.program)
   return `${program}${what.startsWith('not crashed') ? '' : ' died'}: ${what}`
 }
 
@@ -57,8 +58,8 @@ function* renderPlaces(places: readonly PlaceReport[], ofCrash: number | null, s
 
 /** One line; the whole path stands below, in the stack. */
 function describePlace(place: PlaceReport, ofCrash: number | null): [name: string, location: string] {
-  const {kind, function: name, file, line, module, moduleOffset, guessed, firstParty, goroutine} = place
-  const code = module === null ? '?' : `${baseName(module)}${moduleOffset === null ? '' : `+${moduleOffset}`}`
+  const {kind, function: name, file, line, module, guessed, firstParty, goroutine} = place
+  const code = placeInModule(place) ?? (module === null ? '?' : basename(module))
   const location = file === null ? (name === null ? [] : [code]) : [`${file}${line === null ? '' : `:${line}`}`]
   const whose = goroutine === ofCrash ? [] : [`goroutine ${goroutine}`]
   const marks = [
@@ -68,6 +69,11 @@ function describePlace(place: PlaceReport, ofCrash: number | null): [name: strin
     ...(guessed ? ['guessed'] : []),
   ]
   return [printable(name ?? code), printable([...location, `(${marks.join(', ')})`].join(' '))]
+}
+
+/** Where a place is, in full: in its source, else in its module. */
+export function locationOf({file, line, module, moduleOffset}: PlaceReport): string {
+  return file === null ? `${module ?? '?'}+${moduleOffset ?? '?'}` : `${file}:${line ?? 0}`
 }
 
 /** Cuts folders off the front of a path, then the middle of a name, until both fit. */
@@ -93,9 +99,13 @@ function describeProgram({program, version, revision, modified, goVersion}: Summ
   return words.join(', ')
 }
 
-function describeActors({thread, image, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who']): string {
+/** Which goroutine and thread, of how many; `nameImage` writes the path of the Go runtime that they are of. */
+export function describeActors(
+  {thread, image, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who'],
+  nameImage: (path: string) => string,
+): string {
   const words: string[] = []
-  if (goroutine !== null) words.push(`goroutine ${goroutine}${ofImage(image && baseName(image))}`)
+  if (goroutine !== null) words.push(`goroutine ${goroutine}${ofImage(image && nameImage(image))}`)
   if (thread !== null) words.push(`thread ${thread}`)
   const counts: string[] = []
   if (goroutines !== null) {
@@ -124,10 +134,6 @@ function renderEntry(label: string, texts: readonly string[], linesMax: number, 
 
 function renderLine(label: string, text: string, style: Style): string {
   return `${style.note(`  ${label}`.padEnd(LABEL_WIDTH))}${printable(text)}\n`
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 /** Lines of whole words; a word that is longer than a line has one to itself. What is too much ends in `…`. */

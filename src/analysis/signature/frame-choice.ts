@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import {type Address, toAddress} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {cgoWrapperTarget, cPlumbing, goPlumbing, isDeathOfC, libcName} from '../frames/irrelevant-frames.ts'
@@ -212,7 +213,7 @@ function placeOf(pc: string | null): Address | undefined {
 function judge(choice: Choice, rules: SignatureRules): void {
   if (choice.out !== undefined) return
   const {kind, name, frame} = choice
-  const module = kind === 'c' && frame.module !== null ? baseName(frame.module) : undefined
+  const module = kind === 'c' && frame.module !== null ? basename(frame.module) : undefined
   const ofModule = module === undefined ? undefined : rules.reason('inside', 'module', module)
   choice.inside = ofModule ?? (name === undefined ? undefined : rules.reason('inside', kind, name))
   const left = module === undefined ? wrapperReason(frame) : rules.reason('irrelevant', 'module', module)
@@ -248,7 +249,7 @@ function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: (mo
     const back = start === undefined || pc === undefined ? 0 : pc - start
     const build = buildIdOf(frame.module)?.slice(0, 8)
     const offset = (Number(frame.moduleOffset) - back).toString(16)
-    choice.name = `${baseName(frame.module)}${build === undefined ? '' : `@${build}`}+0x${offset}`
+    choice.name = `${basename(frame.module)}${build === undefined ? '' : `@${build}`}+0x${offset}`
     choice.folded = 'no name: the place of its function in this build'
   }
 }
@@ -345,9 +346,5 @@ function explain({frame, name, out, folded, prefix}: Choice): string {
 }
 
 function placeText({module, moduleOffset}: FrameReport): string {
-  return `${baseName(module ?? '?')}+${moduleOffset ?? '?'}`
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
+  return `${basename(module ?? '?')}+${moduleOffset ?? '?'}`
 }

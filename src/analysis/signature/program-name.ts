@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 /** What `go build FILE` calls each program. */
@@ -14,5 +15,5 @@ export function programName({buildInfo, tables, goModule}: DeadProcess, executab
   const main = isOwn ? tables?.functionNamed('main.main') : undefined
   const file = main?.fileLine(main.entry).file
   const name = file === undefined || file === '?' ? executable : file
-  return name === null ? '?' : name.slice(name.lastIndexOf('/') + 1)
+  return name === null ? '?' : basename(name)
 }
