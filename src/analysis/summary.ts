@@ -59,11 +59,18 @@ export function summarize(facts: SummaryFacts): SummaryReport {
   }
 }
 
-/** Whether the innermost code of the crash is Go's or C's; where its place is lost no frame tells. */
+/** Frames that are of some code. */
+const CODE: ReadonlySet<FrameReport['kind']> = new Set(['go', 'c', 'unknown'])
+
+/**
+ * Whether the innermost code of the crash is Go's or C's. Where its place is lost, or nothing tells what it is of, no
+ * frame further out does either, but the runtime knows whether it was in a call of C.
+ */
 function languageOf({kind, pc, duringCgo}: CrashReport, frames: readonly FrameReport[]): 'go' | 'c' | undefined {
-  if (kind === 'signal' && pc === null) return duringCgo ? 'c' : undefined
-  const code = frames.find(frame => frame.kind === 'go' || frame.kind === 'c')?.kind
-  return code === 'go' || code === 'c' ? code : undefined
+  const isLost = kind === 'signal' && pc === null
+  const innermost = isLost ? undefined : frames.find(frame => CODE.has(frame.kind))?.kind
+  if (innermost === 'go' || innermost === 'c') return innermost
+  return duringCgo && (isLost || innermost === 'unknown') ? 'c' : undefined
 }
 
 /** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */

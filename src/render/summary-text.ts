@@ -65,7 +65,8 @@ function describePlace(place: PlaceReport, ofCrash: number | null): [name: strin
   const marks = [
     kind === 'go' ? 'Go' : 'C',
     ...whose,
-    ...(firstParty ? [] : ['library']),
+    // What has no name may be anybody's.
+    ...(firstParty || name === null ? [] : ['library']),
     ...(guessed ? ['guessed'] : []),
   ]
   return [printable(name ?? code), printable([...location, `(${marks.join(', ')})`].join(' '))]

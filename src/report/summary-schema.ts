@@ -16,7 +16,9 @@ export const placeSchema = z
     moduleOffset: address.describe('place in `module`'),
     firstParty: z
       .boolean()
-      .describe('code of the program itself; false: every such frame belongs to a system library or to the Go runtime'),
+      .describe(
+        'code of the program itself; false: every such frame belongs to a system library or to the Go runtime, or has no name',
+      ),
     goroutine: count.describe('whose stack it is on; null: on that of a thread without one'),
     guessed: z.boolean().describe('a scan of the stack found it: it may be left over from an earlier call'),
   })

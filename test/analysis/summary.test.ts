@@ -30,6 +30,21 @@ test('a fault in C: the instruction, what its address is, and both places', asyn
   t.deepEqual([summary.waits, summary.missing], [[], null])
 })
 
+test('without the program what the runtime said is told, and nothing that only frames would prove', async t => {
+  const empty = mkdtempSync(join(tmpdir(), 'gotrace-empty-'))
+  t.teardown(() => rmSync(empty, {recursive: true}))
+  for (const name of ['cfault-segv-go1.27', 'cfault-segv-go1.24']) {
+    const {core} = await openFixture(name)
+    const hidden = [core, '--sysroot', empty, '--quiet']
+    const {stdout} = runCommand(['analyze', ...hidden])
+    t.regex(stdout, /^cfault died: SIGSEGV in C \(SEGV_MAPERR\)\n/)
+    t.notRegex(stdout, /library/)
+    const {go} = JSON.parse(runCommand(['info', ...hidden, '--json']).stdout)
+    t.regex(go.version, /^go1\.2[47]/)
+    t.true(runCommand(['info', ...hidden]).stdout.includes(`\ngo            ${go.version}, symbols: none\n`))
+  }
+})
+
 test("C's last words are the reason, and who asked for the end is the place", async t => {
   const thrown = await summaryOf('cxx-throw-go1.27')
   t.regex(thrown.what, /^SIGABRT in C: uncaught std::runtime_error: no such tree: elm, in forest::check\(/)

@@ -85,5 +85,7 @@ test('code without a name is told by file and offset, never by a build ID', t =>
     signature: {exact: 'ab', family: `signal SIGSEGV - ${'0123456789'.repeat(4)}+0x8600f`},
   })
   t.is(lines[1], '  where     server+0x8600f (C)')
+  const unknown = {...place, function: null, file: null, line: null, kind: 'go' as const, firstParty: false}
+  t.is(render({where: [unknown]})[1], '  where     server+0x8600f (Go)')
   t.is(lines.at(-1), '  signature ab signal SIGSEGV - 01234567…+0x8600f')
 })
