@@ -28,7 +28,18 @@ const FLOOR: Record<string, number> = {
 }
 
 /** The rooms of analysis: each imports those before it, and none those behind; the files on top import all. */
-const ANALYSIS = ['process', 'frames', 'stacks', 'crash', 'evidence', 'cgo', 'waits', 'goroutines', 'signature']
+const ANALYSIS = [
+  'process',
+  'frames',
+  'stacks',
+  'crash',
+  'evidence',
+  'values',
+  'cgo',
+  'waits',
+  'goroutines',
+  'signature',
+]
 
 /** Third-party packages that live behind the named files alone. */
 const KEEPERS: Record<string, RegExp> = {

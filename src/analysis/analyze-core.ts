@@ -25,6 +25,7 @@ import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
 import {Losses} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
+import {FrameOrigins} from './process/frame-origins.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
 import {readCodeFacts} from './signature/code-facts.ts'
@@ -36,6 +37,7 @@ import {type CgoFrames, GoroutineStacks, liveFrames} from './stacks/goroutine-st
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
+import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
 
 export interface AnalysisOptions {
@@ -51,13 +53,16 @@ export interface AnalysisOptions {
   diagnostics: Diagnostics
   /** undefined: those that everyone has. */
   signatureRules?: SignatureRules | undefined
+  /** undefined: no variables are read. */
+  values?: ValueOptions | undefined
   /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
   waits?: 'left-out' | undefined
 }
 
 /** The whole answer about a core. */
 export function analyzeCore(files: ProcessFiles & CoreOrigin, options: AnalysisOptions): CoreReport {
-  return new Analysis(examineProcess(files, options), files, options)
+  const origins = options.values && new FrameOrigins()
+  return new Analysis(examineProcess(files, {...options, origins}), files, options)
 }
 
 /** Joins what the rooms below know of one process; a CoreReport, made piece by piece. */
@@ -86,6 +91,7 @@ class Analysis implements CoreReport {
   #waits: BlockingReport | undefined
   readonly #losses: Losses
   readonly #countedThreads = new Set<number>()
+  readonly #threadValues: FrameValues | undefined
   #tail: ReportTail | undefined
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
@@ -95,6 +101,7 @@ class Analysis implements CoreReport {
     const {version, runtime} = threads.process
     this.#process = threads.process
     this.#losses = new Losses(threads.process)
+    this.#threadValues = options.values && new FrameValues(process, options.values)
     this.#cause = cause
     this.#stacks = new GoroutineStacks(threads.process, threads)
     this.#level = tracebackLevel(options.traceback, cause, version)
@@ -116,7 +123,9 @@ class Analysis implements CoreReport {
   }
 
   #reporterOf(process: DeadProcess, stacks: GoroutineStacks): GoroutineReporter {
-    return new GoroutineReporter(process, stacks, this.#blocking, this.#cause, {...this.#options, level: this.#level})
+    const values = this.#options.values && new FrameValues(process, this.#options.values)
+    const options = {...this.#options, level: this.#level, values}
+    return new GoroutineReporter(process, stacks, this.#blocking, this.#cause, options)
   }
 
   /**
@@ -299,7 +308,12 @@ class Analysis implements CoreReport {
 
   *threadsWithoutGoroutine(): Generator<ThreadReport> {
     const isAll = this.#options.goroutines !== 'crashing'
-    for (const thread of reportThreadsWithoutGoroutine(this.#images, this.#blocking, this.#level.level > 1)) {
+    for (const thread of reportThreadsWithoutGoroutine(
+      this.#images,
+      this.#blocking,
+      this.#level.level > 1,
+      this.#threadValues,
+    )) {
       if (!isAll && thread.id !== this.crash.thread) continue
       this.#countThread(thread)
       yield thread
@@ -325,7 +339,7 @@ class Analysis implements CoreReport {
   #makeTail(): ReportTail {
     const {blocking} = this
     const {diagnostics} = this.#process
-    const threads = reportThreads(this.#images, this.#blocking)
+    const threads = reportThreads(this.#images, this.#blocking, this.#threadValues)
     for (const thread of threads) if (thread.goroutine === null && !thread.idle) this.#countThread(thread)
     this.conclude()
     return {

@@ -19,7 +19,7 @@ import {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {Blocking} from './waits/blocking.ts'
 
-export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines'> & {
+export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines' | 'values'> & {
   query: GoroutineQuery
   /** One by one, or those with the same state and stack together. */
   show: 'goroutines' | 'groups'

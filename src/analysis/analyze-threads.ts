@@ -7,16 +7,20 @@ import {tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
 import {Losses} from './losses.ts'
 import {examineProcess} from './process/examine-process.ts'
+import {FrameOrigins} from './process/frame-origins.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-facts.ts'
 import {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread, reportThreadInTime} from './threads-report.ts'
+import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
 
 export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {
   /** Only these; undefined: all. */
   threads: readonly number[] | undefined
+  /** undefined: no variables are read. */
+  values?: ValueOptions | undefined
 }
 
 /**
@@ -24,7 +28,8 @@ export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'deman
  * @throws InputError where the core has no thread that is asked for
  */
 export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: ThreadsOptions): ThreadsReport {
-  const process = examineProcess(files, options)
+  const process = examineProcess(files, {...options, origins: options.values && new FrameOrigins()})
+  const values = options.values && new FrameValues(process, options.values)
   const {core, diagnostics} = process
   requireThreads(core.threads, options.threads ?? [])
   const images = ThreadStacks.ofImages(process)
@@ -40,7 +45,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     for (const thread of [...crashing, ...others]) {
       if (options.threads && !options.threads.includes(thread.tid)) continue
       const isOfCrash = thread.tid === crash.thread
-      const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking)
+      const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking, values)
       losses.add(report, `thread ${report.id}`)
       yield report
     }

@@ -14,6 +14,7 @@ import type {DeadProcess} from './process/dead-process.ts'
 import {imageName} from './process/process-facts.ts'
 import type {ThreadStacks} from './stacks/thread-stacks.ts'
 import type {ThreadStack} from './stacks/thread-walk.ts'
+import {type FrameValues, gapsOf, threadOf} from './values/frame-values.ts'
 import type {Blocking} from './waits/blocking.ts'
 
 /** As a deadline names them. */
@@ -23,8 +24,12 @@ const STACKS_OF_THREADS = 'the list of threads with their stacks'
  * Every thread with its whole stack: Go frames and C frames stitched, from the registers out. `images`: the threads as
  * each Go runtime sees them, here and below.
  */
-export function reportThreads(images: readonly ThreadStacks[], blocking: Blocking): ThreadReport[] {
-  return (images[0]?.process.core.threads ?? []).map(thread => reportThreadInTime(images, thread, blocking))
+export function reportThreads(
+  images: readonly ThreadStacks[],
+  blocking: Blocking,
+  values?: FrameValues,
+): ThreadReport[] {
+  return (images[0]?.process.core.threads ?? []).map(thread => reportThreadInTime(images, thread, blocking, values))
 }
 
 /** One of many: without its stack where the time is over. */
@@ -32,9 +37,10 @@ export function reportThreadInTime(
   images: readonly ThreadStacks[],
   thread: CoreThread,
   blocking: Blocking,
+  values?: FrameValues,
 ): ThreadReport {
   const isLate = images[0]?.process.deadline.isOver(STACKS_OF_THREADS) === true
-  return isLate ? reportUnwalked(images, thread) : reportThread(images, thread, blocking)
+  return isLate ? reportUnwalked(images, thread) : reportThread(images, thread, blocking, values)
 }
 
 /**
@@ -45,6 +51,7 @@ export function* reportThreadsWithoutGoroutine(
   images: readonly ThreadStacks[],
   blocking: Blocking,
   idle: boolean,
+  values?: FrameValues,
 ): Generator<ThreadReport> {
   for (const thread of images[0]?.process.core.threads ?? []) {
     const threads = imageOnThread(images, thread.tid)
@@ -52,21 +59,26 @@ export function* reportThreadsWithoutGoroutine(
     if (threads.process.deadline.isOver(STACKS_OF_THREADS)) return
     const stack = threads.ofThread(thread.tid)
     if (!idle && stack && waitsInGo(stack)) continue
-    const report = reportFrames(images, thread, blocking, stack?.base ?? 0)
+    const report = reportFrames(images, thread, blocking, {from: stack?.base ?? 0, values})
     if (idle || !report.idle) yield report
   }
 }
 
 /** One thread with its whole stack. */
-export function reportThread(images: readonly ThreadStacks[], thread: CoreThread, blocking: Blocking): ThreadReport {
-  return reportFrames(images, thread, blocking, 0)
+export function reportThread(
+  images: readonly ThreadStacks[],
+  thread: CoreThread,
+  blocking: Blocking,
+  values?: FrameValues,
+): ThreadReport {
+  return reportFrames(images, thread, blocking, {from: 0, values})
 }
 
 function reportFrames(
   images: readonly ThreadStacks[],
   thread: CoreThread,
   blocking: Blocking,
-  from: number,
+  {from, values}: {from: number; values: FrameValues | undefined},
 ): ThreadReport {
   const threads = imageOnThread(images, thread.tid)
   const {process} = threads
@@ -81,6 +93,8 @@ function reportFrames(
   /** Where a place between physical frames is between the logical ones. */
   const place = (after: number) => physical.slice(0, Math.max(0, after - from)).flat().length
   const machine = stack?.machine
+  const elided = stack?.elided ? {...stack.elided, after: place(stack.elided.after)} : null
+  const missing = (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason}))
   return {
     id: thread.tid,
     name: thread.name ?? null,
@@ -93,10 +107,12 @@ function reportFrames(
     idle: stack !== undefined && inner.slice(base).flat().every(isSchedulerFrame) && isKnownIdle(stack),
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
-    frames: physical.flat(),
+    frames: values
+      ? values.describe(physical.flat(), gapsOf(elided, missing), stack && threadOf(stack))
+      : physical.flat(),
     stop: stack?.stop ?? null,
-    elided: stack?.elided ? {...stack.elided, after: place(stack.elided.after)} : null,
-    missing: (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason})),
+    elided,
+    missing,
     registers: reportUserRegisters(thread),
   }
 }

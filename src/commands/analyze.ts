@@ -5,6 +5,7 @@ import {renderCause} from '../render/go-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
 import {readOwnRules, signatureFlags} from './signature-flags.ts'
+import {valueFlags, valueOptions} from './value-flags.ts'
 
 export default class Analyze extends CoreCommand {
   static override summary = 'the whole report of a core: crash, goroutines, C frames, in the format of Go'
@@ -13,6 +14,7 @@ export default class Analyze extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    ...valueFlags,
     brief: Flags.boolean({
       description: 'the summary and the goroutine that crashed',
       exclusive: ['goroutine', 'traceback'],
@@ -54,6 +56,7 @@ export default class Analyze extends CoreCommand {
         analyzeCore(process, {
           ...analysisOptions(flags, this.config),
           ...context,
+          values: valueOptions(flags),
           traceback: flags.traceback,
           cgoFrames: flags['cgo-frames'],
           goroutines: flags.brief ? 'crashing' : flags.goroutine,

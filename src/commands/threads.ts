@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core'
 import {analyzeThreads} from '../analysis/analyze-threads.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
+import {valueFlags, valueOptions} from './value-flags.ts'
 
 export default class Threads extends CoreCommand {
   static override summary = 'every OS thread of a core: its m, its goroutine, its full native stack'
@@ -14,6 +15,7 @@ export default class Threads extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    ...valueFlags,
     registers: Flags.boolean({description: 'the registers of each thread below its frames'}),
     thread: Flags.integer({multiple: true, multipleNonGreedy: true, description: 'only this thread', helpValue: 'TID'}),
   }
@@ -30,6 +32,7 @@ export default class Threads extends CoreCommand {
         analyzeThreads(process, {
           ...analysisOptions(flags, this.config),
           ...context,
+          values: valueOptions(flags),
           threads: flags.thread,
         }),
     })

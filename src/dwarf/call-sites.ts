@@ -1,5 +1,5 @@
 import {DW_AT, DW_TAG} from './constants.ts'
-import {mayHoldFunctions} from './die-names.ts'
+import {mayHoldFunctions, readNames} from './die-names.ts'
 import {DieWalker} from './die-walker.ts'
 import {DieAttributes} from './form.ts'
 import type {Unit} from './unit.ts'
@@ -41,6 +41,57 @@ export function readTailCalls(unit: Unit, offset: number): TailCallSite[] | unde
     } else if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
   }
   return sites
+}
+
+/** One call with what its callee was given, as far as the caller can still tell. */
+export interface CallSite {
+  /** Names of the function that is called; undefined where a pointer tells it. */
+  readonly callee: {readonly name: string | undefined; readonly linkageName: string | undefined} | undefined
+  /** Where the callee had a value, and the expression that gives it, both as expressions. */
+  readonly parameters: readonly {readonly location: Uint8Array; readonly value: Uint8Array}[]
+}
+
+/** The call of a function that returns to an address. @param offset of the subprogram's DIE @throws FormatError */
+export function readCallSite(unit: Unit, offset: number, returnPc: number): CallSite | undefined {
+  const walker = new DieWalker(unit, offset)
+  const attributes = new DieAttributes()
+  walker.next()
+  while (walker.next()) {
+    const {tag} = walker
+    if (tag === DW_TAG.call_site || tag === DW_TAG.GNU_call_site) {
+      walker.read(attributes)
+      const at = unit.address(attributes, DW_AT.call_return_pc) ?? unit.address(attributes, DW_AT.low_pc)
+      if (at !== returnPc) {
+        walker.skipChildren()
+        continue
+      }
+      const origin = unit.reference(attributes, DW_AT.call_origin) ?? unit.reference(attributes, DW_AT.abstract_origin)
+      return {callee: origin && readNames(origin), parameters: readParameters(unit, walker)}
+    }
+    if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
+  }
+  return undefined
+}
+
+/** Children of the call site that the walker stands at. */
+function readParameters(unit: Unit, walker: DieWalker): CallSite['parameters'] {
+  const parameters: {location: Uint8Array; value: Uint8Array}[] = []
+  const attributes = new DieAttributes()
+  const {depth, hasChildren} = walker
+  while (hasChildren && walker.next() && walker.depth > depth) {
+    walker.read(attributes)
+    const location = readBlock(unit, attributes, DW_AT.location)
+    const value =
+      readBlock(unit, attributes, DW_AT.call_value) ?? readBlock(unit, attributes, DW_AT.GNU_call_site_value)
+    if (location && value) parameters.push({location, value})
+  }
+  return parameters
+}
+
+function readBlock(unit: Unit, attributes: DieAttributes, name: number): Uint8Array | undefined {
+  const slot = attributes.find(name)
+  const length = slot < 0 ? 0 : attributes.length(slot)
+  return length === 0 ? undefined : unit.cursorAt(unit.header.offset + attributes.value(slot)).take(length)
 }
 
 function readSite(unit: Unit, attributes: DieAttributes): TailCallSite | undefined {

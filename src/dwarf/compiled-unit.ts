@@ -1,11 +1,12 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {readTailCalls, type TailCallSite} from './call-sites.ts'
+import {type CallSite, readCallSite, readTailCalls, type TailCallSite} from './call-sites.ts'
 import {DW_AT} from './constants.ts'
 import {type DieNames, readNames} from './die-names.ts'
 import {FunctionIndex} from './function-index.ts'
 import {type InlinedCall, InlineTree} from './inline-tree.ts'
 import {type LineRow, LineTable} from './line-program.ts'
 import {readScope} from './scope-index.ts'
+import {type FunctionScopes, readFunctionScopes} from './scope-variables.ts'
 import {openSplitUnit, type SplitUnitFinder} from './split-unit.ts'
 import type {DieReference, Unit} from './unit.ts'
 
@@ -102,6 +103,18 @@ export class CompiledUnit {
       )
     }
     return this.#tailCalls.get(functionIndex)
+  }
+
+  /** The variables in whose scope an address of a function of `functions` is. */
+  scopes(functionIndex: number, address: number): FunctionScopes | undefined {
+    const offset = this.functions?.offset(functionIndex) ?? 0
+    return this.#attempt(() => readFunctionScopes(this.#bodyUnit(), offset, address))
+  }
+
+  /** The call in a function of `functions` that returns to an address. */
+  callSite(functionIndex: number, returnPc: number): CallSite | undefined {
+    const offset = this.functions?.offset(functionIndex) ?? 0
+    return this.#attempt(() => readCallSite(this.#bodyUnit(), offset, returnPc))
   }
 
   functionNames(functionIndex: number): DieNames {

@@ -31,6 +31,21 @@ export const DW_TAG = {
   call_site: 0x48,
   skeleton_unit: 0x4a,
   GNU_call_site: 0x4109,
+  reference_type: 0x10,
+  unspecified_parameters: 0x18,
+  variant: 0x19,
+  inheritance: 0x1c,
+  ptr_to_member_type: 0x1f,
+  variant_part: 0x33,
+  template_type_parameter: 0x2f,
+  restrict_type: 0x37,
+  unspecified_type: 0x3b,
+  rvalue_reference_type: 0x42,
+  template_alias: 0x43,
+  atomic_type: 0x47,
+  call_site_parameter: 0x49,
+  GNU_formal_parameter_pack: 0x4108,
+  GNU_call_site_parameter: 0x410a,
 } as const
 
 export const DW_AT = {
@@ -76,6 +91,31 @@ export const DW_AT = {
   GNU_dwo_id: 0x2131,
   GNU_ranges_base: 0x2132,
   GNU_addr_base: 0x2133,
+  bit_offset: 0x0c,
+  bit_size: 0x0d,
+  discr: 0x15,
+  discr_value: 0x16,
+  const_value: 0x1c,
+  lower_bound: 0x22,
+  artificial: 0x34,
+  decl_line: 0x3b,
+  encoding: 0x3e,
+  frame_base: 0x40,
+  variable_parameter: 0x4b,
+  containing_type: 0x1d,
+  prototyped: 0x27,
+  call_value: 0x7e,
+  call_data_location: 0x85,
+  loclists_base: 0x8c,
+  signature: 0x69,
+  virtuality: 0x4c,
+  GNU_call_site_value: 0x2111,
+  go_kind: 0x2900,
+  go_key: 0x2901,
+  go_elem: 0x2902,
+  go_embedded_field: 0x2903,
+  go_dict_index: 0x2906,
+  go_closure_offset: 0x2907,
 } as const
 
 export const DW_FORM = {
@@ -151,6 +191,33 @@ export const DW_LNE = {end_sequence: 1, set_address: 2, define_file: 3, set_disc
 
 /** Content types of the line table's directory and file entries (7.22). */
 export const DW_LNCT = {path: 1, directory_index: 2} as const
+
+/** Location list entries (7.7.3); GNU's pairs of views stand between them. */
+export const DW_LLE = {
+  end_of_list: 0,
+  base_addressx: 1,
+  startx_endx: 2,
+  startx_length: 3,
+  offset_pair: 4,
+  default_location: 5,
+  base_address: 6,
+  start_end: 7,
+  start_length: 8,
+  GNU_view_pair: 9,
+} as const
+
+/** How the bits of a base type are read (7.8). */
+export const DW_ATE = {
+  address: 0x01,
+  boolean: 0x02,
+  complex_float: 0x03,
+  float: 0x04,
+  signed: 0x05,
+  signed_char: 0x06,
+  unsigned: 0x07,
+  unsigned_char: 0x08,
+  UTF: 0x10,
+} as const
 
 /** Range list entries (7.25). */
 export const DW_RLE = {

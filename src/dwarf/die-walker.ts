@@ -81,14 +81,17 @@ export class DieWalker {
     return out
   }
 
-  /** Reads one attribute as 64 raw bits, for hashes that a double would round; the rest is skipped. */
+  /** Reads one constant as 64 raw bits, for hashes and values that a double would round; the rest is skipped. */
   readWord(name: number): bigint | undefined {
     const abbrev = this.#abbrev as Abbrev
     this.#pending = false
     let word: bigint | undefined
     for (let at = 0; at < abbrev.forms.length; at++) {
       const form = abbrev.forms[at] as number
-      if (abbrev.names[at] === name && form === DW_FORM.data8) word = this.#cursor.word()
+      const isWanted = abbrev.names[at] === name
+      if (isWanted && form === DW_FORM.data8) word = this.#cursor.word()
+      else if (isWanted && form === DW_FORM.udata) word = this.#cursor.uleb128Word()
+      else if (isWanted && form === DW_FORM.sdata) word = BigInt.asUintN(64, this.#cursor.sleb128Word())
       else skipForm(this.#cursor, form, this.#unit)
     }
     return word

@@ -1,14 +1,18 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {SectionSource} from '../base/section-source.ts'
-import type {TailCallSite} from './call-sites.ts'
+import type {CallSite, TailCallSite} from './call-sites.ts'
 import {CompiledUnit} from './compiled-unit.ts'
+import {DW_TAG} from './constants.ts'
+import {type DataType, TypeTable} from './data-type.ts'
 import {DebugSections} from './debug-sections.ts'
 import type {DieNames} from './die-names.ts'
 import {DwarfFile} from './dwarf-file.ts'
-import {findVariableAddresses} from './name-search.ts'
+import {findNamedDies, findVariableAddresses} from './name-search.ts'
+import type {FunctionScopes} from './scope-variables.ts'
 import type {SplitUnitFinder} from './split-unit.ts'
 import {findStructLayouts, type TypeLayout} from './type-layout.ts'
+import type {DieReference} from './unit.ts'
 import {UnitIndex} from './unit-index.ts'
 
 /** One logical frame at an address; `file` and `line` are where it was when it called the next inner one. */
@@ -55,6 +59,8 @@ export class DwarfInfo {
   readonly #file: DwarfFile
   readonly #options: DwarfOptions
   readonly #units = new Map<number, CompiledUnit | undefined>()
+  readonly types = new TypeTable()
+  readonly #typesByName = new Map<string, DataType | null>()
   #index: UnitIndex | undefined
 
   constructor(sections: SectionSource, options: DwarfOptions) {
@@ -101,6 +107,39 @@ export class DwarfInfo {
     const unit = this.#unitAt(entry)
     const index = unit?.functions?.find(entry) ?? -1
     return unit?.functions && index >= 0 && unit.functions.entry(index) === entry ? unit.tailCalls(index) : undefined
+  }
+
+  /** The variables in whose scope an address is: a scope for each frame of `locate`, innermost first. */
+  scopesAt(address: Address): FunctionScopes | undefined {
+    const unit = this.#unitAt(address)
+    const index = unit?.functions?.find(address) ?? -1
+    return index < 0 ? undefined : unit?.scopes(index, address)
+  }
+
+  /** The call that returns to an address. */
+  callSiteAt(returnPc: Address): CallSite | undefined {
+    const call = toAddress(returnPc - 1)
+    const unit = this.#unitAt(call)
+    const index = unit?.functions?.find(call) ?? -1
+    return index < 0 ? undefined : unit?.callSite(index, returnPc)
+  }
+
+  /** A type by its full name as DW_AT_name has it. */
+  typeNamed(name: string): DataType | undefined {
+    const known = this.#typesByName.get(name)
+    if (known !== undefined) return known ?? undefined
+    let found: DataType | null = null
+    const judge = (_: string, die: DieReference): boolean => {
+      const type = this.types.at(die)
+      if (!type || type.isDeclaration) return false
+      found = type
+      return true
+    }
+    for (const tag of [DW_TAG.structure_type, DW_TAG.typedef, DW_TAG.base_type, DW_TAG.pointer_type]) {
+      if (!found) findNamedDies(this.#file, [name], tag, judge, this.#options.diagnostics)
+    }
+    this.#typesByName.set(name, found)
+    return found ?? undefined
   }
 
   /** The layout of a struct type by its full name, e.g. `runtime.g`. Ask for several at once with structLayouts. */

@@ -12,11 +12,11 @@ export interface ExpressionContext {
   /** Added to the operand of DW_OP_addr, which is a link address. */
   readonly loadBias?: number
   /** For DW_OP_call_frame_cfa. */
-  readonly cfa?: Word
+  readonly cfa?: Word | undefined
 }
 
-/** Opcodes of DWARF 5, 7.7.1, that can stand in call frame information. */
-const DW_OP = {
+/** Opcodes of DWARF 5, 7.7.1. Those behind `call_frame_cfa` have no place in call frame information: location.ts. */
+export const DW_OP = {
   addr: 0x03,
   deref: 0x06,
   const1u: 0x08,
@@ -66,10 +66,39 @@ const DW_OP = {
   deref_size: 0x94,
   nop: 0x96,
   call_frame_cfa: 0x9c,
+  reg0: 0x50,
+  reg31: 0x6f,
+  regx: 0x90,
+  fbreg: 0x91,
+  piece: 0x93,
+  push_object_address: 0x97,
+  form_tls_address: 0x9b,
+  bit_piece: 0x9d,
+  implicit_value: 0x9e,
+  stack_value: 0x9f,
+  implicit_pointer: 0xa0,
+  addrx: 0xa1,
+  constx: 0xa2,
+  entry_value: 0xa3,
+  const_type: 0xa4,
+  regval_type: 0xa5,
+  deref_type: 0xa6,
+  convert: 0xa8,
+  reinterpret: 0xa9,
+  GNU_push_tls_address: 0xe0,
+  GNU_implicit_pointer: 0xf2,
+  GNU_entry_value: 0xf3,
+  GNU_const_type: 0xf4,
+  GNU_regval_type: 0xf5,
+  GNU_deref_type: 0xf6,
+  GNU_convert: 0xf7,
+  GNU_reinterpret: 0xf9,
+  GNU_addr_index: 0xfb,
+  GNU_const_index: 0xfc,
 } as const
 
 /** Branches go both ways: an expression from a damaged file may loop. */
-const STEP_LIMIT = 10_000
+export const STEP_LIMIT = 10_000
 const STACK_LIMIT = 256
 
 const wrap = (value: bigint): Word => BigInt.asUintN(64, value)
@@ -96,7 +125,7 @@ const BINARY: ReadonlyMap<number, (a: Word, b: Word) => bigint | undefined> = ne
 ] as [number, (a: Word, b: Word) => bigint | undefined][])
 
 /** The stack machine of DWARF 5, 2.5.1, on wrapped 64-bit words. */
-class ExpressionStack {
+export class ExpressionStack {
   readonly #words: Word[]
   readonly #code: Cursor
 
@@ -147,21 +176,28 @@ export function evaluateExpression(
   const stack = new ExpressionStack(code, initial)
   for (let steps = 0; !code.atEnd; steps++) {
     if (steps >= STEP_LIMIT) throw new FormatError('CFI expression', `more than ${STEP_LIMIT} steps`)
-    const opcode = code.u8()
-    if (opcode >= DW_OP.lit0 && opcode <= DW_OP.lit31) {
-      stack.push(BigInt(opcode - DW_OP.lit0))
-      continue
-    }
-    const value = constantOperand(opcode, code)
-    if (value !== undefined) {
-      stack.push(value)
-      continue
-    }
-    if (!executeStackOperation(opcode, code, stack) && !executeStateOperation(opcode, code, stack, context)) {
-      return undefined
-    }
+    if (!executeOperation(code.u8(), code, stack, context)) return undefined
   }
   return stack.pop()
+}
+
+/** One operation; false where it needs a register or memory that is not known. @throws FormatError */
+export function executeOperation(
+  opcode: number,
+  code: Cursor,
+  stack: ExpressionStack,
+  context: ExpressionContext,
+): boolean {
+  if (opcode >= DW_OP.lit0 && opcode <= DW_OP.lit31) {
+    stack.push(BigInt(opcode - DW_OP.lit0))
+    return true
+  }
+  const value = constantOperand(opcode, code)
+  if (value === undefined) {
+    return executeStackOperation(opcode, code, stack) || executeStateOperation(opcode, code, stack, context)
+  }
+  stack.push(value)
+  return true
 }
 
 function constantOperand(opcode: number, code: Cursor): bigint | undefined {

@@ -34,8 +34,20 @@ export function settleCommandLine(typed: readonly string[], isFile: (path: strin
   const asked = fromDebugger(typed) ?? [...typed]
   const [command = ''] = asked
   const isWord = /^[a-z][a-z-]*$/.test(command)
-  return isCommandName(command) || (isWord && !isFile(command)) ? asked : ['analyze', ...asked]
+  const isSettled = isCommandName(command) || (isWord && !isFile(command))
+  return settleValues(isSettled ? asked : ['analyze', ...asked])
 }
+
+/** `--values` alone means all of them: oclif has no flag whose value may be left out. */
+function settleValues(asked: readonly string[]): string[] {
+  const end = asked.indexOf('--')
+  return asked.map((word, index) => {
+    const isFlag = word === '--values' && (end < 0 || index < end)
+    return isFlag && !VALUE_CHOICES.includes(asked[index + 1] ?? '') ? '--values=all' : word
+  })
+}
+
+const VALUE_CHOICES = ['args', 'all']
 
 /** `coredumpctl debug` runs `DEBUGGER [ARGUMENT…] EXECUTABLE -c CORE` (systemd, src/coredump/coredumpctl.c). */
 function fromDebugger(typed: readonly string[]): string[] | undefined {

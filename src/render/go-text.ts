@@ -189,8 +189,16 @@ export function renderFrames(
   dialect: TextDialect = CURRENT,
 ): string {
   let out = ''
-  for (const frame of frames) out += renderFrame(frame, detail, style, dialect)
+  for (const frame of frames) {
+    const text = renderFrame(frame, detail, style, dialect)
+    out += frame.variables && text !== '' ? text + renderVariables(frame.variables, style) : text
+  }
   return out
+}
+
+/** Below the frame's own lines, a line each. */
+function renderVariables(variables: NonNullable<FrameReport['variables']>, style: Style): string {
+  return variables.map(({name, value}) => `\t    ${style.note(`${name ?? '<unnamed>'} = ${value}`)}\n`).join('')
 }
 
 function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: TextDialect): string {

@@ -10,6 +10,7 @@ import type * as summary from './summary-schema.ts'
  * same values.
  */
 export type FrameReport = z.infer<typeof stack.frameSchema>
+export type VariableReport = z.infer<typeof stack.variableSchema>
 export type CreatedByReport = z.infer<typeof stack.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
 export type ThreadReport = z.infer<typeof schema.threadSchema>

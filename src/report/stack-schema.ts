@@ -1,5 +1,5 @@
 import {z} from 'zod'
-import {FOUND_BY, MISSING_REASONS, STOP_REASONS} from './vocabulary.ts'
+import {FOUND_BY, MISSING_REASONS, STOP_REASONS, VARIABLE_STATES} from './vocabulary.ts'
 
 /**
  * Values, frames and stacks, of which all reports are made. The shape of every report stands once, here and in the
@@ -25,6 +25,26 @@ export const image = text.describe(
 export function oneOf<Word extends string>(meanings: Readonly<Record<Word, string>>) {
   return z.enum(Object.keys(meanings) as Word[]).meta({meanings})
 }
+
+export const variableSchema = z
+  .strictObject({
+    name: text.describe('as in the source; null: the compiler gave it none'),
+    kind: oneOf({
+      argument: 'a parameter of the function, or in Go a result',
+      local: 'any other variable in whose scope the place in the code is',
+    }).describe('what it is of the function'),
+    type: text.describe('its type, as the language of the source writes it'),
+    value: z.string().describe('as text: C as gdb, Go as Delve writes it; the text of `state` where there is none'),
+    structured: z
+      .json()
+      .describe(
+        'as data: numbers (as text where a double would round them), texts, lists, objects by field; a pointer is `{pointer}` with what is known of its target',
+      ),
+    address: address.describe('where in memory it begins; null: it is not in memory'),
+    register: text.describe('the register that it is in; null: it is in none, or in several places'),
+    state: oneOf(VARIABLE_STATES).describe('what became of it; of a value in parts, the worst of them'),
+  })
+  .meta({id: 'variable', description: 'a parameter or a local variable of a frame'})
 
 export const frameSchema = z
   .strictObject({
@@ -52,6 +72,13 @@ export const frameSchema = z
     foundBy: oneOf(FOUND_BY)
       .nullable()
       .describe('how the frame was found; null: not by a walk, for Go keeps the stacks of ancestors as lists'),
+    variables: z
+      .array(variableSchema)
+      .nullable()
+      .optional()
+      .describe(
+        'its parameters and variables, as far as the debug information describes them; null: it describes none of this function; left out without `--values`',
+      ),
   })
   .meta({id: 'frame', description: 'one function on a stack'})
 

@@ -48,6 +48,17 @@ export const MISSING_REASONS = {
 
 export type MissingReason = keyof typeof MISSING_REASONS
 
+/** What became of a variable. */
+export const VARIABLE_STATES = {
+  ok: 'the value is whole',
+  'optimized-out': 'the compiler has kept no value at this place in the code',
+  'not-saved': 'it was in a register that the called function may have changed, and that nobody has saved',
+  unreadable: 'what holds it, or tells where it is, is not in memory, not in the core, or damaged',
+  cut: 'parts were left out for the limits (`--value-depth`, `--value-elements`, `--value-bytes`)',
+} as const satisfies Readonly<Record<string, string>>
+
+export type VariableState = keyof typeof VARIABLE_STATES
+
 /** Who waits for a lock or holds it: a thread, the goroutine on it, or both. */
 export interface Party {
   readonly thread: number | null

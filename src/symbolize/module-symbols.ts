@@ -29,29 +29,29 @@ export interface SymbolSource {
 
 /** What a module's DWARF and symbol tables say of it; each is opened at its first use. Link addresses. */
 export class ModuleSymbols {
-  readonly #dwarf: DwarfInfo | undefined
+  readonly dwarf: DwarfInfo | undefined
   readonly #elf: ElfSymbols
 
   constructor({debug, image}: SymbolSource, diagnostics: Diagnostics) {
     const {dwarf, supplementary, symbols} = debug
     const splitUnit: SplitUnitFinder = (name, compDir, dwoId) => debug.splitUnit?.(name, compDir, dwoId)
-    this.#dwarf = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
+    this.dwarf = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
     this.#elf = new ElfSymbols(image, symbols)
   }
 
   /** Innermost inline first; [] where DWARF says nothing. */
   locate(linkAddress: Address): DwarfFrame[] {
-    return this.#dwarf?.locate(linkAddress) ?? []
+    return this.dwarf?.locate(linkAddress) ?? []
   }
 
   /** By DWARF, where the function begins that an address is in; its code may be in several places. */
   entryOf(linkAddress: Address): Address | undefined {
-    return this.#dwarf?.functionAt(linkAddress)?.entry
+    return this.dwarf?.functionAt(linkAddress)?.entry
   }
 
   /** By DWARF, the tail calls of the function that begins there; undefined where they are not known to be all. */
   tailCallsOf(entry: Address): readonly TailCallSite[] | undefined {
-    return this.#dwarf?.tailCallsOf(entry)
+    return this.dwarf?.tailCallsOf(entry)
   }
 
   /** By the symbol tables and the stubs of the PLT. */

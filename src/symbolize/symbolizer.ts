@@ -3,7 +3,7 @@ import {BoundedCache} from '../base/bounded-cache.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import {Demangler} from '../demangle/demangler.ts'
-import type {DwarfFrame} from '../dwarf/dwarf-info.ts'
+import type {DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
 import type {NamedEntry} from './elf-symbols.ts'
 import {ModuleSymbols, type SymbolSource} from './module-symbols.ts'
 import {type FramePlace, type GoFunctionSource, locateGo, type SourceFrame, unknownFrame} from './source-frame.ts'
@@ -56,6 +56,13 @@ export class Symbolizer {
     const sites = this.#attempt(module, () => this.#symbolsOf(module).tailCallsOf(linkAddress))
     const place = (pc: number | undefined) => (pc === undefined ? undefined : module.toAddress(toAddress(pc)))
     return sites?.map(site => ({...site, callPc: place(site.callPc), returnPc: place(site.returnPc)}))
+  }
+
+  /** The DWARF of the module that covers an address; undefined where it has none. */
+  debugAt(address: Address): {module: SymbolSource; dwarf: DwarfInfo} | undefined {
+    const module = this.#input.moduleAt(address)
+    const dwarf = module && this.#attempt(module, () => this.#symbolsOf(module).dwarf)
+    return module && dwarf && {module, dwarf}
   }
 
   #find(pc: Address, lookupPc: Address): readonly SourceFrame[] {

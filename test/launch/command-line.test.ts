@@ -20,6 +20,13 @@ const SETTLED: readonly (readonly [string, string])[] = [
   // A command goes before a file of its name, which can be written otherwise.
   ['info core', 'info core'],
   ['./info', 'analyze ./info'],
+  // A flag whose value may be left out.
+  ['--values core.1234', 'analyze --values=all core.1234'],
+  ['threads core --values', 'threads core --values=all'],
+  ['threads --values args core', 'threads --values args core'],
+  ['threads --values all core', 'threads --values all core'],
+  ['threads --values=args core', 'threads --values=args core'],
+  ['threads -- --values', 'threads -- --values'],
   // A word that is neither is a slip.
   ['analize core', 'analize core'],
   // coredumpctl debug --debugger=gotrace-core [--debugger-arguments=…]

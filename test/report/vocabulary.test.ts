@@ -3,7 +3,7 @@ import {readFileSync} from 'node:fs'
 import test from 'ava'
 import {DIAGNOSTIC_CODES} from '../../src/base/diagnostics.ts'
 import {ERROR_CODES} from '../../src/base/errors.ts'
-import {FOUND_BY, MISSING_REASONS, STOP_REASONS} from '../../src/report/vocabulary.ts'
+import {FOUND_BY, MISSING_REASONS, STOP_REASONS, VARIABLE_STATES} from '../../src/report/vocabulary.ts'
 
 const document = readFileSync(new URL('../../docs/json-schema.md', import.meta.url), 'utf8')
 
@@ -26,6 +26,7 @@ for (const [heading, meanings] of [
   ['### `foundBy`', FOUND_BY],
   ['### `stop`', STOP_REASONS],
   ['### `missing[].reason`', MISSING_REASONS],
+  ['### `variables[].state`', VARIABLE_STATES],
 ] as const) {
   test(`docs/json-schema.md says below "${heading}" what the program means`, t => {
     t.is(tableBelow(heading), table(meanings), `the table should be:\n${table(meanings)}`)

@@ -6,12 +6,25 @@ import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
+type NativeFrame = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
+  Partial<Pick<UnwindFrame, 'registers'>>
+
 /** The source frames of one physical C frame, innermost inline first. */
-export function reportNativeFrame(
-  process: DeadProcess,
-  frame: Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
-    Partial<Pick<UnwindFrame, 'registers'>>,
-): FrameReport[] {
+export function reportNativeFrame(process: DeadProcess, frame: NativeFrame): FrameReport[] {
+  const reports = reportSources(process, frame)
+  noteOrigins(process, frame, reports)
+  return reports
+}
+
+/** A frame that was left by a tail call, or guessed, has nothing that its variables could be read by. */
+function noteOrigins({origins}: DeadProcess, frame: NativeFrame, reports: readonly FrameReport[]): void {
+  const {pc, lookupPc, sp, cfa, registers, kind, foundBy} = frame
+  if (!origins || !registers || kind === 'signal' || foundBy === 'tail-call' || foundBy === 'scan') return
+  const place = {pc, lookupPc, sp, cfa, registers, isGo: kind === 'go', count: reports.length}
+  for (const [index, report] of reports.entries()) origins.note(report, {...place, index})
+}
+
+function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] {
   const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
   const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
   const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))

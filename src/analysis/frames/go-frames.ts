@@ -8,6 +8,7 @@ import type {GoVersion} from '../../gosym/version.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {GoFrame} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import type {FrameOrigins} from '../process/frame-origins.ts'
 
 /** Places in the code whose facts are kept; far above what the stacks of one process show. */
 const FACTS_LIMIT = 2 ** 16
@@ -74,18 +75,35 @@ export class GoFrameReports {
   readonly #version: GoVersion
   readonly #memory: AddressSpace
   readonly #stack: MemoryReader
+  readonly #origins: FrameOrigins | undefined
   readonly #facts = new Map<LogicalFrame, {pc: number; facts: PcFacts}>()
   #lastFp = -1
   #lastFpText = ''
 
   /** `stack`: where arguments are read. */
-  constructor({version, memory}: Pick<DeadProcess, 'version' | 'memory'>, stack: MemoryReader = memory) {
+  constructor(
+    {version, memory, origins}: Pick<DeadProcess, 'version' | 'memory' | 'origins'>,
+    stack: MemoryReader = memory,
+  ) {
     this.#version = version
+    this.#origins = origins
     this.#memory = memory
     this.#stack = stack
   }
 
   report(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
+    const report = this.#make(physical, logical, foundBy)
+    return this.#origins ? this.#note(this.#origins, report, physical, logical) : report
+  }
+
+  #note(origins: FrameOrigins, report: FrameReport, physical: GoFrame, logical: LogicalFrame): FrameReport {
+    const {fn, pc, symPc, sp, fp} = physical
+    const all = fn.inlineFrames(symPc)
+    const place = {pc, lookupPc: symPc, sp, cfa: fp, registers: undefined, isGo: true}
+    return origins.note(report, {...place, index: all.indexOf(logical), count: all.length})
+  }
+
+  #make(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
     const {fn, sp, fp, symPc} = physical
     // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
     const livenessPc = this.#version.atLeast(21) ? symPc : (logical.pc ?? symPc)

@@ -1,4 +1,4 @@
-import type {GoroutineReport} from '../../report/core-report.ts'
+import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {findStartOfDying} from '../crash/runtime-death.ts'
@@ -6,7 +6,8 @@ import type {TracebackLevel} from '../crash/traceback-level.ts'
 import type {Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {imageName} from '../process/process-facts.ts'
-import type {CgoFrames, GoroutineStacks} from '../stacks/goroutine-stacks.ts'
+import type {CgoFrames, GoroutineStacks, StackParts} from '../stacks/goroutine-stacks.ts'
+import {type FrameValues, gapsOf, threadOf} from '../values/frame-values.ts'
 import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts, isInCgo} from './goroutine-facts.ts'
 import {goroutineHeader, goroutineState} from './goroutine-header.ts'
@@ -15,6 +16,8 @@ export interface ReporterOptions {
   level: TracebackLevel
   cgoFrames: CgoFrames
   waits?: 'left-out' | undefined
+  /** undefined: no variables are read. */
+  values?: FrameValues | undefined
 }
 
 /** Makes the report of one goroutine after the other. */
@@ -72,13 +75,20 @@ export class GoroutineReporter {
         this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,
       remarks: stack.remarks,
-      frames: stack.frames,
+      frames: this.#withVariables(stack, thread),
       elided: stack.elided,
       missing: stack.missing,
       stop: stack.stop,
       createdBy: stack.createdBy,
       ancestors: stack.ancestors,
     }
+  }
+
+  #withVariables({frames, elided, missing}: StackParts, tid: number | null): FrameReport[] {
+    const {values} = this.#options
+    if (!values) return frames
+    const stack = tid === null ? undefined : this.#stacks.threads.ofThread(tid)
+    return values.describe(frames, gapsOf(elided, missing), stack && threadOf(stack))
   }
 
   /** What a goroutine waits for, without its stack. */

@@ -10,6 +10,7 @@ import type {GoVersion} from '../../gosym/version.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Symbolizer} from '../../symbolize/symbolizer.ts'
 import type {Unwinder} from '../../unwind/unwinder.ts'
+import type {FrameOrigins} from './frame-origins.ts'
 import type {TailCalls} from './tail-calls.ts'
 
 /**
@@ -38,6 +39,8 @@ export interface DeadProcess {
   readonly symbolizer: Symbolizer
   readonly unwinder: Unwinder
   readonly tailCalls: TailCalls
+  /** Where reported frames came from; undefined: nobody asks for their variables. */
+  readonly origins?: FrameOrigins | undefined
   /** Whether code can be at an address. */
   readonly isExecutable: (address: Address) => boolean
   /** Whether a part of it is lost, so that no answer is whole; asked when all is read. */

@@ -13,6 +13,7 @@ import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
 import {adviceForLost, isPartial, reportFilter} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
+import type {FrameOrigins} from './frame-origins.ts'
 import {type GoIdentity, identifyGo, openTables} from './go-identity.ts'
 import {dataRanges, lostProgram, type ProcessFiles} from './go-image.ts'
 import {TailCalls} from './tail-calls.ts'
@@ -22,6 +23,8 @@ export interface ExamineOptions {
   demangle: boolean
   deadline: Deadline
   diagnostics: Diagnostics
+  /** undefined: nobody asks for the variables of frames. */
+  origins?: FrameOrigins | undefined
 }
 
 /** Finds the Go code and the runtimes in a process, and sets up what walks and names its stacks. */
@@ -63,6 +66,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       memory,
       symbolizer,
       tailCalls,
+      origins: options.origins,
       isExecutable,
       advice,
       deadline,

@@ -1,0 +1,151 @@
+import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {USER_REGS} from '../../amd64/user-regs.ts'
+import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
+import {GotraceError} from '../../base/errors.ts'
+import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
+import {evaluateWord, type LocationContext} from '../../dwarf/location.ts'
+import {findExpression} from '../../dwarf/location-list.ts'
+import type {FunctionScopes} from '../../dwarf/scope-variables.ts'
+import type {Unit} from '../../dwarf/unit.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {FrameOrigin} from '../process/frame-origins.ts'
+import type {PlaceContext} from './storage.ts'
+
+type Debug = NonNullable<ReturnType<DeadProcess['symbolizer']['debugAt']>>
+
+/** Calls outward that an entry value may be looked for in: `f(x)` in `g` may be what `g` was given. */
+const ENTRY_DEPTH_MAX = 16
+
+/** What one frame's variables are found by: its registers as far as they are known, its CFA, its function's DWARF. */
+export class FrameContext implements LocationContext, PlaceContext {
+  readonly origin: FrameOrigin
+  readonly memory: MemoryReader
+  readonly loadBias: number
+  readonly unit: Unit
+  readonly scopes: FunctionScopes
+  readonly dwarf: Debug['dwarf']
+  /** The frame that called this one; undefined where it is not known to be the one. */
+  readonly #caller: FrameContext | undefined
+  readonly #link: Address
+  readonly #thread: BigUint64Array | undefined
+  readonly #vectors: ((number: number) => Uint8Array | undefined) | undefined
+  readonly #depth: number
+  readonly #isProgram: boolean
+
+  private constructor(
+    process: DeadProcess,
+    origin: FrameOrigin,
+    found: Debug & {scopes: FunctionScopes; link: Address},
+    around: FrameSurroundings,
+  ) {
+    this.origin = origin
+    this.memory = process.memory
+    this.loadBias = origin.lookupPc - found.link
+    this.unit = found.scopes.unit
+    this.scopes = found.scopes
+    this.dwarf = found.dwarf
+    this.#link = found.link
+    this.#caller = around.caller
+    this.#thread = around.thread
+    this.#vectors = around.vectors
+    this.#isProgram = process.modules.find(({path}) => path === found.module.path)?.isExecutable === true
+    this.#depth = around.caller ? around.caller.#depth + 1 : 1
+  }
+
+  /** undefined where no DWARF covers the code. */
+  static of(process: DeadProcess, origin: FrameOrigin, around: FrameSurroundings): FrameContext | undefined {
+    const debug = process.symbolizer.debugAt(origin.lookupPc)
+    const link = debug?.module.linkAddress(origin.lookupPc)
+    const scopes = debug && link !== undefined ? debug.dwarf.scopesAt(link) : undefined
+    if (!debug || link === undefined || !scopes) return undefined
+    return new FrameContext(process, origin, {...debug, scopes, link}, around)
+  }
+
+  /** Where variables are looked up, as the linker knows it. */
+  get linkAddress(): Address {
+    return this.#link
+  }
+
+  get cfa(): Word | undefined {
+    const {cfa} = this.origin
+    return cfa === undefined ? undefined : BigInt(cfa)
+  }
+
+  register(number: number): Word | undefined {
+    const {registers, sp, pc} = this.origin
+    if (number === DWARF_REGISTER.rsp) return BigInt(sp)
+    if (number === DWARF_REGISTER.rip) return BigInt(pc)
+    return registers?.word(number)
+  }
+
+  vector(number: number): Uint8Array | undefined {
+    return this.#vectors?.(number)
+  }
+
+  frameBase(): Word | undefined {
+    const {frameBase} = this.scopes
+    const expression = frameBase && findExpression(frameBase, this.#link)
+    // A frame base that is given by itself has no end.
+    return expression && evaluateWord(expression, {...this.#bare(), frameBase: () => undefined})
+  }
+
+  /** The parts of a context that an expression needs, for one that is a little different. */
+  #bare(): LocationContext {
+    return {
+      unit: this.unit,
+      memory: this.memory,
+      loadBias: this.loadBias,
+      cfa: this.cfa,
+      register: number => this.register(number),
+      frameBase: () => this.frameBase(),
+      entryValue: expression => this.entryValue(expression),
+      threadLocal: offset => this.threadLocal(offset),
+    }
+  }
+
+  /** What the caller has passed, if its call site says so and the call leads to this function. */
+  entryValue(expression: Uint8Array): Word | undefined {
+    const caller = this.#caller
+    if (!caller || this.#depth > ENTRY_DEPTH_MAX || caller.origin.sp !== this.origin.cfa) return undefined
+    try {
+      const site = caller.dwarf.callSiteAt(toAddress(caller.origin.pc - caller.loadBias))
+      if (!site || !this.#isCallee(site.callee)) return undefined
+      const parameter = site.parameters.find(({location}) => sameBytes(location, expression))
+      return parameter && evaluateWord(parameter.value, caller)
+    } catch (error) {
+      if (error instanceof GotraceError) return undefined
+      throw error
+    }
+  }
+
+  #isCallee(callee: {name: string | undefined; linkageName: string | undefined} | undefined): boolean {
+    if (!callee) return true
+    const own = this.dwarf.functionAt(this.#link)
+    if (!own) return false
+    if (callee.linkageName !== undefined && own.linkageName !== undefined) return callee.linkageName === own.linkageName
+    return callee.name === own.name
+  }
+
+  /** Of the program itself, whose block is the first in the thread's vector (ELF Handling For TLS, 3). */
+  threadLocal(offset: Word): Word | undefined {
+    const base = this.#thread?.[USER_REGS.fs_base]
+    const control = base === undefined ? undefined : addressOfWord(base)
+    if (control === undefined || !this.#isProgram) return undefined
+    const vector = readAddress(this.memory, toAddress(control + 8))
+    const block = vector === undefined ? undefined : readAddress(this.memory, toAddress(vector + 16))
+    return block === undefined ? undefined : BigInt(block) + offset
+  }
+}
+
+/** What is known around a frame. */
+export interface FrameSurroundings {
+  readonly caller: FrameContext | undefined
+  /** Registers of the thread that it is on, in the order of user_regs_struct. */
+  readonly thread: BigUint64Array | undefined
+  /** Vector registers, where they are those of this frame. */
+  readonly vectors: ((number: number) => Uint8Array | undefined) | undefined
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,246 @@
+import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {hex} from '../../base/address.ts'
+import type {Deadline} from '../../base/deadline.ts'
+import {GotraceError} from '../../base/errors.ts'
+import {evaluateLocation, type Piece} from '../../dwarf/location.ts'
+import {findExpression} from '../../dwarf/location-list.ts'
+import {type ConstantValue, readVariableAt, type ScopeVariable} from '../../dwarf/scope-variables.ts'
+import {typeName} from '../../dwarf/type-name.ts'
+import type {FrameReport, VariableReport} from '../../report/core-report.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {FrameOrigin} from '../process/frame-origins.ts'
+import type {ThreadStack} from '../stacks/thread-walk.ts'
+import {FrameContext, type FrameSurroundings} from './frame-context.ts'
+import type {ValueLimits} from './limits.ts'
+import {BytesStorage, type Storage, storageOf, View} from './storage.ts'
+import {isMissing, missingValue, type Value} from './value.ts'
+import {Values} from './values.ts'
+
+/** Which variables of a frame are read. */
+export type ValueChoice = 'args' | 'all'
+
+export interface ValueOptions {
+  readonly choice: ValueChoice
+  readonly limits: ValueLimits
+}
+
+/** The thread that a stack is on, where one is. */
+export interface StackThread {
+  readonly registers: BigUint64Array
+  readonly frames: readonly UnwindFrame[]
+  vector?(number: number): Uint8Array | undefined
+}
+
+/** Reads the variables of frames that were reported. */
+export class FrameValues {
+  readonly #process: DeadProcess
+  readonly #options: ValueOptions
+  readonly #values: Values
+  readonly #deadline: Deadline
+
+  constructor(process: DeadProcess, options: ValueOptions) {
+    this.#process = process
+    this.#options = options
+    this.#values = new Values(process, options.limits)
+    this.#deadline = process.deadline
+  }
+
+  /**
+   * The frames of one stack, innermost first, with their variables.
+   * @param gaps counts of frames before which others are missing
+   */
+  describe(frames: readonly FrameReport[], gaps: ReadonlySet<number>, thread: StackThread | undefined): FrameReport[] {
+    const contexts = new StackContexts(this.#process, frames, gaps, thread)
+    return frames.map((frame, index) => {
+      if (this.#deadline.isOver('the variables of frames')) return {...frame, variables: null}
+      return {...frame, variables: this.#variables(frame, contexts.of(index))}
+    })
+  }
+
+  #variables(frame: FrameReport, context: FrameContext | undefined): VariableReport[] | null {
+    const scope = context?.scopes.scopes[scopeIndex(context)]
+    if (!context || !scope) return null
+    const wanted = scope.variables.filter(variable => this.#isWanted(variable, frame, context))
+    return wanted.map(variable => this.#report(variable, context))
+  }
+
+  #isWanted({kind, line, name, isArtificial}: ScopeVariable, frame: FrameReport, {origin}: FrameContext): boolean {
+    if (kind === 'local' && this.#options.choice === 'args') return false
+    if (!origin.isGo) return name !== undefined || !isArtificial
+    // Before its declaration a variable of Go is not there yet, whatever its place holds.
+    const isBegun = kind === 'argument' || line === 0 || frame.line === null || frame.line > line
+    return isBegun && name !== undefined && !name.startsWith('.')
+  }
+
+  #report(variable: ScopeVariable, context: FrameContext): VariableReport {
+    const {name, kind} = variable
+    const type = context.dwarf.types.at(variable.type)
+    const none = {name: name ?? null, kind, type: type ? typeName(type) : null, address: null, register: null}
+    try {
+      const place = locate(variable, context)
+      const {storage, pieces} = place
+      if (isMissing(storage)) return {...none, ...this.#withoutStorage(storage, pieces, context)}
+      const read = this.#values.readVariable(name, type, new View(storage), context.dwarf)
+      const {text, structured, state} = read.value
+      const at = read.address ?? storage.addressOf(0)
+      return {
+        ...none,
+        name: read.name ?? null,
+        type: read.type ? typeName(read.type) : null,
+        value: text,
+        structured,
+        address: at === undefined ? null : hex(at),
+        register: registerOf(pieces),
+        state,
+      }
+    } catch (error) {
+      if (!(error instanceof GotraceError)) throw error
+      const {text, structured, state} = missingValue('unreadable')
+      return {...none, value: text, structured, state}
+    }
+  }
+
+  #withoutStorage(
+    why: Parameters<typeof missingValue>[0],
+    pieces: readonly Piece[],
+    context: FrameContext,
+  ): Pick<VariableReport, 'value' | 'structured' | 'state' | 'register'> {
+    const value = this.#implicitPointer(pieces, context) ?? missingValue(why)
+    return {value: value.text, structured: value.structured, state: value.state, register: registerOf(pieces)}
+  }
+
+  /** A pointer that was optimized away, to a variable that was not. */
+  #implicitPointer(pieces: readonly Piece[], context: FrameContext): Value | undefined {
+    const [piece] = pieces
+    const place = piece?.place
+    if (place?.kind !== 'implicit-pointer' || piece?.bits !== undefined || place.offset !== 0) return undefined
+    const target = readVariableAt(place.target)
+    const type = target && context.dwarf.types.at(target.type)
+    if (!target || !type) return undefined
+    const {storage} = locate(target, context)
+    if (isMissing(storage)) return undefined
+    const {value} = this.#values.readVariable(target.name, type, new View(storage), context.dwarf)
+    return {...value, text: `&(${value.text})`, structured: {pointsTo: value.structured}}
+  }
+}
+
+interface Located {
+  readonly storage: Storage | Parameters<typeof missingValue>[0]
+  readonly pieces: readonly Piece[]
+}
+
+function locate({location, constant}: ScopeVariable, context: FrameContext): Located {
+  if (!location && constant) return {storage: constantStorage(constant), pieces: []}
+  const expression = location && findExpression(location, context.linkAddress)
+  const pieces = evaluateLocation(expression, context)
+  return {storage: storageOf(pieces, context), pieces}
+}
+
+function constantStorage(constant: ConstantValue): Storage {
+  return 'bytes' in constant
+    ? new BytesStorage(constant.bytes)
+    : BytesStorage.ofWord(BigInt.asUintN(128, constant.word), 16)
+}
+
+const REGISTER_NAMES = new Map<number, string>(
+  Object.entries(DWARF_REGISTER).map(([name, number]) => [number, name] as const),
+)
+const XMM0 = 17
+
+function registerOf([piece, ...others]: readonly Piece[]): string | null {
+  if (piece?.place.kind !== 'register' || others.length > 0) return null
+  const {register} = piece.place
+  return REGISTER_NAMES.get(register) ?? (register >= XMM0 && register < XMM0 + 16 ? `xmm${register - XMM0}` : null)
+}
+
+/** Both lists run from the innermost call out; where their lengths differ, the function itself is the last of both. */
+function scopeIndex({origin, scopes}: FrameContext): number {
+  const fromOuter = origin.count - 1 - origin.index
+  const index = scopes.scopes.length - 1 - fromOuter
+  return scopes.scopes.length === origin.count || origin.index === origin.count - 1 ? index : -1
+}
+
+/** The frames of one stack as their variables are read, each made once, with the one that called it. */
+class StackContexts {
+  readonly #process: DeadProcess
+  readonly #frames: readonly FrameReport[]
+  readonly #gaps: ReadonlySet<number>
+  readonly #thread: StackThread | undefined
+  readonly #contexts = new Map<number, FrameContext | undefined>()
+
+  constructor(
+    process: DeadProcess,
+    frames: readonly FrameReport[],
+    gaps: ReadonlySet<number>,
+    thread: StackThread | undefined,
+  ) {
+    this.#process = process
+    this.#frames = frames
+    this.#gaps = gaps
+    this.#thread = thread
+    // From the outermost in: a frame's context holds its caller's.
+    for (let index = frames.length - 1; index >= 0; index--) this.#contexts.set(index, this.#make(index))
+  }
+
+  of(index: number): FrameContext | undefined {
+    return this.#contexts.get(index)
+  }
+
+  #make(index: number): FrameContext | undefined {
+    const origin = this.#originOf(index)
+    if (!origin) return undefined
+    const around: FrameSurroundings = {
+      caller: this.#callerOf(index, origin),
+      thread: this.#thread?.registers,
+      vectors: this.#isInnermost(origin) ? number => this.#thread?.vector?.(number) : undefined,
+    }
+    try {
+      return FrameContext.of(this.#process, origin, around)
+    } catch (error) {
+      if (!(error instanceof GotraceError)) throw error
+      this.#process.diagnostics.addError('dwarf-unit', error)
+      return undefined
+    }
+  }
+
+  /** With the registers of the thread, where the stack begins with Go code that the thread was running. */
+  #originOf(index: number): FrameOrigin | undefined {
+    const frame = this.#frames[index]
+    const origin = frame && this.#process.origins?.of(frame)
+    if (!origin?.isGo || origin.registers) return origin
+    const walked = this.#thread?.frames.find(({sp, pc, kind}) => kind === 'go' && sp === origin.sp && pc === origin.pc)
+    return walked ? {...origin, registers: walked.registers} : origin
+  }
+
+  #callerOf(index: number, origin: FrameOrigin): FrameContext | undefined {
+    for (let outer = index + 1; outer < this.#frames.length; outer++) {
+      if (this.#gaps.has(outer)) return undefined
+      const frame = this.#frames[outer]
+      const next = frame && this.#process.origins?.of(frame)
+      if (!next) return undefined
+      if (next.sp !== origin.sp || next.pc !== origin.pc) return this.#contexts.get(outer)
+    }
+    return undefined
+  }
+
+  #isInnermost({pc, sp}: FrameOrigin): boolean {
+    const first = this.#thread?.frames[0]
+    return first !== undefined && first.pc === pc && first.sp === sp
+  }
+}
+
+/** What of a thread's stack its variables are read by. */
+export function threadOf({thread, frames}: ThreadStack): StackThread {
+  return {registers: thread.registers, frames}
+}
+
+/** Where frames are missing in a stack, as counts of the frames before. */
+export function gapsOf(
+  elided: {readonly after: number} | null,
+  missing: readonly {readonly after: number}[],
+): ReadonlySet<number> {
+  const gaps = new Set(missing.map(({after}) => after))
+  if (elided) gaps.add(elided.after)
+  return gaps
+}

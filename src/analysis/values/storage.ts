@@ -1,0 +1,173 @@
+import {type Address, addressOfWord, offsetAddress, type Word} from '../../base/address.ts'
+import type {MemoryReader} from '../../base/memory-reader.ts'
+import type {Piece, Place} from '../../dwarf/location.ts'
+import type {Missing} from './value.ts'
+
+/** Where the bytes of a value are: in memory, in registers, in several places, or nowhere but in the program's text. */
+export interface Storage {
+  /** Exactly so many bytes, or why they are not there. */
+  read(offset: number, length: number): Uint8Array | Missing
+  /** Of the byte at an offset; undefined where it is not in memory. */
+  addressOf(offset: number): Address | undefined
+}
+
+/** A value within its storage. */
+export class View {
+  readonly storage: Storage
+  readonly offset: number
+
+  constructor(storage: Storage, offset = 0) {
+    this.storage = storage
+    this.offset = offset
+  }
+
+  at(offset: number): View {
+    return offset === 0 ? this : new View(this.storage, this.offset + offset)
+  }
+
+  bytes(length: number): Uint8Array | Missing {
+    return this.storage.read(this.offset, length)
+  }
+
+  /** An unsigned number of so many bytes. */
+  word(length = 8): Word | Missing {
+    const bytes = this.bytes(length)
+    return typeof bytes === 'string' ? bytes : littleEndian(bytes)
+  }
+
+  get address(): Address | undefined {
+    return this.storage.addressOf(this.offset)
+  }
+}
+
+export function littleEndian(bytes: Uint8Array): bigint {
+  return bytes.reduceRight<bigint>((word, byte) => word * 256n + BigInt(byte), 0n)
+}
+
+export class MemoryStorage implements Storage {
+  readonly #memory: MemoryReader
+  readonly #start: Address
+
+  constructor(memory: MemoryReader, start: Address) {
+    this.#memory = memory
+    this.#start = start
+  }
+
+  read(offset: number, length: number): Uint8Array | Missing {
+    if (length === 0) return new Uint8Array(0)
+    const at = offsetAddress(this.#start, offset)
+    return (at === undefined ? undefined : this.#memory.read(at, length)?.slice()) ?? 'unreadable'
+  }
+
+  addressOf(offset: number): Address | undefined {
+    return offsetAddress(this.#start, offset)
+  }
+}
+
+/** Bytes that are nowhere but here. */
+export class BytesStorage implements Storage {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  static ofWord(word: Word, length = 8): BytesStorage {
+    return new BytesStorage(bytesOfWord(word, length))
+  }
+
+  read(offset: number, length: number): Uint8Array | Missing {
+    return offset + length <= this.#bytes.length ? this.#bytes.subarray(offset, offset + length) : 'unreadable'
+  }
+
+  addressOf(): undefined {
+    return undefined
+  }
+}
+
+function bytesOfWord(word: Word, length = 8): Uint8Array {
+  return Uint8Array.from({length}, (_, index) => Number((word / 256n ** BigInt(index)) % 256n))
+}
+
+/** What a place needs of its frame. */
+export interface PlaceContext {
+  readonly memory: MemoryReader
+  register(number: number): Word | undefined
+  /** The 16 bytes of xmm0 and on. */
+  vector(number: number): Uint8Array | undefined
+}
+
+/** DWARF numbers of xmm0 to xmm15 (System V ABI, AMD64 supplement, figure 3.36). */
+const XMM0 = 17
+const XMM15 = 32
+
+function placeStorage(place: Place, context: PlaceContext): Storage | Missing {
+  switch (place.kind) {
+    case 'memory': {
+      const address = addressOfWord(place.address)
+      return address === undefined ? 'unreadable' : new MemoryStorage(context.memory, address)
+    }
+    case 'register': {
+      const {register} = place
+      if (register >= XMM0 && register <= XMM15) {
+        const bytes = context.vector(register - XMM0)
+        return bytes ? new BytesStorage(bytes) : 'not-saved'
+      }
+      const word = context.register(register)
+      return word === undefined ? 'not-saved' : new BytesStorage(bytesOfWord(word))
+    }
+    case 'value':
+      return new BytesStorage(bytesOfWord(place.word))
+    case 'bytes':
+      return new BytesStorage(place.bytes)
+    case 'implicit-pointer':
+    case 'optimized-out':
+      return 'optimized-out'
+    case 'lost':
+      return place.why
+  }
+}
+
+/** The storage that a location describes, or why there is none. */
+export function storageOf(pieces: readonly Piece[], context: PlaceContext): Storage | Missing {
+  const [first] = pieces
+  if (!first) return 'optimized-out'
+  if (pieces.length === 1 && first.bits === undefined) return placeStorage(first.place, context)
+  return new PiecedStorage(pieces, context)
+}
+
+/** A value in several places (DWARF 5, 2.6.1.2), each of which may be missing alone. */
+class PiecedStorage implements Storage {
+  readonly #parts: {start: number; length: number; storage: Storage | Missing}[] = []
+
+  constructor(pieces: readonly Piece[], context: PlaceContext) {
+    let start = 0
+    for (const {place, bits, bitOffset} of pieces) {
+      const length = (bits ?? 0) / 8
+      const isWhole = Number.isInteger(length) && bitOffset === 0
+      this.#parts.push({start, length, storage: isWhole ? placeStorage(place, context) : 'unreadable'})
+      start += length
+    }
+  }
+
+  read(offset: number, length: number): Uint8Array | Missing {
+    const out = new Uint8Array(length)
+    let filled = 0
+    let missing: Missing | undefined
+    for (const part of this.#parts) {
+      const from = Math.max(offset, part.start)
+      const to = Math.min(offset + length, part.start + part.length)
+      if (from >= to) continue
+      const bytes = typeof part.storage === 'string' ? part.storage : part.storage.read(from - part.start, to - from)
+      if (typeof bytes === 'string') missing ??= bytes
+      else out.set(bytes, from - offset)
+      filled += to - from
+    }
+    return missing ?? (filled === length ? out : 'optimized-out')
+  }
+
+  addressOf(offset: number): Address | undefined {
+    const part = this.#parts.find(({start, length}) => offset >= start && offset < start + length)
+    return part && typeof part.storage !== 'string' ? part.storage.addressOf(offset - part.start) : undefined
+  }
+}

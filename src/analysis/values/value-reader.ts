@@ -1,0 +1,42 @@
+import type {Address} from '../../base/address.ts'
+import type {MemoryReader} from '../../base/memory-reader.ts'
+import type {DataType} from '../../dwarf/data-type.ts'
+import type {DwarfInfo} from '../../dwarf/dwarf-info.ts'
+import type {ValueBudget, ValueLimits} from './limits.ts'
+import {NESTING_MAX} from './limits.ts'
+import type {View} from './storage.ts'
+import {cutValue, type Value} from './value.ts'
+
+/** What all readers of values share. */
+export interface ValueEnvironment {
+  readonly memory: MemoryReader
+  readonly limits: ValueLimits
+  /** The function that begins at an address, or an object's name with an offset. */
+  nameAt(address: Address): string | undefined
+  /** What is wrong with a pointer; undefined: nothing is. */
+  pointerFault(word: bigint): string | undefined
+}
+
+/** One variable that is being read. */
+export interface Reading {
+  readonly environment: ValueEnvironment
+  readonly budget: ValueBudget
+  /** Of the file that describes the variable. */
+  readonly dwarf: DwarfInfo
+  /** Structs that are open around the value. */
+  readonly depth: number
+  /** Types that are open around it, structs or not. */
+  readonly nesting: number
+}
+
+/** Reads values of the types of one language; undefined for those that it leaves to others. */
+export type TypeReader = (type: DataType, view: View, reading: Reading) => Value | undefined
+
+export function within(reading: Reading, structs: number): Reading {
+  return {...reading, depth: reading.depth + structs, nesting: reading.nesting + 1}
+}
+
+/** Counts a value; what takes its place where no more may be read. */
+export function refuse({budget, nesting}: Reading): Value | undefined {
+  return budget.spend() && nesting <= NESTING_MAX ? undefined : cutValue('...')
+}

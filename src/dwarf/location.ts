@@ -1,0 +1,251 @@
+import {addressOfWord, type Word} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
+import {DW_ATE} from './constants.ts'
+import {readBaseType} from './data-type.ts'
+import {DW_OP, type ExpressionContext, ExpressionStack, executeOperation, STEP_LIMIT} from './expression.ts'
+import type {DieReference, Unit} from './unit.ts'
+
+/** Where a value, or a part of one, is (DWARF 5, 2.6.1). */
+export type Place =
+  | {readonly kind: 'memory'; readonly address: Word}
+  /** By DWARF number. */
+  | {readonly kind: 'register'; readonly register: number}
+  /** The value itself. */
+  | {readonly kind: 'value'; readonly word: Word}
+  | {readonly kind: 'bytes'; readonly bytes: Uint8Array}
+  /** A pointer that is not there, to a variable that is. */
+  | {readonly kind: 'implicit-pointer'; readonly target: DieReference; readonly offset: number}
+  | {readonly kind: 'optimized-out'}
+  /** What tells it is not known: a register that the callee may have changed, memory that is not there. */
+  | {readonly kind: 'lost'; readonly why: 'not-saved' | 'unreadable'}
+
+export interface Piece {
+  readonly place: Place
+  /** undefined: all of the value. */
+  readonly bits: number | undefined
+  /** Of DW_OP_bit_piece: where in the place it begins. */
+  readonly bitOffset: number
+}
+
+/** What the expression of a variable may ask of its frame. */
+export interface LocationContext extends ExpressionContext {
+  readonly unit: Unit
+  /** DW_AT_frame_base of the function; undefined where it is not known. */
+  frameBase(): Word | undefined
+  /** What an expression was when the function was entered, told by the call site. */
+  entryValue(expression: Uint8Array): Word | undefined
+  /** Address of thread-local storage at an offset in the module's block. */
+  threadLocal(offset: Word): Word | undefined
+}
+
+const WHOLE = {bits: undefined, bitOffset: 0}
+const NOTHING: Place = {kind: 'optimized-out'}
+
+/**
+ * Where a variable is, in one piece or several.
+ * @param expression undefined: no location holds here
+ * @throws FormatError
+ */
+export function evaluateLocation(expression: Uint8Array | undefined, context: LocationContext): Piece[] {
+  if (!expression || expression.length === 0) return [{place: NOTHING, ...WHOLE}]
+  return new LocationProgram(expression, context).run()
+}
+
+/** The word that an expression computes, such as a frame base; undefined where it is not known. @throws FormatError */
+export function evaluateWord(expression: Uint8Array, context: LocationContext): Word | undefined {
+  const [piece, ...others] = evaluateLocation(expression, context)
+  if (!piece || others.length > 0) return undefined
+  const {place} = piece
+  if (place.kind === 'memory') return place.address
+  if (place.kind === 'value') return place.word
+  return place.kind === 'register' ? context.register(place.register) : undefined
+}
+
+/** Operations that fail for memory; all others that do lack a register. */
+const ON_MEMORY: ReadonlySet<number> = new Set([
+  DW_OP.deref,
+  DW_OP.deref_size,
+  DW_OP.deref_type,
+  DW_OP.GNU_deref_type,
+  DW_OP.form_tls_address,
+  DW_OP.GNU_push_tls_address,
+])
+
+class LocationProgram {
+  readonly #code: Cursor
+  readonly #context: LocationContext
+  readonly #stack: ExpressionStack
+  readonly #pieces: Piece[] = []
+  /** Of the piece that is being described; undefined: the top of the stack is its address. */
+  #place: Place | undefined
+  /** Of a piece that needs what is not known: the rest of its operations is passed through. */
+  #lost: Place | undefined
+  /** No operation since the last piece. */
+  #isEmpty = true
+
+  constructor(expression: Uint8Array, context: LocationContext) {
+    this.#code = new Cursor(expression, 'location expression')
+    this.#context = context
+    this.#stack = new ExpressionStack(this.#code, [])
+  }
+
+  run(): Piece[] {
+    const code = this.#code
+    for (let steps = 0; !code.atEnd; steps++) {
+      if (steps >= STEP_LIMIT) throw code.error(`more than ${STEP_LIMIT} steps`)
+      this.#step(code.u8())
+    }
+    if (!this.#isEmpty || this.#pieces.length === 0) this.#pieces.push({place: this.#take(), ...WHOLE})
+    return this.#pieces
+  }
+
+  #step(opcode: number): void {
+    const code = this.#code
+    if (opcode === DW_OP.piece) this.#endPiece(code.uleb128() * 8, 0)
+    else if (opcode === DW_OP.bit_piece) this.#endPiece(code.uleb128(), code.uleb128())
+    else {
+      this.#isEmpty = false
+      this.#place = this.#placeOf(opcode)
+      if (!this.#place) this.#compute(opcode)
+    }
+  }
+
+  #endPiece(bits: number, bitOffset: number): void {
+    this.#pieces.push({place: this.#isEmpty ? NOTHING : this.#take(), bits, bitOffset})
+    this.#isEmpty = true
+  }
+
+  #take(): Place {
+    const place = this.#lost ?? this.#place ?? {kind: 'memory', address: this.#stack.pop()}
+    this.#place = undefined
+    this.#lost = undefined
+    return place
+  }
+
+  /** Operations that name a place; undefined for all others. */
+  #placeOf(opcode: number): Place | undefined {
+    const code = this.#code
+    if (opcode >= DW_OP.reg0 && opcode <= DW_OP.reg31) return {kind: 'register', register: opcode - DW_OP.reg0}
+    switch (opcode) {
+      case DW_OP.regx:
+        return {kind: 'register', register: code.uleb128()}
+      case DW_OP.stack_value:
+        return {kind: 'value', word: this.#stack.pop()}
+      case DW_OP.implicit_value:
+        return {kind: 'bytes', bytes: code.take(code.uleb128())}
+      case DW_OP.implicit_pointer:
+      case DW_OP.GNU_implicit_pointer: {
+        const {unit} = this.#context
+        const target = code.unsigned(unit.version <= 2 ? unit.addressSize : unit.offsetSize)
+        const offset = Number(code.sleb128Word())
+        const owner = unit.file.info.containing(target)
+        return owner ? {kind: 'implicit-pointer', target: {unit: owner, offset: target}, offset} : NOTHING
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Operations that leave a word on the stack; any word where it is not known. */
+  #compute(opcode: number): void {
+    const found = this.#word(opcode)
+    if (found === 'other') {
+      if (executeOperation(opcode, this.#code, this.#stack, this.#context)) return
+    } else if (found !== undefined) {
+      this.#stack.push(found)
+      return
+    }
+    this.#lost ??= {kind: 'lost', why: ON_MEMORY.has(opcode) ? 'unreadable' : 'not-saved'}
+    this.#stack.push(0n)
+  }
+
+  /** `other`: not an operation of variables alone. */
+  #word(opcode: number): Word | undefined | 'other' {
+    const code = this.#code
+    const context = this.#context
+    switch (opcode) {
+      case DW_OP.fbreg: {
+        const offset = code.sleb128Word()
+        const base = context.frameBase()
+        return base === undefined ? undefined : base + offset
+      }
+      case DW_OP.addrx:
+      case DW_OP.GNU_addr_index:
+        return this.#indexed(context.loadBias ?? 0)
+      case DW_OP.constx:
+      case DW_OP.GNU_const_index:
+        return this.#indexed(0)
+      case DW_OP.entry_value:
+      case DW_OP.GNU_entry_value:
+        return context.entryValue(code.take(code.uleb128()))
+      case DW_OP.form_tls_address:
+      case DW_OP.GNU_push_tls_address:
+        return context.threadLocal(this.#stack.pop())
+      default:
+        return this.#typedWord(opcode)
+    }
+  }
+
+  #indexed(bias: number): Word | undefined {
+    const value = this.#context.unit.indexedAddress(this.#code.uleb128())
+    return value === undefined ? undefined : BigInt(value + bias)
+  }
+
+  /**
+   * Values of a base type (2.5.1): as the 64-bit word that has the same value, which all operations keep but those that
+   * floating-point numbers and unsigned ones beyond 2^63 would need another arithmetic for.
+   */
+  #typedWord(opcode: number): Word | undefined | 'other' {
+    const code = this.#code
+    const context = this.#context
+    switch (opcode) {
+      case DW_OP.const_type:
+      case DW_OP.GNU_const_type: {
+        const type = this.#baseType(code.uleb128())
+        const bytes = code.take(code.u8())
+        return this.#extend(wordOf(bytes), {...type, size: bytes.length})
+      }
+      case DW_OP.regval_type:
+      case DW_OP.GNU_regval_type: {
+        const word = context.register(code.uleb128())
+        const type = this.#baseType(code.uleb128())
+        return word === undefined ? undefined : this.#extend(word, type)
+      }
+      case DW_OP.deref_type:
+      case DW_OP.GNU_deref_type: {
+        const size = code.u8()
+        const type = this.#baseType(code.uleb128())
+        const address = this.#stack.pop()
+        const at = addressOfWord(address)
+        const bytes = at === undefined ? undefined : context.memory.read(at, size)
+        return bytes && this.#extend(wordOf(bytes), {...type, size})
+      }
+      case DW_OP.convert:
+      case DW_OP.GNU_convert:
+      case DW_OP.reinterpret:
+      case DW_OP.GNU_reinterpret:
+        return this.#extend(this.#stack.pop(), this.#baseType(code.uleb128()))
+      default:
+        return 'other'
+    }
+  }
+
+  #baseType(offset: number): {size: number; encoding: number} {
+    if (offset === 0) return {size: 8, encoding: DW_ATE.unsigned}
+    const {unit} = this.#context
+    const type = readBaseType({unit, offset: unit.header.offset + offset})
+    if (!type || type.size > 8) throw this.#code.error('a type that no word holds')
+    return type
+  }
+
+  #extend(word: Word, {size, encoding}: {size: number; encoding: number}): Word {
+    if (encoding === DW_ATE.float) throw this.#code.error('arithmetic of floating-point numbers')
+    const isSigned = encoding === DW_ATE.signed || encoding === DW_ATE.signed_char
+    const bits = size * 8
+    return BigInt.asUintN(64, isSigned ? BigInt.asIntN(bits, word) : BigInt.asUintN(bits, word))
+  }
+}
+
+function wordOf(bytes: Uint8Array): Word {
+  return bytes.reduceRight<bigint>((word, byte) => word * 256n + BigInt(byte), 0n)
+}
