@@ -26,6 +26,11 @@ export function oneOf<Word extends string>(meanings: Readonly<Record<Word, strin
   return z.enum(Object.keys(meanings) as Word[]).meta({meanings})
 }
 
+type Data = null | boolean | number | string | Data[] | {[field: string]: Data}
+
+/** Any JSON: a schema that says more would have to name itself. */
+const dataSchema = z.unknown() as z.ZodType<Data>
+
 export const variableSchema = z
   .strictObject({
     name: text.describe('as in the source; null: the compiler gave it none'),
@@ -35,11 +40,9 @@ export const variableSchema = z
     }).describe('what it is of the function'),
     type: text.describe('its type, as the language of the source writes it'),
     value: z.string().describe('as text: C as gdb, Go as Delve writes it; the text of `state` where there is none'),
-    structured: z
-      .json()
-      .describe(
-        'as data: numbers (as text where a double would round them), texts, lists, objects by field; a pointer is `{pointer}` with what is known of its target',
-      ),
+    structured: dataSchema.describe(
+      'as data: numbers (as text where a double would round them), texts, lists, objects by field; a pointer is `{pointer}` with what is known of its target',
+    ),
     address: address.describe('where in memory it begins; null: it is not in memory'),
     register: text.describe('the register that it is in; null: it is in none, or in several places'),
     state: oneOf(VARIABLE_STATES).describe('what became of it; of a value in parts, the worst of them'),
