@@ -46,34 +46,43 @@ function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
  * goroutine was on it. The result is the thread whose stack is shown by that.
  */
 function* renderGoroutines(report: CoreReport, style: Style): Generator<string, number | null> {
-  const {crash, detail, dialect = CURRENT} = report
-  let crashing = findThreadOfCrash(report)
-  let isFirst = true
-  let shown: number | null = null
-  let image: string | null = null
-  // Only the header of a fatal signal is followed by registers; a throw's is not.
-  let hasRegisters = detail === 'full' && crash.registers !== null && crash.header[1]?.startsWith('PC=') === true
-  for (const goroutine of report.goroutines) {
-    // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
-    if (isFirst && goroutine.id === 0) {
-      crashing = undefined
-      if (goroutine.frames[0]?.kind === 'c') shown = goroutine.thread
+  const {detail, dialect = CURRENT} = report
+  const list = inRuntimes(report.goroutines)
+  let next = list.next()
+  const first = next.done ? undefined : next.value.goroutine
+  // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
+  const isOwn = first?.id === 0
+  const crashing = isOwn ? undefined : findThreadOfCrash(report)
+  if (crashing) yield renderThread(crashing, detail, style, dialect)
+  let registers = registersBelow(report)
+  for (; !next.done; next = list.next()) {
+    const {goroutine, runtime} = next.value
+    if (runtime !== null && goroutine !== first && registers) {
+      yield renderRegisters(registers)
+      registers = null
     }
-    if (isFirst && crashing) yield renderThread(crashing, detail, style, dialect)
-    if (goroutine.image !== null && goroutine.image !== image) {
-      if (!isFirst && hasRegisters) {
-        yield renderRegisters(crash.registers ?? {})
-        hasRegisters = false
-      }
-      image = goroutine.image
-      if (!isFirst || dialect.namesDying) yield renderImage(image, report.go, style)
-    }
+    if (runtime !== null && (goroutine !== first || dialect.namesDying)) yield renderImage(runtime, report.go, style)
     yield renderGoroutine(goroutine, style, dialect)
-    isFirst = false
   }
-  if (isFirst && crashing) yield renderThread(crashing, detail, style, dialect)
-  if (hasRegisters) yield renderRegisters(crash.registers ?? {})
-  return crashing?.id ?? shown
+  if (registers) yield renderRegisters(registers)
+  return isOwn && first.frames[0]?.kind === 'c' ? first.thread : (crashing?.id ?? null)
+}
+
+/** Each goroutine, and the runtime that it is the first one of; null where its runtime is no other than before. */
+function* inRuntimes(
+  goroutines: Iterable<GoroutineReport>,
+): Generator<{goroutine: GoroutineReport; runtime: string | null}, void> {
+  let current: string | null = null
+  for (const goroutine of goroutines) {
+    const runtime: string | null = goroutine.image === current ? null : goroutine.image
+    current = runtime ?? current
+    yield {goroutine, runtime}
+  }
+}
+
+/** Only the header of a fatal signal is followed by registers; a throw's is not. */
+function registersBelow({crash, detail}: CoreReport): CrashReport['registers'] {
+  return detail === 'full' && crash.header[1]?.startsWith('PC=') ? crash.registers : null
 }
 
 /** Above the goroutines of each Go runtime, where a process has several: each counts them from 1. */
@@ -209,9 +218,14 @@ function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: 
     return `${style.cFunction(`non-Go function at pc=${frame.pc}`)}\n`
   }
   if (frame.kind === 'unknown' && frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
-  const name = frame.kind === 'signal' ? '<signal handler called>' : (frame.function ?? 'non-Go function')
-  const place = frame.file === null || frame.kind === 'signal' ? '' : `${frame.file}:${frame.line ?? 0} `
-  const code = frame.kind === 'c' && frame.function === null && dialect.showsModules ? placeInModule(frame) : undefined
+  return renderNativeFrame(frame, style, dialect)
+}
+
+function renderNativeFrame(frame: FrameReport, style: Style, {showsModules}: TextDialect): string {
+  const isSignal = frame.kind === 'signal'
+  const name = isSignal ? '<signal handler called>' : (frame.function ?? 'non-Go function')
+  const place = isSignal || frame.file === null ? '' : `${frame.file}:${frame.line ?? 0} `
+  const code = frame.kind === 'c' && frame.function === null && showsModules ? placeInModule(frame) : undefined
   const where = `${place}pc=${frame.pc}${code === undefined ? '' : ` ${code}`}`
   return `${style.cFunction(name)}\n\t${style.location(where)}${foundNote(frame, style)}\n`
 }

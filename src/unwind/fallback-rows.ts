@@ -58,16 +58,30 @@ export class FallbackRows {
    */
   leave(position: Position): Departure {
     const {registers, exactPc} = position
-    const {bp} = registers
     const pc = registers.place(DWARF_REGISTER.rip)
     if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
     if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position, pc)
     const callee = {registers, pc, exactPc}
+    const departure = this.#leaveByCode(callee) ?? this.#leaveByStack(callee)
+    if (departure) return departure
+    // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
+    const isRoot = !exactPc && (registers.bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
+    return {cfa: undefined, next: isRoot ? 'end-of-stack' : 'no-unwind-info'}
+  }
+
+  /** The callee's own code says how much is on the stack. */
+  #leaveByCode(callee: Callee): Departure | undefined {
     const returned = this.#findByReturn(callee)
     const isSure = returned && this.#entered(returned.cfa, returned.caller.pc, callee) !== undefined
     const entered = isSure ? returned : this.#findByEntry(callee)
     const found = entered ?? returned
-    if (found) return toDeparture(found, isFramedBy(bp, found) ? 'frame-pointer' : entered ? 'code' : 'scan')
+    if (!found) return undefined
+    return toDeparture(found, isFramedBy(callee.registers.bp, found) ? 'frame-pointer' : entered ? 'code' : 'scan')
+  }
+
+  /** Nothing but what lies on the stack is known: rbp's frame record, else words that look like a caller's. */
+  #leaveByStack(callee: Callee): Departure | undefined {
+    const {registers, pc, exactPc} = callee
     const framed = findFramePointerCaller(registers, this.#memory, this.#code)
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
@@ -77,10 +91,7 @@ export class FallbackRows {
     }
     if (framed && this.#mayCall(framed.caller.pc, callee)) return toDeparture(framed, 'frame-pointer')
     const scanned = scanForCaller(registers, this.#memory, (slot, cfa) => this.#isCaller(slot, cfa, callee))
-    if (scanned) return toDeparture(scanned, 'scan')
-    // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
-    const isRoot = !exactPc && (bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
-    return {cfa: undefined, next: isRoot ? 'end-of-stack' : 'no-unwind-info'}
+    return scanned && toDeparture(scanned, 'scan')
   }
 
   /**

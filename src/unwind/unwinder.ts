@@ -17,7 +17,7 @@ import {applySignalFrame} from './signal-frame.ts'
 import {spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import {beginsThread, crosscall1Row, isFirstOfThread} from './thread-start.ts'
-import type {Bounds, FoundBy, Seed, StopReason, UnwindFrame} from './unwind-frame.ts'
+import type {Bounds, FoundBy, Seed, StackKind, StopReason, UnwindFrame} from './unwind-frame.ts'
 
 export interface UnwinderInput {
   readonly memory: MemoryReader
@@ -46,6 +46,14 @@ interface GoEntry {
 }
 
 type NativeEntry = LocatedRow | 'signal' | 'uncovered'
+
+/** Where a frame is, and what tells how it is left: one of the two. */
+interface Place {
+  readonly pc: Address
+  readonly sp: Address
+  readonly go: GoEntry | undefined
+  readonly native: NativeEntry | undefined
+}
 
 /** The frame to come. */
 export interface Position {
@@ -89,38 +97,36 @@ export class Unwinder {
     let position: Position = seed
     let isRooted = false
     for (let count = 0; count < limit; count++) {
-      const {registers, foundBy, exactPc} = position
-      const pc = registers.place(DWARF_REGISTER.rip)
-      const sp = registers.place(DWARF_REGISTER.rsp)
-      if (pc === undefined || sp === undefined) return foundBy === 'signal-frame' ? 'overwritten' : 'unmapped'
-      const go = this.#goEntry(pc)
-      const native = go ? undefined : this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
-      const departure = go
-        ? this.#leaveGo(go, position, switcher, count === 0)
-        : this.#leaveNative(native ?? 'uncovered', position)
-      yield {
-        pc,
-        lookupPc:
-          exactPc || native === 'signal' || pc === (go ? go.code.entry : startOf(native)) ? pc : toAddress(pc - 1),
-        sp,
-        cfa: departure.cfa,
-        foundBy,
-        stack: switcher.stackOf(sp),
-        kind: go ? 'go' : native === 'signal' ? 'signal' : 'native',
-        go: go?.code,
-        registers,
-        start: startOf(native),
-        interrupted: exactPc,
-      }
-      if (go && beginsThread(go.code)) isRooted = true
-      const isCoroutine = departure.next === 'end-of-stack' && !go && !isRooted
-      const next = isCoroutine ? switcher.leaveCoroutine(sp) : undefined
-      if (next) position = next
-      else if (typeof departure.next === 'string') return departure.next
-      else position = departure.next
-      if (!progresses(sp, pc, position, descents)) return 'no-progress'
+      const place = this.#placeOf(position)
+      if (!place) return position.foundBy === 'signal-frame' ? 'overwritten' : 'unmapped'
+      const {pc, sp, go} = place
+      const departure = this.#leave(place, position, switcher, count === 0)
+      yield frameAt(place, position, departure.cfa, switcher.stackOf(sp))
+      isRooted ||= go !== undefined && beginsThread(go.code)
+      const next = go || isRooted ? departure.next : beyondCoroutine(departure.next, switcher, sp)
+      if (typeof next === 'string') return next
+      if (!progresses(sp, pc, next, descents)) return 'no-progress'
+      position = next
     }
     return 'frame-limit'
+  }
+
+  #placeOf(position: Position): Place | undefined {
+    const {registers, exactPc} = position
+    const pc = registers.place(DWARF_REGISTER.rip)
+    const sp = registers.place(DWARF_REGISTER.rsp)
+    if (pc === undefined || sp === undefined) return undefined
+    const go = this.#goEntry(pc)
+    if (go) return {pc, sp, go, native: undefined}
+    const native = this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
+    return {pc, sp, go: undefined, native}
+  }
+
+  #leave({go, native}: Place, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
+    if (go) return this.#leaveGo(go, position, switcher, innermost)
+    if (native === 'signal') return this.#leaveSignal(position)
+    if (typeof native === 'object') return this.#leaveByCfi(native, position)
+    return this.#leaveCrosscall1(position) ?? this.#fallback.leave(position)
   }
 
   #goEntry(pc: Address): GoEntry | undefined {
@@ -167,11 +173,22 @@ export class Unwinder {
 
   #leaveGo(entry: GoEntry, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
     const {code, pcsp} = entry
-    if (!pcsp) return this.#leaveUncovered(position)
+    if (!pcsp) return this.#fallback.leave(position)
     const realigned = isBehindNative(position) || callsOnlyC(code) ? this.#realign(position.registers) : undefined
     const applied = applyRow(pcsp.row, realigned ?? position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
     if (realigned) return this.#caller(applied, 'pcsp', false)
+    return this.#leaveUnreturned(entry, applied, position, switcher, innermost) ?? this.#caller(applied, 'pcsp', false)
+  }
+
+  /** Out of a function that no return leaves: to another stack, or nowhere. undefined: a return leaves it. */
+  #leaveUnreturned(
+    {code, pcsp}: GoEntry,
+    applied: AppliedRow,
+    position: Position,
+    switcher: StackSwitcher,
+    innermost: boolean,
+  ): Departure | undefined {
     if (INJECTED_CALLS.has(code.funcID) && applied.caller.isKnown(DWARF_REGISTER.rip)) {
       // Whatever was interrupted, a jump into nowhere too.
       return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'pcsp', exactPc: true}}
@@ -180,10 +197,9 @@ export class Unwinder {
     if (switched) return switched
     if (isFirstOfThread(code) && position.foundBy === 'pcsp') return {cfa: applied.cfa, next: 'end-of-stack'}
     if (beginsThread(code)) return this.#leaveThreadStart(applied)
-    const inSyscall = innermost && position.foundBy === 'syscall'
-    if (pcsp.topFrame && !switcher.isSignalTrampoline(code)) return {cfa: applied.cfa, next: 'end-of-stack'}
-    if (pcsp.writesSp && !inSyscall && !innermost) return {cfa: applied.cfa, next: 'end-of-stack'}
-    return this.#caller(applied, 'pcsp', false)
+    const isTop = pcsp?.topFrame === true && !switcher.isSignalTrampoline(code)
+    const isSwitched = pcsp?.writesSp === true && !innermost
+    return isTop || isSwitched ? {cfa: applied.cfa, next: 'end-of-stack'} : undefined
   }
 
   /** The C code that had started the Go part of a thread, if any had. */
@@ -209,18 +225,11 @@ export class Unwinder {
     return registers.toBuilder().setAddress(DWARF_REGISTER.rsp, sp).build()
   }
 
-  #leaveNative(entry: NativeEntry, position: Position): Departure {
-    const {memory, diagnostics} = this.#input
-    if (entry === 'uncovered') return this.#leaveCrosscall1(position) ?? this.#leaveUncovered(position)
-    if (entry === 'signal') return this.#leaveSignal(position)
-    let applied: AppliedRow | undefined
-    try {
-      applied = applyRow(entry.row, position.registers, memory, entry.loadBias)
-    } catch (error) {
-      diagnostics.addError('bad-cfi', error)
-    }
-    if (!applied)
+  #leaveByCfi(entry: LocatedRow, position: Position): Departure {
+    const applied = this.#applyCfi(entry, position)
+    if (!applied) {
       return {cfa: undefined, next: lacksRegister(entry.row, position.registers) ? 'no-unwind-info' : 'unmapped'}
+    }
     if (applied.outermost) return {cfa: applied.cfa, next: 'end-of-stack'}
     const departure = this.#caller(applied, 'cfi', entry.signalFrame)
     const returnPc = entry.signalFrame || position.exactPc ? undefined : applied.caller.pc
@@ -232,6 +241,15 @@ export class Unwinder {
     return isRefuted ? {cfa: applied.cfa, next: 'overwritten'} : departure
   }
 
+  #applyCfi({row, loadBias}: LocatedRow, {registers}: Position): AppliedRow | undefined {
+    try {
+      return applyRow(row, registers, this.#input.memory, loadBias)
+    } catch (error) {
+      this.#input.diagnostics.addError('bad-cfi', error)
+      return undefined
+    }
+  }
+
   #leaveSignal({registers}: Position): Departure {
     const {memory} = this.#input
     const applied = applySignalFrame(registers, memory, pc => this.#code.isCode(pc, true))
@@ -240,10 +258,6 @@ export class Unwinder {
       return {cfa: applied?.cfa, next: isThere ? 'overwritten' : 'unmapped'}
     }
     return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'signal-frame', exactPc: true}}
-  }
-
-  #leaveUncovered(position: Position): Departure {
-    return this.#fallback.leave(position)
   }
 
   /** The caller that a row gave, unless its return address can be none. */
@@ -262,6 +276,7 @@ export class Unwinder {
 function lacksRegister({cfa}: UnwindRow, registers: RegisterSet): boolean {
   return cfa.kind === 'register' && !registers.isKnown(cfa.register)
 }
+
 const BY_NATIVE_CODE: ReadonlySet<FoundBy> = new Set(['cfi', 'frame-pointer', 'code', 'scan'])
 
 /** Whether the frame's callee was C. */
@@ -272,6 +287,39 @@ function isBehindNative({foundBy, exactPc}: Position): boolean {
 /** Forwards a signal to a handler, which another Go runtime may have installed (runtime·sigfwd, sys_linux_amd64.s). */
 function callsOnlyC({name}: GoFunction): boolean {
   return name === 'runtime.sigfwd'
+}
+
+/** A return address is looked up in the call before it, but for those that no call has left. */
+function lookupPcOf({pc, go, native}: Place, exactPc: boolean): Address {
+  const isPlanted = exactPc || native === 'signal' || pc === (go ? go.code.entry : startOf(native))
+  return isPlanted ? pc : toAddress(pc - 1)
+}
+
+function frameAt(
+  place: Place,
+  {registers, foundBy, exactPc}: Position,
+  cfa: Address | undefined,
+  stack: StackKind,
+): UnwindFrame {
+  const {pc, sp, go, native} = place
+  return {
+    pc,
+    lookupPc: lookupPcOf(place, exactPc),
+    sp,
+    cfa,
+    foundBy,
+    stack,
+    kind: go ? 'go' : native === 'signal' ? 'signal' : 'native',
+    go: go?.code,
+    registers,
+    start: startOf(native),
+    interrupted: exactPc,
+  }
+}
+
+/** Where a stack of C ends it may be a coroutine's, that another one had switched to. */
+function beyondCoroutine(next: Departure['next'], switcher: StackSwitcher, sp: Address): Departure['next'] {
+  return next === 'end-of-stack' ? (switcher.leaveCoroutine(sp) ?? next) : next
 }
 
 /** Of a function that begins at its own frame's pc. */
