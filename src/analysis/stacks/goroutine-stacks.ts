@@ -1,38 +1,25 @@
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
-import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
-import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
-import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
-import {reportNativeFrame, reportSavedPcs, reportSwitch} from '../frames/c-frames.ts'
+import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
+import type {StopReason} from '../../unwind/unwind-frame.ts'
+import {reportSavedPcs} from '../frames/c-frames.ts'
 import {Creation} from '../frames/creation.ts'
-import {ForeignFrames, foreignImage} from '../frames/foreign-frames.ts'
-import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
+import {foreignImage} from '../frames/foreign-frames.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 import {describeUnknownPc} from '../frames/unknown-pc.ts'
 import {type DeadProcess, holds} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
-import {reportBareFrame, walkBareStack} from './frame-pointer-stack.ts'
+import {walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
+import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
-import {
-  firstStop,
-  type Seam,
-  type StitchedFrame,
-  stitchBareStack,
-  stitchStack,
-  stitchSystemStack,
-} from './stitched-stack.ts'
+import {type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
-
-export type CgoFrames = 'auto' | 'saved' | 'none'
-
-/** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
-const OLD_FRAME_LIMIT = 100
 
 export interface StackRequest {
   goroutine: Goroutine
@@ -42,17 +29,7 @@ export interface StackRequest {
   start?: FoundStart
 }
 
-export type StackParts = Pick<
-  GoroutineReport,
-  'remarks' | 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy' | 'ancestors'
->
-
-/** Of Go frames the report is made when the window has closed: of a deep stack it keeps few. */
-type ShownFrame =
-  | {isGo: boolean; report: FrameReport}
-  | {isGo: true; frame: GoFrame; logical: LogicalFrame; foundBy: FrameReport['foundBy']}
-
-type Printed = Pick<StackParts, 'frames' | 'elided' | 'missing' | 'stop'>
+export type StackParts = PrintedStack & Pick<GoroutineReport, 'remarks' | 'createdBy' | 'ancestors'>
 
 /** Makes the report of a goroutine's stack: Go frames as the runtime prints them, C frames where they were called. */
 export class GoroutineStacks {
@@ -95,69 +72,13 @@ export class GoroutineStacks {
     return !tables || tables.functionAt(pc) ? [] : describeUnknownPc(this.#process, goroutine, pc, sp)
   }
 
-  #print(request: StackRequest, filter: FrameFilter): Printed {
-    const {maxFrames, version} = this.#process
-    const isOld = !version.atLeast(21)
-    const window = new FrameWindow<ShownFrame>(isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, maxFrames)
-    const foreign = new ForeignFrames(this.#process, request.visibility)
-    for (const report of this.#savedFrames(request)) window.add({isGo: false, report})
+  #print(request: StackRequest, filter: FrameFilter): PrintedStack {
+    const shown = new ShownStack(this.#process, request, filter)
+    shown.addSaved(this.#savedFrames(request))
     const steps = this.#stitch(request)
-    let count = 0
-    let isBelowCallback = false
     let step = steps.next()
-    for (; !step.done; step = steps.next()) {
-      const item = step.value
-      if (item.kind === 'seam') {
-        if (item.missing && !standsElsewhere(request.goroutine, item)) window.mark(item.missing)
-        isBelowCallback = item.into === 'c'
-        continue
-      }
-      // Up to 1.16 the walk of Go frames meets this asmcgocall too.
-      if (isBelowCallback && !version.atLeast(17) && item.kind === 'native' && item.frame.go?.funcID === 'asmcgocall') {
-        continue
-      }
-      count += item.kind === 'left-out' ? item.count : 1
-      this.#addTo(window, item, filter, foreign)
-    }
-    const {frames, elided, missing, isLimited} = window.take(count > maxFrames)
-    const isCut = isOld && filter.shown === OLD_FRAME_LIMIT
-    return {
-      frames: frames.map(frame => this.#report(frame)),
-      elided: isCut ? {after: frames.length, count: null} : elided,
-      // The text without C frames is what Go alone prints.
-      missing: request.cgoFrames === 'none' ? [] : missing,
-      stop: isLimited ? firstStop(step.value, 'frame-limit') : step.value,
-    }
-  }
-
-  #addTo(
-    window: FrameWindow<ShownFrame>,
-    item: Exclude<StitchedFrame, Seam>,
-    filter: FrameFilter,
-    foreign: ForeignFrames,
-  ): void {
-    if (item.kind === 'left-out') window.skip(item.count)
-    else if (item.kind === 'go') {
-      const visible = filter.visible(item.frame)
-      // The walk uses its frame again.
-      const frame = visible.length > 0 ? {...item.frame} : item.frame
-      for (const logical of visible) window.add({isGo: true, frame, logical, foundBy: item.foundBy})
-    } else if (item.kind === 'bare') {
-      // Without function tables nothing tells which frames the runtime would hide.
-      filter.shown++
-      for (const report of reportBareFrame(this.#process, item.frame)) window.add({isGo: true, report})
-    } else {
-      const reports = foreign.report(item.frame) ?? this.#reportC(item.frame)
-      for (const report of reports) window.add({isGo: false, report})
-    }
-  }
-
-  #report(shown: ShownFrame): FrameReport {
-    return 'report' in shown ? shown.report : this.#goFrames.report(shown.frame, shown.logical, shown.foundBy)
-  }
-
-  #reportC(frame: UnwindFrame): FrameReport[] {
-    return frame.kind === 'go' ? [reportSwitch(this.#process, frame)] : reportNativeFrame(this.#process, frame)
+    for (; !step.done; step = steps.next()) shown.add(step.value)
+    return shown.take(step.value, this.#goFrames)
   }
 
   /** The stack from where the runtime begins to print it. */
@@ -205,11 +126,6 @@ export class GoroutineStacks {
     if (cgoFrames !== 'saved' || !runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
     return reportSavedPcs(this.#process, checkSavedCallers(this.#process, this.threads, machine))
   }
-}
-
-/** A g0 that died in C has no frames of Go; those of C stand with the goroutine that called it. */
-function standsElsewhere({id}: Goroutine, {into}: Seam): boolean {
-  return id === 0 && into === 'nothing'
 }
 
 /** The frames without those that C has left by longjmp. */

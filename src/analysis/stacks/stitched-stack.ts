@@ -1,4 +1,4 @@
-import type {Address} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
@@ -76,33 +76,18 @@ export interface Rejoin {
  * its own frames alone. The result says why the walk ended, in whichever of its parts.
  */
 export function* stitchStack(parts: StackParts): Generator<StitchedFrame, StopReason> {
-  const {leaf, go, foundBy, callbacks, rejoin} = parts
-  let stop: StopReason = 'end-of-stack'
-  if (leaf) {
-    yield* segmentFrames(leaf)
-    stop = stopOfSegment(leaf)
-  }
-  let item: StitchedGo | undefined
-  let isPlanted = false
-  let isLeft = rejoin !== undefined
-  if (isLeft) yield {kind: 'seam', into: 'go', missing: 'left'}
-  for (let frame = go?.next(); frame; frame = go?.next()) {
-    if (isLeft && rejoin && frame.sp >= rejoin.sp) {
-      isLeft = false
-      yield {kind: 'seam', into: 'go', missing: 'rejoined'}
-    }
-    item = putFrame(item, frame, item ? 'pcsp' : foundBy, isPlanted && !isLeft, isLeft)
+  const {leaf, go, callbacks, rejoin} = parts
+  let stop: StopReason = leaf ? yield* stitchSegment(leaf) : 'end-of-stack'
+  const own = new OwnFrames(parts)
+  if (own.isLeft) yield {kind: 'seam', into: 'go', missing: 'left'}
+  for (let item = own.next(); item; item = own.next()) {
+    if (own.hasRejoined) yield {kind: 'seam', into: 'go', missing: 'rejoined'}
     yield item
-    isPlanted = frame.fn.funcID === 'cgocallback'
-    if (isLeft) continue
-    const segment = isPlanted ? callbacks?.below(frame.fp) : undefined
+    const segment = own.isAtCallback && !own.isLeft ? callbacks?.below(item.frame.fp) : undefined
     if (segment === undefined) continue
-    const missing = typeof segment === 'string' ? segment : undefined
-    yield {kind: 'seam', into: 'c', missing}
-    if (typeof segment !== 'string') yield* segmentFrames(segment)
-    stop = firstStop(stop, typeof segment === 'string' ? stopOf(segment) : stopOfSegment(segment))
+    stop = firstStop(stop, yield* stitchCallers(segment))
   }
-  if (isLeft && rejoin) {
+  if (own.isLeft && rejoin) {
     // What C left was written over: the runtime's own walk does not come through.
     yield {kind: 'seam', into: 'go', missing: 'rejoined'}
     const outer = yield* stitchStack({leaf: undefined, go: rejoin.walk(), foundBy: rejoin.foundBy, callbacks})
@@ -111,6 +96,45 @@ export function* stitchStack(parts: StackParts): Generator<StitchedFrame, StopRe
   const end = go?.end?.stop ?? 'end-of-stack'
   if (end !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: end}
   return firstStop(stop, end)
+}
+
+/** The frames on the goroutine's own stack, as the runtime walks them: past those that C has left too. */
+class OwnFrames {
+  /** C has left the call that `next` gave last, or, before the first one, those that come. */
+  isLeft: boolean
+  /** That call is the first one that C has not left. */
+  hasRejoined = false
+  /** That frame is cgocallback's: C called it, whoever stands below it on this stack. */
+  isAtCallback = false
+  readonly #walk: GoStackWalk | undefined
+  readonly #foundBy: StitchedGo['foundBy']
+  readonly #rejoinsAt: Address
+  #item: StitchedGo | undefined
+
+  constructor({go, foundBy, rejoin}: StackParts) {
+    this.#walk = go
+    this.#foundBy = foundBy
+    this.#rejoinsAt = rejoin?.sp ?? NULL_ADDRESS
+    this.isLeft = rejoin !== undefined
+  }
+
+  next(): StitchedGo | undefined {
+    const frame = this.#walk?.next()
+    if (!frame) return undefined
+    this.hasRejoined = this.isLeft && frame.sp >= this.#rejoinsAt
+    if (this.hasRejoined) this.isLeft = false
+    const isPlanted = this.isAtCallback && !this.isLeft
+    this.isAtCallback = frame.fn.funcID === 'cgocallback'
+    if (!this.#item) {
+      this.#item = {kind: 'go', frame, foundBy: this.#foundBy, isPlanted, isLeft: this.isLeft}
+      return this.#item
+    }
+    this.#item.frame = frame
+    this.#item.foundBy = 'pcsp'
+    this.#item.isPlanted = isPlanted
+    this.#item.isLeft = this.isLeft
+    return this.#item
+  }
 }
 
 /**
@@ -163,7 +187,15 @@ export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<
   return stop
 }
 
-function* segmentFrames({frames, elided, missing, stop}: CSegment): Generator<StitchedFrame, void> {
+/** What is behind a cgocallback frame: the C frames that called it, or why there are none. */
+function* stitchCallers(segment: CSegment | MissingReason): Generator<StitchedFrame, StopReason> {
+  yield {kind: 'seam', into: 'c', missing: typeof segment === 'string' ? segment : undefined}
+  return typeof segment === 'string' ? stopOf(segment) : yield* stitchSegment(segment)
+}
+
+/** A segment and the seam behind it. The result says why it is not whole. */
+function* stitchSegment(segment: CSegment): Generator<StitchedFrame, StopReason> {
+  const {frames, elided, missing, stop} = segment
   for (const [index, frame] of frames.entries()) {
     const jump = missing.find(({after, reason}) => after === index && reason !== 'frame-limit')
     if (jump) yield {kind: 'seam', into: 'go', missing: jump.reason}
@@ -172,21 +204,7 @@ function* segmentFrames({frames, elided, missing, stop}: CSegment): Generator<St
   }
   if (elided?.after === frames.length) yield {kind: 'left-out', count: elided.count}
   yield {kind: 'seam', into: 'go', missing: stop === 'end-of-stack' ? undefined : stop}
-}
-
-function putFrame(
-  item: StitchedGo | undefined,
-  frame: GoFrame,
-  foundBy: StitchedGo['foundBy'],
-  isPlanted: boolean,
-  isLeft: boolean,
-): StitchedGo {
-  if (!item) return {kind: 'go', frame, foundBy, isPlanted, isLeft}
-  item.frame = frame
-  item.foundBy = foundBy
-  item.isPlanted = isPlanted
-  item.isLeft = isLeft
-  return item
+  return stopOfSegment(segment)
 }
 
 /** Of its innermost frames that are missing. */

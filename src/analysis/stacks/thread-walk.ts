@@ -24,7 +24,7 @@ import {
   isInjectedIntoC,
   killingSignal,
 } from './signals.ts'
-import {firstStop, type StitchedGo, stitchStack} from './stitched-stack.ts'
+import {firstStop, type Seam, type StitchedFrame, type StitchedGo, stitchStack} from './stitched-stack.ts'
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
 export interface ThreadStack extends EndsOfStack<UnwindFrame> {
@@ -268,30 +268,53 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const start = landing ? startAt(landing) : goroutine && startInSyscall(goroutine)
   const {memory, maxFrames, deadline} = process
   const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT, deadline})
-  const ends = new StackEnds<UnwindFrame>(maxFrames)
   const steps = stitchStack({leaf, go, foundBy: landing?.foundBy ?? 'syscall', callbacks})
+  const frames = new ThreadFrames(maxFrames, landing)
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) frames.add(step.value)
+  const both = frames.take()
+  return {...both, stop: both.elided ? firstStop(step.value, 'frame-limit') : step.value, callbacks}
+}
+
+/** Takes a stitched stack as frames of one kind: those of a goroutine's own stack too are frames of the thread. */
+class ThreadFrames {
+  readonly #ends: StackEnds<UnwindFrame>
+  readonly #landing: UnwindFrame | undefined
   /**
    * Behind a cgocallback frame: whether the C code that called it is known, and what was planted in its place is not
    * wanted.
    */
-  let hasCaller = false
-  let foundBy: FoundBy | undefined
-  let step = steps.next()
-  for (; !step.done; step = steps.next()) {
-    const item = step.value
-    if (item.kind === 'native') ends.add(item.frame)
-    else if (item.kind === 'left-out') ends.skip(item.count)
-    else if (item.kind === 'seam') {
-      if (item.missing) ends.mark(item.missing)
-      if (item.into === 'c') hasCaller = item.missing === undefined
-      else foundBy = item.missing === undefined ? 'stack-switch' : undefined
-    } else if (item.kind === 'go' && !(item.isPlanted && hasCaller)) {
-      ends.add(item.frame.sp === landing?.sp ? landing : new GoroutineFrame(item, foundBy ?? item.foundBy))
-      foundBy = undefined
-    }
+  #hasCaller = false
+  /** How the next frame of the goroutine was found, where not by the walk of its own stack. */
+  #foundBy: FoundBy | undefined
+
+  constructor(maxFrames: number, landing: UnwindFrame | undefined) {
+    this.#ends = new StackEnds(maxFrames)
+    this.#landing = landing
   }
-  const both = ends.take()
-  return {...both, stop: both.elided ? firstStop(step.value, 'frame-limit') : step.value, callbacks}
+
+  add(item: StitchedFrame): void {
+    if (item.kind === 'native') this.#ends.add(item.frame)
+    else if (item.kind === 'left-out') this.#ends.skip(item.count)
+    else if (item.kind === 'seam') this.#cross(item)
+    else if (item.kind === 'go' && !(item.isPlanted && this.#hasCaller)) this.#addGo(item)
+  }
+
+  #cross({into, missing}: Seam): void {
+    if (missing) this.#ends.mark(missing)
+    if (into === 'c') this.#hasCaller = missing === undefined
+    else this.#foundBy = missing === undefined ? 'stack-switch' : undefined
+  }
+
+  #addGo(item: StitchedGo): void {
+    const isLanding = item.frame.sp === this.#landing?.sp
+    this.#ends.add(isLanding ? this.#landing : new GoroutineFrame(item, this.#foundBy ?? item.foundBy))
+    this.#foundBy = undefined
+  }
+
+  take(): EndsOfStack<UnwindFrame> {
+    return this.#ends.take()
+  }
 }
 
 /** A walk of Go frames from where another walk has come to them. */

@@ -1,0 +1,120 @@
+import type {LogicalFrame} from '../../gosym/go-function.ts'
+import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {GoFrame} from '../../unwind/goroutine-walk.ts'
+import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import {reportNativeFrame, reportSwitch} from '../frames/c-frames.ts'
+import {ForeignFrames} from '../frames/foreign-frames.ts'
+import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
+import type {FrameFilter, GoFrameReports, Visibility} from '../frames/go-frames.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {type BareFrame, reportBareFrame} from './frame-pointer-stack.ts'
+import {firstStop, type Seam, type StitchedFrame, type StitchedGo} from './stitched-stack.ts'
+
+/** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
+export const OLD_FRAME_LIMIT = 100
+
+export type CgoFrames = 'auto' | 'saved' | 'none'
+
+export type PrintedStack = Pick<GoroutineReport, 'frames' | 'elided' | 'missing' | 'stop'>
+
+/** Of Go frames the report is made when the window has closed: of a deep stack it keeps few. */
+type ShownFrame =
+  | {isGo: boolean; report: FrameReport}
+  | {isGo: true; frame: GoFrame; logical: LogicalFrame; foundBy: FrameReport['foundBy']}
+
+/** Takes a goroutine's stitched stack and keeps of it what the runtime would print, and the C frames between. */
+export class ShownStack {
+  readonly #process: DeadProcess
+  readonly #goroutine: Goroutine
+  readonly #cgoFrames: CgoFrames
+  readonly #filter: FrameFilter
+  readonly #foreign: ForeignFrames
+  readonly #window: FrameWindow<ShownFrame>
+  readonly #isOld: boolean
+  #count = 0
+  #isBelowCallback = false
+
+  constructor(
+    process: DeadProcess,
+    request: {goroutine: Goroutine; visibility: Visibility; cgoFrames: CgoFrames},
+    filter: FrameFilter,
+  ) {
+    this.#process = process
+    this.#goroutine = request.goroutine
+    this.#cgoFrames = request.cgoFrames
+    this.#filter = filter
+    this.#foreign = new ForeignFrames(process, request.visibility)
+    this.#isOld = !process.version.atLeast(21)
+    this.#window = new FrameWindow(this.#isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, process.maxFrames)
+  }
+
+  /** What the runtime would print first: the C frames that a signal handler of it had collected. */
+  addSaved(reports: readonly FrameReport[]): void {
+    for (const report of reports) this.#window.add({isGo: false, report})
+  }
+
+  add(item: StitchedFrame): void {
+    if (item.kind === 'seam') this.#cross(item)
+    else if (item.kind === 'left-out') {
+      this.#count += item.count
+      this.#window.skip(item.count)
+    } else if (item.kind === 'native') this.#addNative(item.frame)
+    else if (item.kind === 'go') this.#addGo(item)
+    else this.#addBare(item.frame)
+  }
+
+  #cross(seam: Seam): void {
+    if (seam.missing && !standsElsewhere(this.#goroutine, seam)) this.#window.mark(seam.missing)
+    this.#isBelowCallback = seam.into === 'c'
+  }
+
+  #addNative(frame: UnwindFrame): void {
+    // Up to 1.16 the walk of Go frames meets this asmcgocall too.
+    const isMetAgain = this.#isBelowCallback && frame.go?.funcID === 'asmcgocall'
+    if (isMetAgain && !this.#process.version.atLeast(17)) return
+    this.#count++
+    for (const report of this.#foreign.report(frame) ?? this.#reportNative(frame)) {
+      this.#window.add({isGo: false, report})
+    }
+  }
+
+  #reportNative(frame: UnwindFrame): FrameReport[] {
+    return frame.kind === 'go' ? [reportSwitch(this.#process, frame)] : reportNativeFrame(this.#process, frame)
+  }
+
+  #addGo({frame, foundBy}: StitchedGo): void {
+    this.#count++
+    const visible = this.#filter.visible(frame)
+    if (visible.length === 0) return
+    // The walk uses its frame again.
+    const kept = {...frame}
+    for (const logical of visible) this.#window.add({isGo: true, frame: kept, logical, foundBy})
+  }
+
+  /** Without function tables nothing tells which frames the runtime would hide. */
+  #addBare(frame: BareFrame): void {
+    this.#count++
+    this.#filter.shown++
+    for (const report of reportBareFrame(this.#process, frame)) this.#window.add({isGo: true, report})
+  }
+
+  take(stop: StopReason, goFrames: GoFrameReports): PrintedStack {
+    const {frames, elided, missing, isLimited} = this.#window.take(this.#count > this.#process.maxFrames)
+    const isCut = this.#isOld && this.#filter.shown === OLD_FRAME_LIMIT
+    return {
+      frames: frames.map(shown =>
+        'report' in shown ? shown.report : goFrames.report(shown.frame, shown.logical, shown.foundBy),
+      ),
+      elided: isCut ? {after: frames.length, count: null} : elided,
+      // The text without C frames is what Go alone prints.
+      missing: this.#cgoFrames === 'none' ? [] : missing,
+      stop: isLimited ? firstStop(stop, 'frame-limit') : stop,
+    }
+  }
+}
+
+/** A g0 that died in C has no frames of Go; those of C stand with the goroutine that called it. */
+function standsElsewhere({id}: Goroutine, {into}: Seam): boolean {
+  return id === 0 && into === 'nothing'
+}
