@@ -12,7 +12,7 @@ import {cgoWrapperTarget, goPlumbing} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type CSegment, isOnStackOf} from '../stacks/c-segments.ts'
 import {findStart, WALK_LIMIT} from '../stacks/goroutine-start.ts'
-import {beforeOwnStack, stitchStack} from '../stacks/stitched-stack.ts'
+import {beforeOwnStack, type Seam, type StitchedFrame, stitchStack} from '../stacks/stitched-stack.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
 /** A call from Go into C that is in progress. */
@@ -62,28 +62,8 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
   const callbacks = threads.callbacksOf(goroutine)
   const rejoin = threads.rejoinOf(goroutine, start)
   const stack = stitchStack({leaf, go, foundBy: start.foundBy, callbacks, rejoin})
-  const crossings = new Crossings(process, goroutine)
-  let segment = emptySegment(leaf ? null : 'unmapped')
-  for (const item of stack) {
-    if (item.kind === 'native') {
-      if (item.frame.kind === 'native') segment.frames.push(item.frame)
-    } else if (item.kind === 'left-out') {
-      segment.leftOut += item.count
-      segment.missing ??= 'frame-limit'
-    } else if (item.kind === 'seam') {
-      if (item.missing === 'left' || item.missing === 'rejoined') continue
-      if (item.into === 'go') segment.missing ??= item.missing ?? null
-      else {
-        segment = emptySegment(item.missing ?? null)
-        crossings.addCallback(segment)
-      }
-    } else if (item.kind !== 'go' || item.isLeft) continue
-    else if (item.frame.fn.name === 'runtime.cgocall') {
-      if (segment.frames.length === 0 && crossings.isAtTop && !isInC(process, goroutine)) crossings.isReturning = true
-      else crossings.addCall(item.frame, segment)
-      segment = emptySegment(null)
-    } else if (item.frame.fn.funcID !== 'cgocallback') crossings.addFrame(item.frame)
-  }
+  const crossings = new Crossings(process, goroutine, emptySegment(leaf ? null : 'unmapped'))
+  for (const item of stack) crossings.add(item)
   return crossings
 }
 
@@ -110,6 +90,7 @@ function isInC({runtime}: DeadProcess, goroutine: Goroutine): boolean {
   return machine !== undefined && (runtime?.layouts.m.has('incgo') === true ? machine.incgo : machine.ncgo > 0)
 }
 
+/** Takes a stitched stack, and tells of it where the goroutine went from one language to the other. */
 class Crossings implements CgoCalls {
   readonly calls: CgoCall[] = []
   readonly callbacks: CgoCallback[] = []
@@ -122,30 +103,62 @@ class Crossings implements CgoCalls {
   /** That name at each place that was met: a recursion meets the same few. */
   readonly #names = new Map<readonly LogicalFrame[], string | null>()
   #open: CgoCall | undefined
+  /** The C frames since the last crossing. */
+  #segment: CalledSegment
 
-  constructor(process: DeadProcess, goroutine: Goroutine) {
+  /** `leaf`: for the C frames above the first frame of Go. */
+  constructor(process: DeadProcess, goroutine: Goroutine, leaf: CalledSegment) {
     this.#process = process
     this.#goroutine = goroutine
+    this.#segment = leaf
+  }
+
+  add(item: StitchedFrame): void {
+    if (item.kind === 'native') {
+      if (item.frame.kind === 'native') this.#segment.frames.push(item.frame)
+    } else if (item.kind === 'left-out') {
+      this.#segment.leftOut += item.count
+      this.#segment.missing ??= 'frame-limit'
+    } else if (item.kind === 'seam') this.#cross(item)
+    else if (item.kind === 'go' && !item.isLeft) this.#addGo(item.frame)
+  }
+
+  #cross({into, missing}: Seam): void {
+    if (missing === 'left' || missing === 'rejoined') return
+    if (into === 'go') this.#segment.missing ??= missing ?? null
+    else {
+      this.#segment = emptySegment(missing ?? null)
+      this.#addCallback(this.#segment)
+    }
+  }
+
+  #addGo(frame: GoFrame): void {
+    if (frame.fn.name === 'runtime.cgocall') {
+      const isCalled = this.#segment.frames.length > 0 || !this.#isAtTop || isInC(this.#process, this.#goroutine)
+      if (isCalled) this.#addCall(frame, this.#segment)
+      else this.isReturning = true
+      this.#segment = emptySegment(null)
+    } else if (frame.fn.funcID !== 'cgocallback') this.#addFrame(frame)
   }
 
   /** Nothing was crossed yet. */
-  get isAtTop(): boolean {
+  get #isAtTop(): boolean {
     return this.calls.length === 0 && this.callbacks.length === 0
   }
 
-  addCallback(segment: CalledSegment): void {
+  #addCallback(segment: CalledSegment): void {
     if (this.calls.length === 0) this.inCallback = true
     this.callbacks.push({function: this.#lastName, segment})
     this.#lastName = null
   }
 
-  addCall(cgocall: GoFrame, segment: CalledSegment): void {
+  #addCall(cgocall: GoFrame, segment: CalledSegment): void {
     this.#open = {entry: this.#entryByFrames(segment) ?? null, caller: null, segment}
     this.#open.entry ??= this.#entryByGlue(cgocall) ?? null
     this.calls.push(this.#open)
   }
 
-  addFrame(frame: GoFrame): void {
+  #addFrame(frame: GoFrame): void {
     const logical = frame.fn.inlineFrames(frame.symPc)
     this.#lastName = this.#nameOf(logical) ?? this.#lastName
     for (const each of this.#open ? logical : []) this.#giveCaller(frame, each)
