@@ -47,12 +47,13 @@ function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
  */
 function* renderGoroutines(report: CoreReport, style: Style): Generator<string, number | null> {
   const {detail, dialect = CURRENT} = report
+  const above = findThreadOfCrash(report)
   const list = inRuntimes(report.goroutines)
   let next = list.next()
   const first = next.done ? undefined : next.value.goroutine
   // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
   const isOwn = first?.id === 0
-  const crashing = isOwn ? undefined : findThreadOfCrash(report)
+  const crashing = isOwn ? undefined : above
   if (crashing) yield renderThread(crashing, detail, style, dialect)
   let registers = registersBelow(report)
   for (; !next.done; next = list.next()) {
