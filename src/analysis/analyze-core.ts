@@ -260,6 +260,10 @@ class Analysis implements CoreReport {
     return this.#modules
   }
 
+  get crashStack(): readonly FrameReport[] {
+    return this.crash.kind === 'none' ? [] : this.#framesOfDeath()
+  }
+
   get signature(): SignatureReport {
     this.#signature ??= this.#sign()
     return this.#signature

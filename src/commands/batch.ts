@@ -3,14 +3,16 @@ import {resolve} from 'node:path'
 import {Args, Flags, type Interfaces} from '@oclif/core'
 import {SearchPlaces} from '../acquire/search-places.ts'
 import {FileSource} from '../base/byte-source.ts'
+import {InputError} from '../base/errors.ts'
+import {makeFolder} from '../base/replaced-file.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {renderBatchSummary, renderPassedOver} from '../render/batch-text.ts'
 import {renderNdjson} from '../render/ndjson.ts'
+import type {BatchLine} from '../report/core-report.ts'
 import type {AnalystPool} from '../triage/analyst-pool.ts'
 import {type BatchCounts, noCounts, runBatch} from '../triage/batch-run.ts'
 import type {LineOptions} from '../triage/core-line.ts'
-import {KnownCores} from '../triage/known-cores.ts'
-import {LineStore} from '../triage/line-store.ts'
+import {KeptLines} from '../triage/kept-lines.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork} from '../triage/work-list.ts'
 import {BaseCommand, searchFlags} from './base-command.ts'
@@ -50,7 +52,18 @@ export default class Batch extends BaseCommand {
     exe: coreFlags.exe,
     ...searchFlags,
     output: Flags.string({char: 'o', description: 'append the lines to a file', helpValue: 'FILE'}),
-    resume: Flags.boolean({description: 'pass over cores that have a line in FILE', dependsOn: ['output']}),
+    resume: Flags.boolean({description: 'pass over cores that have a line in FILE, or are in the store'}),
+    store: Flags.string({
+      description: 'keep cores, signatures and builds in a database that triage reads',
+      helpValue: 'FILE',
+    }),
+    reports: Flags.string({description: 'write the whole report of each core to DIR, as JSON', helpValue: 'DIR'}),
+    label: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'say of each line where it is from: host=web-3, pod=…',
+      helpValue: 'KEY=VALUE',
+    }),
     attempts: Flags.integer({
       description: 'with --resume: how often a core is tried whose process ran out of time or memory, or died',
       helpValue: 'N',
@@ -97,22 +110,21 @@ export default class Batch extends BaseCommand {
 
   async run(): Promise<void> {
     const {argv, flags} = await this.parse(Batch)
-    // A wrong name would otherwise be told once for each core.
-    const places = new SearchPlaces(searchOptions(flags))
-    if (flags.exe !== undefined) FileSource.open(places.namedFile(flags.exe)).close()
+    this.#checkFlags(flags)
     const shown = <Part>(part: Part): Part => (flags.redact ? this.redaction.value(part) : part)
-    const known = new KnownCores(flags.attempts, shown)
+    const labels = parseLabels(flags.label ?? [])
     const groups = new SignatureGroups()
-    const store =
-      flags.output === undefined || flags.output === '-'
-        ? undefined
-        : await LineStore.open(flags.output, `batch (process ${process.pid})`, line => {
-            if (!flags.resume) return
-            known.add(line)
-            groups.add(shown(line))
-          })
+    const kept = await KeptLines.open({
+      output: flags.output === '-' ? undefined : flags.output,
+      store: flags.store,
+      resume: flags.resume,
+      attemptsMax: flags.attempts,
+      holder: `batch (process ${process.pid})`,
+      shown,
+      onLine: line => groups.add(line),
+    })
     const counts = noCounts()
-    const stop = await this.#runAll(argv as string[], flags, {known, groups, store, counts})
+    const stop = await this.#runAll(argv as string[], flags, {kept, labels, groups, counts})
     if (!flags.quiet && stop === undefined && counts.lines + counts.known === 0) {
       const others = renderPassedOver(counts.passedOver)
       writeStandardError(`${this.config.bin}: no cores found${others && `; ${others}`}\n`)
@@ -124,9 +136,17 @@ export default class Batch extends BaseCommand {
     if (flags.strict && counts.incomplete > 0) this.exit(EXIT.incomplete)
   }
 
+  /** What would otherwise be told once for each core. */
+  #checkFlags(flags: BatchFlags): void {
+    const places = new SearchPlaces(searchOptions(flags))
+    if (flags.exe !== undefined) FileSource.open(places.namedFile(flags.exe)).close()
+    if (flags.resume && flags.output === undefined && flags.store === undefined) throw nothingToResume()
+    if (flags.reports !== undefined) makeFolder(flags.reports)
+  }
+
   /** @returns the signal that ended it early */
   async #runAll(paths: readonly string[], flags: BatchFlags, state: BatchState): Promise<StopSignal | undefined> {
-    const {known, groups, store, counts} = state
+    const {kept, labels, groups, counts} = state
     const jobs = flags.jobs ?? availableParallelism()
     const pool = await this.#openPool(flags, jobs)
     const abort = new AbortController()
@@ -136,24 +156,25 @@ export default class Batch extends BaseCommand {
     }
     for (const name of Object.keys(STOP_SIGNALS)) process.once(name, stopNow)
     const progress = new BatchProgress(!flags.quiet)
-    const sink = (store ?? flags.group) ? undefined : TextSink.open(undefined)
+    const sink = kept.hasFile || flags.group ? undefined : TextSink.open(undefined)
     try {
       const lines = runBatch(
         {
           items: listWork(paths),
           pool,
           jobs,
-          attemptOf: item => known.attemptOf(item),
+          attemptOf: item => kept.attemptOf(item),
           signal: abort.signal,
           onProgress: now => progress.show(now),
         },
         counts,
       )
       for await (const found of lines) {
-        const line = flags.redact ? {...this.redaction.value(found), redacted: true} : found
+        // Labels are the user's own words.
+        const line = {...(flags.redact ? {...this.redaction.value(found), redacted: true} : found), labels}
         const text = `${JSON.stringify(line)}\n`
         groups.add(line)
-        store?.append(text)
+        kept.keep(line, text)
         if (!sink) continue
         progress.clear()
         // The reader of a pipe may have gone.
@@ -164,7 +185,7 @@ export default class Batch extends BaseCommand {
       progress.clear()
       for (const name of Object.keys(STOP_SIGNALS)) process.removeListener(name, stopNow)
       await pool.close()
-      store?.close()
+      kept.close()
       sink?.close()
     }
     return abort.signal.aborted ? (abort.signal.reason as StopSignal) : undefined
@@ -188,9 +209,15 @@ export default class Batch extends BaseCommand {
       {
         search: absolute(searchOptions(flags)),
         analysis: {tool, maxFrames, demangle},
+        reports: flags.reports === undefined ? undefined : this.#reportFolder(flags.reports, flags.redact),
         signature: {ownRules: readOwnRules(flags['signature-rules']), explain: flags.explain},
       },
     )
+  }
+
+  #reportFolder(directory: string, redact: boolean): LineOptions['reports'] {
+    const home = process.env.HOME
+    return {directory: resolve(directory), redactedHomes: redact ? [...(home === undefined ? [] : [home])] : undefined}
   }
 
   async #showSummary(groups: SignatureGroups, counts: BatchCounts, {color}: BatchFlags): Promise<void> {
@@ -209,9 +236,9 @@ type BatchFlags = Interfaces.InferredFlags<typeof Batch.flags>
 type StopSignal = keyof typeof STOP_SIGNALS
 
 interface BatchState {
-  readonly known: KnownCores
+  readonly kept: KeptLines
+  readonly labels: BatchLine['labels']
   readonly groups: SignatureGroups
-  readonly store: LineStore | undefined
   readonly counts: BatchCounts
 }
 
@@ -224,4 +251,18 @@ function absolute(search: LineOptions['search']): LineOptions['search'] {
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
   }
+}
+
+function parseLabels(texts: readonly string[]): BatchLine['labels'] {
+  return Object.fromEntries(
+    texts.map(text => {
+      const at = text.indexOf('=')
+      if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+      throw new InputError('bad-argument', `--label: ${text} is no KEY=VALUE`, 'such as --label host=web-3')
+    }),
+  )
+}
+
+function nothingToResume(): InputError {
+  return new InputError('bad-argument', '--resume: nothing to take up', 'name it with --output FILE or --store FILE')
 }

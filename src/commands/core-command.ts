@@ -2,11 +2,11 @@ import {Flags, type Interfaces} from '@oclif/core'
 import type {OpenProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import {Deadline} from '../base/deadline.ts'
-import type {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
+import {tellRedacted} from '../render/redaction.ts'
 import {shareAnswer} from '../render/shared-answer.ts'
 import {
   BaseCommand,
@@ -133,11 +133,6 @@ function pagerFor(flags: AnswerFlags, [only, ...others]: readonly Output[]): str
   const isPlain = only?.path === undefined && only?.format === 'text' && others.length === 0
   if (flags['no-pager'] !== false || !isPlain) return undefined
   return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined
-}
-
-function tellRedacted(diagnostics: Diagnostics): void {
-  const message = 'arguments, environment, messages, labels, registers and home folders were left out (--redact)'
-  diagnostics.add('redacted', message, {severity: 'info'})
 }
 
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {

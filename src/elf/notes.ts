@@ -27,6 +27,7 @@ export const AT = {
   AT_PAGESZ: 6,
   AT_BASE: 7,
   AT_ENTRY: 9,
+  AT_RANDOM: 25,
   AT_EXECFN: 31,
   AT_SYSINFO_EHDR: 33,
 } as const

@@ -1,3 +1,4 @@
+import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Finding} from '../base/finding.ts'
 import type {CrashReport} from '../report/core-report.ts'
 
@@ -86,6 +87,12 @@ export class Redaction {
     if (crash?.kind === 'panic') what = what.replace(`panic: ${message}`, () => `panic: ${withoutValues(message)}`)
     return this.#object({...summary, what})
   }
+}
+
+/** A report says that it is without something. */
+export function tellRedacted(diagnostics: Diagnostics): void {
+  const message = 'arguments, environment, messages, labels, registers and home folders were left out (--redact)'
+  diagnostics.add('redacted', message, {severity: 'info'})
 }
 
 /** By the name of the field, wherever it is. */

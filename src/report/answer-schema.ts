@@ -174,6 +174,20 @@ export const symbolizeReportSchema = z
   })
   .meta({title: 'gotrace-core symbolize --json: one line'})
 
+export const buildSchema = z
+  .strictObject({
+    main: text.describe('path of the main module, else of the main package'),
+    version: text.describe('version of the main module; null: none is stated'),
+    revision: text.describe('the commit it was built from (`vcs.revision`)'),
+    time: text.describe('of that commit (`vcs.time`), ISO 8601'),
+    modified: z.boolean().nullable().describe('with changes beside that commit (`vcs.modified`); null: not known'),
+  })
+  .meta({id: 'build', description: 'what a program was built from'})
+
+export const batchFrameSchema = frameSchema
+  .pick({kind: true, function: true, file: true, line: true, inlined: true, module: true, moduleOffset: true})
+  .meta({id: 'batchFrame', description: 'one function on the stack that crashed'})
+
 export const batchReportSchema = z
   .strictObject({
     schemaVersion,
@@ -181,6 +195,9 @@ export const batchReportSchema = z
     path: z.string().describe('absolute; with size and mtime the key that --resume knows a core by'),
     size: count.describe('of the file as it lies there, packed or not'),
     mtime: text.describe('ISO 8601, UTC, to the millisecond'),
+    key: text.describe(
+      'of the dead process, the same for every copy of its core, packed or not: a store counts it once; null: not analysed',
+    ),
     attempt: z.number().int().min(1).describe('how often this core was analysed, with this time: --resume tries again'),
     compression: text.describe('what it was packed with, `none` for not at all'),
     truncated: z.boolean().nullable().describe('it ends before what it promises'),
@@ -193,6 +210,7 @@ export const batchReportSchema = z
       .nullable()
       .describe('the program'),
     goVersion: text.describe('release that built it'),
+    build: buildSchema.nullable().describe('what it was built from; null: nothing tells'),
     crash: crashSchema
       .pick({
         kind: true,
@@ -213,6 +231,9 @@ export const batchReportSchema = z
       .meta({id: 'batchSignature', description: 'what makes two crashes the same bug'})
       .nullable()
       .describe('as in `analyze`'),
+    frames: z
+      .array(batchFrameSchema)
+      .describe('the top of the stack that crashed, innermost first, at most 12; empty: none did, or not analysed'),
     completeness: completenessSchema.nullable().describe('as in `analyze`'),
     diagnostics: z
       .strictObject({
@@ -223,6 +244,8 @@ export const batchReportSchema = z
       .nullable()
       .describe('how many of each severity; `analyze` prints them'),
     durationMs: count.describe('the time that this core took'),
+    labels: z.record(z.string(), z.string()).describe('what `--label` said of the machine or the run, by key'),
+    report: text.describe('file with the whole report, as `analyze --json` prints it (`--reports`); null: none'),
     redacted: z.boolean().describe('arguments, messages and home folders were left out (`--redact`)'),
     error: failureSchema.nullable().describe('why there is no report, and all else null; null: the core was analysed'),
   })

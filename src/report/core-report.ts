@@ -79,6 +79,8 @@ export interface CoreReport extends ReportHead, Answer {
   /** Made when it is asked for, of the crash alone: the other goroutines have not been walked then. */
   readonly summary: SummaryReport
   readonly signature: SignatureReport
+  /** Of the thread or goroutine that crashed, innermost first; empty where none did. */
+  readonly crashStack: readonly FrameReport[]
   readonly goroutines: Iterable<GoroutineReport>
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport
@@ -124,5 +126,7 @@ export type FailureReport = z.infer<typeof answer.failureSchema>
 
 /** What `batch` says of one core. */
 export type BatchLine = z.infer<typeof answer.batchReportSchema>
+export type BatchFrame = z.infer<typeof answer.batchFrameSchema>
+export type BuildReport = z.infer<typeof answer.buildSchema>
 /** Cores with the same signature. */
 export type BatchGroup = z.infer<typeof answer.batchGroupReportSchema>

@@ -9,7 +9,10 @@ import {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {describeFailure} from '../base/errors.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
-import type {BatchLine, FailureReport} from '../report/core-report.ts'
+import {readCoreKey} from '../elf/core-key.ts'
+import type {BatchFrame, BatchLine, FailureReport, FrameReport} from '../report/core-report.ts'
+import {describeBuild} from './build.ts'
+import {type ReportFolder, writeReport} from './report-folder.ts'
 import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
@@ -17,6 +20,8 @@ export interface LineOptions {
   readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
   readonly signature?: SignatureOptions
+  /** Where the whole report goes, beside the line. */
+  readonly reports?: ReportFolder | undefined
   /** After so long nothing further is begun, and the line tells how much is missing. */
   readonly softTimeoutMs: number
 }
@@ -70,7 +75,13 @@ async function holdsCore(path: string): Promise<boolean> {
 function reportProcess(
   key: LineKey,
   process: OpenProcess,
-  {analysis, signature: options, diagnostics, deadline}: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
+  {
+    analysis,
+    signature: options,
+    reports,
+    diagnostics,
+    deadline,
+  }: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
 ): BatchLine {
   const report = analyzeCore(process, {
     ...analysis,
@@ -79,16 +90,18 @@ function reportProcess(
     goroutines: undefined,
     deadline,
     diagnostics,
-    waits: 'left-out',
+    waits: reports ? undefined : 'left-out',
     signatureRules: new SignatureRules(options?.ownRules),
   })
-  for (const _goroutine of report.goroutines);
+  const coreKey = readCoreKey(process.core)
+  const written = reports && writeReport(report, reports, coreKey, diagnostics)
+  if (!written) for (const _goroutine of report.goroutines);
   const {core, go, crash} = report
   const {signature, completeness, modules} = report.tail()
   const severities = {info: 0, warning: 0, error: 0}
   for (const {severity} of diagnostics.list()) severities[severity]++
   return {
-    ...lineHead(key, analysis.tool),
+    ...lineHead(key, analysis.tool, coreKey),
     compression: core.compression,
     truncated: core.truncated,
     pid: core.pid,
@@ -97,6 +110,7 @@ function reportProcess(
       buildId: modules.find(({path}) => path === core.executable)?.buildId ?? null,
     },
     goVersion: go.version,
+    build: describeBuild(go),
     crash: {
       kind: crash.kind,
       signal: crash.signal,
@@ -109,35 +123,61 @@ function reportProcess(
       cause: crash.cause,
     },
     signature: {...signature, explain: options?.explain ? signature.explain : null},
+    frames: topFrames(report.crashStack),
     completeness,
     diagnostics: severities,
     durationMs: null,
+    labels: {},
+    report: written ?? null,
     redacted: false,
     error: null,
   }
 }
 
+/** Frames of the crashing stack that a line has. */
+const FRAMES_MAX = 12
+
+function topFrames(frames: readonly FrameReport[]): BatchFrame[] {
+  return frames
+    .filter(({kind}) => kind !== 'signal' && kind !== 'switch')
+    .slice(0, FRAMES_MAX)
+    .map(({kind, function: name, file, line, inlined, module, moduleOffset}) => ({
+      kind,
+      function: name,
+      file,
+      line,
+      inlined,
+      module,
+      moduleOffset,
+    }))
+}
+
 function lineHead(
   {path, size, mtime, attempt}: LineKey,
   tool: Tool,
-): Pick<BatchLine, 'schemaVersion' | 'tool' | keyof LineKey> {
-  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path, size, mtime, attempt}
+  key: string | null,
+): Pick<BatchLine, 'schemaVersion' | 'tool' | 'key' | keyof LineKey> {
+  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path, size, mtime, key, attempt}
 }
 
 /** The line of a core that could not be analysed. */
 export function errorLine(key: LineKey, tool: Tool, error: FailureReport): BatchLine {
   return {
-    ...lineHead(key, tool),
+    ...lineHead(key, tool, null),
     compression: null,
     truncated: null,
     pid: null,
     executable: null,
     goVersion: null,
+    build: null,
     crash: null,
     signature: null,
+    frames: [],
     completeness: null,
     diagnostics: null,
     durationMs: null,
+    labels: {},
+    report: null,
     redacted: false,
     error,
   }

@@ -1,8 +1,8 @@
-import type {StoredLine} from './line-store.ts'
+import type {StoredLine} from './stored-line.ts'
 import type {WorkItem} from './work-list.ts'
 
 /** What may have been the machine's state, or too small a limit, and not the core: it is worth another attempt. */
-const PASSING = new Set(['timeout', 'out-of-memory', 'analysis-died', 'no-room'])
+const PASSING = new Set(['timeout', 'out-of-memory', 'analysis-died', 'no-room', 'not-writable'])
 
 type Key = Pick<WorkItem, 'path' | 'size' | 'mtime'>
 

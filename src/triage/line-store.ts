@@ -2,17 +2,8 @@ import {closeSync, fstatSync, ftruncateSync} from 'node:fs'
 import {InputError} from '../base/errors.ts'
 import {openOutputFile, writeOutput} from '../base/output-file.ts'
 import {readRegularFile} from '../base/regular-file.ts'
-import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {OutputLock} from './output-lock.ts'
-
-/** What an earlier line says, as far as a later run needs it. */
-export type StoredLine = Pick<
-  BatchLine,
-  'path' | 'size' | 'mtime' | 'attempt' | 'executable' | 'goVersion' | 'crash' | 'signature'
-> & {
-  /** Its code may be one that a later version has. */
-  error: (Omit<FailureReport, 'code'> & {code: string}) | null
-}
+import {parseJson, parseStoredLine, type StoredLine} from './stored-line.ts'
 
 const CHUNK_SIZE = 1024 * 1024
 /** No line of ours is so long: names and paths are bounded. */
@@ -176,87 +167,6 @@ function inUse(path: string, holder: string): InputError {
 function isTornLine(text: string): boolean {
   const length = Math.min(text.length, LINE_START.length)
   return length > 0 && text.slice(0, length) === LINE_START.slice(0, length) && parseJson(text) === undefined
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
-/** A line of ours, or undefined. It may come from a later release: only what is used is looked at. */
-function parseStoredLine(text: string): StoredLine | undefined {
-  const line = fieldsOf(parseJson(text))
-  if (!line || typeof line.schemaVersion !== 'string' || typeof line.path !== 'string') return undefined
-  return {
-    path: line.path,
-    size: typeof line.size === 'number' ? line.size : null,
-    mtime: textOf(line.mtime),
-    // Lines of the releases that did not count are of a first attempt.
-    attempt: typeof line.attempt === 'number' && line.attempt >= 1 ? line.attempt : 1,
-    executable: executableOf(fieldsOf(line.executable)),
-    goVersion: textOf(line.goVersion),
-    crash: crashOf(fieldsOf(line.crash)),
-    signature: signatureOf(fieldsOf(line.signature)),
-    error: errorOf(fieldsOf(line.error)),
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-function executableOf(fields: Fields | undefined): StoredLine['executable'] {
-  return fields ? {path: textOf(fields.path), buildId: textOf(fields.buildId)} : null
-}
-
-const KINDS = ['signal', 'panic', 'fatal', 'none'] as const
-
-function crashOf(fields: Fields | undefined): StoredLine['crash'] {
-  if (!fields) return null
-  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null)
-  return {
-    kind: KINDS.find(kind => kind === fields.kind) ?? 'none',
-    signal: textOf(fields.signal),
-    codeName: textOf(fields.codeName),
-    faultAddress: textOf(fields.faultAddress),
-    message: textOf(fields.message),
-    thread: number(fields.thread),
-    goroutine: number(fields.goroutine),
-    duringCgo: fields.duringCgo === true,
-    cause: causeOf(fieldsOf(fields.cause)),
-  }
-}
-
-function causeOf(fields: Fields | undefined): NonNullable<StoredLine['crash']>['cause'] {
-  return fields ? {kind: textOf(fields.kind) ?? 'unknown', text: textOf(fields.text) ?? ''} : null
-}
-
-function signatureOf(fields: Fields | undefined): StoredLine['signature'] {
-  if (!fields) return null
-  const frames = Array.isArray(fields.frames) ? fields.frames.filter(name => typeof name === 'string') : []
-  // Lines of the releases that told no version are of the first.
-  return {
-    version: textOf(fields.version) ?? '1',
-    exact: textOf(fields.exact),
-    family: textOf(fields.family),
-    frames,
-    explain: null,
-  }
-}
-
-function errorOf(fields: Fields | undefined): StoredLine['error'] {
-  return fields
-    ? {code: textOf(fields.code) ?? 'unknown', message: textOf(fields.message) ?? '', hint: textOf(fields.hint)}
-    : null
 }
 
 function notOurs(path: string): InputError {

@@ -1,6 +1,6 @@
 import type {BatchGroup} from '../report/core-report.ts'
-import type {StoredLine} from './line-store.ts'
 import {findSimilar} from './similarity.ts'
+import type {StoredLine} from './stored-line.ts'
 
 /** Names kept for each group. */
 const NAMES_MAX = 10

@@ -24,8 +24,9 @@ import {type BatchCounts, noCounts, runBatch} from '../../src/triage/batch-run.t
 import {errorLine, makeLine} from '../../src/triage/core-line.ts'
 import {parseGlob} from '../../src/triage/glob.ts'
 import {KnownCores} from '../../src/triage/known-cores.ts'
-import {LineStore, type StoredLine} from '../../src/triage/line-store.ts'
+import {LineStore} from '../../src/triage/line-store.ts'
 import {SignatureGroups} from '../../src/triage/signature-groups.ts'
+import type {StoredLine} from '../../src/triage/stored-line.ts'
 import {listWork, type PassedOver, type WorkItem} from '../../src/triage/work-list.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-triage-'))

@@ -1,0 +1,195 @@
+import {createHash} from 'node:crypto'
+import {basename} from 'node:path'
+import type {BatchLine, BuildReport} from '../../report/core-report.ts'
+import {parseStoredLine, type StoredLine} from '../stored-line.ts'
+import type {Database, Statement, Value} from './sqlite.ts'
+import {explainSqlite} from './sqlite-errors.ts'
+import {type Access, openStore} from './store-file.ts'
+
+/** Of SHA-256, in hexadecimal, as the keys of processes. */
+const KEY_LENGTH = 32
+
+/** Lines that are read at once. */
+const PAGE = 500
+
+/** What a user said of a signature. */
+export interface NewMark {
+  readonly exact: string
+  readonly state: string
+  readonly build: string | null
+  /** ISO 8601, UTC. */
+  readonly buildTime: string | null
+  readonly note: string | null
+  readonly author: string | null
+}
+
+/** A file of crashes that many runs write to and read, at once too: each line is a transaction. */
+export class CrashStore {
+  readonly path: string
+  readonly #database: Database
+  readonly #now: () => string
+  readonly #statements = new Map<string, Statement>()
+
+  private constructor(path: string, database: Database, now: () => string) {
+    this.path = path
+    this.#database = database
+    this.#now = now
+  }
+
+  /** @throws InputError · @param now the time of what comes in */
+  static open(path: string, access: Access, now: () => string = () => new Date().toISOString()): CrashStore {
+    return new CrashStore(path, openStore(path, access), now)
+  }
+
+  /** Runs a query. @throws InputError where the file is damaged or the like */
+  all(sql: string, ...values: readonly Value[]): ReturnType<Statement['all']> {
+    return this.#explained(() => this.#statement(sql).all(...values))
+  }
+
+  /** A core with its signature and its build; in the place of what was there of the same process. */
+  add(line: BatchLine): void {
+    this.#inTransaction(() => {
+      if (line.error && this.#isAnalysed(line)) return
+      const now = this.#now()
+      const {signature, crash} = line
+      const exact = signature?.exact ?? null
+      if (signature && exact !== null) {
+        const message = crash?.message ?? crash?.cause?.text ?? null
+        const {version, family, frames} = signature
+        const kind = crash?.kind ?? null
+        this.#run(
+          INSERT_SIGNATURE,
+          exact,
+          version,
+          family,
+          JSON.stringify(frames),
+          kind,
+          crash?.signal ?? null,
+          message,
+          now,
+        )
+      }
+      const {path, size, mtime, attempt} = line
+      const error = line.error?.code ?? null
+      const time = mtime ?? now
+      const key = line.key ?? keyOfFile(line)
+      const labels = JSON.stringify(line.labels)
+      const build = line.error ? null : this.#buildOf(line)
+      const whole = JSON.stringify(line)
+      this.#run(INSERT_CORE, key, path, size, mtime, attempt, time, now, exact, error, build, labels, whole)
+      // What could not be analysed at first may have had an answer now.
+      this.#run('DELETE FROM core WHERE path = ? AND error IS NOT NULL AND key <> ?', path, key)
+    })
+  }
+
+  /** A later run may have had less time, or no longer the program. */
+  #isAnalysed({path, size, mtime}: BatchLine): boolean {
+    const sql = 'SELECT 1 FROM core WHERE path = ? AND size IS ? AND mtime IS ? AND error IS NULL'
+    return this.#statement(sql).get(path, size, mtime) !== undefined
+  }
+
+  #buildOf(line: BatchLine): number {
+    const program = line.executable?.path ?? null
+    const buildId = line.executable?.buildId ?? null
+    const {main, version, revision, time, modified}: BuildReport = line.build ?? NO_BUILD
+    const name = program === null ? null : basename(program)
+    const identity = JSON.stringify([name, main, version, revision, time, modified, buildId, line.goVersion])
+    const isModified = modified === null ? null : Number(modified)
+    const values = [identity, program, main, version, revision, time, isModified, buildId, line.goVersion]
+    this.#run(INSERT_BUILD, ...values)
+    return Number(this.#statement('SELECT id FROM build WHERE identity = ?').get(identity)?.id)
+  }
+
+  /** The lines of all cores, in the order in which they came. */
+  *lines(): Generator<StoredLine> {
+    for (const text of this.texts()) {
+      const line = parseStoredLine(text)
+      if (line) yield line
+    }
+  }
+
+  /** The same as they were written, some at a time: a store of years does not fit into memory. */
+  *texts(): Generator<string> {
+    for (let last = 0; ; ) {
+      const rows = this.all(`SELECT rowid, line FROM core WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE}`, last)
+      for (const {line} of rows) yield String(line)
+      if (rows.length < PAGE) return
+      last = Number(rows.at(-1)?.rowid)
+    }
+  }
+
+  mark({exact, state, build, buildTime, note, author}: NewMark): void {
+    this.#inTransaction(() => this.#run(INSERT_MARK, exact, state, build, buildTime, note, author, this.#now()))
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #inTransaction(work: () => void): void {
+    this.#explained(() => {
+      this.#database.exec('BEGIN IMMEDIATE')
+      try {
+        work()
+        this.#database.exec('COMMIT')
+      } catch (error) {
+        this.#rollBack()
+        throw error
+      }
+    })
+  }
+
+  /** A disk that is full has ended the transaction already. */
+  #rollBack(): void {
+    try {
+      this.#database.exec('ROLLBACK')
+    } catch {
+      // What went wrong first is what is told.
+    }
+  }
+
+  #run(sql: string, ...values: readonly Value[]): void {
+    this.#statement(sql).run(...values)
+  }
+
+  #statement(sql: string): Statement {
+    const known = this.#statements.get(sql) ?? this.#database.prepare(sql)
+    this.#statements.set(sql, known)
+    return known
+  }
+
+  #explained<Result>(work: () => Result): Result {
+    try {
+      return work()
+    } catch (error) {
+      throw explainSqlite(this.path, error)
+    }
+  }
+}
+
+const NO_BUILD: BuildReport = {main: null, version: null, revision: null, time: null, modified: null}
+
+const INSERT_SIGNATURE = `
+INSERT INTO signature (exact, version, family, frames, kind, signal, message, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (exact) DO NOTHING`
+
+/** A copy may be younger than the core: what was seen first counts. */
+const INSERT_CORE = `
+INSERT INTO core (key, path, size, mtime, attempt, time, added, exact, error, build, labels, line)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET path = excluded.path, size = excluded.size, mtime = excluded.mtime,
+  attempt = excluded.attempt, time = min(time, excluded.time), exact = excluded.exact, error = excluded.error,
+  build = excluded.build, labels = excluded.labels, line = excluded.line`
+
+const INSERT_BUILD = `
+INSERT INTO build (identity, program, main, version, revision, revision_time, modified, build_id, go_version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity) DO NOTHING`
+
+const INSERT_MARK = `
+INSERT INTO mark (exact, state, build, build_time, note, author, time) VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+/** Of what could not be analysed there is no process to know it by. */
+function keyOfFile({path, size, mtime}: BatchLine): string {
+  const text = `${path}\0${size}\0${mtime}`
+  return `file:${createHash('sha256').update(text).digest('hex').slice(0, KEY_LENGTH)}`
+}
