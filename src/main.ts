@@ -8,10 +8,16 @@ import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
+import TriageDiff from './commands/triage/diff.ts'
+import TriageExport from './commands/triage/export.ts'
+import TriageList from './commands/triage/list.ts'
+import TriageMark from './commands/triage/mark.ts'
+import TriageShow from './commands/triage/show.ts'
 import {unknownCommand} from './commands/unknown-command.ts'
-import {type CommandName, isCommandName} from './launch/command-line.ts'
+import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
-const ALL: Readonly<Record<CommandName, Command.Class>> = {
+/** By what oclif calls them: a word behind a colon is the second word of the command. */
+const ALL: Readonly<Record<string, Command.Class>> = {
   analyze: Analyze,
   batch: Batch,
   'batch-worker': BatchWorker,
@@ -20,11 +26,20 @@ const ALL: Readonly<Record<CommandName, Command.Class>> = {
   info: Info,
   symbolize: Symbolize,
   threads: Threads,
+  'triage:diff': TriageDiff,
+  'triage:export': TriageExport,
+  'triage:list': TriageList,
+  'triage:mark': TriageMark,
+  'triage:show': TriageShow,
 }
 
 const asked = process.argv[2]
 /** What oclif loads (package.json, "oclif.commands"): the command that is asked for; all of them when help is. */
-export const COMMANDS = isCommandName(asked) ? {[asked]: ALL[asked]} : ALL
+export const COMMANDS = isCommandName(asked) ? commandsOf(asked) : ALL
+
+function commandsOf(name: CommandName): Readonly<Record<string, Command.Class>> {
+  return Object.fromEntries(Object.entries(ALL).filter(([id]) => id === name || id.startsWith(`${name}:`)))
+}
 
 /** package.json without what only developers need; put in by the bundler. */
 declare const PACKAGE_JSON: string | undefined
@@ -47,7 +62,7 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
     if (asked !== undefined && !asked.startsWith('-') && !isCommandName(asked)) {
       throw unknownCommand(
         asked,
-        Object.keys(ALL).filter(name => name !== 'batch-worker'),
+        COMMAND_NAMES.filter(name => name !== 'batch-worker'),
       )
     }
     // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.

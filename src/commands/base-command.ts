@@ -145,7 +145,7 @@ export abstract class BaseCommand extends Command {
    */
   protected override async catch(error: Error): Promise<void> {
     this.#leaveSinks()
-    const usage = `${this.config.bin} ${this.id}`
+    const usage = `${this.config.bin} ${this.id?.replaceAll(':', ' ')}`
     this.exit(tellError(error, {usage, json: wantsJson(this.argv) && !this.#sinks.some(({sink}) => sink.hasBegun)}))
   }
 

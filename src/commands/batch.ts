@@ -20,6 +20,7 @@ import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
 import {EXIT} from './errors.ts'
+import {parseLabels} from './labels.ts'
 import {analysisOptions, searchOptions} from './open-core.ts'
 import {readOwnRules, signatureFlags} from './signature-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
@@ -251,16 +252,6 @@ function absolute(search: LineOptions['search']): LineOptions['search'] {
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
   }
-}
-
-function parseLabels(texts: readonly string[]): BatchLine['labels'] {
-  return Object.fromEntries(
-    texts.map(text => {
-      const at = text.indexOf('=')
-      if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
-      throw new InputError('bad-argument', `--label: ${text} is no KEY=VALUE`, 'such as --label host=web-3')
-    }),
-  )
 }
 
 function nothingToResume(): InputError {

@@ -4,7 +4,7 @@ import {renderFailure} from '../render/json.ts'
 import {outgoing, writeStandardError, writeWherePossible} from './standard-streams.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
-export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, bug: 70} as const
+export const EXIT = {ok: 0, input: 1, usage: 2, incomplete: 3, found: 4, bug: 70} as const
 
 /** Those of errors that are not of the input: of the command line, of us. */
 const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs'
 
-/** What the program can be asked for; the last one starts a process of `batch`. */
+/** What the program can be asked for; `batch-worker` is what `batch` starts. */
 export const COMMAND_NAMES = [
   'analyze',
   'batch',
@@ -10,6 +10,7 @@ export const COMMAND_NAMES = [
   'info',
   'symbolize',
   'threads',
+  'triage',
 ] as const
 export type CommandName = (typeof COMMAND_NAMES)[number]
 

@@ -70,7 +70,7 @@ export function renderFailure({code, message, hint}: FailureReport): string {
   return `${JSON.stringify({error: {code, message, hint}})}\n`
 }
 
-function* renderWhole(document: object): Generator<string> {
+export function* renderWhole(document: object): Generator<string> {
   yield* renderParts(document, '', PARTS_DEPTH)
   yield '\n'
 }

@@ -4,6 +4,7 @@ import type * as cgo from './cgo-schema.ts'
 import type * as schema from './report-schema.ts'
 import type * as stack from './stack-schema.ts'
 import type * as summary from './summary-schema.ts'
+import type * as triage from './triage-schema.ts'
 
 /**
  * The types of the reports, from the schemas beside this file: what the text shows and what the JSON carries are the
@@ -130,3 +131,12 @@ export type BatchFrame = z.infer<typeof answer.batchFrameSchema>
 export type BuildReport = z.infer<typeof answer.buildSchema>
 /** Cores with the same signature. */
 export type BatchGroup = z.infer<typeof answer.batchGroupReportSchema>
+
+export type MarkReport = z.infer<typeof triage.markSchema>
+export type StoredSignature = z.infer<typeof triage.storedSignatureSchema>
+export type TriageList = z.infer<typeof triage.triageListReportSchema>
+export type TriageShow = z.infer<typeof triage.triageShowReportSchema>
+export type TriageMark = z.infer<typeof triage.triageMarkReportSchema>
+export type SignatureChange = z.infer<typeof triage.signatureChangeSchema>
+export type GoroutineChange = z.infer<typeof triage.goroutineChangeSchema>
+export type DiffReport = z.infer<typeof triage.diffReportSchema>

@@ -10,6 +10,12 @@ import {
   threadsReportSchema,
 } from './answer-schema.ts'
 import {reportSchema} from './report-schema.ts'
+import {
+  diffReportSchema,
+  triageListReportSchema,
+  triageMarkReportSchema,
+  triageShowReportSchema,
+} from './triage-schema.ts'
 
 /**
  * What each document is made of, by the name of its schema in `schema/`, which `npm run build` writes. These are
@@ -20,11 +26,15 @@ export const DOCUMENTS = {
   batch: batchReportSchema,
   'batch-group': batchGroupReportSchema,
   cgo: cgoReportSchema,
+  diff: diffReportSchema,
   error: errorReportSchema,
   goroutines: goroutinesReportSchema,
   info: infoReportSchema,
   symbolize: symbolizeReportSchema,
   threads: threadsReportSchema,
+  'triage-list': triageListReportSchema,
+  'triage-mark': triageMarkReportSchema,
+  'triage-show': triageShowReportSchema,
 } as const satisfies Readonly<Record<string, z.ZodType>>
 
 type JsonSchema = z.core.JSONSchema.BaseSchema

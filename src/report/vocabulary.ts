@@ -69,3 +69,42 @@ export function nameParty({thread, goroutine}: Party): string {
   if (thread === null) return `goroutine ${goroutine ?? '?'}`
   return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
 }
+
+/** What a user can say of a signature in a store. */
+export const MARK_STATES = {
+  known: 'somebody knows of it',
+  fixed: 'a build has it mended',
+  'wont-fix': 'it stays as it is',
+  new: 'what was said before is taken back',
+} as const satisfies Readonly<Record<string, string>>
+
+/** How a signature in a store stands. */
+export const SIGNATURE_STATES = {
+  new: 'nothing was said of it',
+  known: 'somebody knows of it',
+  fixed: 'a build has it mended, and it was not seen since',
+  regressed: 'it was seen in the build that has it mended, or in a later one',
+  'wont-fix': 'it stays as it is',
+} as const satisfies Readonly<Record<string, string>>
+
+/** What tells that a build is not older than the one that has a bug mended, the surest first. */
+export const REGRESSION_PROOFS = {
+  'same-build': 'it is that build',
+  'vcs-time': 'its commit is younger',
+  version: 'its version is higher',
+  'first-seen': 'its first core is younger than that of the other build, or, of a build not seen, than the mark',
+} as const satisfies Readonly<Record<string, string>>
+
+/** What became of a signature, or of goroutines with one stack, from one dump to another. */
+export const CHANGES = {
+  new: 'only in the second',
+  gone: 'only in the first',
+  grown: 'more in the second',
+  shrunk: 'fewer in the second',
+  same: 'as many in both',
+} as const satisfies Readonly<Record<string, string>>
+
+export type MarkState = keyof typeof MARK_STATES
+export type SignatureState = keyof typeof SIGNATURE_STATES
+export type RegressionProof = keyof typeof REGRESSION_PROOFS
+export type Change = keyof typeof CHANGES

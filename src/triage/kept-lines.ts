@@ -1,7 +1,7 @@
 import type {BatchLine} from '../report/core-report.ts'
 import {KnownCores} from './known-cores.ts'
 import {LineStore} from './line-store.ts'
-import type {CrashStore} from './store/crash-store.ts'
+import {CrashStore} from './store/crash-store.ts'
 import type {StoredLine} from './stored-line.ts'
 import type {WorkItem} from './work-list.ts'
 
@@ -48,7 +48,7 @@ export class KeptLines {
         options.onLine(options.shown(line))
       }
     }
-    const crashes = store === undefined ? undefined : await openForLines(store, resume ? takeUp() : undefined)
+    const crashes = store === undefined ? undefined : openForLines(store, resume ? takeUp() : undefined)
     try {
       const lines = output === undefined ? undefined : await LineStore.open(output, holder, takeUp())
       return new KeptLines(lines, crashes, known)
@@ -81,9 +81,7 @@ export class KeptLines {
   }
 }
 
-/** What knows of databases is loaded where there is one. */
-async function openForLines(path: string, onLine: ((line: StoredLine) => void) | undefined): Promise<CrashStore> {
-  const {CrashStore} = await import('./store/crash-store.ts')
+function openForLines(path: string, onLine: ((line: StoredLine) => void) | undefined): CrashStore {
   const store = CrashStore.open(path, 'write')
   if (onLine) for (const line of store.lines()) onLine(line)
   return store

@@ -3,7 +3,16 @@ import {readFileSync} from 'node:fs'
 import test from 'ava'
 import {DIAGNOSTIC_CODES} from '../../src/base/diagnostics.ts'
 import {ERROR_CODES} from '../../src/base/errors.ts'
-import {FOUND_BY, MISSING_REASONS, STOP_REASONS, VARIABLE_STATES} from '../../src/report/vocabulary.ts'
+import {
+  CHANGES,
+  FOUND_BY,
+  MARK_STATES,
+  MISSING_REASONS,
+  REGRESSION_PROOFS,
+  SIGNATURE_STATES,
+  STOP_REASONS,
+  VARIABLE_STATES,
+} from '../../src/report/vocabulary.ts'
 
 const document = readFileSync(new URL('../../docs/json-schema.md', import.meta.url), 'utf8')
 
@@ -27,6 +36,10 @@ for (const [heading, meanings] of [
   ['### `stop`', STOP_REASONS],
   ['### `missing[].reason`', MISSING_REASONS],
   ['### `variables[].state`', VARIABLE_STATES],
+  ['### `signatures[].state`', SIGNATURE_STATES],
+  ['### `mark.state`', MARK_STATES],
+  ['### `regression.proof`', REGRESSION_PROOFS],
+  ['### `change`', CHANGES],
 ] as const) {
   test(`docs/json-schema.md says below "${heading}" what the program means`, t => {
     t.is(tableBelow(heading), table(meanings), `the table should be:\n${table(meanings)}`)

@@ -62,7 +62,9 @@ const EXPLANATIONS: Readonly<Record<number, Explain>> = {
   [SQLITE.BUSY]: busy,
   [SQLITE.LOCKED]: busy,
   [SQLITE.READONLY]: notWritable,
-  [SQLITE.CANTOPEN]: notWritable,
+  // One of the drivers puts it in words of its own.
+  [SQLITE.CANTOPEN]: (path, cause) =>
+    new InputError('not-writable', `${path}: the store cannot be opened`, ANOTHER_PLACE, {cause}),
   [SQLITE.IOERR]: (path, cause) =>
     new InputError('not-writable', `${path}: ${messageOf(cause)}`, 'check the disk, and that it has room', {cause}),
   [SQLITE.FULL]: (path, cause) =>

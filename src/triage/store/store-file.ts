@@ -76,10 +76,19 @@ export function openStore(path: string, access: Access): Database {
 /** What is not a database is told before it is opened as one. */
 function checkFile(path: string, access: Access): void {
   if (isThere(path)) {
-    const head = readFileHead(path, MAGIC.length)
+    const head = readHead(path)
     if (!isDatabaseHead(head) && (head.length > 0 || access === 'read')) throw notAStore(path)
   } else if (access === 'read') {
     throw new InputError('not-found', `${path}: no such store`, `make it: gotrace-core batch --store ${path} PATH…`)
+  }
+}
+
+function readHead(path: string): Uint8Array {
+  try {
+    return readFileHead(path, MAGIC.length)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    throw new InputError(error.code, error.message, 'name a store, or a new file to make one', {cause: error})
   }
 }
 

@@ -1,0 +1,44 @@
+import {Flags} from '@oclif/core'
+import {renderNdjson} from '../../render/ndjson.ts'
+import {renderCoresCsv, renderSignaturesCsv} from '../../render/triage-csv.ts'
+import type {CrashStore} from '../../triage/store/crash-store.ts'
+import {listCoreRows} from '../../triage/store/export.ts'
+import {EVERYTHING, listSignatures} from '../../triage/store/signature-list.ts'
+import {storeFlags, TriageCommand} from './triage-command.ts'
+
+const FORMATS = ['ndjson', 'csv'] as const
+
+export default class TriageExport extends TriageCommand {
+  static override summary = 'all cores of a store, or all signatures, as NDJSON or CSV'
+  static override description =
+    'Cores are the lines that batch wrote, which diff and batch --resume read. Text in CSV that a spreadsheet would ' +
+    'take for a formula gets an apostrophe before it.'
+  static override flags = {
+    store: storeFlags.store,
+    output: storeFlags.output,
+    signatures: Flags.boolean({description: 'signatures, as triage list has them, instead of cores'}),
+    format: Flags.option({options: FORMATS, default: 'ndjson' as const, description: 'how they are written'})(),
+  }
+  static override examples = ['<%= config.bin %> triage export --store crashes.db --format csv -o crashes.csv']
+
+  async run(): Promise<void> {
+    const {flags} = await this.parse(TriageExport)
+    this.withStore(flags.store, 'read', store => {
+      const pieces = flags.signatures ? signatures(store, flags.format) : cores(store, flags.format)
+      this.writeAll([{path: flags.output, isAllOrNothing: false, pieces}])
+    })
+  }
+}
+
+function cores(store: CrashStore, format: (typeof FORMATS)[number]): Iterable<string> {
+  return format === 'csv' ? renderCoresCsv(listCoreRows(store)) : withNewlines(store.texts())
+}
+
+function* withNewlines(lines: Iterable<string>): Generator<string> {
+  for (const line of lines) yield `${line}\n`
+}
+
+function signatures(store: CrashStore, format: (typeof FORMATS)[number]): Iterable<string> {
+  const list = listSignatures(store, {...EVERYTHING, days: 0, now: new Date().toISOString()}).signatures
+  return format === 'csv' ? renderSignaturesCsv(list) : renderNdjson(list)
+}

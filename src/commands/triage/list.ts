@@ -1,0 +1,81 @@
+import {Flags} from '@oclif/core'
+import {renderTriageList} from '../../render/triage-text.ts'
+import {SIGNATURE_STATES, type SignatureState} from '../../report/vocabulary.ts'
+import {describeStore, LIST_ORDERS, listSignatures} from '../../triage/store/signature-list.ts'
+import {EXIT} from '../errors.ts'
+import {parseLabels} from '../labels.ts'
+import {parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
+
+const STATES = Object.keys(SIGNATURE_STATES) as SignatureState[]
+
+export const failOnFlag = Flags.string({
+  description: 'exit with 4 where one of these is in the answer, with commas between',
+  helpValue: 'WORDS',
+})
+
+export default class TriageList extends TriageCommand {
+  static override summary = 'signatures in a store: new, known, fixed, regressed'
+  static override description =
+    'Lists the signatures for which all conditions hold. A core is counted at the time when it was written (mtime). ' +
+    'A signature that was marked as fixed is regressed when it is seen in that build or in a later one: by the time of ' +
+    'the commit, else by the version, else by which build was seen first.\n\n' +
+    'Exit codes: 0, or 4 with --fail-on when a signature that is listed has one of those states.'
+  static override flags = {
+    ...storeFlags,
+    'new-since': Flags.string({description: 'only signatures first seen since then', helpValue: 'TIME'}),
+    since: Flags.string({description: 'count only cores written since then', helpValue: 'TIME'}),
+    until: Flags.string({description: 'count only cores written before', helpValue: 'TIME'}),
+    state: Flags.string({description: `only these states: ${STATES.join(', ')}`, helpValue: 'WORDS'}),
+    program: Flags.string({description: 'only cores of this program, by file name or module', helpValue: 'NAME'}),
+    family: Flags.string({description: 'only signatures whose family has this in it', helpValue: 'TEXT'}),
+    label: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'only cores with this label',
+      helpValue: 'KEY=VALUE',
+    }),
+    sort: Flags.option({
+      options: LIST_ORDERS,
+      default: 'count' as const,
+      description: 'most, latest or newest first',
+    })(),
+    limit: Flags.integer({description: 'at most so many', helpValue: 'N', min: 0}),
+    days: Flags.integer({description: 'of the trend', helpValue: 'N', min: 0, max: 366, default: 14}),
+    'fail-on': failOnFlag,
+  }
+  static override examples = [
+    '<%= config.bin %> triage list --store crashes.db --new-since 7d',
+    '<%= config.bin %> triage list --store crashes.db --state regressed --json',
+    '<%= config.bin %> triage list --store crashes.db --new-since 24h --fail-on new,regressed',
+  ]
+
+  async run(): Promise<void> {
+    const {flags} = await this.parse(TriageList)
+    const now = Date.now()
+    const moment = (flag: 'since' | 'until' | 'new-since'): string | undefined =>
+      flags[flag] === undefined ? undefined : parseMoment(flags[flag], `--${flag}`, now)
+    const query = {
+      exact: undefined,
+      since: moment('since'),
+      until: moment('until'),
+      newSince: moment('new-since'),
+      states: flags.state === undefined ? undefined : parseWords(flags.state, '--state', STATES),
+      program: flags.program,
+      family: flags.family,
+      labels: Object.entries(parseLabels(flags.label ?? [])).map(([key, value]) => ({key, value})),
+      sort: flags.sort,
+      limit: flags.limit,
+      days: flags.days,
+      now: new Date(now).toISOString(),
+    }
+    const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', STATES)
+    const {states, ...answer} = this.withStore(flags.store, 'read', store => ({
+      schemaVersion: '1' as const,
+      tool: this.tool,
+      store: describeStore(store),
+      ...listSignatures(store, query),
+    }))
+    await this.writeAnswer(answer, flags, renderTriageList)
+    if (failOn.some(state => states.has(state))) this.exit(EXIT.found)
+  }
+}

@@ -1,0 +1,25 @@
+import type {Change} from '../../report/vocabulary.ts'
+
+/** How often something is in each of two. */
+export interface Counts {
+  readonly change: Change
+  readonly before: number
+  readonly after: number
+}
+
+export function countsOf(before: number, after: number): Counts {
+  return {change: changeOf(before, after), before, after}
+}
+
+function changeOf(before: number, after: number): Change {
+  if (before === after) return 'same'
+  if (before === 0) return 'new'
+  if (after === 0) return 'gone'
+  return after > before ? 'grown' : 'shrunk'
+}
+
+/** The biggest difference first; of equal ones what is new. */
+export function compareCounts(a: Counts, b: Counts): number {
+  const difference = ({before, after}: Counts): number => Math.abs(after - before)
+  return difference(b) - difference(a) || b.after - a.after || b.before - a.before
+}

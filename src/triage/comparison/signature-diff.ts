@@ -1,0 +1,74 @@
+import type {DiffReport, SignatureChange} from '../../report/core-report.ts'
+import type {CrashStore} from '../store/crash-store.ts'
+import {EVERYTHING, listSignatures, type SignatureQuery} from '../store/signature-list.ts'
+import type {StoredLine} from '../stored-line.ts'
+import {compareCounts, countsOf} from './changes.ts'
+
+/** What is told of a signature, of one of its cores. */
+type Described = Pick<SignatureChange, 'family' | 'kind' | 'signal' | 'message' | 'frames' | 'example'>
+
+/** Cores counted by signature. */
+export interface SignatureSet {
+  readonly compared: DiffReport['before']
+  readonly counts: ReadonlyMap<string, number>
+  readonly described: ReadonlyMap<string, Described>
+}
+
+/** Of a store: the cores that were written in a time, or all. */
+export function signaturesOfStore(
+  store: CrashStore,
+  {since, until, now}: Pick<SignatureQuery, 'since' | 'until' | 'now'>,
+): SignatureSet {
+  const {signatures} = listSignatures(store, {...EVERYTHING, since, until, now, days: 0})
+  const counts = new Map(signatures.map(({exact, count}) => [exact, count]))
+  return {
+    compared: {
+      path: store.path,
+      kind: 'store',
+      count: sum(counts.values()),
+      since: since ?? null,
+      until: until ?? null,
+    },
+    counts,
+    described: new Map(signatures.map(signature => [signature.exact, signature])),
+  }
+}
+
+/** Of lines of batch: the last one of a path counts. */
+export function signaturesOfLines(path: string, lines: Iterable<StoredLine>): SignatureSet {
+  const byPath = new Map<string, StoredLine>()
+  for (const line of lines) byPath.set(line.path, line)
+  const counts = new Map<string, number>()
+  const described = new Map<string, Described>()
+  for (const {path: example, signature, crash} of byPath.values()) {
+    if (!signature || signature.exact === null) continue
+    const {exact, family, frames} = signature
+    counts.set(exact, (counts.get(exact) ?? 0) + 1)
+    const message = crash?.message ?? crash?.cause?.text ?? null
+    described.set(exact, {family, kind: crash?.kind ?? null, signal: crash?.signal ?? null, message, frames, example})
+  }
+  return {
+    compared: {path, kind: 'lines', count: sum(counts.values()), since: null, until: null},
+    counts,
+    described,
+  }
+}
+
+/** What became of each signature, the biggest difference first. */
+export function diffSignatures(before: SignatureSet, after: SignatureSet): SignatureChange[] {
+  const all = new Set([...before.counts.keys(), ...after.counts.keys()])
+  const changes = [...all].flatMap(exact => {
+    const known = after.described.get(exact) ?? before.described.get(exact)
+    if (!known) return []
+    const {family, kind, signal, message, frames, example} = known
+    const counts = countsOf(before.counts.get(exact) ?? 0, after.counts.get(exact) ?? 0)
+    return [{...counts, exact, family, kind, signal, message, frames, example}]
+  })
+  return changes.sort((a, b) => compareCounts(a, b) || (a.exact < b.exact ? -1 : 1))
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0
+  for (const number of numbers) total += number
+  return total
+}

@@ -1,0 +1,89 @@
+import {InputError} from '../../base/errors.ts'
+import type {BatchFrame, TriageShow} from '../../report/core-report.ts'
+import {nameOfBuild, readBuilds} from './builds.ts'
+import type {CrashStore} from './crash-store.ts'
+import {fixOrderOf, readHistory, readSightings} from './marks.ts'
+import {EVERYTHING, listSignatures, type SignatureQuery} from './signature-list.ts'
+
+/** Signatures that are named where a user wrote the beginning of several. */
+const CANDIDATES_SHOWN = 5
+const CORES_SHOWN = 10
+const LABELS_SHOWN = 50
+
+/**
+ * The signature that a user means by its beginning.
+ * @throws InputError not-found where there is none, bad-argument where there are several
+ */
+export function findSignature(store: CrashStore, prefix: string): string {
+  const sql = `
+    SELECT exact FROM signature WHERE substr(exact, 1, ?) = ? AND EXISTS (SELECT 1 FROM core WHERE exact = signature.exact)
+    ORDER BY exact LIMIT ?`
+  const found = store.all(sql, prefix.length, prefix, CANDIDATES_SHOWN + 1).map(row => String(row.exact))
+  const [first, ...others] = found
+  if (first === undefined || prefix === '') {
+    const hint = `list them: gotrace-core triage list --store ${store.path}`
+    throw new InputError('not-found', `${store.path}: no signature begins with ${JSON.stringify(prefix)}`, hint)
+  }
+  if (others.length === 0 || first === prefix) return first
+  const shown = found.slice(0, CANDIDATES_SHOWN).join(', ')
+  const more = found.length > CANDIDATES_SHOWN ? ', …' : ''
+  throw new InputError('bad-argument', `${prefix} is the beginning of several: ${shown}${more}`, 'write more of it')
+}
+
+type Details = Omit<TriageShow, 'schemaVersion' | 'tool'>
+
+/** All that the store has of one signature. */
+export function showSignature(store: CrashStore, exact: string, trend: Pick<SignatureQuery, 'days' | 'now'>): Details {
+  const {signatures} = listSignatures(store, {...EVERYTHING, ...trend, exact})
+  const [signature] = signatures
+  if (!signature) throw new InputError('not-found', `${store.path}: no core has the signature ${exact}`, 'list them')
+  const builds = readBuilds(store)
+  const order = fixOrderOf(signature.mark ?? undefined, builds.values())
+  return {
+    signature,
+    builds: readSightings(store, exact, builds).map(({build, count, first, last}) => ({
+      name: nameOfBuild(build),
+      program: build.program,
+      main: build.main,
+      version: build.version,
+      revision: build.revision,
+      time: build.time,
+      modified: build.modified,
+      buildId: build.buildId,
+      goVersion: build.goVersion,
+      count,
+      first,
+      last,
+      sinceFix: order?.proofOf(build) ?? null,
+    })),
+    labels: countLabels(store, exact),
+    ...readCores(store, exact),
+    history: readHistory(store, exact),
+  }
+}
+
+function countLabels(store: CrashStore, exact: string): Details['labels'] {
+  const sql = `
+    SELECT each.key, each.value, count(*) AS count FROM core, json_each(core.labels) AS each WHERE core.exact = ?
+    GROUP BY each.key, each.value ORDER BY count DESC, each.key, each.value LIMIT ${LABELS_SHOWN}`
+  return store.all(sql, exact).map(row => ({key: String(row.key), value: String(row.value), count: Number(row.count)}))
+}
+
+function readCores(store: CrashStore, exact: string): Pick<Details, 'stack' | 'cores'> {
+  const sql = `SELECT key, path, time, line FROM core WHERE exact = ? ORDER BY time DESC, key LIMIT ${CORES_SHOWN}`
+  const rows = store.all(sql, exact).map(row => ({row, line: parseLine(String(row.line))}))
+  return {
+    stack: rows[0]?.line.frames ?? [],
+    cores: rows.map(({row, line}) => ({
+      path: String(row.path),
+      key: String(row.key),
+      time: String(row.time),
+      report: line.report,
+    })),
+  }
+}
+
+function parseLine(text: string): {frames: BatchFrame[]; report: string | null} {
+  const {frames, report}: {frames?: BatchFrame[]; report?: string | null} = JSON.parse(text)
+  return {frames: Array.isArray(frames) ? frames : [], report: report ?? null}
+}
