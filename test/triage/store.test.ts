@@ -70,6 +70,21 @@ test('a core that could be analysed at last is no failure any more, and none of 
   t.like(describeStore(store), {cores: 1, errors: 1}, 'a later run may have had less time')
 })
 
+test('every file that was analysed is known to a later run, copies of one core too', t => {
+  const copies = [batchLine('k1'), batchLine('k1', {path: '/copy', mtime: day(25)}), failedLine('/failed')]
+  const nowhere = {...failedLine('/nowhere'), size: null, mtime: null}
+  const store = storeWith(t, [...copies, nowhere, nowhere])
+  t.deepEqual(
+    [...store.lines()].map(({path, mtime, error}) => [path, mtime, error?.code ?? null]),
+    [
+      ['/crash/k1', day(20), null],
+      ['/copy', day(25), null],
+      ['/failed', day(20), 'timeout'],
+      ['/nowhere', null, 'timeout'],
+    ],
+  )
+})
+
 test('a core analysed again under other rules moves to its new signature', t => {
   const store = storeWith(t, [batchLine('k1'), batchLine('k1', {signature: signatureOf(B)})])
   t.deepEqual(

@@ -234,9 +234,14 @@ test('a line is read back as it was', async t => {
     compression: _c,
     truncated: _tr,
     pid: _p,
+    key: _k,
+    build: _b,
+    frames: _f,
     completeness: _co,
     diagnostics: _d,
     durationMs: _du,
+    labels: _l,
+    report: _re,
     redacted: _r,
     ...kept
   } = whole

@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto'
 import {basename} from 'node:path'
 import type {BatchLine, BuildReport} from '../../report/core-report.ts'
 import {parseStoredLine, type StoredLine} from '../stored-line.ts'
-import type {Database, Statement, Value} from './sqlite.ts'
+import type {Database, Row, Statement, Value} from './sqlite.ts'
 import {explainSqlite} from './sqlite-errors.ts'
 import {type Access, openStore} from './store-file.ts'
 
@@ -77,14 +77,17 @@ export class CrashStore {
       const build = line.error ? null : this.#buildOf(line)
       const whole = JSON.stringify(line)
       this.#run(INSERT_CORE, key, path, size, mtime, attempt, time, now, exact, error, build, labels, whole)
+      this.#run(INSERT_PLACE, path, size, mtime, key)
       // What could not be analysed at first may have had an answer now.
-      this.#run('DELETE FROM core WHERE path = ? AND error IS NOT NULL AND key <> ?', path, key)
+      this.#run('DELETE FROM core WHERE error IS NOT NULL AND key = ? AND key <> ?', keyOfFile(line), key)
     })
   }
 
   /** A later run may have had less time, or no longer the program. */
   #isAnalysed({path, size, mtime}: BatchLine): boolean {
-    const sql = 'SELECT 1 FROM core WHERE path = ? AND size IS ? AND mtime IS ? AND error IS NULL'
+    const sql = `
+      SELECT 1 FROM place JOIN core USING (key)
+      WHERE place.path = ? AND place.size IS ? AND place.mtime IS ? AND error IS NULL`
     return this.#statement(sql).get(path, size, mtime) !== undefined
   }
 
@@ -100,21 +103,36 @@ export class CrashStore {
     return Number(this.#statement('SELECT id FROM build WHERE identity = ?').get(identity)?.id)
   }
 
-  /** The lines of all cores, in the order in which they came. */
+  /** The line of each file that was analysed, under its own path: copies of a core have one each. */
   *lines(): Generator<StoredLine> {
-    for (const text of this.texts()) {
-      const line = parseStoredLine(text)
-      if (line) yield line
+    const sql = `
+      SELECT place.rowid AS id, place.path, place.size, place.mtime, line FROM place JOIN core USING (key)
+      WHERE place.rowid > ? ORDER BY place.rowid LIMIT ${PAGE}`
+    for (const {path, size, mtime, line} of this.#pages(sql)) {
+      const parsed = parseStoredLine(String(line))
+      if (!parsed) continue
+      yield {
+        ...parsed,
+        path: String(path),
+        size: size === null ? null : Number(size),
+        mtime: mtime === null ? null : String(mtime),
+      }
     }
   }
 
-  /** The same as they were written, some at a time: a store of years does not fit into memory. */
+  /** The lines of all cores as they were written, in the order in which they came. */
   *texts(): Generator<string> {
+    const sql = `SELECT rowid AS id, line FROM core WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE}`
+    for (const {line} of this.#pages(sql)) yield String(line)
+  }
+
+  /** Some rows at a time, the next ones behind the last `id`: a store of years does not fit into memory. */
+  *#pages(sql: string): Generator<Row> {
     for (let last = 0; ; ) {
-      const rows = this.all(`SELECT rowid, line FROM core WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE}`, last)
-      for (const {line} of rows) yield String(line)
+      const rows = this.all(sql, last)
+      yield* rows
       if (rows.length < PAGE) return
-      last = Number(rows.at(-1)?.rowid)
+      last = Number(rows.at(-1)?.id)
     }
   }
 
@@ -180,6 +198,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET path = excluded.path, size = excluded.size, mtime = excluded.mtime,
   attempt = excluded.attempt, time = min(time, excluded.time), exact = excluded.exact, error = excluded.error,
   build = excluded.build, labels = excluded.labels, line = excluded.line`
+
+/** A file that could not even be looked at has no size: without ifnull it would be another one each time. */
+const INSERT_PLACE = `
+INSERT INTO place (path, size, mtime, key) VALUES (?, ?, ?, ?)
+ON CONFLICT (path, ifnull(size, -1), ifnull(mtime, '')) DO UPDATE SET key = excluded.key`
 
 const INSERT_BUILD = `
 INSERT INTO build (identity, program, main, version, revision, revision_time, modified, build_id, go_version)

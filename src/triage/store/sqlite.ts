@@ -18,7 +18,7 @@ export interface Database {
   close(): void
 }
 
-/** `libsql` and what it needs are installed beside this program by hand: few have a Node without SQLite, and a store. */
+/** An optional peer: few have a store, and a Node without SQLite. */
 const INSTALL = 'run it with Node 22.13 or later, or install a driver beside it: npm install libsql@0.5.29'
 
 type Open = (path: string) => Database

@@ -16,7 +16,8 @@ const BUSY_STEP_MS = 20
 
 /**
  * A core is a row, known by the key of its process, so that the same crash counts once, wherever its core was copied
- * to; one that could not be analysed by its path, size and time. `time` is when the core was written (mtime), `added`
+ * to; one that could not be analysed by its path, size and time. `place` has every file
+ * that was such a core. `time` is when the core was written (mtime), `added`
  * when it came in; all times are ISO 8601 in UTC, whose order is that of the texts.
  */
 const TABLES = `
@@ -32,8 +33,10 @@ CREATE TABLE core (
   line TEXT NOT NULL);
 CREATE INDEX core_by_signature ON core (exact, time, build);
 CREATE INDEX core_by_time ON core (time);
-CREATE INDEX core_by_path ON core (path);
 CREATE INDEX core_by_build ON core (build, time);
+CREATE TABLE place (path TEXT NOT NULL, size INTEGER, mtime TEXT, key TEXT NOT NULL);
+CREATE UNIQUE INDEX place_by_path ON place (path, ifnull(size, -1), ifnull(mtime, ''));
+CREATE INDEX place_by_key ON place (key);
 CREATE TABLE mark (
   id INTEGER PRIMARY KEY, exact TEXT NOT NULL, state TEXT NOT NULL, build TEXT, build_time TEXT, note TEXT,
   author TEXT, time TEXT NOT NULL);
