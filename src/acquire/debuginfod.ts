@@ -1,6 +1,7 @@
+import {createHash} from 'node:crypto'
 import {existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
-import {dirname, isAbsolute, join, resolve} from 'node:path'
+import {dirname, isAbsolute, join, normalize, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
@@ -10,6 +11,17 @@ import {hasElfMagic} from '../elf/elf-headers.ts'
 import type {Progress} from './core-input.ts'
 
 export type Artifact = 'executable' | 'debuginfo'
+
+/** One file of a server. */
+interface Wanted {
+  readonly buildId: string
+  /** Behind the build ID in the URL. */
+  readonly artifact: string
+  /** What it is called in the cache. */
+  readonly name: string
+  readonly isElf: boolean
+  readonly sizeMax: number
+}
 
 /** Which servers are asked, and how patiently: plain data. */
 export interface DebuginfodSettings {
@@ -41,6 +53,8 @@ const DEFAULT_TIMEOUT_SECONDS = 90
 /** What a server must send within the timeout (debuginfod_find_debuginfo(3), DEBUGINFOD_TIMEOUT). */
 const BYTES_PER_TIMEOUT = 100_000
 const DEFAULT_SIZE_MAX = 4 * 1024 * 1024 * 1024
+/** Of a source file. */
+const SOURCE_SIZE_MAX = 16 * 1024 * 1024
 /** Not Infinity: settings go to other processes as JSON. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** The longest that a timer of Node's can wait. */
@@ -98,6 +112,22 @@ export class DebuginfodClient {
 
   /** Path of the artifact in the cache, fetched if need be. */
   async find(buildId: string, artifact: Artifact): Promise<string | undefined> {
+    const sizeMax = this.#options.sizeMax ?? DEFAULT_SIZE_MAX
+    return this.#find({buildId, artifact, name: artifact, isElf: true, sizeMax})
+  }
+
+  /** Path of a source file in the cache, fetched if need be, by its absolute path as the compiler knew it. */
+  async findSource(buildId: string, path: string): Promise<string | undefined> {
+    if (!isAbsolute(path)) return undefined
+    // The server keeps names without `.` and `..` (debuginfod(8), "buildid/BUILDID/source").
+    const canonical = normalize(path)
+    const artifact = `source${canonical.split('/').map(encodeURIComponent).join('/')}`
+    const name = `source-${createHash('sha256').update(canonical).digest('hex').slice(0, 32)}`
+    return this.#find({buildId, artifact, name, isElf: false, sizeMax: SOURCE_SIZE_MAX})
+  }
+
+  async #find(wanted: Wanted): Promise<string | undefined> {
+    const {buildId} = wanted
     if (!BUILD_ID.test(buildId) || this.#options.urls.length === 0) return undefined
     const {cacheDir} = this.#options
     if (cacheDir === undefined) {
@@ -107,14 +137,14 @@ export class DebuginfodClient {
       return undefined
     }
     const directory = join(cacheDir, buildId)
-    const path = join(directory, artifact)
+    const path = join(directory, wanted.name)
     const cached = cachedState(path)
     if (cached !== 'unknown') return cached === 'held' ? path : undefined
     if (this.#isLate()) return undefined
     try {
       makeDirectory(directory)
       removeLeftBehind(directory)
-      return await this.#fetchAny(buildId, artifact, path)
+      return await this.#fetchAny(wanted, path)
     } catch (error) {
       this.#report(cacheDir, error)
       return undefined
@@ -125,7 +155,7 @@ export class DebuginfodClient {
     return this.#options.deadline?.isOver('the fetch of files from debuginfod') === true
   }
 
-  async #fetchAny(buildId: string, artifact: Artifact, path: string): Promise<string | undefined> {
+  async #fetchAny(wanted: Wanted, path: string): Promise<string | undefined> {
     let everyoneSaidNo = true
     for (const url of this.#options.urls) {
       if (this.#silent.has(url)) {
@@ -133,7 +163,7 @@ export class DebuginfodClient {
         continue
       }
       if (this.#isLate()) return undefined
-      const outcome = await this.#fetchFrom(url, buildId, artifact, path)
+      const outcome = await this.#fetchFrom(url, wanted, path)
       if (outcome === 'held') return path
       if (outcome === 'failed') everyoneSaidNo = false
     }
@@ -143,13 +173,13 @@ export class DebuginfodClient {
     return undefined
   }
 
-  async #fetchFrom(url: string, buildId: string, artifact: Artifact, path: string): Promise<'held' | 'no' | 'failed'> {
+  async #fetchFrom(url: string, wanted: Wanted, path: string): Promise<'held' | 'no' | 'failed'> {
     const server = parseServer(url)
-    const target = `${server?.url ?? url}/buildid/${buildId}/${artifact}`
+    const target = `${server?.url ?? url}/buildid/${wanted.buildId}/${wanted.artifact}`
     if (!server) return this.#giveUp(url, target, new Error('not a URL'))
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#download(target, server.headers, path, buildId)
+        return await this.#download(target, server.headers, path, wanted)
       } catch (error) {
         if (isOfDisk(error)) throw error
         if (attempt === ATTEMPTS || isFinal(error)) return this.#giveUp(url, target, error)
@@ -168,7 +198,7 @@ export class DebuginfodClient {
     target: string,
     headers: Readonly<Record<string, string>>,
     path: string,
-    buildId: string,
+    {buildId, isElf, sizeMax}: Wanted,
   ): Promise<'held' | 'no'> {
     const {timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxSeconds = NO_LIMIT, deadline} = this.#options
     const secondsLeft = Math.ceil((deadline?.left ?? Number.POSITIVE_INFINITY) / 1000)
@@ -180,13 +210,13 @@ export class DebuginfodClient {
       if (!response.ok || !response.body) throw new Error(`HTTP status ${response.status}`)
       const size = Number(response.headers.get('x-debuginfod-size') ?? 0)
       const total = size > 0 ? size : Number(response.headers.get('content-length') ?? 0)
-      const sizeMax = this.#options.sizeMax ?? DEFAULT_SIZE_MAX
       if (total > sizeMax) throw new UnwantedFile(`${total} bytes are more than the limit of ${sizeMax}`)
       // What counts is what comes out: a small encoded body can unpack to anything, and fetch() unpacks it.
-      const body = checkedBody(this.#watch(response.body, target, total, patience), size > 0 ? size : sizeMax)
+      const sent = this.#watch(response.body, target, total, patience)
+      const body = boundedBody(isElf ? elfBody(sent) : sent, size > 0 ? size : sizeMax)
       await storeFile(body, path, this.#options.tidyOnSignal, (partial, stored) => {
         if (size > 0 && stored !== size) throw new Error(`${stored} bytes of ${size} were sent`)
-        checkBuildId(partial, buildId)
+        if (isElf) checkBuildId(partial, buildId)
       })
       return 'held'
     } finally {
@@ -303,13 +333,20 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** As long as it begins as an ELF file and is no longer than it may be. */
-async function* checkedBody(body: AsyncIterable<Uint8Array>, sizeMax: number): AsyncGenerator<Uint8Array> {
-  let head = new Uint8Array(0)
+/** As long as it is no longer than it may be. */
+async function* boundedBody(body: AsyncIterable<Uint8Array>, sizeMax: number): AsyncGenerator<Uint8Array> {
   let done = 0
   for await (const chunk of body) {
     done += chunk.length
     if (done > sizeMax) throw new UnwantedFile(`more than ${sizeMax} bytes were sent`)
+    yield chunk
+  }
+}
+
+/** As long as it begins as an ELF file. */
+async function* elfBody(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let head = new Uint8Array(0)
+  for await (const chunk of body) {
     if (head.length < 4) {
       head = Uint8Array.of(...head, ...chunk.subarray(0, 4 - head.length))
       if (head.length === 4 && !hasElfMagic(head)) throw new UnwantedFile('what was sent is no ELF file')
@@ -356,7 +393,7 @@ async function writeBody(body: AsyncIterable<Uint8Array>, path: string): Promise
 /** No handler runs when a process is killed: the next one that fetches into the folder tidies up. */
 function removeLeftBehind(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (!/^(executable|debuginfo)\.[0-9a-z]+\.[0-9a-z]+$/.test(name)) continue
+    if (!/^(executable|debuginfo|source-[0-9a-f]+)\.[0-9a-z]+\.[0-9a-z]+$/.test(name)) continue
     const path = join(directory, name)
     const stat = statSync(path, {throwIfNoEntry: false})
     if (stat && Date.now() - stat.mtimeMs > LEFT_BEHIND_MS) rmSync(path, {force: true})

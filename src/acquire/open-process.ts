@@ -18,6 +18,8 @@ import {type FindResult, findModuleFile, type ModuleSearch} from './module-finde
 import {OpenFiles} from './open-files.ts'
 import {Remedies} from './remedies.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
+import {SourceFiles, type SourceFilesInput} from './source-files.ts'
+import {type GoFolders, SourcePlaces} from './source-places.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 import {unpackXzBytes} from './xz-stream.ts'
 
@@ -34,6 +36,17 @@ export interface AcquireOptions extends SearchOptions {
 export interface OpenProcessOptions extends AcquireOptions {
   /** The program, where it should not be looked for. */
   exe?: string | undefined
+  /** undefined: no source is read. */
+  sources?: SourceOptions | undefined
+}
+
+/** How source files are looked for. */
+export interface SourceOptions {
+  /** Lines above and below the one that is wanted. */
+  around: number
+  /** `FROM=TO` or a folder each. */
+  folders: readonly string[]
+  go: GoFolders
 }
 
 /** A dead process: its core and the files that were loaded into it. */
@@ -49,6 +62,8 @@ export interface OpenProcess {
   hasChanged(): boolean
   /** What would bring the names and lines of a module, the likeliest first. */
   remediesFor(module: Module): readonly string[]
+  /** undefined: none is to be read. */
+  sources: SourceFiles | undefined
   close(): void
 }
 
@@ -77,10 +92,13 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
   }
   try {
     const core = inTime(options, () => CoreFile.open(input.source, diagnostics))
-    const modules = await findModules(core, files, corePath, options)
+    const places = new SearchPlaces(options)
+    const client = debuginfodClient(options)
+    const modules = await findModules(core, {files, corePath, places, client}, options)
     const addressSpace = new AddressSpace(core, modules)
+    const sources = options.sources && openSources(options.sources, {places, client, corePath, modules})
     const servers = options.debuginfod?.urls ?? []
-    const remedies = new Remedies({...options, corePath, servers}, new SearchPlaces(options))
+    const remedies = new Remedies({...options, corePath, servers}, places)
     return {
       core,
       modules,
@@ -90,12 +108,20 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       size: input.source.size,
       hasChanged: () => files.watch.hasChanges(),
       remediesFor: module => remedies.of(module),
+      sources,
       close,
     }
   } catch (error) {
     close()
     throw error
   }
+}
+
+function openSources(
+  {around, folders, go}: SourceOptions,
+  {places, ...rest}: Pick<SourceFilesInput, 'client' | 'corePath' | 'modules'> & {places: SearchPlaces},
+): SourceFiles {
+  return new SourceFiles({...rest, around, places: new SourcePlaces(places, go, folders)})
 }
 
 /** What was unpacked while there was time may be too little for anything. */
@@ -116,17 +142,21 @@ interface Placed {
   isSought: boolean
 }
 
+interface ModuleMeans {
+  files: OpenFiles
+  corePath: string
+  places: SearchPlaces
+  client: DebuginfodClient | undefined
+}
+
 async function findModules(
   core: CoreFile,
-  files: OpenFiles,
-  corePath: string,
+  {files, corePath, places, client}: ModuleMeans,
   options: OpenProcessOptions,
 ): Promise<Module[]> {
-  const places = new SearchPlaces(options)
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
   const search: ModuleSearch = {files, corePath, exe, places}
   const images = await loadedImages(core, search, options)
-  const client = debuginfodClient(options)
   const placed: Placed[] = []
   for (const image of images) {
     const isLate = options.deadline?.isOver('the search for the files of the process') === true

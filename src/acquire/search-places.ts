@@ -87,7 +87,7 @@ export class SearchPlaces {
 }
 
 /** A slip in the name would otherwise show as files that are not found, one by one. */
-function requireFolder(path: string, flag: string): void {
+export function requireFolder(path: string, flag: string): void {
   let stat: Stats
   try {
     stat = statSync(path)

@@ -9,6 +9,7 @@ import type {
   ModuleReport,
   ReportTail,
   SignatureReport,
+  SourceRequest,
   SummaryReport,
   ThreadReport,
 } from '../report/core-report.ts'
@@ -19,6 +20,7 @@ import type {CrashCause} from './crash/crash-cause.ts'
 import {findCrash, imageOnThread} from './crash/crashed-image.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
+import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
@@ -40,6 +42,9 @@ import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
 import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
+
+/** That of main. */
+const FIRST_GOROUTINE = 1
 
 export interface AnalysisOptions {
   tool: Tool
@@ -91,11 +96,12 @@ class Analysis implements CoreReport {
   #summary: SummaryReport | undefined
   #waits: BlockingReport | undefined
   readonly #losses: Losses
+  readonly #sources: SourceLines | undefined
   readonly #countedThreads = new Set<number>()
   readonly #threadValues: FrameValues | undefined
   #tail: ReportTail | undefined
 
-  constructor(process: DeadProcess, origin: CoreOrigin, options: AnalysisOptions) {
+  constructor(process: DeadProcess, origin: CoreOrigin & Pick<ProcessFiles, 'sources'>, options: AnalysisOptions) {
     this.#options = options
     this.#images = ThreadStacks.ofImages(process)
     const {threads, cause} = findCrash(this.#images)
@@ -112,6 +118,7 @@ class Analysis implements CoreReport {
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
     this.go = reportGo(process)
     this.crash = reportCrash(cause, this.#stacks, this.#level)
+    this.#sources = origin.sources && new SourceLines(threads.process, origin.sources, this.go)
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
     const hasSymbolizer = (runtime?.state.cgoSymbolizer ?? null) !== null
     this.dialect = {
@@ -134,7 +141,11 @@ class Analysis implements CoreReport {
    * runtimes follow, of which the one that died knew nothing.
    */
   get goroutines(): Iterable<GoroutineReport> {
-    return this.#reportGoroutines()
+    return this.#sources ? this.#withSources() : this.#reportGoroutines()
+  }
+
+  *#withSources(): Generator<GoroutineReport> {
+    for (const report of this.#reportGoroutines()) yield this.#showsSource(report) ? this.#withSource(report) : report
   }
 
   *#reportGoroutines(): Generator<GoroutineReport> {
@@ -206,6 +217,35 @@ class Analysis implements CoreReport {
     if (this.#countedThreads.has(thread.id)) return
     this.#countedThreads.add(thread.id)
     this.#losses.add(thread, `thread ${thread.id}`)
+  }
+
+  /** Those of the crash, and those that are asked for; where nothing crashed, the first one. */
+  #showsSource({id, image}: GoroutineReport): boolean {
+    const {crash} = this
+    if (this.#asked) return true
+    if (crash.kind === 'none') return id === FIRST_GOROUTINE
+    return image === crash.image && goroutinesOfCrash(this.#cause).some(goroutine => goroutine.id === id)
+  }
+
+  #withSource<Stack extends {readonly frames: readonly FrameReport[]}>(stack: Stack): Stack {
+    return this.#sources ? {...stack, frames: this.#sources.addTo(stack.frames)} : stack
+  }
+
+  /** Where no goroutine was on it, the thread's own stack is that of the crash. */
+  #showCrash(thread: ThreadReport): ThreadReport {
+    const {crash} = this
+    return thread.id === crash.thread && crash.goroutine === null ? this.#withSource(thread) : thread
+  }
+
+  wantedSources(): readonly SourceRequest[] {
+    const sources = this.#sources
+    if (!sources) return []
+    const stacks = [this.#framesOfCrash()]
+    for (const {process, reporter} of this.#asked ? this.#listedImages() : []) {
+      const others = this.#othersOf(process, goroutinesOfCrash(this.#cause))
+      for (const goroutine of others) stacks.push(reporter.report(goroutine, false).frames)
+    }
+    return stacks.flatMap(frames => sources.wanted(frames))
   }
 
   conclude(): void {
@@ -321,7 +361,7 @@ class Analysis implements CoreReport {
     )) {
       if (!isAll && thread.id !== this.crash.thread) continue
       this.#countThread(thread)
-      yield thread
+      yield this.#showCrash(thread)
     }
   }
 
@@ -344,7 +384,8 @@ class Analysis implements CoreReport {
   #makeTail(): ReportTail {
     const {blocking} = this
     const {diagnostics} = this.#process
-    const threads = reportThreads(this.#images, this.#blocking, this.#threadValues)
+    const all = reportThreads(this.#images, this.#blocking, this.#threadValues)
+    const threads = all.map(thread => this.#showCrash(thread))
     for (const thread of threads) if (thread.goroutine === null && !thread.idle) this.#countThread(thread)
     this.conclude()
     return {

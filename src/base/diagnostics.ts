@@ -51,6 +51,7 @@ export const DIAGNOSTIC_CODES = {
   'runtime-not-found': 'the roots of the Go runtime cannot be found: there are no goroutines in the report',
   'signal-frame-overwritten':
     'what the kernel saved when a signal came was written over; the place or registers of that moment may be lost',
+  'source-not-found': 'the source of a frame that was to be shown (`--source`) is not here, or not as it was',
   'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
   'stack-not-in-core': 'a part of a stack that the walk needed was cut off or left out of the core',
   'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',

@@ -20,6 +20,19 @@ export default class Analyze extends CoreCommand {
       exclusive: ['goroutine', 'traceback'],
     }),
     html: Flags.string({description: 'write a page that opens anywhere; as -o FILE.html', helpValue: 'FILE'}),
+    source: Flags.integer({
+      description: 'show so many lines of source around the top frames of the crash (default: 5)',
+      helpValue: 'N',
+      min: 0,
+      max: 1000,
+    }),
+    'source-dir': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'where sources are now: a folder instead of the one they were built in, or a folder to search',
+      helpValue: 'FROM=TO',
+      dependsOn: ['source'],
+    }),
     'no-pager': Flags.boolean({
       description: 'on a terminal: no pager (PAGER, else `less -FRX`)',
       default: false,
@@ -45,6 +58,7 @@ export default class Analyze extends CoreCommand {
   static override examples = [
     '<%= config.bin %> analyze core.1234',
     '<%= config.bin %> analyze core.zst -e ./server --json',
+    '<%= config.bin %> analyze core.1234 --source --source-dir /build/app=.',
     '<%= config.bin %> analyze core.1234 --traceback crash --cgo-frames none',
   ]
 
@@ -62,6 +76,7 @@ export default class Analyze extends CoreCommand {
           goroutines: flags.brief ? 'crashing' : flags.goroutine,
           signatureRules,
         }),
+      sources: report => report.wantedSources(),
       remarks: report => {
         const cause = flags.traceback === undefined ? undefined : renderCause(report.crash)
         return cause === undefined ? [] : [cause]

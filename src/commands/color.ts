@@ -29,5 +29,6 @@ export async function colouredStyle(level: 0 | 1): Promise<Style> {
     cFunction: chalk.yellow,
     location: chalk.dim,
     note: chalk.dim,
+    source: (text, isCurrent) => (isCurrent ? chalk.bold(text) : chalk.dim(text)),
   })
 }

@@ -8,6 +8,7 @@ import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
 import {tellRedacted} from '../render/redaction.ts'
 import {shareAnswer} from '../render/shared-answer.ts'
+import type {SourceRequest} from '../report/core-report.ts'
 import {
   BaseCommand,
   outputFlags,
@@ -55,6 +56,8 @@ type AnswerFlags = SearchFlags &
     registers?: boolean
     traceback?: string | undefined
     brief?: boolean
+    source?: number | undefined
+    'source-dir'?: readonly string[] | undefined
     'no-pager'?: boolean
     explain?: boolean
   }
@@ -62,6 +65,8 @@ type AnswerFlags = SearchFlags &
 /** What a command asks of a core. */
 interface Question<Answer> {
   analyze(process: OpenProcess, context: RunContext & Pick<AnalysisOptions, 'waits'>): Answer
+  /** Lines of source that the answer will show. */
+  sources?(answer: Answer): readonly SourceRequest[]
   /** Lines for standard error that the document does not carry; asked for when it is written. */
   remarks?(answer: Answer): readonly string[]
 }
@@ -72,7 +77,7 @@ export abstract class CoreCommand extends BaseCommand {
     name: Name,
     path: string,
     flags: AnswerFlags,
-    {analyze, remarks}: Question<Answers[Name]>,
+    {analyze, sources, remarks}: Question<Answers[Name]>,
   ): Promise<void> {
     const outputs = outputsOf(flags)
     const asked = outputs.map(({path: to, format}) => ({to, format: FORMATS[format], render: rendererOf(format, name)}))
@@ -83,10 +88,11 @@ export abstract class CoreCommand extends BaseCommand {
     const [toFile, toTerminal] = [await this.style(flags.color, ''), await this.style(flags.color, undefined)]
     try {
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
+      const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
+      const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits}))
+      if (opened.sources && sources) await opened.sources.fetch(runWithin(deadline, () => sources(whole)))
       const {answer, beside} = await this.#show(pagerFor(flags, outputs), write =>
         runWithin(deadline, () => {
-          const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
-          const whole = analyze(opened, {diagnostics, deadline, waits})
           const made = flags.redact ? this.redaction.answer(whole) : whole
           const shared = shareAnswer(made, asked.length)
           write(

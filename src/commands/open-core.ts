@@ -5,7 +5,9 @@ import {
   type OpenProcessOptions,
   openModuleFile,
   openProcess,
+  type SourceOptions,
 } from '../acquire/open-process.ts'
+import {goFolders} from '../acquire/source-places.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
@@ -14,7 +16,12 @@ import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
 import {tidyOnSignal} from './signals.ts'
 
-type OpenFlags = SearchFlags & Pick<CoreFlags, 'exe' | 'quiet'>
+type OpenFlags = SearchFlags & SourceFlags & Pick<CoreFlags, 'exe' | 'quiet'>
+
+interface SourceFlags {
+  readonly source?: number | undefined
+  readonly 'source-dir'?: readonly string[] | undefined
+}
 
 /** Where the flags and the environment say that files are to be looked for. */
 export function searchOptions(
@@ -30,6 +37,10 @@ export function searchOptions(
   }
 }
 
+function sourceOptions({source: around, 'source-dir': folders = []}: SourceFlags): SourceOptions | undefined {
+  return around === undefined ? undefined : {around, folders, go: goFolders(process.env)}
+}
+
 /** What a run has beside its flags. */
 export interface RunContext {
   readonly diagnostics: Diagnostics
@@ -40,7 +51,14 @@ export interface RunContext {
 export async function openFromFlags(path: string, flags: OpenFlags, context: RunContext): Promise<OpenProcess> {
   const progress = new ProgressLine(!flags.quiet)
   try {
-    return await openProcess(path, {...searchOptions(flags), ...context, progress: progress.show, tidyOnSignal})
+    const sources = sourceOptions(flags)
+    return await openProcess(path, {
+      ...searchOptions(flags),
+      ...context,
+      sources,
+      progress: progress.show,
+      tidyOnSignal,
+    })
   } finally {
     progress.clear()
   }

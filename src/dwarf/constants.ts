@@ -190,7 +190,7 @@ export const DW_LNS = {
 export const DW_LNE = {end_sequence: 1, set_address: 2, define_file: 3, set_discriminator: 4} as const
 
 /** Content types of the line table's directory and file entries (7.22). */
-export const DW_LNCT = {path: 1, directory_index: 2} as const
+export const DW_LNCT = {path: 1, directory_index: 2, MD5: 5} as const
 
 /** Location list entries (7.7.3); GNU's pairs of views stand between them. */
 export const DW_LLE = {

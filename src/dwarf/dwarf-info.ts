@@ -102,6 +102,11 @@ export class DwarfInfo {
     return {name, linkageName, entry, end: toAddress(unit.functions.end(index))}
   }
 
+  /** The MD5 of a source file that the unit at an address names, in hexadecimal, where the compiler wrote it down. */
+  fileDigest(address: Address, path: string): string | undefined {
+    return this.#unitAt(address)?.lines?.digestOf(path)
+  }
+
   /** The tail calls of the function that begins at an address; undefined where they are not known to be all. */
   tailCallsOf(entry: Address): readonly TailCallSite[] | undefined {
     const unit = this.#unitAt(entry)

@@ -25,6 +25,8 @@ export interface LineHeader {
 export interface LineFile {
   name: string
   directory: number
+  /** Of its content, in hexadecimal; only version 5 can have it. */
+  md5?: string
 }
 
 /** Directories or files of one table: the largest units name some 10,000. */
@@ -106,9 +108,11 @@ function readEntries(cursor: Cursor, unit: Unit, context: FormContext): LineFile
     for (let field = 0; field < formatCount; field++) {
       readForm(cursor, types[field] as number, forms[field] as number, 0, context, values)
     }
+    const md5 = entryDigest(cursor, values)
     entries.push({
       name: entryString(cursor, unit, values) ?? '',
       directory: values.number(DW_LNCT.directory_index) ?? 0,
+      ...(md5 !== undefined && {md5}),
     })
   }
   return entries
@@ -123,6 +127,17 @@ function entryString(cursor: Cursor, unit: Unit, values: DieAttributes): string 
   const text = cursor.cstring()
   cursor.seek(position)
   return text
+}
+
+function entryDigest(cursor: Cursor, values: DieAttributes): string | undefined {
+  const slot = values.find(DW_LNCT.MD5)
+  if (slot < 0 || values.form(slot) !== DW_FORM.data16) return undefined
+  const position = cursor.position
+  cursor.seek(values.value(slot))
+  const {bytes} = cursor.slice(16)
+  cursor.seek(position)
+  // A compiler that has none for one file of a table writes zeros.
+  return bytes.some(byte => byte !== 0) ? Buffer.from(bytes).toString('hex') : undefined
 }
 
 /** The full path of a file of the table: file, else directory/file, each made absolute by the one before it. */

@@ -74,6 +74,12 @@ export class LineTable {
     if (!(index in this.#paths)) this.#paths[index] = linePath(this.#header, index, this.#compDir)
     return this.#paths[index]
   }
+
+  /** The MD5 of a file's content, in hexadecimal, where the compiler wrote it down. */
+  digestOf(path: string): string | undefined {
+    const {files} = this.#header
+    return files.find(({md5}, index) => md5 !== undefined && this.path(index) === path)?.md5
+  }
 }
 
 /** Columns of (address, file, line, column) that double as they fill. */

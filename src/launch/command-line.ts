@@ -36,19 +36,23 @@ export function settleCommandLine(typed: readonly string[], isFile: (path: strin
   const [command = ''] = asked
   const isWord = /^[a-z][a-z-]*$/.test(command)
   const isSettled = isCommandName(command) || (isWord && !isFile(command))
-  return settleValues(isSettled ? asked : ['analyze', ...asked])
+  return withValues(isSettled ? asked : ['analyze', ...asked])
 }
 
-/** `--values` alone means all of them: oclif has no flag whose value may be left out. */
-function settleValues(asked: readonly string[]): string[] {
-  const end = asked.indexOf('--')
-  return asked.map((word, index) => {
-    const isFlag = word === '--values' && (end < 0 || index < end)
-    return isFlag && !VALUE_CHOICES.includes(asked[index + 1] ?? '') ? '--values=all' : word
+/** What a flag means that stands without a value. */
+const VALUES: Readonly<Record<string, {value: string; pattern: RegExp}>> = {
+  '--source': {value: '5', pattern: /^\d+$/},
+  '--values': {value: 'all', pattern: /^(?:args|all)$/},
+}
+
+/** The framework has no flags whose value may be left out: what is left out is put in. */
+function withValues(words: readonly string[]): string[] {
+  const end = words.indexOf('--')
+  return words.map((word, index) => {
+    const known = Object.hasOwn(VALUES, word) && (end < 0 || index < end) ? VALUES[word] : undefined
+    return known && !known.pattern.test(words[index + 1] ?? '') ? `${word}=${known.value}` : word
   })
 }
-
-const VALUE_CHOICES = ['args', 'all']
 
 /** `coredumpctl debug` runs `DEBUGGER [ARGUMENT…] EXECUTABLE -c CORE` (systemd, src/coredump/coredumpctl.c). */
 function fromDebugger(typed: readonly string[]): string[] | undefined {

@@ -10,6 +10,7 @@ import type {
   ThreadReport,
 } from '../report/core-report.ts'
 import {MISSING_REASONS, type MissingReason} from '../report/vocabulary.ts'
+import {renderSource} from './source-text.ts'
 import type {Style} from './style.ts'
 
 /** What a frame's second line carries: `full` adds fp, sp and pc, as the runtime does at traceback level 2. */
@@ -201,7 +202,10 @@ export function renderFrames(
   let out = ''
   for (const frame of frames) {
     const text = renderFrame(frame, detail, style, dialect)
-    out += frame.variables && text !== '' ? text + renderVariables(frame.variables, style) : text
+    if (text === '') continue
+    out += text
+    if (frame.source) out += renderSource(frame, style)
+    if (frame.variables) out += renderVariables(frame.variables, style)
   }
   return out
 }

@@ -12,6 +12,8 @@ export interface Style {
   cFunction(text: string): string
   location(text: string): string
   note(text: string): string
+  /** A line of source behind a tab, or a remark on it; the result ends in a newline. */
+  source(text: string, isCurrent: boolean): string
 }
 
 export const PLAIN_STYLE: Style = {
@@ -21,6 +23,7 @@ export const PLAIN_STYLE: Style = {
   cFunction: printable,
   location: printable,
   note: printable,
+  source: text => `\t${printable(text.slice(1))}\n`,
 }
 
 /** A style that paints text which `PLAIN_STYLE` has made printable. */
@@ -32,5 +35,6 @@ export function paintedStyle(paint: Style): Style {
     cFunction: text => paint.cFunction(PLAIN_STYLE.cFunction(text)),
     location: text => paint.location(PLAIN_STYLE.location(text)),
     note: text => paint.note(PLAIN_STYLE.note(text)),
+    source: (text, isCurrent) => `${paint.source(PLAIN_STYLE.source(text, isCurrent).slice(0, -1), isCurrent)}\n`,
   }
 }

@@ -12,6 +12,7 @@ import type * as triage from './triage-schema.ts'
  */
 export type FrameReport = z.infer<typeof stack.frameSchema>
 export type VariableReport = z.infer<typeof stack.variableSchema>
+export type SourceReport = z.infer<typeof stack.sourceSchema>
 export type CreatedByReport = z.infer<typeof stack.createdBySchema>
 export type GoroutineReport = z.infer<typeof schema.goroutineSchema>
 export type ThreadReport = z.infer<typeof schema.threadSchema>
@@ -43,6 +44,21 @@ interface Answer {
   isComplete(): boolean
   /** The time was over before all of it was made. */
   readonly isOutOfTime: boolean
+}
+
+/** A line of source that a report would show. */
+export interface SourceRequest {
+  /** As the compiler knew it. */
+  readonly file: string
+  readonly line: number
+  /** Path of the module that the code is in, as the process had it. */
+  readonly module: string | null
+  /** Of the file's content, in hexadecimal, where the compiler wrote it down. */
+  readonly md5: string | undefined
+  /** Of Go's standard library: its path below `src`. */
+  readonly standard: string | undefined
+  /** The Go release, such as `go1.24.2`, where the program says it. */
+  readonly goVersion: string | undefined
 }
 
 type Whole = z.infer<typeof schema.reportSchema>
@@ -90,6 +106,8 @@ export interface CoreReport extends ReportHead, Answer {
   /** Deadlocks become diagnostics when this is asked for. */
   readonly blocking: BlockingReport
   tail(): ReportTail
+  /** Of `--source`: what has to be fetched is fetched before `goroutines` is read. */
+  wantedSources(): readonly SourceRequest[]
 }
 
 type WholeThreads = z.infer<typeof answer.threadsReportSchema>

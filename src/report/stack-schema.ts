@@ -49,6 +49,29 @@ export const variableSchema = z
   })
   .meta({id: 'variable', description: 'a parameter or a local variable of a frame'})
 
+export const sourceSchema = z
+  .strictObject({
+    state: oneOf({
+      found: 'its content is that of the program, as far as anything tells',
+      newer: 'it was written to after the program or the core: its lines may be others',
+      mismatch: 'a file of another content; no lines of it are shown',
+      'not-found': 'no file',
+    }).describe('what is known of the file'),
+    file: text.describe('the file that was looked at, on the machine of the report; null: none'),
+    origin: oneOf({
+      path: 'at the path that the compiler knew, below the sysroot if there is one',
+      'source-dir': 'where `--source-dir` says',
+      goroot: 'in a copy of the same Go release',
+      'module-cache': 'in the module cache of Go, by module and version',
+      debuginfod: 'from a debuginfod server, by build ID',
+    })
+      .nullable()
+      .describe('how the file was found; null: it was not'),
+    start: count.describe('number of the first of `lines`; null: there are none'),
+    lines: z.array(z.string()).describe('the lines around `line` of the frame, without their ends; long ones are cut'),
+  })
+  .meta({id: 'source', description: 'the lines of the source around a frame'})
+
 export const frameSchema = z
   .strictObject({
     kind: oneOf({
@@ -82,6 +105,9 @@ export const frameSchema = z
       .describe(
         'its parameters and variables, as far as the debug information describes them; null: it describes none of this function; left out without `--values`',
       ),
+    source: sourceSchema
+      .optional()
+      .describe('with `--source` alone, and there of the top frames of the crash that tell something of it'),
   })
   .meta({id: 'frame', description: 'one function on a stack'})
 

@@ -88,6 +88,33 @@ test('a file is fetched once, into the layout of elfutils, and served from there
   t.deepEqual(stub.requests, [`/buildid/${ID}/executable`])
 })
 
+test('a source is asked for by its path, without `..` and escaped, and need be no ELF file', async t => {
+  const stub = await serve((request, response) => {
+    if (request.url?.endsWith('/a%20b%2B%23.c')) response.end('int a;\n')
+    else response.writeHead(404).end()
+  })
+  const {client: one, cacheDir, log} = client([stub.url])
+  const path = await one.findSource(ID, '/build/x/../y/./a b+#.c')
+  t.deepEqual(stub.requests, [`/buildid/${ID}/source/build/y/a%20b%2B%23.c`])
+  t.is(readFileSync(path ?? '', 'utf8'), 'int a;\n')
+  t.true(path?.startsWith(join(cacheDir, ID, 'source-')))
+  t.is(await one.findSource(ID, '/build/y/a b+#.c'), path, 'the same file')
+  t.is(await one.findSource(ID, '/build/y/b.c'), undefined)
+  t.is(await one.findSource(ID, 'relative.c'), undefined)
+  t.is(stub.requests.length, 2)
+  t.deepEqual(log(), [])
+})
+
+test('a source that is too large to be one is not kept', async t => {
+  const stub = await serve((_, response) => response.end(Buffer.alloc(17 * 1024 * 1024, 0x20)))
+  const {client: one, log} = client([stub.url])
+  t.is(await one.findSource(ID, '/build/a.c'), undefined)
+  t.deepEqual(
+    log().map(({code}) => code),
+    ['debuginfod-failed'],
+  )
+})
+
 test('a miss is remembered by an empty file, and asked again when that is old', async t => {
   const stub = await serve((_, response) => response.writeHead(404).end())
   const {client: one, cacheDir, log} = client([stub.url])

@@ -277,7 +277,8 @@ test('DWARF 5: indexed strings and addresses, range lists, constants in the abbr
   line.u8(1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1)
   line.u8(1, 1, 0x1f, 2).u32(0, 5) // directories: DW_LNCT_path by DW_FORM_line_strp
   line.u8(3, 1, 0x08, 2, 0x0b, 5, 0x1e, 2) // files: path, directory index, MD5
-  for (const file of ['main.c', 'five.c']) line.cstring(file).u8(1).zeros(16)
+  line.cstring('main.c').u8(1).zeros(16)
+  line.cstring('five.c').u8(1).u64(0x0706050403020100n, 0x0f0e0d0c0b0a0908n)
   line.label('program')
   line.u8(0, 9, 2).u64(0x4000).u8(3, 6, 1, 2, 0x20, 0, 1, 1).label('end')
   const sections = {
@@ -288,7 +289,10 @@ test('DWARF 5: indexed strings and addresses, range lists, constants in the abbr
     '.debug_addr': new BytesBuilder().u32(20).u16(5).u8(8, 0).u64(0x4000, 0x4008).build(),
     '.debug_rnglists': new BytesBuilder().u32(20).u16(5).u8(8, 0).u32(1, 4).u8(3, 0, 0x20, 0).build(),
   }
-  t.deepEqual(at(open(sections), 0x4009), ['five /inc/five.c:7', 'five /inc/five.c:99'])
+  const info = open(sections)
+  t.deepEqual(at(info, 0x4009), ['five /inc/five.c:7', 'five /inc/five.c:99'])
+  const digests = ['/inc/five.c', '/inc/main.c', '/inc/other.c'].map(path => info.fileDigest(toAddress(0x4009), path))
+  t.deepEqual(digests, ['000102030405060708090a0b0c0d0e0f', undefined, undefined])
 })
 
 test('a split unit is read from its .dwo, with the addresses and the lines of the skeleton', t => {

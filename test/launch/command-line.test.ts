@@ -33,6 +33,12 @@ const SETTLED: readonly (readonly [string, string])[] = [
   ['/usr/bin/server -c /var/tmp/coredump-x', 'analyze /var/tmp/coredump-x --exe /usr/bin/server'],
   ['threads --json /usr/bin/server -c core', 'threads core --exe /usr/bin/server --json'],
   ['--brief /usr/bin/server -c core', 'analyze core --exe /usr/bin/server --brief'],
+  // A flag whose value may be left out.
+  ['--source core.1234', 'analyze --source=5 core.1234'],
+  ['core.1234 --source', 'analyze core.1234 --source=5'],
+  ['core.1234 --source 2 --brief', 'analyze core.1234 --source 2 --brief'],
+  ['core.1234 --source=0', 'analyze core.1234 --source=0'],
+  ['analyze -- --source', 'analyze -- --source'],
 ]
 
 for (const [typed, settled] of SETTLED) {

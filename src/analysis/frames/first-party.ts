@@ -70,6 +70,20 @@ export function findOwnFrame(
   return {frame, isOwn: distance === DISTANCE.ownCode, isPlumbing: distance === DISTANCE.plumbing}
 }
 
+/** Whether the authors of the program, or of a library that it uses, may have written the function of a frame. */
+export function isWritten(frame: FrameReport): boolean {
+  const {kind, function: name} = frame
+  if (name === null || (kind !== 'go' && kind !== 'c')) return false
+  if (kind === 'go') return goPlumbing(name) === undefined
+  return cPlumbing(name) === undefined && !isOfLanguage(frame) && !isInsideLibc(frame)
+}
+
+/** The package of a Go function where it is of the standard library. */
+export function standardPackage({function: name}: FrameReport, go: Program['go']): string | undefined {
+  const path = packageOf(name ?? '')
+  return path !== '' && isStandardLibrary(path, go) ? path : undefined
+}
+
 function distanceOfC(frame: FrameReport, executable: string | null): Distance {
   const {function: name, module} = frame
   if (name !== null && cPlumbing(name) !== undefined) return DISTANCE.plumbing
@@ -84,7 +98,7 @@ function distanceOfGo({function: name}: FrameReport, go: Program['go']): Distanc
 }
 
 /** `net/http` of `net/http.(*conn).serve`; types between brackets have paths of their own. */
-function packageOf(name: string): string {
+export function packageOf(name: string): string {
   const [plain = ''] = name.split('[')
   const end = plain.indexOf('.', plain.lastIndexOf('/') + 1)
   return end < 0 ? plain : plain.slice(0, end)

@@ -6,6 +6,7 @@ import type {Module} from '../../elf/module.ts'
 import {SymbolTable} from '../../elf/symtab.ts'
 import {type BuildInfo, findBuildInfo, readBuildInfo} from '../../gosym/build-info.ts'
 import type {ScanRange} from '../../gosym/memory-scan.ts'
+import type {SourceReport, SourceRequest} from '../../report/core-report.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 
 /** What acquire hands over: the core, the files that were loaded, the memory of both. */
@@ -17,6 +18,13 @@ export interface ProcessFiles {
   hasChanged(): boolean
   /** What would bring the names and lines of a module, the likeliest first. */
   remediesFor?(module: Module): readonly string[]
+  /** undefined: no source is shown. */
+  sources?: SourceReader | undefined
+}
+
+/** Finds lines of source. */
+export interface SourceReader {
+  read(request: SourceRequest): SourceReport
 }
 
 /** A file that holds Go code, and what it says of itself. */

@@ -34,4 +34,6 @@ export const HTML_STYLE: Style = {
   cFunction: span('c'),
   location: span('location'),
   note: span('note'),
+  source: (text, isCurrent) =>
+    element('span', {class: isCurrent ? 'source current' : 'source'}, `\t${escaped(text.slice(1))}\n`),
 }

@@ -25,7 +25,9 @@ $('unfold')?.addEventListener('click', () => {
 document.addEventListener('click', async event => {
   const target = event.target.closest?.('button[data-copy]')
   if (!target) return
-  const text = $(target.dataset.copy).textContent
+  const copy = $(target.dataset.copy).cloneNode(true)
+  for (const line of copy.querySelectorAll('.source')) line.remove()
+  const text = copy.textContent
   try { await navigator.clipboard.writeText(text) } catch {
     const range = document.createRange()
     range.selectNodeContents($(target.dataset.copy))

@@ -15,7 +15,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 pre, code, input, select, button { font: 13px/1.45 ui-monospace, monospace; }
 pre { margin: 0; padding: 0.6rem; overflow-x: auto; background: var(--soft); border-radius: 4px; tab-size: 4; }
 .go { color: var(--go); } .c { color: var(--c); } .header { color: var(--bad); font-weight: bold; }
-.goroutine { font-weight: bold; } .location, .note { color: var(--dim); }
+.goroutine { font-weight: bold; } .location, .note, .source { color: var(--dim); }
+.current { color: var(--text); font-weight: bold; }
 details { border-bottom: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 2rem; }
 summary { cursor: pointer; padding: 0.25rem 0; overflow-wrap: anywhere; }
 summary:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible { outline: 2px solid var(--go); }
