@@ -24,8 +24,8 @@ export default class BatchWorker extends Command {
     }
     process.chdir(NO_CORE_HERE)
     // The channel to the parent closes with it, which a loop in synchronous code would never hear.
-    const {Watchdog} = await import('../base/watchdog.ts')
-    Watchdog.start({parent: flags.parent ?? process.ppid})
+    const {endWithParent} = await import('../base/watchdog.ts')
+    endWithParent(flags.parent ?? process.ppid)
     const {serveAnalyses} = await import('../triage/analyst-pool.ts')
     serveAnalyses(tidyOnSignal)
   }

@@ -2,12 +2,12 @@ import {homedir} from 'node:os'
 
 /**
  * A user without an entry in passwd, as in most containers, has neither a home nor a shell. The bundled libraries ask
- * for both as soon as they are loaded, use neither, and die of the answer.
+ * for both as soon as they are loaded, use neither, and die of the answer. A home longer than any path is none either.
  */
 export function settleEnvironment(environment: NodeJS.ProcessEnv): void {
   environment.SHELL ??= ''
   try {
-    environment.HOME ??= homedir()
+    environment.HOME = homedir()
   } catch {
     environment.HOME = ''
   }

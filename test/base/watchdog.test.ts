@@ -6,8 +6,8 @@ import test from 'ava'
 const watchdog = new URL('../../src/base/watchdog.ts', import.meta.url).href
 
 /** Source of a program that starts the watchdog and does something else. */
-const program = (options: string, then: string): string =>
-  `const {Watchdog} = await import(${JSON.stringify(watchdog)})\nconst dog = Watchdog.start(${options})\n${then}`
+const program = (parent: string, then: string): string =>
+  `const {endWithParent} = await import(${JSON.stringify(watchdog)})\nendWithParent(${parent})\n${then}`
 const args = (source: string): string[] => ['--import', 'tsx', '--input-type=module', '-e', source]
 const here = fileURLToPath(new URL('../..', import.meta.url))
 const spin = 'console.log(process.pid); for (;;);'
@@ -26,7 +26,7 @@ async function goneWithin(pid: number, seconds: number): Promise<boolean> {
 }
 
 test('a process whose parent was killed ends, though it spins', async t => {
-  const source = program('{parent: process.ppid}', spin)
+  const source = program('process.ppid', spin)
   const parent = spawn('bash', ['-c', '"$0" "$@" & wait', process.execPath, ...args(source)], {cwd: here})
   const pid = Number(await new Promise(done => parent.stdout.once('data', done)))
   t.true(isRunning(pid))
@@ -35,26 +35,11 @@ test('a process whose parent was killed ends, though it spins', async t => {
 })
 
 test('a process whose parent had gone before it looked ends too', async t => {
-  const child = spawn(process.execPath, args(program(`{parent: ${process.pid} + 1}`, spin)), {cwd: here})
+  const child = spawn(process.execPath, args(program(`${process.pid} + 1`, spin)), {cwd: here})
   t.is(await new Promise(done => child.once('exit', (_code, signal) => done(signal))), 'SIGKILL')
 })
 
-test('a deadline ends a loop, with some last words', async t => {
-  const source = program("{deadline: Date.now() + 100, lastWords: 'too late\\n'}", spin)
-  const child = spawn(process.execPath, args(source), {cwd: here})
-  let words = ''
-  child.stderr.on('data', part => {
-    words += part
-  })
-  t.is(await new Promise(done => child.once('close', (_code, signal) => done(signal))), 'SIGKILL')
-  t.is(words, 'too late\n')
-})
-
-test('a deadline that was moved or lifted ends nothing, and no process is kept alive', async t => {
-  const wait = 'await new Promise(done => setTimeout(done, 800))'
-  for (const change of ['dog.setDeadline(undefined)', 'dog.setDeadline(Date.now() + 1e9)', 'dog.stop()']) {
-    const source = program('{parent: process.ppid, deadline: Date.now() + 300}', `${change}; ${wait}`)
-    const child = spawn(process.execPath, args(source), {cwd: here, stdio: 'inherit'})
-    t.is(await new Promise(done => child.once('exit', code => done(code))), 0, change)
-  }
+test('no process is kept alive by it', async t => {
+  const child = spawn(process.execPath, args(program('process.ppid', '')), {cwd: here, stdio: 'inherit'})
+  t.is(await new Promise(done => child.once('exit', code => done(code))), 0)
 })

@@ -65,6 +65,7 @@ const places: readonly {title: string; env: (open: string) => Record<string, str
   {title: 'HOME is a folder that all may write to', env: open => ({HOME: open})},
   {title: 'HOME is a file', env: () => ({HOME: '/dev/null'})},
   {title: 'HOME is /proc', env: () => ({HOME: '/proc'})},
+  {title: 'HOME is longer than any path', env: () => ({HOME: `/${'a'.repeat(5000)}`})},
 ]
 
 for (const {title, env} of places) {
