@@ -1,4 +1,4 @@
-import {statSync} from 'node:fs'
+import {readdirSync, readFileSync, statSync} from 'node:fs'
 import {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
@@ -17,6 +17,11 @@ export interface OpenFilesOptions {
   readonly unpackLimits?: UnpackLimits | undefined
 }
 
+/** More than that are of no use, for each costs memory. */
+const FILES_MAX = 4096
+/** Descriptors that are left to all else: the timer of `runWithin`, temporary files, servers, a pager. */
+const RESERVE = 16
+
 /** Opened files of a run, so that each is opened once and all are closed. */
 export class OpenFiles {
   readonly diagnostics: Diagnostics
@@ -25,6 +30,8 @@ export class OpenFiles {
   readonly #options: OpenFilesOptions
   readonly #open = new Map<string, ElfFile | undefined>()
   readonly #closers: (() => void)[] = []
+  /** Files that may be open at once. */
+  #limit: number | undefined
 
   constructor(options: OpenFilesOptions) {
     this.diagnostics = options.diagnostics
@@ -39,7 +46,7 @@ export class OpenFiles {
   /** The ELF file at a path, or undefined where there is none that can be used. */
   elf(path: string): ElfFile | undefined {
     if (this.#open.has(path)) return this.#open.get(path)
-    const elf = isCandidate(path) ? this.#openElf(path) : undefined
+    const elf = isCandidate(path) && this.#hasRoom(path) ? this.#openElf(path) : undefined
     this.#open.set(path, elf)
     return elf
   }
@@ -51,6 +58,7 @@ export class OpenFiles {
   async unpackedElf(path: string): Promise<ElfFile> {
     const known = this.#open.get(path)
     if (known) return known
+    if (!this.#hasRoom(path)) throw new InputError('unreadable', `${path}: too many open files`, MORE_FILES)
     const {diagnostics, deadline, progress, unpackLimits: limits} = this.#options
     const {source} = await openInput(path, {
       diagnostics,
@@ -81,6 +89,15 @@ export class OpenFiles {
     this.#open.clear()
   }
 
+  /** Where a process has no descriptor left, Node itself aborts. */
+  #hasRoom(path: string): boolean {
+    this.#limit ??= Math.min(FILES_MAX, descriptorsLeft() - RESERVE)
+    if (this.#closers.length < this.#limit) return true
+    const message = `${path} was not opened, for ${this.#closers.length} files are open already`
+    this.diagnostics.add('too-many-files', message, {hint: MORE_FILES})
+    return false
+  }
+
   #openElf(path: string): ElfFile | undefined {
     let source: FileSource | undefined
     try {
@@ -103,6 +120,19 @@ export class OpenFiles {
   reportBad(path: string, error: GotraceError): void {
     const details = {severity: error.code === 'format' ? 'info' : 'warning', where: path} as const
     this.diagnostics.addError('bad-file', error, error instanceof InputError ? {...details, hint: error.hint} : details)
+  }
+}
+
+const MORE_FILES = 'allow more open files: `ulimit -n`'
+
+/** How many more files this process may open; Node has raised its limit to the hard one (getrlimit(2)). */
+function descriptorsLeft(): number {
+  try {
+    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
+    return Number(limit ?? Number.POSITIVE_INFINITY) - readdirSync('/proc/self/fd').length
+  } catch {
+    // Nothing tells, as on other systems than Linux.
+    return Number.POSITIVE_INFINITY
   }
 }
 

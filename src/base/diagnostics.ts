@@ -43,6 +43,8 @@ export const DIAGNOSTIC_CODES = {
   'memory-left-out': 'the core was made without most of the memory that the process wrote to (`coredump_filter`)',
   'module-not-found': 'the file of the program or of a library was not found',
   'module-unverified': 'a file was used though nothing proves that it is the build that ran',
+  'modules-left-out':
+    'the core tells of more executables and libraries than are looked at; the others are not in the report',
   'no-such-goroutine': 'a goroutine that was asked for is not alive in this core',
   'no-supplementary-file': 'the file that dwz moved shared debug information to was not found',
   'no-text-start': 'the function table of a Go file is relative to an address that nothing tells',
@@ -57,6 +59,7 @@ export const DIAGNOSTIC_CODES = {
   'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
+  'too-many-files': 'this process may have no more files open (`ulimit -n`): further ones were not used',
   'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',
 } as const satisfies Readonly<Record<string, string>>
 

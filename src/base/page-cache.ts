@@ -9,7 +9,7 @@ const PAGE_SIZE = 16_384
 const WAYS = 4
 /** Pages in the whole cache; the slab grows by chunks as sets are first used, so small files stay small. */
 const DEFAULT_PAGES = 512
-const CHUNK_PAGES = 64
+const CHUNK_PAGES = 4
 
 /** Fills `page` from the file offset, as far as the file goes. @throws where the file is shorter than it was */
 export type PageReader = (page: Uint8Array, offset: number) => void

@@ -10,7 +10,8 @@ import {type MemoryImage, openMemoryImage} from './memory-image.ts'
 import {DT, parseDynamic} from './segment-sections.ts'
 
 const PAGE_SIZE = 4096
-const IMAGES_MAX = 10_000
+/** Images that are looked at: the largest programs load a thousand libraries, and each costs memory. */
+export const IMAGES_MAX = 3000
 const DYNAMIC_SIZE_MAX = 65536
 /** Linux: arch/x86/entry/vdso/Makefile. */
 const VDSO_NAME = 'linux-vdso.so.1'
@@ -40,10 +41,19 @@ export function* searchImages(core: CoreFile, diagnostics: Diagnostics): Generat
     if (start % PAGE_SIZE !== 0) continue
     const image = openMemoryImage(core.memory, start, `[image at ${hex(start)}]`, diagnostics)
     if (!image || !isRunnable(core, image)) continue
+    if (isEnough(count++, diagnostics)) return
     const name = sonameOf(image.elf)
     yield imageInMemory(name === VDSO_NAME ? '[vdso]' : (name ?? image.elf.name), start, image)
-    if (++count >= IMAGES_MAX) return
   }
+}
+
+/** Whether one image more than these would be too many, which is told. */
+export function isEnough(count: number, diagnostics: Diagnostics): boolean {
+  if (count < IMAGES_MAX) return false
+  diagnostics.add('modules-left-out', `the core tells of more than ${IMAGES_MAX} executables and libraries`, {
+    hint: 'frames in those that were left out have no name; please report it where the process really had so many',
+  })
+  return true
 }
 
 function isRunnable(core: CoreFile, {elf, loadBias}: MemoryImage): boolean {

@@ -1,11 +1,12 @@
 import {type Address, addressOfWord, hex, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {readCString} from '../base/memory-reader.ts'
+import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {BuildIds} from './build-id.ts'
 import type {CoreFile} from './core-file.ts'
 import type {ElfFile} from './elf-file.ts'
 import {PT} from './elf-headers.ts'
-import {hasDebugTag, imageInMemory, searchImages} from './image-search.ts'
+import {hasDebugTag, IMAGES_MAX, imageInMemory, isEnough, searchImages} from './image-search.ts'
 import {readLinkMap} from './link-map.ts'
 import {type MemoryImage, openMemoryImage} from './memory-image.ts'
 import type {FileMapping} from './notes.ts'
@@ -90,10 +91,11 @@ interface Group {
 
 function imagesOfMappings(core: CoreFile, diagnostics: Diagnostics): LoadedImage[] {
   const groups = groupMappings(core, diagnostics)
-  const starts = core.mappings.map(mapping => mapping.start)
+  const starts = Float64Array.from(core.mappings, mapping => mapping.start).sort()
   const images: LoadedImage[] = []
   for (const group of groups) {
     if (!isImage(core, group)) continue
+    if (isEnough(images.length, diagnostics)) break
     images.push(toLoadedImage(core, group, starts))
   }
   return images
@@ -106,13 +108,17 @@ function imagesOfMappings(core: CoreFile, diagnostics: Diagnostics): LoadedImage
 function groupMappings(core: CoreFile, diagnostics: Diagnostics): Group[] {
   const groups: Group[] = []
   const open = new Map<string, Group>()
+  let images = 0
   for (const mapping of core.mappings) {
+    // One more tells that there are more.
+    if (images > IMAGES_MAX) break
     const group = open.get(mapping.path)
     if (group && (joins(group, mapping) || joinsAsData(core, group, mapping, diagnostics))) {
       group.mappings.push(mapping)
       continue
     }
     const begun = beginGroup(core, mapping, diagnostics)
+    if (begun.image) images++
     groups.push(begun)
     open.set(mapping.path, begun)
   }
@@ -171,10 +177,11 @@ function isImage(core: CoreFile, group: Group): boolean {
   return group.mappings.some(mapping => core.segments.extentAt(mapping.start).executable)
 }
 
-function toLoadedImage(core: CoreFile, group: Group, starts: readonly number[]): LoadedImage {
+/** @param starts of all mappings, ascending */
+function toLoadedImage(core: CoreFile, group: Group, starts: Float64Array): LoadedImage {
   const start = (group.mappings[0] as FileMapping).start
   const mappedEnd = Math.max(...group.mappings.map(mapping => mapping.end))
-  const next = starts.find(other => other >= mappedEnd) ?? Number.POSITIVE_INFINITY
+  const next = starts[lastAtOrBelow(starts, mappedEnd - 1) + 1] ?? Number.POSITIVE_INFINITY
   // .bss goes on past the file's mappings, but not into another file's.
   const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next, endOfMapped(core, mappedEnd))))
   const deleted = group.path.endsWith(DELETED)
@@ -261,12 +268,13 @@ function imagesOfLinkMap(
   const elf = program?.memoryImage ?? executable
   if (!program || !elf || program.loadBias === undefined) return []
   const images: LoadedImage[] = []
+  // The vDSO is in the list as well; the auxiliary vector tells of it better.
+  const vdso = auxAddress(core, AT.AT_SYSINFO_EHDR)
+  const knownStarts = new Set<number | undefined>([vdso, ...known.map(image => image.start)])
   for (const entry of readLinkMap(core.memory, elf, program.loadBias)) {
-    if (entry.path === '') continue
     const start = entry.loadBias
-    // The vDSO is in the list as well; the auxiliary vector tells of it better.
-    if (start < PAGE_SIZE || start === auxAddress(core, AT.AT_SYSINFO_EHDR)) continue
-    if (known.some(image => image.start === start)) continue
+    if (entry.path === '' || start < PAGE_SIZE || knownStarts.has(start)) continue
+    if (isEnough(images.length, diagnostics)) break
     const image = openMemoryImage(core.memory, toAddress(start), entry.path, diagnostics)
     // Of a library whose first page is not there the file tells the extent.
     const end = image ? image.elf.linkEnd + image.loadBias : start + PAGE_SIZE

@@ -1,4 +1,4 @@
-// A packed core that has no room to be unpacked in: the machine's fault, not ours, and said so.
+// A packed core that has no room to be unpacked in, files that may not be opened: the machine's fault, and said so.
 import {closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -44,3 +44,14 @@ test('with room it is unpacked, and leaves nothing behind', t => {
   const {stdout, exitCode} = runShell(`$RUN info ${large} --quiet >/dev/null; ls -A ${empty}`, {env: {TMPDIR: empty}})
   t.deepEqual([stdout, exitCode], ['', 0])
 })
+
+// How many Node itself has open depends on its release; too few for Node to start at all are below.
+for (const limit of [20, 22, 24, 26, 28, 30, 32]) {
+  test(`with ${limit} open files allowed there is a report, or what to do`, t => {
+    const args = `${fixture.core} --sysroot ${fixture.sysroot} --strict`
+    const {stderr, exitCode} = runShell(`ulimit -n ${limit}; $RUN analyze ${args} >/dev/null`)
+    t.true([0, 1, 3].includes(exitCode ?? -1) || /EMFILE.*run\.cjs|node:fs/s.test(stderr), `${exitCode} ${stderr}`)
+    if (exitCode !== 0) t.regex(stderr, /ulimit -n|EMFILE/)
+    t.notRegex(stderr, /Assertion|Native stack/)
+  })
+}

@@ -211,6 +211,25 @@ test('an image is one module, with the build ID that its first page in the core 
   t.is(image?.end, address(BASE + 3 * PAGE))
 })
 
+for (const [kind, memory] of [
+  ['headers', {bytes: FIRST_PAGE}],
+  ['code', {memorySize: PAGE}],
+] as const) {
+  test(`of a core that claims more images than any process has, by ${kind}, the first ones are taken`, t => {
+    const starts = Array.from({length: 3001}, (_, index) => BASE + index * 16 * PAGE)
+    const core = openCore({
+      mappings: starts.map((start, index) => ({start, end: start + PAGE, path: `/lib/${index}.so`})),
+      memory: starts.map(address => ({address, flags: PF.R + PF.X, ...memory})),
+    })
+    const diagnostics = new Diagnostics()
+    t.is(findLoadedImages(core, diagnostics).length, 3000)
+    t.deepEqual(
+      diagnostics.list().map(({code}) => code),
+      ['modules-left-out'],
+    )
+  })
+}
+
 test('a file that is mapped twice is two modules; one that is mapped as data is none', t => {
   const second = BASE + 0x100000
   const spec = process()
