@@ -1,5 +1,6 @@
 import {type Address, addressOfWord, type Word} from '../base/address.ts'
 import {type MemoryReader, readWord} from '../base/memory-reader.ts'
+import {decodeCommonFault} from './common-fault.ts'
 import {
   Disassembler,
   type Formatter,
@@ -63,6 +64,15 @@ export function decodeFault(
   const disassembler = new Disassembler(memory)
   const bytes = disassembler.bytesAt(pc)
   if (!bytes) return undefined
+  return decodeCommonFault(bytes, pc, registers) ?? decodeAnyFault(disassembler, bytes, {memory, pc, registers})
+}
+
+/** By iced: the same answer for every instruction, but for the time to load it. */
+export function decodeAnyFault(
+  disassembler: Disassembler,
+  bytes: Uint8Array,
+  {memory, pc, registers}: {memory: MemoryReader; pc: Address; registers: FaultRegisters},
+): FaultingInstruction {
   const decoded = disassembler.decode(bytes, pc, (instruction, iced) => {
     const formatter = new iced.Formatter(iced.FormatterSyntax.Gas)
     const infos = new iced.InstructionInfoFactory()

@@ -6,6 +6,7 @@ import {toAddress} from '../../src/base/address.ts'
 import {Deadline} from '../../src/base/deadline.ts'
 import {renderGoText} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
+import {renderSummary} from '../../src/render/summary-text.ts'
 import {withFixture} from '../support/open-fixture.ts'
 import {FakeProcess} from '../unwind/process.ts'
 
@@ -13,7 +14,7 @@ import {FakeProcess} from '../unwind/process.ts'
 const isLoaded = (): boolean =>
   Object.keys(createRequire(import.meta.url).cache).some(path => path.includes('/node_modules/iced-x86/'))
 
-test.serial('the text of a crash that tables explain never loads the decoder', async t => {
+test.serial('the text of a crash that tables explain, its summary too, never loads the decoder', async t => {
   const text = await withFixture('cfault-segv-go1.27', (dead, diagnostics) => {
     const report = analyzeCore(dead, {
       tool: {name: 'test', version: '0'},
@@ -25,9 +26,10 @@ test.serial('the text of a crash that tables explain never loads the decoder', a
       deadline: Deadline.never(diagnostics),
       diagnostics,
     })
-    return [...renderGoText(report, PLAIN_STYLE)].join('')
+    return [...renderSummary(report.summary, PLAIN_STYLE), ...renderGoText(report, PLAIN_STYLE)].join('')
   })
   t.regex(text, /SIGSEGV/)
+  t.regex(text, /mov/)
   t.false(isLoaded())
 })
 
