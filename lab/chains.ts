@@ -70,7 +70,7 @@ export function readChains(program: string): Map<string, ExpectedChain> {
 }
 
 /** Whether a mode's crash is on a thread that was in no Go code: its name says so. */
-export function isOutsideGo(mode: Pick<Mode, 'name'>): boolean {
+function isOutsideGo(mode: Pick<Mode, 'name'>): boolean {
   return /^(stranger|returned|after-stranger|default-stranger|no-thread|deep-thread|goexit-thread)/.test(mode.name)
 }
 

@@ -18,7 +18,7 @@ export function minorOf(release: string): number {
   return Number(release.split('.')[1])
 }
 
-export function toolchainsDirectory(): string {
+function toolchainsDirectory(): string {
   return process.env.GOROOTS ?? join(homedir(), '.local/go-toolchains')
 }
 

@@ -12,7 +12,7 @@ export interface Variant {
   readonly pure?: boolean
 }
 
-export const variants: readonly Variant[] = [
+const variants: readonly Variant[] = [
   {name: 'default', flags: []},
   {name: 'pie', flags: ['-buildmode=pie']},
   {name: 'internal', flags: ['-ldflags=-linkmode=internal'], excludesLibrary: true},

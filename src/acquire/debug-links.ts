@@ -1,6 +1,7 @@
 import {Cursor} from '../base/cursor.ts'
 import {FormatError} from '../base/errors.ts'
 import type {SectionSource} from '../base/section-source.ts'
+import {hexDigits} from '../elf/build-id.ts'
 
 /** The name of a debug file, and the CRC32 of what is in it. */
 export interface DebugLink {
@@ -27,7 +28,7 @@ export function readDebugLink(image: SectionSource): DebugLink | undefined {
 export function readSupplementaryLink(dwarf: SectionSource): SupplementaryLink | undefined {
   const alternate = readSection(dwarf, '.gnu_debugaltlink', cursor => ({
     name: cursor.cstring(),
-    id: hexBytes(cursor.take(cursor.remaining)),
+    id: hexDigits(cursor.take(cursor.remaining)),
   }))
   if (alternate) return alternate
   const sup = readSup(dwarf)
@@ -46,7 +47,7 @@ function readSup(file: SectionSource): (SupplementaryLink & {isSupplementary: bo
     cursor.skip(2)
     const isSupplementary = cursor.u8() !== 0
     const name = cursor.cstring()
-    return {name, isSupplementary, id: hexBytes(cursor.take(cursor.uleb128()))}
+    return {name, isSupplementary, id: hexDigits(cursor.take(cursor.uleb128()))}
   })
 }
 
@@ -60,8 +61,4 @@ function readSection<T>(file: SectionSource, name: string, read: (cursor: Cursor
     if (error instanceof FormatError) return undefined
     throw error
   }
-}
-
-function hexBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }

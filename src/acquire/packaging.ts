@@ -1,5 +1,5 @@
 import {readdirSync} from 'node:fs'
-import {join} from 'node:path'
+import {basename, join} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {FileTree} from './file-tree.ts'
@@ -40,7 +40,7 @@ export function readDistribution(tree: FileTree): Distribution | undefined {
 export function findDpkgPackage(tree: FileTree, path: string): Package | undefined {
   const bare = path.replace(/^\/usr(?=\/)/, '')
   const names = [`\n${bare}\n`, `\n/usr${bare}\n`]
-  const stem = path.slice(path.lastIndexOf('/') + 1).replace(/[^A-Za-z].*$/, '')
+  const stem = basename(path).replace(/[^A-Za-z].*$/, '')
   const lists = listNames(tree).sort((a, b) => Number(b.startsWith(stem)) - Number(a.startsWith(stem)))
   let room = LISTS_MAX
   for (const list of lists) {

@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import type {Module} from '../elf/module.ts'
 import {buildIdName} from './debug-files.ts'
 import type {FileTree} from './file-tree.ts'
@@ -77,7 +78,7 @@ export class Remedies {
 
   #provide(module: Module): string[] {
     const {path, buildId, imageOrigin, isExecutable} = module
-    const file = path.slice(path.lastIndexOf('/') + 1)
+    const file = basename(path)
     if (imageOrigin !== 'file' && isExecutable)
       return [`${this.#command()} --exe ${file === '' ? 'FILE' : shellWord(file)}`]
     if (imageOrigin !== 'file') return [`add --sysroot DIR, with a copy of ${shellWord(path)} in DIR`]

@@ -8,6 +8,8 @@ import {dwarfOfEncoding} from './registers.ts'
 const LONGEST_CALL = 7
 const CALL_REL32 = 0xe8
 const CALL_REL32_LENGTH = 5
+/** As long. */
+const JUMP_REL32 = 0xe9
 /** FF: /2 is a near call, /4 a near jump. */
 const GROUP_5 = 0xff
 
@@ -58,6 +60,18 @@ export function directCallTarget(memory: MemoryReader, pc: Address): Address | u
   if (displacement === undefined) return undefined
   const target = pc + signed32(displacement)
   return target >= 0 ? toAddress(target) : undefined
+}
+
+/**
+ * The direct calls and jumps (E8 and E9 rel32) of code that begins at `start`, each with where it leads, by every byte
+ * that could begin one: what leads to no function is a chance likeness.
+ */
+export function* directTransfers(code: Uint8Array, start: Address): Generator<{at: Address; target: number}> {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
+  for (let at = 0; at + CALL_REL32_LENGTH <= code.length; at++) {
+    if (code[at] !== CALL_REL32 && code[at] !== JUMP_REL32) continue
+    yield {at: toAddress(start + at), target: start + at + CALL_REL32_LENGTH + view.getInt32(at + 1, true)}
+  }
 }
 
 function signed32(value: number): number {

@@ -41,7 +41,7 @@ const STEP_LIMIT = 50_000
 const STD = text('std')
 
 /** Reads a mangled name into nodes, front to back. */
-export class CxxReader implements CxxGrammar {
+class CxxReader implements CxxGrammar {
   readonly text: MangledText
   #depth = 0
   #steps = 0

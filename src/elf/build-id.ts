@@ -39,7 +39,8 @@ export function findPackageNote(notes: Iterable<ElfNote>): string | undefined {
   return undefined
 }
 
-function hexDigits(bytes: Uint8Array): string {
+/** Two digits a byte, as build IDs and checksums are written. */
+export function hexDigits(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
 

@@ -17,7 +17,7 @@ export interface DebugFiles {
 }
 
 /** For modules without a file. */
-export const NO_DEBUG_FILES: DebugFiles = {
+const NO_DEBUG_FILES: DebugFiles = {
   dwarf: undefined,
   supplementary: undefined,
   symbols: undefined,

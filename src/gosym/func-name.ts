@@ -40,6 +40,12 @@ function findGroupGap(interior: string): {start: number; end: number} | 'one-gro
   return depth === 1 && closed < 0 ? 'one-group' : undefined
 }
 
+/** Length of the path of its package in a function's name: only the last element of a path can have that dot. */
+export function packageLength(name: string): number {
+  const end = name.indexOf('.', name.lastIndexOf('/') + 1)
+  return end < 0 ? name.length : end
+}
+
 const UPPER = /^[A-Z]/
 
 /**

@@ -66,7 +66,7 @@ const FTAB_SAMPLES = 64
 const TWO_32 = 0x100000000
 
 /** The layouts to try, the likeliest first: that of the version, then those that share the header's magic. */
-export function candidateLayouts(header: PclntabHeader, version: GoVersion | undefined): ModuledataLayout[] {
+function candidateLayouts(header: PclntabHeader, version: GoVersion | undefined): ModuledataLayout[] {
   const {firstMinor, lastMinor} = header.layout
   const fits = MODULEDATA_LAYOUTS.filter((layout, index) => {
     const nextMinor = MODULEDATA_LAYOUTS[index + 1]?.minor ?? Number.POSITIVE_INFINITY

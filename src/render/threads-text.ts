@@ -39,7 +39,7 @@ function renderThreadHeader(thread: ThreadReport, style: Style): string {
 }
 
 /** `instruction mov (%rax),%rax`, then a line on the operand that faulted. */
-export function renderInstruction(instruction: InstructionReport, style: Style): string {
+function renderInstruction(instruction: InstructionReport, style: Style): string {
   const {text, bytes, operand, operandAddress, addressKind} = instruction
   let out = text === null ? '' : `${style.note(`instruction: ${text} [${bytes ?? ''}]`)}\n`
   if (operand === null && addressKind === null) return out

@@ -36,7 +36,7 @@ export const threadsReportSchema = z
   })
   .meta({title: 'gotrace-core threads --json'})
 
-export const coreSignalSchema = z
+const coreSignalSchema = z
   .strictObject({
     number: z.number().int().describe('its number'),
     name: text.describe('its name, such as SIGSEGV'),
@@ -50,7 +50,7 @@ export const coreSignalSchema = z
     description: 'the signal that the kernel dumped the core for; Go raises one of its own at its end',
   })
 
-export const coreMemorySchema = z
+const coreMemorySchema = z
   .strictObject({
     segments: z.number().int().describe('how many pieces the core has'),
     mapped: z.number().describe('bytes of address space that were mapped'),

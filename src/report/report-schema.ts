@@ -19,7 +19,7 @@ import {summarySchema} from './summary-schema.ts'
 
 /** The parts of `analyze --json`, most of which other commands print too. */
 
-export const waitSchema = z
+const waitSchema = z
   .strictObject({
     kind: z.string().describe('of a lock of C or of Go, or the wait reason; docs/json-schema.md lists them'),
     address: address.describe('of the lock or channel; null: it has none, or nothing leads to it'),
@@ -198,7 +198,7 @@ export const moduleSchema = z
   })
   .meta({id: 'module', description: 'an executable or a library of the process'})
 
-export const diagnosticSchema = z
+const diagnosticSchema = z
   .strictObject({
     code: oneOf(DIAGNOSTIC_CODES).describe('what it is about; scripts match on this'),
     severity: oneOf({
@@ -220,7 +220,7 @@ export const toolSchema = z
   })
   .meta({id: 'tool', description: 'what made the report'})
 
-export const coreSchema = z
+const coreSchema = z
   .strictObject({
     path: z.string().describe('as it was given'),
     size: z.number().int().describe('in bytes, unpacked'),

@@ -55,7 +55,7 @@ export const RECIPES: readonly (readonly [functionName: string, recipe: (accesse
 ]
 
 /** The RIP-relative operands of some kinds and one width, in code order. */
-export function targets(accesses: Accesses, kinds: readonly CodeAccess['kind'][], width: number): Address[] {
+function targets(accesses: Accesses, kinds: readonly CodeAccess['kind'][], width: number): Address[] {
   const found = new Set<Address>()
   for (const access of accesses) {
     if (kinds.includes(access.kind) && access.width === width && access.target !== undefined) found.add(access.target)
@@ -83,7 +83,7 @@ function findListHeads(accesses: Accesses): Address[] {
 }
 
 /** The operands of locked adds, which the compiler addresses through a register. */
-export function findAtomicAdds(accesses: Accesses, width: number): Address[] {
+function findAtomicAdds(accesses: Accesses, width: number): Address[] {
   const found: Address[] = []
   for (const [index, access] of accesses.entries()) {
     if (access.kind !== 'update' || !access.locked || access.width !== width || access.displacement !== 0) continue

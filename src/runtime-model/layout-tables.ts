@@ -120,8 +120,6 @@ export const P_TABLE = {
   rows: {
     id: [8, 8, 0, 0],
     status: [12, 12, 4, 4],
-    schedtick: [24, 24, 16, 16],
-    syscalltick: [28, 28, 20, 20],
     'sysmontick.schedwhen': [_, 40, 32, 32],
     'sysmontick.syscallwhen': [_, 56, 48, 40],
     m: [32, 64, 56, 48],

@@ -50,7 +50,7 @@ function columnOf(table: LayoutTable, release: GoVersion): number {
   return found
 }
 
-export function layoutFromTable<S extends StructName>(name: S, release: GoVersion): StructLayout<S> {
+function layoutFromTable<S extends StructName>(name: S, release: GoVersion): StructLayout<S> {
   const table = (LOCK_RANKING.test(release.text) && RANKED_TABLES[name]) || TABLES[name]
   const column = columnOf(table, release)
   const offsets: [string, number][] = []

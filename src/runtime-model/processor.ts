@@ -11,8 +11,6 @@ export interface Processor {
   readonly id: number
   readonly status: string
   readonly m: Address
-  readonly schedtick: number
-  readonly syscalltick: number
   /** Monotonic nanoseconds of the monitor's last look at it; a lower bound of the time of death. */
   readonly schedwhen: bigint
   readonly syscallwhen: bigint
@@ -26,8 +24,6 @@ export function readProcessor(access: RuntimeAccess, address: Address): Processo
       id: p.i32('id'),
       status: PROCESSOR_STATUS[p.u32('status')] ?? '???',
       m: p.pointer('m'),
-      schedtick: p.u32('schedtick'),
-      syscalltick: p.u32('syscalltick'),
       schedwhen: p.i64('sysmontick.schedwhen'),
       syscallwhen: p.i64('sysmontick.syscallwhen'),
     }

@@ -75,8 +75,6 @@ export const STRUCT_FIELDS = {
   p: {
     id: 4,
     status: 4,
-    schedtick: 4,
-    syscalltick: 4,
     'sysmontick.schedwhen': 8,
     'sysmontick.syscallwhen': 8,
     m: 8,

@@ -9,7 +9,7 @@ import {type AppliedRow, applyRow} from './apply-row.ts'
 import type {CodeMap} from './code-map.ts'
 
 /** After `push %rbp; mov %rsp,%rbp` (System V ABI, AMD64 supplement, 3.2.2). */
-export const FRAME_POINTER_ROW: UnwindRow = makeRow(
+const FRAME_POINTER_ROW: UnwindRow = makeRow(
   {kind: 'register', register: DWARF_REGISTER.rbp, offset: 16},
   {[DWARF_REGISTER.rbp]: {kind: 'at-cfa', offset: -16}, ...RETURN_ADDRESS},
   'unknown',

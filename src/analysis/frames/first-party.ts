@@ -1,3 +1,4 @@
+import {packageLength} from '../../gosym/func-name.ts'
 import type {CoreReport, FrameReport} from '../../report/core-report.ts'
 import {cPlumbing, goPlumbing} from './irrelevant-frames.ts'
 
@@ -100,8 +101,7 @@ function distanceOfGo({function: name}: FrameReport, go: Program['go']): Distanc
 /** `net/http` of `net/http.(*conn).serve`; types between brackets have paths of their own. */
 export function packageOf(name: string): string {
   const [plain = ''] = name.split('[')
-  const end = plain.indexOf('.', plain.lastIndexOf('/') + 1)
-  return end < 0 ? plain : plain.slice(0, end)
+  return plain.slice(0, packageLength(plain))
 }
 
 /** Go's own rule: the first element of a path that is not of the standard library has a dot (`go help importpath`). */

@@ -1,4 +1,4 @@
-import {directCallTarget} from '../../amd64/call-encoding.ts'
+import {directCallTarget, directTransfers} from '../../amd64/call-encoding.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
@@ -27,20 +27,12 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
 
 /** Wrappers of cgo are short. */
 const CODE_LIMIT = 2048
-/** Intel SDM 2: CALL rel32 and JMP rel32. */
-const CALL_REL32 = 0xe8
-const JMP_REL32 = 0xe9
-const LENGTH = 5
 
 /** Told by the bytes of calls and jumps that lead to the start of a function; those of Go have no such start. */
 function countCallees(memory: MemoryReader, start: Address, startOf: (pc: Address) => Address | undefined): number {
   const callees = new Set<number>()
-  const code = memory.read(start, CODE_LIMIT) ?? new Uint8Array()
-  const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
-  for (let at = 0; at + LENGTH <= code.length; at++) {
-    if (code[at] !== CALL_REL32 && code[at] !== JMP_REL32) continue
-    if (startOf(toAddress(start + at)) !== start) break
-    const target = start + at + LENGTH + view.getInt32(at + 1, true)
+  for (const {at, target} of directTransfers(memory.read(start, CODE_LIMIT) ?? new Uint8Array(), start)) {
+    if (startOf(at) !== start) break
     if (target > 0 && target !== start && startOf(toAddress(target)) === target) callees.add(target)
   }
   return callees.size

@@ -81,7 +81,7 @@ function withoutPlace(text: string): string {
  * The first line of a text, without what changes from one crash to the next: numbers, addresses, times, identifiers,
  * quoted parts.
  */
-export function foldText(text: string): string {
+function foldText(text: string): string {
   const line =
     text
       .slice(0, 4096)

@@ -1,4 +1,5 @@
 import {Demangler} from '../../demangle/demangler.ts'
+import {packageLength} from '../../gosym/func-name.ts'
 import {sourceName} from '../frames/c-frames.ts'
 
 // The name that a function keeps: without what a compiler, a linker or an instance of a template adds to it.
@@ -26,9 +27,9 @@ export function stableGoName(name: string, isFunction: (name: string) => boolean
  * type is no function, so methods keep theirs.
  */
 function definingFunction(outer: string, isFunction: (name: string) => boolean): string {
-  const packageEnd = outer.indexOf('.', outer.lastIndexOf('/') + 1)
-  const packagePath = outer.slice(0, packageEnd)
-  let rest = outer.slice(packageEnd + 1)
+  const packagePath = outer.slice(0, packageLength(outer))
+  if (packagePath === outer) return outer
+  let rest = outer.slice(packagePath.length + 1)
   for (let dot = rest.indexOf('.'); dot > 0 && !rest.startsWith('('); dot = rest.indexOf('.')) {
     if (!isFunction(`${packagePath}.${rest.slice(0, dot)}`)) break
     rest = rest.slice(dot + 1)

@@ -3,7 +3,7 @@ import {InputError} from '../../base/errors.ts'
 import {DEFAULT_RULES, SIGNATURE_VERSION} from './default-rules.ts'
 
 /** What a rule does with a frame. The first three are those of Socorro, Mozilla's collector of crashes. */
-export const RULE_KINDS = {
+const RULE_KINDS = {
   irrelevant: 'is left out',
   prefix: 'counts, but does not name the family',
   sentinel: 'the signature begins here: frames above it are left out',
