@@ -1,4 +1,3 @@
-import {basename} from 'node:path'
 import type {
   CoreReport,
   CrashReport,
@@ -9,7 +8,7 @@ import type {
   TextDialect,
   ThreadReport,
 } from '../report/core-report.ts'
-import {MISSING_REASONS, type MissingReason} from '../report/vocabulary.ts'
+import {MISSING_REASONS, type MissingReason, placeInModule} from '../report/vocabulary.ts'
 import {renderSource} from './source-text.ts'
 import type {Style} from './style.ts'
 
@@ -71,7 +70,7 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
 }
 
 /** Each goroutine, and the runtime that it is the first one of; null where its runtime is no other than before. */
-function* inRuntimes(
+export function* inRuntimes(
   goroutines: Iterable<GoroutineReport>,
 ): Generator<{goroutine: GoroutineReport; runtime: string | null}, void> {
   let current: string | null = null
@@ -233,14 +232,6 @@ function renderNativeFrame(frame: FrameReport, style: Style, {showsModules}: Tex
   const code = frame.kind === 'c' && frame.function === null && showsModules ? placeInModule(frame) : undefined
   const where = `${place}pc=${frame.pc}${code === undefined ? '' : ` ${code}`}`
   return `${style.cFunction(name)}\n\t${style.location(where)}${foundNote(frame, style)}\n`
-}
-
-/** `libc.so.6+0x8a3c1` */
-export function placeInModule({
-  module,
-  moduleOffset,
-}: Pick<FrameReport, 'module' | 'moduleOffset'>): string | undefined {
-  return module === null || moduleOffset === null ? undefined : `${basename(module)}+${moduleOffset}`
 }
 
 function foundNote({foundBy}: FrameReport, style: Style): string {

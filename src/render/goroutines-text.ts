@@ -1,5 +1,5 @@
 import type {FrameReport, GoReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
-import {ofImage, renderGoroutine, renderImage} from './go-text.ts'
+import {inRuntimes, ofImage, renderGoroutine, renderImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */
@@ -10,11 +10,8 @@ export function* renderGoroutinesText(
   {go, goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'> & {go: Pick<GoReport, 'images'>},
   style: Style,
 ): Generator<string> {
-  let last: string | null = null
-  yield* separated(goroutines ?? [], goroutine => {
-    const {image} = goroutine
-    const heading = image === null || image === last ? '' : `${renderImage(image, go, style)}\n`
-    last = image
+  yield* separated(inRuntimes(goroutines ?? []), ({goroutine, runtime}) => {
+    const heading = runtime === null ? '' : `${renderImage(runtime, go, style)}\n`
     return heading + renderGoroutine(goroutine, style)
   })
   yield* separated(groups ?? [], group => renderGroup(group, style))

@@ -1,5 +1,5 @@
 import type {FrameReport, GoroutinesReport} from '../report/core-report.ts'
-import {placeInModule} from './go-text.ts'
+import {placeInModule} from '../report/vocabulary.ts'
 
 /** Goroutines that have the same stack, state and labels: one sample of a profile. */
 export interface StackSample {

@@ -1,7 +1,8 @@
 import {basename} from 'node:path'
 import {printable} from '../base/printable.ts'
 import type {PlaceReport, SummaryReport} from '../report/core-report.ts'
-import {ofImage, placeInModule} from './go-text.ts'
+import {placeInModule} from '../report/vocabulary.ts'
+import {ofImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** What a terminal shows without being asked. */

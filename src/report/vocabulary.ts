@@ -1,3 +1,5 @@
+import {basename} from 'node:path'
+
 /**
  * Words of the report that scripts match on, each with what it says: a word keeps its meaning and never goes; new ones
  * may come. docs/json-schema.md and the published schemas say the same. The codes of diagnostics and of errors are in
@@ -68,6 +70,12 @@ export interface Party {
 export function nameParty({thread, goroutine}: Party): string {
   if (thread === null) return `goroutine ${goroutine ?? '?'}`
   return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
+}
+
+/** Where code lies in its file, which is what a symbolizer needs later: `libc.so.6+0x8a3c1`. */
+export function placeInModule(place: {module: string | null; moduleOffset: string | null}): string | undefined {
+  const {module, moduleOffset} = place
+  return module === null || moduleOffset === null ? undefined : `${basename(module)}+${moduleOffset}`
 }
 
 /** What a user can say of a signature in a store. */

@@ -21,6 +21,14 @@ export interface StackBounds {
 }
 
 /**
+ * Whether a stack pointer is on the stack. At its end too: there stands goexit, which has called what is below, and
+ * nothing above. A stack without a place (that of a dead goroutine) has none.
+ */
+export function isOnStack({lo, hi}: StackBounds, sp: Address): boolean {
+  return sp >= lo && sp <= hi && lo < hi
+}
+
+/**
  * The last signal that became a panic or a throw on this goroutine (g.sig…); number 0 for none. Words are printed raw.
  */
 export interface GoroutineSignal {

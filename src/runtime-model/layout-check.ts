@@ -1,6 +1,7 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
+import {isOnStack} from './goroutine.ts'
 import {GOROUTINE_STATUS, statusOf} from './goroutine-status.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {LayoutSet} from './struct-layout.ts'
@@ -152,17 +153,16 @@ class LayoutChecker {
     tally.living++
     const lo = g.pointer('stack.lo')
     const hi = g.pointer('stack.hi')
-    const isOnStack = (sp: number) => sp > lo && sp <= hi
     tally.check('g.stack is a range', lo > 0 && lo < hi && hi - lo < STACK_LIMIT)
     if (status === GOROUTINE_STATUS._Gwaiting || status === GOROUTINE_STATUS._Grunnable) {
-      tally.check('g.sched.sp is on the stack', isOnStack(g.pointer('sched.sp')))
+      tally.check('g.sched.sp is on the stack', isOnStack({lo, hi}, g.pointer('sched.sp')))
       tally.check('g.sched.pc is code', this.#isCode(g.pointer('sched.pc')))
     }
     if (status === GOROUTINE_STATUS._Gwaiting) this.#checkWait(g)
     if (status === GOROUTINE_STATUS._Gsyscall) {
-      tally.check('g.syscallsp is on the stack', isOnStack(g.pointer('syscallsp')))
+      tally.check('g.syscallsp is on the stack', isOnStack({lo, hi}, g.pointer('syscallsp')))
     }
-    tally.check('g.stktopsp is on the stack', g.word('stktopsp') === 0n || isOnStack(g.pointer('stktopsp')))
+    tally.check('g.stktopsp is on the stack', g.word('stktopsp') === 0n || isOnStack({lo, hi}, g.pointer('stktopsp')))
     this.#checkOrigin(g)
     const m = g.pointer('m')
     if (status === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {

@@ -12,6 +12,9 @@ const STUB_SECTIONS = [
   {name: '.plt.got', stride: 8},
 ] as const
 
+/** Behind the name of the function that a stub leads to, as disassemblers write it. */
+export const STUB_SUFFIX = '@plt'
+
 const R_X86_64_GLOB_DAT = 6
 const R_X86_64_JUMP_SLOT = 7
 const RELA_SIZE = 24
@@ -39,7 +42,7 @@ export class PltStubs {
         const entry = linkAddress - ((linkAddress - header.address) % length)
         const slot = this.#jumpSlot(toAddress(entry), length)
         const target = slot === undefined ? undefined : this.#slotNames().get(slot)
-        if (target !== undefined) return {name: `${target}@plt`, entry: toAddress(entry)}
+        if (target !== undefined) return {name: `${target}${STUB_SUFFIX}`, entry: toAddress(entry)}
       }
     }
     return undefined

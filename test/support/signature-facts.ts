@@ -1,6 +1,6 @@
+import type {CodeFacts} from '../../src/analysis/signature/code-facts.ts'
 import {SignatureRules} from '../../src/analysis/signature/rules.ts'
 import {makeSignature, type SignatureFacts} from '../../src/analysis/signature/signature.ts'
-import type {CodeFacts} from '../../src/analysis/signature/signed-frame.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../src/report/core-report.ts'
 
 const MODULES: ModuleReport[] = [

@@ -3,14 +3,14 @@ import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {Creation} from '../frames/creation.ts'
 import {cgoWrapperTarget, goPlumbing} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type CSegment, isOnStackOf} from '../stacks/c-segments.ts'
+import type {CSegment} from '../stacks/c-segments.ts'
 import {findStart, WALK_LIMIT} from '../stacks/goroutine-start.ts'
 import {beforeOwnStack, type Seam, type StitchedFrame, stitchStack} from '../stacks/stitched-stack.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
@@ -71,7 +71,7 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
 function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment | undefined): CgoCalls {
   const calls: CgoCall[] = []
   if (leaf && goroutine.syscall.sp !== NULL_ADDRESS && isInC(process, goroutine)) {
-    const {frames, stop} = beforeOwnStack(leaf, sp => isOnStackOf(goroutine, sp))
+    const {frames, stop} = beforeOwnStack(leaf, sp => isOnStack(goroutine.stack, sp))
     const segment = emptySegment(stop === 'end-of-stack' ? null : stop)
     segment.frames.push(...frames.filter(({kind}) => kind === 'native'))
     segment.leftOut = leaf.elided?.count ?? 0

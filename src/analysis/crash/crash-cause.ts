@@ -1,7 +1,7 @@
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
 import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
@@ -87,7 +87,7 @@ function runtimeCrash(
   const onSystemStack = g0 && deathOnSystemStack(process, thread)
   if (onSystemStack && g0) {
     // A goroutine that the runtime believes in a system call is printed from there, and no other stack.
-    const thrower = current && holds(current.stack, onSystemStack.start.sp) ? current : g0
+    const thrower = current && isOnStack(current.stack, onSystemStack.start.sp) ? current : g0
     const runtimeStack = thrower === g0 ? {g0, start: onSystemStack.start} : undefined
     return {
       ...base,
@@ -144,7 +144,7 @@ function signalCrash(
   // In a system call, traceback1 goes by what entersyscall saved, not by the signal's pc.
   const inSyscall = goroutine?.status.number === GOROUTINE_STATUS._Gsyscall
   const start: FoundStart | undefined =
-    goroutine && !inSyscall && sp !== undefined && holds(goroutine.stack, sp)
+    goroutine && !inSyscall && sp !== undefined && isOnStack(goroutine.stack, sp)
       ? {pc: signal.pc, sp, trap: true, isSyscall: false, foundBy: 'signal-frame'}
       : undefined
   return {
@@ -175,7 +175,7 @@ function cameDuringCgo({version}: DeadProcess, machine: Machine): boolean {
 
 function isOnGoroutine({frames, base, goroutine}: ThreadStack): boolean {
   const frame = frames[base]
-  return goroutine !== undefined && frame !== undefined && holds(goroutine.stack, frame.sp)
+  return goroutine !== undefined && frame !== undefined && isOnStack(goroutine.stack, frame.sp)
 }
 
 const NO_CRASH: CrashCause = {

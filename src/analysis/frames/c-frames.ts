@@ -1,7 +1,9 @@
+import {directCallTarget} from '../../amd64/call-encoding.ts'
 import {wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {type Address, hex} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
+import {STUB_SUFFIX} from '../../symbolize/plt-stubs.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -34,6 +36,21 @@ function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] 
     ...place,
     kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
   }))
+}
+
+/**
+ * The C function that the direct call before a return address leads to, as the caller's code names it. `isStub`: it is
+ * another module's, and the call goes through a stub.
+ */
+export function findCallee(
+  {memory, symbolizer}: Pick<DeadProcess, 'memory' | 'symbolizer'>,
+  returnAddress: Address,
+): {name: string; isStub: boolean} | undefined {
+  const target = directCallTarget(memory, returnAddress)
+  const name = target === undefined ? undefined : symbolizer.locate(target, target)[0]?.function
+  if (name === undefined || name === null) return undefined
+  const isStub = name.endsWith(STUB_SUFFIX)
+  return {name: isStub ? name.slice(0, -STUB_SUFFIX.length) : name, isStub}
 }
 
 /** A restorer's two instructions. */

@@ -53,8 +53,3 @@ export interface DeadProcess {
   readonly deadline: Deadline
   readonly maxFrames: number
 }
-
-/** Whether [start, end) holds the address. */
-export function holds(range: {lo: Address; hi: Address}, address: Address): boolean {
-  return address >= range.lo && address < range.hi
-}

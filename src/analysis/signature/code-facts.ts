@@ -1,23 +1,32 @@
-import {directCallTarget, directTransfers} from '../../amd64/call-encoding.ts'
+import {directTransfers} from '../../amd64/call-encoding.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
 import {CfiRows} from '../../unwind/cfi-rows.ts'
+import {findCallee} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import type {CodeFacts} from './signed-frame.ts'
 
-const STUB = '@plt'
+/** What the code itself says, where names do not reach. */
+export interface CodeFacts {
+  /** The function of another module that the call before a return address calls, by the name in the caller. */
+  calledBefore(returnAddress: Address): string | undefined
+  /** Start of the function around a place in C code. */
+  functionStart(pc: Address): Address | undefined
+  /** How many other functions of its own module a function calls or jumps to directly, by its start. */
+  calleesOf(start: Address): number
+  /** Whether there is a Go function of that name. */
+  isGoFunction(name: string): boolean
+}
 
 /** What the code of one process says of its functions. */
 export function readCodeFacts(process: DeadProcess): CodeFacts {
-  const {memory, symbolizer, tables} = process
+  const {memory, tables} = process
   // What is damaged in these tables was told when the stack was walked.
   const rows = new CfiRows(memory, new Diagnostics())
   return {
     calledBefore: returnAddress => {
-      const target = directCallTarget(memory, returnAddress)
-      const name = target === undefined ? undefined : symbolizer.locate(target, target)[0]?.function
-      return name?.endsWith(STUB) ? name.slice(0, -STUB.length) : undefined
+      const callee = findCallee(process, returnAddress)
+      return callee?.isStub ? callee.name : undefined
     },
     functionStart: (pc: Address) => rows.rowAt(pc)?.functionStart,
     calleesOf: start => countCallees(memory, start, pc => rows.rowAt(pc)?.functionStart),

@@ -1,4 +1,4 @@
-import type {SignedFrame} from './signed-frame.ts'
+import type {SignedFrame} from './frame-choice.ts'
 
 /** Of a stack that ran over, frames of a function that is at least this often on it go round. */
 const OFTEN = 3

@@ -1,10 +1,19 @@
 import {basename} from 'node:path'
 import {type Address, toAddress} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
+import {placeInModule} from '../../report/vocabulary.ts'
 import {cgoWrapperTarget, cPlumbing, goPlumbing, isDeathOfC, libcName} from '../frames/irrelevant-frames.ts'
+import type {CodeFacts} from './code-facts.ts'
 import {stableCName, stableGoName} from './frame-names.ts'
 import type {SignatureRules} from './rules.ts'
-import type {CodeFacts, SignedFrame} from './signed-frame.ts'
+
+/** A frame that a signature is made of. */
+export interface SignedFrame {
+  readonly name: string
+  readonly kind: 'go' | 'c'
+  /** It counts, but does not name the family. */
+  readonly isPrefix: boolean
+}
 
 /** What became of a frame of the stack. */
 interface Choice {
@@ -338,13 +347,9 @@ function nameByCaller(
 }
 
 function explain({frame, name, out, folded, prefix}: Choice): string {
-  const given = frame.function ?? (frame.module === null ? (frame.pc ?? '?') : placeText(frame))
+  const given = frame.function ?? placeInModule(frame) ?? frame.pc ?? '?'
   if (out !== undefined) return `left out ${given}: ${out}`
   const what = name === undefined || name === given ? given : `${name} for ${given}`
   const why = [prefix && `prefix, ${prefix}`, folded && name !== given && `folded, ${folded}`].filter(Boolean)
   return `used ${what}${why.length > 0 ? `: ${why.join('; ')}` : ''}`
-}
-
-function placeText({module, moduleOffset}: FrameReport): string {
-  return `${basename(module ?? '?')}+${moduleOffset ?? '?'}`
 }

@@ -1,10 +1,10 @@
 import {createHash} from 'node:crypto'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
+import type {CodeFacts} from './code-facts.ts'
 import {type CrashClass, classifyCrash} from './crash-class.ts'
 import {foldCycles, foldOverflow} from './cycles.ts'
-import {type ChosenFrames, chooseFrames} from './frame-choice.ts'
+import {type ChosenFrames, chooseFrames, type SignedFrame} from './frame-choice.ts'
 import type {SignatureRules} from './rules.ts'
-import type {CodeFacts, SignedFrame} from './signed-frame.ts'
 
 /** Frames of the crashing stack that a signature is made of, at most. */
 const FRAME_LIMIT = 24

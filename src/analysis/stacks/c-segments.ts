@@ -1,6 +1,6 @@
 import type {Address} from '../../base/address.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {type Callback, isPlantedCaller, readCallbacks, STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import type {Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -36,7 +36,7 @@ export function walkSegment(
   let count = 0
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
-    if (goroutine && next.value.kind === 'go' && isOnStackOf(goroutine, next.value.sp)) {
+    if (goroutine && next.value.kind === 'go' && isOnStack(goroutine.stack, next.value.sp)) {
       landing = next.value
       break
     }
@@ -47,11 +47,6 @@ export function walkSegment(
     if (isLate) return {...ends.take(), landing, stop: 'timeout'}
   }
   return {...ends.take(), landing, stop: next.done ? next.value : 'end-of-stack'}
-}
-
-/** The end counts too: there stands goexit, which has called what is below, and nothing above. */
-export function isOnStackOf({stack}: Goroutine, sp: Address): boolean {
-  return sp >= stack.lo && sp <= stack.hi
 }
 
 /** C code that Go called leads back to Go: a walk that ends before has not come to the end. */

@@ -2,11 +2,10 @@ import {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import type {FrameReport} from '../../report/core-report.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
-import {isOnStackOf} from './c-segments.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
@@ -57,7 +56,7 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
     const isGuess = last !== undefined && next.value.foundBy === 'scan'
-    if (isGuess || !isOnStackOf(goroutine, next.value.sp)) return {stop: 'no-unwind-info', last}
+    if (isGuess || !isOnStack(goroutine.stack, next.value.sp)) return {stop: 'no-unwind-info', last}
     last = next.value
     yield last
   }
@@ -106,12 +105,12 @@ function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Gorout
   const running = mayRun ? seedOnThread(process, threads, goroutine) : undefined
   if (running) return running
   if (syscall.sp !== NULL_ADDRESS) {
-    const bp = isOnStackOf(goroutine, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
+    const bp = isOnStack(goroutine.stack, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
   if (sched.sp === NULL_ADDRESS) return undefined
   const bp =
-    sched.bp === NULL_ADDRESS || (isOnStackOf(goroutine, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
+    sched.bp === NULL_ADDRESS || (isOnStack(goroutine.stack, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
   return seedAt(process, goroutine, 'gobuf', sched.pc, sched.sp, bp)
 }
 
@@ -132,7 +131,7 @@ function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Go
   const isOnMachine = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
   const thread = machine && isOnMachine ? threads.ofMachine(machine) : undefined
   const first = thread?.frames[thread.base]
-  if (!thread || !first || !holds(goroutine.stack, first.sp)) return undefined
+  if (!thread || !first || !isOnStack(goroutine.stack, first.sp)) return undefined
   return {
     registers: first.registers,
     foundBy: thread.base === 0 ? 'context' : 'signal-frame',
@@ -150,9 +149,9 @@ function callerOfSwitch({memory}: DeadProcess, goroutine: Goroutine): Address | 
   if (!hasSwitched(goroutine)) return undefined
   let bp: Address | undefined = sched.bp
   for (let steps = 0; steps < SWITCH_RECORDS && bp !== undefined && bp < syscall.sp; steps++) {
-    bp = isOnStackOf(goroutine, bp) ? readAddress(memory, bp) : undefined
+    bp = isOnStack(goroutine.stack, bp) ? readAddress(memory, bp) : undefined
   }
-  return bp !== undefined && isOnStackOf(goroutine, bp) && bp >= syscall.sp ? bp : undefined
+  return bp !== undefined && isOnStack(goroutine.stack, bp) && bp >= syscall.sp ? bp : undefined
 }
 
 /** Whether asmcgocall has left the stack since entersyscall: it saves its own position in the gobuf, below. */
@@ -171,7 +170,7 @@ function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Gorouti
     const returnPc = readAddress(memory, toAddress(slot + 8))
     if (saved === undefined || returnPc === undefined) continue
     const isRecord =
-      saved === NULL_ADDRESS ? index > 0 : saved > slot && isOnStackOf(goroutine, saved) && saved % 8 === 0
+      saved === NULL_ADDRESS ? index > 0 : saved > slot && isOnStack(goroutine.stack, saved) && saved % 8 === 0
     if (isRecord && isExecutable(returnPc)) return slot
   }
   return undefined
@@ -193,7 +192,7 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
     const pc = word(index - 1)
     const next = word(index)
     if (pc === undefined || next === undefined || !isCode(pc)) continue
-    if (hasRecord && next > sp && isOnStackOf(goroutine, next) && isCode(word(index + 1))) {
+    if (hasRecord && next > sp && isOnStack(goroutine.stack, next) && isCode(word(index + 1))) {
       return {seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
     }
     const cfa = toAddress(sp + 8)

@@ -2,7 +2,7 @@ import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {StopReason} from '../../unwind/unwind-frame.ts'
@@ -11,7 +11,7 @@ import {Creation} from '../frames/creation.ts'
 import {foreignImage} from '../frames/foreign-frames.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 import {describeUnknownPc} from '../frames/unknown-pc.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
@@ -90,7 +90,7 @@ export class GoroutineStacks {
     const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start) : undefined
     if (!tables) {
       const bare = walkBareStack(this.#process, this.threads, goroutine)
-      return stitchBareStack(leaf, bare, sp => holds(goroutine.stack, sp))
+      return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
     }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
     const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT

@@ -1,7 +1,7 @@
 import type {FrameReport} from '../../report/core-report.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {GoStart} from '../../unwind/goroutine-walk.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** Frames of one stack that are walked: a stack of 1 GB holds fewer. */
@@ -19,7 +19,7 @@ export interface FoundStart extends GoStart {
 export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart {
   const inSyscall = startInSyscall(goroutine)
   const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
-  if (running && !(inSyscall && !holds(goroutine.stack, running.sp))) return running
+  if (running && !(inSyscall && !isOnStack(goroutine.stack, running.sp))) return running
   if (inSyscall) return inSyscall
   const {sched} = goroutine
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
@@ -38,10 +38,10 @@ function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: G
   const thread = threads.ofMachine(machine)
   if (!thread) return undefined
   const first = thread.frames[thread.base]
-  if (!first || !holds(goroutine.stack, first.sp)) {
+  if (!first || !isOnStack(goroutine.stack, first.sp)) {
     // In the vDSO: its caller's position was kept (1.18+ walk from there).
     const {vdso} = machine
-    return vdso && holds(goroutine.stack, vdso.sp)
+    return vdso && isOnStack(goroutine.stack, vdso.sp)
       ? {pc: vdso.pc, sp: vdso.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
       : undefined
   }
@@ -49,6 +49,8 @@ function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: G
   if (first.kind === 'go' || first.pc === 0) {
     return {pc: first.pc, sp: first.sp, trap: first.interrupted, isSyscall: false, foundBy}
   }
-  const inGo = thread.frames.slice(thread.base).find(frame => frame.kind === 'go' && holds(goroutine.stack, frame.sp))
+  const inGo = thread.frames
+    .slice(thread.base)
+    .find(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
   return inGo && {pc: inGo.pc, sp: inGo.sp, trap: inGo.interrupted, isSyscall: false, foundBy: 'cfi'}
 }

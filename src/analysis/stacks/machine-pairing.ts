@@ -6,9 +6,9 @@ import type {Finding} from '../../base/finding.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import {hasRecord, libcOfThreads} from '../process/thread-records.ts'
 
 /** Thread-local storage lies right below the thread pointer; the executable's own, which has g, nearest to it. */
@@ -98,7 +98,7 @@ class MachineStacks {
   /** Whether a thread's sp lies in a stack of the M. */
   hold(machine: Machine, {registers}: CoreThread): boolean {
     const {sp} = RegisterSet.ofUserRegs(registers)
-    return sp !== undefined && this.#of(machine).some(stack => holds(stack, sp))
+    return sp !== undefined && this.#of(machine).some(stack => isOnStack(stack, sp))
   }
 
   /** Whether the thread's stack speaks for the M of its ID, and against what its storage tells. */

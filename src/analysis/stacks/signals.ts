@@ -24,10 +24,10 @@ import {
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {findLeftFrame, findSignalFrames} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 
 /** Signals that end a process because of what its own code did. */
 const FAULTS = new Set([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS])
@@ -84,7 +84,7 @@ export function findInterruptions(
   frames.forEach((frame, index) => {
     if (frame.go && HANDLERS.has(frame.go.name)) sawHandler = true
     // Without names, handlers are told by the stack that the runtime has them run on.
-    if (nameless && gsignal && holds(gsignal.stack, frame.sp)) sawHandler = true
+    if (nameless && gsignal && isOnStack(gsignal.stack, frame.sp)) sawHandler = true
     const isSignal = frame.kind === 'signal'
     const next = frames[index + 1]
     // Where the kernel's frame was written over, what follows is not what it interrupted.

@@ -1,12 +1,12 @@
 import type {Address} from '../../base/address.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {CallbackSegments, type CSegment, isOnStackOf} from './c-segments.ts'
+import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {endsProcess} from './signals.ts'
@@ -159,7 +159,7 @@ export class ThreadStacks {
     if (!stack || !sites || !start.isSyscall) return undefined
     const frames = stack.frames.slice(stack.base)
     const dying = frames.findLastIndex(({go}) => go && endsProcess(go))
-    const found = frames.slice(dying + 1).find(({kind, sp}) => kind === 'go' && isOnStackOf(goroutine, sp))
+    const found = frames.slice(dying + 1).find(({kind, sp}) => kind === 'go' && isOnStack(goroutine.stack, sp))
     if (!found || found.sp <= start.sp) return undefined
     const {pc, sp, interrupted, foundBy} = found
     const from = {pc, sp, trap: interrupted, isSyscall: true}

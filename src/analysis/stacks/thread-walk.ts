@@ -4,7 +4,7 @@ import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/a
 import {readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
@@ -12,8 +12,8 @@ import {applySignalFrame, findSignalFrames, isPlaceOverwritten} from '../../unwi
 import {beginsThread} from '../../unwind/thread-start.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
-import {type DeadProcess, holds} from '../process/dead-process.ts'
-import {CallbackSegments, type CSegment, expectLanding, isOnStackOf, walkSegment} from './c-segments.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
 import {
   findBase,
@@ -95,7 +95,7 @@ export function behindHandlers(stack: ThreadStack, goroutine: Goroutine): CSegme
   if (base <= leaf.frames.length) return withoutInner(leaf, base)
   // A handler had called Go: what it interrupted is C code further out.
   const rest = withoutInner(stack, base)
-  const end = rest.frames.findIndex(frame => frame.kind === 'go' && isOnStackOf(goroutine, frame.sp))
+  const end = rest.frames.findIndex(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
   const landing = rest.frames[end]
   const frames = landing ? rest.frames.slice(0, end) : rest.frames
   const elided = rest.elided && rest.elided.after <= frames.length ? rest.elided : null
@@ -170,7 +170,7 @@ class LeafWalk {
     const {memory, isExecutable} = this.#process
     for (const signal of this.#framesOutside(frames)) {
       const isPlaceKnown = !isPlaceOverwritten(memory, signal, isExecutable)
-      const isInHandler = this.#gsignal !== undefined && holds(this.#gsignal.stack, signal.sp)
+      const isInHandler = this.#gsignal !== undefined && isOnStack(this.#gsignal.stack, signal.sp)
       if (isPlaceKnown ? isInHandler : this.#isOfDeath(signal, frames)) continue
       const at = RegisterSet.ofPosition(NULL_ADDRESS, signal.ucontext)
       const registers = applySignalFrame(at, memory, isExecutable)?.caller
@@ -185,7 +185,7 @@ class LeafWalk {
     const last = frames.at(-1)
     // A walk that ends there did not find out what the signal had interrupted.
     const isLost = last?.kind === 'signal'
-    if (last && this.#gsignal && holds(this.#gsignal.stack, last.sp)) {
+    if (last && this.#gsignal && isOnStack(this.#gsignal.stack, last.sp)) {
       const start = isLost ? toAddress(last.sp - 16) : last.sp
       const isRestorer = (pc: Address) => isExecutable(pc) && isSignalRestorer(memory, pc)
       return findSignalFrames(memory, {start, end: this.#gsignal.stack.hi, isRestorer})
@@ -251,7 +251,7 @@ function isExpectedToLand({tables}: DeadProcess, {goroutine}: ThreadFacts, {fram
  * for the handler is entered with that of the code it interrupted. Else all frames.
  */
 function handlerFrames({frames, landing}: CSegment, {stack}: Goroutine): readonly UnwindFrame[] {
-  const last = frames.findLastIndex(({sp}) => holds(stack, sp))
+  const last = frames.findLastIndex(({sp}) => isOnStack(stack, sp))
   const next = frames[last + 1] ?? landing
   const isGuessed = next?.foundBy === 'frame-pointer' || next?.foundBy === 'scan'
   return last >= 0 && isGuessed && frames[last]?.kind !== 'signal' ? frames.slice(0, last + 1) : frames

@@ -1,9 +1,9 @@
-import {directCallTarget} from '../../amd64/call-encoding.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {findSystemCall, loadsNumber, SYSTEM_CALL} from '../../amd64/system-call.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress, readU32} from '../../base/memory-reader.ts'
+import {findCallee} from '../frames/c-frames.ts'
 import {libcName} from '../frames/irrelevant-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type LibcKind, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
@@ -192,13 +192,8 @@ function* namesOfCallers(process: DeadProcess, {frames, base}: ThreadStack): Gen
     const names = process.symbolizer.locate(frame.pc, frame.lookupPc).map(({function: name}) => name ?? undefined)
     yield* names
     const caller = frames.slice(index + 1).find(({foundBy}) => foundBy !== 'tail-call')
-    if (names.every(name => name === undefined) && caller) yield nameOfCallee(process, caller.pc)
+    if (names.every(name => name === undefined) && caller) yield findCallee(process, caller.pc)?.name
   }
-}
-
-function nameOfCallee({memory, symbolizer}: DeadProcess, returnAddress: Address): string | undefined {
-  const target = directCallTarget(memory, returnAddress)
-  return target && symbolizer.locate(target, target)[0]?.function?.replace(/@plt$/, '')
 }
 
 /**
