@@ -6,6 +6,7 @@ import Cgo from './commands/cgo.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
 import Info from './commands/info.ts'
+import Minimise from './commands/minimise.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
 import TriageDiff from './commands/triage/diff.ts'
@@ -24,6 +25,7 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   cgo: Cgo,
   goroutines: Goroutines,
   info: Info,
+  minimise: Minimise,
   symbolize: Symbolize,
   threads: Threads,
   'triage:diff': TriageDiff,

@@ -1,15 +1,17 @@
 import {basename} from 'node:path'
 import {type Address, toAddress} from '../base/address.ts'
-import {BytesSource} from '../base/byte-source.ts'
+import {type ByteSource, BytesSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
+import {type ReadRecord, RecordedSource} from '../base/read-record.ts'
 import {runWithin, timeIsOver} from '../base/time-limit.ts'
 import {AddressSpace} from '../elf/address-space.ts'
 import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
 import {loadBiasOf} from '../elf/memory-image.ts'
+import {MinimalCore} from '../elf/minimal-core.ts'
 import {Module} from '../elf/module.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
 import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
@@ -38,6 +40,8 @@ export interface OpenProcessOptions extends AcquireOptions {
   exe?: string | undefined
   /** undefined: no source is read. */
   sources?: SourceOptions | undefined
+  /** Notes what is read of the core. */
+  record?: ReadRecord | undefined
 }
 
 /** How source files are looked for. */
@@ -60,6 +64,8 @@ export interface OpenProcess {
   size: number
   /** Whether a file of the process was changed while it was read, as far as that is seen by now. */
   hasChanged(): boolean
+  /** Texts and values were left out of the core when it was minimised. */
+  isRedacted: boolean
   /** What would bring the names and lines of a module, the likeliest first. */
   remediesFor(module: Module): readonly string[]
   /** undefined: none is to be read. */
@@ -91,7 +97,8 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     input.source.close()
   }
   try {
-    const core = inTime(options, () => CoreFile.open(input.source, diagnostics))
+    const {source, isRedacted} = wholeCore(input.source, options)
+    const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
     const client = debuginfodClient(options)
     const modules = await findModules(core, {files, corePath, places, client}, options)
@@ -105,8 +112,9 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       addressSpace,
       path: corePath,
       compression: input.compression,
-      size: input.source.size,
+      size: source.size,
       hasChanged: () => files.watch.hasChanges(),
+      isRedacted,
       remediesFor: module => remedies.of(module),
       sources,
       close,
@@ -122,6 +130,24 @@ function openSources(
   {places, ...rest}: Pick<SourceFilesInput, 'client' | 'corePath' | 'modules'> & {places: SearchPlaces},
 ): SourceFiles {
   return new SourceFiles({...rest, around, places: new SourcePlaces(places, go, folders)})
+}
+
+/** The core that a minimal one holds pieces of, any other as it is. */
+function wholeCore(
+  source: ByteSource,
+  {diagnostics, record}: OpenProcessOptions,
+): {source: ByteSource; isRedacted: boolean} {
+  const minimal = MinimalCore.open(source, readCoreHeader(source), () => tellMissing(source, diagnostics))
+  if (minimal?.isCut) tellMissing(source, diagnostics)
+  const whole = minimal ?? source
+  return {source: record ? new RecordedSource(whole, record) : whole, isRedacted: minimal?.isRedacted === true}
+}
+
+function tellMissing({name}: ByteSource, diagnostics: Diagnostics): void {
+  diagnostics.add('page-not-kept', 'the core was minimised, and holds nothing of some memory that is needed now', {
+    where: name,
+    hint: 'ask with the flags, files and version that it was minimised with, or minimise the core anew',
+  })
 }
 
 /** What was unpacked while there was time may be too little for anything. */

@@ -48,6 +48,7 @@ export const DIAGNOSTIC_CODES = {
   'no-such-goroutine': 'a goroutine that was asked for is not alive in this core',
   'no-supplementary-file': 'the file that dwz moved shared debug information to was not found',
   'no-text-start': 'the function table of a Go file is relative to an address that nothing tells',
+  'page-not-kept': 'a minimised core (`minimise`) holds nothing of some memory that this command and its flags need',
   redacted:
     'arguments, environment, texts out of the memory of the process, registers and home folders were left out (`--redact`)',
   'runtime-not-found': 'the roots of the Go runtime cannot be found: there are no goroutines in the report',

@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   'not-a-core': 'the file is no core: text, an executable, something else',
   'not-elf': 'a file that should be an executable or a library is no ELF file',
   'wrong-machine': 'the core or the file was made on another kind of machine',
+  'secret-left': '`minimise`: a text that `--secrets` names is still in what was written, which was removed',
   'bad-argument': 'wrong usage of the command line',
   format: 'the file is damaged where everything else depends on it',
   truncated: 'the file ends before what everything else depends on',

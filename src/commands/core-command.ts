@@ -54,6 +54,7 @@ type AnswerFlags = SearchFlags &
   OutputFlags &
   Pick<CoreFlags, 'exe' | 'color' | 'quiet' | 'strict' | 'timeout' | 'redact'> & {
     registers?: boolean
+    values?: string | undefined
     traceback?: string | undefined
     brief?: boolean
     source?: number | undefined
@@ -83,17 +84,19 @@ export abstract class CoreCommand extends BaseCommand {
     const asked = outputs.map(({path: to, format}) => ({to, format: FORMATS[format], render: rendererOf(format, name)}))
     const {diagnostics} = this
     const deadline = new Deadline(flags.timeout, diagnostics)
-    if (flags.redact) tellRedacted(diagnostics)
     const opened = await openFromFlags(path, flags, {diagnostics, deadline})
+    const isRedacted = flags.redact || opened.isRedacted
+    if (isRedacted) tellRedacted(diagnostics)
     const [toFile, toTerminal] = [await this.style(flags.color, ''), await this.style(flags.color, undefined)]
     try {
+      if (opened.isRedacted) refuseValues(path, flags)
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
       const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
       const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits}))
       if (opened.sources && sources) await opened.sources.fetch(runWithin(deadline, () => sources(whole)))
       const {answer, beside} = await this.#show(pagerFor(flags, outputs), write =>
         runWithin(deadline, () => {
-          const made = flags.redact ? this.redaction.answer(whole) : whole
+          const made = isRedacted ? this.redaction.answer(whole) : whole
           const shared = shareAnswer(made, asked.length)
           write(
             asked.map(({to, format, render}) => ({
@@ -144,6 +147,13 @@ function pagerFor(flags: AnswerFlags, [only, ...others]: readonly Output[]): str
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {
   if (traceback !== undefined) return 'go'
   return brief ? 'brief' : 'whole'
+}
+
+/** @throws InputError: zeros stand where values were */
+function refuseValues(path: string, {values}: Pick<AnswerFlags, 'values'>): void {
+  if (values === undefined) return
+  const message = `${path}: values were left out of this core when it was minimised (--redact)`
+  throw new InputError('bad-argument', message, 'ask without --values, or ask the core that it was made of')
 }
 
 /** The formats that a command has. */

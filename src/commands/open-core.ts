@@ -11,6 +11,7 @@ import {goFolders} from '../acquire/source-places.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {ReadRecord} from '../base/read-record.ts'
 import {type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
@@ -48,7 +49,12 @@ export interface RunContext {
 }
 
 /** The core that the flags name, with the files it needs. */
-export async function openFromFlags(path: string, flags: OpenFlags, context: RunContext): Promise<OpenProcess> {
+export async function openFromFlags(
+  path: string,
+  flags: OpenFlags,
+  context: RunContext,
+  record?: ReadRecord,
+): Promise<OpenProcess> {
   const progress = new ProgressLine(!flags.quiet)
   try {
     const sources = sourceOptions(flags)
@@ -58,6 +64,7 @@ export async function openFromFlags(path: string, flags: OpenFlags, context: Run
       sources,
       progress: progress.show,
       tidyOnSignal,
+      record,
     })
   } finally {
     progress.clear()

@@ -1,4 +1,4 @@
-import {addressOfWord, toAddress} from '../base/address.ts'
+import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readAddress, readCString, readWord} from '../base/memory-reader.ts'
 import type {ElfFile} from './elf-file.ts'
@@ -9,6 +9,8 @@ export interface LinkMapEntry {
   /** '' for the program itself. */
   path: string
   loadBias: number
+  /** Of the entry itself. */
+  address: Address
 }
 
 const ENTRIES_MAX = 65536
@@ -35,7 +37,7 @@ export function* readLinkMap(memory: MemoryReader, program: ElfFile, loadBias: n
     if (bias === undefined) return
     const loadBias = addressOfWord(bias)
     const path = name ? readCString(memory, name) : undefined
-    if (path !== undefined && loadBias !== undefined) yield {path, loadBias}
+    if (path !== undefined && loadBias !== undefined) yield {path, loadBias, address: entry}
     entry = readAddress(memory, toAddress(entry + 24))
   }
 }

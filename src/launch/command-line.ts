@@ -8,6 +8,7 @@ export const COMMAND_NAMES = [
   'cgo',
   'goroutines',
   'info',
+  'minimise',
   'symbolize',
   'threads',
   'triage',

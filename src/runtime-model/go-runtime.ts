@@ -335,6 +335,20 @@ export class GoRuntime {
     return at === undefined ? undefined : RemoteStruct.read(this.#access.memory, at, this.layouts.schedt)
   }
 
+  /** Where the structures of the runtime itself lie that are read here: its gs, Ms and Ps, and `runtime.sched`. */
+  *structures(): Generator<{start: Address; end: Address}> {
+    const {g, m, p, schedt} = this.layouts
+    const at = (start: Address, size: number) => ({start, end: toAddress(start + size)})
+    const sched = this.#globals.address('runtime.sched')
+    if (sched !== undefined) yield at(sched, schedt.span)
+    for (const {address} of this.goroutines()) yield at(address, g.span)
+    for (const machine of this.machines) {
+      yield at(machine.address, m.span)
+      for (const own of [machine.g0, machine.gsignal]) if (own !== NULL_ADDRESS) yield at(own, g.span)
+    }
+    for (const {address} of this.processors) yield at(address, p.span)
+  }
+
   /**
    * The latest moment (monotonic nanoseconds) that the core proves to have passed: no core stores the time of death.
    * One pass over the waiting times of all goroutines, made once.

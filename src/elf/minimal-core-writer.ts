@@ -1,0 +1,287 @@
+import type {ByteSource} from '../base/byte-source.ts'
+import {type FileRange, RECORD_GRAIN} from '../base/read-record.ts'
+import {ET, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
+import {MINIMAL_NOTE, NOTE_HEAD_WORDS, OWNER_SIZE, PIECE_WORDS} from './minimal-core.ts'
+
+const HEADER_SIZE = 64
+const PROGRAM_HEADER_SIZE = 56
+const SECTION_HEADER_SIZE = 64
+const PN_XNUM = 0xffff
+const EM_X86_64 = 62
+const WORD = 8
+const NOTE_HEADER_SIZE = 12
+const PAGE = 4096
+/** Zeros of at least so many pages are not stored. */
+const ZERO_PAGES = 16
+/** Pieces that lie closer than this are one: two program headers and a place in the list take about as much. */
+const GAP_MAX = RECORD_GRAIN
+const COPY_SIZE = 1024 * 1024
+
+/** A part of the other core, and where it lies in the new one: 0 for zeros that are not stored. */
+interface Piece extends FileRange {
+  readonly place: number
+}
+
+/** The fields of a program header that count (gABI ch. 5, "Program Header"). */
+interface ProgramHeader {
+  readonly type: number
+  readonly flags: number
+  readonly offset: number
+  readonly address: number
+  readonly fileSize: number
+  readonly memorySize: number
+  readonly alignment: number
+}
+
+/** A minimal core that is to be written. */
+export interface MinimalCorePlan {
+  /** Of the file that `chunks` make. */
+  readonly size: number
+  /** The file from its start. */
+  chunks(): Generator<Uint8Array>
+}
+
+/** Blanks a piece of the core that begins at a file offset. */
+export type Blank = (bytes: Uint8Array, offset: number) => void
+
+/**
+ * Lays out a minimal core.
+ * @param source the core as it is
+ * @param kept what is to be kept of it, lowest first: its headers and notes must be among it
+ * @param blank what is done to each piece: the core is then a redacted one
+ */
+export function planMinimalCore(source: ByteSource, kept: Iterable<FileRange>, blank?: Blank): MinimalCorePlan {
+  const header = readFileHeader(source)
+  const ranges = splitZeros(source, joinNear(kept, source.size))
+  const segments = [...readProgramHeaders(source, header)]
+  const loads = segments.filter(({type, memorySize}) => type === PT.PT_LOAD && memorySize > 0)
+  const notes = segments.filter(({type, fileSize}) => type === PT.PT_NOTE && fileSize > 0)
+  const noteSize = NOTE_HEADER_SIZE + OWNER_SIZE + WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * ranges.length)
+  // How many headers there are does not depend on where the pieces lie, but where they lie does on how many there are.
+  const count = 1 + notes.length + headersOf(loads, place(ranges, RECORD_GRAIN)).length
+  const isExtended = count >= PN_XNUM
+  const noteStart = HEADER_SIZE + count * PROGRAM_HEADER_SIZE + (isExtended ? SECTION_HEADER_SIZE : 0)
+  const dataStart = grainEnd(noteStart + noteSize)
+  const pieces = place(ranges, dataStart)
+  const headers = [
+    noteHeader(noteStart, noteSize),
+    ...notes.map(note => noteHeader(placeOf(pieces, note.offset) ?? dataStart, note.fileSize)),
+    ...headersOf(loads, pieces),
+  ]
+  const size = pieces.reduce((end, piece) => Math.max(end, piece.place + (piece.end - piece.start)), dataStart)
+  return {
+    size,
+    *chunks() {
+      const head = new HeadWriter(dataStart)
+      head.fileHeader(headers.length)
+      for (const each of headers) head.programHeader(each)
+      if (isExtended) head.firstSection(headers.length)
+      head.note(source.size, blank !== undefined, pieces)
+      yield head.bytes
+      for (const piece of pieces) if (piece.place > 0) yield* copyPiece(source, piece, blank)
+    },
+  }
+}
+
+function grainEnd(offset: number): number {
+  return Math.ceil(offset / RECORD_GRAIN) * RECORD_GRAIN
+}
+
+function* joinNear(ranges: Iterable<FileRange>, size: number): Generator<FileRange> {
+  let open: FileRange | undefined
+  for (const {start, end} of ranges) {
+    if (start >= size) break
+    if (open && start - open.end <= GAP_MAX) {
+      open = {start: open.start, end: Math.min(end, size)}
+      continue
+    }
+    if (open) yield open
+    open = {start, end: Math.min(end, size)}
+  }
+  if (open) yield open
+}
+
+interface Run extends FileRange {
+  readonly isZero: boolean
+}
+
+/** The same ranges, with long runs of zeros apart. */
+function splitZeros(source: ByteSource, ranges: Iterable<FileRange>): Run[] {
+  const runs: Run[] = []
+  for (const range of ranges) {
+    let from = range.start
+    for (const zeros of zeroRuns(source, range)) {
+      if (zeros.end - zeros.start < ZERO_PAGES * PAGE) continue
+      if (zeros.start > from) runs.push({start: from, end: zeros.start, isZero: false})
+      runs.push({...zeros, isZero: true})
+      from = zeros.end
+    }
+    if (from < range.end) runs.push({start: from, end: range.end, isZero: false})
+  }
+  return runs
+}
+
+function* zeroRuns(source: ByteSource, {start, end}: FileRange): Generator<FileRange> {
+  let from = -1
+  for (let at = start; at < end; at += PAGE) {
+    const bytes = source.read(at, Math.min(PAGE, end - at))
+    const isZero = bytes.every(byte => byte === 0)
+    if (isZero && from < 0) from = at
+    if (isZero || from < 0) continue
+    yield {start: from, end: at}
+    from = -1
+  }
+  if (from >= 0) yield {start: from, end}
+}
+
+/** Places pieces one behind the other; each is aligned as it was in the other core. */
+function place(runs: readonly Run[], dataStart: number): Piece[] {
+  let at = dataStart
+  return runs.map(({start, end, isZero}) => {
+    if (isZero) return {start, end, place: 0}
+    const piece = {start, end, place: at}
+    at = grainEnd(at + (end - start))
+    return piece
+  })
+}
+
+function placeOf(pieces: readonly Piece[], offset: number): number | undefined {
+  const piece = pieces.find(({start, end}) => offset >= start && offset < end)
+  return piece && piece.place > 0 ? piece.place + (offset - piece.start) : undefined
+}
+
+function noteHeader(offset: number, fileSize: number): ProgramHeader {
+  return {type: PT.PT_NOTE, flags: 0, offset, address: 0, fileSize, memorySize: 0, alignment: 4}
+}
+
+/** The mappings: the stored parts of each with their bytes, all between as memory that was not dumped. */
+function headersOf(loads: readonly Segment[], pieces: readonly Piece[]): ProgramHeader[] {
+  const starts = Float64Array.from(pieces, ({start}) => start)
+  return loads.flatMap(load => [...partsOf(load, pieces, starts)])
+}
+
+function* partsOf(load: Segment, pieces: readonly Piece[], starts: Float64Array): Generator<ProgramHeader> {
+  const flags = (load.readable ? 4 : 0) + (load.writable ? 2 : 0) + (load.executable ? 1 : 0)
+  const part = (from: number, to: number, offset: number | undefined): ProgramHeader => ({
+    type: PT.PT_LOAD,
+    flags,
+    offset: offset ?? 0,
+    address: load.address + from,
+    fileSize: offset === undefined ? 0 : to - from,
+    memorySize: to - from,
+    alignment: offset === undefined || (load.address + from - offset) % RECORD_GRAIN === 0 ? RECORD_GRAIN : 1,
+  })
+  const dumped = Math.min(load.fileSize, load.memorySize)
+  let done = 0
+  for (let index = firstEndingAfter(pieces, starts, load.offset); index < pieces.length; index++) {
+    const {start, end, place: at} = pieces[index] as Piece
+    const from = Math.max(start - load.offset, 0)
+    if (from >= dumped) break
+    if (at === 0) continue
+    if (from > done) yield part(done, from, undefined)
+    done = Math.min(end - load.offset, dumped)
+    yield part(from, done, at + (load.offset + from - start))
+  }
+  if (done < load.memorySize) yield part(done, load.memorySize, undefined)
+}
+
+function firstEndingAfter(pieces: readonly Piece[], starts: Float64Array, offset: number): number {
+  let low = 0
+  let high = starts.length
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if ((pieces[middle] as Piece).end > offset) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+function* copyPiece(source: ByteSource, {start, end}: Piece, blank: Blank | undefined): Generator<Uint8Array> {
+  for (let at = start; at < end; at += COPY_SIZE) {
+    const bytes = Uint8Array.from(source.read(at, Math.min(COPY_SIZE, end - at)))
+    blank?.(bytes, at)
+    yield bytes
+  }
+  const padding = grainEnd(end - start) - (end - start)
+  if (padding > 0) yield new Uint8Array(padding)
+}
+
+/** Writes what stands before the pieces. */
+class HeadWriter {
+  readonly bytes: Uint8Array
+  readonly #view: DataView
+  #at = 0
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size)
+    this.#view = new DataView(this.bytes.buffer)
+  }
+
+  #u16(value: number): void {
+    this.#view.setUint16(this.#at, value, true)
+    this.#at += 2
+  }
+
+  #u32(value: number): void {
+    this.#view.setUint32(this.#at, value, true)
+    this.#at += 4
+  }
+
+  #u64(value: number): void {
+    this.#view.setBigUint64(this.#at, BigInt(value), true)
+    this.#at += WORD
+  }
+
+  /** Elf64_Ehdr (gABI ch. 4, "ELF Header"): 64 bits, little-endian, version 1. */
+  fileHeader(programHeaders: number): void {
+    this.bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+    this.#at = 16
+    this.#u16(ET.ET_CORE)
+    this.#u16(EM_X86_64)
+    this.#u32(1)
+    this.#u64(0)
+    this.#u64(HEADER_SIZE)
+    const isExtended = programHeaders >= PN_XNUM
+    this.#u64(isExtended ? HEADER_SIZE + programHeaders * PROGRAM_HEADER_SIZE : 0)
+    this.#u32(0)
+    this.#u16(HEADER_SIZE)
+    this.#u16(PROGRAM_HEADER_SIZE)
+    this.#u16(isExtended ? PN_XNUM : programHeaders)
+    this.#u16(isExtended ? SECTION_HEADER_SIZE : 0)
+    this.#u16(isExtended ? 1 : 0)
+    this.#u16(0)
+  }
+
+  /** Elf64_Phdr. */
+  programHeader(header: ProgramHeader): void {
+    this.#u32(header.type)
+    this.#u32(header.flags)
+    this.#u64(header.offset)
+    this.#u64(header.address)
+    this.#u64(0)
+    this.#u64(header.fileSize)
+    this.#u64(header.memorySize)
+    this.#u64(header.alignment)
+  }
+
+  /** Elf64_Shdr 0, whose sh_info is the number of program headers where e_phnum has no room for it. */
+  firstSection(programHeaders: number): void {
+    const start = this.#at
+    this.#at = start + 32
+    this.#u64(1)
+    this.#at = start + 44
+    this.#u32(programHeaders)
+    this.#at = start + SECTION_HEADER_SIZE
+  }
+
+  note(size: number, isRedacted: boolean, pieces: readonly Piece[]): void {
+    const {owner, type, version} = MINIMAL_NOTE
+    this.#u32(owner.length + 1)
+    this.#u32(WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * pieces.length))
+    this.#u32(type)
+    this.bytes.set(new TextEncoder().encode(owner), this.#at)
+    this.#at += OWNER_SIZE
+    for (const word of [version, size, isRedacted ? 1 : 0, pieces.length]) this.#u64(word)
+    for (const {start, end, place: at} of pieces) for (const word of [start, end - start, at]) this.#u64(word)
+  }
+}
