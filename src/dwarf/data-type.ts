@@ -86,6 +86,8 @@ export class DataType {
   readonly isDeclaration: boolean
   /** reflect.Kind, where the compiler is Go's. */
   readonly goKind: number | undefined
+  /** Of a type that a generic function is compiled for: where its dictionary has the real one. */
+  readonly goDictIndex: number | undefined
   readonly #table: TypeTable
   readonly #byteSize: number | undefined
   readonly #target: DieReference | undefined
@@ -103,6 +105,7 @@ export class DataType {
     this.encoding = attributes.number(DW_AT.encoding) ?? 0
     this.isDeclaration = attributes.has(DW_AT.declaration)
     this.goKind = attributes.number(DW_AT.go_kind)
+    this.goDictIndex = attributes.number(DW_AT.go_dict_index)
     this.#byteSize = attributes.number(DW_AT.byte_size)
     this.#target = unit.reference(attributes, DW_AT.type)
     this.#goElem = unit.reference(attributes, DW_AT.go_elem)

@@ -8,6 +8,7 @@ import {type DataType, TypeTable} from './data-type.ts'
 import {DebugSections} from './debug-sections.ts'
 import type {DieNames} from './die-names.ts'
 import {DwarfFile} from './dwarf-file.ts'
+import {findRuntimeType} from './go-runtime-type.ts'
 import {findNamedDies, findVariableAddresses} from './name-search.ts'
 import type {FunctionScopes} from './scope-variables.ts'
 import type {SplitUnitFinder} from './split-unit.ts'
@@ -127,6 +128,16 @@ export class DwarfInfo {
     const unit = this.#unitAt(call)
     const index = unit?.functions?.find(call) ?? -1
     return index < 0 ? undefined : unit?.callSite(index, returnPc)
+  }
+
+  /** The Go type that a descriptor is of, by its link address or its offset in the type section. */
+  runtimeType(numbers: readonly number[]): DataType | undefined {
+    try {
+      return this.types.at(findRuntimeType(this.#file, numbers))
+    } catch (error) {
+      this.#options.diagnostics.addError('dwarf-unit', error)
+      return undefined
+    }
   }
 
   /** A type by its full name as DW_AT_name has it. */

@@ -16,6 +16,7 @@ import {
 import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
+import {readTypeDescriptor, type TypeDescriptor} from './interface-value.ts'
 import type {LayoutSample} from './layout-check.ts'
 import {chooseLayouts} from './layout-choice.ts'
 import {alllinksOf} from './layouts-by-version.ts'
@@ -202,6 +203,11 @@ export class GoRuntime {
   }
 
   /** Any g: those of allgs, an M's g0 or gsignal. */
+  /** What the type descriptor at an address says; undefined where there is none of this runtime. */
+  typeAt(address: Address): TypeDescriptor | undefined {
+    return readTypeDescriptor(this.#access, address)
+  }
+
   goroutineAt(address: Address): Goroutine | undefined {
     return Goroutine.read(this.#access, address)
   }

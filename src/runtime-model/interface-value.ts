@@ -73,6 +73,31 @@ export function readInterfaceValue(access: RuntimeAccess, type: Address, data: W
   return {typeName, kind, data, text, isString}
 }
 
+/** What a type descriptor says, as far as a value of the type is told by it. */
+export interface TypeDescriptor {
+  /** As %T shows it. */
+  readonly name: string
+  readonly kind: Kind
+  /** From the start of the type section. */
+  readonly offset: number
+  /** An interface's data word is the value itself, not a pointer to it. */
+  readonly isDirect: boolean
+}
+
+/** Bit of `kind`, since 1.26 of `tflag`: the value is one pointer (abi.KindDirectIface, abi.TFlagDirectIface). */
+const DIRECT = 32
+
+/** The descriptor at an address; undefined where there is none that can be read. */
+export function readTypeDescriptor(access: RuntimeAccess, address: Address): TypeDescriptor | undefined {
+  const descriptor = RemoteStruct.read(access.memory, address, access.layouts._type)
+  const section = access.tables.modules.find(({types}) => address >= types.start && address < types.end)
+  const name = descriptor && readTypeName(access, descriptor)
+  const kind = descriptor && KINDS[descriptor.u8('kind') % KIND_MODULUS]
+  if (!descriptor || !section || name === undefined || kind === undefined) return undefined
+  const flags = descriptor.u8(access.release.atLeast(26) ? 'tflag' : 'kind')
+  return {name, kind, offset: address - section.types.start, isDirect: Math.floor(flags / DIRECT) % 2 === 1}
+}
+
 function readTypeName(access: RuntimeAccess, descriptor: RemoteStruct<'_type'>): string | undefined {
   const section = access.tables.modules.find(
     ({types}) => descriptor.address >= types.start && descriptor.address < types.end,

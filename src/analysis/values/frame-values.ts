@@ -1,5 +1,5 @@
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import {hex} from '../../base/address.ts'
+import {hex, type Word} from '../../base/address.ts'
 import type {Deadline} from '../../base/deadline.ts'
 import {GotraceError} from '../../base/errors.ts'
 import {evaluateLocation, type Piece} from '../../dwarf/location.ts'
@@ -61,6 +61,7 @@ export class FrameValues {
   #variables(frame: FrameReport, context: FrameContext | undefined): VariableReport[] | null {
     const scope = context?.scopes.scopes[scopeIndex(context)]
     if (!context || !scope) return null
+    if (context.origin.isGo) this.#values.useDictionary(dictionaryOf(context))
     const wanted = scope.variables.filter(variable => this.#isWanted(variable, frame, context))
     return wanted.map(variable => this.#report(variable, context))
   }
@@ -122,6 +123,20 @@ export class FrameValues {
     if (isMissing(storage)) return undefined
     const {value} = this.#values.readVariable(target.name, type, new View(storage), context.dwarf)
     return {...value, text: `&(${value.text})`, structured: {pointsTo: value.structured}}
+  }
+}
+
+/** What the hidden parameter holds that tells a generic function its types. */
+function dictionaryOf(context: FrameContext): Word | undefined {
+  const variable = context.scopes.scopes.flatMap(({variables}) => variables).find(({name}) => name === '.dict')
+  if (!variable) return undefined
+  try {
+    const {storage} = locate(variable, context)
+    const word = isMissing(storage) ? storage : new View(storage).word()
+    return typeof word === 'bigint' ? word : undefined
+  } catch (error) {
+    if (error instanceof GotraceError) return undefined
+    throw error
   }
 }
 

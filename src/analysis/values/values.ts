@@ -1,11 +1,13 @@
-import {type Address, addressOfWord} from '../../base/address.ts'
+import {type Address, addressOfWord, type Word} from '../../base/address.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
 import type {DwarfInfo} from '../../dwarf/dwarf-info.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {GoTypes} from './go-types.ts'
+import {GoValues} from './go-value.ts'
 import {ValueBudget, type ValueLimits} from './limits.ts'
 import {NativeValues} from './native-value.ts'
 import type {View} from './storage.ts'
-import {missingValue, type Value} from './value.ts'
+import {isMissing, missingValue, type Value} from './value.ts'
 import type {Reading, ValueEnvironment} from './value-reader.ts'
 
 /** A variable as it is shown. */
@@ -21,6 +23,7 @@ export interface ReadVariable {
 export class Values {
   readonly #environment: ValueEnvironment
   readonly #native: NativeValues
+  readonly #go: GoValues
 
   constructor(process: DeadProcess, limits: ValueLimits) {
     this.#environment = {
@@ -29,13 +32,37 @@ export class Values {
       nameAt: address => nameAt(process, address),
       pointerFault: word => (word === 0n ? undefined : pointerFault(process, word)),
     }
-    this.#native = new NativeValues(() => undefined)
+    this.#go = new GoValues(new GoTypes(process))
+    const isGo = ({language}: DataType) => language === 'go'
+    this.#native = new NativeValues((type, view, reading) =>
+      isGo(type) ? this.#go.read(type, view, reading) : undefined,
+    )
   }
 
   readVariable(name: string | undefined, type: DataType | undefined, view: View, dwarf: DwarfInfo): ReadVariable {
     if (!type) return {name, type, value: missingValue('unreadable'), address: undefined}
     const reading: Reading = {environment: this.#environment, budget: new ValueBudget(), dwarf, depth: 0, nesting: 0}
-    return {name, type, value: this.#native.read(type, view, reading), address: undefined}
+    const escaped =
+      name?.startsWith('&') && type.language === 'go' ? this.#escaped(name, type, view, reading) : undefined
+    if (escaped) return escaped
+    const shown = this.#go.types.ofShape(type)
+    return {name, type: shown, value: this.#native.read(shown, view, reading), address: undefined}
+  }
+
+  /** What `.dict` holds in the frame whose variables come next; undefined where it has none. */
+  useDictionary(word: Word | undefined): void {
+    this.#go.types.useDictionary(word)
+  }
+
+  /** A variable of Go that moved to the heap: `&x` is a pointer to it. */
+  #escaped(name: string, type: DataType, view: View, reading: Reading): ReadVariable | undefined {
+    const target = type.bare.target && this.#go.types.ofShape(type.bare.target)
+    const word = target ? view.word() : 'unreadable'
+    if (!target || isMissing(word)) return undefined
+    const address = addressOfWord(word)
+    const own = {name: name.slice(1), type: target}
+    if (address === undefined || word === 0n) return {...own, value: missingValue('unreadable'), address: undefined}
+    return {...own, value: this.#go.read(target, this.#go.viewAt(address, reading), reading), address}
   }
 }
 
