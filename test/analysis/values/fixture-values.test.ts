@@ -1,0 +1,82 @@
+// What the frames of committed crashes held: C of GCC -O2 by location lists, call sites and inlined calls, and Go by
+// its own. The values were held against gdb's and Delve's by `npm run compare:values`.
+import test from 'ava'
+import {openFixture} from '../../../lab/fixtures.ts'
+import type {FrameReport, GoroutineReport} from '../../../src/report/core-report.ts'
+import {runCommand} from '../../support/run-command.ts'
+
+async function goroutineOfCrash(name: string, args: readonly string[]): Promise<GoroutineReport> {
+  const {core, executable, sysroot} = await openFixture(name)
+  const {stdout, stderr} = runCommand(['analyze', core, '-e', executable, '--sysroot', sysroot, '--json', ...args])
+  const {goroutines} = JSON.parse(stdout) as {goroutines: GoroutineReport[]}
+  const [first] = goroutines
+  if (!first) throw new Error(stderr)
+  return first
+}
+
+/** `name = value` for each, with what is not whole marked. */
+function shown({variables}: FrameReport): string[] | null {
+  return variables?.map(({name, value, state}) => `${name} = ${value}${state === 'ok' ? '' : ` (${state})`}`) ?? null
+}
+
+function valuesOf({frames}: GoroutineReport, names: readonly string[]): Record<string, string[] | null> {
+  const found = names.map(name => [name, frames.find(frame => frame.function === name)] as const)
+  return Object.fromEntries(found.map(([name, frame]) => [name, frame ? shown(frame) : null]))
+}
+
+test('variables of C and Go in one stack: in registers, on the stack, told by a caller, lost', async t => {
+  const goroutine = await goroutineOfCrash('cfault-segv-go1.24', ['--values=all'])
+  t.deepEqual(
+    valuesOf(goroutine, [
+      ...['store_value', 'update_record', 'process_batch', 'cfault_segv'],
+      ...['main.(*server).dispatch', 'main.(*server).handle'],
+    ]),
+    {
+      store_value: ['value = 2', 'index = 2', 'record = 0x7ffd646fc3b0'],
+      update_record: ['record = 0x7ffd646fc3b0', 'value = 2'],
+      process_batch: ['records = <not saved> (not-saved)', 'count = <not saved> (not-saved)', 'total = 0', 'i = 0'],
+      cfault_segv: [
+        'depth = <not saved> (not-saved)',
+        'records = {{kind = 0, length = 5, values = 0x0}, {kind = 0, length = 5, values = 0x0}}',
+      ],
+      'main.(*server).dispatch': [
+        's = <optimized out> (optimized-out)',
+        'name = "segv"',
+        'depth = <optimized out> (optimized-out)',
+        '~r0 = <optimized out> (optimized-out)',
+      ],
+      'main.(*server).handle': [
+        's = <not saved> (not-saved)',
+        'r = main.request {name: <not saved>, depth: <not saved>} (not-saved)',
+        '~r0 = <optimized out> (optimized-out)',
+      ],
+    },
+  )
+})
+
+test('a variable as data, with its place', async t => {
+  const goroutine = await goroutineOfCrash('cfault-segv-go1.24', ['--values=all'])
+  const [value, , record] = goroutine.frames[0]?.variables ?? []
+  t.deepEqual(value, {
+    ...{name: 'value', kind: 'argument', type: 'int', value: '2', structured: 2},
+    ...{address: null, register: 'rsi', state: 'ok'},
+  })
+  t.deepEqual(record, {
+    ...{name: 'record', kind: 'argument', type: 'struct record *', value: '0x7ffd646fc3b0'},
+    ...{structured: {pointer: '0x7ffd646fc3b0'}, address: null, register: null, state: 'ok'},
+  })
+})
+
+test('--values args leaves out locals; without the flag there is nothing', async t => {
+  const args = await goroutineOfCrash('cfault-segv-go1.24', ['--values', 'args'])
+  t.deepEqual(valuesOf(args, ['process_batch']), {
+    process_batch: ['records = <not saved> (not-saved)', 'count = <not saved> (not-saved)'],
+  })
+  const without = await goroutineOfCrash('cfault-segv-go1.24', [])
+  t.true(without.frames.every(frame => !('variables' in frame)))
+})
+
+test('--values and --redact exclude each other', t => {
+  const {stderr, exitCode} = runCommand(['analyze', 'core', '--values=all', '--redact'])
+  t.is(exitCode, 2, stderr)
+})
