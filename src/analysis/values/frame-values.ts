@@ -132,7 +132,7 @@ function dictionaryOf(context: FrameContext): Word | undefined {
   if (!variable) return undefined
   try {
     const {storage} = locate(variable, context)
-    const word = isMissing(storage) ? storage : new View(storage).word()
+    const word = isMissing(storage) ? storage : new View(storage).unsigned()
     return typeof word === 'bigint' ? word : undefined
   } catch (error) {
     if (error instanceof GotraceError) return undefined

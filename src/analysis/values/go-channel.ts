@@ -20,7 +20,7 @@ const WAITERS_MAX = 100_000
 /** `chan int 2/4 [11,22]`, `chan string 0/0 (1 sends: goroutine 7)`: what is in it, and who waits (runtime.hchan). */
 export function readChannel(values: GoValues, type: ChannelType, view: View, reading: Reading): Value {
   const {name, element, pointer} = type
-  const word = view.word()
+  const word = view.unsigned()
   if (isMissing(word)) return missingValue(word)
   if (word === 0n) return plainValue(`${name} nil`, null)
   const address = addressOfWord(word)
@@ -106,7 +106,7 @@ function fieldOf(type: DataType, view: View, path: string): number | undefined {
     at = at.at(member.offset)
     struct = member.type
   }
-  const word = at.word(struct?.size ?? 8)
+  const word = at.unsigned(struct?.size ?? 8)
   return isMissing(word) ? undefined : addressOfWord(word)
 }
 

@@ -30,7 +30,7 @@ const NANOSECONDS = 1_000_000_000n
 function readTime(type: DataType, view: View): Value | undefined {
   const [wallField, extField] = [member(type, 'wall'), member(type, 'ext')]
   if (!wallField || !extField) return undefined
-  const [wall, ext] = [view.at(wallField.offset).word(), view.at(extField.offset).word()]
+  const [wall, ext] = [view.at(wallField.offset).unsigned(), view.at(extField.offset).unsigned()]
   if (isMissing(wall)) return missingValue(wall)
   if (isMissing(ext)) return missingValue(ext)
   const nanoseconds = wall % 2n ** 30n
@@ -51,7 +51,7 @@ function timeText(seconds: bigint, nanoseconds: bigint): string {
 }
 
 function readDuration(view: View): Value {
-  const word = view.word()
+  const word = view.unsigned()
   if (isMissing(word)) return missingValue(word)
   const value = BigInt.asIntN(64, word)
   return plainValue(durationText(value), integer(value))
@@ -95,7 +95,7 @@ function readMutex(type: DataType, view: View): Value | undefined {
   const inner = own ? undefined : member(type, 'mu')
   const field = own ?? (inner?.type && member(inner.type, 'state'))
   if (!field) return undefined
-  const word = view.at((inner?.offset ?? 0) + field.offset).word(4)
+  const word = view.at((inner?.offset ?? 0) + field.offset).unsigned(4)
   if (isMissing(word)) return missingValue(word)
   const waiters = Number(word / 8n)
   const states = [word % 2n === 1n ? 'locked' : 'unlocked']

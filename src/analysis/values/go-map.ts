@@ -23,7 +23,7 @@ const PARTS_MAX = 100_000
 
 /** `map[string]int ["a": 1, "b": 2]`, in the order that the memory has it. */
 export function readMap(values: GoValues, {name, pointer}: MapType, view: View, reading: Reading): Value {
-  const word = view.word()
+  const word = view.unsigned()
   if (isMissing(word)) return missingValue(word)
   const address = addressOfWord(word)
   if (word === 0n) return plainValue(`${name} nil`, null)
@@ -89,7 +89,7 @@ class MapWalk {
   /** A field of whole numbers. */
   number(type: DataType, view: View, name: string): number | undefined {
     const field = fieldOf(type, name)
-    const word = field && view.at(field.offset).word(field.type?.size ?? 8)
+    const word = field && view.at(field.offset).unsigned(field.type?.size ?? 8)
     return word === undefined || isMissing(word) ? undefined : addressOfWord(word)
   }
 
@@ -118,7 +118,7 @@ class MapWalk {
     if (!tableType) return
     const seen = new Set<number>()
     for (let index = 0; index < length && this.#left-- > 0; index++) {
-      const word = this.#at(directory.address + index * 8).word()
+      const word = this.#at(directory.address + index * 8).unsigned()
       const address = isMissing(word) ? undefined : addressOfWord(word)
       if (!address || seen.has(address)) continue
       seen.add(address)
@@ -210,7 +210,7 @@ class MapWalk {
     const size = type.size ?? 0
     for (let index = 0; index < count && size > 0 && this.#left-- > 0; index++) {
       const view = this.#at(start + index * size)
-      const first = view.word(1)
+      const first = view.unsigned(1)
       if (isOld && !isMissing(first) && isEvacuated(first)) continue
       yield* this.#chain(type, view)
     }

@@ -194,7 +194,7 @@ export class GoValues {
   }
 
   #pointer(type: DataType, view: View, reading: Reading, {showsType}: GoStyle): Value {
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     return this.pointee(nameOf(type), type.bare.target, word, reading, showsType)
   }
@@ -220,7 +220,7 @@ export class GoValues {
 
   /** A function value is a pointer to a closure, whose first word is the code. */
   #func(view: View, {environment}: Reading): Value {
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     if (word === 0n) return plainValue('nil', null)
     const closure = addressOfWord(word)
@@ -233,7 +233,7 @@ export class GoValues {
   }
 
   #unsafePointer(view: View, {environment}: Reading): Value {
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     if (word === 0n) return plainValue('unsafe.Pointer(nil)', null)
     const fault = environment.pointerFault(word)
@@ -345,7 +345,7 @@ export function nameOf(type: DataType): string {
 export function words(view: View, count: number): Word[] | Missing {
   const found: Word[] = []
   for (let index = 0; index < count; index++) {
-    const word = view.at(index * 8).word()
+    const word = view.at(index * 8).unsigned()
     if (isMissing(word)) return word
     found.push(word)
   }

@@ -65,7 +65,7 @@ export class NativeValues {
   }
 
   #pointer(type: DataType, view: View, reading: Reading): Value {
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     const {environment} = reading
     const target = type.target?.bare
@@ -92,7 +92,7 @@ export class NativeValues {
   }
 
   #reference(type: DataType, view: View, reading: Reading): Value {
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     const address = addressOfWord(word)
     const fault = reading.environment.pointerFault(word)
@@ -107,7 +107,7 @@ export class NativeValues {
 
   #memberPointer(type: DataType, view: View, reading: Reading): Value {
     const isFunction = type.target?.bare.kind === 'function'
-    const word = view.word()
+    const word = view.unsigned()
     if (isMissing(word)) return missingValue(word)
     return isFunction ? functionPointer(word, reading) : plainValue(String(BigInt.asIntN(64, word)), integer(word))
   }

@@ -30,7 +30,7 @@ export class View {
   }
 
   /** An unsigned number of so many bytes. */
-  word(length = 8): Word | Missing {
+  unsigned(length = 8): Word | Missing {
     const bytes = this.bytes(length)
     return typeof bytes === 'string' ? bytes : littleEndian(bytes)
   }

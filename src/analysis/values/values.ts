@@ -57,7 +57,7 @@ export class Values {
   /** A variable of Go that moved to the heap: `&x` is a pointer to it. */
   #escaped(name: string, type: DataType, view: View, reading: Reading): ReadVariable | undefined {
     const target = type.bare.target && this.#go.types.ofShape(type.bare.target)
-    const word = target ? view.word() : 'unreadable'
+    const word = target ? view.unsigned() : 'unreadable'
     if (!target || isMissing(word)) return undefined
     const address = addressOfWord(word)
     const own = {name: name.slice(1), type: target}

@@ -63,7 +63,7 @@ test('a variable as data, with its place', async t => {
   })
   t.deepEqual(record, {
     ...{name: 'record', kind: 'argument', type: 'struct record *', value: '0x7ffd646fc3b0'},
-    ...{structured: {pointer: '0x7ffd646fc3b0'}, address: null, register: null, state: 'ok'},
+    ...{structured: {pointer: '0x7ffd646fc3b0'}, address: null, register: 'rdi', state: 'ok'},
   })
 })
 
