@@ -6,6 +6,7 @@ import {fileURLToPath} from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 pjson.oclif.commands = {strategy: 'explicit', target: './src/main.ts', identifier: 'COMMANDS'}
+pjson.oclif.helpClass = {target: './src/main.ts', identifier: 'ExplainedHelp'}
 const {settleEnvironment} = await import('../src/launch/environment.ts')
 settleEnvironment(process.env)
 const {settleCommandLine} = await import('../src/launch/command-line.ts')

@@ -1,19 +1,19 @@
 // Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), dist/library.cjs with its types,
-// dist/THIRD-PARTY-NOTICES.txt, schema/*.json.
+// dist/THIRD-PARTY-NOTICES.txt, man/gotrace-core.1, schema/*.json.
 import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {createRequire} from 'node:module'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
 import {libraryTypes} from './library-types.mjs'
+import {manPage} from './man-page.mjs'
 import {thirdPartyNotices} from './third-party-notices.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-mkdirSync(join(root, 'schema'), {recursive: true})
-
-mkdirSync(join(root, 'dist'), {recursive: true})
+for (const folder of ['dist', 'man', 'schema']) mkdirSync(join(root, folder), {recursive: true})
 
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
 // Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
@@ -52,6 +52,11 @@ const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
 writeFileSync(bundle, `// ${digest}\n${text}`)
 
 writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, metafile))
+
+// With no command asked for, the bundle has them all.
+process.argv.splice(2)
+const {COMMANDS} = createRequire(import.meta.url)(bundle)
+writeFileSync(join(root, 'man', 'gotrace-core.1'), manPage(COMMANDS, packageJson))
 
 await build({
   absWorkingDir: root,

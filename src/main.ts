@@ -3,10 +3,13 @@ import Analyze from './commands/analyze.ts'
 import Batch from './commands/batch.ts'
 import BatchWorker from './commands/batch-worker.ts'
 import Cgo from './commands/cgo.ts'
+import Completion from './commands/completion.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
+import {ExplainedHelp} from './commands/help.ts'
 import Info from './commands/info.ts'
 import Minimise from './commands/minimise.ts'
+import {unknownCommand} from './commands/slips.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
 import TriageDiff from './commands/triage/diff.ts'
@@ -14,7 +17,6 @@ import TriageExport from './commands/triage/export.ts'
 import TriageList from './commands/triage/list.ts'
 import TriageMark from './commands/triage/mark.ts'
 import TriageShow from './commands/triage/show.ts'
-import {unknownCommand} from './commands/unknown-command.ts'
 import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
 /** By what oclif calls them: a word behind a colon is the second word of the command. */
@@ -23,6 +25,7 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   batch: Batch,
   'batch-worker': BatchWorker,
   cgo: Cgo,
+  completion: Completion,
   goroutines: Goroutines,
   info: Info,
   minimise: Minimise,
@@ -36,12 +39,17 @@ const ALL: Readonly<Record<string, Command.Class>> = {
 }
 
 const asked = process.argv[2]
-/** What oclif loads (package.json, "oclif.commands"): the command that is asked for; all of them when help is. */
-export const COMMANDS = isCommandName(asked) ? commandsOf(asked) : ALL
+/** Where all commands are looked at: for help, and for the completion of them all. */
+const looksAtAll = !isCommandName(asked) || asked === 'completion'
+/** What oclif loads (package.json, "oclif.commands"). */
+export const COMMANDS = looksAtAll ? ALL : commandsOf(asked)
 
 function commandsOf(name: CommandName): Readonly<Record<string, Command.Class>> {
   return Object.fromEntries(Object.entries(ALL).filter(([id]) => id === name || id.startsWith(`${name}:`)))
 }
+
+/** What oclif prints help with (package.json, "oclif.helpClass"). */
+export {ExplainedHelp}
 
 /** package.json without what only developers need; put in by the bundler. */
 declare const PACKAGE_JSON: string | undefined

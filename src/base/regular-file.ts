@@ -77,6 +77,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** What the system said of a path, for a person. */
 export function openFailed(path: string, cause: unknown): InputError {
+  if (path === '') return new InputError('bad-argument', 'the name of a file is empty', 'name a file', {cause})
   const {code = ''} = cause as NodeJS.ErrnoException
   const missing = code === 'ENOENT' || code === 'ENOTDIR'
   return new InputError(

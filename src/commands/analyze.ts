@@ -56,7 +56,13 @@ export default class Analyze extends CoreCommand {
     }),
   }
   static override examples = [
-    '<%= config.bin %> analyze core.1234',
+    '<%= config.bin %> analyze core.1234\n' +
+      'server died: SIGSEGV in C: mov %eax,(%rdx,%rcx,4): null plus 0x8\n' +
+      '  where     store_value, store.c:27 (C)\n' +
+      '            main.(*server).dispatch, main.go:37 (Go)\n' +
+      '  who       /srv/server, go1.27.4\n' +
+      '            goroutine 20, thread 23560; 2 goroutines (1 in C), 5 threads\n' +
+      '…',
     '<%= config.bin %> analyze core.zst -e ./server --json',
     '<%= config.bin %> analyze core.1234 --source --source-dir /build/app=.',
     '<%= config.bin %> analyze core.1234 --traceback crash --cgo-frames none',

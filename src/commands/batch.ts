@@ -19,7 +19,7 @@ import {BaseCommand, searchFlags} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
-import {EXIT} from './errors.ts'
+import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {parseLabels} from './labels.ts'
 import {analysisOptions, searchOptions} from './open-core.ts'
 import {readOwnRules, signatureFlags} from './signature-flags.ts'
@@ -42,9 +42,14 @@ export default class Batch extends BaseCommand {
     'costs nothing but itself.\n\n' +
     'With --output lines are appended; with --resume, too, a core that has a line there (same path, size and time ' +
     'of change) is passed over, and the groups count those lines with the new ones; one that ran out of time or ' +
-    'memory is tried again. What a killed run left of its last line is cut off. One run at a time writes to a file.\n\n' +
-    'Exit codes: 0 every core was analysed, 1 some lines of this run have an error, 3 with --strict: some are ' +
-    'incomplete.'
+    'memory is tried again. What a killed run left of its last line is cut off. One run at a time writes to a file.'
+  static exitCodes = {
+    ...REPORT_EXIT_CODES,
+    [EXIT.ok]: 'every core was analysed',
+    [EXIT.input]: 'some lines of this run have an error',
+    [EXIT.incomplete]: 'with --strict: some reports are incomplete',
+    ...Object.fromEntries(Object.entries(STOP_SIGNALS).map(([name, code]) => [code, `stopped by ${name}`])),
+  }
   static override strict = false
   static override args = {
     path: Args.string({required: true, ignoreStdin: true, name: 'PATH', description: 'core, folder or pattern'}),

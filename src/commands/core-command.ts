@@ -18,7 +18,7 @@ import {
   timeoutFlag,
   type WrittenDocument,
 } from './base-command.ts'
-import {EXIT} from './errors.ts'
+import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
 import {type Output, type OutputFlags, outputsOf} from './outputs.ts'
 import {Pager, pagerCommand} from './pager.ts'
@@ -74,6 +74,8 @@ interface Question<Answer> {
 
 /** The way of every command that reads one core: open it, analyse it, write the answer, then say what is missing. */
 export abstract class CoreCommand extends BaseCommand {
+  static exitCodes: Readonly<Record<string, string>> = REPORT_EXIT_CODES
+
   protected async answer<Name extends keyof Answers>(
     name: Name,
     path: string,

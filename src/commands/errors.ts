@@ -1,6 +1,7 @@
 import {describeFailure, type ErrorCode, type Failure, GotraceError, messageOf} from '../base/errors.ts'
 import {printable, printableLines} from '../base/printable.ts'
 import {renderFailure} from '../render/json.ts'
+import {meantName} from './slips.ts'
 import {outgoing, writeStandardError, writeWherePossible} from './standard-streams.ts'
 
 /** Exit codes are a contract (README, "Exit codes"). */
@@ -13,11 +14,29 @@ const EXIT_OF: Partial<Readonly<Record<ErrorCode, number>>> = {
   bug: EXIT.bug,
 }
 
+/** What the codes mean for a command that makes one report: its help says so. */
+export const REPORT_EXIT_CODES: Readonly<Record<string, string>> = {
+  [EXIT.ok]: 'report made',
+  [EXIT.input]: 'the input cannot be analysed',
+  [EXIT.usage]: 'wrong usage, or an output that cannot be written',
+  [EXIT.incomplete]: 'with --strict: the report is incomplete',
+  [EXIT.bug]: 'a bug of gotrace-core',
+}
+
+/** Of a command without `--strict`. @param own what it says otherwise */
+export function withoutStrict(own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const {[EXIT.incomplete]: _incomplete, ...codes} = {...REPORT_EXIT_CODES, ...own}
+  return codes
+}
+
 /** What errors of oclif and of Node say beside their message. */
 interface ForeignError {
   oclif?: {exit?: number}
   code?: string
   syscall?: string
+  /** Of a flag that the command does not have: as it was typed; and those it has. */
+  flags?: readonly string[]
+  parse?: {input?: {flags?: Readonly<Record<string, {allowNo?: boolean}>>}}
 }
 
 /** What an error ends the program with. No failure: all has been said, or nobody listens. */
@@ -36,7 +55,8 @@ function explainError(error: unknown, usage: string): Ending {
 }
 
 function describeForeign(error: unknown, usage: string): Failure | undefined {
-  const {oclif, syscall} = error as ForeignError
+  const {oclif, syscall, flags: [unknown] = []} = error as ForeignError
+  if (oclif !== undefined && unknown !== undefined) return unknownFlag(unknown, error as ForeignError, usage)
   if (oclif !== undefined) {
     return {code: 'bad-argument', message: usageMessage(error), hint: `see \`${usage} --help\``}
   }
@@ -46,6 +66,15 @@ function describeForeign(error: unknown, usage: string): Failure | undefined {
     return {code: 'not-writable', message, hint: 'check the disk, or write elsewhere'}
   }
   return undefined
+}
+
+function unknownFlag(typed: string, {parse}: ForeignError, usage: string): Failure {
+  const names = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, {allowNo}]) =>
+    allowNo ? [`--${name}`, `--no-${name}`] : [`--${name}`],
+  )
+  const near = typed.startsWith('--') ? meantName(typed, ['--help', '--version', ...names]) : undefined
+  const hint = near === undefined ? 'see' : `did you mean ${near}? See`
+  return {code: 'bad-argument', message: `${typed}: no such flag`, hint: `${hint} \`${usage} --help\``}
 }
 
 /** oclif explains in several lines, with advice of its own: the first thing it says is enough. */

@@ -23,7 +23,16 @@ export default class Info extends CoreCommand {
     timeout: timeoutFlag,
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }
-  static override examples = ['<%= config.bin %> info core.1234', '<%= config.bin %> info core.zst --json']
+  static override examples = [
+    '<%= config.bin %> info core.1234\n' +
+      'core          core.1234 (80.5 MB)\n' +
+      'signal        SIGABRT (6), SI_TKILL (-6), sent by pid 23560\n' +
+      'process       pid 23560 "server", parent 22331, uid 1000\n' +
+      'completeness  complete\n' +
+      'go            go1.27.4, symbols: dwarf\n' +
+      '…',
+    '<%= config.bin %> info core.zst --json',
+  ]
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Info)

@@ -11,7 +11,7 @@ import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {BaseCommand, outputFlags, redactFlag, searchFlags} from './base-command.ts'
-import {EXIT, tellError} from './errors.ts'
+import {EXIT, tellError, withoutStrict} from './errors.ts'
 import {openModuleFromFlags} from './open-core.ts'
 
 export default class Symbolize extends BaseCommand {
@@ -20,6 +20,10 @@ export default class Symbolize extends BaseCommand {
     'Addresses are link addresses of the module, as addr2line takes them, in hexadecimal with or without 0x: arguments, ' +
     'or on standard input, one or more a line, where each is answered as it comes. Text is what the Go runtime prints for C frames; --json gives the struct of ' +
     'runtime.SetCgoTraceback after each call of the symbolizer.'
+  static exitCodes = withoutStrict({
+    [EXIT.ok]: 'every address has an answer',
+    [EXIT.input]: 'the module cannot be read, or a word of standard input is no address',
+  })
   static override strict = false
   static override args = {
     module: Args.string({

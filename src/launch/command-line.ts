@@ -6,6 +6,7 @@ export const COMMAND_NAMES = [
   'batch',
   'batch-worker',
   'cgo',
+  'completion',
   'goroutines',
   'info',
   'minimise',

@@ -42,8 +42,11 @@ const CORE_NAME = /core|crash|dump/i
  * The cores that the paths stand for, each once. A file that is named is taken for a core whatever it is; in folders
  * and behind patterns only what begins as a core does, and what is packed. Folders are read in the order of their
  * names; links to folders are followed only where they are named.
+ * @throws InputError where a path is empty
  */
 export function* listWork(paths: readonly string[]): Generator<WorkItem | PassedOver> {
+  // To path.resolve it would be the folder that one is in.
+  if (paths.includes('')) throw new InputError('bad-argument', 'the name of a path is empty', 'name a core or a folder')
   const seen = new Set<string>()
   for (const path of paths) {
     for (const item of itemsOf(path)) {

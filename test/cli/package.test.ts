@@ -37,6 +37,7 @@ test('the package holds the program, its schemas and its documents, and nothing 
     'dist/main.cjs',
     'docs/json-schema.md',
     'docs/security.md',
+    'man/gotrace-core.1',
     'package.json',
   ])
 })
