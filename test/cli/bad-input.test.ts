@@ -156,13 +156,6 @@ const refusals: readonly Refusal[] = [
     advice: /name a file$/,
   },
   {
-    title: 'a folder without a name',
-    args: ['batch', ''],
-    exitCode: 2,
-    first: /the name of a path is empty$/,
-    advice: /name a core or a folder$/,
-  },
-  {
     title: 'a level of detail that does not exist',
     args: ['analyze', fixture.core, '--traceback', 'loud'],
     exitCode: 2,

@@ -78,6 +78,11 @@ symlinkSync(join(crashes, 'a'), join(crashes, 'a/deep/round'))
 symlinkSync(join(crashes, 'a/core.1'), join(crashes, 'b/link'))
 symlinkSync(join(crashes, 'nowhere'), join(crashes, 'b/dangling'))
 
+test('a path without a name is refused, and not taken for the folder that one is in', t => {
+  const {code, message} = t.throws(() => [...listWork([crashes, ''])], {instanceOf: InputError}) as InputError
+  t.deepEqual({code, message}, {code: 'bad-argument', message: 'the name of a path is empty'})
+})
+
 test('in a folder a core is known by its content, at any depth, in the order of the names', t => {
   t.deepEqual(found(crashes, crashes), [
     'a/core.1',
