@@ -8,7 +8,10 @@
  */
 export function manPage(commands, {name, version, description, oclif}) {
   const [, ...about] = oclif.description.split('\n').filter(line => line !== '')
-  const visible = Object.entries(commands).filter(([, {hidden}]) => !hidden)
+  // To oclif a colon joins the words of a command.
+  const visible = Object.entries(commands).flatMap(([id, command]) =>
+    command.hidden ? [] : [[id.replaceAll(':', ' '), command]],
+  )
   return [
     `.TH ${name.toUpperCase()} 1 "" "${name} ${version}" "User Commands"`,
     '.SH NAME',

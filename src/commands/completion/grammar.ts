@@ -63,10 +63,13 @@ function flagValue({options, helpValue}: {options?: readonly string[]; helpValue
   return {kind: helpValue === 'DIR' ? 'folder' : 'text'}
 }
 
+/** Arguments that are no files. */
+const WORDS = ['signature']
+
 function operandOf(args: readonly Command.Arg.Cached[]): Value {
   const choices = args.find(({options}) => options)?.options
   if (choices) return {kind: 'choice', choices}
-  return {kind: args.length > 0 ? 'file' : 'text'}
+  return {kind: args.some(({name}) => !WORDS.includes(name)) ? 'file' : 'text'}
 }
 
 /** The words that may come first, each with what it does. */

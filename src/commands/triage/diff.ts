@@ -17,6 +17,10 @@ export default class TriageDiff extends TriageCommand {
     'time of the same length before. With --with another store is what they are compared with; diff compares files ' +
     'of lines too.\n\n' +
     'Exit codes: 0, or 4 with --fail-on when there is such a change.'
+  static override exitCodes = {
+    ...TriageCommand.exitCodes,
+    [EXIT.found]: 'with --fail-on: one of these is in the answer',
+  }
   static override flags = {
     ...storeFlags,
     since: Flags.string({description: 'begin of the time', helpValue: 'TIME'}),

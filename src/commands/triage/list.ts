@@ -20,6 +20,10 @@ export default class TriageList extends TriageCommand {
     'A signature that was marked as fixed is regressed when it is seen in that build or in a later one: by the time of ' +
     'the commit, else by the version, else by which build was seen first.\n\n' +
     'Exit codes: 0, or 4 with --fail-on when a signature that is listed has one of those states.'
+  static override exitCodes = {
+    ...TriageCommand.exitCodes,
+    [EXIT.found]: 'with --fail-on: one of these is in the answer',
+  }
   static override flags = {
     ...storeFlags,
     'new-since': Flags.string({description: 'only signatures first seen since then', helpValue: 'TIME'}),

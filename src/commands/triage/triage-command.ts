@@ -7,6 +7,7 @@ import {CrashStore} from '../../triage/store/crash-store.ts'
 import type {Access} from '../../triage/store/store-file.ts'
 import {BaseCommand, outputFlags} from '../base-command.ts'
 import type {ColorChoice} from '../color.ts'
+import {EXIT, withoutStrict} from '../errors.ts'
 import {parseDuration} from '../goroutine-flags.ts'
 
 /** Flags of the commands that read a store. */
@@ -26,6 +27,11 @@ interface OutputChoice {
 
 /** The way of every command that works on a store: open it, ask it, write the answer. */
 export abstract class TriageCommand extends BaseCommand {
+  static exitCodes: Readonly<Record<string, string>> = withoutStrict({
+    [EXIT.ok]: 'the store answered',
+    [EXIT.input]: 'the store cannot be read',
+  })
+
   protected get tool(): {name: string; version: string} {
     return {name: this.config.name, version: this.config.version}
   }
