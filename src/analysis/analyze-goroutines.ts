@@ -104,22 +104,22 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   *#reportGroups(): Generator<GoroutineGroupReport> {
-    const found: GoroutineGroupReport[] = []
-    for (const image of this.#images) {
-      const groups = new GoroutineGroups(image.process, image.threads)
-      for (const goroutine of this.#candidates(image)) {
-        groups.add(goroutine, () => {
+    const found = this.#images.flatMap(image => {
+      const groups = new GoroutineGroups(image.process, image.threads, {
+        report: goroutine => {
           const report = this.#report(image, goroutine)
           return matchesFrames(report.frames, this.#options.query) ? report : undefined
-        })
-      }
+        },
+      })
+      for (const goroutine of this.#candidates(image)) groups.add(goroutine)
       this.#matched += groups.matched
-      found.push(...groups.list())
-    }
-    if (this.#images.length > 1) found.sort((a, b) => b.count - a.count)
-    for (const group of found.slice(0, this.#options.limit)) {
-      this.#losses.add(group, `goroutine ${group.goroutines[0] ?? '?'}`)
-      yield group
+      return groups.list().map(group => ({groups, group}))
+    })
+    if (this.#images.length > 1) found.sort((a, b) => b.group.count - a.group.count)
+    for (const {groups, group} of found.slice(0, this.#options.limit)) {
+      const report = groups.report(group)
+      this.#losses.add(report, `goroutine ${report.goroutines[0] ?? '?'}`)
+      yield report
     }
   }
 

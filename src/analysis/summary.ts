@@ -105,13 +105,11 @@ const STATES = 4
 
 /** Proven deadlocks and those on a condition always; all else where the process stood still. */
 function describeWaits({core, crash, census, blocking, waitOfMain}: SummaryFacts): string[] {
-  const waits = blocking.cycles.map(links => `deadlock: ${joinLinks(links)}`)
-  waits.push(...blocking.chains)
+  const waits = [...blocking.cycles.map(links => `deadlock: ${joinLinks(links)}`), ...blocking.chains]
   if (!stoodStill(crash, core)) return waits
   if (waitOfMain) waits.push(`goroutine 1 waits: ${describeWait(waitOfMain)}`)
-  if (waits.length === 0) waits.push(...blocking.locks.filter(({owner}) => owner !== null).map(describeLock))
-  if (census && census.count > 0) waits.push(describeStates(census))
-  return waits
+  const locks = waits.length === 0 ? blocking.locks.filter(({owner}) => owner !== null).map(describeLock) : []
+  return [...waits, ...locks, ...(census && census.count > 0 ? [describeStates(census)] : [])]
 }
 
 /** A living process, one that was killed from outside, and one in which all goroutines were asleep. */

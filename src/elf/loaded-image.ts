@@ -180,7 +180,7 @@ function isImage(core: CoreFile, group: Group): boolean {
 /** @param starts of all mappings, ascending */
 function toLoadedImage(core: CoreFile, group: Group, starts: Float64Array): LoadedImage {
   const start = (group.mappings[0] as FileMapping).start
-  const mappedEnd = Math.max(...group.mappings.map(mapping => mapping.end))
+  const mappedEnd = group.mappings.reduce((end, mapping) => Math.max(end, mapping.end), 0)
   const next = starts[lastAtOrBelow(starts, mappedEnd - 1) + 1] ?? Number.POSITIVE_INFINITY
   // .bss goes on past the file's mappings, but not into another file's.
   const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next, endOfMapped(core, mappedEnd))))

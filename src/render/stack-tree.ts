@@ -30,7 +30,7 @@ function* renderStackTree(report: GoroutinesReport, style: Style): Generator<str
     const {node, depth, isBranch} = next
     yield renderNode(node, `${'  '.repeat(depth)}${isBranch ? '- ' : '  '}`, width, style)
     const isFork = node.callees.size > 1 || sumOf(node) < node.count
-    pending.push(...branchesOf(node, depth + (isFork ? 1 : 0), isFork))
+    for (const branch of branchesOf(node, depth + (isFork ? 1 : 0), isFork)) pending.push(branch)
   }
 }
 

@@ -73,7 +73,7 @@ function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment
   if (leaf && goroutine.syscall.sp !== NULL_ADDRESS && isInC(process, goroutine)) {
     const {frames, stop} = beforeOwnStack(leaf, sp => isOnStack(goroutine.stack, sp))
     const segment = emptySegment(stop === 'end-of-stack' ? null : stop)
-    segment.frames.push(...frames.filter(({kind}) => kind === 'native'))
+    for (const frame of frames) if (frame.kind === 'native') segment.frames.push(frame)
     segment.leftOut = leaf.elided?.count ?? 0
     calls.push({entry: null, caller: null, segment})
   }

@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto'
+import type {Address} from '../../base/address.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -12,49 +13,56 @@ import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 const HASH_CHUNK = 1024
 const WALK_LIMIT = 32_000_000
 
-interface Group {
-  report: GoroutineGroupReport
+/** Frames that are kept of groups, until they are reported: the stacks of further groups are read again then. */
+const FRAMES_KEPT = 200_000
+
+interface GroupOptions {
+  /** Asked for a stack not seen before, and again when it is reported; undefined where it is not wanted. */
+  report(goroutine: Goroutine): GoroutineReport | undefined
+  framesKept?: number
 }
 
 /**
- * Goroutines with the same state and the same stack. One stack is kept for each group: goroutines are told apart by a
- * hash of their pcs, and only the first with a new hash is put together and named.
+ * Goroutines with the same state and the same stack, of which one is put together and named: goroutines are told apart
+ * by a hash of their pcs. A million groups of one are held as well, in some hundred bytes each.
  */
 export class GoroutineGroups {
   readonly #process: DeadProcess
   readonly #threads: ThreadStacks
+  readonly #options: GroupOptions
   readonly #window: MemoryWindow
   #sites: GoSites | undefined
   /** undefined for stacks that are not wanted. */
-  readonly #byPcs = new Map<string, Group | undefined>()
-  readonly #byFrames = new Map<string, Group>()
+  readonly #byPcs = new Map<string, GoroutineGroup | undefined>()
+  readonly #byFrames = new Map<string, GoroutineGroup>()
+  #framesLeft: number
   matched = 0
 
-  constructor(process: DeadProcess, threads: ThreadStacks) {
+  constructor(process: DeadProcess, threads: ThreadStacks, options: GroupOptions) {
     this.#process = process
     this.#threads = threads
+    this.#options = options
+    this.#framesLeft = options.framesKept ?? FRAMES_KEPT
     this.#window = new MemoryWindow(process.memory)
   }
 
-  /** `makeReport` is asked for stacks not seen before, and gives undefined for those that are not wanted. */
-  add(goroutine: Goroutine, makeReport: () => GoroutineReport | undefined): void {
+  add(goroutine: Goroutine): void {
     const key = this.#keyOf(goroutine)
     let group = key === undefined ? undefined : this.#byPcs.get(key)
     if (!group) {
       if (key !== undefined && this.#byPcs.has(key)) return
-      const report = makeReport()
+      const report = this.#options.report(goroutine)
       group = report && this.#groupOf(goroutine, report)
       if (key !== undefined) this.#byPcs.set(key, group)
       if (!group) return
     }
     this.matched++
-    count(group.report, goroutine, this.#process)
+    count(group, goroutine, this.#process)
   }
 
   /** The biggest first. */
-  list(): GoroutineGroupReport[] {
-    const reports = Array.from(this.#byFrames.values(), ({report}) => report)
-    return reports.sort((a, b) => b.count - a.count || (a.goroutines[0] ?? 0) - (b.goroutines[0] ?? 0))
+  list(): GoroutineGroup[] {
+    return [...this.#byFrames.values()].sort(bySize)
   }
 
   /** undefined where the stack is not on the goroutine's own alone: on a thread, in C. */
@@ -77,7 +85,7 @@ export class GoroutineGroups {
   }
 
   /** Stacks that differ in frames of the runtime alone, which are not shown, are one. */
-  #groupOf(goroutine: Goroutine, report: GoroutineReport): Group {
+  #groupOf(goroutine: Goroutine, report: GoroutineReport): GoroutineGroup {
     const hash = createHash('sha256').update(`${goroutine.state}\n${JSON.stringify(report.elided)}\n`)
     for (const {function: name, file, line, offset} of report.frames) hash.update(`${name} ${file} ${line} ${offset}\n`)
     const {createdBy} = report
@@ -85,36 +93,64 @@ export class GoroutineGroups {
     const key = hash.digest('base64')
     let group = this.#byFrames.get(key)
     if (!group) {
-      group = {report: startGroup(goroutine, report)}
+      // The goroutines of a crash, which are listed before all others, are kept and never read again.
+      this.#framesLeft -= report.frames.length
+      group = startGroup(goroutine, this.#framesLeft >= 0 ? report : undefined)
       this.#byFrames.set(key, group)
     }
     return group
   }
-}
 
-function startGroup(goroutine: Goroutine, report: GoroutineReport): GoroutineGroupReport {
-  return {
-    image: report.image,
-    count: 0,
-    state: goroutine.state,
-    goroutines: [],
-    minWaitMinutes: null,
-    maxWaitMinutes: null,
-    frames: report.frames,
-    createdBy: report.createdBy,
-    stop: report.stop,
-    elided: report.elided,
-    missing: report.missing,
+  /** What is told of a group of `list`. */
+  report({kept, address, ...facts}: GoroutineGroup): GoroutineGroupReport {
+    const goroutine = kept ? undefined : this.#process.runtime?.goroutineAt(address)
+    const report = kept ?? (goroutine && this.#options.report(goroutine)) ?? LOST
+    const isOne = facts.count === 1
+    return {
+      image: report.image,
+      ...facts,
+      frames: isOne ? report.frames : report.frames.map(withoutOwnPlace),
+      createdBy: report.createdBy && (isOne ? report.createdBy : {...report.createdBy, goroutine: null}),
+      stop: report.stop,
+      elided: report.elided,
+      missing: report.missing,
+    }
   }
 }
 
-function count(group: GoroutineGroupReport, goroutine: Goroutine, {runtime}: DeadProcess): void {
+/** The biggest first. */
+export function bySize(a: GoroutineGroup, b: GoroutineGroup): number {
+  return b.count - a.count || (a.goroutines[0] ?? 0) - (b.goroutines[0] ?? 0)
+}
+
+/** Of a stack that is there no more when it is read again. */
+const LOST: Pick<GoroutineReport, 'image' | 'frames' | 'createdBy' | 'stop' | 'elided' | 'missing'> = {
+  image: null,
+  frames: [],
+  createdBy: null,
+  stop: 'unmapped',
+  elided: null,
+  missing: [],
+}
+
+/** Goroutines with the same state and stack; of the stack the first one is enough, which has the address. */
+export interface GoroutineGroup {
+  readonly address: Address
+  readonly kept: GoroutineReport | undefined
+  count: number
+  readonly state: string
+  readonly goroutines: number[]
+  minWaitMinutes: number | null
+  maxWaitMinutes: number | null
+}
+
+function startGroup({address, state}: Goroutine, kept: GoroutineReport | undefined): GoroutineGroup {
+  return {address, kept, count: 0, state, goroutines: [], minWaitMinutes: null, maxWaitMinutes: null}
+}
+
+function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProcess): void {
   group.count++
   group.goroutines.push(goroutine.id)
-  if (group.count === 2) {
-    group.frames = group.frames.map(withoutOwnPlace)
-    if (group.createdBy) group.createdBy = {...group.createdBy, goroutine: null}
-  }
   const minutes = runtime && goroutine.waitSince > 0n ? (goroutine.waitMinutes(runtime.nowLowerBound()) ?? 0) : null
   if (minutes === null) return
   group.minWaitMinutes = Math.min(group.minWaitMinutes ?? minutes, minutes)

@@ -31,8 +31,13 @@ export function foldCycles(frames: readonly SignedFrame[]): SignedFrame[] {
  */
 export function foldOverflow(frames: readonly SignedFrame[]): SignedFrame[] {
   const counts = new Map<string, number>()
-  for (const {name} of frames) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const least = Math.max(OFTEN, Math.max(0, ...counts.values()) * SHARE)
+  let most = 0
+  for (const {name} of frames) {
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    most = Math.max(most, count)
+  }
+  const least = Math.max(OFTEN, most * SHARE)
   const isRound = ({name}: SignedFrame): boolean => (counts.get(name) ?? 0) >= least
   const circle = new Map<string, SignedFrame>()
   for (const frame of frames) if (isRound(frame)) circle.set(frame.name, frame)

@@ -20,6 +20,7 @@ interface Fields {
 function goroutine(id: number, {state = 'chan receive', minutes, sp = STACK}: Fields = {}): Goroutine {
   return {
     id,
+    address: toAddress(0x10000 + id),
     state,
     m: 0,
     gopc: toAddress(0x1500),
@@ -69,16 +70,25 @@ function report(id: number, line = 10, fields: Partial<GoroutineReport> = {}): G
   return {...parts, ...fields} as unknown as GoroutineReport
 }
 
-function groupsOf(list: readonly (readonly [Goroutine, GoroutineReport | undefined])[], tables = false) {
-  const groups = new GoroutineGroups(processOf(tables), {} as ThreadStacks)
+function groupsOf(
+  list: readonly (readonly [Goroutine, GoroutineReport | undefined])[],
+  tables = false,
+  framesKept?: number,
+) {
+  const reports = new Map(list.map(([{id}, made]) => [id, made]))
+  const byAddress = new Map(list.map(([each]) => [each.address, each]))
   let asked = 0
-  for (const [each, made] of list) {
-    groups.add(each, () => {
+  const process = processOf(tables)
+  Object.assign(process.runtime as object, {goroutineAt: byAddress.get.bind(byAddress)})
+  const groups = new GoroutineGroups(process, {} as ThreadStacks, {
+    report: ({id}) => {
       asked++
-      return made
-    })
-  }
-  return {groups: groups.list(), matched: groups.matched, asked}
+      return reports.get(id)
+    },
+    ...(framesKept === undefined ? {} : {framesKept}),
+  })
+  for (const [each] of list) groups.add(each)
+  return {groups: groups.list().map(group => groups.report(group)), matched: groups.matched, asked: () => asked}
 }
 
 test('the same state and the same frames are one group; the biggest first, then the one with the lowest ID', t => {
@@ -139,10 +149,18 @@ test('a stack is put together once, however many goroutines have its pcs, and wh
     alike.map(each => [each, report(each.id)] as const),
     true,
   )
-  t.deepEqual([wanted.asked, wanted.groups[0]?.goroutines], [1, [1, 2, 3]])
+  t.deepEqual([wanted.asked(), wanted.groups[0]?.goroutines], [1, [1, 2, 3]])
   const unwanted = groupsOf(
     alike.map(each => [each, undefined] as const),
     true,
   )
-  t.deepEqual([unwanted.asked, unwanted.matched], [1, 0])
+  t.deepEqual([unwanted.asked(), unwanted.matched], [1, 0])
+})
+
+test('stacks beyond those that are kept are read again when they are reported, and say the same', t => {
+  const list = [5, 6, 7, 8].map(id => [goroutine(id), report(id, id < 7 ? 10 : id)] as const)
+  const kept = groupsOf(list)
+  const again = groupsOf(list, false, 1)
+  t.deepEqual(again.groups, kept.groups)
+  t.deepEqual([kept.asked(), again.asked()], [4, 6])
 })
