@@ -3,7 +3,7 @@ import {type Address, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
-import {asmcgocallBase, type CallbackSide, enterCallback, leaveAsmcgocall} from './stack-switch.ts'
+import {asmcgocallBase, type CallbackSide, enterCallback, readLeftStack} from './stack-switch.ts'
 import type {StackSwitches} from './unwind-frame.ts'
 
 /** Words that mcall (and systemstack up to 1.16) push before they call on the system stack. */
@@ -82,8 +82,8 @@ function isCallbackGlue(code: GoFunction | undefined): boolean {
 /** Where the asmcgocall around a callback left the goroutine. */
 function goroutineSpBefore({memory, version, switches}: CallbackChain, outerSchedSp: Address): Address | undefined {
   const base = asmcgocallBase(version, outerSchedSp)
-  const side = leaveAsmcgocall({memory, version, base, g: switches.g})
-  return side && !side.sameStack ? side.sp : undefined
+  const left = readLeftStack({memory, version, base, g: switches.g})
+  return left && !left.sameStack ? left.sp : undefined
 }
 
 /** goexit was planted as the caller of a C thread's first callback (runtime.oneNewExtraM, proc.go). */

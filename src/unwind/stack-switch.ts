@@ -43,17 +43,28 @@ function asmcgocallFrameSize(version: GoVersion): number {
   return version.atLeast(21) ? 8 : 0
 }
 
+/** `base`: SP in the asmcgocall frame that C returns to. */
+export interface AsmcgocallFrame {
+  readonly memory: MemoryReader
+  readonly version: GoVersion
+  readonly base: Address
+  readonly g: {readonly stackLo: Address; readonly stackHi: Address} | undefined
+}
+
 /**
- * Leaves asmcgocall from the system stack to the goroutine that called it. `base` is SP in the asmcgocall frame that C
- * returns to. asmcgocall saves the *depth* of the goroutine's SP, for the stack may move during a callback. undefined
- * where the saved words do not fit the goroutine's stack.
+ * Leaves asmcgocall from the system stack to the goroutine that called it. undefined where the saved words do not fit
+ * the goroutine's stack, or its caller is no place in memory.
  */
-export function leaveAsmcgocall(input: {
-  memory: MemoryReader
-  version: GoVersion
-  base: Address
-  g: {stackLo: Address; stackHi: Address} | undefined
-}): GoroutineSide | undefined {
+export function leaveAsmcgocall(input: AsmcgocallFrame): GoroutineSide | undefined {
+  const left = readLeftStack(input)
+  return left && readAsmcgocallCaller(input, left)
+}
+
+/**
+ * Where asmcgocall left the stack that it was called on, whatever is there by now. It saves the *depth* of the
+ * goroutine's SP, for the stack may move during a callback.
+ */
+export function readLeftStack(input: AsmcgocallFrame): Pick<GoroutineSide, 'sp' | 'sameStack'> | undefined {
   const {memory, version, base, g} = input
   const slot = version.atLeast(22) ? 0 : 0x28
   const saved = readAddress(memory, toAddress(base + slot))
@@ -63,14 +74,12 @@ export function leaveAsmcgocall(input: {
   const sp = sameStack ? saved : g && toAddress(g.stackHi - saved)
   if (sp === undefined || sp % 8 !== 0) return undefined
   if (sameStack ? sp < base : !g || sp < g.stackLo || sp >= g.stackHi) return undefined
-  return readAsmcgocallCaller(memory, version, sp, sameStack)
+  return {sp, sameStack}
 }
 
 function readAsmcgocallCaller(
-  memory: MemoryReader,
-  version: GoVersion,
-  sp: Address,
-  sameStack: boolean,
+  {memory, version}: AsmcgocallFrame,
+  {sp, sameStack}: Pick<GoroutineSide, 'sp' | 'sameStack'>,
 ): GoroutineSide | undefined {
   const frameSize = asmcgocallFrameSize(version)
   const pc = readAddress(memory, toAddress(sp + frameSize))

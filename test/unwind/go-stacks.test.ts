@@ -208,6 +208,12 @@ test('where asmcgocall’s words are overwritten a callback belongs to no known 
   t.like(callbacksOf(thread)[0], {cfa: undefined})
 })
 
+test('a callback is of its frame though the return address there was written over', t => {
+  const thread = callbackProcess()
+  thread.process.words(thread.callbackCfa, 0x4141414141414141n, 0x4242424242424242n)
+  t.is(callbacksOf(thread)[0]?.cfa, toAddress(thread.callbackCfa))
+})
+
 test('where g0.sched is lost a callback is found from where the runtime came to the system stack', t => {
   const thread = callbackProcess()
   const {switches, innerSched, callbackCfa} = thread

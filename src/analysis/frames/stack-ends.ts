@@ -88,7 +88,10 @@ export function placeMarks(
 ): MissingFrames[] {
   const inner: MissingFrames[] = []
   const outer: MissingFrames[] = []
-  for (const {position, reason} of marks) {
+  for (const [index, {position, reason}] of marks.entries()) {
+    const last = marks[index - 1]
+    // Two parts of a stack that end in one place for one reason are missing as one.
+    if (last?.position === position && last.reason === reason) continue
     if (position <= after) inner.push({after: position, reason})
     else if (position >= after + left) outer.push({after: position - left, reason})
   }

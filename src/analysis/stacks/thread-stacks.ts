@@ -1,5 +1,5 @@
 import type {Address} from '../../base/address.ts'
-import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
@@ -9,9 +9,8 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
-import {endsProcess} from './signals.ts'
 import type {Rejoin} from './stitched-stack.ts'
-import {behindHandlers, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
+import {behindHandlers, findOwnFrame, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
 
 /** Who runs what on which thread; walks each thread once, when first asked. */
 export class ThreadStacks {
@@ -157,9 +156,7 @@ export class ThreadStacks {
     const stack = machine?.curg === goroutine.address ? this.ofMachine(machine) : undefined
     const sites = this.#sites
     if (!stack || !sites || !start.isSyscall) return undefined
-    const frames = stack.frames.slice(stack.base)
-    const dying = frames.findLastIndex(({go}) => go && endsProcess(go))
-    const found = frames.slice(dying + 1).find(({kind, sp}) => kind === 'go' && isOnStack(goroutine.stack, sp))
+    const found = findOwnFrame(stack, goroutine)
     if (!found || found.sp <= start.sp) return undefined
     const {pc, sp, interrupted, foundBy} = found
     const from = {pc, sp, trap: interrupted, isSyscall: true}

@@ -16,6 +16,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
 import {
+  endsProcess,
   findBase,
   findFirstFault,
   findInterruptions,
@@ -96,10 +97,26 @@ export function behindHandlers(stack: ThreadStack, goroutine: Goroutine): CSegme
   // A handler had called Go: what it interrupted is C code further out.
   const rest = withoutInner(stack, base)
   const end = rest.frames.findIndex(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
+  if (rest.elided && rest.elided.after <= end) {
+    const inner = rest.frames.slice(0, rest.elided.after)
+    return {frames: inner, elided: null, missing: [], landing: undefined, stop: 'frame-limit'}
+  }
   const landing = rest.frames[end]
   const frames = landing ? rest.frames.slice(0, end) : rest.frames
   const elided = rest.elided && rest.elided.after <= frames.length ? rest.elided : null
   return {frames, elided, missing: [], landing, stop: landing ? 'end-of-stack' : stack.stop}
+}
+
+/**
+ * The innermost Go frame of the goroutine's own stack that is not of the end of the process; undefined where it is one
+ * of those that were left out.
+ */
+export function findOwnFrame({frames, base, leaf, elided}: ThreadStack, {stack}: Goroutine): UnwindFrame | undefined {
+  const dying = frames.findLastIndex(({go}) => go && endsProcess(go))
+  const first = Math.max(base, dying + 1)
+  const index = frames.findIndex(({kind, sp}, at) => at >= first && kind === 'go' && isOnStack(stack, sp))
+  if (!elided || (index >= 0 && index < elided.after)) return frames[index]
+  return dying < base && base <= leaf.frames.length ? leaf.landing : undefined
 }
 
 /**

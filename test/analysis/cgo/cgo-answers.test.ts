@@ -16,16 +16,28 @@ import type {CgoAnswer} from '../../../src/report/core-report.ts'
 import {complaint} from '../../support/documents.ts'
 import {withFixture} from '../../support/open-fixture.ts'
 
-async function answerOf(name: string): Promise<CgoAnswer> {
+async function answerOf(name: string, maxFrames = 1000): Promise<CgoAnswer> {
   return withFixture(name, (dead, diagnostics) =>
     analyzeCgo(dead, {
       tool: {name: 'test', version: '0'},
-      maxFrames: 1000,
+      maxFrames,
       demangle: true,
       deadline: Deadline.never(diagnostics),
       diagnostics,
     }),
   )
+}
+
+/** Which C functions were called from where, and what they are inside of. */
+function entriesOf({cgo}: CgoAnswer) {
+  return cgo.calls.map(({entry, caller, outer}) => [entry, caller?.function, ...outer.map(each => each.entry)])
+}
+
+for (const name of fixtureNames(/^(callback-deep|cfault-segv)-go1\.27$/)) {
+  test(`${name}: where frames are left out, and with them the Go code that called C, the calls are the same`, async t => {
+    const whole = entriesOf(await answerOf(name))
+    for (const maxFrames of [4, 12, 20]) t.deepEqual(entriesOf(await answerOf(name, maxFrames)), whole, `${maxFrames}`)
+  })
 }
 
 const releases = (pattern: RegExp): string[] => fixtureNames(pattern)

@@ -31,6 +31,18 @@ test('frames that are missing within what was left out are missing with it', t =
   ])
 })
 
+test('two parts of a stack that end in one place for one reason are missing once', t => {
+  const ends = new StackEnds<number>(4)
+  ends.add(0)
+  ends.mark('no-unwind-info')
+  ends.mark('no-unwind-info')
+  ends.mark('unmapped')
+  t.deepEqual(ends.take().missing, [
+    {after: 1, reason: 'no-unwind-info'},
+    {after: 1, reason: 'unmapped'},
+  ])
+})
+
 test('frames that nobody kept count, and what came before them is left out with them', t => {
   const ends = new StackEnds<number>(4)
   for (let frame = 0; frame < 3; frame++) ends.add(frame)
