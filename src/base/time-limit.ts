@@ -10,6 +10,7 @@ const LIMIT_MAX_MS = 2 ** 31 - 1
 
 /** Descriptors of the loop that the timer runs in (libuv). Where there are fewer, Node aborts. */
 const TIMER_DESCRIPTORS = 6
+const TOO_MANY = ['EMFILE', 'ENFILE']
 
 /** Where the script finds the work: a context of its own would cost more than all the rest. */
 const WORK = Symbol.for('gotrace-core.work')
@@ -51,7 +52,8 @@ function requireDescriptors(count: number): void {
   try {
     while (opened.length < count) opened.push(openSync(devNull, 'r'))
   } catch (error) {
-    throw openFailed(devNull, error)
+    // A root without devices (chroot) has no such file, and says nothing of how many there may be.
+    if (TOO_MANY.includes((error as NodeJS.ErrnoException).code ?? '')) throw openFailed(devNull, error)
   } finally {
     for (const fd of opened) closeSync(fd)
   }

@@ -4,9 +4,20 @@ import {tidyOnSignal} from './signals.ts'
 
 /**
  * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of
- * crashes that would be over one named core. In /proc nothing can be made.
+ * crashes that would be over one named core. In /proc nothing can be made; a bare root (chroot) may be without.
  */
-const NO_CORE_HERE = process.platform === 'linux' ? '/proc' : '/'
+const NO_CORE_HERE = ['/proc', '/']
+
+function leaveFolder(): void {
+  for (const folder of NO_CORE_HERE) {
+    try {
+      process.chdir(folder)
+      return
+    } catch {
+      // The next one.
+    }
+  }
+}
 
 /**
  * The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache.
@@ -22,7 +33,7 @@ export default class BatchWorker extends Command {
     if (process.send === undefined) {
       throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
     }
-    process.chdir(NO_CORE_HERE)
+    leaveFolder()
     // The channel to the parent closes with it, which a loop in synchronous code would never hear.
     const {endWithParent} = await import('../base/watchdog.ts')
     endWithParent(flags.parent ?? process.ppid)

@@ -207,7 +207,8 @@ export default class Batch extends BaseCommand {
       {
         script: process.argv[1] ?? '',
         scriptArguments: ['batch-worker', '--parent', String(process.pid)],
-        nodeArguments: process.execArgv.filter(argument => !argument.startsWith('--inspect')),
+        nodeArguments: process.execArgv.filter(argument => !/^--(inspect|max-old-space-size)/.test(argument)),
+        environment: process.env,
         jobs,
         memoryMb: flags.memory ?? Math.max(MEMORY_MB.min, Math.min(MEMORY_MB.max, share)),
         timeoutSeconds: flags.timeout,

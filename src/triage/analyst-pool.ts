@@ -10,6 +10,7 @@ export interface PoolOptions {
   readonly script: string
   readonly scriptArguments: readonly string[]
   readonly nodeArguments: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
   readonly jobs: number
   /** Of the heap of each process. */
   readonly memoryMb: number
@@ -35,14 +36,16 @@ export class AnalystPool {
   readonly #line: LineOptions
 
   constructor(options: PoolOptions, line: Omit<LineOptions, 'softTimeoutMs'>) {
-    const {script, scriptArguments, nodeArguments, jobs, memoryMb, timeoutSeconds} = options
+    const {script, scriptArguments, nodeArguments, environment, jobs, memoryMb, timeoutSeconds} = options
+    // Not as an argument: Node as part of one executable takes none.
+    const nodeOptions = `${environment.NODE_OPTIONS ?? ''} --max-old-space-size=${memoryMb}`.trimStart()
     this.#options = options
     this.#line = {...line, softTimeoutMs: timeoutSeconds * 1000 * SOFT_SHARE}
     this.#pool = workerpool.pool(script, {
       workerType: 'process',
       maxWorkers: jobs,
       forkArgs: [...scriptArguments],
-      forkOpts: {execArgv: [...nodeArguments, `--max-old-space-size=${memoryMb}`]},
+      forkOpts: {execArgv: [...nodeArguments], env: {...environment, NODE_OPTIONS: nodeOptions}},
       workerTerminateTimeout: TERMINATE_MS,
       // What a dying process says is for the line, not for the terminal.
       emitStdStreams: true,

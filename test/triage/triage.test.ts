@@ -472,7 +472,16 @@ workerpool.worker({makeLine: item => { workerpool.workerEmit('begun'); return ac
 
 function openPool(t: ExecutionContext, more: Partial<PoolOptions> = {}): AnalystPool {
   const pool = new AnalystPool(
-    {script: actor, scriptArguments: [], nodeArguments: [], jobs: 1, memoryMb: 64, timeoutSeconds: 60, ...more},
+    {
+      script: actor,
+      scriptArguments: [],
+      nodeArguments: [],
+      environment: process.env,
+      jobs: 1,
+      memoryMb: 64,
+      timeoutSeconds: 60,
+      ...more,
+    },
     {search: {}, analysis: {tool, maxFrames: 1, demangle: true}},
   )
   t.teardown(() => pool.close())

@@ -1,0 +1,57 @@
+// One executable that needs no Node: npm run build:single [FILE], by default single/gotrace-core. It holds the Node that
+// runs this script, or the one that --node names.
+import {execFileSync} from 'node:child_process'
+import {chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {createRequire} from 'node:module'
+import {tmpdir} from 'node:os'
+import {dirname, join, resolve} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {parseArgs} from 'node:util'
+import {build} from 'esbuild'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const {values, positionals} = parseArgs({options: {node: {type: 'string'}}, allowPositionals: true})
+const node = resolve(values.node ?? process.execPath)
+const target = resolve(positionals[0] ?? join(root, 'single', 'gotrace-core'))
+/** What Node looks for in its own file: a constant of its source. */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
+
+const require = createRequire(import.meta.url)
+const decoder = dirname(require.resolve('iced-x86'))
+const work = mkdtempSync(join(tmpdir(), 'gotrace-single-'))
+try {
+  const small = {bundle: true, platform: 'node', format: 'cjs', target: 'node20.19', minify: true, charset: 'ascii'}
+  const main = join(work, 'single.cjs')
+  await build({
+    ...small,
+    absWorkingDir: root,
+    entryPoints: ['src/launch/single.ts'],
+    outfile: main,
+    logLevel: 'warning',
+  })
+  const iced = join(work, 'iced-x86.cjs')
+  await build({...small, entryPoints: [join(decoder, 'iced_x86.js')], outfile: iced, logLevel: 'warning'})
+  const config = {
+    main,
+    output: join(work, 'blob'),
+    disableExperimentalSEAWarning: true,
+    assets: {
+      'main.cjs': join(root, 'dist', 'main.cjs'),
+      'iced-x86.cjs': iced,
+      'iced-x86.wasm': join(decoder, 'iced_x86_bg.wasm'),
+    },
+  }
+  writeFileSync(join(work, 'config.json'), JSON.stringify(config))
+  execFileSync(node, ['--experimental-sea-config', join(work, 'config.json')], {stdio: ['ignore', 'ignore', 'inherit']})
+  const program = join(work, 'gotrace-core')
+  copyFileSync(node, program)
+  chmodSync(program, 0o755)
+  const {inject} = require('postject')
+  await inject(program, 'NODE_SEA_BLOB', readFileSync(join(work, 'blob')), {sentinelFuse: FUSE})
+  mkdirSync(dirname(target), {recursive: true})
+  rmSync(target, {force: true})
+  copyFileSync(program, target)
+  chmodSync(target, 0o755)
+} finally {
+  rmSync(work, {recursive: true, force: true})
+}
