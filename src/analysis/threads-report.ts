@@ -108,7 +108,7 @@ function reportFrames(
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: values
-      ? values.describe(physical.flat(), gapsOf(elided, missing), stack && threadOf(stack))
+      ? values.describe(physical.flat(), gapsOf(elided, missing), stack && threadOf(process, stack))
       : physical.flat(),
     stop: stack?.stop ?? null,
     elided,

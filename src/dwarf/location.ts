@@ -51,6 +51,19 @@ export function evaluateLocation(expression: Uint8Array | undefined, context: Lo
   return new LocationProgram(expression, context).run()
 }
 
+/** The register that an expression is, by its name alone or as a number of a type; undefined where it is more. */
+export function registerOfExpression(expression: Uint8Array): number | undefined {
+  const code = new Cursor(expression, 'location expression')
+  if (code.atEnd) return undefined
+  const opcode = code.u8()
+  if (opcode >= DW_OP.reg0 && opcode <= DW_OP.reg31) return code.atEnd ? opcode - DW_OP.reg0 : undefined
+  const isTyped = opcode === DW_OP.regval_type || opcode === DW_OP.GNU_regval_type
+  if (opcode !== DW_OP.regx && !isTyped) return undefined
+  const register = code.uleb128()
+  if (isTyped) code.uleb128()
+  return code.atEnd ? register : undefined
+}
+
 /** The word that an expression computes, such as a frame base; undefined where it is not known. @throws FormatError */
 export function evaluateWord(expression: Uint8Array, context: LocationContext): Word | undefined {
   const [piece, ...others] = evaluateLocation(expression, context)
@@ -80,6 +93,8 @@ class LocationProgram {
   #place: Place | undefined
   /** Of a piece that needs what is not known: the rest of its operations is passed through. */
   #lost: Place | undefined
+  /** A word on the stack is a floating-point number. */
+  #hasFloat = false
   /** No operation since the last piece. */
   #isEmpty = true
 
@@ -119,6 +134,7 @@ class LocationProgram {
     const place = this.#lost ?? this.#place ?? {kind: 'memory', address: this.#stack.pop()}
     this.#place = undefined
     this.#lost = undefined
+    this.#hasFloat = false
     return place
   }
 
@@ -150,6 +166,9 @@ class LocationProgram {
   #compute(opcode: number): void {
     const found = this.#word(opcode)
     if (found === 'other') {
+      if (this.#hasFloat && opcode >= DW_OP.abs && opcode <= DW_OP.ne && opcode !== DW_OP.bra) {
+        throw this.#code.error('arithmetic of floating-point numbers')
+      }
       if (executeOperation(opcode, this.#code, this.#stack, this.#context)) return
     } else if (found !== undefined) {
       this.#stack.push(found)
@@ -238,8 +257,13 @@ class LocationProgram {
     return type
   }
 
+  /** Of a floating-point number the bits, which may be passed on but not be reckoned with. */
   #extend(word: Word, {size, encoding}: {size: number; encoding: number}): Word {
-    if (encoding === DW_ATE.float) throw this.#code.error('arithmetic of floating-point numbers')
+    if (encoding === DW_ATE.float) {
+      this.#hasFloat = true
+      return BigInt.asUintN(size * 8, word)
+    }
+    if (this.#hasFloat) throw this.#code.error('a conversion of a floating-point number')
     const isSigned = encoding === DW_ATE.signed || encoding === DW_ATE.signed_char
     const bits = size * 8
     return BigInt.asUintN(64, isSigned ? BigInt.asIntN(bits, word) : BigInt.asUintN(bits, word))

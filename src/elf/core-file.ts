@@ -188,6 +188,10 @@ function readCoreNotes(
 }
 
 function readCoreNote(note: ElfNote, contents: NoteContents, diagnostics: Diagnostics): void {
+  if (note.type === NT.NT_FPREGSET) {
+    keepVectors(note, contents)
+    return
+  }
   const parse = NOTE_PARSERS[note.type]
   if (!parse || note.descSize > NOTE_DESC_MAX) return
   try {
@@ -196,6 +200,20 @@ function readCoreNote(note: ElfNote, contents: NoteContents, diagnostics: Diagno
     if (error instanceof TruncatedFileError) throw error
     if (!(error instanceof GotraceError)) throw error
     diagnostics.addError('bad-core-note', error)
+  }
+}
+
+/** It follows the NT_PRSTATUS of its thread. */
+function keepVectors(note: ElfNote, {threads}: NoteContents): void {
+  const thread = threads.at(-1)
+  if (!thread || note.descSize > NOTE_DESC_MAX) return
+  thread.readVectors = () => {
+    try {
+      return note.desc().take(note.descSize)
+    } catch (error) {
+      if (error instanceof GotraceError) return undefined
+      throw error
+    }
   }
 }
 

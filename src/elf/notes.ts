@@ -8,6 +8,7 @@ import {FormatError} from '../base/errors.ts'
 /** Note types of a core (linux/elf.h). Owner `CORE`. */
 export const NT = {
   NT_PRSTATUS: 1,
+  NT_FPREGSET: 2,
   NT_PRPSINFO: 3,
   NT_AUXV: 6,
   NT_SIGINFO: 0x53494749,
@@ -86,6 +87,8 @@ export interface CoreThread {
   signal: number
   /** user_regs_struct order, 27 words; USER_REGS names the indices. */
   registers: BigUint64Array
+  /** The area of the vector registers, read when asked for; undefined where the core has none. */
+  readVectors?: () => Uint8Array | undefined
 }
 
 /** struct elf_prstatus of x86-64 (linux/elfcore.h). */

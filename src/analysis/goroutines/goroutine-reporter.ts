@@ -89,7 +89,7 @@ export class GoroutineReporter {
     const {values} = this.#options
     if (!values) return frames
     const stack = tid === null ? undefined : this.#stacks.threads.ofThread(tid)
-    return values.describe(frames, gapsOf(elided, missing), stack && threadOf(stack))
+    return values.describe(frames, gapsOf(elided, missing), stack && threadOf(this.#process, stack))
   }
 
   /** What a goroutine waits for, without its stack. */

@@ -1,9 +1,10 @@
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
+import {vectorIn} from '../../amd64/vector-registers.ts'
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import {GotraceError} from '../../base/errors.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
-import {evaluateWord, type LocationContext} from '../../dwarf/location.ts'
+import {evaluateWord, type LocationContext, registerOfExpression} from '../../dwarf/location.ts'
 import {findExpression} from '../../dwarf/location-list.ts'
 import type {FunctionScopes} from '../../dwarf/scope-variables.ts'
 import type {Unit} from '../../dwarf/unit.ts'
@@ -28,7 +29,7 @@ export class FrameContext implements LocationContext, PlaceContext {
   readonly #caller: FrameContext | undefined
   readonly #link: Address
   readonly #thread: BigUint64Array | undefined
-  readonly #vectors: ((number: number) => Uint8Array | undefined) | undefined
+  readonly #vectors: () => Uint8Array | undefined
   readonly #depth: number
   readonly #isProgram: boolean
 
@@ -79,7 +80,8 @@ export class FrameContext implements LocationContext, PlaceContext {
   }
 
   vector(number: number): Uint8Array | undefined {
-    return this.#vectors?.(number)
+    const area = this.#vectors()
+    return area && vectorIn(area, number)
   }
 
   frameBase(): Word | undefined {
@@ -110,7 +112,9 @@ export class FrameContext implements LocationContext, PlaceContext {
     try {
       const site = caller.dwarf.callSiteAt(toAddress(caller.origin.pc - caller.loadBias))
       if (!site || !this.#isCallee(site.callee)) return undefined
-      const parameter = site.parameters.find(({location}) => sameBytes(location, expression))
+      const register = registerOfExpression(expression)
+      if (register === undefined) return undefined
+      const parameter = site.parameters.find(({location}) => registerOfExpression(location) === register)
       return parameter && evaluateWord(parameter.value, caller)
     } catch (error) {
       if (error instanceof GotraceError) return undefined
@@ -142,10 +146,6 @@ export interface FrameSurroundings {
   readonly caller: FrameContext | undefined
   /** Registers of the thread that it is on, in the order of user_regs_struct. */
   readonly thread: BigUint64Array | undefined
-  /** Vector registers, where they are those of this frame. */
-  readonly vectors: ((number: number) => Uint8Array | undefined) | undefined
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
+  /** The area of the vector registers as they were in this frame; undefined where they are not known. */
+  readonly vectors: () => Uint8Array | undefined
 }

@@ -1,4 +1,5 @@
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
+import {readSavedVectors, vectorOfDwarf} from '../../amd64/vector-registers.ts'
 import {hex, type Word} from '../../base/address.ts'
 import type {Deadline} from '../../base/deadline.ts'
 import {GotraceError} from '../../base/errors.ts'
@@ -29,7 +30,8 @@ export interface ValueOptions {
 export interface StackThread {
   readonly registers: BigUint64Array
   readonly frames: readonly UnwindFrame[]
-  vector?(number: number): Uint8Array | undefined
+  /** The vector registers as they were in a frame of it; undefined where they are not known. */
+  vectorsIn(frame: Pick<UnwindFrame, 'pc' | 'sp'>): Uint8Array | undefined
 }
 
 /** Reads the variables of frames that were reported. */
@@ -161,12 +163,12 @@ function constantStorage(constant: ConstantValue): Storage {
 const REGISTER_NAMES = new Map<number, string>(
   Object.entries(DWARF_REGISTER).map(([name, number]) => [number, name] as const),
 )
-const XMM0 = 17
 
 function registerOf([piece, ...others]: readonly Piece[]): string | null {
   if (piece?.place.kind !== 'register' || others.length > 0) return null
   const {register} = piece.place
-  return REGISTER_NAMES.get(register) ?? (register >= XMM0 && register < XMM0 + 16 ? `xmm${register - XMM0}` : null)
+  const vector = vectorOfDwarf(register)
+  return REGISTER_NAMES.get(register) ?? (vector === undefined ? null : `xmm${vector}`)
 }
 
 /** Both lists run from the innermost call out; where their lengths differ, the function itself is the last of both. */
@@ -208,7 +210,7 @@ class StackContexts {
     const around: FrameSurroundings = {
       caller: this.#callerOf(index, origin),
       thread: this.#thread?.registers,
-      vectors: this.#isInnermost(origin) ? number => this.#thread?.vector?.(number) : undefined,
+      vectors: () => this.#thread?.vectorsIn(origin),
     }
     try {
       return FrameContext.of(this.#process, origin, around)
@@ -238,16 +240,22 @@ class StackContexts {
     }
     return undefined
   }
-
-  #isInnermost({pc, sp}: FrameOrigin): boolean {
-    const first = this.#thread?.frames[0]
-    return first !== undefined && first.pc === pc && first.sp === sp
-  }
 }
 
 /** What of a thread's stack its variables are read by. */
-export function threadOf({thread, frames}: ThreadStack): StackThread {
-  return {registers: thread.registers, frames}
+export function threadOf({memory}: Pick<DeadProcess, 'memory'>, stack: ThreadStack): StackThread {
+  const {thread, frames, interruptions} = stack
+  return {
+    registers: thread.registers,
+    frames,
+    // Only the innermost frame has those of the processor, and each that a signal interrupted has its own.
+    vectorsIn({pc, sp}) {
+      const index = frames.findIndex(frame => frame.pc === pc && frame.sp === sp)
+      const interruption = interruptions.find(each => each.index === index)
+      if (interruption) return interruption.signal && readSavedVectors(memory, interruption.signal.ucontext)
+      return index === 0 ? thread.readVectors?.() : undefined
+    },
+  }
 }
 
 /** Where frames are missing in a stack, as counts of the frames before. */

@@ -1,3 +1,4 @@
+import {vectorOfDwarf} from '../../amd64/vector-registers.ts'
 import {type Address, addressOfWord, offsetAddress, type Word} from '../../base/address.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {Piece, Place} from '../../dwarf/location.ts'
@@ -97,10 +98,6 @@ export interface PlaceContext {
   vector(number: number): Uint8Array | undefined
 }
 
-/** DWARF numbers of xmm0 to xmm15 (System V ABI, AMD64 supplement, figure 3.36). */
-const XMM0 = 17
-const XMM15 = 32
-
 function placeStorage(place: Place, context: PlaceContext): Storage | Missing {
   switch (place.kind) {
     case 'memory': {
@@ -109,8 +106,9 @@ function placeStorage(place: Place, context: PlaceContext): Storage | Missing {
     }
     case 'register': {
       const {register} = place
-      if (register >= XMM0 && register <= XMM15) {
-        const bytes = context.vector(register - XMM0)
+      const vector = vectorOfDwarf(register)
+      if (vector !== undefined) {
+        const bytes = context.vector(vector)
         return bytes ? new BytesStorage(bytes) : 'not-saved'
       }
       const word = context.register(register)

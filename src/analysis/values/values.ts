@@ -2,10 +2,12 @@ import {type Address, addressOfWord, type Word} from '../../base/address.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
 import type {DwarfInfo} from '../../dwarf/dwarf-info.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {type ReadValue, readCxxLibrary} from './cxx-library.ts'
 import {GoTypes} from './go-types.ts'
 import {GoValues} from './go-value.ts'
 import {ValueBudget, type ValueLimits} from './limits.ts'
 import {NativeValues} from './native-value.ts'
+import {readRust} from './rust-value.ts'
 import type {View} from './storage.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
 import type {Reading, ValueEnvironment} from './value-reader.ts'
@@ -33,10 +35,22 @@ export class Values {
       pointerFault: word => (word === 0n ? undefined : pointerFault(process, word)),
     }
     this.#go = new GoValues(new GoTypes(process))
-    const isGo = ({language}: DataType) => language === 'go'
-    this.#native = new NativeValues((type, view, reading) =>
-      isGo(type) ? this.#go.read(type, view, reading) : undefined,
-    )
+    this.#native = new NativeValues((type, view, reading) => this.#ofLanguage(type, view, reading))
+  }
+
+  /** Types that their language or its library writes in its own way. */
+  #ofLanguage(type: DataType, view: View, reading: Reading): Value | undefined {
+    const read: ReadValue = (...asked) => this.#native.read(...asked)
+    switch (type.language) {
+      case 'go':
+        return this.#go.read(type, view, reading)
+      case 'c++':
+        return readCxxLibrary(type, view, reading, read)
+      case 'rust':
+        return readRust(type, view, reading, read)
+      default:
+        return undefined
+    }
   }
 
   readVariable(name: string | undefined, type: DataType | undefined, view: View, dwarf: DwarfInfo): ReadVariable {

@@ -1,0 +1,2 @@
+module example.com/vals
+go 1.18

@@ -1,0 +1,404 @@
+import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
+import type {DataType} from '../../dwarf/data-type.ts'
+import {list} from './native-value.ts'
+import {MemoryStorage, View} from './storage.ts'
+import {renderText, textAt} from './text-value.ts'
+import {isMissing, missingValue, plainValue, type Structured, stateOf, type Value} from './value.ts'
+import {type Reading, within} from './value-reader.ts'
+
+/** Reads a value of any type: the containers hold whatever the program has. */
+export type ReadValue = (type: DataType | undefined, view: View, reading: Reading) => Value
+
+type LibraryReader = (object: LibraryObject) => Value | undefined
+
+/** Types of libstdc++, by the names of their own fields, as its gdb printers show them; undefined: shown as a struct. */
+export function readCxxLibrary(type: DataType, view: View, reading: Reading, read: ReadValue): Value | undefined {
+  const struct = type.bare
+  if (struct.kind !== 'struct' || struct.name === undefined) return undefined
+  const reader = READERS[/^[a-z_]+/.exec(struct.name)?.[0] ?? '']
+  if (!reader || !struct.scope?.startsWith('std')) return undefined
+  return reader(new LibraryObject(struct, view, reading, read))
+}
+
+const READERS: Readonly<Record<string, LibraryReader>> = {
+  basic_string: readString,
+  basic_string_view: readStringView,
+  vector: readVector,
+  unique_ptr: readUniquePointer,
+  shared_ptr: readSharedPointer,
+  weak_ptr: readSharedPointer,
+  map: readTree,
+  multimap: readTree,
+  set: readTree,
+  multiset: readTree,
+  unordered_map: readHash,
+  unordered_multimap: readHash,
+  unordered_set: readHash,
+  unordered_multiset: readHash,
+  list: readList,
+  deque: readDeque,
+  optional: readOptional,
+  array: readArray,
+}
+
+/** Bases within bases and members within members that are searched for a field. */
+const SEARCH_DEPTH = 8
+/** Nodes of a tree or a list that are followed, whatever the limits allow: a damaged one has no end. */
+const NODES_MAX = 200_000
+
+/** One object of a library type. */
+class LibraryObject {
+  readonly type: DataType
+  readonly view: View
+  readonly reading: Reading
+  readonly read: ReadValue
+
+  constructor(type: DataType, view: View, reading: Reading, read: ReadValue) {
+    this.type = type
+    this.view = view
+    this.reading = reading
+    this.read = read
+  }
+
+  get name(): string {
+    return `std::${/^[a-z_]+/.exec(this.type.name ?? '')?.[0] ?? '?'}`
+  }
+
+  get most(): number {
+    return this.reading.depth > this.reading.environment.limits.depth ? 0 : this.reading.environment.limits.elements
+  }
+
+  /** A field by its name, wherever in the bases and members it is. */
+  field(name: string): {type: DataType; view: View} | undefined {
+    return findField(this.type, this.view, name, SEARCH_DEPTH)
+  }
+
+  number(name: string): Word | undefined {
+    const found = this.field(name)
+    const word = found?.view.unsigned(found.type.size ?? 8)
+    return word === undefined || isMissing(word) ? undefined : word
+  }
+
+  address(name: string): Address | undefined {
+    const word = this.number(name)
+    return word === undefined ? undefined : addressOfWord(word)
+  }
+
+  at(address: number): View {
+    return new View(new MemoryStorage(this.reading.environment.memory, address as Address))
+  }
+
+  element(type: DataType | undefined, view: View): Value {
+    return this.read(type, view, within(this.reading, 1))
+  }
+
+  /** Of an object in registers or of none at all nothing more can be said. */
+  missing(): Value {
+    const bytes = this.view.bytes(this.type.size ?? 1)
+    return missingValue(isMissing(bytes) ? bytes : 'unreadable')
+  }
+}
+
+function findField(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
+  const members = type.bare.members.filter(member => member.type && !member.isVirtual)
+  const own = members.find(member => member.name === name && !member.isBase)
+  if (own?.type) return {type: own.type, view: view.at(own.offset)}
+  if (depth === 0) return undefined
+  for (const member of members) {
+    const inner = member.type as DataType
+    if (inner.bare.kind !== 'struct' && inner.bare.kind !== 'union') continue
+    const found = findField(inner, view.at(member.offset), name, depth - 1)
+    if (found) return found
+  }
+  return undefined
+}
+
+function text(object: LibraryObject, address: Address | undefined, length: Word | undefined): Value {
+  const count = length === undefined ? undefined : addressOfWord(length)
+  const {memory, limits} = object.reading.environment
+  const found = address === undefined || count === undefined ? undefined : textAt(memory, address, count, limits.bytes)
+  if (!found) return object.missing()
+  return {text: renderText(found), structured: found.text, state: found.left === 0 ? 'ok' : 'cut'}
+}
+
+/** Those of wide characters are shown as they are. */
+function isNarrow({type}: LibraryObject): boolean {
+  return /^basic_string(_view)?<char,/.test(type.name ?? '')
+}
+
+function readString(object: LibraryObject): Value | undefined {
+  if (!isNarrow(object) || !object.field('_M_p')) return undefined
+  return text(object, object.address('_M_p'), object.number('_M_string_length'))
+}
+
+function readStringView(object: LibraryObject): Value | undefined {
+  if (!isNarrow(object) || !object.field('_M_str')) return undefined
+  const length = object.number('_M_len')
+  return length === undefined ? object.missing() : text(object, object.address('_M_str'), length)
+}
+
+/** `std::vector of length 3, capacity 4 = {1, 2, 3}` */
+function sequence(head: string, parts: readonly Value[], count: number): Value {
+  const whole = list(parts, count - parts.length)
+  return {...whole, text: count === 0 ? head : `${head} = ${whole.text}`}
+}
+
+function readVector(object: LibraryObject): Value | undefined {
+  const start = object.field('_M_start')
+  if (!start || !object.field('_M_end_of_storage')) return undefined
+  if (start.type.bare.kind !== 'pointer') return readBits(object)
+  const [first, last, end] = ['_M_start', '_M_finish', '_M_end_of_storage'].map(name => object.address(name))
+  const element = start.type.bare.target
+  const size = element?.size ?? 0
+  if (first === undefined || last === undefined || end === undefined) return object.missing()
+  const count = (last - first) / size
+  if (!Number.isInteger(count) || count < 0 || end < last) return object.missing()
+  const parts = take(object, count, index => object.element(element, object.at(first + index * size)))
+  const capacity = Math.floor((end - first) / size)
+  return sequence(`${object.name} of length ${count}, capacity ${capacity}`, parts, count)
+}
+
+function take(object: LibraryObject, count: number, at: (index: number) => Value): Value[] {
+  const parts: Value[] = []
+  for (let index = 0; index < Math.min(count, object.most); index++) {
+    const value = at(index)
+    if (value.text === '...') break
+    parts.push(value)
+  }
+  return parts
+}
+
+/** vector<bool>: words of bits, from one iterator to another. */
+function readBits(object: LibraryObject): Value | undefined {
+  const [start, finish] = [object.field('_M_start'), object.field('_M_finish')]
+  if (!start || !finish) return undefined
+  const place = ({type, view}: {type: DataType; view: View}): number | undefined => {
+    const [word, offset] = ['_M_p', '_M_offset'].map(name => findField(type, view, name, SEARCH_DEPTH)?.view)
+    const [base, bit] = [word?.unsigned(), offset?.unsigned(4)]
+    if (typeof base !== 'bigint' || typeof bit !== 'bigint') return undefined
+    const address = addressOfWord(base)
+    return address === undefined ? undefined : address * 8 + Number(bit)
+  }
+  const [first, last] = [place(start), place(finish)]
+  if (first === undefined || last === undefined || last < first) return object.missing()
+  const parts = take(object, last - first, index => {
+    const bit = first + index
+    const byte = object.at(Math.floor(bit / 8)).unsigned(1)
+    if (isMissing(byte)) return missingValue(byte)
+    const isSet = Math.floor(Number(byte) / 2 ** (bit % 8)) % 2 === 1
+    return plainValue(String(isSet), isSet)
+  })
+  return sequence(`${object.name}<bool> of length ${last - first}`, parts, last - first)
+}
+
+/** A pointer that owns what it points at: both are shown. */
+function pointer(object: LibraryObject, word: Word, target: DataType | undefined, note = ''): Value {
+  if (word === 0n) return plainValue(`${object.name} null`, {pointer: '0x0'})
+  const address = addressOfWord(word)
+  const {environment, depth} = object.reading
+  const fault = address === undefined ? 'not an address' : environment.pointerFault(word)
+  const head = `${object.name}${note} ${hex(word)}`
+  if (address === undefined || fault !== undefined) {
+    return plainValue(`${head} <${fault}>`, {pointer: hex(word), fault: fault ?? null})
+  }
+  if (depth > environment.limits.depth || !target) {
+    return {text: head, structured: {pointer: hex(word)}, state: target ? 'cut' : 'ok'}
+  }
+  const value = object.element(target, object.at(address))
+  return {text: `${head}: ${value.text}`, structured: {pointer: hex(word), value: value.structured}, state: value.state}
+}
+
+function readUniquePointer(object: LibraryObject): Value | undefined {
+  const held = object.field('_M_head_impl')
+  if (held?.type.bare.kind !== 'pointer') return undefined
+  const word = held.view.unsigned()
+  return isMissing(word) ? missingValue(word) : pointer(object, word, held.type.bare.target)
+}
+
+function readSharedPointer(object: LibraryObject): Value | undefined {
+  const held = object.field('_M_ptr')
+  if (held?.type.bare.kind !== 'pointer') return undefined
+  const word = held.view.unsigned()
+  if (isMissing(word)) return missingValue(word)
+  return pointer(object, word, held.type.bare.target, counts(object))
+}
+
+/** ` (use count 2, weak count 1)`, as the control block has it. */
+function counts(object: LibraryObject): string {
+  const control = object.field('_M_pi')
+  const block = control?.type.bare.target
+  const address = control?.view.unsigned()
+  if (!block || typeof address !== 'bigint' || address === 0n) return ''
+  const there = object.at(Number(address))
+  const [uses, weak] = ['_M_use_count', '_M_weak_count'].map(name => {
+    const word = findField(block, there, name, SEARCH_DEPTH)?.view.unsigned(4)
+    return typeof word === 'bigint' ? Number(word) : undefined
+  })
+  if (uses === undefined || weak === undefined) return ''
+  return ` (use count ${uses}, weak count ${uses > 0 ? weak - 1 : weak})`
+}
+
+/** A key with its value where the element is a pair of a map, else the element. */
+function associated(object: LibraryObject, values: readonly Value[], count: number, isMap: boolean): Value {
+  const head = `${object.name} with ${count} ${count === 1 ? 'element' : 'elements'}`
+  if (!isMap) return sequence(head, values, count)
+  const pairs = values.map(({structured}) => structured as {first: Structured; second: Structured})
+  const isTextual = pairs.every(pair => typeof pair?.first === 'string')
+  const structured: Structured = isTextual
+    ? Object.fromEntries(pairs.map(({first, second}) => [String(first), second]))
+    : pairs.map(pair => ({key: pair?.first ?? null, value: pair?.second ?? null}))
+  return {...sequence(head, values, count), structured}
+}
+
+/** Behind the red-black tree's own part of a node (stl_tree.h, _Rb_tree_node_base). */
+const TREE_NODE_SIZE = 32
+
+function readTree(object: LibraryObject): Value | undefined {
+  const tree = object.type.members.find(({name}) => name === '_M_t')?.type
+  const element = tree?.bare.templateTypes.get('_Val')
+  const header = object.field('_M_header')
+  const count = object.address('_M_node_count')
+  if (!tree || !element || !header) return undefined
+  if (count === undefined) return object.missing()
+  const values: Value[] = []
+  let node = object.address('_M_left')
+  const nodes = new TreeWalk(object)
+  for (let steps = 0; node && values.length < Math.min(count, object.most) && steps < NODES_MAX; steps++) {
+    values.push(entry(object, element, object.at(node + TREE_NODE_SIZE)))
+    node = nodes.next(node)
+  }
+  return associated(object, values, count, /^(?:multi)?map$/.test(object.name.slice('std::'.length)))
+}
+
+/** A pair is no level of its own: key and value stand in the container. */
+function entry(object: LibraryObject, element: DataType, view: View): Value {
+  const [first, second] = ['first', 'second'].map(name => element.bare.members.find(member => member.name === name))
+  if (!element.bare.name?.startsWith('pair<') || !first || !second) return object.element(element, view)
+  const [key, value] = [first, second].map(member => object.element(member.type, view.at(member.offset)))
+  if (!key || !value) return object.missing()
+  return {
+    text: `[${key.text}] = ${value.text}`,
+    structured: {first: key.structured, second: value.structured},
+    state: stateOf([key, value]),
+  }
+}
+
+/** In-order steps by the links of each node: parent, left, right at 8, 16 and 24. */
+class TreeWalk {
+  readonly #object: LibraryObject
+
+  constructor(object: LibraryObject) {
+    this.#object = object
+  }
+
+  #link(node: number, offset: number): Address | undefined {
+    const word = this.#object.at(node + offset).unsigned()
+    return isMissing(word) ? undefined : addressOfWord(word)
+  }
+
+  next(node: number): Address | undefined {
+    const right = this.#link(node, 24)
+    if (right) return this.#leftmost(right)
+    let at: number = node
+    for (let steps = 0; steps < 256; steps++) {
+      const parent = this.#link(at, 8)
+      if (!parent) return undefined
+      if (this.#link(parent, 24) !== at) return parent
+      at = parent
+    }
+    return undefined
+  }
+
+  #leftmost(start: Address): Address | undefined {
+    let node: Address | undefined = start
+    for (let steps = 0; node && steps < 256; steps++) {
+      const left: Address | undefined = this.#link(node, 16)
+      if (!left) return node
+      node = left
+    }
+    return undefined
+  }
+}
+
+function readHash(object: LibraryObject): Value | undefined {
+  const table = object.type.members.find(({name}) => name === '_M_h')?.type
+  const element = table?.bare.templateTypes.get('_Value')
+  const count = object.address('_M_element_count')
+  if (!table || !element || !object.field('_M_before_begin')) return undefined
+  if (count === undefined) return object.missing()
+  const nodes = linkedNodes(object, object.address('_M_nxt'), Math.min(count, object.most))
+  // The node begins with its link; the value follows where its alignment allows.
+  const values = nodes.map(node => entry(object, element, object.at(node + 8)))
+  return associated(object, values, count, /map$/.test(object.name))
+}
+
+/** Addresses of nodes that begin with a pointer to the next one. */
+function linkedNodes(object: LibraryObject, first: Address | undefined, most: number): Address[] {
+  const nodes: Address[] = []
+  const seen = new Set<number>()
+  let node = first
+  while (node && nodes.length < most && !seen.has(node)) {
+    seen.add(node)
+    nodes.push(node)
+    const next = object.at(node).unsigned()
+    node = isMissing(next) ? undefined : addressOfWord(next)
+  }
+  return nodes
+}
+
+function readList(object: LibraryObject): Value | undefined {
+  const element = object.type.templateTypes.get('_Tp')
+  const head = object.field('_M_node')
+  const start = head?.view.address
+  if (!element || !head) return undefined
+  const count = object.address('_M_data') ?? object.address('_M_storage')
+  if (start === undefined || count === undefined) return object.missing()
+  const nodes = linkedNodes(object, object.address('_M_next'), Math.min(count, object.most) + 1)
+  // The ring ends where it began: in the list itself.
+  const own = nodes.filter(node => node !== start).slice(0, Math.min(count, object.most))
+  const parts = own.map(node => object.element(element, object.at(node + 16)))
+  return sequence(`${object.name} with ${count} ${count === 1 ? 'element' : 'elements'}`, parts, count)
+}
+
+/** Bytes of one of the blocks that a deque is made of (stl_deque.h, _GLIBCXX_DEQUE_BUF_SIZE). */
+const DEQUE_BLOCK = 512
+
+function readDeque(object: LibraryObject): Value | undefined {
+  const element = object.type.templateTypes.get('_Tp')
+  const [start, finish] = [object.field('_M_start'), object.field('_M_finish')]
+  const size = element?.size
+  if (!element || !start || !finish || !size) return undefined
+  const perBlock = size < DEQUE_BLOCK ? Math.floor(DEQUE_BLOCK / size) : 1
+  const part = ({type, view}: {type: DataType; view: View}, name: string): number | undefined => {
+    const word = findField(type, view, name, 1)?.view.unsigned()
+    return typeof word === 'bigint' ? addressOfWord(word) : undefined
+  }
+  const [current, first, node] = ['_M_cur', '_M_first', '_M_node'].map(name => part(start, name))
+  const [lastCurrent, lastFirst, lastNode] = ['_M_cur', '_M_first', '_M_node'].map(name => part(finish, name))
+  if (current === undefined || first === undefined || node === undefined) return object.missing()
+  if (lastCurrent === undefined || lastFirst === undefined || lastNode === undefined) return object.missing()
+  const skipped = (current - first) / size
+  const count = ((lastNode - node) / 8) * perBlock + (lastCurrent - lastFirst) / size - skipped
+  if (!Number.isInteger(count) || count < 0) return object.missing()
+  const parts = take(object, count, index => {
+    const at = skipped + index
+    const block = object.at(node + Math.floor(at / perBlock) * 8).unsigned()
+    if (isMissing(block)) return missingValue(block)
+    return object.element(element, object.at(Number(block) + (at % perBlock) * size))
+  })
+  return sequence(`${object.name} with ${count} ${count === 1 ? 'element' : 'elements'}`, parts, count)
+}
+
+function readOptional(object: LibraryObject): Value | undefined {
+  const [engaged, held] = [object.number('_M_engaged'), object.field('_M_value')]
+  if (!held) return undefined
+  if (engaged === undefined) return object.missing()
+  if (engaged === 0n) return plainValue(`${object.name} [no contained value]`, null)
+  const value = object.element(held.type, held.view)
+  return {...value, text: `${object.name} = ${value.text}`}
+}
+
+function readArray(object: LibraryObject): Value | undefined {
+  const held = object.field('_M_elems')
+  return held && object.read(held.type, held.view, within(object.reading, 0))
+}
