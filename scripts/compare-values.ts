@@ -5,7 +5,8 @@
  *   npm run compare:values -- [--directory DIRECTORY] [--only PATTERN] [--delve PROGRAM] [--show N] [--more]
  *
  * right: the same; missing: the debugger has a value and we have none, or less; wrong: both have one, and they differ;
- * more: we have one and the debugger has none (--more lists them: each must be proven by the source).
+ * more: we have one and the debugger has none (--more lists them: each must be proven by the source); refused: it was in
+ * a register that the callee may have changed and that nobody saved, of which gdb shows what is in it now.
  */
 import {execFileSync, spawnSync} from 'node:child_process'
 import {cpSync, existsSync, mkdirSync, rmSync} from 'node:fs'
@@ -184,7 +185,7 @@ function report(name: string, verdicts: readonly Verdict[]): void {
   const share = right + missing + wrong === 0 ? 100 : (100 * right) / (right + missing + wrong)
   console.log(
     `${name}: ${right} right, ${missing} missing, ${wrong} wrong (${share.toFixed(1)} %); ${more} more, ` +
-      `${count('neither')} in neither`,
+      `${count('refused')} refused, ${count('neither')} in neither`,
   )
   const shown = verdicts.filter(
     ({outcome}) => outcome === 'wrong' || outcome === 'missing' || (flags.more && outcome === 'more'),

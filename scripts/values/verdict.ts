@@ -4,7 +4,7 @@ import type {DelveVariable} from './delve.ts'
 export type Data = null | boolean | number | string | Data[] | {[field: string]: Data}
 
 export interface Verdict {
-  readonly outcome: 'right' | 'missing' | 'wrong' | 'more' | 'neither'
+  readonly outcome: 'right' | 'missing' | 'wrong' | 'more' | 'neither' | 'refused'
   readonly where: string
   readonly ours: string
   readonly theirs: string
@@ -29,11 +29,13 @@ const isObject = (data: Data | undefined): data is {[field: string]: Data} =>
   typeof data === 'object' && data !== null && !Array.isArray(data)
 
 /** Of several of one name the one that is most alike. */
-function best(where: string, theirs: string, found: readonly (readonly [OurVariable, Outcome])[]): Verdict {
+function best(where: string, theirs: string, candidates: readonly (readonly [OurVariable, Outcome])[]): Verdict {
   const rank: readonly Outcome[] = ['right', 'neither', 'more', 'missing', 'wrong']
-  const [first] = [...found].sort(([, a], [, b]) => rank.indexOf(a) - rank.indexOf(b))
+  const [first] = [...candidates].sort(([, a], [, b]) => rank.indexOf(a) - rank.indexOf(b))
   if (!first) return {outcome: 'missing', where, ours: '(no such variable)', theirs}
-  const [ours, outcome] = first
+  const [ours, found] = first
+  // gdb takes a register that nobody saved for what the caller had in it.
+  const outcome = ours.state === 'not-saved' && (found === 'missing' || found === 'wrong') ? 'refused' : found
   return {outcome, where, ours: `${ours.value} [${ours.state}]`, theirs}
 }
 
@@ -53,37 +55,74 @@ export function compareGdb(
   )
 }
 
-function ofGdb(ours: Data | undefined, theirs: Data): Outcome {
-  const isGone = isObject(theirs) && 'gone' in theirs
-  if (isGone) return ours === null || ours === undefined ? 'neither' : 'more'
-  if (isObject(theirs)) return ofGdbObject(ours, theirs)
-  if (ours === null || ours === undefined) return 'missing'
-  if (Array.isArray(theirs)) {
-    if (!Array.isArray(ours)) return isObject(ours) && 'text' in ours ? 'right' : 'wrong'
-    if (ours.length < theirs.length) return 'missing'
-    return worst(theirs.map((item, index) => ofGdb(ours[index], item)))
-  }
-  if (typeof theirs === 'string') return sameWord(String(ours), theirs) ? 'right' : 'wrong'
-  return String(ours) === String(theirs) ? 'right' : 'wrong'
+const isFields = (keys: readonly string[]) => keys.length > 0 && keys.every(key => /^__\d+$/.test(key))
+
+/** What Rust's library holds, in gdb's words of it: its fields as they lie there. */
+function ofRust(ours: Data | undefined, theirs: Data): Data {
+  if (!isObject(theirs)) return theirs
+  const keys = Object.keys(theirs)
+  const plain = (key: string) => theirs[key] as Data
+  // A text or a list of which gdb shows where it lies: its length alone can be compared.
+  const length = theirs.length ?? theirs.len
+  const isText = typeof ours === 'string' || Array.isArray(ours)
+  if (typeof length === 'number' && isText) return ours.length === length ? ours : theirs
+  if (isFields(keys)) return keys.map(plain)
+  const [variant = ''] = keys
+  const isEmpty = keys.length === 1 && /^[A-Z]/.test(variant) && sizeOf(plain(variant)) === 0
+  return isEmpty ? variant : theirs
 }
 
-function ofGdbObject(ours: Data | undefined, theirs: {[field: string]: Data}): Outcome {
-  if (ours === null || ours === undefined) {
-    const parts = Object.values(theirs)
-    const isPart = !['pointer', 'float', 'text', 'other', 'pairs'].some(key => key in theirs)
-    return isPart && parts.length > 0 ? worst(parts.map(part => ofGdb(null, part))) : 'missing'
-  }
-  if ('pointer' in theirs) return isObject(ours) && ours.pointer === theirs.pointer ? 'right' : isPointed(ours)
-  if ('float' in theirs) return sameNumber(String(ours), String(theirs.float)) ? 'right' : 'wrong'
-  if ('text' in theirs) return sameText(ours, String(theirs.text)) ? 'right' : 'wrong'
-  if ('pairs' in theirs) return samePairs(ours, theirs.pairs as Data[][])
-  if ('other' in theirs) return isObject(theirs.children) ? ofPrinter(ours, theirs.children) : 'neither'
+function sizeOf(data: Data): number {
+  return isObject(data) ? Object.keys(data).length : -1
+}
+
+function ofGdb(ours: Data | undefined, given: Data): Outcome {
+  const theirs = ofRust(ours, given)
+  if (isObject(theirs) && 'gone' in theirs) return isGone(ours) ? 'neither' : 'more'
+  if (isObject(theirs)) return isGone(ours) ? withoutOurs(theirs) : ofGdbObject(ours, theirs)
+  if (isGone(ours)) return 'missing'
+  if (Array.isArray(theirs)) return ofGdbList(ours, theirs)
+  if (typeof theirs === 'string') return sameWord(String(ours), theirs) ? 'right' : 'wrong'
+  const isCharacter = typeof ours === 'string' && ours.codePointAt(0) === theirs
+  return String(ours) === String(theirs) || isCharacter ? 'right' : 'wrong'
+}
+
+function ofGdbList(ours: Data, theirs: readonly Data[]): Outcome {
+  if (isObject(ours) && theirs.length === 1 && 'value' in ours) return ofGdb(ours.value, theirs[0] as Data)
+  if (!Array.isArray(ours)) return isObject(ours) && 'text' in ours ? 'right' : 'wrong'
+  if (ours.length < theirs.length) return 'missing'
+  return worst(theirs.map((item, index) => ofGdb(ours[index], item)))
+}
+
+const LEAVES = ['pointer', 'float', 'text', 'other', 'pairs']
+
+/** Of a struct whose parts are all gone nothing is missing. */
+function withoutOurs(theirs: {[field: string]: Data}): Outcome {
+  if (String(theirs.other ?? '').includes('no contained value')) return 'right'
+  const parts = Object.values(theirs)
+  const isPart = !LEAVES.some(key => key in theirs)
+  return isPart && parts.length > 0 ? worst(parts.map(part => ofGdb(null, part))) : 'missing'
+}
+
+/** By the key that says what gdb has. */
+const BY_KEY: Readonly<Record<string, (ours: Data, theirs: {[field: string]: Data}) => Outcome>> = {
+  pointer: (ours, theirs) => (isObject(ours) && ours.pointer === theirs.pointer ? 'right' : isPointed(ours)),
+  float: (ours, theirs) => (sameNumber(String(ours), String(theirs.float)) ? 'right' : 'wrong'),
+  text: (ours, theirs) => (sameText(ours, String(theirs.text)) ? 'right' : 'wrong'),
+  pairs: (ours, theirs) => samePairs(ours, theirs.pairs as Data[][]),
+  _M_elems: (ours, theirs) => ofGdb(ours, theirs._M_elems as Data),
+  other: (ours, theirs) => (isObject(theirs.children) ? ofPrinter(ours, theirs.children) : 'neither'),
+}
+
+function ofGdbObject(ours: Data, theirs: {[field: string]: Data}): Outcome {
+  const key = Object.keys(BY_KEY).find(each => each in theirs)
+  if (key !== undefined) return BY_KEY[key]?.(ours, theirs) ?? 'neither'
   if (!isObject(ours)) return 'wrong'
-  const outer = Object.entries(theirs).flatMap(([key, part]) =>
-    key === '' && isObject(part) ? Object.entries(part) : [[key, part] as const],
+  const outer = Object.entries(theirs).flatMap(([name, part]) =>
+    name === '' && isObject(part) ? Object.entries(part) : [[name, part] as const],
   )
   const own = {...(isObject(ours['']) ? ours[''] : {}), ...ours}
-  return worst(outer.map(([key, part]) => ofGdb(fieldNamed(own, key as string), part as Data)))
+  return worst(outer.map(([name, part]) => ofGdb(fieldNamed(own, name), part)))
 }
 
 /** A library's pointer is shown by what it points at. */
@@ -104,20 +143,20 @@ function fieldNamed(ours: {[field: string]: Data}, key: string): Data | undefine
 function ofPrinter(ours: Data, children: {[field: string]: Data}): Outcome {
   const parts = Object.values(children)
   const own = isObject(ours) && 'value' in ours ? ours.value : ours
+  if (Array.isArray(ours) && ours.length === parts.length) {
+    return worst(parts.map((part, index) => ofGdb(ours[index], part)))
+  }
   if (parts.length !== 1) return 'neither'
   return ofGdb(own, parts[0] as Data) === 'right' || ofGdb(ours, parts[0] as Data) === 'right' ? 'right' : 'neither'
 }
 
 function samePairs(ours: Data, pairs: readonly Data[][]): Outcome {
-  const own = Array.isArray(ours)
-    ? ours.map(each => (isObject(each) ? [each.key as Data, each.value as Data] : []))
-    : isObject(ours)
-      ? Object.entries(ours)
-      : []
+  const own = pairsOf(ours)
   if (own.length < pairs.length) return 'missing'
   return worst(
     pairs.map(([key, value]) => {
-      const found = own.find(([ownKey]) => ofGdb(ownKey, key as Data) === 'right')
+      // gdb may have no key of its own: then one value after the other.
+      const found = own.find(([ownKey]) => ['right', 'more'].includes(ofGdb(ownKey, key as Data)))
       return found ? ofGdb(found[1], value as Data) : 'wrong'
     }),
   )
@@ -177,42 +216,47 @@ function summarize({value, children, len}: DelveVariable): string {
 
 function ofDelve(ours: Data | undefined, theirs: DelveVariable): Outcome {
   if (theirs.unreadable) return ours === null || ours === undefined ? 'neither' : 'more'
-  const {kind, value, len} = theirs
-  const children = theirs.children ?? []
-  switch (kind) {
-    case KIND.pointer:
-    case KIND.unsafe:
-      return ofPointer(ours, theirs)
-    case KIND.interface:
-      return ofInterface(ours, children[0])
-    case KIND.slice:
-    case KIND.array:
-      if (len === 0) return ours === null || (Array.isArray(ours) && ours.length === 0) ? 'right' : 'wrong'
-      if (!Array.isArray(ours)) return ours === null ? (children.length > 0 ? 'missing' : 'neither') : 'wrong'
-      return worst(children.map((child, index) => ofDelve(ours[index], child)))
-    case KIND.map:
-      return ofMap(ours, children, len)
-    case KIND.string:
-      return ours === null || ours === undefined ? 'missing' : sameText(ours, value) ? 'right' : 'wrong'
-    case KIND.struct:
-      return ofStruct(ours, theirs)
-    case KIND.func:
-      return ofFunction(ours, value)
-    case KIND.chan:
-      return isObject(ours) && ours.capacity !== undefined ? 'right' : len === 0 && ours === null ? 'right' : 'neither'
-    default:
-      return ofBasic(ours, value)
-  }
+  const compare = BY_KIND.get(theirs.kind) ?? ofBasic
+  return compare(ours, theirs)
 }
 
-function ofBasic(ours: Data | undefined, value: string): Outcome {
+const BY_KIND = new Map<number, (ours: Data | undefined, theirs: DelveVariable) => Outcome>([
+  [KIND.pointer, ofPointer],
+  [KIND.unsafe, ofPointer],
+  [KIND.interface, (ours, {children}) => ofInterface(ours, children?.[0])],
+  [KIND.slice, ofList],
+  [KIND.array, ofList],
+  [KIND.map, ofMap],
+  [KIND.string, (ours, {value}) => (isGone(ours) ? 'missing' : sameText(ours, value) ? 'right' : 'wrong')],
+  [KIND.struct, ofStruct],
+  [KIND.func, ofFunction],
+  [KIND.chan, ofChannel],
+])
+
+function isGone(ours: Data | undefined): ours is null | undefined {
+  return ours === null || ours === undefined
+}
+
+function ofList(ours: Data | undefined, {len, children}: DelveVariable): Outcome {
+  if (len === 0) return ours === null || (Array.isArray(ours) && ours.length === 0) ? 'right' : 'wrong'
+  if (isGone(ours)) return (children ?? []).length > 0 ? 'missing' : 'neither'
+  if (!Array.isArray(ours)) return 'wrong'
+  return worst((children ?? []).map((child, index) => ofDelve(ours[index], child)))
+}
+
+function ofChannel(ours: Data | undefined, {len}: DelveVariable): Outcome {
+  if (isObject(ours) && ours.capacity !== undefined) return 'right'
+  return len === 0 && ours === null ? 'right' : 'neither'
+}
+
+function ofBasic(ours: Data | undefined, {value}: DelveVariable): Outcome {
   if (ours === null || ours === undefined) return 'missing'
   const number = /^(.*?) ?\((-?[\d.]+)\)$/.exec(value)?.[2] ?? value
   if (String(ours) === number || sameNumber(String(ours), number)) return 'right'
   return String(ours).replaceAll(' ', '') === number.replace(/^\(|\)$/g, '').replaceAll(' ', '') ? 'right' : 'wrong'
 }
 
-function ofFunction(ours: Data | undefined, value: string): Outcome {
+function ofFunction(ours: Data | undefined, {value}: DelveVariable): Outcome {
   if (value === '' || value === 'nil') return ours === null ? 'right' : 'neither'
   if (ours === null || ours === undefined) return 'missing'
   return isObject(ours) && ours.function === value ? 'right' : 'wrong'
@@ -238,24 +282,25 @@ function ofInterface(ours: Data | undefined, dynamic: DelveVariable | undefined)
   return ofDelve(ours.value, dynamic)
 }
 
-function ofMap(ours: Data | undefined, children: readonly DelveVariable[], length: number): Outcome {
-  if (length === 0)
-    return ours === null || (isObject(ours) && Object.keys(ours).length === 0) || Array.isArray(ours)
-      ? 'right'
-      : 'wrong'
-  const own = isObject(ours)
-    ? Object.entries(ours)
-    : Array.isArray(ours)
-      ? ours.map(each => (isObject(each) ? [each.key as Data, each.value as Data] : []))
-      : []
-  if (own.length === 0) return children.length === 0 ? 'neither' : 'missing'
+/** As pairs, whatever the kind of the keys. */
+function pairsOf(ours: Data | undefined): (readonly [Data, Data])[] {
+  if (isObject(ours)) return Object.entries(ours)
+  if (!Array.isArray(ours)) return []
+  return ours.flatMap(each => (isObject(each) ? [[each.key as Data, each.value as Data] as const] : []))
+}
+
+function ofMap(ours: Data | undefined, {children, len}: DelveVariable): Outcome {
+  const own = pairsOf(ours)
+  if (len === 0) return own.length === 0 ? 'right' : 'wrong'
+  const theirs = children ?? []
+  if (own.length === 0) return theirs.length === 0 ? 'neither' : 'missing'
   const outcomes: Outcome[] = []
-  for (let index = 0; index + 1 < children.length; index += 2) {
-    const [key, value] = [children[index] as DelveVariable, children[index + 1] as DelveVariable]
+  for (let index = 0; index + 1 < theirs.length; index += 2) {
+    const [key, value] = [theirs[index] as DelveVariable, theirs[index + 1] as DelveVariable]
     const found = own.find(([ownKey]) => ofDelve(ownKey, key) === 'right')
     // Of a map that is cut each shows other entries.
     if (found) outcomes.push(ofDelve(found[1], value))
-    else if (own.length === length) outcomes.push('wrong')
+    else if (own.length === len) outcomes.push('wrong')
   }
   return worst(outcomes)
 }

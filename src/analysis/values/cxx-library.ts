@@ -11,7 +11,7 @@ export type ReadValue = (type: DataType | undefined, view: View, reading: Readin
 
 type LibraryReader = (object: LibraryObject) => Value | undefined
 
-/** Types of libstdc++, by the names of their own fields, as its gdb printers show them; undefined: shown as a struct. */
+/** Types of libstdc++, by the names of their own fields, as its gdb printers show them; undefined for all others. */
 export function readCxxLibrary(type: DataType, view: View, reading: Reading, read: ReadValue): Value | undefined {
   const struct = type.bare
   if (struct.kind !== 'struct' || struct.name === undefined) return undefined
@@ -39,10 +39,14 @@ const READERS: Readonly<Record<string, LibraryReader>> = {
   deque: readDeque,
   optional: readOptional,
   array: readArray,
+  variant: readVariant,
+  tuple: readTuple,
 }
 
 /** Bases within bases and members within members that are searched for a field. */
 const SEARCH_DEPTH = 8
+/** Parts of a tuple, each of which is a base of the one before. */
+const NODES_DEPTH = 64
 /** Nodes of a tree or a list that are followed, whatever the limits allow: a damaged one has no end. */
 const NODES_MAX = 200_000
 
@@ -127,8 +131,12 @@ function isNarrow({type}: LibraryObject): boolean {
 }
 
 function readString(object: LibraryObject): Value | undefined {
-  if (!isNarrow(object) || !object.field('_M_p')) return undefined
-  return text(object, object.address('_M_p'), object.number('_M_string_length'))
+  if (!isNarrow(object) || !object.field('_M_string_length')) return undefined
+  // Clang leaves the type of `_M_dataplus` to the library's own debug information: it is one pointer.
+  const data = object.field('_M_p') ?? object.field('_M_dataplus')
+  const word = data?.view.unsigned()
+  const address = typeof word === 'bigint' ? addressOfWord(word) : undefined
+  return text(object, address, object.number('_M_string_length'))
 }
 
 function readStringView(object: LibraryObject): Value | undefined {
@@ -204,15 +212,36 @@ function pointer(object: LibraryObject, word: Word, target: DataType | undefined
   if (depth > environment.limits.depth || !target) {
     return {text: head, structured: {pointer: hex(word)}, state: target ? 'cut' : 'ok'}
   }
-  const value = object.element(target, object.at(address))
+  // As with any pointer: it is no level of its own.
+  const value = object.read(target, object.at(address), within(object.reading, 0))
   return {text: `${head}: ${value.text}`, structured: {pointer: hex(word), value: value.structured}, state: value.state}
 }
 
 function readUniquePointer(object: LibraryObject): Value | undefined {
-  const held = object.field('_M_head_impl')
-  if (held?.type.bare.kind !== 'pointer') return undefined
+  const held = tupleItems(object.type, object.view, SEARCH_DEPTH).find(({type}) => type.bare.kind === 'pointer')
+  if (!held) return undefined
   const word = held.view.unsigned()
   return isMissing(word) ? missingValue(word) : pointer(object, word, held.type.bare.target)
+}
+
+/** What a tuple holds, in order: each part has its head in one base and the others in another. */
+function tupleItems(type: DataType, view: View, depth: number): {type: DataType; view: View}[] {
+  const parts = type.bare.members.filter(member => member.type && !member.isVirtual)
+  const heads = parts.filter(({name}) => name === '_M_head_impl')
+  const inner = parts.filter(({isBase, name}) => isBase || name === '_M_t')
+  const isRest = (member: {type: DataType | undefined}) => member.type?.bare.name?.startsWith('_Tuple_impl<') === true
+  const ordered = [...inner.filter(each => !isRest(each)), ...inner.filter(isRest)]
+  return [
+    ...heads.map(head => ({type: head.type as DataType, view: view.at(head.offset)})),
+    ...(depth === 0 ? [] : ordered.flatMap(each => tupleItems(each.type as DataType, view.at(each.offset), depth - 1))),
+  ]
+}
+
+function readTuple(object: LibraryObject): Value | undefined {
+  const items = tupleItems(object.type, object.view, NODES_DEPTH)
+  if (items.length === 0) return undefined
+  const parts = items.slice(0, object.most).map(({type, view}) => object.element(type, view))
+  return sequence(object.name, parts, items.length)
 }
 
 function readSharedPointer(object: LibraryObject): Value | undefined {
@@ -351,7 +380,7 @@ function readList(object: LibraryObject): Value | undefined {
   const head = object.field('_M_node')
   const start = head?.view.address
   if (!element || !head) return undefined
-  const count = object.address('_M_data') ?? object.address('_M_storage')
+  const count = object.address('_M_size')
   if (start === undefined || count === undefined) return object.missing()
   const nodes = linkedNodes(object, object.address('_M_next'), Math.min(count, object.most) + 1)
   // The ring ends where it began: in the list itself.
@@ -396,6 +425,29 @@ function readOptional(object: LibraryObject): Value | undefined {
   if (engaged === 0n) return plainValue(`${object.name} [no contained value]`, null)
   const value = object.element(held.type, held.view)
   return {...value, text: `${object.name} = ${value.text}`}
+}
+
+/** The alternative that is there, of a union of the first and all others (_Variadic_union). */
+function readVariant(object: LibraryObject): Value | undefined {
+  const index = object.field('_M_index')
+  const union = object.field('_M_u')
+  if (!index || !union) return undefined
+  const size = index.type.size ?? 1
+  const word = index.view.unsigned(size)
+  if (isMissing(word)) return missingValue(word)
+  if (word === 2n ** BigInt(size * 8) - 1n) return plainValue(`${object.name} [no contained value]`, null)
+  let at: {type: DataType; view: View} | undefined = union
+  for (let rest = Number(word); at && rest > 0; rest--) at = findField(at.type, at.view, '_M_rest', 1)
+  const held = at && findField(at.type, at.view, '_M_first', 1)
+  const stored = held && (findField(held.type, held.view, '_M_storage', 1) ?? held)
+  if (!held || !stored) return object.missing()
+  // What has to be destroyed lies in bytes, whose type the template knows.
+  const value = object.element(held.type.bare.templateTypes.get('_Type') ?? stored.type, stored.view)
+  return {
+    ...value,
+    text: `${object.name} [index ${word}] = ${value.text}`,
+    structured: {index: Number(word), value: value.structured},
+  }
 }
 
 function readArray(object: LibraryObject): Value | undefined {

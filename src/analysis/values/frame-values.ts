@@ -68,12 +68,13 @@ export class FrameValues {
     return wanted.map(variable => this.#report(variable, context))
   }
 
-  #isWanted({kind, line, name, isArtificial}: ScopeVariable, frame: FrameReport, {origin}: FrameContext): boolean {
+  #isWanted({kind, line, name}: ScopeVariable, frame: FrameReport, {origin}: FrameContext): boolean {
     if (kind === 'local' && this.#options.choice === 'args') return false
-    if (!origin.isGo) return name !== undefined || !isArtificial
+    if (name === undefined) return false
+    if (!origin.isGo) return true
     // Before its declaration a variable of Go is not there yet, whatever its place holds.
     const isBegun = kind === 'argument' || line === 0 || frame.line === null || frame.line > line
-    return isBegun && name !== undefined && !name.startsWith('.')
+    return isBegun && !name.startsWith('.')
   }
 
   #report(variable: ScopeVariable, context: FrameContext): VariableReport {

@@ -152,7 +152,8 @@ export class NativeValues {
 
   #member(member: Member, view: View, reading: Reading): Value | undefined {
     if (member.isArtificial && member.name?.startsWith('_vptr')) return undefined
-    if (member.isVirtual) return undefined
+    // A base that holds nothing has no place of its own.
+    if (member.isVirtual || (member.isBase && member.type?.bare.members.length === 0)) return undefined
     if (member.bits) return bitField(member, view)
     // What has no name of its own stands for its members: it is no level of its own.
     const isOwn = member.name !== undefined && !member.isBase

@@ -11,18 +11,35 @@ export function readRust(type: DataType, view: View, reading: Reading, read: Rea
   const struct = type.bare
   const name = struct.name ?? ''
   if (struct.kind === 'base' && struct.size === 0) return plainValue(name, null)
+  if (name === 'char') return readCharacter(view)
   if (struct.kind === 'pointer' && name.startsWith('alloc::boxed::Box<')) return readBox(struct, view, reading, read)
   if (struct.kind !== 'struct') return undefined
   const object = new RustObject(struct, view, reading, read)
+  return readLibraryType(object, name) ?? (struct.variantPart ? object.variant() : object.fields(name))
+}
+
+/** Types of std, by their names without the module. */
+function readLibraryType(object: RustObject, name: string): Value | undefined {
   if (name === '&str') return object.text('data_ptr', 'length')
   if (name === 'String') return object.text('pointer', 'len')
   if (name.startsWith('&[') || name.startsWith('&mut [')) return object.slice('data_ptr', 'length')
   if (name.startsWith('Vec<')) return object.slice('pointer', 'len')
-  if (struct.variantPart) return object.variant()
-  return object.fields(name)
+  if (/^(?:Rc|Arc)</.test(name)) return object.counted()
+  return /^Hash(?:Map|Set)</.test(name) ? object.hash() : undefined
 }
 
 const SEARCH_DEPTH = 8
+/** Places of a table that are looked at, whatever the limits allow. */
+const BUCKETS_MAX = 1_000_000
+
+function readCharacter(view: View): Value {
+  const word = view.unsigned(4)
+  if (isMissing(word)) return missingValue(word)
+  const code = Number(word)
+  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return plainValue(`<no character: ${code}>`, code)
+  const character = String.fromCodePoint(code)
+  return plainValue(`'${character}'`, character)
+}
 
 function findField(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
   const own = type.bare.members.find(member => member.name === name)
@@ -50,6 +67,18 @@ function readBox(type: DataType, view: View, reading: Reading, read: ReadValue):
   const there = new View(new MemoryStorage(environment.memory, address))
   const value = read(type.target, there, within(reading, 0))
   return {...value, text: `Box(${value.text})`, structured: {pointer: hex(word), value: value.structured}}
+}
+
+function findMemberType(type: DataType, name: string, depth: number): DataType | undefined {
+  const members = type.bare.members
+  const own = members.find(member => member.name === name)?.type?.bare
+  if (own?.templateTypes.has('T')) return own
+  if (depth === 0) return undefined
+  for (const member of members) {
+    const found = member.type?.bare.kind === 'struct' ? findMemberType(member.type, name, depth - 1) : undefined
+    if (found) return found
+  }
+  return undefined
 }
 
 class RustObject {
@@ -141,7 +170,7 @@ class RustObject {
   fields(name: string): Value {
     const {members} = this.#type
     const isTuple = members.length > 0 && members.every(member => /^__\d+$/.test(member.name ?? ''))
-    const head = name.startsWith('(') ? '' : name
+    const head = name.startsWith('(') ? '' : name.replace(/<.*$/s, '')
     if (members.length === 0) return plainValue(name, name.startsWith('(') ? [] : {})
     if (this.#reading.depth > this.#reading.environment.limits.depth) {
       return cutValue(isTuple ? `${head}(...)` : `${head} {...}`)
@@ -154,6 +183,57 @@ class RustObject {
     }
     const texts = values.map(([field, value]) => `${field}: ${value.text}`).join(', ')
     return {text: `${head} {${texts}}`, structured: record(values), state}
+  }
+
+  /** Rc and Arc: a pointer to two counts and the value. */
+  counted(): Value | undefined {
+    const held = findField(this.#type, this.#view, 'pointer', SEARCH_DEPTH)
+    const inner = held?.type.bare.target?.bare
+    const [strong, value] = ['strong', 'value'].map(name => inner?.members.find(member => member.name === name))
+    const data = inner?.members.find(member => member.name === 'data') ?? value
+    const word = held?.view.unsigned()
+    const address = typeof word === 'bigint' ? addressOfWord(word) : undefined
+    if (!inner || !strong || !data?.type || address === undefined) return undefined
+    const there = new View(new MemoryStorage(this.#reading.environment.memory, address))
+    const count = there.at(strong.offset).unsigned()
+    const shown = this.#read(data.type, there.at(data.offset), within(this.#reading, 1))
+    const name = this.#type.name?.replace(/<.*$/s, '') ?? ''
+    const strength = typeof count === 'bigint' ? `strong=${count}, ` : ''
+    return {...shown, text: `${name}(${strength}${shown.text})`}
+  }
+
+  /** hashbrown: a control byte for each bucket, whose highest bit is clear where it is full; buckets lie before it. */
+  hash(): Value | undefined {
+    const table = findMemberType(this.#type, 'table', SEARCH_DEPTH)
+    const element = table?.templateTypes.get('T')
+    const [control, mask, items] = ['pointer', 'bucket_mask', 'items'].map(name => this.#word(name))
+    const [start, last, count] = [control, mask, items].map(word =>
+      word === undefined ? undefined : addressOfWord(word),
+    )
+    const size = element?.size
+    if (!element || size === undefined || start === undefined || last === undefined || count === undefined) {
+      return undefined
+    }
+    const {memory, limits} = this.#reading.environment
+    const most = this.#reading.depth > limits.depth ? 0 : Math.min(count, limits.elements)
+    const there = new View(new MemoryStorage(memory, start))
+    const parts: Value[] = []
+    for (let index = 0; index <= Math.min(last, BUCKETS_MAX) && parts.length < most; index++) {
+      const byte = there.at(index).unsigned(1)
+      if (typeof byte !== 'bigint') break
+      if (byte < 0x80n) parts.push(this.#read(element, there.at(-(index + 1) * size), within(this.#reading, 1)))
+    }
+    const left = count - parts.length
+    const texts = [
+      ...parts.map(({text}) => text.replace(/^\((.*), ([^,]*)\)$/s, '$1: $2')),
+      ...(left > 0 ? [moreText(left)] : []),
+    ]
+    const state = stateOf(parts)
+    return {
+      text: `{${texts.join(', ')}}`,
+      structured: parts.map(({structured}) => structured),
+      state: left > 0 && state === 'ok' ? 'cut' : state,
+    }
   }
 
   #field({type, offset}: Member): Value {

@@ -33,7 +33,7 @@ export function scalarOf(encoding: number, bytes: Uint8Array): Value {
     case DW_ATE.unsigned_char:
       return plainValue(`${word} ${characterText(word)}`, Number(word))
     case DW_ATE.UTF:
-      return plainValue(`${word} ${characterText(word)}`, Number(word))
+      return plainValue(`${word} ${characterText(word, bytes.length)}`, Number(word))
     default:
       return wholeNumber(word)
   }
@@ -56,9 +56,10 @@ const ESCAPES: Readonly<Record<number, string>> = {
   92: '\\\\',
 }
 
-function characterText(code: bigint): string {
+function characterText(code: bigint, size = 1): string {
   const value = Number(code)
-  if (value < 0x20 || value === 39 || value === 92 || (value >= 0x7f && value <= 0xff)) {
+  const isHigh = size === 1 ? value >= 0x7f : value >= 0x7f && value < 0xa0
+  if (value < 0x20 || value === 39 || value === 92 || isHigh) {
     return `'${ESCAPES[value] ?? `\\${value.toString(8).padStart(3, '0')}`}'`
   }
   const isScalar = value <= 0x10ffff && !(value >= 0xd800 && value < 0xe000)

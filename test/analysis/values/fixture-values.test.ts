@@ -67,6 +67,24 @@ test('a variable as data, with its place', async t => {
   })
 })
 
+test('values of C++: containers and what they own, references, this, captured variables', async t => {
+  const goroutine = await goroutineOfCrash('cxx-fault-go1.27', ['--values=all'])
+  const [sum, lambda, oak, walk] = goroutine.frames.map(frame => shown(frame))
+  const trees = '@0x7ffcd359e240: std::vector of length 1, capacity 1'
+  t.deepEqual(sum, ['this = 0x5a96ca0', 'depth = 0'])
+  t.deepEqual(lambda, ['n = 0', '__closure = &({__this = 0x5a96ca0})', 'this = <optimized out> (optimized-out)'])
+  t.deepEqual(oak, ['this = 0x5a96ca0', 'depth = 1', 'add = {__this = 0x5a96ca0}'])
+  t.deepEqual(walk, [
+    `trees = ${trees} = {std::unique_ptr 0x5a96ca0: {value_ = 4, missing_ = 0x0}}`,
+    'depth = 1',
+    'total = 0',
+    'tree = @0x5a96cc0: std::unique_ptr 0x5a96ca0: {value_ = 4, missing_ = 0x0}',
+    `__for_range = ${trees} = {std::unique_ptr 0x5a96ca0: {value_ = 4, missing_ = 0x0}}`,
+    '__for_begin = <optimized out> (optimized-out)',
+    '__for_end = <optimized out> (optimized-out)',
+  ])
+})
+
 test('--values args leaves out locals; without the flag there is nothing', async t => {
   const args = await goroutineOfCrash('cfault-segv-go1.24', ['--values', 'args'])
   t.deepEqual(valuesOf(args, ['process_batch']), {
