@@ -5,8 +5,8 @@
  *   npm run compare:values -- [--directory DIRECTORY] [--only PATTERN] [--delve PROGRAM] [--show N] [--more]
  *
  * right: the same; missing: the debugger has a value and we have none, or less; wrong: both have one, and they differ;
- * more: we have one and the debugger has none (--more lists them: each must be proven by the source); refused: it was in
- * a register that the callee may have changed and that nobody saved, of which gdb shows what is in it now.
+ * more: we have one and the debugger has none (--more lists them: each must be proven by the source); refused: it was
+ * in a register that the callee may have changed and that nobody saved, of which gdb shows what is in it now.
  */
 import {execFileSync, spawnSync} from 'node:child_process'
 import {cpSync, existsSync, mkdirSync, rmSync} from 'node:fs'
