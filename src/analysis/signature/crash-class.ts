@@ -1,4 +1,4 @@
-import {SI_USER} from '../../amd64/signal-numbers.ts'
+import {SI_KERNEL, SI_USER} from '../../amd64/signal-numbers.ts'
 import type {CrashReport} from '../../report/core-report.ts'
 
 /** What kind of death it was. */
@@ -39,7 +39,6 @@ function outsider({kind, code, signal, senderPid, cause}: CrashReport, pid: numb
   return senderPid === null && code === SI_TKILL ? undefined : 'outside'
 }
 
-const SI_KERNEL = 0x80
 /** raise and abort, mostly. */
 const SI_TKILL = -6
 /** By kill, sigqueue and tgkill (sigaction(2)): the sender is told. */

@@ -1,5 +1,5 @@
 import {type Address, NULL_ADDRESS} from '../../base/address.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {asmcgocallBase} from '../../unwind/stack-switch.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -73,6 +73,6 @@ export class CallBorder {
   }
 
   #isOnGoroutine(sp: Address): boolean {
-    return this.#goroutine !== undefined && sp >= this.#goroutine.stack.lo && sp <= this.#goroutine.stack.hi
+    return this.#goroutine !== undefined && isOnStack(this.#goroutine.stack, sp)
   }
 }

@@ -1,0 +1,89 @@
+// Which frames a signature is made of, and how a recursion counts.
+import test from 'ava'
+import type {CodeFacts} from '../../../src/analysis/signature/code-facts.ts'
+import {foldCycles, foldOverflow} from '../../../src/analysis/signature/cycles.ts'
+import {SIGNATURE_VERSION} from '../../../src/analysis/signature/default-rules.ts'
+import {type ChosenFrames, chooseFrames, type SignedFrame} from '../../../src/analysis/signature/frame-choice.ts'
+import {SignatureRules} from '../../../src/analysis/signature/rules.ts'
+import type {FrameReport} from '../../../src/report/core-report.ts'
+import {c, frame, go, libc} from '../../support/signature-facts.ts'
+
+const RULES = new SignatureRules()
+const CODE: CodeFacts = {
+  calledBefore: () => undefined,
+  functionStart: () => undefined,
+  calleesOf: () => 1,
+  isGoFunction: () => false,
+}
+
+function choose(frames: readonly FrameReport[], isRaisedAgain = false): ChosenFrames {
+  return chooseFrames(frames, {rules: RULES, code: CODE, buildIdOf: () => null, isRaisedAgain})
+}
+
+test('what ends a process, crosses stacks or is guessed is no part of a signature', t => {
+  const frames = [libc('abort'), c('guess', {foundBy: 'scan'}), frame('signal', null), c('broken'), go('main.work')]
+  const chosen = choose(frames)
+  t.deepEqual(
+    chosen.frames.map(({name, kind}) => `${kind} ${name}`),
+    ['c broken', 'go main.work'],
+  )
+  t.deepEqual(chosen.explain, [
+    'left out abort: the end of the process',
+    'left out guess: guessed by a scan of the stack',
+    'left out libx.so+0x123: signal or stack switch',
+    'used broken',
+    'used main.work',
+  ])
+})
+
+test('what recovered a panic and raised it again is left out', t => {
+  const frames = [go('panic'), go('main.handler'), go('panic'), go('main.work')]
+  const names = ({frames: all}: ChosenFrames) => all.map(({name}) => name)
+  t.deepEqual(names(choose(frames)), ['main.handler', 'main.work'])
+  t.deepEqual(names(choose(frames, true)), ['main.work'])
+})
+
+const signed = (...names: string[]): SignedFrame[] => names.map(name => ({name, kind: 'go', isPrefix: false}))
+const namesOf = (frames: readonly SignedFrame[]): string => frames.map(({name}) => name).join(' ')
+
+test('a recursion counts once, however deep the data had it', t => {
+  t.is(namesOf(foldCycles(signed('leaf', 'walk', 'walk', 'walk', 'main'))), 'leaf walk main')
+  t.is(namesOf(foldCycles(signed('leaf', 'even', 'odd', 'even', 'odd', 'main'))), 'leaf even odd main')
+  t.is(namesOf(foldCycles([])), '')
+  const both: SignedFrame[] = [...signed('f'), {name: 'f', kind: 'c', isPrefix: false}, ...signed('main')]
+  t.is(foldCycles(both).length, 3, 'a C function of the same name is another one')
+})
+
+test('of a stack that ran over count those that went round, by name, and the way to them', t => {
+  const round = Array.from({length: 20}, () => ['b', 'a']).flat()
+  t.is(namesOf(foldOverflow(signed('met.the.guard', ...round, 'start', 'main'))), 'a b start main')
+  t.is(namesOf(foldOverflow(signed('a', 'b', 'main'))), 'a b main', 'none goes round')
+})
+
+/** What each of the rules that everyone has says of a name. */
+const REASONS = [
+  ['inside', 'module', 'libc.so.6', 'library of the system'],
+  ['inside', 'module', 'libstdc++.so.6.0.30', 'library of the system'],
+  ['inside', 'module', 'libcurl.so.4', undefined],
+  ['inside', 'c', 'std::vector<int>::at', 'library of C++ or Rust'],
+  ['inside', 'go', 'net/http.(*conn).serve', 'standard library'],
+  ['inside', 'go', 'network.dial', undefined],
+  ['irrelevant', 'go', 'main.work.gowrap1', 'made by the compiler'],
+  ['irrelevant', 'c', 'x_cgo_thread_start', 'part of runtime/cgo'],
+  ['last', 'go', 'runtime.gcAssistAlloc', 'memory is collected for whoever comes along'],
+] as const
+
+for (const [kind, subject, name, reason] of REASONS) {
+  test(`default rules: ${name} is ${reason ?? 'the program’s own'}`, t => {
+    t.is(RULES.reason(kind, subject, name), reason)
+  })
+}
+
+test('default rules write variants and aliases as one function', t => {
+  const fold = (name: string) => RULES.fold('c', name).name
+  t.is(fold('__memmove_avx_unaligned_erms'), 'memcpy')
+  t.is(fold('__libc_malloc'), 'malloc')
+  t.is(fold('__printf_chk'), 'printf')
+  t.is(fold('std::__cxx11::basic_string'), 'std::basic_string')
+  t.is(RULES.version, SIGNATURE_VERSION)
+})
