@@ -6,6 +6,8 @@ import test from 'ava'
 import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {describeCrash} from '../../src/analysis/death-sentence.ts'
 import {findOwnFrame} from '../../src/analysis/frames/first-party.ts'
+import {findGreatestLoss} from '../../src/analysis/summary.ts'
+import type {Diagnostic} from '../../src/base/diagnostics.ts'
 import type {CrashReport, FrameReport, SummaryReport} from '../../src/report/core-report.ts'
 import {runCommand} from '../support/run-command.ts'
 
@@ -218,4 +220,14 @@ test('a frame of the program is preferred to the standard library, that to the r
     isOwn: true,
     frame: {function: 'g'},
   })
+})
+
+test('of many losses the summary names the one whose remedy helps most; an error before a warning', t => {
+  const loss = (code: string, severity = 'warning') => ({code, severity, message: `${code}!`, hint: `mend ${code}`})
+  const greatest = (...losses: object[]) => findGreatestLoss(losses as Diagnostic[])
+  t.is(greatest(), null)
+  t.is(greatest(loss('no-line')), null, 'names that are missing are no loss of the process')
+  const found = greatest(loss('timeout'), loss('core-truncated'), loss('module-not-found'))
+  t.deepEqual(found, {what: 'core-truncated!', command: 'mend core-truncated'})
+  t.is(greatest(loss('core-truncated'), loss('timeout', 'error'))?.what, 'timeout!')
 })

@@ -1,0 +1,74 @@
+// Which files of a process hold Go code, what runtimes it has, and where a reported frame came from.
+import test from 'ava'
+import {openFixture} from '../../../lab/fixtures.ts'
+import {FrameOrigins} from '../../../src/analysis/process/frame-origins.ts'
+import {identifyGo} from '../../../src/analysis/process/go-identity.ts'
+import {findGoImages, lostProgram, rangesOf} from '../../../src/analysis/process/go-image.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import type {AddressSpace} from '../../../src/elf/address-space.ts'
+import type {Module} from '../../../src/elf/module.ts'
+import {withFixture} from '../../support/open-fixture.ts'
+import {go} from '../../support/signature-facts.ts'
+
+const NO_MEMORY = {read: () => undefined} as unknown as AddressSpace
+
+function moduleOf(path: string, fields: object = {}): Module {
+  const place = {start: toAddress(0x1000), end: toAddress(0x2000), image: undefined, imageOrigin: 'none'}
+  return {path, ...place, isExecutable: false, buildId: undefined, goBuildId: undefined, ...fields} as unknown as Module
+}
+
+const pathsOf = (modules: readonly Module[]) => findGoImages(NO_MEMORY, modules).map(({module}) => module.path)
+const withSection = (...names: string[]) => ({
+  sectionHeader: (name: string) => (names.includes(name) ? {} : undefined),
+  section: () => undefined,
+  segments: [],
+})
+
+test('a file holds Go code by its section or by Go’s build ID; the program comes first', t => {
+  const library = moduleOf('libgo.so', {image: withSection('.gopclntab'), imageOrigin: 'file'})
+  const program = moduleOf('app', {isExecutable: true, imageOrigin: 'file', goBuildId: 'abc'})
+  const plain = moduleOf('libc.so.6', {image: withSection('.text'), imageOrigin: 'file'})
+  t.deepEqual(pathsOf([plain, library, program]), ['app', 'libgo.so'])
+  t.deepEqual(pathsOf([plain]), [])
+})
+
+test('a program that is gone may have been Go, unless its notes say that it was not', t => {
+  const gone = moduleOf('app', {isExecutable: true})
+  t.is(lostProgram([gone]), gone)
+  t.is(lostProgram([moduleOf('app', {isExecutable: true, buildId: 'ab'})]), undefined)
+  const withGoNote = moduleOf('app', {isExecutable: true, buildId: 'ab', goBuildId: 'x'})
+  t.is(lostProgram([withGoNote]), withGoNote)
+  t.is(lostProgram([moduleOf('app', {isExecutable: true, imageOrigin: 'file'})]), undefined)
+  const library = moduleOf('libgo.so', {image: withSection('.go.buildinfo'), imageOrigin: 'file'})
+  t.deepEqual(pathsOf([library, gone]), ['app', 'libgo.so'])
+})
+
+test('a module without segments is one range, as it is mapped', t => {
+  t.deepEqual(rangesOf([moduleOf('gone')]), [{start: 0x1000, end: 0x2000, writable: true}])
+})
+
+test('a program that loaded a Go library has two runtimes, its own first; each has its release', async t => {
+  const name = 'guest-panic-go1.27-nodwarf'
+  const {executable} = await openFixture(name)
+  const found = await withFixture(name, (files, diagnostics) =>
+    identifyGo({...files, hasChanged: () => false}, diagnostics).map(({image, known, tables}) => ({
+      isProgram: image?.module.path.endsWith(executable.slice(executable.lastIndexOf('/'))),
+      known: known?.minor,
+      hasMain: tables?.functionNamed('main.main') !== undefined,
+    })),
+  )
+  t.deepEqual(found, [
+    {isProgram: true, known: 27, hasMain: true},
+    {isProgram: false, known: 27, hasMain: true},
+  ])
+})
+
+test('a reported frame leads back to the walk that it came from, and no other does', t => {
+  const origins = new FrameOrigins()
+  const [report, other] = [go('main.work'), go('main.work')]
+  const place = {pc: toAddress(1), lookupPc: toAddress(1), sp: toAddress(8), cfa: undefined, registers: undefined}
+  const origin = {...place, isGo: true, index: 0, count: 1}
+  t.is(origins.note(report, origin), report)
+  t.is(origins.of(report), origin)
+  t.is(origins.of(other), undefined)
+})
