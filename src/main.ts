@@ -9,6 +9,7 @@ import Goroutines from './commands/goroutines.ts'
 import {ExplainedHelp} from './commands/help.ts'
 import Info from './commands/info.ts'
 import Minimise from './commands/minimise.ts'
+import Pack from './commands/pack.ts'
 import {unknownCommand} from './commands/slips.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
@@ -29,6 +30,7 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   goroutines: Goroutines,
   info: Info,
   minimise: Minimise,
+  pack: Pack,
   symbolize: Symbolize,
   threads: Threads,
   'triage:diff': TriageDiff,

@@ -1,5 +1,3 @@
-import {realpathSync} from 'node:fs'
-import {basename, dirname, isAbsolute, join} from 'node:path'
 import {crc32} from 'node:zlib'
 import type {Deadline} from '../base/deadline.ts'
 import type {SectionSource} from '../base/section-source.ts'
@@ -9,49 +7,53 @@ import {SHT} from '../elf/elf-headers.ts'
 import type {DebugFiles} from '../elf/module.ts'
 import {SplitPackage} from '../elf/split-package.ts'
 import {readDebugLink, readSupplementaryId, readSupplementaryLink, type SupplementaryLink} from './debug-links.ts'
+import {type DebugPaths, type DebugSubject, isBuildId} from './debug-paths.ts'
 import type {OpenFiles} from './open-files.ts'
-import type {Place, SearchPlaces} from './search-places.ts'
 
-const BUILD_ID = /^[0-9a-f]{4,128}$/
 const CRC_CHUNK = 1024 * 1024
 
-export interface DebugSearch {
-  files: OpenFiles
-  places: SearchPlaces
+/** The files that a module's debug information was taken from, by path. */
+export interface UsedDebugFiles {
+  readonly separate: string | undefined
+  readonly supplementary: string | undefined
+  readonly split: readonly {name: string; compDir: string | undefined; path: string}[]
+  readonly packages: readonly string[]
 }
 
-export interface DebugSubject {
-  /** As the process knew the module. */
-  path: string
-  image: ElfFile | undefined
-  /** Where the image was found. */
-  imagePath: string | undefined
-  buildIds: BuildIds
+interface FoundFile {
+  readonly file: ElfFile | undefined
+  readonly path: string | undefined
 }
 
-/** The name of a build-ID tree's entry (GDB manual, "Separate Debug Files"). */
-export function buildIdName(buildId: string, suffix: string): string {
-  return join('.build-id', buildId.slice(0, 2), `${buildId.slice(2)}${suffix}`)
-}
-
-export function isBuildId(text: string | undefined): text is string {
-  return text !== undefined && BUILD_ID.test(text)
-}
+const NOTHING: FoundFile = {file: undefined, path: undefined}
 
 /** Where one module's debug information is, looked for at first use. */
 export class ModuleDebugFiles implements DebugFiles {
   readonly #subject: DebugSubject
-  readonly #search: DebugSearch
+  readonly #files: OpenFiles
+  readonly #paths: DebugPaths
   readonly #extra: string[] = []
   #miniDebugInfo: ElfFile | undefined
-  #separate: {file: ElfFile | undefined; path: string | undefined} | undefined
+  #separate: FoundFile | undefined
   #fetchedSupplementary: string | undefined
-  #supplementary: {file: ElfFile | undefined} | undefined
-  #packages: SplitPackage[] | undefined
+  #supplementary: FoundFile | undefined
+  readonly #split: {name: string; compDir: string | undefined; path: string}[] = []
+  #packages: {path: string; opened: SplitPackage}[] | undefined
 
-  constructor(subject: DebugSubject, search: DebugSearch) {
+  constructor(subject: DebugSubject, files: OpenFiles, paths: DebugPaths) {
     this.#subject = subject
-    this.#search = search
+    this.#files = files
+    this.#paths = paths
+  }
+
+  /** What was opened so far. */
+  get used(): UsedDebugFiles {
+    return {
+      separate: this.#separate?.path,
+      supplementary: this.#supplementary?.path,
+      split: this.#split,
+      packages: (this.#packages ?? []).map(({path}) => path),
+    }
   }
 
   get dwarf(): SectionSource | undefined {
@@ -69,7 +71,7 @@ export class ModuleDebugFiles implements DebugFiles {
   }
 
   get supplementary(): SectionSource | undefined {
-    this.#supplementary ??= {file: this.#requireSupplementary()}
+    this.#supplementary ??= this.#requireSupplementary()
     return this.#supplementary.file
   }
 
@@ -77,18 +79,20 @@ export class ModuleDebugFiles implements DebugFiles {
   get missingSupplementary(): string | undefined {
     const {dwarf} = this
     const link = dwarf && readSupplementaryLink(dwarf)
-    return link && isBuildId(link.id) && !this.#findSupplementary(dwarf, link) ? link.id : undefined
+    return link && isBuildId(link.id) && !this.#findSupplementary(dwarf, link).file ? link.id : undefined
   }
 
   splitUnit(name: string, compDir: string | undefined, dwoId: bigint | undefined): SectionSource | undefined {
-    for (const path of this.#splitPaths(name, compDir)) {
-      const file = path === undefined ? undefined : this.#search.files.elf(path)
-      if (file && hasDebugInfo(file)) return file
+    for (const path of this.#paths.split(name, compDir)) {
+      const file = path === undefined ? undefined : this.#files.elf(path)
+      if (path === undefined || !file || !hasDebugInfo(file)) continue
+      this.#split.push({name, compDir, path})
+      return file
     }
     if (dwoId === undefined) return undefined
     this.#packages ??= this.#openPackages()
-    for (const splitPackage of this.#packages) {
-      const unit = splitPackage.unit(dwoId)
+    for (const {opened} of this.#packages) {
+      const unit = opened.unit(dwoId)
       if (unit) return unit
     }
     return undefined
@@ -122,62 +126,30 @@ export class ModuleDebugFiles implements DebugFiles {
     this.#miniDebugInfo = file
   }
 
-  #requireSeparate(): {file: ElfFile | undefined; path: string | undefined} {
+  #requireSeparate(): FoundFile {
     this.#separate ??= this.#findSeparate()
     return this.#separate
   }
 
-  #findSeparate(): {file: ElfFile | undefined; path: string | undefined} {
-    const none = {file: undefined, path: undefined}
+  #findSeparate(): FoundFile {
     const {image, buildIds} = this.#subject
-    if (image && hasDebugInfo(image) && holds(image, '.symtab')) return none
+    if (image && hasDebugInfo(image) && holds(image, '.symtab')) return NOTHING
     const ids = {gnu: buildIds.gnu ?? image?.buildId, go: buildIds.go ?? image?.goBuildId}
     const link = image && readDebugLink(image)
-    for (const path of this.#separatePaths(ids.gnu, link?.name)) {
-      const file = path === undefined ? undefined : this.#search.files.elf(path)
+    for (const path of inTurn(this.#extra, this.#paths.separate(ids.gnu, link?.name))) {
+      const file = path === undefined ? undefined : this.#files.elf(path)
       if (!file || path === undefined || file === image) continue
       if (this.#isSameBuild(file, ids, link?.crc, path)) return {file, path}
     }
-    return none
-  }
-
-  *#separatePaths(buildId: string | undefined, linkName: string | undefined): Generator<string | undefined> {
-    yield* this.#extra
-    const trees = [...this.#search.places.debugTrees()]
-    if (isBuildId(buildId)) for (const locate of trees) yield locate(buildIdName(buildId, '.debug'))
-    const {path} = this.#subject
-    const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
-    for (const name of names) {
-      if (name === undefined || name !== basename(name)) continue
-      for (const {tree, name: home} of this.#homes()) {
-        yield tree.locate(`${home}/${name}`)
-        yield tree.locate(`${home}/.debug/${name}`)
-        for (const locate of trees) yield locate(`${home}/${name}`)
-      }
-      for (const locate of trees) yield locate(name)
-    }
-  }
-
-  /** Folders of the module: where it was found, and where it was in the process. */
-  *#homes(): Generator<Place> {
-    const {places} = this.#search
-    const {path, imagePath} = this.#subject
-    for (const found of imagePath === undefined ? [] : [imagePath, realPath(imagePath)]) {
-      if (found === undefined) continue
-      const {tree, name} = places.placeOf(found)
-      yield {tree, name: dirname(name)}
-      // Links of another machine were resolved when the image was found, and mean nothing here.
-      if (tree.links === 'contained') break
-    }
-    if (isAbsolute(path)) for (const tree of places.machines) yield {tree, name: dirname(path)}
+    return NOTHING
   }
 
   /** The build ID decides; where a side has none, the CRC of .gnu_debuglink does. */
   #isSameBuild(file: ElfFile, ids: BuildIds, crc: number | undefined, path: string): boolean {
     const same = sameBuild(ids, file.buildIds)
-    if (same === undefined) return crc !== undefined && crcOf(file, this.#search.files.deadline) === crc
+    if (same === undefined) return crc !== undefined && crcOf(file, this.#files.deadline) === crc
     if (same) return true
-    this.#search.files.diagnostics.add(
+    this.#files.diagnostics.add(
       'debug-file-mismatch',
       `${path}: its build ID is ${file.buildId ?? file.goBuildId}, not the module's ${ids.gnu ?? ids.go}`,
       {severity: 'info', where: path},
@@ -185,89 +157,41 @@ export class ModuleDebugFiles implements DebugFiles {
     return false
   }
 
-  #requireSupplementary(): ElfFile | undefined {
+  #requireSupplementary(): FoundFile {
     const {dwarf} = this
     const link = dwarf && readSupplementaryLink(dwarf)
-    const file = link && this.#findSupplementary(dwarf, link)
-    if (!link || file) return file
-    this.#search.files.diagnostics.add('no-supplementary-file', `${link.name} (dwz) was not found`, {
+    const found = link ? this.#findSupplementary(dwarf, link) : NOTHING
+    if (!link || found.file) return found
+    this.#files.diagnostics.add('no-supplementary-file', `${link.name} (dwz) was not found`, {
       where: dwarf.name,
       hint: 'install the debug package of the same version, or name its directory with --debug-dir',
     })
-    return undefined
+    return NOTHING
   }
 
-  #findSupplementary(dwarf: SectionSource, link: SupplementaryLink): ElfFile | undefined {
-    for (const path of this.#supplementaryPaths(dwarf, link)) {
-      const file = path === undefined ? undefined : this.#search.files.elf(path)
-      if (file && (file.buildId ?? readSupplementaryId(file)) === link.id) return file
+  #findSupplementary(dwarf: SectionSource, link: SupplementaryLink): FoundFile {
+    const home = dwarf === this.#subject.image ? this.#subject.imagePath : this.#requireSeparate().path
+    for (const path of inTurn(this.#paths.supplementary(link, home), [this.#fetchedSupplementary])) {
+      const file = path === undefined ? undefined : this.#files.elf(path)
+      if (file && (file.buildId ?? readSupplementaryId(file)) === link.id) return {file, path}
     }
-    return undefined
+    return NOTHING
   }
 
-  *#supplementaryPaths(dwarf: SectionSource, {name, id}: SupplementaryLink): Generator<string | undefined> {
-    const {places} = this.#search
-    if (isAbsolute(name)) for (const tree of places.machines) yield tree.locate(name)
-    else {
-      const home = dwarf === this.#subject.image ? this.#subject.imagePath : this.#requireSeparate().path
-      const place = home === undefined ? undefined : places.placeOf(home)
-      yield place?.tree.locate(`${dirname(place.name)}/${name}`)
-    }
-    const trees = [...places.debugTrees()]
-    if (isBuildId(id)) for (const locate of trees) yield locate(buildIdName(id, '.debug'))
-    // Debian names /usr/lib/debug/.dwz/x86_64-linux-gnu/NAME, which may lie in a tree of its own
-    const tail = name.lastIndexOf('.dwz/')
-    for (const locate of trees) {
-      if (tail >= 0) yield locate(name.slice(tail))
-      yield locate(join('.dwz', basename(name)))
-    }
-    yield this.#fetchedSupplementary
-  }
-
-  *#splitPaths(name: string, compDir: string | undefined): Generator<string | undefined> {
-    const {places} = this.#search
-    const whole = isAbsolute(name) ? name : `${compDir ?? ''}/${name}`
-    if (isAbsolute(whole)) for (const tree of places.machines) yield tree.locate(whole)
-    for (const {tree, name: home} of this.#homes()) {
-      if (!isAbsolute(name)) yield tree.locate(`${home}/${name}`)
-      yield tree.locate(`${home}/${basename(name)}`)
-    }
-    for (const locate of places.debugDirs) {
-      yield locate(name)
-      yield locate(basename(name))
-    }
-  }
-
-  #openPackages(): SplitPackage[] {
-    const packages: SplitPackage[] = []
-    for (const path of new Set(this.#packagePaths())) {
-      const file = path === undefined ? undefined : this.#search.files.elf(path)
-      const opened = file && SplitPackage.open(file, this.#search.files.diagnostics)
-      if (opened) packages.push(opened)
+  #openPackages(): {path: string; opened: SplitPackage}[] {
+    const packages: {path: string; opened: SplitPackage}[] = []
+    for (const path of new Set(this.#paths.packages(this.#requireSeparate().path))) {
+      const file = path === undefined ? undefined : this.#files.elf(path)
+      const opened = file && SplitPackage.open(file, this.#files.diagnostics)
+      if (path !== undefined && opened) packages.push({path, opened})
     }
     return packages
   }
-
-  /** A .dwp lies beside the program, or beside its debug file, and has its name. */
-  *#packagePaths(): Generator<string | undefined> {
-    const {places} = this.#search
-    const {path, imagePath} = this.#subject
-    if (isAbsolute(path)) for (const tree of places.machines) yield tree.locate(`${path}.dwp`)
-    for (const stem of [imagePath, this.#requireSeparate().path]) {
-      const place = stem === undefined ? undefined : places.placeOf(stem)
-      yield place?.tree.locate(`${place.name}.dwp`)
-    }
-    for (const locate of places.debugDirs) yield locate(`${basename(path)}.dwp`)
-  }
 }
 
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync(path)
-  } catch {
-    // Gone meanwhile: the other places remain.
-    return undefined
-  }
+/** One list behind the other; what is not asked for is not looked for. */
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
+  for (const list of lists) yield* list
 }
 
 function holds(file: ElfFile, name: string): boolean {

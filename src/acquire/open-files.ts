@@ -1,8 +1,9 @@
 import {readdirSync, readFileSync, statSync} from 'node:fs'
-import {FileSource} from '../base/byte-source.ts'
+import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
+import type {ReadRecords} from '../base/read-record.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
 import {openInput, type Progress} from './core-input.ts'
@@ -15,6 +16,8 @@ export interface OpenFilesOptions {
   readonly deadline?: Deadline | undefined
   readonly progress?: Progress | undefined
   readonly unpackLimits?: UnpackLimits | undefined
+  /** Notes what is read of each file. */
+  readonly records?: ReadRecords | undefined
 }
 
 /** More than that are of no use, for each costs memory. */
@@ -69,7 +72,7 @@ export class OpenFiles {
       watch: this.watch,
     })
     try {
-      const elf = ElfFile.open(source, diagnostics, {zstd: this.zstd.unpack})
+      const elf = this.#parse(source, path)
       this.#open.set(path, elf)
       this.#closers.push(() => source.close())
       return elf
@@ -77,6 +80,14 @@ export class OpenFiles {
       source.close()
       throw error
     }
+  }
+
+  /** Has a path stand for bytes that lie elsewhere: in a package. */
+  add(path: string, source: ByteSource): void {
+    this.#open.set(
+      path,
+      this.#read(path, () => this.#parse(source, path)),
+    )
   }
 
   /** All ELF files that were opened. */
@@ -99,17 +110,30 @@ export class OpenFiles {
   }
 
   #openElf(path: string): ElfFile | undefined {
-    let source: FileSource | undefined
+    return this.#read(path, () => {
+      const source = FileSource.open(path)
+      try {
+        this.watch.add(source)
+        const elf = this.#parse(source, path)
+        this.#closers.push(() => source.close())
+        return elf
+      } catch (error) {
+        source.close()
+        throw error
+      }
+    })
+  }
+
+  #parse(source: ByteSource, path: string): ElfFile {
+    const watched = this.#options.records?.watch(source, path) ?? source
+    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack})
+  }
+
+  /** A candidate that is no ELF file is no candidate; one that should have been is worth a word. */
+  #read(path: string, open: () => ElfFile): ElfFile | undefined {
     try {
-      source = FileSource.open(path)
-      this.watch.add(source)
-      const elf = ElfFile.open(source, this.diagnostics, {zstd: this.zstd.unpack})
-      const opened = source
-      this.#closers.push(() => opened.close())
-      return elf
+      return open()
     } catch (error) {
-      source?.close()
-      // A candidate that is no ELF file is no candidate; one that should have been is worth a word.
       if (!(error instanceof GotraceError)) throw error
       if (error.code !== 'not-elf') this.reportBad(path, error)
       return undefined

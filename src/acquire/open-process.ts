@@ -1,29 +1,32 @@
 import {basename} from 'node:path'
 import {type Address, toAddress} from '../base/address.ts'
-import {type ByteSource, BytesSource} from '../base/byte-source.ts'
+import type {ByteSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
-import {type ReadRecord, RecordedSource} from '../base/read-record.ts'
+import {type ReadRecord, type ReadRecords, RecordedSource} from '../base/read-record.ts'
 import {runWithin, timeIsOver} from '../base/time-limit.ts'
 import {AddressSpace} from '../elf/address-space.ts'
 import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
-import {ElfFile} from '../elf/elf-file.ts'
+import type {ElfFile} from '../elf/elf-file.ts'
 import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
-import {loadBiasOf} from '../elf/memory-image.ts'
 import {MinimalCore} from '../elf/minimal-core.ts'
-import {Module} from '../elf/module.ts'
+import type {Module} from '../elf/module.ts'
+import {type Belongings, belongingsOf} from './belongings.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
-import {hasDebugInfo, isBuildId, ModuleDebugFiles} from './debug-files.ts'
+import {FileDebugPaths, isBuildId} from './debug-paths.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
 import {OpenFiles} from './open-files.ts'
+import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
+import {PackedFiles} from './packed-files.ts'
+import {placePacked} from './packed-process.ts'
+import {completeDebugFiles, type Placed, placeWith, prepareZstd, toModule} from './placed-module.ts'
 import {Remedies} from './remedies.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import {SourceFiles, type SourceFilesInput} from './source-files.ts'
 import {type GoFolders, SourcePlaces} from './source-places.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
-import {unpackXzBytes} from './xz-stream.ts'
 
 export interface AcquireOptions extends SearchOptions {
   diagnostics: Diagnostics
@@ -33,6 +36,8 @@ export interface AcquireOptions extends SearchOptions {
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
   unpackLimits?: UnpackLimits | undefined
+  /** Notes what is read of the files of the process. */
+  records?: ReadRecords | undefined
 }
 
 export interface OpenProcessOptions extends AcquireOptions {
@@ -70,11 +75,10 @@ export interface OpenProcess {
   remediesFor(module: Module): readonly string[]
   /** undefined: none is to be read. */
   sources: SourceFiles | undefined
+  /** The files of each module that were opened so far. */
+  belongings(): readonly Belongings[]
   close(): void
 }
-
-/** MiniDebugInfo of the largest libraries unpacks to a few megabytes. */
-const MINI_DEBUG_INFO_MAX = 256 * 1024 * 1024
 
 /**
  * Opens a core and finds the files of its process. All that is asynchronous happens here: unpacking, servers, the start
@@ -90,39 +94,59 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     deadline: options.deadline,
     progress: options.progress,
     limits: options.unpackLimits,
-    checkHead: readCoreHeader,
+    checkHead: head => {
+      if (!isPackageHead(head.read(0, head.size))) readCoreHeader(head)
+    },
   })
   const close = (): void => {
     files.close()
     input.source.close()
   }
   try {
-    const {source, isRedacted} = wholeCore(input.source, options)
+    const isPackage = isPackageHead(input.source.read(0, Math.min(PACKAGE_HEAD_SIZE, input.source.size)))
+    const packed = isPackage ? new PackedFiles(input.source) : undefined
+    if (packed) refuseSearch(corePath, options)
+    const {manifest} = packed ?? {}
+    const path = manifest?.core.path ?? corePath
+    const {source, isRedacted} = wholeCore(packed?.member(packed.manifest.core.member, path) ?? input.source, options)
     const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
-    const client = debuginfodClient(options)
-    const modules = await findModules(core, {files, corePath, places, client}, options)
+    const client = packed ? undefined : debuginfodClient(options)
+    const placed = packed
+      ? await placePacked(core, packed, files)
+      : await findModules(core, {files, corePath, places, client}, options)
+    const modules = placed.map(toModule)
     const addressSpace = new AddressSpace(core, modules)
     const sources = options.sources && openSources(options.sources, {places, client, corePath, modules})
     const servers = options.debuginfod?.urls ?? []
     const remedies = new Remedies({...options, corePath, servers}, places)
+    const remediesFor = (module: Module): readonly string[] =>
+      manifest ? (manifest.modules[modules.indexOf(module)]?.remedies ?? []) : remedies.of(module)
     return {
       core,
       modules,
       addressSpace,
-      path: corePath,
-      compression: input.compression,
+      path,
+      compression: manifest?.core.compression ?? input.compression,
       size: source.size,
       hasChanged: () => files.watch.hasChanges(),
       isRedacted,
-      remediesFor: module => remedies.of(module),
+      remediesFor,
       sources,
+      belongings: () => placed.map(({debug}, index) => belongingsOf(modules[index] as Module, debug.used, files)),
       close,
     }
   } catch (error) {
     close()
     throw error
   }
+}
+
+/** @throws InputError: what was found when a package was made is what it has */
+function refuseSearch(path: string, {exe, sysroots = [], debugDirs = []}: OpenProcessOptions): void {
+  if (exe === undefined && sysroots.length === 0 && debugDirs.length === 0) return
+  const hint = `unpack it to use other files: tar -xf ${path}`
+  throw new InputError('bad-argument', `${path}: a package brings the files of the process along`, hint)
 }
 
 function openSources(
@@ -160,14 +184,6 @@ function inTime<T>({deadline}: AcquireOptions, work: () => T): T {
   }
 }
 
-interface Placed {
-  image: LoadedImage
-  result: FindResult
-  debug: ModuleDebugFiles
-  /** A file was looked for. */
-  isSought: boolean
-}
-
 interface ModuleMeans {
   files: OpenFiles
   corePath: string
@@ -179,7 +195,7 @@ async function findModules(
   core: CoreFile,
   {files, corePath, places, client}: ModuleMeans,
   options: OpenProcessOptions,
-): Promise<Module[]> {
+): Promise<Placed[]> {
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
   const search: ModuleSearch = {files, corePath, exe, places}
   const images = await loadedImages(core, search, options)
@@ -198,7 +214,7 @@ async function findModules(
   }
   await prepareZstd(placed, files)
   reportMissing(placed, search)
-  return placed.map(toModule)
+  return placed
 }
 
 /** Where the core does not even hold the program's headers, the named executable tells what it was linked with. */
@@ -254,66 +270,12 @@ async function fetchImage(
   return {found: {elf, path}, mismatch: undefined}
 }
 
-function place(image: LoadedImage, result: FindResult, search: ModuleSearch): Placed {
-  const {found} = result
-  const subject = {
-    path: image.path,
-    image: found?.elf ?? image.memoryImage,
-    imagePath: found?.path,
-    buildIds: image.buildIds,
-  }
-  return {image, result, debug: new ModuleDebugFiles(subject, search), isSought: true}
-}
-
-/** What can only be had asynchronously: MiniDebugInfo (xz) and debuginfod, for images without symbols of their own. */
-async function completeDebugFiles(
+function place(
   image: LoadedImage,
-  placed: Placed,
-  files: OpenFiles,
-  client: DebuginfodClient | undefined,
-): Promise<void> {
-  const {debug, result} = placed
-  const elf = result.found?.elf
-  if (client) await fetchDebugFiles(image.buildIds.gnu ?? elf?.buildId, debug, client)
-  if (elf && (hasDebugInfo(elf) || elf.sectionHeader('.symtab'))) return
-  if (elf) await addMiniDebugInfo(elf, debug, files)
-}
-
-async function fetchDebugFiles(
-  id: string | undefined,
-  debug: ModuleDebugFiles,
-  client: DebuginfodClient,
-): Promise<void> {
-  if (isBuildId(id) && !debug.dwarf) {
-    const path = await client.find(id, 'debuginfo')
-    if (path !== undefined) debug.addCandidate(path)
-  }
-  const supplementaryId = debug.missingSupplementary
-  const path = supplementaryId === undefined ? undefined : await client.find(supplementaryId, 'debuginfo')
-  if (path !== undefined) debug.addSupplementary(path)
-}
-
-async function addMiniDebugInfo(elf: ElfFile, debug: ModuleDebugFiles, files: OpenFiles): Promise<void> {
-  if (!elf.sectionHeader('.gnu_debugdata') || elf.sectionHeader('.symtab') || debug.separateFile) return
-  const section = elf.section('.gnu_debugdata')
-  const name = `${elf.name}:.gnu_debugdata`
-  const bytes = section && (await unpackXzBytes(section.bytes, name, MINI_DEBUG_INFO_MAX))
-  try {
-    if (bytes) debug.addMiniDebugInfo(ElfFile.open(new BytesSource(bytes, name), files.diagnostics))
-  } catch (error) {
-    files.diagnostics.addError('bad-section', error, {where: name})
-  }
-}
-
-/** Node 20 has no zstd of its own: its decoder starts only for files that need it. */
-async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise<void> {
-  if (files.zstd.ready) return
-  for (const {debug} of placed) debug.openFiles()
-  for (const file of files) {
-    if (!file.needsZstd) continue
-    await files.zstd.prepare()
-    return
-  }
+  result: FindResult,
+  {files, places}: Pick<ModuleSearch, 'files' | 'places'>,
+): Placed {
+  return placeWith(image, result, files, subject => new FileDebugPaths(subject, places))
 }
 
 function reportMissing(placed: readonly Placed[], {files: {diagnostics}, places}: ModuleSearch): void {
@@ -334,31 +296,6 @@ function adviceFor({isExecutable, path}: LoadedImage, {host}: SearchPlaces): str
   if (isExecutable) return `name it: --exe ${basename(path)}${or}`
   if (!host) return `copy it into the sysroot${or}`
   return 'give a copy of the machine’s file system, or of its libraries, with --sysroot DIR'
-}
-
-function toModule({image, result, debug}: Placed): Module {
-  const elf = result.found?.elf
-  const first = image.mappings[0]
-  const fromFile = elf && first ? loadBiasOf(elf, first.start, first.fileOffset) : undefined
-  const loadBias = image.loadBias ?? fromFile ?? first?.start ?? 0
-  const linkEnd = elf ? elf.linkEnd + loadBias : 0
-  // Of an image that only the link map told of, the file gives the extent.
-  const end = image.mappings.length > 0 ? image.end : Math.max(image.end, linkEnd)
-  return new Module({
-    path: image.path,
-    start: image.start,
-    end: toAddress(end),
-    loadBias,
-    isExecutable: image.isExecutable,
-    deleted: image.deleted,
-    mappings: image.mappings,
-    buildIds: image.buildIds,
-    image: elf ?? image.memoryImage,
-    imageOrigin: elf ? 'file' : 'memory',
-    imagePath: result.found?.path,
-    mismatch: result.mismatch,
-    debug,
-  })
 }
 
 /** One file on disk with its debug files, as if it were loaded where it was linked. */

@@ -1,6 +1,6 @@
 import {basename} from 'node:path'
 import type {Module} from '../elf/module.ts'
-import {buildIdName} from './debug-files.ts'
+import {buildIdName} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
 import {type Distribution, findDpkgPackage, type Package, parsePackageNote, readDistribution} from './packaging.ts'
 import type {SearchPlaces} from './search-places.ts'

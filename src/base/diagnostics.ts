@@ -85,6 +85,9 @@ export interface DiagnosticDetails {
   hint?: string
 }
 
+/** Of what another counted: it may be anything. */
+const COUNT_MAX = 1_000_000
+
 /** Different places of one code that are kept; further ones only count on the last. */
 const PLACES_PER_CODE = 20
 
@@ -131,10 +134,13 @@ export class Diagnostics {
 
   /** Takes over what was noted elsewhere, each with its count. */
   addAll(others: Diagnostics): void {
-    for (const {code, message, severity, where, count, hint} of others.list()) {
-      const details = {severity, ...(where === null ? {} : {where}), ...(hint === null ? {} : {hint})}
-      for (let time = 0; time < count; time++) this.add(code, message, details)
-    }
+    for (const each of others.list()) this.addKnown(each)
+  }
+
+  /** Takes over one that was noted elsewhere, with its count. */
+  addKnown({code, message, severity, where, count, hint}: Diagnostic): void {
+    const details = {severity, ...(where === null ? {} : {where}), ...(hint === null ? {} : {hint})}
+    for (let time = 0; time < Math.min(count, COUNT_MAX); time++) this.add(code, message, details)
   }
 
   list(): Diagnostic[] {

@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  type Stats,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
+import {closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats, statSync, writeSync} from 'node:fs'
 import {InputError, messageOf} from './errors.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
 
@@ -91,11 +81,6 @@ export function writeStandardStream(stream: 1 | 2, text: string, patienceMs: num
   } finally {
     if (fd !== stream) closeSync(fd)
   }
-}
-
-/** Removes a file that was written, where it is one. */
-export function removeOutput(path: string): void {
-  if (statOf(path)?.isFile()) unlinkSync(path)
 }
 
 /** Takes back what was written, where that can be taken back. */

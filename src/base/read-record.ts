@@ -78,3 +78,15 @@ export class RecordedSource implements ByteSource {
     return bytes
   }
 }
+
+/** Records of several files, by path. */
+export class ReadRecords {
+  readonly byPath = new Map<string, ReadRecord>()
+
+  /** The file, noting what is read of it. */
+  watch(source: ByteSource, path: string): ByteSource {
+    const record = this.byPath.get(path) ?? new ReadRecord()
+    this.byPath.set(path, record)
+    return new RecordedSource(source, record)
+  }
+}

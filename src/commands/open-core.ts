@@ -11,7 +11,7 @@ import {goFolders} from '../acquire/source-places.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import type {ReadRecord} from '../base/read-record.ts'
+import type {ReadRecord, ReadRecords} from '../base/read-record.ts'
 import {type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
@@ -53,7 +53,7 @@ export async function openFromFlags(
   path: string,
   flags: OpenFlags,
   context: RunContext,
-  record?: ReadRecord,
+  noting: {record?: ReadRecord; records?: ReadRecords} = {},
 ): Promise<OpenProcess> {
   const progress = new ProgressLine(!flags.quiet)
   try {
@@ -64,7 +64,7 @@ export async function openFromFlags(
       sources,
       progress: progress.show,
       tidyOnSignal,
-      record,
+      ...noting,
     })
   } finally {
     progress.clear()

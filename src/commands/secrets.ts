@@ -1,8 +1,6 @@
 import {FileSource} from '../base/byte-source.ts'
 import {InputError} from '../base/errors.ts'
-import {removeOutput} from '../base/output-file.ts'
 
-const CHUNK_SIZE = 1024 * 1024
 /** A list of more than this is no list that a person made. */
 const LIST_MAX = 1024 * 1024
 /** Shorter ones are in every file. */
@@ -12,7 +10,8 @@ const LENGTH_MIN = 4
  * The texts of a file, one a line.
  * @throws InputError
  */
-export function readSecrets(path: string): string[] {
+export function readSecrets(path: string | undefined): string[] {
+  if (path === undefined) return []
   const source = FileSource.open(path)
   try {
     if (source.size > LIST_MAX) throw new InputError('bad-argument', `${path}: too long a list`, 'name a shorter one')
@@ -28,31 +27,27 @@ export function readSecrets(path: string): string[] {
 }
 
 /**
- * Looks for the texts in a file, as UTF-8 and as UTF-16.
- * @throws InputError secret-left where one is there: the file is removed before
+ * Passes bytes on, and looks for texts in them, as UTF-8 and as UTF-16.
+ * @throws InputError secret-left where one is there
  */
-export function requireAbsent(path: string, secrets: readonly string[]): void {
-  if (secrets.length === 0) return
+export function* refuseSecrets(chunks: Iterable<Uint8Array>, secrets: readonly string[]): Generator<Uint8Array> {
   const patterns = secrets.flatMap(secret => [Buffer.from(secret, 'utf8'), Buffer.from(secret, 'utf16le')])
-  const overlap = Math.max(...patterns.map(({length}) => length)) - 1
-  const source = FileSource.open(path)
-  try {
-    let tail = new Uint8Array(0)
-    for (const chunk of source.chunks(CHUNK_SIZE)) {
-      const window = Buffer.concat([tail, chunk])
-      const found = patterns.findIndex(pattern => window.includes(pattern))
-      if (found >= 0) throw stillThere(path, Math.floor(found / 2) + 1)
-      tail = Uint8Array.from(window.subarray(Math.max(window.length - overlap, 0)))
-    }
-  } catch (error) {
-    removeOutput(path)
-    throw error
-  } finally {
-    source.close()
+  const overlap = Math.max(0, ...patterns.map(({length}) => length - 1))
+  let tail = new Uint8Array(0)
+  for (const chunk of chunks) {
+    const window = Buffer.concat([tail, chunk])
+    const found = patterns.findIndex(pattern => window.includes(pattern))
+    if (found >= 0) throw stillThere(Math.floor(found / 2) + 1)
+    tail = Uint8Array.from(window.subarray(Math.max(window.length - overlap, 0)))
+    yield chunk
   }
 }
 
-function stillThere(path: string, line: number): InputError {
-  const message = `${path}: the text of line ${line} of the list is still in it; the file was removed`
-  return new InputError('secret-left', message, 'it may be in a path, a symbol or a file that was loaded; use --redact')
+function stillThere(line: number): InputError {
+  const message = `the text of line ${line} of the list of secrets would be in it: nothing was written`
+  return new InputError(
+    'secret-left',
+    message,
+    'use --redact; it may also be in a path, a symbol or a file of the process',
+  )
 }

@@ -10,6 +10,7 @@ export const COMMAND_NAMES = [
   'goroutines',
   'info',
   'minimise',
+  'pack',
   'symbolize',
   'threads',
   'triage',

@@ -1,6 +1,7 @@
 import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.ts'
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
+import {isPackageHead} from '../acquire/package-manifest.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
 import {type RulesText, SignatureRules} from '../analysis/signature/rules.ts'
@@ -66,7 +67,8 @@ async function holdsCore(path: string): Promise<boolean> {
   try {
     const compression = detectPacking(file.read(0, Math.min(8, file.size)))
     if (compression === 'none' || !isUnpacked(compression)) return true
-    return isCoreHead(await readPackedHead(file, compression, CORE_HEAD_SIZE))
+    const head = await readPackedHead(file, compression, CORE_HEAD_SIZE)
+    return isCoreHead(head) || isPackageHead(head)
   } finally {
     file.close()
   }

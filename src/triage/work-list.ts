@@ -1,6 +1,7 @@
 import {closeSync, type Dirent, readdirSync, type Stats, statSync} from 'node:fs'
 import {basename, join, resolve} from 'node:path'
 import {detectPacking, isUnpacked} from '../acquire/core-input.ts'
+import {isPackageHead} from '../acquire/package-manifest.ts'
 import {InputError} from '../base/errors.ts'
 import {openFailed, openRegularFile, readRegularFile, requireRegular} from '../base/regular-file.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
@@ -133,7 +134,7 @@ function* foundFile(path: string): Generator<WorkItem | PassedOver> {
 function readFound(path: string, stat: Stats): WorkItem | PassedOver {
   const head = readHead(path)
   if (head instanceof InputError) return {...itemOf(path, stat, false), error: head}
-  if (isCoreHead(head)) return itemOf(path, stat, false)
+  if (isCoreHead(head) || isPackageHead(head)) return itemOf(path, stat, false)
   const packing = detectPacking(head)
   if (packing === 'none') return 'no core'
   if (isUnpacked(packing)) return itemOf(path, stat, true)

@@ -6,7 +6,18 @@ import {parseTraceback} from '../../lab/traceback.ts'
 import {type RunResult, runCommand} from '../support/run-command.ts'
 import {matchGolden, withoutPlaces} from './golden-file.ts'
 
-const commands = ['analyze', 'cgo', 'completion', 'goroutines', 'info', 'symbolize', 'threads', 'batch', 'minimise']
+const commands = [
+  'analyze',
+  'cgo',
+  'completion',
+  'goroutines',
+  'info',
+  'symbolize',
+  'threads',
+  'batch',
+  'minimise',
+  'pack',
+]
 const known = runCommand(['--help']).stdout
 const present = commands.filter(name => new RegExp(`^ {2}${name} `, 'm').test(known))
 
