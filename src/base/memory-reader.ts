@@ -1,4 +1,5 @@
 import {ADDRESS_LIMIT, type Address, toAddress, type Word} from './address.ts'
+import {decodeText} from './foreign-name.ts'
 
 /** Memory of the dead process. Unmapped or missing memory is an answer, not an exception. */
 export interface MemoryReader {
@@ -66,30 +67,30 @@ export function readAddress(memory: MemoryReader, address: Address): Address | u
   return value !== undefined && value < ADDRESS_LIMIT ? toAddress(value) : undefined
 }
 
-const utf8 = new TextDecoder('utf-8')
-
-/** `length` bytes as UTF-8, cut at `limit`; for Go strings, which have no NUL. */
+/** `length` bytes as UTF-8, cut after `limit`, which it says; for Go strings, which have no NUL. */
 export function readString(memory: MemoryReader, address: Address, length: number, limit = 65536): string | undefined {
   if (length === 0) return ''
   const bytes = memory.read(address, Math.min(length, limit))
-  return bytes && utf8.decode(bytes)
+  return bytes && decodeText(bytes, limit, length > limit)
 }
 
 /**
- * NUL-terminated UTF-8 of at most `limit` bytes, read in short pieces so that a page's end does not lose it; and byte
- * by byte at the end of what there is, for segments and sections do not end on a boundary.
+ * NUL-terminated UTF-8, cut after `limit` bytes, which it says. It is read in short pieces so that a page's end does
+ * not lose it; and byte by byte at the end of what there is, for segments and sections do not end on a boundary.
  */
 export function readCString(memory: MemoryReader, address: Address, limit = 4096): string | undefined {
   const collected: number[] = []
   let at = address
-  while (collected.length < limit) {
+  // One byte more tells that there are more.
+  while (collected.length <= limit) {
     const toBoundary = 64 - (at % 64)
     const bytes = memory.read(at, toBoundary) ?? memory.read(at, 1)
-    if (!bytes) return undefined
+    if (!bytes && collected.length < limit) return undefined
+    if (!bytes) break
     const nul = bytes.indexOf(0)
     for (const byte of nul < 0 ? bytes : bytes.subarray(0, nul)) collected.push(byte)
     if (nul >= 0) break
     at = toAddress(at + bytes.length)
   }
-  return utf8.decode(Uint8Array.from(collected.slice(0, limit)))
+  return decodeText(Uint8Array.from(collected), limit)
 }

@@ -1,8 +1,8 @@
 import {Cursor} from '../base/cursor.ts'
+import {decodeName} from '../base/foreign-name.ts'
 import type {SectionSource} from '../base/section-source.ts'
 
 const NOTHING = new Uint8Array(0)
-const utf8 = new TextDecoder('utf-8')
 
 /** A part of a section that belongs to one unit of a package file. */
 export interface Contribution {
@@ -57,6 +57,6 @@ export class DebugSections {
     const bytes = this.bytes(section)
     if (!(offset < bytes.length)) return undefined
     const nul = bytes.indexOf(0, offset)
-    return utf8.decode(bytes.subarray(offset, nul < 0 ? bytes.length : nul))
+    return decodeName(bytes, offset, nul < 0 ? bytes.length : nul)
   }
 }

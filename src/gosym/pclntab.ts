@@ -1,5 +1,6 @@
 import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
+import {NAME_MAX} from '../base/foreign-name.ts'
 import {type MemoryReader, readAddress, readCString, readU32} from '../base/memory-reader.ts'
 import type {PcValueTable} from './pc-value.ts'
 import {readPcValueTable} from './pc-value.ts'
@@ -51,7 +52,6 @@ export interface PclntabPlaces {
 
 /** A program of 2^24 functions would have a pclntab of gigabytes. */
 const FUNCTION_LIMIT = 2 ** 24
-const NAME_LIMIT = 65536
 /** Characters of names, and of paths, that are kept: names in a table may share their bytes. */
 const NAMES_KEPT = 32 * 1024 * 1024
 const lengthOf = (name: string): number => name.length + 32
@@ -217,7 +217,7 @@ export class Pclntab {
     const {start, end} = this.places.funcnametab
     const isName = offset > 0 || (offset === 0 && start !== this.places.header)
     const at = isName ? offsetAddress(start, offset) : undefined
-    return at === undefined || at >= end ? '' : (readCString(this.memory, at, NAME_LIMIT) ?? '')
+    return at === undefined || at >= end ? '' : (readCString(this.memory, at, NAME_MAX) ?? '')
   }
 
   /**
@@ -241,7 +241,7 @@ export class Pclntab {
   }
 
   #path(at: Address): string {
-    return this.#files.of(at, () => readCString(this.memory, at, NAME_LIMIT) ?? '?')
+    return this.#files.of(at, () => readCString(this.memory, at, NAME_MAX) ?? '?')
   }
 
   /**

@@ -1,7 +1,7 @@
 import test from 'ava'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {ByteSlab} from '../../src/base/byte-slab.ts'
-import type {MemoryReader} from '../../src/base/memory-reader.ts'
+import {type MemoryReader, readCString, readString} from '../../src/base/memory-reader.ts'
 import {MemoryWindow} from '../../src/base/memory-window.ts'
 
 /** Words that say where they stand, from `start` up to `end`; each read is counted. */
@@ -55,4 +55,33 @@ test('a copy in a slab stays when others follow', t => {
   const slab = new ByteSlab()
   const copies = Array.from({length: 400}, (_, index) => slab.copy(new Uint8Array(index * 20).fill(index % 256)))
   t.true(copies.every((copy, index) => copy.length === index * 20 && copy.every(byte => byte === index % 256)))
+})
+
+/** The bytes of a text at START, and nothing behind them. */
+function textAt(text: string): MemoryReader {
+  const bytes = new TextEncoder().encode(text)
+  const read = (address: Address, length: number): Uint8Array | undefined =>
+    address < START || address + length > START + bytes.length
+      ? undefined
+      : bytes.slice(address - START, address - START + length)
+  return {read}
+}
+
+test('a text that is longer than what is kept says so, wherever its end is, and ends with a whole character', t => {
+  const start = toAddress(START)
+  for (const [text, limit, kept] of [
+    ['four', 4, 'four'],
+    ['fours', 4, 'four…[cut after 4 bytes]'],
+    ['né', 2, 'n…[cut after 2 bytes]'],
+  ] as const) {
+    const length = new TextEncoder().encode(text).length
+    t.is(readString(textAt(text), start, length, limit), kept)
+    t.is(readCString(textAt(`${text}\0`), start, limit), kept)
+    t.is(
+      readCString(textAt(`${text}${'x'.repeat(200)}\0`), start, limit)?.endsWith(`…[cut after ${limit} bytes]`),
+      true,
+    )
+  }
+  t.is(readString(textAt('a'), start, 2 ** 40, 1), 'a…[cut after 1 bytes]')
+  t.is(readCString(textAt('no end'), start, 100), undefined)
 })
