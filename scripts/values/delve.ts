@@ -79,6 +79,11 @@ class Client {
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', data => this.#take(data.toString()))
+    const end = () => {
+      for (const {reject} of this.#waiting.values()) reject(new Error('delve has gone'))
+    }
+    socket.on('error', end)
+    socket.on('close', end)
   }
 
   static async open(path: string): Promise<Client> {

@@ -264,14 +264,13 @@ function ofFunction(ours: Data | undefined, {value}: DelveVariable): Outcome {
 
 function ofPointer(ours: Data | undefined, {children, value}: DelveVariable): Outcome {
   const [target] = children ?? []
-  if (!target) return 'neither'
+  // Of an unsafe.Pointer Delve has no more than that it is one.
+  if (!target || target.type === 'void' || target.kind === 0) return 'neither'
   const address = target.addr
-  if (address === 0) return ours === null ? 'right' : 'wrong'
-  if (ours === undefined) return 'missing'
-  if (isObject(ours) && typeof ours.pointer === 'string') {
-    return Number(ours.pointer) === address ? 'right' : Number(ours.pointer) === Number(value) ? 'right' : 'wrong'
-  }
-  if (ours === null) return 'missing'
+  const own = isObject(ours) && typeof ours.pointer === 'string' ? Number(ours.pointer) : undefined
+  if (address === 0) return ours === null || own === 0 ? 'right' : 'wrong'
+  if (own !== undefined) return own === address || own === Number(value) ? 'right' : 'wrong'
+  if (isGone(ours)) return 'missing'
   return target.onlyAddr ? 'right' : ofDelve(ours, target)
 }
 

@@ -4,6 +4,7 @@ import type {
   BlockingReport,
   CompletenessReport,
   CoreReport,
+  CrashReport,
   FrameReport,
   GoroutineReport,
   ModuleReport,
@@ -40,6 +41,7 @@ import type {CgoFrames} from './stacks/shown-stack.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
+import {explainOperand} from './values/fault-variables.ts'
 import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
 
@@ -118,6 +120,7 @@ class Analysis implements CoreReport {
     this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
     this.go = reportGo(process)
     this.crash = reportCrash(cause, this.#stacks, this.#level)
+    if (options.values && this.crash.instruction) this.crash = this.#withOperand(this.crash)
     this.#sources = origin.sources && new SourceLines(threads.process, origin.sources, this.go)
     this.detail = this.#level.level > 1 ? 'full' : 'plain'
     const hasSymbolizer = (runtime?.state.cgoSymbolizer ?? null) !== null
@@ -289,6 +292,14 @@ class Analysis implements CoreReport {
     })
   }
 
+  /** With the variables that the operand of the faulting instruction was made of. */
+  #withOperand(crash: CrashReport): CrashReport {
+    const {instruction} = crash
+    if (!instruction) return crash
+    const variables = explainOperand(instruction, this.#framesOfCrash(), this.#cause.signal?.registers)
+    return {...crash, instruction: {...instruction, variables}}
+  }
+
   #lossesOfDeath(): Losses {
     const losses = new Losses(this.#process)
     losses.add({frames: this.#framesOfDeath(), missing: [], stop: null}, 'the crash')
@@ -370,7 +381,7 @@ class Analysis implements CoreReport {
     const {thread, goroutine} = this.#cause
     if (goroutine) return liveFrames(this.#reportOfCrash(goroutine))
     if (!thread) return []
-    const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking)
+    const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking, this.#threadValues)
     return frames.slice(handlerFrames)
   }
 

@@ -1,6 +1,6 @@
 import {InputError} from '../base/errors.ts'
 import type {CoreThread} from '../elf/core-file.ts'
-import type {ThreadReport, ThreadsReport} from '../report/core-report.ts'
+import type {CrashReport, ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
@@ -13,6 +13,7 @@ import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-fact
 import {GoroutineStacks} from './stacks/goroutine-stacks.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {reportThread, reportThreadInTime} from './threads-report.ts'
+import {explainOperand} from './values/fault-variables.ts'
 import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
 
@@ -36,9 +37,18 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const blocking = new Blocking(images)
   const {threads, cause} = findCrash(images)
   const level = tracebackLevel(undefined, cause, threads.process.version)
-  const crash = reportCrash(cause, new GoroutineStacks(threads.process, threads), level)
+  const known = reportCrash(cause, new GoroutineStacks(threads.process, threads), level)
+  const crash = values ? withOperand(known) : known
   const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
   const losses = new Losses(process)
+  /** With the variables that the operand of the faulting instruction was made of. */
+  function withOperand(report: CrashReport): CrashReport {
+    const {instruction} = report
+    if (!instruction || !cause.thread) return report
+    const {frames, handlerFrames} = reportThread(images, cause.thread.thread, blocking, values)
+    const variables = explainOperand(instruction, frames.slice(handlerFrames), cause.signal?.registers)
+    return {...report, instruction: {...instruction, variables}}
+  }
   function* reportThreads(): Generator<ThreadReport> {
     const crashing = core.threads.filter(({tid}) => tid === crash.thread)
     const others = core.threads.filter(({tid}) => tid !== crash.thread)

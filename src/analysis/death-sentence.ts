@@ -53,6 +53,12 @@ function describeOrigin({code, codeName, senderPid}: CrashReport, {pid}: Scene, 
   return `, sent from outside by ${senderPid === 0 ? 'a process that it cannot see' : `process ${senderPid}`}${how}`
 }
 
+/** `; %rdx is p = 0x3e8`, where variables were asked for. */
+function describeVariables({variables = []}: NonNullable<CrashReport['instruction']>): string {
+  const named = variables.map(({register, name, value}) => `%${register} is ${name} = ${value}`)
+  return named.length === 0 ? '' : `; ${named.join(', ')}`
+}
+
 /** `mov %eax,(%rdx,%rcx,4): null plus 0x8` */
 function describeInstruction({instruction}: CrashReport): string | undefined {
   if (!instruction) return undefined
@@ -61,5 +67,5 @@ function describeInstruction({instruction}: CrashReport): string | undefined {
   const isNamedByKind = kind === undefined || kind.startsWith('null')
   const at = operandAddress === null || isNamedByKind ? '' : ` at ${operandAddress}`
   const jump = operand === '%rip' ? `jump${at === '' ? '' : ' to an address that is no code'}` : operand
-  return joinParts([`${text ?? jump ?? ''}${at}`, kind])
+  return joinParts([`${text ?? jump ?? ''}${at}`, kind]) + describeVariables(instruction)
 }

@@ -47,6 +47,8 @@ export function readTailCalls(unit: Unit, offset: number): TailCallSite[] | unde
 export interface CallSite {
   /** Names of the function that is called; undefined where a pointer tells it. */
   readonly callee: {readonly name: string | undefined; readonly linkageName: string | undefined} | undefined
+  /** Of a call through a pointer the expression that gives it. */
+  readonly target: Uint8Array | undefined
   /** Where the callee had a value, and the expression that gives it, both as expressions. */
   readonly parameters: readonly {readonly location: Uint8Array; readonly value: Uint8Array}[]
 }
@@ -66,7 +68,9 @@ export function readCallSite(unit: Unit, offset: number, returnPc: number): Call
         continue
       }
       const origin = unit.reference(attributes, DW_AT.call_origin) ?? unit.reference(attributes, DW_AT.abstract_origin)
-      return {callee: origin && readNames(origin), parameters: readParameters(unit, walker)}
+      const target =
+        readBlock(unit, attributes, DW_AT.call_target) ?? readBlock(unit, attributes, DW_AT.GNU_call_site_target)
+      return {callee: origin && readNames(origin), target, parameters: readParameters(unit, walker)}
     }
     if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
   }

@@ -105,6 +105,8 @@ export const DW_AT = {
   containing_type: 0x1d,
   prototyped: 0x27,
   call_value: 0x7e,
+  call_target: 0x83,
+  GNU_call_site_target: 0x2113,
   call_data_location: 0x85,
   loclists_base: 0x8c,
   signature: 0x69,

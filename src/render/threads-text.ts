@@ -40,7 +40,7 @@ function renderThreadHeader(thread: ThreadReport, style: Style): string {
 
 /** `instruction mov (%rax),%rax`, then a line on the operand that faulted. */
 function renderInstruction(instruction: InstructionReport, style: Style): string {
-  const {text, bytes, operand, operandAddress, addressKind} = instruction
+  const {text, bytes, operand, operandAddress, addressKind, variables = []} = instruction
   let out = text === null ? '' : `${style.note(`instruction: ${text} [${bytes ?? ''}]`)}\n`
   if (operand === null && addressKind === null) return out
   const address = operandAddress === null ? '' : ` = ${operandAddress}`
@@ -48,5 +48,9 @@ function renderInstruction(instruction: InstructionReport, style: Style): string
   if (operand === null && operandAddress === null) return `${out}\t${style.note(kind.slice(2))}\n`
   const jump = text === null && operand === '%rip' ? 'jump: ' : ''
   out += `${text === null ? '' : '\t'}${style.note(`${jump}${operand ?? 'address'}${address}${kind}`)}\n`
+  for (const {register, name, type, value} of variables) {
+    const typed = type === null ? '' : ` (${type})`
+    out += `\t${style.note(`%${register} = ${name}${typed} = ${value}`)}\n`
+  }
   return out
 }

@@ -123,6 +123,19 @@ export const instructionSchema = z
     operand: text.describe('the operand that faulted; %rip where the instruction could not be read'),
     operandAddress: address.describe('its address by the registers; where those are gone, what the kernel reported'),
     addressKind: text.describe('what that address is: null plus offset, stack guard, unmapped next to a mapping, …'),
+    variables: z
+      .array(
+        z.strictObject({
+          register: z.string().describe('a register of the operand'),
+          name: text.describe('the variable, or the field of one, that it held'),
+          type: text.describe('its type; null of a field'),
+          value: z.string().describe('its value, as in `frames[].variables[]`'),
+        }),
+      )
+      .optional()
+      .describe(
+        'which variables the registers of the operand were, as far as that is known; left out without `--values`',
+      ),
   })
   .meta({id: 'instruction', description: 'the instruction that faulted'})
 

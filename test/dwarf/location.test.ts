@@ -217,6 +217,7 @@ test('what a call site says its callee was given', t => {
   const info = infoOf([{tag: 'lexical_block', children: [site]}])
   t.deepEqual(info.callSiteAt(toAddress(0x1050)), {
     callee: undefined,
+    target: undefined,
     parameters: [{location: Uint8Array.of(0x55), value: Uint8Array.of(0x73, 0)}],
   })
   t.is(info.callSiteAt(toAddress(0x1051)), undefined)

@@ -4,6 +4,7 @@ import {vectorIn} from '../../amd64/vector-registers.ts'
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import {GotraceError} from '../../base/errors.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
+import type {CallSite} from '../../dwarf/call-sites.ts'
 import {evaluateWord, type LocationContext, registerOfExpression} from '../../dwarf/location.ts'
 import {findExpression} from '../../dwarf/location-list.ts'
 import type {FunctionScopes} from '../../dwarf/scope-variables.ts'
@@ -111,7 +112,7 @@ export class FrameContext implements LocationContext, PlaceContext {
     if (!caller || this.#depth > ENTRY_DEPTH_MAX || caller.origin.sp !== this.origin.cfa) return undefined
     try {
       const site = caller.dwarf.callSiteAt(toAddress(caller.origin.pc - caller.loadBias))
-      if (!site || !this.#isCallee(site.callee)) return undefined
+      if (!site || !this.#isCallee(site, caller)) return undefined
       const register = registerOfExpression(expression)
       if (register === undefined) return undefined
       const parameter = site.parameters.find(({location}) => registerOfExpression(location) === register)
@@ -122,10 +123,17 @@ export class FrameContext implements LocationContext, PlaceContext {
     }
   }
 
-  #isCallee(callee: {name: string | undefined; linkageName: string | undefined} | undefined): boolean {
-    if (!callee) return true
+  /**
+   * Whether the call leads here, and not to a function that has left by a jump. What it was given may be anything
+   * then.
+   */
+  #isCallee({callee, target}: CallSite, caller: FrameContext): boolean {
     const own = this.dwarf.functionAt(this.#link)
     if (!own) return false
+    if (!callee) {
+      const entry = target && evaluateWord(target, caller)
+      return entry === BigInt(own.entry + this.loadBias)
+    }
     if (callee.linkageName !== undefined && own.linkageName !== undefined) return callee.linkageName === own.linkageName
     return callee.name === own.name
   }

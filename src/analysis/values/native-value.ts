@@ -82,7 +82,26 @@ export class NativeValues {
       }
     }
     const named = fault === undefined ? this.#nameOf(word, reading) : ''
+    const pointed = fault === undefined && named === '' ? this.#pointed(target, word, reading) : undefined
+    if (pointed) {
+      return {
+        ...pointed,
+        text: `${hex(word)}: ${pointed.text}`,
+        structured: {...structured, value: pointed.structured},
+      }
+    }
     return plainValue(hex(word) + named + note, fault === undefined ? structured : {...structured, fault})
+  }
+
+  /** Of a variable that is a pointer to a struct or a number also what it points at, as far as that is there. */
+  #pointed(target: DataType | undefined, word: bigint, reading: Reading): Value | undefined {
+    const address = addressOfWord(word)
+    const isFollowed = target !== undefined && POINTED.has(target.kind) && !target.isDeclaration
+    if (!isFollowed || reading.depth > 0 || reading.pointers > 0 || address === undefined || word === 0n)
+      return undefined
+    const there = new View(new MemoryStorage(reading.environment.memory, address))
+    const value = this.read(target, there, {...within(reading, 0), pointers: 1})
+    return value.state === 'unreadable' && isMissing(there.bytes(target.size ?? 1)) ? undefined : value
   }
 
   #nameOf(word: bigint, {environment}: Reading): string {
@@ -160,6 +179,9 @@ export class NativeValues {
     return this.read(member.type, view.at(member.offset), within(reading, isOwn ? 1 : 0))
   }
 }
+
+/** What may be shown behind a pointer. */
+const POINTED: ReadonlySet<string> = new Set(['struct', 'union', 'base', 'enum', 'pointer'])
 
 /** Types that C writes texts in. */
 export function isCharacter(type: DataType | undefined): boolean {

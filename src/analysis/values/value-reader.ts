@@ -25,6 +25,8 @@ export interface Reading {
   readonly dwarf: DwarfInfo
   /** Structs that are open around the value. */
   readonly depth: number
+  /** Pointers of C that were followed to it: one alone is. */
+  readonly pointers: number
   /** Types that are open around it, structs or not. */
   readonly nesting: number
 }

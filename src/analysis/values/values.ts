@@ -7,6 +7,7 @@ import {GoTypes} from './go-types.ts'
 import {GoValues} from './go-value.ts'
 import {ValueBudget, type ValueLimits} from './limits.ts'
 import {NativeValues} from './native-value.ts'
+import {PointerFaults} from './pointer-fault.ts'
 import {readRust} from './rust-value.ts'
 import type {View} from './storage.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
@@ -28,11 +29,12 @@ export class Values {
   readonly #go: GoValues
 
   constructor(process: DeadProcess, limits: ValueLimits) {
+    const faults = new PointerFaults(process)
     this.#environment = {
       memory: process.memory,
       limits,
       nameAt: address => nameAt(process, address),
-      pointerFault: word => (word === 0n ? undefined : pointerFault(process, word)),
+      pointerFault: word => faults.of(word),
     }
     this.#go = new GoValues(new GoTypes(process))
     this.#native = new NativeValues((type, view, reading) => this.#ofLanguage(type, view, reading))
@@ -55,7 +57,14 @@ export class Values {
 
   readVariable(name: string | undefined, type: DataType | undefined, view: View, dwarf: DwarfInfo): ReadVariable {
     if (!type) return {name, type, value: missingValue('unreadable'), address: undefined}
-    const reading: Reading = {environment: this.#environment, budget: new ValueBudget(), dwarf, depth: 0, nesting: 0}
+    const reading: Reading = {
+      environment: this.#environment,
+      budget: new ValueBudget(),
+      dwarf,
+      depth: 0,
+      nesting: 0,
+      pointers: 0,
+    }
     const escaped =
       name?.startsWith('&') && type.language === 'go' ? this.#escaped(name, type, view, reading) : undefined
     if (escaped) return escaped
@@ -85,10 +94,4 @@ function nameAt({symbolizer, isExecutable}: DeadProcess, address: Address): stri
   const [frame] = symbolizer.locate(address, address).slice(-1)
   if (!frame?.function || frame.entry === null) return undefined
   return frame.entry === address ? frame.function : `${frame.function}+${address - frame.entry}`
-}
-
-function pointerFault({core}: DeadProcess, word: bigint): string | undefined {
-  const address = addressOfWord(word)
-  if (address === undefined) return 'not an address'
-  return core.isMapped(address) ? undefined : 'not mapped'
 }

@@ -5,6 +5,9 @@ import {openFixture} from '../../../lab/fixtures.ts'
 import type {FrameReport, GoroutineReport} from '../../../src/report/core-report.ts'
 import {runCommand} from '../../support/run-command.ts'
 
+const RECORD = 'record = 0x7ffd646fc3b0: {kind = 0, length = 5, values = 0x0}'
+const THIS = 'this = 0x5a96ca0: {value_ = 4, missing_ = 0x0}'
+
 async function goroutineOfCrash(name: string, args: readonly string[]): Promise<GoroutineReport> {
   const {core, executable, sysroot} = await openFixture(name)
   const {stdout, stderr} = runCommand(['analyze', core, '-e', executable, '--sysroot', sysroot, '--json', ...args])
@@ -32,8 +35,8 @@ test('variables of C and Go in one stack: in registers, on the stack, told by a 
       ...['main.(*server).dispatch', 'main.(*server).handle'],
     ]),
     {
-      store_value: ['value = 2', 'index = 2', 'record = 0x7ffd646fc3b0'],
-      update_record: ['record = 0x7ffd646fc3b0', 'value = 2'],
+      store_value: ['value = 2', 'index = 2', RECORD],
+      update_record: [RECORD, 'value = 2'],
       process_batch: ['records = <not saved> (not-saved)', 'count = <not saved> (not-saved)', 'total = 0', 'i = 0'],
       cfault_segv: [
         'depth = <not saved> (not-saved)',
@@ -62,8 +65,13 @@ test('a variable as data, with its place', async t => {
     ...{address: null, register: 'rsi', state: 'ok'},
   })
   t.deepEqual(record, {
-    ...{name: 'record', kind: 'argument', type: 'struct record *', value: '0x7ffd646fc3b0'},
-    ...{structured: {pointer: '0x7ffd646fc3b0'}, address: null, register: 'rdi', state: 'ok'},
+    ...{name: 'record', kind: 'argument', type: 'struct record *', value: RECORD.slice('record = '.length)},
+    ...{
+      structured: {pointer: '0x7ffd646fc3b0', value: {kind: 0, length: 5, values: {pointer: '0x0'}}},
+      address: null,
+      register: 'rdi',
+      state: 'ok',
+    },
   })
 })
 
@@ -71,9 +79,13 @@ test('values of C++: containers and what they own, references, this, captured va
   const goroutine = await goroutineOfCrash('cxx-fault-go1.27', ['--values=all'])
   const [sum, lambda, oak, walk] = goroutine.frames.map(frame => shown(frame))
   const trees = '@0x7ffcd359e240: std::vector of length 1, capacity 1'
-  t.deepEqual(sum, ['this = 0x5a96ca0', 'depth = 0'])
-  t.deepEqual(lambda, ['n = 0', '__closure = &({__this = 0x5a96ca0})', 'this = <optimized out> (optimized-out)'])
-  t.deepEqual(oak, ['this = 0x5a96ca0', 'depth = 1', 'add = {__this = 0x5a96ca0}'])
+  t.deepEqual(sum, [THIS, 'depth = 0'])
+  t.deepEqual(lambda, [
+    'n = <not saved> (not-saved)',
+    '__closure = &({__this = 0x5a96ca0})',
+    'this = <optimized out> (optimized-out)',
+  ])
+  t.deepEqual(oak, [THIS, 'depth = 1', 'add = {__this = 0x5a96ca0}'])
   t.deepEqual(walk, [
     `trees = ${trees} = {std::unique_ptr 0x5a96ca0: {value_ = 4, missing_ = 0x0}}`,
     'depth = 1',
@@ -83,6 +95,19 @@ test('values of C++: containers and what they own, references, this, captured va
     '__for_begin = <optimized out> (optimized-out)',
     '__for_end = <optimized out> (optimized-out)',
   ])
+})
+
+test('the registers of the operand that faulted are told as the variables that they were', async t => {
+  const {core, executable, sysroot} = await openFixture('cfault-segv-go1.24')
+  const args = [core, '-e', executable, '--sysroot', sysroot, '--values=all']
+  const {stdout} = runCommand(['threads', ...args])
+  t.regex(stdout, /\(%rdx,%rcx,4\) = 0x8: null plus 0x8\n\t%rdx = record->values = 0x0\n/)
+  const summary = runCommand(['analyze', ...args]).stdout.replaceAll(/\n\s+/g, ' ')
+  t.true(
+    summary.startsWith(
+      'cfault died: SIGSEGV in C: mov %eax,(%rdx,%rcx,4): null plus 0x8; %rdx is record->values = 0x0',
+    ),
+  )
 })
 
 test('--values args leaves out locals; without the flag there is nothing', async t => {
