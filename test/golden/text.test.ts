@@ -25,11 +25,13 @@ test('the commands are explained', t => {
   matchGolden(t, 'help/gotrace-core.txt', withoutPlaces(known, {}))
 })
 
-for (const command of present) {
+const ofTriage = ['list', 'show', 'mark', 'diff', 'export'].map(name => `triage ${name}`)
+
+for (const command of [...present, 'triage', ...ofTriage]) {
   test(`${command} is explained`, t => {
-    const {stdout, exitCode} = runCommand([command, '--help'])
+    const {stdout, exitCode} = runCommand([...command.split(' '), '--help'])
     t.is(exitCode, 0)
-    matchGolden(t, `help/${command}.txt`, withoutPlaces(stdout, {}))
+    matchGolden(t, `help/${command.replace(' ', '-')}.txt`, withoutPlaces(stdout, {}))
   })
 }
 
