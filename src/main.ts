@@ -4,6 +4,7 @@ import Batch from './commands/batch.ts'
 import BatchWorker from './commands/batch-worker.ts'
 import Cgo from './commands/cgo.ts'
 import Completion from './commands/completion.ts'
+import Diff from './commands/diff.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
 import Goroutines from './commands/goroutines.ts'
 import {ExplainedHelp} from './commands/help.ts'
@@ -27,6 +28,7 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   'batch-worker': BatchWorker,
   cgo: Cgo,
   completion: Completion,
+  diff: Diff,
   goroutines: Goroutines,
   info: Info,
   minimise: Minimise,

@@ -15,6 +15,7 @@ const FLOOR: Record<string, number> = {
   dwarf: 2,
   gosym: 2,
   demangle: 2,
+  traceback: 2,
   symbolize: 3,
   'runtime-model': 3,
   unwind: 3,

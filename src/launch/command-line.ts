@@ -7,6 +7,7 @@ export const COMMAND_NAMES = [
   'batch-worker',
   'cgo',
   'completion',
+  'diff',
   'goroutines',
   'info',
   'minimise',

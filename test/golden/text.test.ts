@@ -17,6 +17,7 @@ const commands = [
   'batch',
   'minimise',
   'pack',
+  'diff',
 ]
 const known = runCommand(['--help']).stdout
 const present = commands.filter(name => new RegExp(`^ {2}${name} `, 'm').test(known))

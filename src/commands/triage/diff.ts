@@ -5,10 +5,9 @@ import type {DiffReport} from '../../report/core-report.ts'
 import {CHANGES, type Change} from '../../report/vocabulary.ts'
 import {diffSignatures, type SignatureSet, signaturesOfStore} from '../../triage/comparison/signature-diff.ts'
 import {EXIT} from '../errors.ts'
-import {failOnFlag} from './list.ts'
-import {parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
+import {failOnFlag, parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
 
-const ALL_CHANGES = Object.keys(CHANGES) as Change[]
+export const ALL_CHANGES = Object.keys(CHANGES) as Change[]
 
 export default class TriageDiff extends TriageCommand {
   static override summary = 'signatures of a time against the time before, or of two stores'

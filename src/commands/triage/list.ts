@@ -4,14 +4,9 @@ import {SIGNATURE_STATES, type SignatureState} from '../../report/vocabulary.ts'
 import {describeStore, LIST_ORDERS, listSignatures} from '../../triage/store/signature-list.ts'
 import {EXIT} from '../errors.ts'
 import {parseLabels} from '../labels.ts'
-import {parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
+import {failOnFlag, parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
 
 const STATES = Object.keys(SIGNATURE_STATES) as SignatureState[]
-
-export const failOnFlag = Flags.string({
-  description: 'exit with 4 where one of these is in the answer, with commas between',
-  helpValue: 'WORDS',
-})
 
 export default class TriageList extends TriageCommand {
   static override summary = 'signatures in a store: new, known, fixed, regressed'

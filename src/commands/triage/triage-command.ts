@@ -18,6 +18,11 @@ export const storeFlags = {
   color: outputFlags.color,
 }
 
+export const failOnFlag = Flags.string({
+  description: 'exit with 4 where one of these is in the answer, with commas between',
+  helpValue: 'WORDS',
+})
+
 /** What the flags of a command say of its output. */
 interface OutputChoice {
   readonly json: boolean

@@ -21,5 +21,6 @@ function changeOf(before: number, after: number): Change {
 /** The biggest difference first; of equal ones what is new. */
 export function compareCounts(a: Counts, b: Counts): number {
   const difference = ({before, after}: Counts): number => Math.abs(after - before)
-  return difference(b) - difference(a) || b.after - a.after || b.before - a.before
+  const isNew = ({before}: Counts): number => Number(before === 0)
+  return difference(b) - difference(a) || isNew(b) - isNew(a) || b.after - a.after
 }

@@ -1,0 +1,164 @@
+import {Args, Flags} from '@oclif/core'
+import {Deadline} from '../base/deadline.ts'
+import {InputError} from '../base/errors.ts'
+import {runWithin} from '../base/time-limit.ts'
+import {renderDiff} from '../render/diff-text.ts'
+import {renderWhole} from '../render/json.ts'
+import type {DiffReport} from '../report/core-report.ts'
+import type {Change} from '../report/vocabulary.ts'
+import type {DumpedStack} from '../traceback/dumped-stack.ts'
+import {goroutinesOfCore} from '../triage/comparison/core-goroutines.ts'
+import {type DumpInput, readDump} from '../triage/comparison/dump-input.ts'
+import {diffGoroutines, type GoroutineSet} from '../triage/comparison/goroutine-diff.ts'
+import {
+  diffSignatures,
+  type SignatureSet,
+  signaturesOfLines,
+  signaturesOfStore,
+} from '../triage/comparison/signature-diff.ts'
+import {CrashStore} from '../triage/store/crash-store.ts'
+import {BaseCommand, outputFlags, searchFlags, timeoutFlag} from './base-command.ts'
+import {coreFlags} from './core-command.ts'
+import {EXIT} from './errors.ts'
+import {analysisOptions, openFromFlags} from './open-core.ts'
+import {ALL_CHANGES} from './triage/diff.ts'
+import {failOnFlag, parseWords} from './triage/triage-command.ts'
+
+export default class Diff extends BaseCommand {
+  static override summary = 'what became of goroutines or crashes: two cores, texts, profiles, batches or stores'
+  static override description =
+    'Compares the goroutines of two dumps by their stacks: a core, a traceback of Go (standard error of a crash, ' +
+    'SIGQUIT, runtime.Stack, /debug/pprof/goroutine?debug=2) or a goroutine profile (debug=1, or in the format of ' +
+    'pprof). Of a core and another dump Go frames are compared, without those of the runtime. Two files of lines of ' +
+    'batch, or stores, are compared by signature. What a file is its content tells.\n\n' +
+    'Exit codes: 0, or 4 with --fail-on when there is such a change; 3 with --strict when a core is incomplete.'
+  static override args = {
+    before: Args.string({required: true, name: 'A', description: 'what was before'}),
+    after: Args.string({required: true, name: 'B', description: 'what was after'}),
+  }
+  static override flags = {
+    exe: Flags.string({
+      char: 'e',
+      multiple: true,
+      multipleNonGreedy: true,
+      description: 'the executable; twice: that of A, then that of B',
+      helpValue: 'FILE',
+    }),
+    ...searchFlags,
+    ...outputFlags,
+    'fail-on': failOnFlag,
+    strict: coreFlags.strict,
+    redact: coreFlags.redact,
+    timeout: timeoutFlag,
+    'max-frames': coreFlags['max-frames'],
+    'no-demangle': coreFlags['no-demangle'],
+  }
+  static override examples = [
+    '<%= config.bin %> diff core.1 core.2',
+    '<%= config.bin %> diff goroutines-before.txt core.1234 --fail-on new,grown',
+    '<%= config.bin %> diff monday.ndjson tuesday.ndjson --json',
+  ]
+
+  async run(): Promise<void> {
+    const {args, flags} = await this.parse(Diff)
+    const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', ALL_CHANGES)
+    const deadline = new Deadline(flags.timeout, this.diagnostics)
+    const [exe, otherExe = exe] = flags.exe ?? []
+    const dumps = [await readDump(args.before), await readDump(args.after)] as const
+    const before = await this.#read(args.before, dumps, {...flags, exe}, deadline)
+    const after = await this.#read(args.after, [dumps[1], dumps[0]], {...flags, exe: otherExe}, deadline)
+    const found = runWithin(deadline, () => compare(args, before, after))
+    const whole: DiffReport = {
+      schemaVersion: '1',
+      tool: {name: this.config.name, version: this.config.version},
+      ...found,
+    }
+    const answer = flags.redact ? this.redaction.value(whole) : whole
+    const style = await this.style(flags.color, flags.output)
+    const pieces = flags.json ? renderWhole(answer) : renderDiff(answer, style)
+    this.writeAll([{path: flags.output, isAllOrNothing: flags.json, pieces}])
+    if (!flags.quiet) this.showBeside()
+    const changes: readonly {readonly change: Change}[] = answer.signatures ?? answer.goroutines ?? []
+    if (flags.strict && ![before, after].every(({isComplete}) => isComplete)) this.exit(EXIT.incomplete)
+    if (changes.some(({change}) => failOn.includes(change))) this.exit(EXIT.found)
+  }
+
+  async #read(
+    path: string,
+    [dump, other]: readonly [DumpInput, DumpInput],
+    flags: ReadFlags,
+    deadline: Deadline,
+  ): Promise<Read> {
+    if (dump.kind === 'core') return this.#readCore(path, 'stacks' in other ? other.stacks : undefined, flags, deadline)
+    if (dump.kind === 'store') return {signatures: readStore(path), isComplete: true}
+    if (dump.kind === 'lines') return {signatures: signaturesOfLines(path, dump.lines), isComplete: true}
+    return {goroutines: {compared: describe(path, dump), buildId: null, stacks: dump.stacks}, isComplete: true}
+  }
+
+  async #readCore(
+    path: string,
+    other: readonly DumpedStack[] | undefined,
+    flags: ReadFlags,
+    deadline: Deadline,
+  ): Promise<Read> {
+    const {diagnostics} = this
+    const opened = await openFromFlags(path, flags, {diagnostics, deadline})
+    try {
+      const options = {...analysisOptions(flags, this.config), diagnostics, deadline}
+      const goroutines = runWithin(deadline, () => goroutinesOfCore(opened, path, options, other))
+      return {goroutines, isComplete: goroutines.isComplete}
+    } finally {
+      opened.close()
+    }
+  }
+}
+
+type ReadFlags = Parameters<typeof openFromFlags>[1] & Parameters<typeof analysisOptions>[0]
+
+/** What one of the two holds: goroutines or signatures. */
+interface Read {
+  readonly goroutines?: GoroutineSet | undefined
+  readonly signatures?: SignatureSet | undefined
+  readonly isComplete: boolean
+}
+
+function readStore(path: string): SignatureSet {
+  const store = CrashStore.open(path, 'read')
+  try {
+    return signaturesOfStore(store, {since: undefined, until: undefined, now: new Date().toISOString()})
+  } finally {
+    store.close()
+  }
+}
+
+function describe(path: string, {kind, stacks}: Extract<DumpInput, {stacks: unknown}>): DiffReport['before'] {
+  return {path, kind, count: stacks.reduce((sum, {count}) => sum + count, 0), since: null, until: null}
+}
+
+/** @throws InputError where one has goroutines and the other signatures */
+function compare(
+  paths: {readonly before: string; readonly after: string},
+  before: Read,
+  after: Read,
+): Omit<DiffReport, 'schemaVersion' | 'tool'> {
+  if (before.goroutines && after.goroutines) {
+    const {by, goroutines} = diffGoroutines(before.goroutines, after.goroutines)
+    const sides = {before: before.goroutines.compared, after: after.goroutines.compared}
+    return {...sides, by, signatures: null, goroutines}
+  }
+  if (before.signatures && after.signatures) {
+    const sides = {before: before.signatures.compared, after: after.signatures.compared}
+    return {
+      ...sides,
+      by: 'signature',
+      signatures: diffSignatures(before.signatures, after.signatures),
+      goroutines: null,
+    }
+  }
+  const what = ({goroutines}: Read): string => (goroutines ? 'goroutines' : 'signatures')
+  throw new InputError(
+    'bad-argument',
+    `${paths.before} holds ${what(before)}, ${paths.after} ${what(after)}`,
+    'compare cores, tracebacks and profiles with each other, or lines of batch and stores',
+  )
+}
