@@ -19,7 +19,7 @@ import {
 import {CrashStore} from '../triage/store/crash-store.ts'
 import {BaseCommand, outputFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {coreFlags} from './core-command.ts'
-import {EXIT} from './errors.ts'
+import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {analysisOptions, openFromFlags} from './open-core.ts'
 import {ALL_CHANGES} from './triage/diff.ts'
 import {failOnFlag, parseWords} from './triage/triage-command.ts'
@@ -30,8 +30,11 @@ export default class Diff extends BaseCommand {
     'Compares the goroutines of two dumps by their stacks: a core, a traceback of Go (standard error of a crash, ' +
     'SIGQUIT, runtime.Stack, /debug/pprof/goroutine?debug=2) or a goroutine profile (debug=1, or in the format of ' +
     'pprof). Of a core and another dump Go frames are compared, without those of the runtime. Two files of lines of ' +
-    'batch, or stores, are compared by signature. What a file is its content tells.\n\n' +
-    'Exit codes: 0, or 4 with --fail-on when there is such a change; 3 with --strict when a core is incomplete.'
+    'batch, or stores, are compared by signature. What a file is its content tells.'
+  static exitCodes: Readonly<Record<string, string>> = {
+    ...REPORT_EXIT_CODES,
+    [EXIT.found]: 'with --fail-on: there is such a change',
+  }
   static override args = {
     before: Args.string({required: true, name: 'A', description: 'what was before'}),
     after: Args.string({required: true, name: 'B', description: 'what was after'}),

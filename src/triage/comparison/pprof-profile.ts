@@ -1,5 +1,5 @@
 import {Profile} from 'pprof-format'
-import {type DumpedFrame, type DumpedStack, withoutTypeArguments} from '../../traceback/dumped-stack.ts'
+import {type DumpedFrame, type DumpedStack, plainState, withoutTypeArguments} from '../../traceback/dumped-stack.ts'
 
 /** What our own profiles say of each sample. */
 const STATE_LABEL = 'goroutine state'
@@ -31,7 +31,7 @@ export function parsePprof(bytes: Uint8Array): DumpedStack[] | {kind: string} | 
     return {
       count: Number(value[column] ?? 0),
       goroutines: [],
-      state: state ? text(state.str) : null,
+      state: state ? plainState(text(state.str)) : null,
       frames: locationId.flatMap(id => frames.get(Number(id)) ?? []),
       createdBy: null,
     }
