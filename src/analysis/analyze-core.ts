@@ -33,7 +33,7 @@ import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
 import {readCodeFacts} from './signature/code-facts.ts'
 import {DeathStacks} from './signature/death-stack.ts'
-import {programName} from './signature/program-name.ts'
+import {programIdentity, programName} from './signature/program-name.ts'
 import {SignatureRules} from './signature/rules.ts'
 import {makeSignature} from './signature/signature.ts'
 import {GoroutineStacks, liveFrames} from './stacks/goroutine-stacks.ts'
@@ -332,6 +332,7 @@ class Analysis implements CoreReport {
       frames: frames.length > 0 ? frames : this.#framesOfCrash(),
       modules: this.#reportModules(),
       program: programName(this.#process, core.executable),
+      identity: () => programIdentity(this.#process, core.executable),
       blocked: () => stacks.blocked(),
       code: readCodeFacts(this.#process),
     }

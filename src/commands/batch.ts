@@ -14,7 +14,7 @@ import {type BatchCounts, noCounts, runBatch} from '../triage/batch-run.ts'
 import type {LineOptions} from '../triage/core-line.ts'
 import {KeptLines} from '../triage/kept-lines.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
-import {listWork} from '../triage/work-list.ts'
+import {listWork, type PassedOver, type WorkItem} from '../triage/work-list.ts'
 import {BaseCommand, searchFlags} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
@@ -166,7 +166,7 @@ export default class Batch extends BaseCommand {
     try {
       const lines = runBatch(
         {
-          items: listWork(paths),
+          items: countedWork(paths, progress),
           pool,
           jobs,
           attemptOf: item => kept.attemptOf(item),
@@ -258,6 +258,14 @@ function absolute(search: LineOptions['search']): LineOptions['search'] {
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
   }
+}
+
+/** Where the progress is seen, all are looked for first, so that it tells how many there are. */
+function countedWork(paths: readonly string[], progress: BatchProgress): Iterable<WorkItem | PassedOver> {
+  if (!progress.isShown) return listWork(paths)
+  const items = [...listWork(paths)]
+  progress.total = items.filter(item => typeof item !== 'string').length
+  return items
 }
 
 function nothingToResume(): InputError {

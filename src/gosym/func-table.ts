@@ -58,6 +58,9 @@ const HEADER_LIMIT = 64
 /** Distinct pcs that are remembered; far above what the stacks of any one process show. */
 const PC_CACHE_LIMIT = 2 ** 18
 
+/** Of the names of all functions: the largest programs have some megabytes. */
+const NAMES_MAX = 64 * 1024 * 1024
+
 /** The functions of all Go code in a process or a file. */
 export class GoTables {
   /** The version given, or the oldest release that writes such tables. */
@@ -178,6 +181,21 @@ export class GoTables {
       if (found) return found
     }
     return undefined
+  }
+
+  /**
+   * Names of functions that begin so, those that are inlined everywhere too: of all that the tables name. Empty for
+   * releases before 1.16, which have no table of names alone.
+   */
+  *namesBeginning(prefix: string): Generator<string> {
+    const pattern = new RegExp(`(?<=\\0)${prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^\\0]{1,500}(?=\\0)`, 'g')
+    for (const {pclntab} of this.#tables) {
+      const {funcnametab, pclntable} = pclntab.places
+      const length = funcnametab.end - funcnametab.start
+      if (funcnametab.start === pclntable.start || length > NAMES_MAX) continue
+      const bytes = pclntab.memory.read(funcnametab.start, length)
+      if (bytes) for (const [name] of `\0${new TextDecoder().decode(bytes)}`.matchAll(pattern)) yield name
+    }
   }
 
   #functionOf(tables: GoModuleTables, index: number): GoFunction | undefined {

@@ -73,6 +73,16 @@ export function sign(
   {code, ...others}: Partial<Omit<SignatureFacts, 'code'>> & {code?: Partial<CodeFacts>} = {},
   rules = new SignatureRules(),
 ): SignatureReport {
-  const facts = {crash, frames, modules: MODULES, pid: 7, program: 'app', blocked: () => [], ...others}
+  const program = others.program ?? 'app'
+  const facts = {
+    crash,
+    frames,
+    modules: MODULES,
+    pid: 7,
+    program,
+    identity: () => program,
+    blocked: () => [],
+    ...others,
+  }
   return makeSignature({...facts, code: {...NO_CODE, ...code}}, rules)
 }

@@ -15,6 +15,9 @@ const DEEP = 50
 /** Stacks of a deadlock that are told apart. */
 const BLOCKED_LIMIT = 100
 
+/** Functions that tell no program from another: of C, and of Go with its closures and what initializes it. */
+const IN_EVERY_PROGRAM = /^(?:main|main\.(?:main|init)(?:\..*)?)$/
+
 /** A stack that waits, of a process in which all do. */
 export interface BlockedStack {
   readonly state: string
@@ -29,6 +32,8 @@ export interface SignatureFacts {
   readonly pid: number | null
   /** What the program is called, whatever the name of the file that it was built to. */
   readonly program: string
+  /** The same where nothing else tells the program from others; asked for when that is so. */
+  readonly identity: () => string
   /** Asked for where everything waits for everything: the main goroutine first. */
   readonly blocked: () => Iterable<BlockedStack>
   readonly code: CodeFacts
@@ -62,7 +67,7 @@ class Signer {
 
   /** Whose stack the signal met is chance. */
   signKill(known: CrashClass): SignatureReport {
-    const {program} = this.#facts
+    const program = this.#facts.identity()
     const why = `signed by sender, signal and program (${program}): the signal came from outside, to any thread`
     return this.#report(known, {parts: [program], family: program, frames: [], explain: [why]})
   }
@@ -99,10 +104,11 @@ class Signer {
     explain: readonly string[],
     others: readonly string[],
   ): SignatureReport {
-    const {program} = this.#facts
     const names = frames.map(({name}) => name)
     // `main` is in every program.
-    const isAmbiguous = frames.every(({name}) => name === 'main') || names.some(name => name.startsWith('main.'))
+    const isEverywhere = names.every(name => IN_EVERY_PROGRAM.test(name))
+    const isAmbiguous = isEverywhere || names.some(name => name.startsWith('main.'))
+    const program = isEverywhere || others.length > 0 ? this.#facts.identity() : this.#facts.program
     const top = (kind: 'go' | 'c'): string =>
       (frames.find(frame => frame.kind === kind && !frame.isPrefix) ?? frames.find(frame => frame.kind === kind))
         ?.name ?? '-'
@@ -116,7 +122,8 @@ class Signer {
 
   /** Nothing that matters is left. */
   #signByStandIns(known: CrashClass, {standIns, explain}: ChosenFrames): SignatureReport {
-    const {program, crash} = this.#facts
+    const {crash} = this.#facts
+    const program = this.#facts.identity()
     const names = [...new Set(standIns)].slice(0, STAND_INS)
     const why = `no frame of the program is left: signed by program (${program}), message and ${names.length} others`
     return this.#report(known, {

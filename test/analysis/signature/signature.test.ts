@@ -277,6 +277,23 @@ test('a signal from outside is signed by sender, signal and program, whatever it
   t.not(sign(wild, [c('a')]).exact, sign(wild, [c('b')]).exact, 'a wild pointer is told by the kernel, too')
 })
 
+test('functions that every program has do not tell one from another', t => {
+  const identity = (name: string) => ({program: 'main.go', identity: () => name})
+  const crash = panicOf('boom')
+  const stacks = [[go('main.main')], [go('main.main.func1'), go('main.main')], [go('main.init.0')]]
+  for (const stack of stacks) {
+    t.not(sign(crash, stack, identity('a')).exact, sign(crash, stack, identity('b')).exact)
+  }
+  const own = [go('main.work'), go('main.main')]
+  t.is(
+    sign(crash, own, identity('a')).exact,
+    sign(crash, own, identity('b')).exact,
+    'its next version has more functions',
+  )
+  const kill = {...SEGV, signal: 'SIGQUIT', code: 0, senderPid: 1} as CrashReport
+  t.not(sign(kill, own, identity('a')).exact, sign(kill, own, identity('b')).exact)
+})
+
 test('where no frame is left, the runtime, the message and the program stand in', t => {
   const stack = [go('runtime.throw'), go('runtime.scanobject'), go('runtime.gcDrain'), go('runtime.mcall')]
   const one = sign(fatalOf('found bad pointer in Go heap'), stack)
