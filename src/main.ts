@@ -11,6 +11,7 @@ import {ExplainedHelp} from './commands/help.ts'
 import Info from './commands/info.ts'
 import Minimise from './commands/minimise.ts'
 import Pack from './commands/pack.ts'
+import Serve from './commands/serve.ts'
 import {unknownCommand} from './commands/slips.ts'
 import Symbolize from './commands/symbolize.ts'
 import Threads from './commands/threads.ts'
@@ -33,6 +34,7 @@ const ALL: Readonly<Record<string, Command.Class>> = {
   info: Info,
   minimise: Minimise,
   pack: Pack,
+  serve: Serve,
   symbolize: Symbolize,
   threads: Threads,
   'triage:diff': TriageDiff,

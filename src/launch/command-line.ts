@@ -12,6 +12,7 @@ export const COMMAND_NAMES = [
   'info',
   'minimise',
   'pack',
+  'serve',
   'symbolize',
   'threads',
   'triage',

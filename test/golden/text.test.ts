@@ -18,6 +18,7 @@ const commands = [
   'minimise',
   'pack',
   'diff',
+  'serve',
 ]
 const known = runCommand(['--help']).stdout
 const present = commands.filter(name => new RegExp(`^ {2}${name} `, 'm').test(known))

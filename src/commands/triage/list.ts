@@ -1,12 +1,9 @@
 import {Flags} from '@oclif/core'
 import {renderTriageList} from '../../render/triage-text.ts'
-import {SIGNATURE_STATES, type SignatureState} from '../../report/vocabulary.ts'
 import {describeStore, LIST_ORDERS, listSignatures} from '../../triage/store/signature-list.ts'
 import {EXIT} from '../errors.ts'
-import {parseLabels} from '../labels.ts'
-import {failOnFlag, parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
-
-const STATES = Object.keys(SIGNATURE_STATES) as SignatureState[]
+import {parseSignatureQuery, STATES} from './signature-query.ts'
+import {failOnFlag, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
 
 export default class TriageList extends TriageCommand {
   static override summary = 'signatures in a store: new, known, fixed, regressed'
@@ -50,23 +47,7 @@ export default class TriageList extends TriageCommand {
 
   async run(): Promise<void> {
     const {flags} = await this.parse(TriageList)
-    const now = Date.now()
-    const moment = (flag: 'since' | 'until' | 'new-since'): string | undefined =>
-      flags[flag] === undefined ? undefined : parseMoment(flags[flag], `--${flag}`, now)
-    const query = {
-      exact: undefined,
-      since: moment('since'),
-      until: moment('until'),
-      newSince: moment('new-since'),
-      states: flags.state === undefined ? undefined : parseWords(flags.state, '--state', STATES),
-      program: flags.program,
-      family: flags.family,
-      labels: Object.entries(parseLabels(flags.label ?? [])).map(([key, value]) => ({key, value})),
-      sort: flags.sort,
-      limit: flags.limit,
-      days: flags.days,
-      now: new Date(now).toISOString(),
-    }
+    const query = parseSignatureQuery(flags, Date.now())
     const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', STATES)
     const {states, ...answer} = this.withStore(flags.store, 'read', store => ({
       schemaVersion: '1' as const,

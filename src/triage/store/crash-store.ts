@@ -51,36 +51,28 @@ export class CrashStore {
     this.#inTransaction(() => {
       if (line.error && this.#isAnalysed(line)) return
       const now = this.#now()
-      const {signature, crash} = line
-      const exact = signature?.exact ?? null
-      if (signature && exact !== null) {
-        const message = crash?.message ?? crash?.cause?.text ?? null
-        const {version, family, frames} = signature
-        const kind = crash?.kind ?? null
-        this.#run(
-          INSERT_SIGNATURE,
-          exact,
-          version,
-          family,
-          JSON.stringify(frames),
-          kind,
-          crash?.signal ?? null,
-          message,
-          now,
-        )
-      }
+      const exact = this.#addSignature(line, now)
       const {path, size, mtime, attempt} = line
       const error = line.error?.code ?? null
       const time = mtime ?? now
       const key = line.key ?? keyOfFile(line)
       const labels = JSON.stringify(line.labels)
       const build = line.error ? null : this.#buildOf(line)
-      const whole = JSON.stringify(line)
+      const whole = JSON.stringify({...line, report: line.report ?? this.#reportOf(key)})
       this.#run(INSERT_CORE, key, path, size, mtime, attempt, time, now, exact, error, build, labels, whole)
       this.#run(INSERT_PLACE, path, size, mtime, key)
       // What could not be analysed at first may have had an answer now.
       this.#run('DELETE FROM core WHERE error IS NOT NULL AND key = ? AND key <> ?', keyOfFile(line), key)
     })
+  }
+
+  #addSignature({signature, crash}: BatchLine, now: string): string | null {
+    if (!signature || signature.exact === null) return null
+    const {exact, version, family, frames} = signature
+    const message = crash?.message ?? crash?.cause?.text ?? null
+    const facts = [crash?.kind ?? null, crash?.signal ?? null, message]
+    this.#run(INSERT_SIGNATURE, exact, version, family, JSON.stringify(frames), ...facts, now)
+    return exact
   }
 
   /** A later run may have had less time, or no longer the program. */
@@ -89,6 +81,12 @@ export class CrashStore {
       SELECT 1 FROM place JOIN core USING (key)
       WHERE place.path = ? AND place.size IS ? AND place.mtime IS ? AND error IS NULL`
     return this.#statement(sql).get(path, size, mtime) !== undefined
+  }
+
+  /** A later run may have written none. */
+  #reportOf(key: string): string | null {
+    const row = this.#statement("SELECT json_extract(line, '$.report') AS report FROM core WHERE key = ?").get(key)
+    return typeof row?.report === 'string' ? row.report : null
   }
 
   #buildOf(line: BatchLine): number {
