@@ -4,7 +4,7 @@ import type {BatchLine, BuildReport} from '../../report/core-report.ts'
 import {parseStoredLine, type StoredLine} from '../stored-line.ts'
 import type {Database, Row, Statement, Value} from './sqlite.ts'
 import {explainSqlite} from './sqlite-errors.ts'
-import {type Access, openStore} from './store-file.ts'
+import {type Access, closeLog, openStore} from './store-file.ts'
 
 /** Of SHA-256, in hexadecimal, as the keys of processes. */
 const KEY_LENGTH = 32
@@ -26,19 +26,21 @@ export interface NewMark {
 /** A file of crashes that many runs write to and read, at once too: each line is a transaction. */
 export class CrashStore {
   readonly path: string
+  readonly #access: Access
   readonly #database: Database
   readonly #now: () => string
   readonly #statements = new Map<string, Statement>()
 
-  private constructor(path: string, database: Database, now: () => string) {
+  private constructor(path: string, access: Access, database: Database, now: () => string) {
     this.path = path
+    this.#access = access
     this.#database = database
     this.#now = now
   }
 
   /** @throws InputError · @param now the time of what comes in */
   static open(path: string, access: Access, now: () => string = () => new Date().toISOString()): CrashStore {
-    return new CrashStore(path, openStore(path, access), now)
+    return new CrashStore(path, access, openStore(path, access), now)
   }
 
   /** Runs a query. @throws InputError where the file is damaged or the like */
@@ -139,6 +141,7 @@ export class CrashStore {
   }
 
   close(): void {
+    if (this.#access === 'write') closeLog(this.#database)
     this.#database.close()
   }
 

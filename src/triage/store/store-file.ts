@@ -2,7 +2,7 @@ import {resolve} from 'node:path'
 import {InputError} from '../../base/errors.ts'
 import {isThere, readFileHead} from '../../base/file-head.ts'
 import {type Database, openDatabase} from './sqlite.ts'
-import {explainSqlite, isBusy} from './sqlite-errors.ts'
+import {explainSqlite, isBusy, sqliteCode} from './sqlite-errors.ts'
 
 /** sqlite.org/fileformat2.html, "The Database Header". */
 const MAGIC = 'SQLite format 3\0'
@@ -108,6 +108,20 @@ function makeReady(database: Database, path: string): void {
   // Two runs may make it at once.
   if (isFresh(database)) database.exec(TABLES)
   database.exec('COMMIT')
+}
+
+/**
+ * Before the last run that writes ends: with a log a store could not even be read where nothing can be written, as on a
+ * disk that is mounted read-only. While others have it open it stays as it is.
+ */
+export function closeLog(database: Database): void {
+  try {
+    database.exec('PRAGMA busy_timeout = 0')
+    database.exec('PRAGMA journal_mode = DELETE')
+  } catch (error) {
+    // A disk that is full, or a damaged file: what went wrong was told when it did.
+    if (sqliteCode(error) === undefined) throw error
+  }
 }
 
 /** SQLite waits for other runs itself, but not where the journal is changed (sqlite3_busy_handler). */
