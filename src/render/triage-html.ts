@@ -55,7 +55,13 @@ function trendPicture(trend: StoredSignature['trend']): string {
     return `<rect ${place}><title>${escaped(`${day}: ${count}`)}</title></rect>`
   })
   const what = `${trend[0]?.day} to ${trend.at(-1)?.day}, at most ${highest} a day`
-  const size = {width: String(trend.length * BAR_WIDTH), height: String(BAR_HEIGHT), role: 'img', 'aria-label': what}
+  const size = {
+    class: 'trend',
+    width: String(trend.length * BAR_WIDTH),
+    height: String(BAR_HEIGHT),
+    role: 'img',
+    'aria-label': what,
+  }
   return element('svg', size, bars.join(''))
 }
 
@@ -148,7 +154,7 @@ function page(title: string, content: string): string {
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${escaped(title)}</title>`,
-    `<style>${PAGE_STYLE}</style>`,
+    `<style>${PAGE_STYLE}.trend rect { fill: var(--go); stroke: none; }</style>`,
   ]
   return `<!doctype html>\n<html lang="en"><head>${head.join('\n')}</head>\n<body>\n${content}\n</body></html>\n`
 }
