@@ -78,7 +78,7 @@ function stateOf({state, regression, mark}: StoredSignature): string {
 
 /** One signature. @param token what the form of a mark must send back; undefined: nothing may be marked */
 export function renderSignaturePage(shown: TriageShow, token: string | undefined): string {
-  const {signature, builds, labels, stack, cores, history} = shown
+  const {signature, builds, labels, stack, cores, similar, history} = shown
   const frames = stack.map(frame => [
     escaped(frame.function ?? '?'),
     escaped(
@@ -102,6 +102,12 @@ export function renderSignaturePage(shown: TriageShow, token: string | undefined
     escaped(path),
     report === null ? '' : element('a', {href: reportPath(key)}, 'report'),
   ])
+  const alike = similar.map(({exact, similarity, count, state}) => [
+    element('a', {href: signaturePath(exact)}, escaped(exact)),
+    `${Math.round(similarity * 100)} %`,
+    String(count),
+    escaped(state),
+  ])
   const said = history.map(({time, author, state, build, note}) =>
     [time, author, state, build, note].map(fact => escaped(fact ?? '')),
   )
@@ -120,6 +126,7 @@ export function renderSignaturePage(shown: TriageShow, token: string | undefined
       ),
     ),
     section('Newest cores', table(['written', 'core', ''], ofCore)),
+    section('Similar', table(['signature', 'alike', 'cores', 'state'], alike)),
     section('What was said', table(['when', 'who', 'what', 'build', 'note'], said)),
   ]
   return page(titleOf(signature), parts.join('\n'))

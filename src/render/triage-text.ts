@@ -77,7 +77,7 @@ function renderTrend(trend: StoredSignature['trend'], style: Style): string {
 
 /** One signature: where it was seen, whom it met, what was said of it. */
 export function* renderTriageShow(report: TriageShow, style: Style): Generator<string> {
-  const {signature, builds, labels, stack, cores, history} = report
+  const {signature, builds, labels, stack, cores, similar, history} = report
   yield* renderSignature(signature, 1, style)
   yield* section(
     'stack of the newest core',

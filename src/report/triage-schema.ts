@@ -132,6 +132,16 @@ export const triageShowReportSchema = z
         }),
       )
       .describe('the newest 10'),
+    similar: z
+      .array(
+        z.strictObject({
+          exact: z.string().describe('of the other signature'),
+          similarity: z.number().min(0).max(1).describe('1: the same frames, under another class of crash'),
+          state: oneOf(SIGNATURE_STATES).describe('of the other signature'),
+          count: total.describe('its cores'),
+        }),
+      )
+      .describe('the five whose frames are most like these, of the 2,000 with the most cores'),
     history: z.array(markSchema).describe('all that was said of it, the oldest first'),
   })
   .meta({title: 'gotrace-core triage show --json'})

@@ -23,11 +23,25 @@ function bestAlignment(one: readonly string[], other: readonly string[]): number
     const row = new Float64Array(other.length + 1)
     for (let j = 0; j < other.length; j++) {
       const left = Math.max(above[j + 1] ?? 0, row[j] ?? 0)
-      row[j + 1] = one[i] === other[j] ? Math.max(left, (above[j] ?? 0) + weightOf(i, j)) : left
+      row[j + 1] = mayBeSame(one[i], other[j]) ? Math.max(left, (above[j] ?? 0) + weightOf(i, j)) : left
     }
     above = row
   }
   return above[other.length] ?? 0
+}
+
+/** How a signature has code without a name: a file, its build, and a place in it (analysis/signature). */
+const NAMELESS = /@[0-9a-f]{8}\+0x[0-9a-f]+$/
+
+/** A build without symbols has no names for frames that another one has: such a frame may be any of C. */
+function mayBeSame(one = '', other = ''): boolean {
+  if (one === other) return true
+  return NAMELESS.test(one) ? mayBeOfC(other) : NAMELESS.test(other) && mayBeOfC(one)
+}
+
+/** Names of Go have their package before a dot; those of C and C++ have none. */
+function mayBeOfC(name: string): boolean {
+  return NAMELESS.test(name) || !/^[^:(]*\./.test(name)
 }
 
 function weightOf(i: number, j: number): number {
@@ -47,10 +61,11 @@ export interface Similar {
 /** From here on two signatures are shown as similar. */
 const THRESHOLD = 0.7
 /** Signatures that are compared with each other: the first ones. */
-const COMPARED = 2000
+export const COMPARED = 2000
 const SHOWN = 5
-/** Stacks that have nothing in common so near the top are no candidates. */
+/** Stacks that have no name in common so near the top are no candidates. */
 const TOP = 4
+const TOP_OF_GO = 2
 
 /** For each signature the others whose frames are like its own, the most alike first. */
 export function findSimilar(signatures: readonly Signed[]): Map<string, Similar[]> {
@@ -58,9 +73,13 @@ export function findSimilar(signatures: readonly Signed[]): Map<string, Similar[
   const byFrame = new Map<string, Signed[]>()
   const found = new Map<string, Similar[]>()
   for (const one of compared) {
-    const candidates = new Set(one.frames.slice(0, TOP).flatMap(name => byFrame.get(name) ?? []))
+    const named = one.frames.filter(name => !NAMELESS.test(name))
+    // Where the other one has no names of C, its first ones are of Go.
+    const top = [...named.slice(0, TOP), ...named.filter(name => !mayBeOfC(name)).slice(0, TOP_OF_GO)]
+    const candidates = new Set(top.flatMap(name => byFrame.get(name) ?? []))
     for (const other of candidates) note(found, one, other)
-    for (const name of new Set(one.frames.slice(0, TOP))) {
+    // A stack whose names are gone may meet this one further down.
+    for (const name of new Set(one.frames)) {
       const list = byFrame.get(name)
       if (list) list.push(one)
       else byFrame.set(name, [one])

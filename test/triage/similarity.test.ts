@@ -33,6 +33,22 @@ test('signatures name those that are like them, the most alike first', t => {
   t.deepEqual([found.get('d'), found.get('e')], [undefined, undefined])
 })
 
+test('a frame without a name may be any of C, so that a build without symbols is like the one with them', t => {
+  const go = ['main.(*server).dispatch', 'main.main']
+  const names = ['store_value', 'ns::update', 'process', 'walk', 'next', 'entry']
+  const places = names.map((_, at) => `cfault@9287094d+0x${at}`)
+  const named = {exact: 'named', frames: [...names, ...go]}
+  const stripped = {exact: 'stripped', frames: [...places.slice(0, 5), 'entry', ...go]}
+  for (const both of [
+    [named, stripped],
+    [stripped, named],
+  ]) {
+    t.deepEqual(findSimilar(both).get('named'), [{exact: 'stripped', similarity: 1}])
+  }
+  t.true(similarity(named.frames, ['main.f', ...places.slice(1), ...go]) < 1, 'of Go none is without a name')
+  t.is(similarity(['main.f'], ['app@01234567+0x1']), 0)
+})
+
 test('of thousands of signatures the first are compared', t => {
   const many = Array.from({length: 3000}, (_, at) => ({exact: String(at), frames: [`f${at % 500}`, `g${at}`, 'main']}))
   const alike = findSimilar([...many.slice(0, 2000), ...many])

@@ -213,6 +213,14 @@ test('what was said stays, the last word counts, and it can be taken back', t =>
   t.deepEqual(cores, [{path: '/crash/k1', key: 'k1', time: day(20), report: '/reports/k1.json'}])
 })
 
+test('signatures that are alike are named with how they stand', t => {
+  const store = storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
+  store.mark({exact: B, state: 'known', build: null, buildTime: null, note: null, author: null})
+  t.deepEqual(showSignature(store, A, {days: 0, now: NOW}).similar, [
+    {exact: B, similarity: 1, state: 'known', count: 1},
+  ])
+})
+
 test('a signature is found by its beginning; several are named', t => {
   const store = storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
   t.is(findSignature(store, 'aaaa1'), B)

@@ -1,5 +1,6 @@
 import {InputError} from '../../base/errors.ts'
 import type {BatchFrame, TriageShow} from '../../report/core-report.ts'
+import {COMPARED, findSimilar} from '../similarity.ts'
 import {nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
 import {fixOrderOf, readHistory, readSightings} from './marks.ts'
@@ -58,8 +59,19 @@ export function showSignature(store: CrashStore, exact: string, trend: Pick<Sign
     })),
     labels: countLabels(store, exact),
     ...readCores(store, exact),
+    similar: findAlike(store, signature),
     history: readHistory(store, exact),
   }
+}
+
+/** Each with how it stands: one of them may be known, or fixed. */
+function findAlike(store: CrashStore, signature: TriageShow['signature']): Details['similar'] {
+  const {signatures} = listSignatures(store, {...EVERYTHING, days: 0, now: signature.last, limit: COMPARED})
+  const all = [signature, ...signatures.filter(({exact}) => exact !== signature.exact)]
+  return (findSimilar(all).get(signature.exact) ?? []).flatMap(({exact, similarity}) => {
+    const other = all.find(each => each.exact === exact)
+    return other ? [{exact, similarity, state: other.state, count: other.count}] : []
+  })
 }
 
 function countLabels(store: CrashStore, exact: string): Details['labels'] {
