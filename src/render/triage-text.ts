@@ -95,6 +95,9 @@ export function* renderTriageShow(report: TriageShow, style: Style): Generator<s
   const ofCore = ({path, time, report: file}: TriageShow['cores'][number]) =>
     `  ${style.note(time)}  ${style.location(file === null ? path : `${path}  (report: ${file})`)}\n`
   yield* section('newest cores', cores.map(ofCore), style)
+  const ofAlike = ({exact, similarity, state, count}: TriageShow['similar'][number]): string =>
+    `  ${style.note(`${Math.round(similarity * 100)} %  [${exact}]  ${plural(count, 'core')}, ${state}`)}\n`
+  yield* section('similar', similar.map(ofAlike), style)
   yield* section(
     'history',
     history.map(mark => renderMark(mark, style)),
