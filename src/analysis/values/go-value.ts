@@ -3,12 +3,15 @@ import {readWord} from '../../base/memory-reader.ts'
 import {DW_ATE} from '../../dwarf/constants.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
 import {readChannel} from './go-channel.ts'
+import {describeContext} from './go-context.ts'
+import {readErrorText} from './go-error.ts'
 import {readLibraryType} from './go-library.ts'
 import {readMap} from './go-map.ts'
+import {GoObject} from './go-object.ts'
 import type {GoTypes} from './go-types.ts'
 import {scalarOf} from './scalar-value.ts'
 import {MemoryStorage, View} from './storage.ts'
-import {renderText, terminatedTextAt, textAt} from './text-value.ts'
+import {quoted, renderText, terminatedTextAt, textAt} from './text-value.ts'
 import {
   cutValue,
   isMissing,
@@ -258,12 +261,35 @@ export class GoValues {
     if (!dynamic) {
       return {text: `${name}(<unreadable type at ${hex(first)}>) ${hex(data)}`, structured: null, state: 'unreadable'}
     }
+    const told = this.#told(dynamic, data, reading)
+    if (told !== undefined) {
+      const value = this.readDynamic(dynamic, data, reading)
+      const structured = {type: dynamic.name, ...told.structured, value: value.structured}
+      return {...plainValue(`${name}(${dynamic.name}) ${told.text}`, structured), state: value.state}
+    }
     const value = this.readDynamic(dynamic, data, reading)
     return {
       ...value,
       text: `${name}(${dynamic.name}) ${value.text}`,
       structured: {type: dynamic.name, value: value.structured},
     }
+  }
+
+  /** An error by its text, a context by how it was made, where the standard library alone says so. */
+  #told(
+    dynamic: DynamicType,
+    data: Word,
+    reading: Reading,
+  ): {text: string; structured: {[field: string]: Structured}} | undefined {
+    const isPlain = !/^\*?(?:errors|fmt|fs|os|url|strconv|json|context)\./.test(dynamic.name)
+    const object = isPlain ? undefined : GoObject.of(dynamic, data, this, reading)
+    const error = readErrorText(object)
+    if (error) {
+      const wraps = error.wraps.length === 0 ? '' : ` (wraps ${error.wraps.join(', ')})`
+      return {text: quoted(error.text) + wraps, structured: {error: error.text, wraps: [...error.wraps]}}
+    }
+    const context = describeContext(object)
+    return context === undefined ? undefined : {text: context, structured: {context}}
   }
 
   #dynamicType(word: Word, hasTable: boolean, {environment}: Reading): DynamicType | undefined {

@@ -33,11 +33,10 @@ export class PointerFaults {
   /** undefined: nothing is known to be wrong with it; null is a value like others. */
   of(word: Word): string | undefined {
     if (word === 0n) return undefined
-    if (word < NULL_PAGES) return `null plus ${hex(word)}`
     if (isKernelAddress(word)) return 'kernel address'
     const address = addressOfWord(word)
     if (isNonCanonical(word) || address === undefined) return 'non-canonical'
-    if (!this.#process.core.isMapped(address)) return 'not mapped'
+    if (!this.#process.core.isMapped(address)) return word < NULL_PAGES ? `null plus ${hex(word)}` : 'not mapped'
     return this.#isFreed(address) ? 'freed' : undefined
   }
 

@@ -1,0 +1,104 @@
+import {addressOfWord, toAddress, type Word} from '../../base/address.ts'
+import {readWord} from '../../base/memory-reader.ts'
+import type {DataType} from '../../dwarf/data-type.ts'
+import type {DynamicType, GoValues} from './go-value.ts'
+import type {View} from './storage.ts'
+import {textAt} from './text-value.ts'
+import {isMissing} from './value.ts'
+import type {Reading} from './value-reader.ts'
+
+/** Longest text of one error or key. */
+const TEXT_MAX = 4096
+
+/** The value of an interface: its dynamic type, and where its struct or its text lies. */
+export class GoObject {
+  readonly type: DynamicType
+  readonly #struct: DataType
+  readonly #view: View
+  readonly #values: GoValues
+  readonly #reading: Reading
+
+  private constructor(type: DynamicType, struct: DataType, view: View, values: GoValues, reading: Reading) {
+    this.type = type
+    this.#struct = struct
+    this.#view = view
+    this.#values = values
+    this.#reading = reading
+  }
+
+  /** What an interface of two words holds; undefined where it is nil, or its type is not described. */
+  static ofInterface(view: View, hasTable: boolean, values: GoValues, reading: Reading): GoObject | undefined {
+    const [first, data] = [view.unsigned(), view.at(8).unsigned()]
+    if (isMissing(first) || isMissing(data) || first === 0n) return undefined
+    const table = addressOfWord(first)
+    const {memory} = reading.environment
+    const word = table !== undefined && hasTable ? readWord(memory, toAddress(table + 8)) : first
+    const descriptor = word === undefined ? undefined : addressOfWord(word)
+    const type = descriptor === undefined ? undefined : values.types.dynamic(descriptor)
+    return type && GoObject.of(type, data, values, reading)
+  }
+
+  static of(type: DynamicType, data: Word, values: GoValues, reading: Reading): GoObject | undefined {
+    const described = type.type?.bare
+    const struct = described?.kind === 'pointer' ? described.target?.bare : described
+    const address = addressOfWord(data)
+    if (!struct || address === undefined || address === 0) return undefined
+    return new GoObject(type, struct, values.viewAt(address, reading), values, reading)
+  }
+
+  /** A field, also of the structs that are embedded. */
+  field(name: string): {type: DataType; view: View} | undefined {
+    return fieldIn(this.#struct, this.#view, name, 4)
+  }
+
+  /** The text that is the value, or that a field is. */
+  text(name?: string): string | undefined {
+    const view = name === undefined ? this.#view : this.field(name)?.view
+    const [data, length] = view ? [view.unsigned(), view.at(8).unsigned()] : []
+    if (typeof data !== 'bigint' || typeof length !== 'bigint') return undefined
+    const [address, count] = [addressOfWord(data), addressOfWord(length)]
+    if (count === 0) return ''
+    if (address === undefined || count === undefined || count > TEXT_MAX) return undefined
+    return textAt(this.#reading.environment.memory, address, count, TEXT_MAX)?.text
+  }
+
+  /** What a field that is an interface holds. */
+  inner(name: string): GoObject | undefined {
+    const field = this.field(name)
+    return field && this.#inside(field.type, field.view)
+  }
+
+  /** What a field that is a slice of interfaces holds. */
+  list(name: string, most: number): (GoObject | undefined)[] {
+    const field = this.field(name)
+    const element = field?.type.bare.members[0]?.type?.bare.target
+    const [data, length] = field ? [field.view.unsigned(), field.view.at(8).unsigned()] : []
+    const address = typeof data === 'bigint' ? addressOfWord(data) : undefined
+    if (!element || address === undefined || typeof length !== 'bigint' || length > BigInt(most)) return []
+    const there = this.#values.viewAt(address, this.#reading)
+    return Array.from({length: Number(length)}, (_, index) => this.#inside(element, there.at(index * 16)))
+  }
+
+  #inside(type: DataType, view: View): GoObject | undefined {
+    const hasTable = type.bare.members[0]?.name === 'tab'
+    return GoObject.ofInterface(view, hasTable, this.#values, this.#reading)
+  }
+
+  /** A field as any value is shown. */
+  shown(name: string): string | undefined {
+    const field = this.field(name)
+    return field && this.#values.read(field.type, field.view, this.#reading, {showsType: false}).text
+  }
+}
+
+function fieldIn(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
+  const own = type.bare.members.find(member => member.name === name)
+  if (own?.type) return {type: own.type, view: view.at(own.offset)}
+  if (depth === 0) return undefined
+  for (const {type: inner, offset, isEmbedded} of type.bare.members) {
+    const found =
+      isEmbedded && inner?.bare.kind === 'struct' ? fieldIn(inner, view.at(offset), name, depth - 1) : undefined
+    if (found) return found
+  }
+  return undefined
+}

@@ -1,0 +1,196 @@
+// What a damaged or hostile process holds: whatever the types and the memory say, a value ends, and says what is cut.
+import test from 'ava'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import type {ValueLimits} from '../../../src/analysis/values/limits.ts'
+import {MemoryStorage, View} from '../../../src/analysis/values/storage.ts'
+import {Values} from '../../../src/analysis/values/values.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {Diagnostics} from '../../../src/base/diagnostics.ts'
+import type {MemoryReader} from '../../../src/base/memory-reader.ts'
+import {DwarfInfo} from '../../../src/dwarf/dwarf-info.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
+import {type AttributeSpec, type DieSpec, DwarfBuilder, sectionSource} from '../../support/dwarf-builder.ts'
+import {memoryOf} from '../../support/memory-of.ts'
+
+const LIMITS = {depth: 1, elements: 4, bytes: 8}
+const C = 0x0c
+const GO = 22
+const CXX = 4
+
+const die = (tag: DieSpec['tag'], label: string, attributes: readonly AttributeSpec[], children: DieSpec[] = []) =>
+  ({tag, label, attributes: [['name', 'string', label], ...attributes], children}) satisfies DieSpec
+const member = (name: string, type: string, offset: number): DieSpec => ({
+  tag: 'member',
+  attributes: [
+    ['name', 'string', name],
+    ['type', 'ref4', type],
+    ['data_member_location', 'data4', offset],
+  ],
+})
+const size = (bytes: number): AttributeSpec => ['byte_size', 'data4', bytes]
+const INT = die('base_type', 'int', [size(4), ['encoding', 'data1', 5]])
+const POINTER = die('pointer_type', 'ptr', [size(8), ['type', 'ref4', 'int']])
+
+interface Hostile {
+  readonly language: number
+  readonly types: readonly DieSpec[]
+  readonly memory: MemoryReader
+  readonly limits?: ValueLimits
+}
+
+/** The variable of the type with that label that lies at 0x1000. */
+function read(label: string, {language, types, memory, limits = LIMITS}: Hostile) {
+  const variable: DieSpec = {
+    tag: 'variable',
+    attributes: [
+      ['name', 'string', 'v'],
+      ['type', 'ref4', label],
+    ],
+  }
+  const range: AttributeSpec[] = [
+    ['low_pc', 'addr', 0x1000],
+    ['high_pc', 'data4', 0x100],
+  ]
+  const root: DieSpec = {
+    tag: 'compile_unit',
+    attributes: [['language', 'data1', language], ...range],
+    children: [...types, {tag: 'subprogram', attributes: range, children: [variable]}],
+  }
+  const sections = sectionSource(new DwarfBuilder().unit({version: 5, root}).build())
+  const dwarf = new DwarfInfo(sections, {diagnostics: new Diagnostics()})
+  const process = {
+    memory,
+    images: [],
+    core: {isMapped: () => true, segments: {dumped: () => []}},
+    isExecutable: () => false,
+    symbolizer: {},
+    version: {},
+  } as unknown as DeadProcess
+  const type = dwarf.types.at(dwarf.scopesAt(toAddress(0x1000))?.scopes[0]?.variables[0]?.type)
+  const view = new View(new MemoryStorage(memory, toAddress(0x1000)))
+  return new Values(process, limits).readVariable('v', type, view, dwarf).value
+}
+
+/** Every word of it is that one. */
+const everywhere = (word: bigint): MemoryReader => ({
+  read: (address, length) =>
+    Uint8Array.from({length: Math.min(length, 4096)}, (_, index) =>
+      Number((word / 256n ** BigInt((address + index) % 8)) % 256n),
+    ),
+})
+
+test('a struct that contains itself ends at the depth that is shown', t => {
+  const own = die('structure_type', 's', [size(8)], [member('a', 'int', 0), member('s', 's', 4)])
+  const {text, state} = read('s', {language: C, types: [INT, own], memory: everywhere(7n)})
+  t.is(text, '{a = 7, s = {a = 0, s = {...}}}')
+  t.is(state, 'cut')
+})
+
+test('nameless structs within themselves, which are no level of their own, end too', t => {
+  const inner: DieSpec = {
+    tag: 'member',
+    attributes: [
+      ['type', 'ref4', 's'],
+      ['data_member_location', 'data4', 0],
+    ],
+  }
+  const own = die('structure_type', 's', [size(8)], [inner, inner, inner])
+  const {text, state} = read('s', {language: C, types: [own], memory: everywhere(0n)})
+  t.is(state, 'cut')
+  t.true(text.length < 1_000_000)
+})
+
+test('a type that is its own alias is no value', t => {
+  const alias = die('typedef', 'a', [['type', 'ref4', 'a']])
+  t.is(read('a', {language: C, types: [alias], memory: everywhere(1n)}).text, '<a>')
+})
+
+test('an array of more elements than there is memory is shown as far as the limit', t => {
+  const range: DieSpec = {tag: 'subrange_type', attributes: [['count', 'data8', 2n ** 40n]]}
+  const array: DieSpec = {tag: 'array_type', label: 'a', attributes: [['type', 'ref4', 'int']], children: [range]}
+  const {text, state} = read('a', {language: C, types: [INT, array], memory: everywhere(3n)})
+  t.is(text, '{3, 0, 3, 0, ...+1099511627772 more}')
+  t.is(state, 'cut')
+})
+
+test('a text without end is cut, and one that runs out of memory is a pointer alone', t => {
+  const char = die('base_type', 'char', [size(1), ['encoding', 'data1', 6]])
+  const pointer: DieSpec = {tag: 'pointer_type', label: 'p', attributes: [size(8), ['type', 'ref4', 'char']]}
+  const types = [char, pointer]
+  t.is(read('p', {language: C, types, memory: everywhere(0x61616161n * 2n ** 16n)}).text, '0x616161610000 ""')
+  const endless = memoryOf(new BytesBuilder(0x1000).u64(0x1008).bytes(Buffer.from('abcdefghijklmnop')))
+  t.deepEqual(read('p', {language: C, types, memory: endless}), {
+    text: '0x1008 "abcdefgh"...',
+    structured: {pointer: '0x1008', text: 'abcdefgh'},
+    state: 'cut',
+  })
+  const short = memoryOf(new BytesBuilder(0x1000).u64(0x1008).bytes(Buffer.from('abc')))
+  t.is(read('p', {language: C, types, memory: short}).text, '0x1008')
+})
+
+const kind = (value: number): AttributeSpec => ['go_kind', 'data1', value]
+const GO_INT = die('base_type', 'int', [size(8), ['encoding', 'data1', 5], kind(2)])
+const GO_POINTER = die('pointer_type', '*int', [['type', 'ref4', 'int'], kind(22)])
+
+test('a slice of Go of a wild length is no slice; one that is longer than its memory is cut', t => {
+  const slice = die(
+    'structure_type',
+    '[]int',
+    [size(24), kind(23), ['go_elem', 'ref4', 'int']],
+    [member('array', '*int', 0), member('len', 'int', 8), member('cap', 'int', 16)],
+  )
+  const types = [GO_INT, GO_POINTER, slice]
+  const at = (length: bigint, capacity: bigint) =>
+    memoryOf(new BytesBuilder(0x1000).u64(0x1018).u64(length).u64(capacity).u64(1).u64(2))
+  t.is(read('[]int', {language: GO, types, memory: at(2n, 2n)}).text, '[]int len: 2, cap: 2, [1,2]')
+  t.is(read('[]int', {language: GO, types, memory: at(9n, 2n)}).state, 'unreadable', 'longer than its capacity')
+  t.is(read('[]int', {language: GO, types, memory: at(2n ** 63n, 2n ** 63n)}).state, 'unreadable')
+  const long = read('[]int', {language: GO, types, memory: at(3n, 3n)})
+  t.is(long.text, '[]int len: 3, cap: 3, [1,2,<unreadable>]')
+})
+
+test('a list of C++ that leads back into itself ends with its count', t => {
+  const node = die(
+    'structure_type',
+    '_List_node_base',
+    [size(16)],
+    [member('_M_next', 'ptr', 0), member('_M_prev', 'ptr', 8)],
+  )
+  const header = die(
+    'structure_type',
+    '_List_node_header',
+    [size(24)],
+    [member('_M_next', 'ptr', 0), member('_M_size', 'long', 16)],
+  )
+  const long = die('base_type', 'long', [size(8), ['encoding', 'data1', 5]])
+  const parameter: DieSpec = {
+    tag: 'template_type_parameter',
+    attributes: [
+      ['name', 'string', '_Tp'],
+      ['type', 'ref4', 'int'],
+    ],
+  }
+  const list = die('structure_type', 'list<int>', [size(24)], [member('_M_node', '_List_node_header', 0), parameter])
+  const std: DieSpec = {tag: 'namespace', attributes: [['name', 'string', 'std']], children: [list]}
+  // The first node leads to itself; the list says that there are 2^40.
+  const memory = memoryOf(
+    new BytesBuilder(0x1000)
+      .u64(0x2000)
+      .u64(0x2000)
+      .u64(2n ** 40n),
+    new BytesBuilder(0x2000).u64(0x2000).u64(0).u64(5),
+  )
+  const {text, state} = read('list<int>', {language: CXX, types: [INT, POINTER, long, node, header, std], memory})
+  t.is(text, 'std::list with 1099511627776 elements = {5, ...+1099511627775 more}')
+  t.is(state, 'cut')
+})
+
+test('limits that allow much are bounded by the parts of one variable', t => {
+  const range: DieSpec = {tag: 'subrange_type', attributes: [['count', 'data4', 100_000]]}
+  const inner: DieSpec = {tag: 'array_type', label: 'inner', attributes: [['type', 'ref4', 'int']], children: [range]}
+  const outer: DieSpec = {tag: 'array_type', label: 'outer', attributes: [['type', 'ref4', 'inner']], children: [range]}
+  const limits = {depth: 32, elements: 100_000, bytes: 1_000_000}
+  const {state, text} = read('outer', {language: C, types: [INT, inner, outer], memory: everywhere(1n), limits})
+  t.is(state, 'cut')
+  t.true(text.length < 200_000)
+})
