@@ -96,7 +96,7 @@ export class NativeValues {
   /** Of a variable that is a pointer to a struct or a number also what it points at, as far as that is there. */
   #pointed(target: DataType | undefined, word: bigint, reading: Reading): Value | undefined {
     const address = addressOfWord(word)
-    const isFollowed = target !== undefined && POINTED.has(target.kind) && !target.isDeclaration
+    const isFollowed = target !== undefined && POINTED.has(target.kind) && !target.isDeclaration && !isCharacter(target)
     if (!isFollowed || reading.depth > 0 || reading.pointers > 0 || address === undefined || word === 0n)
       return undefined
     const there = new View(new MemoryStorage(reading.environment.memory, address))
