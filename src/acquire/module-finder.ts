@@ -8,6 +8,7 @@ import type {FileMapping} from '../elf/notes.ts'
 import {buildIdName, isBuildId} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
 import {isCandidate, type OpenFiles} from './open-files.ts'
+import {programPaths} from './program-names.ts'
 import type {Lookup, SearchPlaces} from './search-places.ts'
 import {isStandardInput} from './standard-input.ts'
 
@@ -16,6 +17,8 @@ export interface ModuleSearch {
   corePath: string
   /** Of the program itself, as the user named it. */
   exe: string | undefined
+  /** What else the program may be called (program-names.ts). */
+  programNames: readonly string[]
   places: SearchPlaces
 }
 
@@ -59,10 +62,21 @@ export async function findModuleFile(image: LoadedImage, search: ModuleSearch): 
     if (verdict === 'unknown') reportUnverified(image, path, search)
     return {found: {elf, path}, mismatch: undefined}
   }
-  if (!refused) return {found: undefined, mismatch: undefined}
+  const found = await findByOtherName(image, search)
+  if (found || !refused) return {found, mismatch: undefined}
   const {elf, path} = refused
   if (path !== search.exe) reportMismatch(image, elf, path, search)
   return {found: undefined, mismatch: elf.buildId ?? elf.goBuildId ?? 'none'}
+}
+
+/** A file of a name that may be another program's: taken only where it is proven to be the same build. */
+async function findByOtherName(image: LoadedImage, search: ModuleSearch): Promise<FoundFile | undefined> {
+  if (!image.isExecutable) return undefined
+  for (const path of programPaths(search.programNames, search.places, search.corePath)) {
+    const elf = await openCandidate(path, false, search)
+    if (elf && !isDebugFile(elf, path, false, search) && judge(image, elf) === 'same') return {elf, path}
+  }
+  return undefined
 }
 
 function reportUnverified(image: LoadedImage, path: string, search: ModuleSearch): void {

@@ -14,6 +14,7 @@ import {MinimalCore} from '../elf/minimal-core.ts'
 import type {Module} from '../elf/module.ts'
 import {type Belongings, belongingsOf} from './belongings.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
+import {type CrashRecord, readCrashRecord} from './crash-record.ts'
 import {FileDebugPaths, isBuildId} from './debug-paths.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
@@ -22,6 +23,7 @@ import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
 import {PackedFiles} from './packed-files.ts'
 import {placePacked} from './packed-process.ts'
 import {completeDebugFiles, type Placed, placeWith, prepareZstd, toModule} from './placed-module.ts'
+import {programNames} from './program-names.ts'
 import {Remedies} from './remedies.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import {SourceFiles, type SourceFilesInput} from './source-files.ts'
@@ -67,6 +69,8 @@ export interface OpenProcess {
   compression: Compression
   /** Of the core, unpacked. */
   size: number
+  /** What the program that took the core noted of the crash; undefined where none did. */
+  recorded: CrashRecord | undefined
   /** Whether a file of the process was changed while it was read, as far as that is seen by now. */
   hasChanged(): boolean
   /** Texts and values were left out of the core when it was minimised. */
@@ -112,9 +116,10 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
     const client = packed ? undefined : debuginfodClient(options)
+    const recorded = packed ? undefined : readCrashRecord(corePath)
     const placed = packed
       ? await placePacked(core, packed, files)
-      : await findModules(core, {files, corePath, places, client}, options)
+      : await findModules(core, {files, corePath, places, client, recorded}, options)
     const modules = placed.map(toModule)
     const addressSpace = new AddressSpace(core, modules)
     const sources = options.sources && openSources(options.sources, {places, client, corePath, modules})
@@ -129,6 +134,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       path,
       compression: manifest?.core.compression ?? input.compression,
       size: source.size,
+      recorded,
       hasChanged: () => files.watch.hasChanges(),
       isRedacted,
       remediesFor,
@@ -189,15 +195,16 @@ interface ModuleMeans {
   corePath: string
   places: SearchPlaces
   client: DebuginfodClient | undefined
+  recorded: CrashRecord | undefined
 }
 
 async function findModules(
   core: CoreFile,
-  {files, corePath, places, client}: ModuleMeans,
+  {files, corePath, places, client, recorded}: ModuleMeans,
   options: OpenProcessOptions,
 ): Promise<Placed[]> {
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
-  const search: ModuleSearch = {files, corePath, exe, places}
+  const search: ModuleSearch = {files, corePath, exe, programNames: programNames(core, recorded?.exe), places}
   const images = await loadedImages(core, search, options)
   const placed: Placed[] = []
   for (const image of images) {
@@ -293,7 +300,8 @@ function reportMissing(placed: readonly Placed[], {files: {diagnostics}, places}
 
 function adviceFor({isExecutable, path}: LoadedImage, {host}: SearchPlaces): string {
   const or = host ? '' : ', or allow the files of this machine: --host-files'
-  if (isExecutable) return `name it: --exe ${basename(path)}${or}`
+  // What was copied to memory has a name there that no file has.
+  if (isExecutable) return `name it: --exe ${path.startsWith('/memfd:') ? 'FILE' : basename(path)}${or}`
   if (!host) return `copy it into the sysroot${or}`
   return 'give a copy of the machine’s file system, or of its libraries, with --sysroot DIR'
 }
@@ -308,7 +316,7 @@ export interface OpenModule {
 export async function openModuleFile(path: string, options: AcquireOptions): Promise<OpenModule> {
   const files = new OpenFiles(options)
   const places = new SearchPlaces(options)
-  const search: ModuleSearch = {files, corePath: path, exe: undefined, places}
+  const search: ModuleSearch = {files, corePath: path, exe: undefined, programNames: [], places}
   try {
     const located = places.namedFile(path)
     const elf = await files.unpackedElf(located)

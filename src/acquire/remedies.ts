@@ -80,7 +80,7 @@ export class Remedies {
     const {path, buildId, imageOrigin, isExecutable} = module
     const file = basename(path)
     if (imageOrigin !== 'file' && isExecutable)
-      return [`${this.#command()} --exe ${file === '' ? 'FILE' : shellWord(file)}`]
+      return [`${this.#command()} --exe ${file === '' || path.startsWith('/memfd:') ? 'FILE' : shellWord(file)}`]
     if (imageOrigin !== 'file') return [`add --sysroot DIR, with a copy of ${shellWord(path)} in DIR`]
     if (buildId === undefined) return [`build ${file} with -g and a build ID (-Wl,--build-id), and keep that file`]
     const debugFile = buildIdName(buildId, '.debug')

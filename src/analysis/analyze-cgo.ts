@@ -22,7 +22,7 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
   return {
     schemaVersion: '1',
     tool: options.tool,
-    core: reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression}),
+    core: reportCoreFacts(process, files),
     go: reportGo(process),
     cgo,
     blocking: report,

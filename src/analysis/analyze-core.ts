@@ -117,7 +117,7 @@ class Analysis implements CoreReport {
     this.#blocking = new Blocking(this.#images)
     this.#reporter = this.#reporterOf(threads.process, this.#stacks)
     this.tool = options.tool
-    this.core = reportCoreFacts(process, {path: origin.path, size: origin.size, compression: origin.compression})
+    this.core = reportCoreFacts(process, origin)
     this.go = reportGo(process)
     this.crash = reportCrash(cause, this.#stacks, this.#level)
     if (options.values && this.crash.instruction) this.crash = this.#withOperand(this.crash)

@@ -59,7 +59,7 @@ class GoroutineListing implements GoroutinesReport {
   #matched = 0
   readonly #losses: Losses
 
-  constructor(process: DeadProcess, {path, size, compression}: CoreOrigin, options: GoroutinesOptions) {
+  constructor(process: DeadProcess, origin: CoreOrigin, options: GoroutinesOptions) {
     this.#process = process
     this.#losses = new Losses(process)
     this.#options = options
@@ -75,7 +75,7 @@ class GoroutineListing implements GoroutinesReport {
       return {process: threads.process, threads, reporter, facts: new GoroutineFacts(threads.process)}
     })
     this.tool = options.tool
-    this.core = reportCoreFacts(process, {path, size, compression})
+    this.core = reportCoreFacts(process, origin)
     this.go = reportGo(process)
   }
 

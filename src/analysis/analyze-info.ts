@@ -26,7 +26,7 @@ export function analyzeInfo(
     ...(lost.length > 0 ? [`${lost.length} of ${reports.length} modules were not found`] : []),
     ...(process.isPartial() ? [PARTIAL] : []),
   ]
-  const facts = reportCoreFacts(files, {path: files.path, size: files.size, compression: files.compression})
+  const facts = reportCoreFacts(files, files)
   return {
     schemaVersion: '1',
     tool,

@@ -39,7 +39,7 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const level = tracebackLevel(undefined, cause, threads.process.version)
   const known = reportCrash(cause, new GoroutineStacks(threads.process, threads), level)
   const crash = values ? withOperand(known) : known
-  const facts = reportCoreFacts(process, {path: files.path, size: files.size, compression: files.compression})
+  const facts = reportCoreFacts(process, files)
   const losses = new Losses(process)
   /** With the variables that the operand of the faulting instruction was made of. */
   function withOperand(report: CrashReport): CrashReport {

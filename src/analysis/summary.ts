@@ -45,6 +45,7 @@ export function summarize(facts: SummaryFacts): SummaryReport {
       revision: settings['vcs.revision'] ?? null,
       modified: settings['vcs.modified'] === undefined ? null : settings['vcs.modified'] === 'true',
       goVersion: go.version,
+      crashedAt: core.origin?.time ?? null,
       thread: crash.thread,
       image: crash.image,
       goroutine: crash.goroutine,

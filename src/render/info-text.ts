@@ -28,6 +28,7 @@ function* facts({core, signal, process, memory}: InfoReport): Generator<[string,
       'process',
       `pid ${process.pid} ${JSON.stringify(process.name)}, parent ${process.parentPid}, uid ${process.uid}`,
     ]
+  if (core.origin) yield ['recorded', describeOrigin(core.origin)]
   if (core.arguments.length > 0) yield ['command', core.arguments.join(' ')]
   yield ['executable', core.executable ?? 'unknown']
   yield ['threads', String(core.threadCount)]
@@ -41,6 +42,11 @@ function* facts({core, signal, process, memory}: InfoReport): Generator<[string,
   if (memory.threadsWithoutStack.length > 0) {
     yield ['', `without their stack: threads ${memory.threadsWithoutStack.join(' ')}`]
   }
+}
+
+function describeOrigin({handler, source, ...facts}: NonNullable<InfoReport['core']['origin']>): string {
+  const known = Object.entries(facts).filter(([, value]) => value !== null)
+  return `by ${handler} (${source}): ${known.map(([what, value]) => `${what} ${value}`).join(', ')}`
 }
 
 function describeSignal({number, name, code, codeName, address, senderPid}: NonNullable<InfoReport['signal']>): string {

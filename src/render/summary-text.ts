@@ -93,11 +93,13 @@ function cutMiddle(text: string, room: number): string {
   return text.length <= room ? text : `${text.slice(0, room - 1 - half)}…${text.slice(text.length - half)}`
 }
 
-function describeProgram({program, version, revision, modified, goVersion}: SummaryReport['who']): string {
+function describeProgram(who: SummaryReport['who']): string {
+  const {program, version, revision, modified, goVersion, crashedAt} = who
   const words = [program ?? 'a program whose path is not known']
   if (version !== null) words.push(version)
   if (revision !== null) words.push(`revision ${revision.slice(0, 12)}${modified === true ? ' (modified)' : ''}`)
   if (goVersion !== null) words.push(goVersion)
+  if (crashedAt !== null) words.push(`at ${crashedAt.replace(/\.\d+Z$/, 'Z')}`)
   return words.join(', ')
 }
 

@@ -233,6 +233,32 @@ export const toolSchema = z
   })
   .meta({id: 'tool', description: 'what made the report'})
 
+const originSchema = z
+  .strictObject({
+    handler: oneOf({
+      systemd: 'systemd-coredump',
+      apport: 'apport of Ubuntu',
+      abrt: 'ABRT',
+    }).describe('the program that took the core from the kernel'),
+    source: oneOf({
+      'file-name': 'the name of the core',
+      attributes: 'the extended attributes of the core, and its name',
+      folder: 'the files beside the core',
+    }).describe('where it was noted'),
+    name: text.describe('of the process, as the kernel had it'),
+    pid: count.describe('of the process, as the host saw it'),
+    uid: count.describe('of the user it ran as'),
+    time: text.describe('when it crashed, ISO 8601 in UTC'),
+    signal: count.describe('number of the signal that ended it'),
+    exe: text.describe('path of the program'),
+    unit: text.describe('of systemd, that it ran in'),
+    host: text.describe('name of the machine'),
+  })
+  .meta({
+    id: 'origin',
+    description: 'what the program that took the core noted of the crash; the core tells none of it',
+  })
+
 const coreSchema = z
   .strictObject({
     path: z.string().describe('as it was given'),
@@ -244,6 +270,7 @@ const coreSchema = z
     arguments: z.array(z.string()).describe('the command line, of which a core keeps 80 bytes, split at spaces'),
     threadCount: z.number().int().describe('threads in the core'),
     pageSize: z.number().int().describe('in bytes'),
+    origin: originSchema.nullable().describe('null: no crash handler that is known put it there'),
   })
   .meta({id: 'core', description: 'the core file'})
 

@@ -39,6 +39,7 @@ export const summarySchema = z
         revision: text.describe('the commit it was built from (`vcs.revision`)'),
         modified: z.boolean().nullable().describe('with changes beside that commit (`vcs.modified`); null: not known'),
         goVersion: text.describe('release that built it'),
+        crashedAt: text.describe('as in `core.origin.time`'),
         thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
         image,
         goroutine: count.describe('the goroutine that crashed; null: none did'),

@@ -55,7 +55,7 @@ test('it needs one package, of one version', t => {
     t.truthy(devDependencies[name], name)
   }
   for (const [name, version] of Object.entries({...dependencies, ...devDependencies})) {
-    t.regex(version as string, /^\d+\.\d+\.\d+$/, name)
+    t.regex(version as string, /^\d+\.\d+\.\d+(-[\w.]+)?$/, name)
   }
 })
 

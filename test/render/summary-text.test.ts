@@ -23,6 +23,7 @@ const summary: SummaryReport = {
     version: 'v1.2.3',
     revision: '0123456789abcdef0123456789abcdef01234567',
     modified: true,
+    crashedAt: null,
     goVersion: 'go1.27.4',
     thread: 4242,
     image: null,

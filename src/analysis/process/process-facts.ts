@@ -16,21 +16,48 @@ export interface CoreOrigin {
   path: string
   size: number
   compression: string | null
+  /** What the program that took it noted of the crash. */
+  recorded?: CrashRecord | undefined
+}
+
+type OriginReport = NonNullable<CoreReport['core']['origin']>
+
+/** Facts that are not known are undefined. */
+type CrashRecord = Pick<OriginReport, 'handler' | 'source'> & {
+  readonly [Fact in Exclude<keyof OriginReport, 'handler' | 'source'>]: NonNullable<OriginReport[Fact]> | undefined
 }
 
 export function reportCoreFacts(
   process: Pick<DeadProcess, 'core' | 'modules'>,
-  origin: CoreOrigin,
+  {path, size, compression, recorded}: CoreOrigin,
 ): CoreReport['core'] {
   const {core, modules} = process
   return {
-    ...origin,
+    path,
+    size,
+    compression,
     truncated: core.truncated,
     pid: core.process?.pid ?? null,
     executable: modules.find(({isExecutable}) => isExecutable)?.path ?? null,
     arguments: splitArguments(core.process?.commandLine ?? ''),
     threadCount: core.threads.length,
     pageSize: core.pageSize,
+    origin: recorded ? reportOrigin(recorded) : null,
+  }
+}
+
+function reportOrigin({handler, source, name, pid, uid, time, signal, exe, unit, host}: CrashRecord): OriginReport {
+  return {
+    handler,
+    source,
+    name: name ?? null,
+    pid: pid ?? null,
+    uid: uid ?? null,
+    time: time ?? null,
+    signal: signal ?? null,
+    exe: exe ?? null,
+    unit: unit ?? null,
+    host: host ?? null,
   }
 }
 

@@ -28,6 +28,7 @@ test('the arguments are told apart by their spaces, which is all that the core h
     arguments: ['./app', '-v', 'file'],
     threadCount: 2,
     pageSize: 4096,
+    origin: null,
   })
 })
 
