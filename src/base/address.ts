@@ -35,7 +35,8 @@ export function addressOfWord(word: Word): Address | undefined {
   return word >= 0n && word < WORD_LIMIT ? (Number(word) as Address) : undefined
 }
 
-const TWO_32 = 0x100000000
+/** What the upper half of 64 bits counts by. */
+export const TWO_32 = 0x100000000
 
 /** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */
 export function number64At(view: DataView, at: number): number {

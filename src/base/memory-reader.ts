@@ -1,4 +1,4 @@
-import {ADDRESS_LIMIT, type Address, toAddress, type Word} from './address.ts'
+import {ADDRESS_LIMIT, type Address, TWO_32, toAddress, type Word} from './address.ts'
 import {decodeText} from './foreign-name.ts'
 
 /** Memory of the dead process. Unmapped or missing memory is an answer, not an exception. */
@@ -19,8 +19,6 @@ export interface MemoryReader {
    */
   nextReadable?(address: Address): Address | undefined
 }
-
-const TWO_32 = 0x100000000
 
 function u32At(bytes: Uint8Array, at: number): number {
   return (

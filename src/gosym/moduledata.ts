@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, TWO_32, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {GotraceError} from '../base/errors.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
@@ -63,7 +63,6 @@ const LENGTH_LIMIT = 2 ** 40
 /** Text sections that the linker would split a program into: a handful, each of megabytes. */
 const SECTION_LIMIT = 4096
 const FTAB_SAMPLES = 64
-const TWO_32 = 0x100000000
 
 /** The layouts to try, the likeliest first: that of the version, then those that share the header's magic. */
 function candidateLayouts(header: PclntabHeader, version: GoVersion | undefined): ModuledataLayout[] {

@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import type {Goroutine} from './goroutine.ts'
 import {RemoteStruct} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
 
@@ -114,4 +115,22 @@ export class Machine {
     const sp = this.#m.pointer('vdsoSP')
     return sp === NULL_ADDRESS ? undefined : {sp, pc: this.#m.pointer('vdsoPC')}
   }
+}
+
+/** The M that a goroutine is on; undefined where it is on none. */
+export function machineOf(runtime: MachineLookup | undefined, {m}: Pick<Goroutine, 'm'>): Machine | undefined {
+  return m === NULL_ADDRESS ? undefined : runtime?.machineAt(m)
+}
+
+/** The M of a goroutine that is in a call from Go into C, though it may be back in Go by a callback. */
+export function machineInCgo(
+  runtime: MachineLookup | undefined,
+  goroutine: Pick<Goroutine, 'm' | 'syscall'>,
+): Machine | undefined {
+  const machine = machineOf(runtime, goroutine)
+  return machine && machine.ncgo > 0 && goroutine.syscall.sp !== NULL_ADDRESS ? machine : undefined
+}
+
+interface MachineLookup {
+  machineAt(address: Address): Machine | undefined
 }

@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, TWO_32, toAddress} from '../base/address.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {readablePieces} from '../gosym/memory-scan.ts'
@@ -20,7 +20,6 @@ const GOROUTINE_LIMIT = 2 ** 27
 const MACHINE_LIMIT = 200_000
 /** A head of a list that is longer than any seen so far is looked for among these many candidates. */
 const HEAD_LIMIT = 4096
-const TWO_32 = 0x100000000
 
 /**
  * The runtime's roots in a process whose executable is gone: in its data and bss stands one slice whose elements all

@@ -4,6 +4,7 @@ import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {CreatedByReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -86,7 +87,7 @@ function emptySegment(missing: MissingReason | null): CalledSegment {
 
 /** cgocall sets m.incgo around the call of C alone, while g.syscallsp stays until the goroutine has a P again. */
 function isInC({runtime}: DeadProcess, goroutine: Goroutine): boolean {
-  const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+  const machine = machineOf(runtime, goroutine)
   return machine !== undefined && (runtime?.layouts.m.has('incgo') === true ? machine.incgo : machine.ncgo > 0)
 }
 

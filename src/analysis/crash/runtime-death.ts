@@ -3,6 +3,7 @@ import type {Address} from '../../base/address.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import {walkGoStack} from '../../unwind/goroutine-walk.ts'
 import {foreignImage} from '../frames/foreign-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -82,7 +83,7 @@ export function findStartOfDying(
   threads: ThreadStacks,
   goroutine: Goroutine,
 ): FoundStart | undefined {
-  const machine = goroutine.m === 0 ? undefined : process.runtime?.machineAt(goroutine.m)
+  const machine = machineOf(process.runtime, goroutine)
   if (!machine || machine.dying <= 0 || machine.curg !== goroutine.address) return undefined
   return startBelowDeath(process, findStart(process, threads, goroutine), false)?.start
 }

@@ -1,7 +1,8 @@
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {machineInCgo} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {GoroutineFacts, isInCgo} from './goroutine-facts.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
 /** How many goroutines there are and what they do, told without a walk of any stack. */
@@ -21,7 +22,7 @@ export class GoroutineCensus {
     const facts = new GoroutineFacts(process)
     for (const goroutine of goroutines) {
       this.count++
-      if (isInCgo(process.runtime, goroutine)) this.inC++
+      if (machineInCgo(process.runtime, goroutine)) this.inC++
       const {waitReason, status} = facts.of(goroutine)
       const state = waitReason ?? status
       this.#states.set(state, (this.#states.get(state) ?? 0) + 1)

@@ -1,18 +1,12 @@
-import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import {isIdleInSynctest} from '../../runtime-model/wait-reason.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {HeaderFacts} from './goroutine-header.ts'
 
 /** Nanoseconds that say no more than that some time has passed: no wait can be minutes long. */
 const ONE_MINUTE = 60_000_000_000n
-
-/** Whether a goroutine is in a call from Go into C. */
-export function isInCgo(runtime: GoRuntime | undefined, {m, syscall}: Goroutine): boolean {
-  const machine = m === 0 ? undefined : runtime?.machineAt(m)
-  return machine !== undefined && machine.ncgo > 0 && syscall.sp !== 0
-}
 
 /** Gathers what a goroutine's header says. */
 export class GoroutineFacts {
@@ -26,7 +20,7 @@ export class GoroutineFacts {
   of(goroutine: Goroutine): HeaderFacts {
     const {runtime, version} = this.#process
     const {status, bubble} = goroutine
-    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const machine = machineOf(runtime, goroutine)
     const waitReason = status.number === GOROUTINE_STATUS._Gwaiting ? goroutine.waitReason : ''
     return {
       id: goroutine.id,

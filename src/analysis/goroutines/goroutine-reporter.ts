@@ -1,5 +1,6 @@
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {machineInCgo, machineOf} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
@@ -10,7 +11,7 @@ import type {GoroutineStacks, StackParts} from '../stacks/goroutine-stacks.ts'
 import type {CgoFrames} from '../stacks/shown-stack.ts'
 import {type FrameValues, gapsOf, threadOf} from '../values/frame-values.ts'
 import type {Blocking} from '../waits/blocking.ts'
-import {GoroutineFacts, isInCgo} from './goroutine-facts.ts'
+import {GoroutineFacts} from './goroutine-facts.ts'
 import {goroutineHeader, goroutineState} from './goroutine-header.ts'
 
 export interface ReporterOptions {
@@ -52,7 +53,7 @@ export class GoroutineReporter {
   report(goroutine: Goroutine, crashing: boolean): GoroutineReport {
     const {runtime, version} = this.#process
     const facts = this.#facts.of(goroutine)
-    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const machine = machineOf(runtime, goroutine)
     const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
@@ -71,7 +72,7 @@ export class GoroutineReporter {
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
       thread,
-      inCgo: isInCgo(runtime, goroutine),
+      inCgo: machineInCgo(runtime, goroutine) !== undefined,
       waitingFor:
         this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,

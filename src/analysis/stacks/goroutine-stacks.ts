@@ -3,6 +3,7 @@ import type {GoTables} from '../../gosym/func-table.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {machineInCgo} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {StopReason} from '../../unwind/unwind-frame.ts'
@@ -122,8 +123,8 @@ export class GoroutineStacks {
    */
   #savedFrames({goroutine, cgoFrames}: StackRequest): FrameReport[] {
     const {runtime} = this.#process
-    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
-    if (cgoFrames !== 'saved' || !runtime || !machine || machine.ncgo <= 0 || goroutine.syscall.sp === 0) return []
+    const machine = cgoFrames === 'saved' ? machineInCgo(runtime, goroutine) : undefined
+    if (!machine) return []
     return reportSavedPcs(this.#process, checkSavedCallers(this.#process, this.threads, machine))
   }
 }

@@ -1,5 +1,6 @@
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import type {GoStart} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
@@ -33,7 +34,7 @@ export function startInSyscall({syscall: {pc, sp}}: Goroutine): FoundStart | und
 /** The innermost Go frame on the goroutine's own stack, where its thread is on that stack. */
 function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart | undefined {
   const {runtime} = process
-  const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+  const machine = machineOf(runtime, goroutine)
   if (!machine || machine.curg !== goroutine.address) return undefined
   const thread = threads.ofMachine(machine)
   if (!thread) return undefined

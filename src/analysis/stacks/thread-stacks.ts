@@ -2,6 +2,7 @@ import type {Address} from '../../base/address.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
@@ -80,7 +81,7 @@ export class ThreadStacks {
 
   /** The thread whose stack leads through a goroutine; of a g0 the one that runs its M. */
   threadThrough(goroutine: Goroutine): number | undefined {
-    const own = goroutine.m === 0 ? undefined : this.process.runtime?.machineAt(goroutine.m)
+    const own = machineOf(this.process.runtime, goroutine)
     if (own?.g0 === goroutine.address) return this.threadOf(own)
     const machine = this.#machineOfGoroutine(goroutine)
     const isOn = machine && this.goroutineOf(machine)?.address === goroutine.address
@@ -169,7 +170,7 @@ export class ThreadStacks {
    * there.
    */
   systemStackOf(g0: Goroutine): CSegment | undefined {
-    const machine = g0.m === 0 ? undefined : this.process.runtime?.machineAt(g0.m)
+    const machine = machineOf(this.process.runtime, g0)
     const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
     const segment = stack && onSystemStack(stack)
     return segment?.frames[0]?.kind === 'native' ? segment : undefined
@@ -192,7 +193,7 @@ export class ThreadStacks {
   /** The M that runs a goroutine, or that is kept for it while it is parked inside of a callback. */
   #machineOfGoroutine(goroutine: Goroutine): Machine | undefined {
     const {runtime} = this.process
-    const machine = goroutine.m === 0 ? undefined : runtime?.machineAt(goroutine.m)
+    const machine = machineOf(runtime, goroutine)
     if (machine?.curg === goroutine.address) return machine
     const locked = goroutine.lockedM === 0 ? undefined : runtime?.machineAt(goroutine.lockedM)
     return locked?.curg === 0 && locked.lockedg === goroutine.address ? locked : undefined
