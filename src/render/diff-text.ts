@@ -53,9 +53,9 @@ function* renderSignature(change: SignatureChange, style: Style): Generator<stri
 }
 
 function* renderStack(change: GoroutineChange, style: Style): Generator<string> {
-  const {state, frames, createdBy, goroutines} = change
+  const {state, frames, createdBy, goroutines, partial} = change
   const ids = goroutines.length > 0 ? `: ${goroutines.join(' ')}` : ''
-  yield `  ${countsOf(change)}  ${style.goroutine(`[${state ?? '?'}]${ids}`)}\n`
+  yield `  ${countsOf(change)}  ${style.goroutine(`[${state ?? '?'}]${ids}`)}${partial ? ` ${style.note('(frames are missing)')}` : ''}\n`
   for (const {function: name, file, line} of frames) {
     const place = file === null ? '' : `  ${style.location(`${file}:${line ?? 0}`)}`
     yield `      ${style.goFunction(name)}${place}\n`

@@ -190,6 +190,7 @@ export const goroutineChangeSchema = z
     frames: z.array(comparedFrameSchema).describe('innermost first'),
     createdBy: text.describe('the function whose `go` statement started them; null: none, or not compared'),
     goroutines: z.array(z.number().int()).describe('IDs in the second, else in the first; the first 20'),
+    partial: z.boolean().describe('frames are missing in a stack of these: they may belong to another change'),
   })
   .meta({id: 'goroutineChange', description: 'goroutines with the same stack in two dumps'})
 

@@ -18,7 +18,14 @@ export interface DumpedStack {
   readonly frames: readonly DumpedFrame[]
   /** The function of the `go` statement; null: none, or a profile tells none. */
   readonly createdBy: string | null
+  /** Frames are missing: it may be one of the others. */
+  readonly isPartial: boolean
+  /** How many of the frames come before those that the dump leaves out of a deep stack; null: it leaves out none. */
+  readonly cutAfter: number | null
 }
+
+/** Stacks of a profile end there: at 32 up to Go 1.22, then at 128 (runtime/pprof, maxProfStackDepth). */
+export const PROFILE_DEPTH = 32
 
 /** A wait reason or a status alone: without what the scheduler or a bubble adds, minutes, and labels. */
 export function plainState(state: string): string {

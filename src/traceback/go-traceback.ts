@@ -5,8 +5,10 @@ const HEADER = /^goroutine (\d+) (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[(.*)\](?: \{.*\
 /** runtime.traceback2: `file:line`, then the offset, then fp, sp and pc, as the level asks for them. */
 const PLACE = /^\t(.*):(\d+)(?: \+0x[0-9a-f]+)?(?: (?:fp|sp|pc)=0x[0-9a-f]+)*$/
 const CREATED = /^created by (.+?)(?: in goroutine \d+)?$/
-/** What the runtime says between frames, and of a stack that it could not walk. */
-const REMARK = /^(?:\.\.\.|\t?goroutine running on other thread)/
+/** What the runtime says between frames, of a stack that is deeper than it shows. */
+const ELIDED = /^\.\.\./
+/** What it says of a stack that it could not walk. */
+const UNWALKED = /^\t?goroutine running on other thread/
 const ANCESTORS = /^\[originating from goroutine \d+\]:$/
 
 /** Whether a text holds the first line of a goroutine's block. */
@@ -45,6 +47,8 @@ class Block {
   /** A function whose place is on the next line. */
   #pending: {function: string; isC: boolean} | undefined
   #isOver = false
+  #isUnwalked = false
+  #cutAfter: number | null = null
 
   constructor(id: number, state: string) {
     this.id = id
@@ -56,7 +60,7 @@ class Block {
     if (place && this.#pending) {
       this.frames.push({...this.#pending, file: place[1] ?? null, line: Number(place[2])})
       this.#pending = undefined
-    } else if (!this.#isOver && !line.startsWith('\t')) this.#addCall(line)
+    } else if (!this.#isOver && (!line.startsWith('\t') || UNWALKED.test(line))) this.#addCall(line)
   }
 
   #addCall(line: string): void {
@@ -66,7 +70,11 @@ class Block {
       this.#createdBy ??= creator ?? null
       // Its place follows, and perhaps the stacks of those who started it.
       this.#isOver = true
-    } else if (!REMARK.test(line)) {
+    } else if (UNWALKED.test(line)) {
+      this.#isUnwalked = true
+    } else if (ELIDED.test(line)) {
+      this.#cutAfter ??= this.frames.length
+    } else {
       // Neither a value nor a type has a parenthesis in the arguments.
       const end = line.endsWith(')') ? line.lastIndexOf('(') : -1
       this.#pending = {function: end > 0 ? line.slice(0, end) : line, isC: end <= 0}
@@ -80,6 +88,8 @@ class Block {
       state: this.#state,
       frames: this.frames,
       createdBy: this.#createdBy,
+      isPartial: this.#isUnwalked,
+      cutAfter: this.#cutAfter,
     }
   }
 }

@@ -85,8 +85,18 @@ test('other text holds none', t => {
     t.false(holdsTraceback(text), text)
   }
   t.deepEqual(parseGoTraceback('goroutine 1 [running]:'), [
-    {count: 1, goroutines: [1], state: 'running', frames: [], createdBy: null},
+    {count: 1, goroutines: [1], state: 'running', frames: [], createdBy: null, isPartial: false, cutAfter: null},
   ])
+})
+
+test('a stack that the runtime could not walk is a part', t => {
+  const text = 'goroutine 9 [running]:\n\tgoroutine running on other thread; stack unavailable\ncreated by main.main\n'
+  t.like(parseGoTraceback(text), [{frames: [], createdBy: 'main.main', isPartial: true}])
+})
+
+test('of a deep stack it is told where frames were left out', t => {
+  const text = 'goroutine 9 [running]:\nmain.a()\n\t/a.go:1 +0x1\n...200 frames elided...\nmain.z()\n\t/a.go:9 +0x1\n'
+  t.like(parseGoTraceback(text), [{frames: {length: 2}, cutAfter: 1}])
 })
 
 test('a profile with debug=1 counts stacks', t => {

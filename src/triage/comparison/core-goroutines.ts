@@ -1,6 +1,6 @@
 import type {OpenProcess} from '../../acquire/open-process.ts'
 import {analyzeGoroutines, type GoroutinesOptions} from '../../analysis/analyze-goroutines.ts'
-import type {GoroutineGroupReport} from '../../report/core-report.ts'
+import type {FrameReport, GoroutineGroupReport} from '../../report/core-report.ts'
 import {type DumpedStack, isInFull, isSystemStack, plainState} from '../../traceback/dumped-stack.ts'
 import type {GoroutineSet} from './goroutine-diff.ts'
 
@@ -37,17 +37,31 @@ export function goroutinesOfCore(
   }
 }
 
-function stackOfGroup({count, goroutines, state, frames, createdBy}: GoroutineGroupReport): DumpedStack {
+/** Frames of the seam between Go and C, and of signals, are in the list, but not shown. */
+const isShown = ({kind}: FrameReport): boolean => kind !== 'switch' && kind !== 'signal'
+
+function stackOfGroup({
+  count,
+  goroutines,
+  state,
+  frames,
+  createdBy,
+  stop,
+  missing,
+  elided,
+}: GoroutineGroupReport): DumpedStack {
   return {
     count,
     goroutines,
     state: plainState(state),
-    frames: frames.map(({kind, function: name, file, line, module, moduleOffset}) => ({
+    frames: frames.filter(isShown).map(({kind, function: name, file, line, module, moduleOffset}) => ({
       function: name ?? `${module ?? '?'}+${moduleOffset ?? '?'}`,
       file,
       line,
       isC: kind !== 'go',
     })),
     createdBy: createdBy?.function ?? null,
+    isPartial: missing.length > 0 || (stop !== 'end-of-stack' && stop !== 'frame-limit'),
+    cutAfter: elided && frames.slice(0, elided.after).filter(isShown).length,
   }
 }

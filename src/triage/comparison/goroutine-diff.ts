@@ -15,15 +15,18 @@ const IDS_SHOWN = 20
 
 /** What both dumps tell, and so what their stacks are compared by. */
 interface Common {
-  /** A core tells C frames, those of Go's runtime, and who started what; others leave out some of that. */
+  /** A core that is whole tells C frames and those of Go's runtime; others leave out some of that. */
   readonly isWhole: boolean
   readonly states: boolean
   readonly creators: boolean
   readonly lines: boolean
+  /** Frames that are compared, from the innermost on: some dumps leave out the rest of a deep stack. */
+  readonly depth: number
 }
 
 interface Group {
   count: number
+  isPartial: boolean
   readonly goroutines: number[]
   readonly stack: DumpedStack
 }
@@ -40,12 +43,13 @@ export interface GoroutineDiff {
 export function diffGoroutines(before: GoroutineSet, after: GoroutineSet): GoroutineDiff {
   const both = [before, after]
   const common = {
-    isWhole: both.every(({compared}) => compared.kind === 'core'),
+    isWhole: both.every(({compared, stacks}) => compared.kind === 'core' && !stacks.some(({isPartial}) => isPartial)),
     states: both.every(({stacks}) => stacks.every(({state}) => state !== null)),
     creators: both.every(({compared}) => compared.kind !== 'profile'),
   }
-  const byLine = {...common, lines: true}
-  const byFunction = {...common, lines: false}
+  const whole = {...common, lines: true, depth: Number.POSITIVE_INFINITY}
+  const byLine = {...whole, depth: Math.min(...both.map(({stacks}) => shortestCut(stacks, whole)))}
+  const byFunction = {...byLine, lines: false}
   const isOtherBuild = before.buildId !== null && after.buildId !== null && before.buildId !== after.buildId
   const isByLine =
     !isOtherBuild && (countShared(before, after, byLine) > 0 || countShared(before, after, byFunction) === 0)
@@ -71,9 +75,10 @@ function groupStacks(stacks: readonly DumpedStack[], common: Common): Map<string
   const groups = new Map<string, Group>()
   for (const stack of stacks) {
     const key = keyOf(stack, common)
-    const group = groups.get(key) ?? {count: 0, goroutines: [], stack}
+    const group = groups.get(key) ?? {count: 0, isPartial: false, goroutines: [], stack}
     groups.set(key, group)
     group.count += stack.count
+    group.isPartial ||= stack.isPartial
     group.goroutines.push(...stack.goroutines.slice(0, IDS_SHOWN - group.goroutines.length))
   }
   return groups
@@ -87,8 +92,20 @@ function keyOf(stack: DumpedStack, common: Common): string {
 }
 
 /** Go shows frames of its runtime and wrappers in some dumps and not in others; those of C hardly anywhere. */
-function comparedFrames({frames}: DumpedStack, {isWhole}: Common): readonly DumpedFrame[] {
-  return isWhole ? frames : frames.filter(({function: name, isC}) => !isC && !isOfRuntime(name))
+function comparedFrames({frames}: DumpedStack, {isWhole, depth}: Common): readonly DumpedFrame[] {
+  const compared = isWhole ? frames : frames.filter(({function: name, isC}) => !isC && !isOfRuntime(name))
+  return compared.length > depth ? compared.slice(0, depth) : compared
+}
+
+/** How many frames of each stack are there before any of them is cut. */
+function shortestCut(stacks: readonly DumpedStack[], common: Common): number {
+  let shortest = Number.POSITIVE_INFINITY
+  for (const stack of stacks) {
+    if (stack.cutAfter === null) continue
+    const before = {...stack, frames: stack.frames.slice(0, stack.cutAfter)}
+    shortest = Math.min(shortest, comparedFrames(before, common).length)
+  }
+  return shortest
 }
 
 function isOfRuntime(name: string): boolean {
@@ -96,7 +113,7 @@ function isOfRuntime(name: string): boolean {
 }
 
 function reportChange(
-  {stack, goroutines}: Group,
+  {stack, goroutines, isPartial}: Group,
   common: Common,
   counts: ReturnType<typeof countsOf>,
 ): GoroutineChange {
@@ -110,5 +127,6 @@ function reportChange(
     })),
     createdBy: common.creators ? stack.createdBy : null,
     goroutines,
+    partial: isPartial,
   }
 }

@@ -1,5 +1,11 @@
 import {Profile} from 'pprof-format'
-import {type DumpedFrame, type DumpedStack, plainState, withoutTypeArguments} from '../../traceback/dumped-stack.ts'
+import {
+  type DumpedFrame,
+  type DumpedStack,
+  PROFILE_DEPTH,
+  plainState,
+  withoutTypeArguments,
+} from '../../traceback/dumped-stack.ts'
 
 /** What our own profiles say of each sample. */
 const STATE_LABEL = 'goroutine state'
@@ -28,12 +34,15 @@ export function parsePprof(bytes: Uint8Array): DumpedStack[] | {kind: string} | 
   }
   return profile.sample.map(({locationId, value, label}) => {
     const state = label.find(({key}) => text(key) === STATE_LABEL)
+    const stack = locationId.flatMap(id => frames.get(Number(id)) ?? [])
     return {
       count: Number(value[column] ?? 0),
       goroutines: [],
       state: state ? plainState(text(state.str)) : null,
-      frames: locationId.flatMap(id => frames.get(Number(id)) ?? []),
+      frames: stack,
       createdBy: null,
+      isPartial: false,
+      cutAfter: locationId.length >= PROFILE_DEPTH ? stack.length : null,
     }
   })
 }
