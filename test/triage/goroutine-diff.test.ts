@@ -46,7 +46,7 @@ test('of two whole cores all frames count, of others those of the program in Go'
 
 test('of a core in which frames are missing those of C prove nothing', t => {
   const cut = stack(['nanosleep', 'main.inC'], {isPartial: true})
-  t.deepEqual(changes(setOf('core', [stack(IN_C)]), setOf('core', [cut])), ['line same main.inC'])
+  t.deepEqual(changes(setOf('core', [stack(IN_C)]), setOf('core', [cut])), ['line same main.inC ?'])
   const lost = stack(['main.lost'], {isPartial: true})
   t.deepEqual(changes(setOf('core', [stack(IN_C)]), setOf('core', [lost])), [
     'line new main.lost ?',
