@@ -1,10 +1,11 @@
 import {readdirSync, readFileSync, statSync} from 'node:fs'
+import type {BoundedCache} from '../base/bounded-cache.ts'
 import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
 import type {ReadRecords} from '../base/read-record.ts'
-import {ElfFile} from '../elf/elf-file.ts'
+import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
 import {openInput, type Progress} from './core-input.ts'
 import {FileWatch} from './file-watch.ts'
@@ -16,9 +17,14 @@ export interface OpenFilesOptions {
   readonly deadline?: Deadline | undefined
   readonly progress?: Progress | undefined
   readonly unpackLimits?: UnpackLimits | undefined
+  /** Keeps what was unpacked of files, for the next core. */
+  readonly unpacked?: UnpackedCache | undefined
   /** Notes what is read of each file. */
   readonly records?: ReadRecords | undefined
 }
+
+/** Unpacked sections by the file and where they begin in it. */
+export type UnpackedCache = BoundedCache<string, Uint8Array>
 
 /** More than that are of no use, for each costs memory. */
 const FILES_MAX = 4096
@@ -126,7 +132,14 @@ export class OpenFiles {
 
   #parse(source: ByteSource, path: string): ElfFile {
     const watched = this.#options.records?.watch(source, path) ?? source
-    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack})
+    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack, unpacked: this.#unpackedOf(source)})
+  }
+
+  #unpackedOf(source: ByteSource): UnpackedSections | undefined {
+    const {unpacked, records} = this.#options
+    if (!unpacked || records || !(source instanceof FileSource)) return undefined
+    const file = source.identity
+    return {of: (offset, unpack) => unpacked.of(`${file}\0${offset}`, unpack)}
   }
 
   /** A candidate that is no ELF file is no candidate; one that should have been is worth a word. */

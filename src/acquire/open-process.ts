@@ -18,7 +18,7 @@ import {type CrashRecord, readCrashRecord} from './crash-record.ts'
 import {FileDebugPaths, isBuildId} from './debug-paths.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
 import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
-import {OpenFiles} from './open-files.ts'
+import {OpenFiles, type UnpackedCache} from './open-files.ts'
 import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
 import {PackedFiles} from './packed-files.ts'
 import {placePacked} from './packed-process.ts'
@@ -38,6 +38,8 @@ export interface AcquireOptions extends SearchOptions {
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
   unpackLimits?: UnpackLimits | undefined
+  /** Keeps what is unpacked of files, for the next core. */
+  unpacked?: UnpackedCache | undefined
   /** Notes what is read of the files of the process. */
   records?: ReadRecords | undefined
 }

@@ -84,6 +84,11 @@ export class FileSource implements ByteSource {
   #change: FileChange | undefined
   #isClosed = false
 
+  /** What it is known by as long as nobody writes to it: name, size, and when it was last written to. */
+  get identity(): string {
+    return `${this.name}\0${this.size}\0${this.#modified}`
+  }
+
   private constructor(name: string, {fd, size, modified}: RegularFile) {
     this.name = name
     this.#fd = fd

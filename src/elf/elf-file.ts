@@ -26,9 +26,16 @@ export interface SectionHeader extends RawSectionHeader {
   name: string
 }
 
+/** Sections of one file that are kept when it is closed, by where they begin. Nobody may change their bytes. */
+export interface UnpackedSections {
+  of(offset: number, unpack: () => Uint8Array): Uint8Array
+}
+
 export interface ElfFileOptions {
   /** For sections packed with zstd where Node has none built in. */
   zstd?: ZstdUnpack | undefined
+  /** What was unpacked of this very file before, for another core. */
+  unpacked?: UnpackedSections | undefined
   /** Of an image in memory: its dynamic section holds addresses where the file has link addresses. */
   loadBias?: number
 }
@@ -217,8 +224,12 @@ export class ElfFile implements SectionSource {
     if (header.size > SECTION_SIZE_MAX) {
       throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes`)
     }
+    const {zstd, unpacked} = this.#options
+    if (header.compressed) {
+      const unpack = () => unpackSection(this.source.read(header.offset, header.size), where, zstd)
+      return {bytes: unpacked ? unpacked.of(header.offset, unpack) : unpack(), address: header.address}
+    }
     const read = this.source.read(header.offset, header.size)
-    if (header.compressed) return {bytes: unpackSection(read, where, this.#options.zstd), address: header.address}
     // Short reads are views of the source's cache, which the next read may overwrite.
     const owned = read.length === read.buffer.byteLength ? read : read.slice()
     return {bytes: owned, address: header.address}

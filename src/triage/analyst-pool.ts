@@ -1,5 +1,6 @@
 import workerpool from 'workerpool'
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {describeFailure} from '../base/errors.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {errorLine, type LineOptions, makeLine} from './core-line.ts'
@@ -127,16 +128,20 @@ function isTimeout(cause: unknown): boolean {
   return (cause as Error | undefined)?.name === 'TimeoutError'
 }
 
+/** Debug information of some large programs; it is outside of the heap that `memoryMb` limits. */
+const UNPACKED_MAX = 256 * 1024 * 1024
+
 /** What comes from a process before its answer: what it writes, and that it has begun. */
 type WorkerEvent = typeof BEGUN | {stderr?: string}
 const BEGUN = 'begun'
 
 /** The other side: answers in a process that an `AnalystPool` has started. */
 export function serveAnalyses(tidyOnSignal: TidyOnSignal): void {
+  const context = {tidyOnSignal, unpacked: new BoundedCache<string, Uint8Array>(UNPACKED_MAX, bytes => bytes.length)}
   workerpool.worker({
     makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
       workerpool.workerEmit(BEGUN)
-      return makeLine(item, options, tidyOnSignal)
+      return makeLine(item, options, context)
     },
   })
 }

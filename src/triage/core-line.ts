@@ -1,5 +1,6 @@
 import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.ts'
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
+import type {UnpackedCache} from '../acquire/open-files.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {isPackageHead} from '../acquire/package-manifest.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
@@ -18,7 +19,7 @@ import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
 export interface LineOptions {
-  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal'>
+  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal' | 'unpacked'>
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
   readonly signature?: SignatureOptions
   /** Where the whole report goes, beside the line. */
@@ -38,11 +39,17 @@ export interface SignatureOptions {
 /** The part of a work item that a line begins with. */
 export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime' | 'attempt'>
 
+/** What a process has for all its cores. */
+export interface LineContext {
+  readonly tidyOnSignal?: TidyOnSignal
+  readonly unpacked?: UnpackedCache
+}
+
 /** The line of a core; null for a packed file nobody named that holds something else. */
 export async function makeLine(
   item: Omit<WorkItem, 'error'>,
   options: LineOptions,
-  tidyOnSignal?: TidyOnSignal,
+  {tidyOnSignal, unpacked}: LineContext = {},
 ): Promise<BatchLine | null> {
   const started = Date.now()
   const diagnostics = new Diagnostics()
@@ -50,7 +57,7 @@ export async function makeLine(
   const {tool} = options.analysis
   try {
     if (item.uncertain && !(await holdsCore(item.path))) return null
-    const process = await openProcess(item.path, {...options.search, diagnostics, deadline, tidyOnSignal})
+    const process = await openProcess(item.path, {...options.search, diagnostics, deadline, tidyOnSignal, unpacked})
     try {
       return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}
     } finally {
