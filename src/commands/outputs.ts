@@ -1,5 +1,5 @@
 import {InputError} from '../base/errors.ts'
-import type {FormatName} from '../render/formats.ts'
+import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
 
 /** A document that is asked for: where it goes, and how it is written. */
 export interface Output {
@@ -17,18 +17,6 @@ export interface OutputFlags {
   readonly tree?: boolean
   readonly html?: string | undefined
 }
-
-/** What a file is called that holds a format; the first that fits counts. */
-const ENDINGS: readonly (readonly [string, FormatName])[] = [
-  ['.speedscope.json', 'speedscope'],
-  ['.json', 'json'],
-  ['.ndjson', 'ndjson'],
-  ['.html', 'html'],
-  ['.md', 'markdown'],
-  ['.folded', 'folded'],
-  ['.pb.gz', 'pprof'],
-  ['.txt', 'text'],
-]
 
 /**
  * The documents of one run. A flag names the format of the only one; of several each has that of its ending, and the
@@ -63,6 +51,9 @@ function formatOfFlags({format, json, ndjson, tree}: OutputFlags): FormatName | 
   return json ? 'json' : undefined
 }
 
+/** The longest ending that fits: `.speedscope.json` is more than `.json`. */
 function formatOfEnding(path: string): FormatName | undefined {
-  return ENDINGS.find(([ending]) => path.endsWith(ending))?.[1]
+  const endingOf = (name: FormatName): string => FORMATS[name].ending ?? ''
+  const fitting = FORMAT_NAMES.filter(name => endingOf(name) !== '' && path.endsWith(endingOf(name)))
+  return fitting.sort((a, b) => endingOf(b).length - endingOf(a).length)[0]
 }

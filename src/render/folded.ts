@@ -4,6 +4,7 @@ import {countStacks, nameOfFrame, type StackSample} from './stack-samples.ts'
 
 /** Folded stacks, as flamegraph.pl and its heirs read them: `outermost;…;innermost COUNT`. */
 export const folded: Format = {
+  ending: '.folded',
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {

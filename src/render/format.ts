@@ -29,6 +29,8 @@ export type Renderer<Answer> = (answer: Answer, presentation: Presentation) => I
 
 /** A way to write answers down. A new one is a file that exports one of these, and a line in `formats.ts`. */
 export interface Format {
+  /** What the name of a file ends in that holds it, from the dot on; null: no file is told by its name. */
+  readonly ending: string | null
   /** Where the diagnostics go: into the document, or to standard error behind it. */
   readonly diagnostics: 'inside' | 'beside'
   /** Whether the document shows what each goroutine waits for, which takes time to find. */

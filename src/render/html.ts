@@ -12,6 +12,7 @@ import {describeActors, headline, locationOf} from './summary-text.ts'
 
 /** One file that opens anywhere: nothing is loaded, and nothing of a core is more than text. */
 export const html: Format = {
+  ending: '.html',
   diagnostics: 'inside',
   waits: 'shown',
   renderers: {analyze: renderPage},

@@ -12,6 +12,7 @@ import type {Format} from './format.ts'
  * One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema.
  */
 export const json: Format = {
+  ending: '.json',
   diagnostics: 'inside',
   waits: 'shown',
   renderers: {

@@ -7,6 +7,7 @@ import {describeActors, headline, locationOf} from './summary-text.ts'
 
 /** For a ticket: GitHub-flavoured Markdown in which all foreign text is code, so that nothing in it is obeyed. */
 export const markdown: Format = {
+  ending: '.md',
   diagnostics: 'inside',
   waits: 'shown',
   renderers: {analyze: renderTicket},

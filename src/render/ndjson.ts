@@ -2,6 +2,7 @@ import type {Format} from './format.ts'
 
 /** One object a line, for programs that read a long list as it comes. */
 export const ndjson: Format = {
+  ending: '.ndjson',
   diagnostics: 'beside',
   waits: 'shown',
   renderers: {

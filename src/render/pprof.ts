@@ -6,6 +6,7 @@ import {countStacks, nameOfFrame, type StackSample} from './stack-samples.ts'
 
 /** profile.proto of github.com/google/pprof, packed as its tools expect; with the samples of Go's goroutine profile. */
 export const pprof: Format = {
+  ending: '.pb.gz',
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {

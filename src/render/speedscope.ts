@@ -5,6 +5,7 @@ import {countStacks, nameOfFrame} from './stack-samples.ts'
 
 /** The file format of speedscope.app: `src/lib/file-format-spec.ts` of its sources. */
 export const speedscope: Format = {
+  ending: '.speedscope.json',
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {

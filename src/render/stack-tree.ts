@@ -5,6 +5,7 @@ import type {Style} from './style.ts'
 
 /** For people: where the many are, and what they have in common. */
 export const tree: Format = {
+  ending: null,
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {goroutines: (report, {style}) => renderStackTree(report, style)},

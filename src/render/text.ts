@@ -12,6 +12,7 @@ import {renderThreadsText} from './threads-text.ts'
 
 /** For people: each command has a text of its own, with the frames as Go prints them. */
 export const text: Format = {
+  ending: '.txt',
   diagnostics: 'beside',
   waits: 'left-out',
   renderers: {
