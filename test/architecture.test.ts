@@ -244,6 +244,19 @@ test('every source file that a document names is there', t => {
   t.deepEqual(gone, [])
 })
 
+test('what docs/architecture.md names in code is in the source', t => {
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  const code = [...text.matchAll(/```[\s\S]*?```|`[^`\n]+`/g)].join(' ')
+  const sources = files.map(file => readFileSync(join(source, file), 'utf8')).join('\n')
+  const known = new Set(sources.match(/\w+/g))
+  // Words of one part may be of the language, or of prose.
+  const named = new Set(code.match(/\b[A-Za-z]*[a-z][A-Z]\w*/g))
+  t.deepEqual(
+    [...named].filter(name => !known.has(name)),
+    [],
+  )
+})
+
 /** Lines of comments that are too long. */
 function* longComments(): Generator<string> {
   for (const folder of ['src', 'lab', 'scripts', 'bench', 'test']) {
