@@ -402,7 +402,7 @@ class Analysis implements CoreReport {
     this.conclude()
     return {
       threads,
-      cgo: reportCgo(this.#images),
+      cgo: reportCgo(this.#images).report,
       blocking,
       modules: this.#reportModules().map(module => ({...module, losses: this.#losses.of(module.path)})),
       signature: this.signature,

@@ -51,6 +51,8 @@ export interface CgoCalls {
   inCallback: boolean
   /** The goroutine is in runtime.cgocall before C or behind it: what it called is not in progress. */
   isReturning: boolean
+  /** Why there may be more of both further out; null: there are none. */
+  missing: MissingReason | null
 }
 
 /** Gives every crossing of a goroutine's stack the C frames that belong to it. */
@@ -78,7 +80,7 @@ function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment
     segment.leftOut = leaf.elided?.count ?? 0
     calls.push({entry: null, caller: null, segment})
   }
-  return {calls, callbacks: [], inCallback: false, isReturning: false}
+  return {calls, callbacks: [], inCallback: false, isReturning: false, missing: null}
 }
 
 function emptySegment(missing: MissingReason | null): CalledSegment {
@@ -97,6 +99,7 @@ class Crossings implements CgoCalls {
   readonly callbacks: CgoCallback[] = []
   inCallback = false
   isReturning = false
+  missing: MissingReason | null = null
   readonly #process: DeadProcess
   readonly #goroutine: Goroutine
   /** Name of the last Go frame that is not the seam's own. */
@@ -127,7 +130,11 @@ class Crossings implements CgoCalls {
   #cross({into, missing}: Seam): void {
     if (missing === 'left' || missing === 'rejoined') return
     if (into === 'go') this.#segment.missing ??= missing ?? null
-    else {
+    else if (into === 'nothing') {
+      this.missing = missing ?? null
+      // Who is in Go while the M counts calls was called back.
+      this.inCallback ||= this.#isAtTop && !isInC(this.#process, this.#goroutine)
+    } else {
       this.#segment = emptySegment(missing ?? null)
       this.#addCallback(this.#segment)
     }

@@ -16,34 +16,38 @@ const GOROUTINES_PER_GROUP = 20
 /** As a deadline names them. */
 const CALLS_OF_C = 'the list of calls of C'
 const NO_CALL: CgoCall = {entry: null, caller: null, segment: {frames: [], leftOut: 0, missing: 'unmapped'}}
-const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false}
+const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isReturning: false, missing: null}
 
 /**
  * Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost.
- * `images`: the threads as each Go runtime of the process sees them.
+ * `images`: the threads as each Go runtime of the process sees them. `isWhole`: no stack ends before its end, where more
+ * calls may be.
  */
-export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
+export function reportCgo(images: readonly ThreadStacks[]): {report: CgoReport; isWhole: boolean} {
   const [program] = images as [ThreadStacks]
   const calls: CgoCallReport[] = []
   const reports: CgoThreadReport[] = []
+  let isWhole = true
   for (const {threads, machine, tid} of listMachines(images)) {
     const {process} = threads
     if (process.deadline.isOver(CALLS_OF_C)) break
     const goroutine = machine && threads.goroutineOf(machine)
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
+    isWhole &&= found.missing === null
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
     // A panic takes ncgo back before the traceback, though the calls are still on the stack.
     const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
     if (machine && isInCall) calls.push(reportCall(process, report, found))
   }
-  return {
+  const report: CgoReport = {
     enabled: images.some(({process: {runtime}}) => runtime?.usesCgo) || (program.process.runtime?.usesCgo ?? null),
     ...reportHooks((images.find(hasHooks) ?? program).process),
     groups: groupCalls(calls),
     calls,
     threads: reports,
   }
+  return {report, isWhole}
 }
 
 interface ThreadOfImage extends Pick<ThreadFacts, 'machine' | 'tid'> {

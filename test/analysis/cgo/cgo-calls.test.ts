@@ -24,7 +24,7 @@ const FUNCTIONS = ['runtime.cgocall', 'main._Cfunc_ask', 'main.main', 'runtime.g
 }))
 
 /** The calls of a goroutine in "syscall" at runtime.cgocall, which had called these C frames. */
-function callsOf(incgo: boolean, frames: readonly {kind: string; sp: number}[] | undefined) {
+function callsOf(incgo: boolean, frames: readonly {kind: string; sp: number}[] | undefined, returnsTo = 0x4110n) {
   const goroutine = {
     address: toAddress(0xc000001000),
     id: 7,
@@ -33,7 +33,7 @@ function callsOf(incgo: boolean, frames: readonly {kind: string; sp: number}[] |
     syscall: {pc: toAddress(0x4010), sp: toAddress(SP), bp: toAddress(0)},
     status: {text: 'syscall'},
   } as unknown as Goroutine
-  const stack = new BigUint64Array([0x4110n, 0x4210n, 0x4301n, 0n, 0n])
+  const stack = new BigUint64Array([returnsTo, 0x4210n, 0x4301n, 0n, 0n])
   const process = {
     version: VERSION,
     memory: {
@@ -49,20 +49,26 @@ function callsOf(incgo: boolean, frames: readonly {kind: string; sp: number}[] |
     callbacksOf: () => undefined,
     rejoinOf: () => undefined,
   } as unknown as ThreadStacks
-  const {calls, isReturning} = findCgoCalls(process, threads, goroutine)
-  return {calls: calls.map(({entry, caller}) => `${entry} by ${caller?.function}:${caller?.line}`), isReturning}
+  const {calls, callbacks, isReturning} = findCgoCalls(process, threads, goroutine)
+  const callers = calls.map(({entry, caller}) => `${entry} by ${caller?.function}:${caller?.line}`)
+  return {calls: callers, callbacks: callbacks.length, isReturning}
 }
 
 const inC = {kind: 'native', sp: 0x7ffd0000, pc: 0x1000, lookupPc: 0x1000}
 
 test('a call is in progress while its thread is in C', t => {
-  t.deepEqual(callsOf(true, [inC]), {calls: ['ask by main.main:12'], isReturning: false})
+  t.deepEqual(callsOf(true, [inC]), {calls: ['ask by main.main:12'], callbacks: 0, isReturning: false})
 })
 
 test('a call whose thread is not in the core is in progress as far as the M knows', t => {
-  t.deepEqual(callsOf(true, undefined), {calls: ['ask by main.main:12'], isReturning: false})
+  t.deepEqual(callsOf(true, undefined), {calls: ['ask by main.main:12'], callbacks: 0, isReturning: false})
 })
 
 test('a goroutine that waits in exitsyscall has its call behind it', t => {
-  t.deepEqual(callsOf(false, undefined), {calls: [], isReturning: true})
+  t.deepEqual(callsOf(false, undefined), {calls: [], callbacks: 0, isReturning: true})
+})
+
+test('where the stack of Go was written over nothing tells who called, nor of a callback', t => {
+  const found = callsOf(true, [inC], 0x4242424242424242n)
+  t.deepEqual(found, {calls: ['null by undefined:undefined'], callbacks: 0, isReturning: false})
 })
