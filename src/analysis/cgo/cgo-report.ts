@@ -20,8 +20,8 @@ const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isRetur
 
 /**
  * Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost.
- * `images`: the threads as each Go runtime of the process sees them. `isWhole`: no stack ends before its end, where more
- * calls may be.
+ * `images`: the threads as each Go runtime of the process sees them. `isWhole`: no stack ends before its end, where
+ * more calls may be.
  */
 export function reportCgo(images: readonly ThreadStacks[]): {report: CgoReport; isWhole: boolean} {
   const [program] = images as [ThreadStacks]
