@@ -47,6 +47,11 @@ function* builds(): Generator<Build> {
       '-Os',
       '-O2 -gdwarf-4',
       '-O1 -gdwarf-2',
+      '-O2 -gsplit-dwarf',
+      '-O2 -gdwarf-4 -gsplit-dwarf',
+      '-O2 -flto',
+      '-O1 -static',
+      '-O2 -gz',
       '-Og -m64 -fno-omit-frame-pointer',
     ]) {
       yield native(`${compiler}${options}`, 'variables.c', [compiler, '-g', ...options.split(' ')])

@@ -28,8 +28,9 @@ def plain(value, depth=0):
             return {"pointer": hex(int(value) & (2**64 - 1))}
         if code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
             return plain(value.referenced_value(), depth + 1)
-        if "optimized out" in value.format_string(max_elements=1) and code not in COMPOUND:
-            return {"gone": "optimized out"}
+        text = "" if code in COMPOUND else value.format_string(max_elements=1)
+        if "optimized out" in text or "synthetic pointer" in text:
+            return {"gone": text}
         if code == gdb.TYPE_CODE_BOOL:
             return int(value) != 0
         if code in (gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_FLAGS):

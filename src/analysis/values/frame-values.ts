@@ -80,7 +80,14 @@ export class FrameValues {
   #report(variable: ScopeVariable, context: FrameContext): VariableReport {
     const {name, kind} = variable
     const type = context.dwarf.types.at(variable.type)
-    const none = {name: name ?? null, kind, type: type ? typeName(type) : null, address: null, register: null}
+    const own = this.#values.nameOf(name, type)
+    const none = {
+      name: own.name ?? null,
+      kind,
+      type: own.type ? typeName(own.type) : null,
+      address: null,
+      register: null,
+    }
     try {
       const place = locate(variable, context)
       const {storage, pieces} = place

@@ -72,6 +72,13 @@ export class Values {
     return {name, type: shown, value: this.#native.read(shown, view, reading), address: undefined}
   }
 
+  /** What a variable is called, and its type, whether or not it can be read. */
+  nameOf(name: string | undefined, type: DataType | undefined): Pick<ReadVariable, 'name' | 'type'> {
+    const target = name?.startsWith('&') && type?.language === 'go' ? type.bare.target : undefined
+    if (target) return {name: name?.slice(1), type: this.#go.types.ofShape(target)}
+    return {name, type: type && this.#go.types.ofShape(type)}
+  }
+
   /** What `.dict` holds in the frame whose variables come next; undefined where it has none. */
   useDictionary(word: Word | undefined): void {
     this.#go.types.useDictionary(word)
