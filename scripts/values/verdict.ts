@@ -47,6 +47,7 @@ export function compareGdb(
   const where = `${frame}: ${type} ${name}`
   const theirs = JSON.stringify(value)
   const named = ours.filter(each => each.name === name)
+  if (type === '()') return {outcome: 'neither', where, ours: '', theirs}
   if (named.length === 0 && isObject(value) && 'gone' in value) return {outcome: 'neither', where, ours: '', theirs}
   return best(
     where,
@@ -114,7 +115,11 @@ const BY_KEY: Readonly<Record<string, (ours: Data, theirs: {[field: string]: Dat
   other: (ours, theirs) => (isObject(theirs.children) ? ofPrinter(ours, theirs.children) : 'neither'),
 }
 
+/** Structs of Rust's library, of which gdb without its printers shows where what they hold lies. */
+const RUST_INSIDES = ['vec', 'buf,len', 'ptr,phantom,alloc', 'base']
+
 function ofGdbObject(ours: Data, theirs: {[field: string]: Data}): Outcome {
+  if (RUST_INSIDES.includes(Object.keys(theirs).join())) return 'neither'
   const key = Object.keys(BY_KEY).find(each => each in theirs)
   if (key !== undefined) return BY_KEY[key]?.(ours, theirs) ?? 'neither'
   if (!isObject(ours)) return 'wrong'
@@ -154,9 +159,10 @@ function samePairs(ours: Data, pairs: readonly Data[][]): Outcome {
   const own = pairsOf(ours)
   if (own.length < pairs.length) return 'missing'
   return worst(
-    pairs.map(([key, value]) => {
+    pairs.map(([key, value], index) => {
       // gdb may have no key of its own: then one value after the other.
-      const found = own.find(([ownKey]) => ['right', 'more'].includes(ofGdb(ownKey, key as Data)))
+      const isRaw = isObject(key) && !('text' in key)
+      const found = isRaw ? own[index] : own.find(([ownKey]) => ofGdb(ownKey, key as Data) === 'right')
       return found ? ofGdb(found[1], value as Data) : 'wrong'
     }),
   )
