@@ -17,7 +17,16 @@ for (const folder of ['dist', 'man', 'schema']) mkdirSync(join(root, folder), {r
 
 const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
 // Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
-const leftOut = ['lilconfig', 'minimatch', 'semver', 'supports-color', 'tinyglobby', 'wsl-utils']
+const leftOut = ['lilconfig', 'minimatch', 'semver', 'tinyglobby', 'wsl-utils']
+/** oclif's own copy is never called; that of supports-hyperlinks is. */
+const leaveOutColor = {
+  name: 'leave-out-color',
+  setup(build) {
+    build.onResolve({filter: /^supports-color$/}, ({importer}) =>
+      importer.includes('supports-hyperlinks') ? undefined : {path: join(root, 'scripts/left-out.cjs')},
+    )
+  },
+}
 const forNode = {
   absWorkingDir: root,
   metafile: true,
@@ -38,6 +47,7 @@ const {metafile} = await build({
   ...forNode,
   entryPoints: ['src/main.ts'],
   alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
+  plugins: [leaveOutColor],
   outfile: 'dist/main.cjs',
 })
 // What `import {analyze} from 'gotrace-core'` loads.

@@ -26,7 +26,7 @@ import {completeDebugFiles, type Placed, placeWith, prepareZstd, toModule} from 
 import {programNames} from './program-names.ts'
 import {Remedies} from './remedies.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
-import {SourceFiles, type SourceFilesInput} from './source-files.ts'
+import {isSourceFile, SourceFiles, type SourceFilesInput} from './source-files.ts'
 import {type GoFolders, SourcePlaces} from './source-places.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 
@@ -83,6 +83,8 @@ export interface OpenProcess {
   sources: SourceFiles | undefined
   /** The files of each module that were opened so far. */
   belongings(): readonly Belongings[]
+  /** Whether a source that the compiler named is a file of this machine, as far as its files may be used. */
+  isLocalSource(file: string): boolean
   close(): void
 }
 
@@ -142,6 +144,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       remediesFor,
       sources,
       belongings: () => placed.map(({debug}, index) => belongingsOf(modules[index] as Module, debug.used, files)),
+      isLocalSource: file => places.host !== undefined && isSourceFile(file),
       close,
     }
   } catch (error) {

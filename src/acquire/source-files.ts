@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
 import {closeSync, statSync} from 'node:fs'
-import {join} from 'node:path'
+import {isAbsolute, join} from 'node:path'
 import {GotraceError} from '../base/errors.ts'
 import {openRegularFile, readRegularFile} from '../base/regular-file.ts'
 import type {Module} from '../elf/module.ts'
@@ -145,6 +145,11 @@ export class SourceFiles {
     }
     return this.#texts.get(path)
   }
+}
+
+/** Whether a name is that of a source which is at that very path. */
+export function isSourceFile(file: string): boolean {
+  return isAbsolute(file) && SOURCE_NAME.test(file) && timeOf(file) !== undefined
 }
 
 function keyOf({file, module}: SourceRequest): string {

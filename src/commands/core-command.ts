@@ -19,6 +19,7 @@ import {
   type WrittenDocument,
 } from './base-command.ts'
 import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
+import {linkedStyle} from './hyperlinks.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
 import {type Output, type OutputFlags, outputsOf} from './outputs.ts'
 import {Pager, pagerCommand} from './pager.ts'
@@ -89,14 +90,16 @@ export abstract class CoreCommand extends BaseCommand {
     const opened = await openFromFlags(path, flags, {diagnostics, deadline})
     const isRedacted = flags.redact || opened.isRedacted
     if (isRedacted) tellRedacted(diagnostics)
-    const [toFile, toTerminal] = [await this.style(flags.color, ''), await this.style(flags.color, undefined)]
+    const toFile = await this.style(flags.color, '')
+    const pager = pagerFor(flags, outputs)
+    const toTerminal = await linkedStyle(await this.style(flags.color, undefined), pager, opened.isLocalSource)
     try {
       if (opened.isRedacted) refuseValues(path, flags)
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
       const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
       const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits}))
       if (opened.sources && sources) await opened.sources.fetch(runWithin(deadline, () => sources(whole)))
-      const {answer, beside} = await this.#show(pagerFor(flags, outputs), write =>
+      const {answer, beside} = await this.#show(pager, write =>
         runWithin(deadline, () => {
           const made = isRedacted ? this.redaction.answer(whole) : whole
           const shared = shareAnswer(made, asked.length)

@@ -1,5 +1,13 @@
 import {printable, printableLines} from '../base/printable.ts'
 
+/** A place in the source, and how the text says it. */
+export interface SourcePlace {
+  /** What the text begins with. */
+  readonly label: string
+  readonly file: string
+  readonly line: number
+}
+
 /**
  * How parts of the text are set apart. Plain by default; the command hands in a coloured one. What is not to be seen is
  * escaped on the way: names and paths are foreign, and none can forge a line. A header may have lines, as the text of a
@@ -10,7 +18,8 @@ export interface Style {
   goroutine(text: string): string
   goFunction(text: string): string
   cFunction(text: string): string
-  location(text: string): string
+  /** `place`: where a terminal can lead to. */
+  location(text: string, place?: SourcePlace): string
   note(text: string): string
   /** A line of source behind a tab, or a remark on it; the result ends in a newline. */
   source(text: string, isCurrent: boolean): string
@@ -21,7 +30,7 @@ export const PLAIN_STYLE: Style = {
   goroutine: printable,
   goFunction: printable,
   cFunction: printable,
-  location: printable,
+  location: text => printable(text),
   note: printable,
   source: text => `\t${printable(text.slice(1))}\n`,
 }
