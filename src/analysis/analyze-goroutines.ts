@@ -5,11 +5,12 @@ import type {CrashCause} from './crash/crash-cause.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
 import {GoroutineFacts} from './goroutines/goroutine-facts.ts'
-import {GoroutineGroups} from './goroutines/goroutine-groups.ts'
+import {GoroutineGroups, GROUP_ORDER} from './goroutines/goroutine-groups.ts'
 import {goroutineState} from './goroutines/goroutine-header.ts'
 import {listedGoroutines, sortGoroutines} from './goroutines/goroutine-order.ts'
 import {type GoroutineQuery, type GoroutineSort, matchesFacts, matchesFrames} from './goroutines/goroutine-query.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import type {Similarity} from './goroutines/shared-frames.ts'
 import {Losses} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
@@ -24,6 +25,8 @@ export type GoroutinesOptions = Omit<AnalysisOptions, 'goroutines' | 'values'> &
   /** One by one, or those with the same state and stack together. */
   show: 'goroutines' | 'groups'
   sort: GoroutineSort
+  /** What may differ within a group; undefined: the arguments. */
+  similar?: Similarity | undefined
   /** At most so many goroutines or groups; undefined: all. */
   limit: number | undefined
 }
@@ -106,6 +109,7 @@ class GoroutineListing implements GoroutinesReport {
   *#reportGroups(): Generator<GoroutineGroupReport> {
     const found = this.#images.flatMap(image => {
       const groups = new GoroutineGroups(image.process, image.threads, {
+        similar: this.#options.similar,
         report: goroutine => {
           const report = this.#report(image, goroutine)
           return matchesFrames(report.frames, this.#options.query) ? report : undefined
@@ -115,7 +119,8 @@ class GoroutineListing implements GoroutinesReport {
       this.#matched += groups.matched
       return groups.list().map(group => ({groups, group}))
     })
-    if (this.#images.length > 1) found.sort((a, b) => b.group.count - a.group.count)
+    const order = GROUP_ORDER[this.#options.sort]
+    found.sort((a, b) => order(a.group, b.group))
     for (const {groups, group} of found.slice(0, this.#options.limit)) {
       const report = groups.report(group)
       this.#losses.add(report, `goroutine ${report.goroutines[0] ?? '?'}`)

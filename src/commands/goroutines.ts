@@ -1,6 +1,8 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeGoroutines} from '../analysis/analyze-goroutines.ts'
 import {type GoroutineQuery, SORTS} from '../analysis/goroutines/goroutine-query.ts'
+import {SIMILARITIES, type Similarity} from '../analysis/goroutines/shared-frames.ts'
+import {InputError} from '../base/errors.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {parseDuration, parsePattern} from './goroutine-flags.ts'
 import {analysisOptions} from './open-core.ts'
@@ -37,9 +39,15 @@ export default class Goroutines extends CoreCommand {
     sort: Flags.option({
       options: SORTS,
       default: 'runtime' as const,
-      description: 'as the runtime lists them, by ID, by time waited (longest first), by state',
+      description:
+        'as the runtime lists them, by ID, by time waited (longest first), by state; groups also by count, biggest first, which is their default',
     })(),
-    group: Flags.boolean({description: 'one block for all with the same state and stack', exclusive: ['sort']}),
+    group: Flags.boolean({description: 'one block for all with the same state and stack'}),
+    similar: Flags.option({
+      options: Object.keys(SIMILARITIES) as Similarity[],
+      description: `what may differ within a group: ${Object.values(SIMILARITIES).join('; ')} (default: the arguments)`,
+      dependsOn: ['group'],
+    })(),
     limit: Flags.integer({description: 'at most so many goroutines or groups', helpValue: 'N', min: 0}),
     tree: Flags.boolean({
       description: 'the stacks merged from their outermost frames on',
@@ -61,6 +69,7 @@ export default class Goroutines extends CoreCommand {
   }
   static override examples = [
     '<%= config.bin %> goroutines core.1234 --group',
+    '<%= config.bin %> goroutines core.1234 --group --similar inner --sort wait',
     '<%= config.bin %> goroutines core.1234 --state "chan receive" --min-wait 5 --sort wait',
     '<%= config.bin %> goroutines core.1234 --format pprof -o goroutines.pb.gz',
     '<%= config.bin %> goroutines core.1234 --function "sqlite3_" --label tenant=acme --json',
@@ -68,6 +77,9 @@ export default class Goroutines extends CoreCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Goroutines)
+    if (flags.sort === 'count' && !flags.group) {
+      throw new InputError('bad-argument', '--sort count: goroutines have no count, groups have', 'add --group')
+    }
     const query: GoroutineQuery = {
       state: flags.state === undefined ? undefined : parsePattern(flags.state, '--state'),
       function: flags.function === undefined ? undefined : parsePattern(flags.function, '--function'),
@@ -84,6 +96,7 @@ export default class Goroutines extends CoreCommand {
           cgoFrames: flags['cgo-frames'],
           query,
           sort: flags.sort,
+          similar: flags.similar,
           show: flags.group ? 'groups' : 'goroutines',
           limit: flags.limit,
         }),

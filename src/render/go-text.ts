@@ -256,7 +256,9 @@ function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style, {showsPc}: TextDialect): string {
   if (frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
-  const place = `${frame.file ?? '?'}:${frame.line ?? 0}${frame.inlined ? '' : renderGoPlace(frame, detail, showsPc)}`
+  // A group of goroutines may be at several lines of one function.
+  const line = frame.file !== null && frame.line === null ? '' : `:${frame.line ?? 0}`
+  const place = `${frame.file ?? '?'}${line}${frame.inlined ? '' : renderGoPlace(frame, detail, showsPc)}`
   return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place, sourcePlace(frame))}\n`
 }
 

@@ -33,13 +33,13 @@ function renderGroup(group: GoroutineGroupReport, style: Style): string {
   const ids = goroutines.slice(0, IDS_SHOWN).join(' ') + (count > IDS_SHOWN ? ' …' : '')
   const header = `${count} goroutine${count === 1 ? '' : 's'}${ofImage(image)} [${state}${wait}]: ${ids}`
   const {createdBy, elided, missing} = group
-  const frames = count === 1 ? group.frames : group.frames.map(withoutArguments)
+  const frames = count === 1 ? group.frames : group.frames.map(markArguments)
   return renderGoroutine(
     {header, remarks: [], frames, createdBy, elided, missing, ancestors: [], detailed: false},
     style,
   )
 }
 
-function withoutArguments(frame: FrameReport): FrameReport {
-  return frame.kind === 'go' && !frame.inlined ? {...frame, args: '...'} : frame
+function markArguments(frame: FrameReport): FrameReport {
+  return frame.kind === 'go' && !frame.inlined && frame.args === null ? {...frame, args: '...'} : frame
 }

@@ -109,11 +109,15 @@ export const goroutineGroupSchema = z
   .strictObject({
     image,
     count: z.number().int().describe('how many goroutines'),
-    state: z.string().describe('the wait reason, else the status'),
+    state: z.string().describe('the wait reason, else the status; with `--similar inner` all of them, with commas'),
     goroutines: z.array(z.number().int()).describe('their IDs'),
     minWaitMinutes: count.describe('all have waited at least so long; null: not known of any'),
     maxWaitMinutes: count.describe('one has waited at least so long; null: not known of any'),
-    frames: z.array(frameSchema).describe('without arguments and stack addresses where there are several goroutines'),
+    frames: z
+      .array(frameSchema)
+      .describe(
+        'without what differs where there are several goroutines: stack addresses and arguments, with `--similar` lines and inner frames too',
+      ),
     createdBy: createdBySchema.nullable().describe('the `go` statement that started them; null: none'),
     stop: stopReasonSchema
       .nullable()
@@ -121,13 +125,19 @@ export const goroutineGroupSchema = z
     elided: goroutineSchema.shape.elided,
     missing: goroutineSchema.shape.missing,
   })
-  .meta({id: 'goroutineGroup', description: 'goroutines with the same state and the same stack'})
+  .meta({
+    id: 'goroutineGroup',
+    description: 'goroutines with the same state and the same stack, as far as `--similar` asks',
+  })
 
 export const goroutinesReportSchema = z
   .strictObject({
     ...opening,
     goroutines: z.array(goroutineSchema).nullable().describe('null with --group'),
-    groups: z.array(goroutineGroupSchema).nullable().describe('the biggest first; null without --group'),
+    groups: z
+      .array(goroutineGroupSchema)
+      .nullable()
+      .describe('as `--sort` says, else the biggest first; null without --group'),
     counts: z
       .strictObject({
         listed: z.number().int().describe('goroutines that were looked at'),

@@ -8,6 +8,8 @@ import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findStart} from '../stacks/goroutine-start.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
+import type {GoroutineSort} from './goroutine-query.ts'
+import {SharedFrames, type Similarity} from './shared-frames.ts'
 
 /** Pcs that are hashed at once, so that a stack of a million frames needs no more memory than one of a thousand. */
 const HASH_CHUNK = 1024
@@ -20,6 +22,8 @@ interface GroupOptions {
   /** Asked for a stack not seen before, and again when it is reported; undefined where it is not wanted. */
   report(goroutine: Goroutine): GoroutineReport | undefined
   framesKept?: number
+  /** What may differ within a group; undefined: the arguments. */
+  similar?: Similarity | undefined
 }
 
 /**
@@ -47,7 +51,7 @@ export class GoroutineGroups {
   }
 
   add(goroutine: Goroutine): void {
-    const key = this.#keyOf(goroutine)
+    const key = this.#options.similar === 'exact' ? undefined : this.#keyOf(goroutine)
     let group = key === undefined ? undefined : this.#byPcs.get(key)
     if (!group) {
       if (key !== undefined && this.#byPcs.has(key)) return
@@ -86,41 +90,84 @@ export class GoroutineGroups {
 
   /** Stacks that differ in frames of the runtime alone, which are not shown, are one. */
   #groupOf(goroutine: Goroutine, report: GoroutineReport): GoroutineGroup {
-    const hash = createHash('sha256').update(`${goroutine.state}\n${JSON.stringify(report.elided)}\n`)
-    for (const {function: name, file, line, offset} of report.frames) hash.update(`${name} ${file} ${line} ${offset}\n`)
-    const {createdBy} = report
-    hash.update(`${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`)
-    const key = hash.digest('base64')
+    const {similar = 'arguments'} = this.#options
+    const key = GROUP_KEYS[similar](goroutine.state, report)
     let group = this.#byFrames.get(key)
-    if (!group) {
+    if (group) {
+      group.shared?.add(report.frames)
+      group.states.add(goroutine.state)
+    } else {
       // The goroutines of a crash, which are listed before all others, are kept and never read again.
       this.#framesLeft -= report.frames.length
       group = startGroup(goroutine, this.#framesLeft >= 0 ? report : undefined)
+      if (similar === 'lines' || similar === 'inner') group.shared = new SharedFrames(report.frames)
       this.#byFrames.set(key, group)
     }
     return group
   }
 
   /** What is told of a group of `list`. */
-  report({kept, address, ...facts}: GoroutineGroup): GoroutineGroupReport {
+  report({kept, address, shared, states, ...facts}: GoroutineGroup): GoroutineGroupReport {
     const goroutine = kept ? undefined : this.#process.runtime?.goroutineAt(address)
     const report = kept ?? (goroutine && this.#options.report(goroutine)) ?? LOST
     const isOne = facts.count === 1
+    const {frames, isWhole} = shared?.of(report.frames) ?? {frames: report.frames, isWhole: true}
+    const isSame = isOne || this.#options.similar === 'exact'
     return {
       image: report.image,
       ...facts,
-      frames: isOne ? report.frames : report.frames.map(withoutOwnPlace),
+      state: [...states].sort().join(', '),
+      frames: frames.map(frame => (isOne ? frame : withoutOwnPlace(frame, isSame))),
       createdBy: report.createdBy && (isOne ? report.createdBy : {...report.createdBy, goroutine: null}),
       stop: report.stop,
-      elided: report.elided,
+      elided: isWhole ? report.elided : {after: 0, count: null},
       missing: report.missing,
     }
   }
 }
 
-/** The biggest first. */
-export function bySize(a: GoroutineGroup, b: GoroutineGroup): number {
-  return b.count - a.count || (a.goroutines[0] ?? 0) - (b.goroutines[0] ?? 0)
+const byId = (a: GoroutineGroup, b: GoroutineGroup): number => (a.goroutines[0] ?? 0) - (b.goroutines[0] ?? 0)
+const bySize = (a: GoroutineGroup, b: GoroutineGroup): number => b.count - a.count || byId(a, b)
+const byState = ({states: [a = '']}: GoroutineGroup, {states: [b = '']}: GoroutineGroup): number =>
+  a < b ? -1 : Number(a > b)
+
+/** The order of groups; the first that is listed has no meaning there, so it is the size. */
+export const GROUP_ORDER: Readonly<Record<GoroutineSort, (a: GoroutineGroup, b: GoroutineGroup) => number>> = {
+  runtime: bySize,
+  count: bySize,
+  id: byId,
+  wait: (a, b) => (b.maxWaitMinutes ?? -1) - (a.maxWaitMinutes ?? -1) || bySize(a, b),
+  state: (a, b) => byState(a, b) || bySize(a, b),
+}
+
+type GroupKey = (
+  state: string,
+  report: Pick<GoroutineReport, 'frames' | 'elided' | 'createdBy' | 'lockedToThread'>,
+) => string
+
+/** Goroutines with the same key are one group. */
+const GROUP_KEYS: Readonly<Record<Similarity, GroupKey>> = {
+  exact: (state, report) =>
+    digest(state, report, ({args, ...frame}) => `${placeOf(frame)} ${args}`, report.lockedToThread),
+  arguments: (state, report) => digest(state, report, placeOf),
+  lines: (state, report) => digest(state, report, ({function: name, file}) => `${name} ${file}`),
+  inner: (_, {frames, createdBy}) =>
+    digest('', {frames: frames.slice(-1), elided: null, createdBy}, ({function: name, file}) => `${name} ${file}`),
+}
+
+function digest(
+  state: string,
+  {frames, elided, createdBy}: Pick<GoroutineReport, 'frames' | 'elided' | 'createdBy'>,
+  describe: (frame: FrameReport) => string,
+  more?: boolean,
+): string {
+  const hash = createHash('sha256').update(`${state}\n${more ?? ''}${JSON.stringify(elided)}\n`)
+  for (const frame of frames) hash.update(`${describe(frame)}\n`)
+  return hash.update(`${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`).digest('base64')
+}
+
+function placeOf({function: name, file, line, offset}: Omit<FrameReport, 'args'>): string {
+  return `${name} ${file} ${line} ${offset}`
 }
 
 /** Of a stack that is there no more when it is read again. */
@@ -138,14 +185,26 @@ export interface GoroutineGroup {
   readonly address: Address
   readonly kept: GoroutineReport | undefined
   count: number
-  readonly state: string
+  /** Several where they may differ. */
+  readonly states: Set<string>
+  /** What its stacks have in common, where they may differ. */
+  shared: SharedFrames | undefined
   readonly goroutines: number[]
   minWaitMinutes: number | null
   maxWaitMinutes: number | null
 }
 
 function startGroup({address, state}: Goroutine, kept: GoroutineReport | undefined): GoroutineGroup {
-  return {address, kept, count: 0, state, goroutines: [], minWaitMinutes: null, maxWaitMinutes: null}
+  return {
+    address,
+    kept,
+    count: 0,
+    states: new Set([state]),
+    shared: undefined,
+    goroutines: [],
+    minWaitMinutes: null,
+    maxWaitMinutes: null,
+  }
 }
 
 function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProcess): void {
@@ -158,6 +217,6 @@ function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProce
 }
 
 /** Arguments and stack addresses are of one goroutine, not of all. */
-function withoutOwnPlace(frame: FrameReport): FrameReport {
-  return {...frame, args: null, sp: null, fp: null}
+function withoutOwnPlace(frame: FrameReport, isSame: boolean): FrameReport {
+  return {...frame, args: isSame ? frame.args : null, sp: null, fp: null}
 }

@@ -21,8 +21,8 @@ export interface GoroutineQuery {
   ids: readonly number[] | undefined
 }
 
-export const SORTS = ['runtime', 'id', 'wait', 'state'] as const
-/** `runtime`: as the runtime prints them. `wait`: the longest first. */
+export const SORTS = ['runtime', 'id', 'wait', 'state', 'count'] as const
+/** `runtime`: as the runtime prints them. `wait`: the longest first. `count`: of groups, the biggest first. */
 export type GoroutineSort = (typeof SORTS)[number]
 
 /** How long a goroutine has been blocked at least, in nanoseconds; 0 where it is not, or nobody saw since when. */

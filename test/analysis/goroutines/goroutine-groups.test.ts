@@ -1,6 +1,7 @@
 // Which goroutines are one group, and what a group says of them.
 import test from 'ava'
 import {GoroutineGroups} from '../../../src/analysis/goroutines/goroutine-groups.ts'
+import type {Similarity} from '../../../src/analysis/goroutines/shared-frames.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import {toAddress} from '../../../src/base/address.ts'
@@ -74,6 +75,7 @@ function groupsOf(
   list: readonly (readonly [Goroutine, GoroutineReport | undefined])[],
   tables = false,
   framesKept?: number,
+  similar?: Similarity,
 ) {
   const reports = new Map(list.map(([{id}, made]) => [id, made]))
   const byAddress = new Map(list.map(([each]) => [each.address, each]))
@@ -86,6 +88,7 @@ function groupsOf(
       return reports.get(id)
     },
     ...(framesKept === undefined ? {} : {framesKept}),
+    similar,
   })
   for (const [each] of list) groups.add(each)
   return {groups: groups.list().map(group => groups.report(group)), matched: groups.matched, asked: () => asked}
@@ -123,6 +126,58 @@ test('other places of the `go` statement, or other frames left out, are other gr
   const elsewhere = report(2, 10, {createdBy: createdBy && {...createdBy, line: 77}})
   const elided = report(3, 10, {elided: {after: 1, count: 5}})
   t.is(groupsOf([elsewhere, elided, report(1)].map((made, id) => [goroutine(id), made] as const)).groups.length, 3)
+})
+
+/** Goroutines in `main.wait`, called by `main.work` from a line of its own, of which one waits for something else. */
+function workers(similar: Similarity) {
+  const [frame] = report(0).frames
+  const at = (name: string, line: number) => ({...frame, function: name, line, args: '0x1'}) as FrameReport
+  const stacks = [
+    [at('main.wait', 10), at('main.work', 20)],
+    [at('main.wait', 10), at('main.work', 20)],
+    [at('main.wait', 10), {...at('main.work', 20), args: '0x2'}],
+    [at('main.wait', 10), at('main.work', 30)],
+    [at('sync.(*Mutex).Lock', 5), at('main.work', 40)],
+  ]
+  const list = stacks.map((frames, id) => {
+    const state = id < 4 ? 'chan receive' : 'sync.Mutex.Lock'
+    return [goroutine(id, {state}), report(id, 10, {frames})] as const
+  })
+  return groupsOf(list, false, undefined, similar).groups.map(({state, goroutines, frames, elided}) => ({
+    state,
+    goroutines,
+    frames: frames.map(({function: name, line, args}) => `${name}(${args}):${line}`),
+    isCut: elided !== null,
+  }))
+}
+
+test('what may differ within a group is what was asked for, and is not told', t => {
+  const receive = {state: 'chan receive', isCut: false}
+  const alone = {state: 'sync.Mutex.Lock', isCut: false, goroutines: [4]}
+  const ofMutex = {...alone, frames: ['sync.(*Mutex).Lock(0x1):5', 'main.work(0x1):40']}
+  t.deepEqual(workers('exact'), [
+    {...receive, goroutines: [0, 1], frames: ['main.wait(0x1):10', 'main.work(0x1):20']},
+    {...receive, goroutines: [2], frames: ['main.wait(0x1):10', 'main.work(0x2):20']},
+    {...receive, goroutines: [3], frames: ['main.wait(0x1):10', 'main.work(0x1):30']},
+    ofMutex,
+  ])
+  t.deepEqual(workers('arguments'), [
+    {...receive, goroutines: [0, 1, 2], frames: ['main.wait(null):10', 'main.work(null):20']},
+    {...receive, goroutines: [3], frames: ['main.wait(0x1):10', 'main.work(0x1):30']},
+    ofMutex,
+  ])
+  t.deepEqual(workers('lines'), [
+    {...receive, goroutines: [0, 1, 2, 3], frames: ['main.wait(null):10', 'main.work(null):null']},
+    ofMutex,
+  ])
+  t.deepEqual(workers('inner'), [
+    {
+      state: 'chan receive, sync.Mutex.Lock',
+      goroutines: [0, 1, 2, 3, 4],
+      frames: ['main.work(null):null'],
+      isCut: true,
+    },
+  ])
 })
 
 test('a group has waited as long as the one that has waited least, and the one that has waited most', t => {
