@@ -107,16 +107,17 @@ export class GoroutineGroups {
   }
 
   /** What is told of a group of `list`. */
-  report({kept, address, shared, states, ...facts}: GoroutineGroup): GoroutineGroupReport {
+  report({kept, address, shared, states, count: size, ...facts}: GoroutineGroup): GoroutineGroupReport {
     const goroutine = kept ? undefined : this.#process.runtime?.goroutineAt(address)
     const report = kept ?? (goroutine && this.#options.report(goroutine)) ?? LOST
-    const isOne = facts.count === 1
+    const isOne = size === 1
     const {frames, isWhole} = shared?.of(report.frames) ?? {frames: report.frames, isWhole: true}
     const isSame = isOne || this.#options.similar === 'exact'
     return {
       image: report.image,
-      ...facts,
+      count: size,
       state: [...states].sort().join(', '),
+      ...facts,
       frames: frames.map(frame => (isOne ? frame : withoutOwnPlace(frame, isSame))),
       createdBy: report.createdBy && (isOne ? report.createdBy : {...report.createdBy, goroutine: null}),
       stop: report.stop,
