@@ -24,7 +24,8 @@ const ROWS_MAX = 2000
 function* renderPage(report: CoreReport): Generator<string> {
   const {summary, crash, dialect} = report
   yield renderHead(headline(summary))
-  yield `<h1>${escaped(headline(summary))}</h1>\n${renderSummary(summary)}`
+  const isAlive = summary.what.startsWith('not crashed')
+  yield `<h1${isAlive ? '' : ' class="bad"'}>${escaped(headline(summary))}</h1>\n${renderSummary(summary)}`
   const groups = new GoroutineGroups(dialect)
   const ofCrash: string[] = [crash.header.map(line => `${HTML_STYLE.header(line)}\n`).join('')]
   for (const goroutine of report.goroutines) {
@@ -145,7 +146,8 @@ function* renderTail(tail: ReportTail, others: readonly string[]): Generator<str
     ])
   yield section('Modules', table(['path', 'build ID', 'file', 'symbols'], files))
   const notes = diagnostics.map(({severity, message, where, hint}) => [
-    ...[severity, escaped(message), escaped(where ?? ''), escaped(hint ?? '')],
+    ...[severity, escaped(message), escaped(where === null || message.includes(where) ? '' : where)],
+    escaped(hint ?? ''),
   ])
   yield section('What lowers the detail', table(['', 'what', 'where', 'what helps'], notes))
 }

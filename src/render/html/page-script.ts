@@ -3,8 +3,10 @@ export const PAGE_SCRIPT = `
 'use strict'
 const $ = id => document.getElementById(id)
 const groups = [...document.querySelectorAll('details.group')]
-const texts = groups.map(group => group.textContent.toLowerCase())
+let texts
 function filter() {
+  // Thousands of stacks: made when somebody searches, not when the page opens.
+  texts ??= groups.map(group => group.textContent.toLowerCase())
   const words = $('search').value.toLowerCase().split(/\\s+/).filter(Boolean)
   const state = $('state').value, language = $('language').value, module = $('module').value
   let goroutines = 0

@@ -7,7 +7,8 @@ export const PAGE_STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--back); color: var(--text);
   font: 15px/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.3rem; margin: 0.2rem 0 0.8rem; color: var(--bad); overflow-wrap: anywhere; }
+h1 { font-size: 1.3rem; margin: 0.2rem 0 0.8rem; overflow-wrap: anywhere; }
+.bad { color: var(--bad); }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 0.5rem; border-bottom: 1px solid var(--line); }
 dl { display: grid; grid-template-columns: 7rem 1fr; gap: 0.15rem 0.8rem; margin: 0; }
 dt { color: var(--dim); }
@@ -27,8 +28,9 @@ summary:focus-visible, button:focus-visible, input:focus-visible, select:focus-v
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; }
 th, td { text-align: left; padding: 0.15rem 0.8rem 0.15rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-svg { max-width: 100%; height: auto; display: block; margin: 0.4rem 0; }
+svg { max-width: 100%; min-width: 46rem; height: auto; display: block; margin: 0.4rem 0; }
 svg rect { fill: var(--soft); stroke: var(--line); } svg text { fill: var(--text); font: 12px ui-monospace, monospace; }
 svg path { stroke: var(--dim); fill: none; } svg .head { fill: var(--dim); stroke: none; }
 [hidden] { display: none; }
+@media (max-width: 40rem) { body { padding: 0.6rem; } dl { grid-template-columns: 5rem 1fr; } th, td { min-width: 4rem; } }
 `
