@@ -22,6 +22,10 @@ export interface AnalyzeOptions {
   readonly maxFrames?: number
   /** Seconds for all of it: then what was found until then is the report, marked as a part; default: no limit. */
   readonly timeout?: number
+  /** Lines of source above and below the places of the top frames of the crash; default: none is read. */
+  readonly source?: number
+  /** Where sources are: `FROM=TO`, the folder in which the program was built and where that is now, or a folder. */
+  readonly sourceDirs?: readonly string[]
   /** False: C++ and Rust names as the linker knows them. */
   readonly demangle?: boolean
 }

@@ -1,5 +1,6 @@
 import {debuginfodSettings} from './acquire/debuginfod.ts'
-import {openProcess} from './acquire/open-process.ts'
+import {openProcess, type SourceOptions} from './acquire/open-process.ts'
+import {goFolders} from './acquire/source-places.ts'
 import {analyzeCore} from './analysis/analyze-core.ts'
 import {Deadline} from './base/deadline.ts'
 import {Diagnostics} from './base/diagnostics.ts'
@@ -30,12 +31,13 @@ export async function analyze(core: string, options: AnalyzeOptions = {}): Promi
     hostFiles: options.hostFiles ?? false,
     debugDirs: options.debugDirs ?? [],
     debuginfod: debuginfodSettings({}, [...(options.debuginfod ?? [])]),
+    sources: sourcesOf(options),
     diagnostics,
     deadline,
   })
   try {
-    return runWithin(deadline, () => {
-      const report = analyzeCore(process, {
+    const report = runWithin(deadline, () =>
+      analyzeCore(process, {
         tool: {name, version},
         traceback: options.traceback,
         cgoFrames: options.cgoFrames ?? 'auto',
@@ -44,11 +46,19 @@ export async function analyze(core: string, options: AnalyzeOptions = {}): Promi
         demangle: options.demangle ?? true,
         deadline,
         diagnostics,
-      })
+      }),
+    )
+    await process.sources?.fetch(runWithin(deadline, () => report.wantedSources()))
+    return runWithin(deadline, () => {
       const pieces = json.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
       return JSON.parse([...pieces].join(''))
     })
   } finally {
     process.close()
   }
+}
+
+/** Where they are is what the options say alone: no folder of Go, for the environment counts for nothing. */
+function sourcesOf({source, sourceDirs = []}: AnalyzeOptions): SourceOptions | undefined {
+  return source === undefined ? undefined : {around: source, folders: sourceDirs, go: goFolders({})}
 }

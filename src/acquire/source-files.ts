@@ -94,7 +94,7 @@ export class SourceFiles {
     {lines, md5, modified}: SourceText,
     request: SourceRequest,
   ): SourceReport['state'] {
-    if (request.md5 !== undefined && md5 !== undefined) return request.md5 === md5 ? 'found' : 'mismatch'
+    if (request.md5 !== undefined && md5 !== undefined) return isDigest(request.md5, md5) ? 'found' : 'mismatch'
     if (request.line > lines.length) return 'mismatch'
     if (origin === 'debuginfod' || origin === 'module-cache') return 'found'
     const release = goroot === undefined ? undefined : this.#releaseOf(goroot)
@@ -189,6 +189,11 @@ function digestOf(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** LLVM writes the bytes in their order; gas takes them for a number, of which the lowest byte comes first. */
+function isDigest(written: string, md5: string): boolean {
+  return written === md5 || written === md5.match(/../g)?.reverse().join('')
 }
 
 /** When a file was last written to, in milliseconds since the epoch. */

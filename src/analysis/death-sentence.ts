@@ -1,4 +1,5 @@
 import type {CrashReport} from '../report/core-report.ts'
+import {describeArithmetic} from './evidence/arithmetic-fault.ts'
 
 /** What of the process the sentence tells, beside the crash itself. */
 export interface Scene {
@@ -19,6 +20,7 @@ export function describeCrash(crash: CrashReport, scene: Scene): string {
   return joinParts([
     `${nameSignal(crash)}${cause || crash.instruction ? where : describeOrigin(crash, scene, where)}`,
     ...why,
+    describeArithmetic(crash),
   ])
 }
 

@@ -22,8 +22,8 @@ export function renderSource({file, line: current, source}: FrameReport, style: 
 }
 
 /** What a reader has to know of the file. */
-function describeFile({file: read, state}: SourceReport, file: string | null): string {
-  const where = read === file ? [] : [`from ${read}`]
+function describeFile({file: read, state, origin}: SourceReport, file: string | null): string {
+  const where = read === file ? [] : [`from ${origin === 'debuginfod' ? origin : read}`]
   const age = state === 'newer' ? ['newer than the program: the lines may be others'] : []
   const words = [...where, ...age]
   return words.length === 0 ? '' : `(${words.join(', ')})`
