@@ -209,9 +209,9 @@ export function renderFrames(
   return out
 }
 
-/** Below the frame's own lines, a line each. */
+/** Below the frame's own lines, a line each; no part of Go's text. */
 function renderVariables(variables: NonNullable<FrameReport['variables']>, style: Style): string {
-  return variables.map(({name, value}) => `\t    ${style.note(`${name ?? '<unnamed>'} = ${value}`)}\n`).join('')
+  return variables.map(({name, value}) => style.source(`\t    ${name ?? '<unnamed>'} = ${value}`, false)).join('')
 }
 
 function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: TextDialect): string {
