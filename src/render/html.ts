@@ -86,7 +86,8 @@ function renderSummary({where, who, waits, missing, signature}: SummaryReport): 
 
 function* renderGoroutines(groups: GoroutineGroups, title: string): Generator<string> {
   if (groups.total === 0) return
-  yield `<h2>${title} (${groups.total})</h2>\n<div id="filters">`
+  // The bar of filters stays in sight as long as the list does.
+  yield `<section><h2>${title} (${groups.total})</h2>\n<div id="filters">`
   yield '<input id="search" type="search" placeholder="Search (press /)" aria-label="Search">'
   yield choice(
     'state',
@@ -106,6 +107,7 @@ function* renderGoroutines(groups: GoroutineGroups, title: string): Generator<st
   yield* groups.render()
   if (groups.leftOut > 0)
     yield `<p>${groups.leftOut} goroutines with further stacks are left out: <code>--json</code> has all.</p>\n`
+  yield '</section>\n'
 }
 
 function choice(id: string, all: string, options: readonly (readonly [string, string])[]): string {

@@ -49,7 +49,7 @@ test('a page may run its own script and style alone', t => {
 test('goroutines with one stack are one group, with the numbers of the first', t => {
   const page = render('plain', 1001)
   t.is(page.match(/<details class="group"/g)?.length, 1)
-  t.regex(page, /data-count="1000"><summary>1000 × \[plain\] plain<\/summary>/)
+  t.regex(page, /data-count="1000"><summary>1000 × \[plain\] plain <span class="note">1 frame<\/span><\/summary>/)
   t.regex(page, /goroutines 2 3 4 [\d ]+ 201 … /)
   t.regex(page, /<h2>Other goroutines \(1000\)<\/h2>/)
 })

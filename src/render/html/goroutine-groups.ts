@@ -67,7 +67,8 @@ function renderGroup({first, block, ids, count}: Group, id: string): string {
     ({kind, function: name}) => kind === 'go' && name !== null && !name.startsWith('runtime.'),
   )
   const names = [top, outer === top ? undefined : outer].flatMap(frame => (frame ? [escaped(nameOfFrame(frame))] : []))
-  const title = `${count} × [${escaped(first.state)}] ${names.join(' ← ')}`
+  const depth = HTML_STYLE.note(`${first.frames.length} frame${first.frames.length === 1 ? '' : 's'}`)
+  const title = `${count} × [${escaped(first.state)}] ${names.join(' ← ')} ${depth}`
   const more = count > ids.length ? ' …' : ''
   const copy = element('button', {type: 'button', 'data-copy': id}, 'Copy as Go text')
   const body = `${element('pre', {id}, block)}<div class="ids">goroutines${escaped(ofImage(first.image))} ${ids.join(' ')}${more} ${copy}</div>`

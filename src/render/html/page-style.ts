@@ -32,5 +32,6 @@ svg { max-width: 100%; min-width: 46rem; height: auto; display: block; margin: 0
 svg rect { fill: var(--soft); stroke: var(--line); } svg text { fill: var(--text); font: 12px ui-monospace, monospace; }
 svg path { stroke: var(--dim); fill: none; } svg .head { fill: var(--dim); stroke: none; }
 [hidden] { display: none; }
-@media (max-width: 40rem) { body { padding: 0.6rem; } dl { grid-template-columns: 5rem 1fr; } th, td { min-width: 4rem; } }
+@media (max-width: 40rem) { body { padding: 0.6rem; } dl { grid-template-columns: 5rem 1fr; }
+  #filters { position: static; } }
 `
