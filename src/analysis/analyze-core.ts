@@ -275,7 +275,7 @@ class Analysis implements CoreReport {
   }
 
   #summarize(): SummaryReport {
-    const census = takeCensus(this.#process, this.#images, this.#cause)
+    const census = takeCensus(this.#process, this.#images, this.#cause, this.#blocking)
     const {main} = census ?? {}
     return summarize({
       core: this.core,

@@ -162,7 +162,10 @@ class GoroutineListing implements GoroutinesReport {
     if (!runtime) return
     const stateOf = (goroutine: Goroutine) => goroutineState(facts.of(goroutine), version)
     const cause = process === this.#images[0]?.process ? this.#cause : NO_CAUSE
-    for (const goroutine of listedGoroutines(runtime, cause, this.#withSystem)) {
+    // The list of locks has the runtimes in the order of the process, which is not the one here.
+    const isAlone = this.#images.length === 1
+    const all = isAlone ? this.#blocking.noting(process, runtime.goroutines()) : runtime.goroutines()
+    for (const goroutine of listedGoroutines(runtime, cause, this.#withSystem, all)) {
       this.#listed++
       if (matchesFacts(process, goroutine, this.#options.query, stateOf)) yield goroutine
     }

@@ -1,5 +1,5 @@
 import {ADDRESS_LIMIT, type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
-import type {ByteSlab} from '../base/byte-slab.ts'
+import {BytePiece, type ByteSlab} from '../base/byte-slab.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
@@ -11,9 +11,9 @@ import type {FieldName, StructLayout, StructName} from './struct-layout.ts'
 export class RemoteStruct<S extends StructName> {
   readonly address: Address
   readonly layout: StructLayout<S>
-  readonly #bytes: Cursor
+  readonly #bytes: BytePiece
 
-  private constructor(address: Address, layout: StructLayout<S>, bytes: Cursor) {
+  private constructor(address: Address, layout: StructLayout<S>, bytes: BytePiece) {
     this.address = address
     this.layout = layout
     this.#bytes = bytes
@@ -28,22 +28,16 @@ export class RemoteStruct<S extends StructName> {
   ): RemoteStruct<S> | undefined {
     if (address === NULL_ADDRESS) return undefined
     const bytes = memory.read(address, layout.span)
-    return bytes && new RemoteStruct(address, layout, new Cursor(slab ? slab.copy(bytes) : bytes.slice(), layout.name))
+    return bytes && new RemoteStruct(address, layout, slab ? slab.copy(bytes) : BytePiece.copyOf(bytes))
   }
 
   has(field: FieldName<S>): boolean {
     return this.layout.has(field)
   }
 
-  #at(field: FieldName<S>): Cursor | undefined {
-    const offset = this.layout.offset(field)
-    if (offset === undefined) return undefined
-    this.#bytes.seek(offset)
-    return this.#bytes
-  }
-
   u8(field: FieldName<S>): number {
-    return this.#at(field)?.u8() ?? 0
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0 : this.#bytes.u8(offset)
   }
 
   flag(field: FieldName<S>): boolean {
@@ -51,27 +45,31 @@ export class RemoteStruct<S extends StructName> {
   }
 
   u32(field: FieldName<S>): number {
-    return this.#at(field)?.u32() ?? 0
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0 : this.#bytes.u32(offset)
   }
 
   i32(field: FieldName<S>): number {
-    return this.#at(field)?.i32() ?? 0
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0 : this.#bytes.i32(offset)
   }
 
   /** 64 raw bits. */
   word(field: FieldName<S>): Word {
-    return this.#at(field)?.word() ?? 0n
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0n : this.#bytes.word(offset)
   }
 
   i64(field: FieldName<S>): bigint {
-    return this.#at(field)?.i64() ?? 0n
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0n : this.#bytes.i64(offset)
   }
 
   /** A count or an id as a number; a word that a double would round reads as Infinity, which no bound lets pass. */
   number(field: FieldName<S>): number {
     const offset = this.layout.offset(field)
     if (offset === undefined) return 0
-    const value = this.#bytes.number64At(offset)
+    const value = this.#bytes.number64(offset)
     return value < ADDRESS_LIMIT ? value : Number.POSITIVE_INFINITY
   }
 

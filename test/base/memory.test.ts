@@ -1,6 +1,7 @@
 import test from 'ava'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {ByteSlab} from '../../src/base/byte-slab.ts'
+import {FormatError} from '../../src/base/errors.ts'
 import {type MemoryReader, readCString, readString} from '../../src/base/memory-reader.ts'
 import {MemoryWindow} from '../../src/base/memory-window.ts'
 
@@ -54,7 +55,27 @@ test('a window over missing memory, or without any, is none', t => {
 test('a copy in a slab stays when others follow', t => {
   const slab = new ByteSlab()
   const copies = Array.from({length: 400}, (_, index) => slab.copy(new Uint8Array(index * 20).fill(index % 256)))
-  t.true(copies.every((copy, index) => copy.length === index * 20 && copy.every(byte => byte === index % 256)))
+  for (const [index, copy] of copies.entries()) {
+    t.is(copy.length, index * 20)
+    for (let at = 0; at < copy.length; at++) if (copy.u8(at) !== index % 256) t.fail(`byte ${at} of copy ${index}`)
+  }
+})
+
+test('a copy in a slab is read as memory is, and never past its end', t => {
+  const slab = new ByteSlab()
+  const bytes = Uint8Array.of(1, 2, 3, 0x84, 5, 6, 7, 0x88, 9)
+  const [copy] = [slab.copy(bytes), slab.copy(new Uint8Array(64).fill(0xff))]
+  t.is(copy?.u32(0), 0x84030201)
+  t.is(copy?.i32(0), 0x84030201 - 2 ** 32)
+  t.is(copy?.word(1), 0x0988070605840302n)
+  t.is(copy?.i64(0), BigInt.asIntN(64, 0x8807060584030201n))
+  t.is(copy?.number64(1), Number(0x0988070605840302n))
+  for (const read of [() => copy?.u8(9), () => copy?.u32(6), () => copy?.number64(2), () => copy?.word(-1)]) {
+    t.throws(read, {instanceOf: FormatError, message: /need \d bytes/})
+  }
+  const large = slab.copy(new Uint8Array(5000).fill(7))
+  t.is(large.u8(4999), 7)
+  t.throws(() => large.u8(5000), {instanceOf: FormatError})
 })
 
 /** The bytes of a text at START, and nothing behind them. */

@@ -2,6 +2,7 @@ import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {machineInCgo} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
@@ -32,20 +33,22 @@ export class GoroutineCensus {
 
 /**
  * Of those that the runtimes list, without their own; undefined where there is no Go runtime. `crashed` is the runtime
- * that died.
+ * that died; `blocking` is told of all goroutines on the way.
  */
 export function takeCensus(
   crashed: DeadProcess,
   images: readonly {readonly process: DeadProcess}[],
   cause: CrashCause,
+  blocking: Pick<Blocking, 'noting'>,
 ): GoroutineCensus | undefined {
   let census: GoroutineCensus | undefined
   for (const {process} of images) {
     const {runtime} = process
     if (!runtime) continue
     census ??= new GoroutineCensus()
-    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false), process)
-    else census.add(notingMain(census, listedGoroutines(runtime, cause, false)), process)
+    const all = blocking.noting(process, runtime.goroutines())
+    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false, all), process)
+    else census.add(notingMain(census, listedGoroutines(runtime, cause, false, all)), process)
   }
   return census
 }

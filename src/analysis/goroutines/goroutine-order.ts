@@ -11,10 +11,14 @@ export function goroutinesOfCrash({goroutine: first, current}: Pick<CrashCause, 
   return [first, second].filter(goroutine => goroutine !== undefined)
 }
 
-/** All others that are alive, as they are in allgs. */
-export function* otherGoroutines(runtime: GoRuntime, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
+/** All others that are alive, as they are in allgs: `all` of the runtime's. */
+export function* otherGoroutines(
+  runtime: GoRuntime,
+  ofCrash: readonly Goroutine[],
+  all: Iterable<Goroutine> = runtime.goroutines(),
+): Generator<Goroutine> {
   const listed = new Set(ofCrash.map(({address}) => address))
-  for (const goroutine of runtime.goroutines()) {
+  for (const goroutine of all) {
     if (!listed.has(goroutine.address) && !goroutine.isDead) yield goroutine
   }
 }
@@ -29,10 +33,11 @@ export function* listedGoroutines(
   runtime: GoRuntime,
   cause: Pick<CrashCause, 'goroutine' | 'current'>,
   withSystem: boolean,
+  all?: Iterable<Goroutine>,
 ): Generator<Goroutine> {
   const ofCrash = goroutinesOfCrash(cause).filter(({id}) => id !== 0)
   yield* ofCrash
-  for (const goroutine of otherGoroutines(runtime, ofCrash)) {
+  for (const goroutine of otherGoroutines(runtime, ofCrash, all)) {
     if (isListed(runtime, goroutine, withSystem)) yield goroutine
   }
 }

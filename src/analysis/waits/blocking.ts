@@ -24,6 +24,9 @@ export class Blocking {
   readonly #parties: Parties
   #waits: ReadonlyMap<number, NativeWait> | undefined
   #deadlocks: Deadlocks | undefined
+  #locks: LockList | undefined
+  /** Processes whose locks of Go are in the list. */
+  readonly #noted = new Set<DeadProcess>()
 
   constructor(images: readonly ThreadStacks[]) {
     this.#images = images
@@ -76,13 +79,51 @@ export class Blocking {
   }
 
   #listLocks(): BlockingReport['locks'] {
-    const locks = new LockList()
+    for (const {process} of this.#images) {
+      const {runtime} = process
+      if (!runtime || this.#noted.has(process)) continue
+      for (const _ of this.noting(process, runtime.goroutines()));
+    }
+    return this.#nativeLocks().list()
+  }
+
+  #nativeLocks(): LockList {
+    if (this.#locks) return this.#locks
+    this.#locks = new LockList()
     for (const wait of this.#native().values()) {
       const owner = wait.owner === undefined ? null : this.#parties.ownerOn(wait.owner)
-      locks.add(wait, this.#parties.waiterOn(wait.tid), owner)
+      this.#locks.add(wait, this.#parties.waiterOn(wait.tid), owner)
     }
-    for (const {process} of this.#images) addGoLocks(locks, process)
-    return locks.list()
+    return this.#locks
+  }
+
+  /**
+   * All goroutines of a process as they are in allgs, for who asks something else of them: the locks of Go that they
+   * wait for are listed on the way, so that the list of locks needs no pass of its own.
+   */
+  *noting(process: DeadProcess, goroutines: Iterable<Goroutine>): Generator<Goroutine> {
+    if (this.#noted.has(process)) {
+      yield* goroutines
+      return
+    }
+    const locks = this.#nativeLocks()
+    let isWhole = false
+    try {
+      for (const goroutine of goroutines) {
+        addGoLock(locks, process, goroutine)
+        yield goroutine
+      }
+      isWhole = true
+    } finally {
+      if (isWhole) this.#noted.add(process)
+      else this.#forgetLocks()
+    }
+  }
+
+  /** Who asked did not look at all of them: the next pass begins anew. */
+  #forgetLocks(): void {
+    this.#locks = undefined
+    this.#noted.clear()
   }
 
   #search(): Deadlocks {
@@ -117,16 +158,14 @@ export class Blocking {
   }
 }
 
-function addGoLocks(locks: LockList, process: DeadProcess): void {
-  for (const goroutine of process.runtime?.goroutines() ?? []) {
-    if (!mayWaitForLock(goroutine)) continue
-    const wait = findGoWait(process, goroutine)
-    if (!wait?.kind.startsWith('sync.') || wait.address === undefined) continue
-    // One lock, whether for reading or writing.
-    const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
-    const isKept = locks.size < GO_LOCKS || locks.has(lock)
-    if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id}, null)
-  }
+function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine): void {
+  if (!mayWaitForLock(goroutine)) return
+  const wait = findGoWait(process, goroutine)
+  if (!wait?.kind.startsWith('sync.') || wait.address === undefined) return
+  // One lock, whether for reading or writing.
+  const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
+  const isKept = locks.size < GO_LOCKS || locks.has(lock)
+  if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id}, null)
 }
 
 /** Told without a walk: the wait reasons of package sync. */
