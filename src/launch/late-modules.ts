@@ -2,8 +2,8 @@ import {createRequire} from 'node:module'
 import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
 
 /** Built-in modules that few runs need take as long to load as all the rest. */
-const LATE = ['assert', 'child_process', 'crypto', 'fs/promises', 'perf_hooks', 'readline', 'stream', 'timers/promises']
-LATE.push('tty', 'worker_threads', 'zlib')
+const LATE = ['assert', 'child_process', 'crypto', 'fs/promises', 'net', 'perf_hooks', 'readline', 'stream']
+LATE.push('timers/promises', 'tty', 'worker_threads', 'zlib')
 
 /** The `require` of a bundle that loads each of them when something of it is used. */
 export function requireLate(file: string): NodeJS.Require {

@@ -30,6 +30,8 @@ export interface LayoutFit {
   readonly broken: readonly string[]
   /** Most goroutines, some of which live, and most machines keep every invariant. */
   readonly isSound: boolean
+  /** All of them, at least one of them alive, and at least one machine keep every invariant. */
+  readonly isFlawless: boolean
 }
 
 const MACHINE_SAMPLE = 32
@@ -87,7 +89,8 @@ class Tally {
     const {g, m} = this.#objects
     const isMostly = ({sound, tried}: typeof g) => tried === 0 || sound * 2 > tried
     const isTried = g.tried > 0 ? this.living > 0 : m.tried > 0
-    return {score, broken, isSound: isTried && isMostly(g) && isMostly(m)}
+    const isFlawless = this.#failures === 0 && this.living > 0 && m.tried > 0
+    return {score, broken, isSound: isTried && isMostly(g) && isMostly(m), isFlawless}
   }
 }
 

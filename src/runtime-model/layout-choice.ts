@@ -3,7 +3,7 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import {GoVersion, NEWEST, OLDEST} from '../gosym/version.ts'
 import {checkLayouts, type LayoutFit, type LayoutSample} from './layout-check.ts'
 import {agreesWithSigtramp, searchLayouts} from './layout-search.ts'
-import {commonLayouts, isTabulated, layoutPatches, layoutsFromTables} from './layouts-by-version.ts'
+import {commonLayouts, isAsReleased, isTabulated, layoutPatches, layoutsFromTables} from './layouts-by-version.ts'
 import {type DeclaredLayouts, joinLayouts, type LayoutQuery, layoutsFromDwarf} from './layouts-from-dwarf.ts'
 import type {SigtrampFacts} from './sigtramp-offsets.ts'
 import type {FieldName, LayoutOrigin, LayoutSet, StructLayout} from './struct-layout.ts'
@@ -35,14 +35,19 @@ interface Candidate extends ChosenLayouts {
 }
 
 /**
- * Layouts by DWARF where the binary has it, else by the tables; the invariants of live data judge both, and the better
- * one is taken. A release that no table knows, or that breaks its table, is searched for with the offsets that
- * runtime.cgoSigtramp proves.
+ * The table of a release that is known, where live goroutines and machines keep every invariant by it: a search of the
+ * DWARF of a large program takes longer than the rest of the report. Else layouts by DWARF where the binary has it, else
+ * by the tables; the invariants judge both, and the better one is taken. A release that no table knows, or that breaks
+ * its table, is searched for with the offsets that runtime.cgoSigtramp proves.
  */
 export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts | undefined {
   if (!input.version) return chooseWithoutVersion(input)
   const release = input.version
   const tables = layoutsFromTables(release)
+  if (isAsReleased(release)) {
+    const tabulated = tryLayouts(input, release, tables, 'table')
+    if (tabulated.fit.isFlawless) return tabulated
+  }
   const declared = readDeclared(input.query, release, tables)
   const candidates: Candidate[] = []
   if (declared.g && declared.m) candidates.push(tryLayouts(input, release, joinLayouts(declared, tables), 'dwarf'))

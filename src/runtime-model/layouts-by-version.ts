@@ -41,6 +41,14 @@ export function isTabulated(release: GoVersion): boolean {
   return release.major === 1 && release.minor >= OLDEST.minor && release.minor <= NEWEST.minor
 }
 
+/**
+ * Whether a program says that it is of a tabulated release as it was published: no pre-release, no vendor's, and no
+ * experiment that may have moved fields.
+ */
+export function isAsReleased(release: GoVersion): boolean {
+  return isTabulated(release) && /^go1\.\d+(?:\.\d+)?$/.test(release.text)
+}
+
 /** Index of the column that holds for the release: the last that begins at or before it, else the first. */
 function columnOf(table: LayoutTable, release: GoVersion): number {
   let found = 0

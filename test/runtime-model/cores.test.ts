@@ -1,5 +1,5 @@
 import test from 'ava'
-import {fixtureNames, openFixture} from '../../lab/fixtures.ts'
+import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 import type {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
@@ -29,6 +29,11 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
   return `[${goroutine.state}${locked}]${meta}`
 }
 
+function modelHeaders(runtime: GoRuntime): Map<number, string> {
+  const listed = [...runtime.goroutines()].filter(each => !each.isDead && !runtime.isBorrowedBySignal(each))
+  return new Map(listed.map(each => [each.id, modelHeader(runtime, each)]))
+}
+
 /**
  * Where the runtime printed a listing: not for a process that a C thread killed (stranger, returned, after-crash). Go
  * in a shared library (hosted, plugged, linked, guest) has its tables in another file than the program; a static PIE
@@ -37,6 +42,8 @@ function modelHeader(runtime: GoRuntime, goroutine: Goroutine): string {
 const printing = fixtureNames().filter(
   name => !/gcore|stuck|stranger|returned|after-crash|hosted|plugged|linked|guest|thin|static-pie/.test(name),
 )
+/** A vendor may have moved fields, so its DWARF is asked before the table of the release. */
+const ofVendor = ({meta}: Fixture) => GoVersion.parse(`${meta.go}-vendor`)
 const hasDwarf = (name: string) => !/nosymbols|nosections|nodwarf/.test(name)
 
 for (const name of printing) {
@@ -45,13 +52,13 @@ for (const name of printing) {
     const printed = printedHeaders(fixture.stderr)
     t.true(printed.size > 0, 'the oracle lists goroutines')
     for (const knowledge of ['dwarf', 'strip'] as const) {
-      const {runtime, diagnostics} = openProcess(fixture, knowledge)
+      const {runtime, diagnostics} = openProcess(
+        fixture,
+        knowledge,
+        knowledge === 'dwarf' ? ofVendor(fixture) : undefined,
+      )
       t.is(runtime.layoutSource, knowledge === 'dwarf' && hasDwarf(name) ? 'dwarf' : 'table')
-      const modelled = new Map<number, string>()
-      for (const goroutine of runtime.goroutines()) {
-        if (goroutine.isDead || runtime.isBorrowedBySignal(goroutine)) continue
-        modelled.set(goroutine.id, modelHeader(runtime, goroutine))
-      }
+      const modelled = modelHeaders(runtime)
       for (const [id, header] of printed) {
         const found = modelled.get(id) as string
         t.is(header.includes('gp=') ? found : found?.replace(/ gp=.*$/, ''), header, `${knowledge}: goroutine ${id}`)
@@ -64,7 +71,7 @@ for (const name of printing) {
 for (const name of fixtureNames(/(cfault-segv|blocked-gcore).*go[0-9.]+(-pie)?$/)) {
   test(`${name}: a stripped binary has the same roots, machines and settings as its unstripped twin`, async t => {
     const fixture = await openFixture(name)
-    const whole = openProcess(fixture, 'dwarf').runtime
+    const whole = openProcess(fixture, 'dwarf', ofVendor(fixture)).runtime
     const stripped = openProcess(fixture, 'strip').runtime
     const summary = (runtime: GoRuntime) => ({
       goroutines: [...runtime.goroutines()].map(each => `${each.id} ${each.status.text} ${each.startpc}`),
@@ -87,7 +94,7 @@ for (const name of fixtureNames(/(cfault-segv|blocked-gcore).*go[0-9.]+(-pie)?$/
 for (const name of fixtureNames(/blocked-fault-go1.2[47]$/)) {
   test(`${name}: a release that no table knows is found from the handler's code and the data`, async t => {
     const fixture = await openFixture(name)
-    const exact = openProcess(fixture, 'dwarf').runtime
+    const exact = openProcess(fixture, 'dwarf', ofVendor(fixture)).runtime
     const otherMinor = fixture.meta.go.startsWith('go1.24') ? 26 : 24
     const {runtime, diagnostics} = openProcess(fixture, 'strip', GoVersion.ofMinor(otherMinor))
     const fields: FieldName<'g'>[] = [
@@ -112,7 +119,7 @@ for (const name of fixtureNames(/blocked-fault-go1.2[47]$/)) {
 
   test(`${name}: without a version the table that fits is found`, async t => {
     const fixture = await openFixture(name)
-    const exact = openProcess(fixture, 'dwarf').runtime
+    const exact = openProcess(fixture, 'dwarf', ofVendor(fixture)).runtime
     const {runtime, diagnostics} = openProcess(fixture, 'strip', 'unknown')
     t.deepEqual(
       [...runtime.goroutines()].map(each => each.state),
@@ -128,8 +135,8 @@ for (const name of fixtureNames(/blocked-fault-go1.2[47]$/)) {
 for (const name of fixtureNames(/gopanic/)) {
   test(`${name}: the panic's text is what the runtime printed`, async t => {
     const fixture = await openFixture(name)
-    for (const knowledge of ['dwarf', 'strip'] as const) {
-      const {runtime} = openProcess(fixture, knowledge)
+    for (const [knowledge, release] of [['dwarf', ofVendor(fixture)], ['strip']] as const) {
+      const {runtime} = openProcess(fixture, knowledge, release)
       const panics = [...runtime.goroutines()].flatMap(goroutine => goroutine.panics)
       const [first] = fixture.stderr.split('\n')
       t.is(`panic: ${panics.at(-1)?.value.text}${panics.at(-1)?.recovered ? ' [recovered]' : ''}`, first as string)
@@ -164,3 +171,22 @@ for (const name of fixtureNames(/cfault-segv-go1.2[47]$/)) {
     t.deepEqual(machine && runtime.handlerDecision(machine), {fails: 'cgoTraceback', unknown: null})
   })
 }
+
+test("a release as it was published is read by its table; a vendor's, and one of an experiment, by its DWARF", async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  const sourceOf = (text: string) => openProcess(fixture, 'dwarf', GoVersion.parse(text)).runtime.layoutSource
+  const texts = [
+    'go1.27.4',
+    'go1.27',
+    'go1.27.4-vendor',
+    'go1.27.4 X:nocoverageredesign',
+    'go1.27rc1',
+    'devel go1.27-0123abcd',
+  ]
+  t.deepEqual(texts.map(sourceOf), ['table', 'table', 'dwarf', 'dwarf', 'dwarf', 'dwarf'])
+})
+
+test('a table that live data contradict gives way to the DWARF', async t => {
+  const fixture = await openFixture('cfault-segv-go1.27')
+  t.is(openProcess(fixture, 'dwarf', GoVersion.parse('go1.15')).runtime.layoutSource, 'dwarf')
+})
