@@ -4,6 +4,8 @@ import type {GoFunction} from '../gosym/go-function.ts'
 
 /** What a walk asks of the tables at one pc. */
 export interface GoSite {
+  /** Of this site alone among those of one GoSites, counted from 0. */
+  number: number
   fn: GoFunction
   /**
    * CFA = sp + pcsp(pc) + the return address (runtime.unwinder.resolveInternal); undefined where the table has no
@@ -29,6 +31,7 @@ export class GoSites {
   readonly #tables: GoTables
   readonly #onSystemStack: boolean
   readonly #sites = new Map<Address, GoSite>()
+  #described = 0
 
   /** `onSystemStack`: the stacks are g0s, where up to Go 1.16 asmcgocall is the top. */
   constructor(tables: GoTables, onSystemStack: boolean) {
@@ -43,15 +46,16 @@ export class GoSites {
     const fn = this.#tables.functionAt(pc)
     if (!fn) return undefined
     if (this.#sites.size >= SITES_LIMIT) this.#sites.clear()
-    const site = describe(fn, pc, this.#onSystemStack)
+    const site = describe(fn, pc, this.#onSystemStack, this.#described++)
     this.#sites.set(pc, site)
     return site
   }
 }
 
-function describe(fn: GoFunction, pc: Address, onSystemStack: boolean): GoSite {
+function describe(fn: GoFunction, pc: Address, onSystemStack: boolean, number: number): GoSite {
   const delta = fn.spDelta(pc)
   return {
+    number,
     fn,
     frameSize: delta === undefined ? undefined : delta + 8,
     endsStack: fn.isTopOfStack(onSystemStack) ? 'always' : fn.writesSp ? 'not-in-syscall' : 'never',

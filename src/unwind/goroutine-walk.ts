@@ -78,6 +78,11 @@ export class GoStackWalk {
     }
   }
 
+  /** What the tables say of the last frame's pc. */
+  get site(): GoSite | undefined {
+    return this.#site
+  }
+
   /** The next frame, in the same object each time: hundreds of thousands are looked at, and none of them kept. */
   next(): GoFrame | undefined {
     if (!this.end && this.#frame && this.#site) this.end = this.#leave(this.#frame, this.#site)

@@ -1,9 +1,9 @@
-import {createHash} from 'node:crypto'
+import {createHash, type Hash} from 'node:crypto'
 import type {Address} from '../../base/address.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {GoSites} from '../../unwind/go-site.ts'
+import {type GoSite, GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findStart} from '../stacks/goroutine-start.ts'
@@ -11,8 +11,8 @@ import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {GoroutineSort} from './goroutine-query.ts'
 import {SharedFrames, type Similarity} from './shared-frames.ts'
 
-/** Pcs that are hashed at once, so that a stack of a million frames needs no more memory than one of a thousand. */
-const HASH_CHUNK = 1024
+/** Frames that stand in a key as they are: of a deeper stack a hash stands for the others. */
+const KEY_FRAMES = 64
 const WALK_LIMIT = 32_000_000
 
 /** Frames that are kept of groups, until they are reported: the stacks of further groups are read again then. */
@@ -28,7 +28,7 @@ interface GroupOptions {
 
 /**
  * Goroutines with the same state and the same stack, of which one is put together and named: goroutines are told apart
- * by a hash of their pcs. A million groups of one are held as well, in some hundred bytes each.
+ * by their pcs. A million groups of one are held as well, in some hundred bytes each.
  */
 export class GoroutineGroups {
   readonly #process: DeadProcess
@@ -39,6 +39,8 @@ export class GoroutineGroups {
   /** undefined for stacks that are not wanted. */
   readonly #byPcs = new Map<string, GoroutineGroup | undefined>()
   readonly #byFrames = new Map<string, GoroutineGroup>()
+  /** Of the stack at hand; filled anew for each. */
+  readonly #numbers: number[] = []
   #framesLeft: number
   matched = 0
 
@@ -74,18 +76,22 @@ export class GoroutineGroups {
     const {tables} = this.#process
     if (!tables || goroutine.m !== 0 || goroutine.lockedToThread) return undefined
     const start = findStart(this.#process, this.#threads, goroutine)
-    const hash = createHash('sha256').update(`${goroutine.state}\n${goroutine.gopc}\n`)
-    let pcs: number[] = []
     this.#sites ??= new GoSites(tables, false)
     this.#window.moveTo(start.sp, goroutine.stack.hi)
     const {deadline} = this.#process
     const walk = new GoStackWalk(start, {memory: this.#window, sites: this.#sites, maxFrames: WALK_LIMIT, deadline})
-    for (let frame = walk.next(); frame; frame = walk.next()) {
-      if (pcs.push(frame.pc) < HASH_CHUNK) continue
-      hash.update(Float64Array.from(pcs))
-      pcs = []
+    const numbers = this.#numbers
+    numbers.length = 0
+    let rest: Hash | undefined
+    while (walk.next()) {
+      if (numbers.length === KEY_FRAMES) {
+        rest ??= createHash('sha256')
+        rest.update(Float64Array.from(numbers))
+        numbers.length = 0
+      }
+      numbers.push((walk.site as GoSite).number)
     }
-    return hash.update(Float64Array.from(pcs)).digest('base64')
+    return `${goroutine.state}\n${goroutine.gopc}\n${rest?.digest('base64') ?? ''}\n${textOf(numbers)}`
   }
 
   /** Stacks that differ in frames of the runtime alone, which are not shown, are one. */
@@ -220,4 +226,15 @@ function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProce
 /** Arguments and stack addresses are of one goroutine, not of all. */
 function withoutOwnPlace(frame: FrameReport, isSame: boolean): FrameReport {
   return {...frame, args: isSame ? frame.args : null, sp: null, fp: null}
+}
+
+/** Numbers below it are one character of a key, all others two behind this one. */
+const WIDE = 0xffff
+
+/** Numbers below 2^32 as a text that no other list of them has: shorter than digits, and compared as fast. */
+function textOf(numbers: number[]): string {
+  if (numbers.every(number => number < WIDE)) return String.fromCharCode(...numbers)
+  return String.fromCharCode(
+    ...numbers.flatMap(number => (number < WIDE ? number : [WIDE, Math.floor(number / 0x10000), number % 0x10000])),
+  )
 }

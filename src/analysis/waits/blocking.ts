@@ -7,7 +7,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {innerThreadIds, libcOfThreads} from '../process/thread-records.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {DeadlockSearch, type Deadlocks, joinLinks} from './deadlocks.ts'
-import {findGoWait, type GoWait} from './go-waits.ts'
+import {findGoWait, type GoWait, WaitingPlaces} from './go-waits.ts'
 import {LockList} from './lock-list.ts'
 import {findNativeWait, type NativeWait} from './native-waits.ts'
 import {Parties} from './parties.ts'
@@ -27,6 +27,7 @@ export class Blocking {
   #locks: LockList | undefined
   /** Processes whose locks of Go are in the list. */
   readonly #noted = new Set<DeadProcess>()
+  readonly #places = new Map<DeadProcess, WaitingPlaces>()
 
   constructor(images: readonly ThreadStacks[]) {
     this.#images = images
@@ -37,7 +38,7 @@ export class Blocking {
   waitingFor(process: DeadProcess, goroutine: Goroutine, thread: number | null): WaitReport | null {
     const native = thread === null || goroutine.syscall.sp === 0 ? null : this.#nativeWaitOf(thread)
     if (native) return native
-    const wait = findGoWait(process, goroutine)
+    const wait = findGoWait(process, goroutine, this.#placesOf(process))
     return wait ? reportGoWait(wait) : null
   }
 
@@ -110,7 +111,7 @@ export class Blocking {
     let isWhole = false
     try {
       for (const goroutine of goroutines) {
-        addGoLock(locks, process, goroutine)
+        addGoLock(locks, process, goroutine, this.#placesOf(process))
         yield goroutine
       }
       isWhole = true
@@ -118,6 +119,15 @@ export class Blocking {
       if (isWhole) this.#noted.add(process)
       else this.#forgetLocks()
     }
+  }
+
+  #placesOf(process: DeadProcess): WaitingPlaces {
+    let places = this.#places.get(process)
+    if (!places) {
+      places = new WaitingPlaces(process)
+      this.#places.set(process, places)
+    }
+    return places
   }
 
   /** Who asked did not look at all of them: the next pass begins anew. */
@@ -158,9 +168,9 @@ export class Blocking {
   }
 }
 
-function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine): void {
+function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine, places: WaitingPlaces): void {
   if (!mayWaitForLock(goroutine)) return
-  const wait = findGoWait(process, goroutine)
+  const wait = findGoWait(process, goroutine, places)
   if (!wait?.kind.startsWith('sync.') || wait.address === undefined) return
   // One lock, whether for reading or writing.
   const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}

@@ -1,9 +1,11 @@
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {BoundedCache} from '../../base/bounded-cache.ts'
 import {Cursor} from '../../base/cursor.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import {RemoteStruct} from '../../runtime-model/remote-struct.ts'
-import {type GoFrame, walkGoStack} from '../../unwind/goroutine-walk.ts'
+import {GoSites} from '../../unwind/go-site.ts'
+import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 /** What a parked goroutine waits for. Go records no owner for any of it. */
@@ -21,13 +23,18 @@ const DEPTH = 8
 /** No frame of these functions is larger. */
 const FRAME_LIMIT = 4096
 
-export function findGoWait(process: DeadProcess, goroutine: Goroutine): GoWait | undefined {
+/** `places`: of this process. */
+export function findGoWait(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  places = new WaitingPlaces(process),
+): GoWait | undefined {
   if (goroutine.status.number !== GOROUTINE_STATUS._Gwaiting) return undefined
   const kind = goroutine.state
   const channels = goroutine.waitingOn.map(({channel}) => channel).filter(channel => channel !== NULL_ADDRESS)
   if (channels.length > 0) return {kind, address: channels[0], addresses: channels}
   if (!/^(sem|sync\.)/.test(kind)) return {kind, address: undefined, addresses: []}
-  const found = findSync(process, goroutine)
+  const found = findSync(process, goroutine, places)
   if (!found) return {kind, address: undefined, addresses: []}
   return {...found, addresses: found.address === undefined ? [] : [found.address]}
 }
@@ -51,26 +58,58 @@ const PRIMITIVES: readonly (readonly [RegExp, Primitive])[] = [
   [/^sync\.\(\*Cond\)\./, 'sync.Cond'],
   [/^internal\/poll\.\(\*fdMutex\)\./, 'lock of a file'],
 ]
+/** Far above the places at which the goroutines of one process wait. */
+const PLACES_LIMIT = 2 ** 16
+
+/** What part a function has in a wait. */
+interface PlaceOfWait {
+  readonly acquires: boolean
+  readonly listens: boolean
+  readonly primitive: Primitive | undefined
+}
+
+/** The places in the code of one process that goroutines wait at: thousands wait at the same few. */
+export class WaitingPlaces {
+  /** undefined where there are no function tables. */
+  readonly sites: GoSites | undefined
+  readonly #known = new BoundedCache<Address, PlaceOfWait>(PLACES_LIMIT)
+
+  constructor({tables}: Pick<DeadProcess, 'tables'>) {
+    this.sites = tables && new GoSites(tables, false)
+  }
+
+  of({fn, symPc}: GoFrame): PlaceOfWait {
+    return this.#known.of(symPc, () => {
+      const names = fn.inlineFrames(symPc).map(({name}) => name)
+      const primitives = names.map(name => PRIMITIVES.find(([pattern]) => pattern.test(name))?.[1])
+      return {
+        acquires: fn.name === 'runtime.semacquire1',
+        listens: fn.name.endsWith('.runtime_notifyListWait') || fn.name === 'runtime.notifyListWait',
+        primitive: primitives.find(primitive => primitive !== undefined),
+      }
+    })
+  }
+}
+
 /** By the frames between gopark and the program: who asked, and the sudog that queued the goroutine. */
 function findSync(
   process: DeadProcess,
   goroutine: Goroutine,
+  places: WaitingPlaces,
 ): {kind: string; address: Address | undefined} | undefined {
-  const {memory, tables} = process
-  if (!tables) return undefined
+  const {memory} = process
+  const {sites} = places
+  if (!sites) return undefined
   const {pc, sp} = goroutine.sched
   const start = {pc, sp, trap: false, isSyscall: false}
   let semaphore: Address | undefined
   let list: Address | undefined
-  for (const frame of walkGoStack(start, {memory, tables, onSystemStack: false, maxFrames: DEPTH})) {
-    if (frame.fn.name === 'runtime.semacquire1') semaphore ??= findSemaphore(process, goroutine, frame)
-    if (frame.fn.name.endsWith('.runtime_notifyListWait') || frame.fn.name === 'runtime.notifyListWait') {
-      list ??= firstArgument(process, frame)
-    }
-    for (const {name} of frame.fn.inlineFrames(frame.symPc)) {
-      const primitive = PRIMITIVES.find(([pattern]) => pattern.test(name))?.[1]
-      if (primitive) return {kind: primitive, address: addressOfPrimitive(process, primitive, semaphore, list)}
-    }
+  const walk = new GoStackWalk(start, {memory, sites, maxFrames: DEPTH})
+  for (let frame = walk.next(); frame; frame = walk.next()) {
+    const {acquires, listens, primitive} = places.of(frame)
+    if (acquires) semaphore ??= findSemaphore(process, goroutine, frame)
+    if (listens) list ??= firstArgument(process, frame)
+    if (primitive) return {kind: primitive, address: addressOfPrimitive(process, primitive, semaphore, list)}
   }
   return semaphore === undefined ? undefined : {kind: 'semaphore', address: semaphore}
 }
