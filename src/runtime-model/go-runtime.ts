@@ -32,6 +32,7 @@ import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors
 import {RuntimeState} from './runtime-state.ts'
 import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
 import {isSystem, type StartKind, startKind} from './system-goroutine.ts'
+import {WaitReasons} from './wait-reason.ts'
 
 export interface GoRuntimeInput {
   readonly memory: MemoryReader
@@ -143,7 +144,8 @@ export class GoRuntime {
     })
     if (!chosen) return undefined
     const {release, releases, layouts} = chosen
-    const access = {memory, release, releases, layouts, tables, diagnostics, slab: new ByteSlab()}
+    const waitReasons = new WaitReasons(releases)
+    const access = {memory, release, waitReasons, layouts, tables, diagnostics, slab: new ByteSlab()}
     const found = selectStrays(access, strays, input.isForeign)
     if (found.length > 0) {
       diagnostics.add(

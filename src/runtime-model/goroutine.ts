@@ -7,7 +7,6 @@ import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-stat
 import {type PanicRecord, readPanics} from './panic-record.ts'
 import {RemoteStruct, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
-import {waitReasonText} from './wait-reason.ts'
 
 export interface SavedContext {
   readonly sp: Address
@@ -100,11 +99,7 @@ export class Goroutine {
 
   /** Why it waits, in the runtime's words; '' when it does not, or does not say. Stale unless the status is waiting. */
   get waitReason(): string {
-    if (this.#g.has('waitreason')) {
-      const reason = this.#g.u8('waitreason')
-      const [text = '', ...others] = new Set(this.#access.releases.map(release => waitReasonText(release, reason)))
-      return others.length === 0 ? text : ''
-    }
+    if (this.#g.has('waitreason')) return this.#access.waitReasons.textOf(this.#g.u8('waitreason'))
     const length = this.#g.number('waitreason.len')
     if (length > REASON_LIMIT) return ''
     return readString(this.#access.memory, this.#g.pointer('waitreason.str'), length) ?? ''

@@ -5,6 +5,7 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import type {FunctionTable} from './runtime-globals.ts'
 import type {LayoutSet} from './struct-layout.ts'
+import type {WaitReasons} from './wait-reason.ts'
 
 /** Range of a Go module that holds its type descriptors and their names (moduledata.types, moduledata.etypes). */
 export interface TypeSection {
@@ -20,8 +21,7 @@ export interface RuntimeTables extends FunctionTable {
 export interface RuntimeAccess {
   readonly memory: MemoryReader
   readonly release: GoVersion
-  /** The releases that it may be, where nothing names it: what they print differently is not printed. */
-  readonly releases: readonly GoVersion[]
+  readonly waitReasons: WaitReasons
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables
   readonly diagnostics: Diagnostics

@@ -42,17 +42,19 @@ export function* readGoroutineAddresses(
       continue
     }
     missing = 0
-    // A copy: whoever takes an address reads other memory before the next.
-    yield* addressesIn(bytes.slice())
+    // All at once: whoever takes an address reads other memory before the next.
+    for (const address of addressesIn(bytes)) yield address
   }
 }
 
-function* addressesIn(words: Uint8Array): Generator<Address> {
+function addressesIn(words: Uint8Array): Address[] {
   const cursor = new Cursor(words, 'runtime.allgs')
+  const addresses: Address[] = []
   while (!cursor.atEnd) {
     const g = cursor.number64()
-    if (g !== 0 && g < ADDRESS_LIMIT) yield toAddress(g)
+    if (g !== 0 && g < ADDRESS_LIMIT) addresses.push(toAddress(g))
   }
+  return addresses
 }
 
 export interface MachineList {

@@ -142,6 +142,28 @@ export function waitReasonText(release: GoVersion, reason: number): string {
   return release.rowOf(LISTS)?.reasons[reason - 1] ?? 'unknown wait reason'
 }
 
+/** Texts of g.waitreason, each made once: a million goroutines ask for a few. */
+export class WaitReasons {
+  readonly #releases: readonly GoVersion[]
+  readonly #texts: string[] = []
+
+  /** The releases that the program may be of: what they print differently is not printed. */
+  constructor(releases: readonly GoVersion[]) {
+    this.#releases = releases
+  }
+
+  /** Of a byte. */
+  textOf(reason: number): string {
+    let text = this.#texts[reason]
+    if (text === undefined) {
+      const [first = '', ...others] = new Set(this.#releases.map(release => waitReasonText(release, reason)))
+      text = others.length === 0 ? first : ''
+      this.#texts[reason] = text
+    }
+    return text
+  }
+}
+
 const DURABLE_REASONS = new Set([
   'chan receive (nil chan)',
   'chan send (nil chan)',

@@ -6,6 +6,7 @@ import {GoVersion} from '../../src/gosym/version.ts'
 import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import type {RuntimeAccess} from '../../src/runtime-model/runtime-access.ts'
 import {type FieldName, fieldWidth, type StructName} from '../../src/runtime-model/struct-layout.ts'
+import {WaitReasons} from '../../src/runtime-model/wait-reason.ts'
 
 /** Memory of a process that never was: regions at chosen addresses, everything else missing. */
 export class ProcessBuilder implements MemoryReader {
@@ -24,7 +25,7 @@ export class ProcessBuilder implements MemoryReader {
     this.access = {
       memory: this,
       release: this.release,
-      releases: [this.release],
+      waitReasons: new WaitReasons([this.release]),
       layouts: layoutsFromTables(this.release),
       tables: {functionAt, functionNamed, modules: [{types}]},
       diagnostics: this.diagnostics,
