@@ -3,6 +3,7 @@ import {DEFAULT_UNPACK_LIMITS, type UnpackLimits} from '../acquire/unpack-limits
 import {DEFAULT_TIMEOUT_SECONDS} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
+import {splitOperands} from '../base/operands.ts'
 import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {Redaction} from '../render/redaction.ts'
@@ -37,6 +38,11 @@ export const timeoutFlag = Flags.integer({
   max: 1_000_000,
   default: DEFAULT_TIMEOUT_SECONDS,
 })
+
+/** The words of a parsed command line that are no flags, in the order in which they were typed. */
+export function operandsOf(raw: readonly {readonly type: string; readonly input: string}[]): string[] {
+  return splitOperands(raw.filter(({type}) => type === 'arg').map(({input}) => input))
+}
 
 /** Where files that the core names are looked for. */
 export const searchFlags = {

@@ -15,7 +15,7 @@ import type {LineOptions} from '../triage/core-line.ts'
 import {KeptLines} from '../triage/kept-lines.ts'
 import {SignatureGroups} from '../triage/signature-groups.ts'
 import {listWork, type PassedOver, type WorkItem} from '../triage/work-list.ts'
-import {BaseCommand, searchFlags} from './base-command.ts'
+import {BaseCommand, operandsOf, searchFlags} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
 import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
@@ -115,7 +115,7 @@ export default class Batch extends BaseCommand {
   ]
 
   async run(): Promise<void> {
-    const {argv, flags} = await this.parse(Batch)
+    const {raw, flags} = await this.parse(Batch)
     this.#checkFlags(flags)
     const shown = <Part>(part: Part): Part => (flags.redact ? this.redaction.value(part) : part)
     const labels = parseLabels(flags.label ?? [])
@@ -130,7 +130,7 @@ export default class Batch extends BaseCommand {
       onLine: line => groups.add(line),
     })
     const counts = noCounts()
-    const stop = await this.#runAll(argv as string[], flags, {kept, labels, groups, counts})
+    const stop = await this.#runAll(operandsOf(raw), flags, {kept, labels, groups, counts})
     if (!flags.quiet && stop === undefined && counts.lines + counts.known === 0) {
       const others = renderPassedOver(counts.passedOver)
       writeStandardError(`${this.config.bin}: no cores found${others && `; ${others}`}\n`)

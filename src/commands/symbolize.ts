@@ -10,7 +10,7 @@ import {renderSymbolizerCall, renderSymbolizerCalls} from '../render/symbolizer-
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
-import {BaseCommand, outputFlags, redactFlag, searchFlags} from './base-command.ts'
+import {BaseCommand, operandsOf, outputFlags, redactFlag, searchFlags} from './base-command.ts'
 import {EXIT, tellError, withoutStrict} from './errors.ts'
 import {openModuleFromFlags} from './open-core.ts'
 
@@ -52,8 +52,9 @@ export default class Symbolize extends BaseCommand {
   ]
 
   async run(): Promise<void> {
-    const {args, argv, flags} = await this.parse(Symbolize)
-    const words = parseWords((argv as string[]).slice(1))
+    const {raw, flags} = await this.parse(Symbolize)
+    const [path = '', ...addresses] = operandsOf(raw)
+    const words = parseWords(addresses)
     let isWhole = true
     const tell = (error: InputError): void => {
       isWhole = false
@@ -63,7 +64,7 @@ export default class Symbolize extends BaseCommand {
     const shown = (text: string): string => (flags.redact ? this.redaction.text(text) : text)
     const limit = (): Deadline => new Deadline(flags.timeout ?? DEFAULT_TIMEOUT_SECONDS, diagnostics)
     let deadline = limit()
-    const opened = await openModuleFromFlags(args.module, flags, {diagnostics, deadline})
+    const opened = await openModuleFromFlags(path, flags, {diagnostics, deadline})
     const sink = this.openSink(flags.output)
     try {
       const answers = new Answers(opened.module, diagnostics, {

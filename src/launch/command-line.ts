@@ -1,4 +1,5 @@
 import {existsSync} from 'node:fs'
+import {joinOperands} from '../base/operands.ts'
 
 /** What the program can be asked for; `batch-worker` is what `batch` starts. */
 export const COMMAND_NAMES = [
@@ -41,8 +42,12 @@ export function settleCommandLine(typed: readonly string[], isFile: (path: strin
   const [command = ''] = asked
   const isWord = /^[a-z][a-z-]*$/.test(command)
   const isSettled = isCommandName(command) || (isWord && !isFile(command))
-  return withValues(isSettled ? asked : ['analyze', ...asked])
+  const settled = withValues(isSettled ? asked : ['analyze', ...asked])
+  return TAKES_MANY.includes(command) ? [command, ...joinOperands(settled.slice(1))] : settled
 }
+
+/** Commands that are given any number of words, which they take apart again (operandsOf). */
+const TAKES_MANY = ['batch', 'symbolize']
 
 /** What a flag means that stands without a value. */
 const VALUES: Readonly<Record<string, {value: string; pattern: RegExp}>> = {

@@ -36,9 +36,9 @@ interface Candidate extends ChosenLayouts {
 
 /**
  * The table of a release that is known, where live goroutines and machines keep every invariant by it: a search of the
- * DWARF of a large program takes longer than the rest of the report. Else layouts by DWARF where the binary has it, else
- * by the tables; the invariants judge both, and the better one is taken. A release that no table knows, or that breaks
- * its table, is searched for with the offsets that runtime.cgoSigtramp proves.
+ * DWARF of a large program takes longer than the rest of the report. Else layouts by DWARF where the binary has it,
+ * else by the tables; the invariants judge both, and the better one is taken. A release that no table knows, or that
+ * breaks its table, is searched for with the offsets that runtime.cgoSigtramp proves.
  */
 export function chooseLayouts(input: LayoutChoiceInput): ChosenLayouts | undefined {
   if (!input.version) return chooseWithoutVersion(input)
