@@ -11,8 +11,24 @@ const EMPTY_CHUNKS_MAX = 1000
 async function loadDecoder(): Promise<StreamDecoder> {
   const {ZSTDDecoder} = await import('zstddec/stream')
   const decoder = new ZSTDDecoder()
-  await decoder.init()
+  await withoutFetch(() => decoder.init())
   return decoder
+}
+
+/**
+ * The package unpacks its own code by fetch() of a data: address where there is one, else by Buffer. To load Node's
+ * fetch takes longer than to unpack a small core.
+ * @param begin decides before it waits
+ */
+function withoutFetch<T>(begin: () => T): T {
+  const found = Object.getOwnPropertyDescriptor(globalThis, 'fetch')
+  if (!found?.configurable) return begin()
+  Object.defineProperty(globalThis, 'fetch', {value: undefined, configurable: true})
+  try {
+    return begin()
+  } finally {
+    Object.defineProperty(globalThis, 'fetch', found)
+  }
 }
 
 /** Unpacks zstd frames from chunks. */
