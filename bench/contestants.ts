@@ -5,20 +5,31 @@ import {type BenchCore, delveScript} from './cores.ts'
 
 export interface Contestant {
   name: string
+  tool: string
   isPeer: boolean
   command(core: BenchCore): string[]
 }
 
 const entry = join(dirname(fileURLToPath(import.meta.url)), '../bin/run.cjs')
 
-const all: readonly (Contestant & {tool: string})[] = [
-  {
-    name: 'gotrace-core',
+/** Us, with a command and its flags. */
+export function ourselves(...words: readonly string[]): Contestant {
+  return {
+    name: `gotrace-core ${words.join(' ')}`,
     tool: 'node',
     isPeer: false,
-    command: ({core, executable}) => [process.execPath, entry, 'analyze', core, '-e', executable],
-  },
-  {name: 'bare node', tool: 'node', isPeer: false, command: () => [process.execPath, '-e', '0']},
+    command: ({core, executable}) => [process.execPath, entry, ...words, core, '-e', executable],
+  }
+}
+
+export const BARE_NODE: Contestant = {
+  name: 'bare node',
+  tool: 'node',
+  isPeer: false,
+  command: () => [process.execPath, '-e', '0'],
+}
+
+const PEERS: readonly Contestant[] = [
   {
     name: 'dlv core (goroutines -t)',
     tool: 'dlv',
@@ -44,12 +55,21 @@ const all: readonly (Contestant & {tool: string})[] = [
     name: 'eu-stack --core',
     tool: 'eu-stack',
     isPeer: true,
-    command: ({core, executable}) => ['eu-stack', '--core', core, '-e', executable],
+    // All frames of a stack, not the first 256 alone.
+    command: ({core, executable}) => ['eu-stack', '-n', '0', '--core', core, '-e', executable],
   },
 ]
 
 /** Those that are installed. */
-export function contestants(): Contestant[] {
+export function peers(): Contestant[] {
+  return PEERS.filter(({tool}) => isInstalled(tool))
+}
+
+export function missingPeers(): string[] {
+  return PEERS.map(({tool}) => tool).filter(tool => !isInstalled(tool))
+}
+
+function isInstalled(tool: string): boolean {
   const path = (process.env.PATH ?? '/usr/bin').split(':')
-  return all.filter(({tool}) => tool === 'node' || path.some(directory => existsSync(join(directory, tool))))
+  return path.some(directory => existsSync(join(directory, tool)))
 }

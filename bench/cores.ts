@@ -18,40 +18,39 @@ function benchDirectory(): string {
   return process.env.GOTRACE_BENCH ?? '/tmp/gotrace-bench'
 }
 
-/** Builds bench/programs/crowd with an installed toolchain. */
-export function buildCrowd(release: string): string {
+/** Builds one of bench/programs with an installed toolchain. */
+export function buildProgram(name: string, release: string): string {
   const toolchain = openToolchain(release)
-  const directory = join(benchDirectory(), `go${release}`)
+  const directory = join(benchDirectory(), `go${release}`, name)
   mkdirSync(directory, {recursive: true})
-  for (const name of ['main.go', 'go.mod']) copyFileSync(join(here, 'programs/crowd', name), join(directory, name))
+  for (const file of ['main.go', 'go.mod']) copyFileSync(join(here, 'programs', name, file), join(directory, file))
   const env = buildEnvironment(toolchain, benchDirectory())
-  execFileSync(toolchain.go, ['build', '-o', 'crowd', '.'], {cwd: directory, env, stdio: 'inherit'})
-  return join(directory, 'crowd')
+  execFileSync(toolchain.go, ['build', '-o', name, '.'], {cwd: directory, env, stdio: 'inherit'})
+  return join(directory, name)
 }
 
 export interface CoreShape {
-  name: string
-  goroutines: number
-  megabytes: number
+  /** Of the program. */
+  arguments: readonly number[]
   compressed?: boolean
 }
 
 /** Crashes the program once; a core that an earlier run of the same executable left is used again. */
-export function makeCore(executable: string, {goroutines, megabytes, compressed}: CoreShape): BenchCore {
-  const directory = join(dirname(executable), `${goroutines}-${megabytes}`)
+export function makeCore(executable: string, {arguments: words, compressed}: CoreShape): BenchCore {
+  const directory = join(dirname(executable), words.join('-'))
   const core = join(directory, 'core')
   if (!existsSync(core) || statSync(core).mtimeMs < statSync(executable).mtimeMs) {
     checkCorePattern()
     mkdirSync(directory, {recursive: true})
     // The runtime prints every goroutine before it dies, a gigabyte for a million: nobody reads it.
-    spawnSync('prlimit', ['--core=unlimited', executable, String(goroutines), String(megabytes)], {
+    spawnSync('prlimit', ['--core=unlimited', executable, ...words.map(String)], {
       cwd: directory,
       env: {PATH: '/usr/bin:/bin', GOTRACEBACK: 'crash'},
       stdio: 'ignore',
       timeout: 600_000,
     })
     const left = readdirSync(directory).find(name => /^core(\.\d+)?$/.test(name))
-    if (!left) throw new Error(`${executable} ${goroutines} ${megabytes} left no core in ${directory}`)
+    if (!left) throw new Error(`${executable} ${words.join(' ')} left no core in ${directory}`)
     if (left !== 'core') execFileSync('mv', [join(directory, left), core])
   }
   const size = statSync(core).size

@@ -1,20 +1,22 @@
 // How long and how large: gotrace-core beside Delve, gdb and eu-stack, on the same cores in one run.
 //
-//   npm run bench                       all cores; rounds are interleaved, medians compared
-//   npm run bench -- --rounds 11 --only small --only crowd-10000
-//   npm run bench -- --write            the tables go into bench/RESULTS.md too
+//	npm run bench                       all cores but the largest; rounds are interleaved, medians compared
+//	npm run bench -- --rounds 11 --only small --only crowd-10000
+//	npm run bench -- --only crowd-1000000
+//	npm run bench -- --write            the tables go into bench/RESULTS.md, the numbers into bench/results/
 //
-// Peers that are not installed are left out: apt-get install delve gdb elfutils time zstd. The Go release is the newest
+// Peers that are not installed are named: apt-get install delve gdb elfutils time zstd. The Go release is the newest
 // that Delve of that release accepts (--go, default 1.24; scripts/go-toolchains.sh 1.24 installs it).
 import {execFileSync} from 'node:child_process'
-import {rmSync, writeFileSync} from 'node:fs'
-import {cpus} from 'node:os'
+import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {cpus, loadavg} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {parseArgs} from 'node:util'
-import {type Contestant, contestants} from './contestants.ts'
-import {type BenchCore, buildCrowd, makeCore} from './cores.ts'
+import {BARE_NODE, type Contestant, missingPeers, peers} from './contestants.ts'
+import {type BenchCore, buildProgram, makeCore} from './cores.ts'
 import {type Measure, measure, median} from './measure.ts'
+import {SUBJECTS, type Subject} from './subjects.ts'
 
 const {values} = parseArgs({
   options: {
@@ -22,41 +24,37 @@ const {values} = parseArgs({
     only: {type: 'string', multiple: true},
     go: {type: 'string', default: '1.24'},
     write: {type: 'boolean', default: false},
-    million: {type: 'boolean', default: false},
   },
 })
 
-interface Subject {
-  name: string
-  goroutines: number
-  megabytes: number
-  compressed?: boolean
-  /** Peers take minutes here: we run alone. */
-  alone?: boolean
-}
-
-const subjects: readonly Subject[] = [
-  {name: 'small', goroutines: 4, megabytes: 1},
-  {name: 'small-zst', goroutines: 4, megabytes: 1, compressed: true},
-  {name: 'crowd-10000', goroutines: 10_000, megabytes: 1},
-  {name: 'crowd-10000-heap', goroutines: 10_000, megabytes: 2000},
-  {name: 'crowd-100000', goroutines: 100_000, megabytes: 1, alone: true},
-  ...(values.million ? [{name: 'crowd-1000000', goroutines: 1_000_000, megabytes: 1, alone: true}] : []),
-]
+const here = dirname(fileURLToPath(import.meta.url))
+const LARGE_CORE = 1e9
 
 interface Row {
   contestant: string
-  seconds: Measure[]
+  runs: Measure[]
+}
+
+/** What is kept of one subject: the numbers of every run. */
+interface Result {
+  name: string
+  what: string
+  coreBytes: number
+  machine: string
+  versions: string
+  /** Of the last minute, when it began: medians of a busy machine are not those of a quiet one. */
+  load: number
+  rows: Row[]
 }
 
 function runSubject(core: BenchCore, subject: Subject, rounds: number): Row[] {
-  const present = contestants().filter(({isPeer}) => !(isPeer && (subject.alone || subject.compressed)))
-  const rows = present.map(({name}): Row => ({contestant: name, seconds: []}))
-  // One run each that does not count: page cache, code cache.
-  for (const contestant of present) runOnce(contestant, core)
+  const present = [...subject.ours, BARE_NODE, ...(subject.alone ? [] : peers())]
+  const rows = present.map(({name}): Row => ({contestant: name, runs: []}))
+  // Two runs each that do not count: page cache, code cache.
+  for (const contestant of [...present, ...present]) runOnce(contestant, core)
   for (let round = 0; round < rounds; round++) {
     present.forEach((contestant, index) => {
-      rows[index]?.seconds.push(runOnce(contestant, core))
+      rows[index]?.runs.push(runOnce(contestant, core))
     })
   }
   return rows
@@ -67,25 +65,31 @@ function runOnce(contestant: Contestant, core: BenchCore): Measure {
   return measure(command, args)
 }
 
-function table(subject: Subject, core: BenchCore, rows: readonly Row[]): string {
-  const ours = rows.find(({contestant}) => contestant === 'gotrace-core')
-  const own = median(ours?.seconds.map(({seconds}) => seconds) ?? [])
+/** The ratios are ours to each of the others. */
+function table({name, what, coreBytes, load, rows}: Result): string {
+  const [ours] = rows
   const lines = [
-    `### ${subject.name}: ${subject.goroutines.toLocaleString('en')} goroutines, core of ${Math.round(core.size / 1e6)} MB`,
+    `### ${name}: ${what}, core of ${Math.round(coreBytes / 1e6)} MB`,
     '',
-    '| tool | wall (median) | cpu (median) | peak memory | gotrace-core / it |',
-    '| --- | --- | --- | --- | --- |',
+    `${ours?.runs.length} interleaved rounds; load of the machine ${load.toFixed(1)}`,
+    '',
+    '| tool | CPU (median) | CPU (least) | wall (median) | peak memory | our CPU / its | our wall / its |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
   ]
-  for (const {contestant, seconds} of rows) {
-    const wall = median(seconds.map(run => run.seconds))
-    const cpu = median(seconds.map(run => run.cpuSeconds))
-    const memory = Math.max(...seconds.map(run => run.kilobytes))
-    const ratio = contestant === 'gotrace-core' ? '' : (own / wall).toFixed(2)
-    lines.push(
-      `| ${contestant} | ${(wall * 1000).toFixed(0)} ms | ${(cpu * 1000).toFixed(0)} ms | ${(memory / 1000).toFixed(0)} MB | ${ratio} |`,
-    )
+  const cpu = (row: Row | undefined) => median(row?.runs.map(run => run.cpuSeconds) ?? [])
+  const wall = (row: Row | undefined) => median(row?.runs.map(run => run.seconds) ?? [])
+  for (const row of rows) {
+    const ratio = (of: typeof cpu) => (row === ours ? '' : (of(ours) / of(row)).toFixed(2))
+    const least = Math.min(...row.runs.map(run => run.cpuSeconds))
+    const memory = Math.max(...row.runs.map(run => run.kilobytes))
+    const cells = [row.contestant, ms(cpu(row)), ms(least), ms(wall(row)), `${(memory / 1000).toFixed(0)} MB`]
+    lines.push(`| ${[...cells, ratio(cpu), ratio(wall)].join(' | ')} |`)
   }
   return lines.join('\n')
+}
+
+function ms(seconds: number): string {
+  return `${(seconds * 1000).toFixed(0)} ms`
 }
 
 function versionOf(command: string, args: readonly string[]): string {
@@ -97,7 +101,6 @@ function versionOf(command: string, args: readonly string[]): string {
   }
 }
 
-const rounds = Math.max(1, Number(values.rounds))
 const versions = [
   `Node ${process.versions.node}`,
   `Go ${values.go}`,
@@ -105,22 +108,34 @@ const versions = [
   `gdb ${versionOf('gdb', ['--version'])}`,
   `elfutils ${versionOf('eu-stack', ['--version'])}`,
 ].join(', ')
-const parts = [`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}; ${versions}; ${rounds} interleaved rounds`]
-console.log(parts[0])
-const executable = buildCrowd(values.go)
-for (const subject of subjects) {
-  if (values.only && !values.only.includes(subject.name)) continue
-  const core = makeCore(executable, subject)
-  const text = table(
-    subject,
-    core,
-    runSubject(core, subject, subject.goroutines > 50_000 ? Math.min(rounds, 3) : rounds),
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`
+console.log(`${machine}; ${versions}`)
+if (missingPeers().length > 0) console.log(`not installed: ${missingPeers().join(', ')}`)
+
+const resultsDirectory = join(here, 'results')
+for (const subject of SUBJECTS) {
+  if (values.only ? !values.only.includes(subject.name) : subject.isLarge) continue
+  const core = makeCore(buildProgram(subject.program, values.go), subject)
+  const [load = 0] = loadavg()
+  const rows = runSubject(core, subject, Math.max(1, Number(values.rounds)))
+  const {name, what} = subject
+  const result: Result = {name, what, coreBytes: core.size, machine, versions, load, rows}
+  console.log(`\n${table(result)}`)
+  if (core.size > LARGE_CORE) rmSync(core.directory, {recursive: true, force: true})
+  if (!values.write) continue
+  mkdirSync(resultsDirectory, {recursive: true})
+  writeFileSync(join(resultsDirectory, `${name}.json`), `${JSON.stringify(result)}\n`)
+}
+
+/** Of all subjects that were ever written, in their order. */
+function writeTables(): void {
+  const written = new Set(readdirSync(resultsDirectory))
+  const results = SUBJECTS.filter(({name}) => written.has(`${name}.json`)).map(
+    ({name}): Result => JSON.parse(readFileSync(join(resultsDirectory, `${name}.json`), 'utf8')),
   )
-  console.log(`\n${text}`)
-  parts.push(text)
-  if (subject.megabytes > 100 || subject.goroutines > 100_000) rmSync(core.directory, {recursive: true, force: true})
+  const parts = results.map(result => `${table(result)}\n\n${result.machine}; ${result.versions}`)
+  const head = '# Results\n\nMade by `npm run bench -- --write`; the numbers of every run are in `results/`.'
+  writeFileSync(join(here, 'RESULTS.md'), `${[head, ...parts].join('\n\n')}\n`)
 }
-if (values.write) {
-  const path = join(dirname(fileURLToPath(import.meta.url)), 'RESULTS.md')
-  writeFileSync(path, `# Results\n\nMade by \`npm run bench -- --write\`.\n\n${parts.join('\n\n')}\n`)
-}
+
+if (values.write) writeTables()
