@@ -43,6 +43,18 @@ function processOf(...goroutines: readonly Goroutine[]): DeadProcess {
   return {runtime, version: GoVersion.ofMinor(27)} as unknown as DeadProcess
 }
 
+/** Who is told of all goroutines on the way. */
+function makeNotes() {
+  const seen: number[] = []
+  function* noting(_: DeadProcess, goroutines: Iterable<Goroutine>): Generator<Goroutine> {
+    for (const each of goroutines) {
+      seen.push(each.id)
+      yield each
+    }
+  }
+  return {seen, noting}
+}
+
 const NOBODY = {goroutine: undefined, current: undefined} as unknown as CrashCause
 
 test('goroutines are counted by what they wait for, the most first, without the runtime’s own and the dead', t => {
@@ -55,7 +67,9 @@ test('goroutines are counted by what they wait for, the most first, without the 
     goroutine(4, 'select'),
     dead,
   )
-  const census = takeCensus(process, [{process}], NOBODY)
+  const notes = makeNotes()
+  const census = takeCensus(process, [{process}], NOBODY, notes)
+  t.deepEqual(notes.seen, [1, 2, 3, 4, 9])
   t.like(census, {count: 3, inC: 1, main: {id: 1}})
   t.deepEqual(census?.states, [
     ['select', 2],
@@ -66,9 +80,9 @@ test('goroutines are counted by what they wait for, the most first, without the 
 test('of several runtimes all goroutines count, and goroutine 1 is that of the one that died', t => {
   const program = processOf(goroutine(1, 'select'))
   const library = processOf(goroutine(1, 'chan receive'), goroutine(5, 'select'))
-  const census = takeCensus(library, [{process: program}, {process: library}], NOBODY)
+  const census = takeCensus(library, [{process: program}, {process: library}], NOBODY, makeNotes())
   t.like(census, {count: 3, main: {waitReason: 'chan receive'}})
-  t.is(takeCensus({} as DeadProcess, [{process: {} as DeadProcess}], NOBODY), undefined)
+  t.is(takeCensus({} as DeadProcess, [{process: {} as DeadProcess}], NOBODY, makeNotes()), undefined)
 })
 
 /** Each goroutine's stack is one frame with its number. */
