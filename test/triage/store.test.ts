@@ -63,6 +63,19 @@ test('a core counts once, wherever its copies lie; the first time that was seen 
   t.like(list(store)[0], {exact: A, count: 2, first: day(20), last: day(22)})
 })
 
+test('what a later run does not say of a core stays: its labels and its report', t => {
+  const store = storeWith(t, [
+    batchLine('k1', {labels: {host: 'a', pod: 'x'}, report: '/reports/k1.json'}),
+    batchLine('k1', {labels: {pod: 'y'}, path: '/copy'}),
+  ])
+  const {labels, cores} = showSignature(store, A, {days: 0, now: NOW})
+  t.deepEqual(
+    labels.map(({key, value}) => `${key}=${value}`),
+    ['host=a', 'pod=y'],
+  )
+  t.like(cores[0], {path: '/copy', report: '/reports/k1.json'})
+})
+
 test('a core that could be analysed at last is no failure any more, and none of what it was before', t => {
   const store = storeWith(t, [failedLine('/crash/k1'), failedLine('/crash/other'), batchLine('k1')])
   t.like(describeStore(store), {cores: 1, errors: 1})

@@ -58,10 +58,24 @@ export class CrashStore {
       const error = line.error?.code ?? null
       const time = mtime ?? now
       const key = line.key ?? keyOfFile(line)
-      const labels = JSON.stringify(line.labels)
       const build = line.error ? null : this.#buildOf(line)
-      const whole = JSON.stringify({...line, report: line.report ?? this.#reportOf(key)})
-      this.#run(INSERT_CORE, key, path, size, mtime, attempt, time, now, exact, error, build, labels, whole)
+      const whole = this.#withKnown(line, key)
+      const labels = JSON.stringify(whole.labels)
+      this.#run(
+        INSERT_CORE,
+        key,
+        path,
+        size,
+        mtime,
+        attempt,
+        time,
+        now,
+        exact,
+        error,
+        build,
+        labels,
+        JSON.stringify(whole),
+      )
       this.#run(INSERT_PLACE, path, size, mtime, key)
       // What could not be analysed at first may have had an answer now.
       this.#run('DELETE FROM core WHERE error IS NOT NULL AND key = ? AND key <> ?', keyOfFile(line), key)
@@ -85,10 +99,14 @@ export class CrashStore {
     return this.#statement(sql).get(path, size, mtime) !== undefined
   }
 
-  /** A later run may have written none. */
-  #reportOf(key: string): string | null {
-    const row = this.#statement("SELECT json_extract(line, '$.report') AS report FROM core WHERE key = ?").get(key)
-    return typeof row?.report === 'string' ? row.report : null
+  /** A later run may have written no report, and may have said nothing of where the core is from. */
+  #withKnown(line: BatchLine, key: string): BatchLine {
+    const row = this.#statement("SELECT json_extract(line, '$.report') AS report, labels FROM core WHERE key = ?").get(
+      key,
+    )
+    if (!row) return line
+    const labels: BatchLine['labels'] = {...JSON.parse(String(row.labels)), ...line.labels}
+    return {...line, labels, report: line.report ?? (typeof row.report === 'string' ? row.report : null)}
   }
 
   #buildOf(line: BatchLine): number {
