@@ -1,6 +1,6 @@
 // What is published: that it is whole on its own, and nothing more than what is needed.
 import {execFileSync, spawnSync} from 'node:child_process'
-import {chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
@@ -24,9 +24,10 @@ const readText = (...path: string[]): string => readFileSync(join(...path), 'utf
 test('the package holds the program, its schemas and its documents, and nothing else', t => {
   const files = (readdirSync(published, {recursive: true}) as string[])
     .filter(name => statSync(join(published, name)).isFile())
-    .filter(name => !/^schema\/[a-z-]+-1\.schema\.json$/.test(name))
+    .filter(name => !/^(schema\/[a-z-]+-1\.schema\.json|docs\/[a-z-]+\.md)$/.test(name))
   t.deepEqual(files.sort(), [
     'CHANGELOG.md',
+    'CONTRIBUTING.md',
     'LICENSE',
     'README.md',
     'bin/run.cjs',
@@ -35,11 +36,27 @@ test('the package holds the program, its schemas and its documents, and nothing 
     'dist/library.cjs',
     'dist/library.d.cts',
     'dist/main.cjs',
-    'docs/json-schema.md',
-    'docs/security.md',
     'man/gotrace-core.1',
     'package.json',
   ])
+})
+
+test('every file that its documents link to is in it', t => {
+  const documents = [
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    ...readdirSync(join(published, 'docs')).map(name => `docs/${name}`),
+  ]
+  const dead = documents.flatMap(name => {
+    const links = [...readText(published, name).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
+      ([, target = '']) => target,
+    )
+    return links
+      .filter(target => !existsSync(join(published, dirname(name), target)))
+      .map(target => `${name}: ${target}`)
+  })
+  t.deepEqual(dead, [])
 })
 
 test('it needs one package, of one version', t => {
