@@ -1,4 +1,5 @@
 import type {ByteSource} from '../base/byte-source.ts'
+import type {FileRange} from '../base/read-record.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import type {Module} from '../elf/module.ts'
 import type {UsedDebugFiles} from './debug-files.ts'
@@ -9,6 +10,8 @@ export interface OpenedFile {
   readonly path: string
   readonly elf: ElfFile
   readonly source: ByteSource
+  /** What cannot be read of it, for it comes from a package. */
+  readonly holes: readonly FileRange[]
 }
 
 /** The files of one module. */
@@ -24,7 +27,7 @@ export interface Belongings {
 export function belongingsOf(module: Module, used: UsedDebugFiles, files: OpenFiles): Belongings {
   const opened = (path: string | undefined): OpenedFile | undefined => {
     const elf = path === undefined ? undefined : files.elf(path)
-    return elf && path !== undefined ? {path, elf, source: elf.source} : undefined
+    return elf && path !== undefined ? {path, elf, source: elf.source, holes: files.holesOf(path)} : undefined
   }
   const {separate, supplementary, split, packages} = used
   return {

@@ -4,7 +4,7 @@ import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
-import type {ReadRecords} from '../base/read-record.ts'
+import type {FileRange, ReadRecords} from '../base/read-record.ts'
 import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
 import {openInput, type Progress} from './core-input.ts'
@@ -38,6 +38,7 @@ export class OpenFiles {
   readonly watch: FileWatch
   readonly #options: OpenFilesOptions
   readonly #open = new Map<string, ElfFile | undefined>()
+  readonly #holes = new Map<string, readonly FileRange[]>()
   readonly #closers: (() => void)[] = []
   /** Files that may be open at once. */
   #limit: number | undefined
@@ -88,12 +89,18 @@ export class OpenFiles {
     }
   }
 
-  /** Has a path stand for bytes that lie elsewhere: in a package. */
-  add(path: string, source: ByteSource): void {
+  /** Has a path stand for bytes that lie elsewhere: in a package, which may lack parts of a file. */
+  add(path: string, source: ByteSource, holes: readonly FileRange[]): void {
+    this.#holes.set(path, holes)
     this.#open.set(
       path,
       this.#read(path, () => this.#parse(source, path)),
     )
+  }
+
+  /** Parts of a file that are missing in the package that it comes from. */
+  holesOf(path: string): readonly FileRange[] {
+    return this.#holes.get(path) ?? []
   }
 
   /** All ELF files that were opened. */

@@ -39,6 +39,8 @@ export interface PackageContent {
   readonly diagnostics: readonly Diagnostic[]
   /** What was read of each file, by path: other code of it is left out. undefined: files are packed whole. */
   readonly fileRecords: ReadonlyMap<string, ReadRecord> | undefined
+  /** Further members, by name. */
+  readonly beside?: Readonly<Record<string, Uint8Array>>
 }
 
 /** The members of a package: its manifest, the core, then the files of the process under the names they had. */
@@ -54,6 +56,9 @@ export function* packageMembers(process: OpenProcess, content: PackageContent): 
   })
   yield {name: MANIFEST_NAME, size: manifest.length, chunks: () => [manifest]}
   yield {name: 'core', size: content.core.size, chunks: () => content.core.chunks()}
+  for (const [name, bytes] of Object.entries(content.beside ?? {})) {
+    yield {name, size: bytes.length, chunks: () => [bytes]}
+  }
   yield* box.members()
 }
 
@@ -85,7 +90,9 @@ class Box {
   add(opened: OpenedFile, as = opened.path, isImage = false): PackedFile {
     const known = this.#files.get(opened.path)
     if (known) return known.file
-    const holes = isImage && this.#records ? [...unreadCode(opened, this.#records.get(opened.path))] : []
+    const unread = isImage && this.#records ? [...unreadCode(opened, this.#records.get(opened.path))] : []
+    // What a package lacks nothing has read.
+    const holes = unread.length > 0 ? unread : opened.holes
     const file = {member: this.#nameOf(as), path: opened.path, holes}
     this.#files.set(opened.path, {file, source: opened.source})
     return file
@@ -126,12 +133,15 @@ function* between(parts: readonly FileRange[], {start, end}: FileRange): Generat
   if (at < end) yield {start: at, end}
 }
 
+/** The file, with zeros in its holes, which are not read. */
 function* copy(source: ByteSource, holes: readonly FileRange[]): Generator<Uint8Array> {
-  for (let at = 0; at < source.size; at += COPY_SIZE) {
-    const bytes = Uint8Array.from(source.read(at, Math.min(COPY_SIZE, source.size - at)))
-    for (const {start, end} of holes) {
-      if (start < at + bytes.length && end > at) bytes.fill(0, Math.max(start - at, 0), end - at)
+  const whole = {start: 0, end: source.size}
+  const kept = [...between(holes, whole)].map(range => ({...range, isHole: false}))
+  const left = holes.map(range => ({...range, isHole: true}))
+  for (const {start, end, isHole} of [...kept, ...left].sort((a, b) => a.start - b.start)) {
+    for (let at = start; at < end; at += COPY_SIZE) {
+      const length = Math.min(COPY_SIZE, end - at)
+      yield isHole ? new Uint8Array(length) : Uint8Array.from(source.read(at, length))
     }
-    yield bytes
   }
 }

@@ -37,7 +37,7 @@ export class PackedFiles {
   addTo(files: OpenFiles): void {
     for (const file of this.manifest.modules.flatMap(filesOf)) {
       const bytes = this.member(file.member, file.path)
-      files.add(file.path, file.holes.length > 0 ? new HoledSource(bytes, file.holes) : bytes)
+      files.add(file.path, file.holes.length > 0 ? new HoledSource(bytes, file.holes) : bytes, file.holes)
     }
   }
 }

@@ -84,7 +84,7 @@ export function describeFailure(error: unknown): Failure {
   return {
     code: 'bug',
     message: `this is a bug of gotrace-core, not of your core: ${messageOf(error)}`,
-    hint: 'please report it with the command line, the version (`gotrace-core --version`) and, if you can, the core',
+    hint: 'please report it, with what `--report-bug bug.gtc` on the same command line writes: a small, redacted core',
   }
 }
 

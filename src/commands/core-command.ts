@@ -18,6 +18,7 @@ import {
   timeoutFlag,
   type WrittenDocument,
 } from './base-command.ts'
+import {writeBugReport} from './bug-report.ts'
 import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {linkedStyle} from './hyperlinks.ts'
 import {openFromFlags, type RunContext} from './open-core.ts'
@@ -45,6 +46,10 @@ export const coreFlags = {
   strict: Flags.boolean({description: 'exit with 3 when the report is incomplete'}),
   redact: redactFlag,
   timeout: timeoutFlag,
+  'report-bug': Flags.string({
+    description: 'write a redacted package for a bug report, whatever the command does; nothing is sent',
+    helpValue: 'FILE',
+  }),
   'max-frames': Flags.integer({description: 'frames per stack', helpValue: 'N', min: 1, default: 1000}),
   'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
 }
@@ -61,6 +66,8 @@ type AnswerFlags = SearchFlags &
     source?: number | undefined
     'source-dir'?: readonly string[] | undefined
     'no-pager'?: boolean
+    'report-bug'?: string | undefined
+    'max-frames'?: number
     explain?: boolean
   }
 
@@ -78,6 +85,27 @@ export abstract class CoreCommand extends BaseCommand {
   static exitCodes: Readonly<Record<string, string>> = REPORT_EXIT_CODES
 
   protected async answer<Name extends keyof Answers>(
+    name: Name,
+    path: string,
+    flags: AnswerFlags,
+    question: Question<Answers[Name]>,
+  ): Promise<void> {
+    const to = flags['report-bug']
+    if (to === undefined) return this.#answer(name, path, flags, question)
+    const {config, redaction, argv} = this
+    const write = (failure: unknown): Promise<void> =>
+      writeBugReport(path, {to, flags, command: [name, ...argv], failure, config, redaction})
+    try {
+      await this.#answer(name, path, flags, question)
+    } catch (failure) {
+      // It is the one to tell, even if there can be no package.
+      await write(failure).catch(() => {})
+      throw failure
+    }
+    await write(undefined)
+  }
+
+  async #answer<Name extends keyof Answers>(
     name: Name,
     path: string,
     flags: AnswerFlags,

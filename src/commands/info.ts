@@ -21,6 +21,7 @@ export default class Info extends CoreCommand {
     redact: redactFlag,
     output: coreFlags.output,
     timeout: timeoutFlag,
+    'report-bug': coreFlags['report-bug'],
     strict: Flags.boolean({description: 'exit with 3 when the core is cut short or a module was not found'}),
   }
   static override examples = [

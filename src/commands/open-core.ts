@@ -17,7 +17,7 @@ import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
 import {tidyOnSignal} from './signals.ts'
 
-type OpenFlags = SearchFlags & SourceFlags & Pick<CoreFlags, 'exe' | 'quiet'>
+export type OpenFlags = SearchFlags & SourceFlags & Pick<CoreFlags, 'exe' | 'quiet'>
 
 interface SourceFlags {
   readonly source?: number | undefined

@@ -7,7 +7,8 @@ import {ReadRecord, ReadRecords} from '../base/read-record.ts'
 import {BaseCommand} from './base-command.ts'
 import {openFromFlags} from './open-core.ts'
 import {readSecrets, refuseSecrets} from './secrets.ts'
-import {LEFT_BY_REDACTION, planSmallCore, smallCoreFlags} from './small-core.ts'
+import {planSmallCore} from './small-core.ts'
+import {LEFT_BY_REDACTION, smallCoreFlags} from './small-core-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
 
 export default class Pack extends BaseCommand {

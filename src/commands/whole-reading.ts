@@ -20,20 +20,28 @@ const LOOKS = {style: PLAIN_STYLE, view: 'whole', registers: true} as const
 /**
  * Has every command read of a process all that it ever reads, and reads what debuggers need: a record of the core then
  * knows what a report is made of.
+ * @param attempt runs each part: one that fails may be let pass
  */
-export function readWhole(process: OpenProcess, options: Options, values: AnalysisOptions['values']): void {
+export function readWhole(
+  process: OpenProcess,
+  options: Options,
+  values: AnalysisOptions['values'],
+  attempt: (part: () => void) => void = part => part(),
+): void {
   const all = {...options, goroutines: undefined, signatureRules: new SignatureRules()}
-  readAnswer('info', analyzeInfo(process, options))
-  readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'auto', values}))
-  readAnswer('analyze', analyzeCore(process, {...all, traceback: undefined, cgoFrames: 'saved'}))
-  readAnswer('threads', analyzeThreads(process, {...options, threads: undefined, values}))
-  readAnswer('cgo', analyzeCgo(process, options))
   const query = {state: undefined, function: undefined, labels: [], minWait: undefined, ids: undefined}
-  const listing = {query, sort: 'wait', show: 'goroutines', limit: undefined} as const
-  const listed = {...all, ...listing, traceback: 'crash', cgoFrames: 'auto'} as const
-  readAnswer('goroutines', analyzeGoroutines(process, listed))
-  readAnswer('goroutines', analyzeGoroutines(process, {...listed, show: 'groups'}))
-  readForDebuggers(process.core)
+  const listing = {query, sort: 'wait', limit: undefined, traceback: 'crash', cgoFrames: 'auto'} as const
+  const parts = [
+    () => readAnswer('info', analyzeInfo(process, options)),
+    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'auto', values})),
+    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: undefined, cgoFrames: 'saved'})),
+    () => readAnswer('threads', analyzeThreads(process, {...options, threads: undefined, values})),
+    () => readAnswer('cgo', analyzeCgo(process, options)),
+    () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'goroutines'})),
+    () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'groups'})),
+    () => readForDebuggers(process.core),
+  ]
+  for (const part of parts) attempt(part)
 }
 
 /** As JSON, which leaves nothing out. */

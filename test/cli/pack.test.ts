@@ -115,3 +115,26 @@ test('batch takes packages as it takes cores', async t => {
   const whole = JSON.parse(runCommand(['analyze', fixture.core, ...files(fixture), '--json']).stdout)
   t.is(line.signature?.exact ?? line.signature, whole.signature.exact)
 })
+
+test('--report-bug writes a redacted package that tells what happened, also where the command failed', async t => {
+  const fixture = await openFixture('callback-deep-go1.27')
+  const path = join(folder, 'bug.gtc')
+  const words = ['analyze', fixture.core, ...files(fixture), '--json', '--report-bug', path]
+  const {exitCode, stdout} = runCommand(words)
+  t.is(exitCode, 0)
+  const whole = JSON.parse(stdout)
+  const member = (name: string): Buffer => spawnSync('tar', ['-xOf', path, name], {maxBuffer: 2 ** 30}).stdout
+  const told = JSON.parse(member('bug.json').toString())
+  t.deepEqual([told.command, told.failure, told.failures], [words, null, []])
+  t.false(member('core').includes('GOTRACEBACK='))
+  const sent = JSON.parse(runCommand(['analyze', path, '--json']).stdout)
+  t.deepEqual(
+    sent.goroutines.map(({frames}: {frames: {function: string; pc: string}[]}) => frames.map(frame => frame.pc)),
+    whole.goroutines.map(({frames}: {frames: {function: string; pc: string}[]}) => frames.map(frame => frame.pc)),
+  )
+  const again = join(folder, 'again.gtc')
+  const failed = runCommand(['analyze', path, '--values', '--report-bug', again])
+  t.is(failed.exitCode, 2)
+  const {stdout: text} = spawnSync('tar', ['-xOf', again, 'bug.json'], {encoding: 'utf8'})
+  t.regex(JSON.parse(text).failure, /values were left out of this core/)
+})
