@@ -32,13 +32,15 @@ export async function compress(chunks: Iterable<Uint8Array>, write: (bytes: Uint
 async function throughProgram(source: Readable, sink: Writable): Promise<void> {
   const child = spawn(PROGRAM.name, PROGRAM.arguments, {stdio: ['pipe', 'pipe', 'ignore']})
   const ended = new Promise<number | null>(resolve => child.on('close', resolve))
-  try {
-    await Promise.all([pipeline(source, child.stdin), pipeline(child.stdout, sink)])
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
-  }
+  const fed = pipeline(source, child.stdin)
+  const taken = pipeline(child.stdout, sink)
+  // What is on its way when the one fails must not be written after the other has given up.
+  fed.catch(() => sink.destroy())
+  const [first, second] = await Promise.allSettled([fed, taken])
+  if (first.status === 'rejected' || second.status === 'rejected') child.kill('SIGKILL')
   const status = await ended
+  if (first.status === 'rejected') throw first.reason
+  if (second.status === 'rejected') throw second.reason
   if (status === 0) return
   throw new InputError('unreadable', `zstd ended with ${status}`, 'run `zstd --version` to see whether it works')
 }

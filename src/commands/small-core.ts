@@ -3,6 +3,7 @@ import {DEFAULT_VALUE_LIMITS} from '../analysis/values/limits.ts'
 import type {ReadRecord} from '../base/read-record.ts'
 import {runWithin} from '../base/time-limit.ts'
 import {CoreRedaction} from '../elf/core-redaction.ts'
+import {fineRanges} from '../elf/debugger-reads.ts'
 import {type MinimalCorePlan, planMinimalCore} from '../elf/minimal-core-writer.ts'
 import {analysisOptions, type RunContext} from './open-core.ts'
 import {readWhole, runtimeStructures} from './whole-reading.ts'
@@ -26,8 +27,10 @@ export function planSmallCore(
     const isBlanked = flags.redact || opened.isRedacted
     readWhole(opened, options, isBlanked ? undefined : {choice: 'all', limits: DEFAULT_VALUE_LIMITS}, attempt)
     const {core, modules} = opened
-    if (!isBlanked) return planMinimalCore(core.source, record.ranges())
+    const fine = fineRanges(core, modules)
+    if (!isBlanked) return planMinimalCore(core.source, record.ranges(), {fine})
     const redaction = new CoreRedaction(core, modules, runtimeStructures(opened, options))
-    return planMinimalCore(core.source, record.ranges(), (bytes, offset) => redaction.blank(bytes, offset))
+    const blank = (bytes: Uint8Array, offset: number) => redaction.blank(bytes, offset)
+    return planMinimalCore(core.source, record.ranges(), {fine, blank})
   })
 }

@@ -39,7 +39,7 @@ export function readWhole(
     () => readAnswer('cgo', analyzeCgo(process, options)),
     () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'goroutines'})),
     () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'groups'})),
-    () => readForDebuggers(process.core),
+    () => readForDebuggers(process.core, process.modules),
   ]
   for (const part of parts) attempt(part)
 }

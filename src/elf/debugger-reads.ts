@@ -1,10 +1,13 @@
 import {USER_REGS} from '../amd64/user-regs.ts'
 import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
+import type {FileRange} from '../base/read-record.ts'
+import {lastAtOrBelow, SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
 import {PT, readFileHeader, readProgramHeaders} from './elf-headers.ts'
 import {readLinkMap} from './link-map.ts'
 import {openMemoryImage} from './memory-image.ts'
+import type {Module} from './module.ts'
 import {AT} from './notes.ts'
 
 /** Of a thread's stack: debuggers look past what a walk needs, at arguments and locals. */
@@ -12,15 +15,26 @@ const STACK_MAX = 256 * 1024
 /** What a leaf function may use below its stack pointer (psABI, 3.2.2). */
 const RED_ZONE = 128
 const PAGE = 4096
+/** Of what was dumped of one file, its variables for the most part: a program with more has buffers among them. */
+const VARIABLES_MAX = 4 * 1024 * 1024
+
+/** Smaller mappings are kept in whole pages, whatever they are: the linker's own, for one. */
+const FINE_MIN = 1024 * 1024
+
+interface AddressRange {
+  readonly start: Address
+  readonly end: Address
+}
 
 /**
  * Reads of a core what debuggers need to find the libraries and to walk the threads, which our own walk need not have
- * asked for: notes, the linker's list, the used part of each stack, thread-local storage.
+ * asked for: notes, the linker's list, the used part of each stack, thread-local storage, the variables of loaded
+ * files.
  */
-export function readForDebuggers(core: CoreFile): void {
-  for (const segment of readProgramHeaders(core.source, readFileHeader(core.source))) {
-    if (segment.type === PT.PT_NOTE) readFile(core, segment.offset, segment.fileSize)
-  }
+export function readForDebuggers(core: CoreFile, images: readonly Module[]): void {
+  for (const image of images) readVariables(core, extentOf(image))
+  readNotesWhole(core)
+
   for (const {registers} of core.threads) {
     const sp = addressOfWord(registers[USER_REGS.rsp] ?? 0n)
     const storage = addressOfWord(registers[USER_REGS.fs_base] ?? 0n)
@@ -29,6 +43,49 @@ export function readForDebuggers(core: CoreFile): void {
   }
   for (const {start, fileOffset} of core.mappings) if (fileOffset === 0) readAround(core, start, PAGE)
   readLinkerList(core)
+}
+
+/** With the bss, which no mapping of the file covers. */
+function extentOf({start, end, image, loadBias}: Module): AddressRange {
+  return {start, end: toAddress(Math.max(end, (image?.linkEnd ?? 0) + loadBias))}
+}
+
+function readVariables(core: CoreFile, image: AddressRange): void {
+  let read = 0
+  for (let at: number = image.start; at < image.end && read < VARIABLES_MAX; ) {
+    const {state, end} = core.segments.extentAt(at)
+    const last = Math.min(end, image.end)
+    if (state === 'dumped') {
+      readAround(core, toAddress(at), Math.min(last - at, VARIABLES_MAX - read))
+      read += last - at
+    }
+    at = last
+  }
+}
+
+/**
+ * Where a minimal core may hold less than whole pages: memory of no file and no thread, which is the heap, with the
+ * stacks of goroutines. What debuggers look at in pages lies elsewhere.
+ */
+export function fineRanges({source, threads}: CoreFile, images: readonly Module[]): FileRange[] {
+  const files = new SortedRanges(images.map(image => ({...extentOf(image), value: true})))
+  const places = threads.flatMap(({registers}) => [registers[USER_REGS.rsp], registers[USER_REGS.fs_base]])
+  const owned = Float64Array.from(places, word => addressOfWord(word ?? 0n) ?? 0).sort()
+  const ranges: FileRange[] = []
+  for (const {type, address, fileSize, memorySize, offset} of readProgramHeaders(source, readFileHeader(source))) {
+    const isHeld = (owned[lastAtOrBelow(owned, address + memorySize - 1)] ?? 0) >= address
+    const isLarge = fileSize >= FINE_MIN
+    if (type === PT.PT_LOAD && isLarge && !isHeld && !files.find(address)) {
+      ranges.push({start: offset, end: offset + fileSize})
+    }
+  }
+  return ranges
+}
+
+function readNotesWhole(core: CoreFile): void {
+  for (const segment of readProgramHeaders(core.source, readFileHeader(core.source))) {
+    if (segment.type === PT.PT_NOTE) readFile(core, segment.offset, segment.fileSize)
+  }
 }
 
 function readFile({source}: CoreFile, offset: number, size: number): void {

@@ -1,5 +1,6 @@
 import type {ByteSource} from '../base/byte-source.ts'
 import {type FileRange, RECORD_GRAIN} from '../base/read-record.ts'
+import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {ET, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
 import {MINIMAL_NOTE, NOTE_HEAD_WORDS, OWNER_SIZE, PIECE_WORDS} from './minimal-core.ts'
 
@@ -41,18 +42,27 @@ export interface MinimalCorePlan {
   chunks(): Generator<Uint8Array>
 }
 
-/** Blanks a piece of the core that begins at a file offset. */
-export type Blank = (bytes: Uint8Array, offset: number) => void
+export interface MinimalCoreOptions {
+  /** Where less than whole pages may be kept. */
+  readonly fine?: readonly FileRange[]
+  /** Blanks a piece of the core that begins at a file offset: the core is then a redacted one. */
+  readonly blank?: Blank | undefined
+}
+
+type Blank = (bytes: Uint8Array, offset: number) => void
 
 /**
  * Lays out a minimal core.
  * @param source the core as it is
  * @param kept what is to be kept of it, lowest first: its headers and notes must be among it
- * @param blank what is done to each piece: the core is then a redacted one
  */
-export function planMinimalCore(source: ByteSource, kept: Iterable<FileRange>, blank?: Blank): MinimalCorePlan {
+export function planMinimalCore(
+  source: ByteSource,
+  kept: Iterable<FileRange>,
+  {fine = [], blank}: MinimalCoreOptions = {},
+): MinimalCorePlan {
   const header = readFileHeader(source)
-  const ranges = splitZeros(source, joinNear(kept, source.size))
+  const ranges = splitZeros(source, joinNear(wholePages(kept, fine), source.size))
   const segments = [...readProgramHeaders(source, header)]
   const loads = segments.filter(({type, memorySize}) => type === PT.PT_LOAD && memorySize > 0)
   const notes = segments.filter(({type, fileSize}) => type === PT.PT_NOTE && fileSize > 0)
@@ -64,8 +74,8 @@ export function planMinimalCore(source: ByteSource, kept: Iterable<FileRange>, b
   const dataStart = grainEnd(noteStart + noteSize)
   const pieces = place(ranges, dataStart)
   const headers = [
-    noteHeader(noteStart, noteSize),
     ...notes.map(note => noteHeader(placeOf(pieces, note.offset) ?? dataStart, note.fileSize)),
+    noteHeader(noteStart, noteSize),
     ...headersOf(loads, pieces),
   ]
   const size = pieces.reduce((end, piece) => Math.max(end, piece.place + (piece.end - piece.start)), dataStart)
@@ -78,7 +88,13 @@ export function planMinimalCore(source: ByteSource, kept: Iterable<FileRange>, b
       if (isExtended) head.firstSection(headers.length)
       head.note(source.size, blank !== undefined, pieces)
       yield head.bytes
-      for (const piece of pieces) if (piece.place > 0) yield* copyPiece(source, piece, blank)
+      let written = head.bytes.length
+      for (const piece of pieces) {
+        if (piece.place === 0) continue
+        if (piece.place > written) yield new Uint8Array(piece.place - written)
+        yield* copyPiece(source, piece, blank)
+        written = piece.place + (piece.end - piece.start)
+      }
     },
   }
 }
@@ -87,12 +103,23 @@ function grainEnd(offset: number): number {
   return Math.ceil(offset / RECORD_GRAIN) * RECORD_GRAIN
 }
 
+/** What is kept in whole pages, but for the parts of the core that are fine. */
+function* wholePages(kept: Iterable<FileRange>, fine: readonly FileRange[]): Generator<FileRange> {
+  const sorted = [...fine].sort((a, b) => a.start - b.start)
+  const starts = Float64Array.from(sorted, ({start}) => start)
+  const isFine = (offset: number): boolean => (sorted[lastAtOrBelow(starts, offset)]?.end ?? 0) > offset
+  for (const {start, end} of kept) {
+    const from = isFine(start) ? start : Math.floor(start / PAGE) * PAGE
+    yield {start: from, end: isFine(end - 1) ? end : Math.ceil(end / PAGE) * PAGE}
+  }
+}
+
 function* joinNear(ranges: Iterable<FileRange>, size: number): Generator<FileRange> {
   let open: FileRange | undefined
   for (const {start, end} of ranges) {
     if (start >= size) break
     if (open && start - open.end <= GAP_MAX) {
-      open = {start: open.start, end: Math.min(end, size)}
+      open = {start: open.start, end: Math.max(open.end, Math.min(end, size))}
       continue
     }
     if (open) yield open
@@ -136,12 +163,12 @@ function* zeroRuns(source: ByteSource, {start, end}: FileRange): Generator<FileR
 
 /** Places pieces one behind the other; each is aligned as it was in the other core. */
 function place(runs: readonly Run[], dataStart: number): Piece[] {
-  let at = dataStart
+  let next = dataStart
   return runs.map(({start, end, isZero}) => {
     if (isZero) return {start, end, place: 0}
-    const piece = {start, end, place: at}
-    at = grainEnd(at + (end - start))
-    return piece
+    const at = start % PAGE === 0 ? Math.ceil(next / PAGE) * PAGE : next
+    next = grainEnd(at + (end - start))
+    return {start, end, place: at}
   })
 }
 
@@ -154,35 +181,41 @@ function noteHeader(offset: number, fileSize: number): ProgramHeader {
   return {type: PT.PT_NOTE, flags: 0, offset, address: 0, fileSize, memorySize: 0, alignment: 4}
 }
 
-/** The mappings: the stored parts of each with their bytes, all between as memory that was not dumped. */
+/** The mappings, cut so that each part begins with what is stored of it; the rest of it counts as not dumped. */
 function headersOf(loads: readonly Segment[], pieces: readonly Piece[]): ProgramHeader[] {
   const starts = Float64Array.from(pieces, ({start}) => start)
-  return loads.flatMap(load => [...partsOf(load, pieces, starts)])
+  return loads.flatMap(load => partsOf(load, pieces, starts))
 }
 
-function* partsOf(load: Segment, pieces: readonly Piece[], starts: Float64Array): Generator<ProgramHeader> {
+function partsOf(load: Segment, pieces: readonly Piece[], starts: Float64Array): ProgramHeader[] {
+  const stored = [...storedIn(load, pieces, starts)]
+  const head = stored[0]?.from === 0 ? [] : [{from: 0, to: 0, offset: 0}]
+  const parts = [...head, ...stored]
   const flags = (load.readable ? 4 : 0) + (load.writable ? 2 : 0) + (load.executable ? 1 : 0)
-  const part = (from: number, to: number, offset: number | undefined): ProgramHeader => ({
+  return parts.map(({from, to, offset}, index) => ({
     type: PT.PT_LOAD,
     flags,
-    offset: offset ?? 0,
+    offset,
     address: load.address + from,
-    fileSize: offset === undefined ? 0 : to - from,
-    memorySize: to - from,
-    alignment: offset === undefined || (load.address + from - offset) % RECORD_GRAIN === 0 ? RECORD_GRAIN : 1,
-  })
+    fileSize: to - from,
+    memorySize: (parts[index + 1]?.from ?? load.memorySize) - from,
+    alignment: (load.address + from - offset) % PAGE === 0 ? PAGE : 1,
+  }))
+}
+
+/** What is stored of a mapping, from its start, and where. */
+function* storedIn(
+  load: Segment,
+  pieces: readonly Piece[],
+  starts: Float64Array,
+): Generator<{from: number; to: number; offset: number}> {
   const dumped = Math.min(load.fileSize, load.memorySize)
-  let done = 0
   for (let index = firstEndingAfter(pieces, starts, load.offset); index < pieces.length; index++) {
     const {start, end, place: at} = pieces[index] as Piece
     const from = Math.max(start - load.offset, 0)
-    if (from >= dumped) break
-    if (at === 0) continue
-    if (from > done) yield part(done, from, undefined)
-    done = Math.min(end - load.offset, dumped)
-    yield part(from, done, at + (load.offset + from - start))
+    if (from >= dumped) return
+    if (at > 0) yield {from, to: Math.min(end - load.offset, dumped), offset: at + (load.offset + from - start)}
   }
-  if (done < load.memorySize) yield part(done, load.memorySize, undefined)
 }
 
 function firstEndingAfter(pieces: readonly Piece[], starts: Float64Array, offset: number): number {
@@ -202,8 +235,6 @@ function* copyPiece(source: ByteSource, {start, end}: Piece, blank: Blank | unde
     blank?.(bytes, at)
     yield bytes
   }
-  const padding = grainEnd(end - start) - (end - start)
-  if (padding > 0) yield new Uint8Array(padding)
 }
 
 /** Writes what stands before the pieces. */

@@ -2,7 +2,7 @@ import type {ByteSource} from '../base/byte-source.ts'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError, TruncatedFileError} from '../base/errors.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
-import {type FileHeader, PT, readProgramHeaders} from './elf-headers.ts'
+import {type FileHeader, PT, readProgramHeaders, type Segment} from './elf-headers.ts'
 
 /**
  * A minimal core holds some pages of another core, in an ELF file that other tools read as a core that was dumped in
@@ -21,6 +21,8 @@ export const OWNER_SIZE = 16
 const WORD = 8
 export const NOTE_HEAD_WORDS = 4
 export const PIECE_WORDS = 3
+/** Cores have one PT_NOTE segment; those of some writers have a few. */
+const NOTE_SEGMENTS_MAX = 16
 /** As many pieces as a core of 64 GiB could have. */
 const PIECES_MAX = 16 * 1024 * 1024
 
@@ -127,20 +129,32 @@ export class MinimalCore implements ByteSource {
   }
 }
 
-/** The content of our note; undefined where the first note is another. */
+/**
+ * The content of our note; undefined where there is none. It is no part of the first PT_NOTE segment, the only one that
+ * some debuggers read, and follows those of the other core.
+ */
 function findNote(source: ByteSource, header: FileHeader): Cursor | undefined {
-  const first = readProgramHeaders(source, {...header, programHeaderCount: Math.min(header.programHeaderCount, 1)})
-  const {value: segment, done} = first.next()
-  if (done === true || segment.type !== PT.PT_NOTE) return undefined
+  const count = Math.min(header.programHeaderCount, NOTE_SEGMENTS_MAX)
+  let passed = 0
+  for (const segment of readProgramHeaders(source, {...header, programHeaderCount: count})) {
+    if (segment.type !== PT.PT_NOTE) return undefined
+    const note = passed > 0 ? readOwnNote(source, segment) : undefined
+    if (note) return note
+    passed++
+  }
+  return undefined
+}
+
+function readOwnNote(source: ByteSource, {offset, fileSize}: Segment): Cursor | undefined {
   const headSize = NOTE_HEADER_SIZE + OWNER_SIZE
-  if (segment.fileSize < headSize || segment.offset + headSize > source.size) return undefined
-  const head = new Cursor(Uint8Array.from(source.read(segment.offset, headSize)), `${source.name}:PT_NOTE`)
+  if (fileSize < headSize || offset + headSize > source.size) return undefined
+  const head = new Cursor(Uint8Array.from(source.read(offset, headSize)), `${source.name}:PT_NOTE`)
   const [ownerSize, descSize, type] = [head.u32(), head.u32(), head.u32()]
   const isOurs = ownerSize === MINIMAL_NOTE.owner.length + 1 && type === MINIMAL_NOTE.type
   if (!isOurs || head.cstring() !== MINIMAL_NOTE.owner) return undefined
-  const held = Math.min(descSize, segment.fileSize - headSize, source.size - segment.offset - headSize)
+  const held = Math.min(descSize, fileSize - headSize, source.size - offset - headSize)
   if (held < descSize) throw new FormatError(`${source.name}:PT_NOTE`, 'the list of pieces is cut short')
-  return new Cursor(Uint8Array.from(source.read(segment.offset + headSize, held)), `${source.name}:${head.label}`)
+  return new Cursor(Uint8Array.from(source.read(offset + headSize, held)), head.label)
 }
 
 /** @throws FormatError where they are not in order */

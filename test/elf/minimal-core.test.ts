@@ -51,7 +51,7 @@ function open(small: ByteSource, onMissing = () => {}): MinimalCore {
 
 test('what was read of a core is in the minimal one, at the same place, and the rest is missing', t => {
   const {whole, small} = minimise(core => {
-    readForDebuggers(core)
+    readForDebuggers(core, [])
     core.memory.read(toAddress(HEAP + 20 * PAGE + 300), 8)
   })
   t.true(small.size < whole.size / 3)
@@ -73,7 +73,7 @@ test('what was read of a core is in the minimal one, at the same place, and the 
 })
 
 test('other tools see a core: the same notes and mappings, each byte where it was', t => {
-  const {whole, small} = minimise(core => readForDebuggers(core))
+  const {whole, small} = minimise(core => readForDebuggers(core, []))
   // Without our note: what any reader of ELF makes of it.
   const plain = CoreFile.open(small, new Diagnostics())
   const original = CoreFile.open(whole, new Diagnostics())
@@ -114,7 +114,8 @@ test('a core of more pieces than a program header count holds', t => {
   const record = new ReadRecord()
   const core = CoreFile.open(new RecordedSource(whole, record), new Diagnostics())
   for (let piece = 0; piece < pieces; piece++) core.memory.read(toAddress(HEAP + piece * stride + 8), 4)
-  const small = new BytesSource(join(planMinimalCore(whole, record.ranges()).chunks()), 'small')
+  const fine = [{start: 2 * PAGE, end: size}]
+  const small = new BytesSource(join(planMinimalCore(whole, record.ranges(), {fine}).chunks()), 'small')
   t.true([...readProgramHeaders(small, readFileHeader(small))].length > 65_535)
   const again = CoreFile.open(open(small), new Diagnostics())
   const other = CoreFile.open(small, new Diagnostics())
@@ -126,11 +127,11 @@ test('a core of more pieces than a program header count holds', t => {
 })
 
 test('a minimal core that was cut says so, and a damaged list is no list', t => {
-  const {small} = minimise(core => readForDebuggers(core))
+  const {small} = minimise(core => readForDebuggers(core, []))
   const bytes = small.read(0, small.size)
   t.true(open(new BytesSource(bytes.slice(0, -PAGE), 'cut')).isCut)
   t.false(open(small).isCut)
-  const note = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(64 + 8, true))
+  const note = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(64 + 56 + 8, true))
   for (const [at, value] of [
     [note + 28, 99n],
     [note + 28 + 24, 1n << 40n],
@@ -147,7 +148,7 @@ test('a minimal core that was cut says so, and a damaged list is no list', t => 
 })
 
 test('reads past the end are told as of any file', t => {
-  const {whole, small} = minimise(core => readForDebuggers(core))
+  const {whole, small} = minimise(core => readForDebuggers(core, []))
   t.throws(() => open(small).read(whole.size - 4, 8), {instanceOf: TruncatedFileError})
 })
 
