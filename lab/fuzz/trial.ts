@@ -1,49 +1,11 @@
-import {fstatSync, ftruncateSync, readFileSync, readSync, writeFileSync} from 'node:fs'
+import {closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, rmSync, writeFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {type Command, Config, Plugin} from '@oclif/core'
-import Analyze from '../../src/commands/analyze.ts'
-import Cgo from '../../src/commands/cgo.ts'
-import Goroutines from '../../src/commands/goroutines.ts'
-import Info from '../../src/commands/info.ts'
-import Symbolize from '../../src/commands/symbolize.ts'
-import Threads from '../../src/commands/threads.ts'
-import {DOCUMENTS} from '../../src/report/published-schema.ts'
+import {Config, Plugin} from '@oclif/core'
+import {analyze} from '../../src/library.ts'
+import {makeLine} from '../../src/triage/core-line.ts'
+import {COMMANDS, type Form, judgeDocument, QUESTIONS, type Question, rawIn, SMALL_CORE} from './questions.ts'
 import type {WorkingCopy} from './working-copy.ts'
-
-/** One command line, without the files. */
-interface Question {
-  readonly command: keyof typeof COMMANDS
-  readonly args: readonly string[]
-}
-
-const COMMANDS = {
-  analyze: Analyze,
-  cgo: Cgo,
-  goroutines: Goroutines,
-  info: Info,
-  symbolize: Symbolize,
-  threads: Threads,
-} as const satisfies Readonly<Record<string, Command.Class>>
-
-/** Every command, as text and as JSON, and what else people read. */
-const QUESTIONS: readonly Question[] = [
-  {command: 'info', args: []},
-  {command: 'info', args: ['--json']},
-  {command: 'analyze', args: []},
-  {command: 'analyze', args: ['--json', '--strict', '--traceback', 'crash']},
-  {command: 'analyze', args: ['--format', 'markdown']},
-  {command: 'analyze', args: ['--format', 'html']},
-  {command: 'goroutines', args: ['--group']},
-  {command: 'goroutines', args: ['--format', 'folded']},
-  {command: 'goroutines', args: ['--json', '--traceback', 'crash']},
-  {command: 'threads', args: ['--registers']},
-  {command: 'threads', args: ['--json']},
-  {command: 'cgo', args: []},
-  {command: 'cgo', args: ['--json']},
-  {command: 'symbolize', args: []},
-  {command: 'symbolize', args: ['--json']},
-]
 
 /** What one command may take of one input: the committed crashes need 0.2 s and 250 MB, most of that Node's own. */
 export const LIMITS = {cpuSeconds: 20, bytes: 1_000_000_000, outputBytes: 50_000_000} as const
@@ -70,7 +32,10 @@ export class Trial {
   }
 
   static async create(): Promise<Trial> {
-    const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const manifest = readFileSync(join(root, 'package.json'), 'utf8')
+    // The bundler puts it into the library.
+    Object.assign(globalThis, {PACKAGE_JSON: manifest})
+    const pjson = JSON.parse(manifest)
     const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
     await plugin.load()
     const config = new Config({
@@ -85,34 +50,35 @@ export class Trial {
     return new Trial(config)
   }
 
-  /** @param form in which every command answers; both by default, which takes twice as long */
-  async run(copy: WorkingCopy, pcs: readonly number[], form?: 'json' | 'text'): Promise<Outcome> {
+  /** @param form in which every command answers; all by default, which takes as long as they together */
+  async run(copy: WorkingCopy, pcs: readonly number[], form?: Form): Promise<Outcome> {
     const faults: string[] = []
     const started = process.cpuUsage()
     for (const question of QUESTIONS) {
-      if (form !== undefined && question.args.includes('--json') !== (form === 'json')) continue
+      if (form !== undefined && question.form !== form) continue
       const argv = commandLine(question, copy, pcs)
       if (!argv) continue
       const name = [question.command, ...question.args].join(' ')
-      for (const fault of await this.#ask(question, argv)) faults.push(`${name}: ${fault}`)
+      for (const fault of await measured(() => this.#ask(question, argv))) faults.push(`${name}: ${fault}`)
     }
+    if (form !== 'text') for (const fault of await measured(() => askLibrary(copy))) faults.push(`library: ${fault}`)
+    if (form !== 'json') for (const fault of await measured(() => askBatch(copy))) faults.push(`batch: ${fault}`)
     const {user, system} = process.cpuUsage(started)
     return {faults, cpuSeconds: (user + system) / 1e6}
   }
 
-  async #ask({command, args}: Question, argv: string[]): Promise<string[]> {
-    resetPeak()
+  async #ask({command, args, judge}: Question, argv: string[]): Promise<string[]> {
     empty()
-    const started = process.cpuUsage()
+    if (args.includes('-')) openAsInput(argv)
+    // What is there already would not be written over.
+    rmSync(SMALL_CORE, {force: true})
     const exitCode = await this.#exitCodeOf(command, argv)
-    const {user, system} = process.cpuUsage(started)
-    const [stdout, stderr] = [readAll(1), readAll(2)]
-    const faults = judge({command, isJson: args.includes('--json'), exitCode, stdout, stderr})
-    const seconds = (user + system) / 1e6
-    if (seconds > LIMITS.cpuSeconds) faults.push(`${seconds.toFixed(1)} s of CPU`)
-    const peak = peakBytes()
-    if (peak > LIMITS.bytes) faults.push(`${peak} bytes resident`)
-    return faults
+    const [stdout, stderr] = [readAll(1), new TextDecoder().decode(readAll(2))]
+    const faults: string[] = []
+    if (!EXIT_CODES.has(exitCode)) faults.push(`exit ${exitCode}: ${stderr.slice(0, 2000)}`)
+    if (stdout.length > LIMITS.outputBytes) faults.push(`${stdout.length} bytes of output`)
+    if (exitCode !== 0 && stderr === '' && exitCode !== 3) faults.push('an error without a word')
+    return [...faults, ...rawIn(stderr, 'stderr'), ...judge(stdout, exitCode)]
   }
 
   async #exitCodeOf(command: keyof typeof COMMANDS, argv: string[]): Promise<number> {
@@ -128,55 +94,69 @@ export class Trial {
 }
 
 function commandLine({command, args}: Question, copy: WorkingCopy, pcs: readonly number[]): string[] | undefined {
+  if (command === 'minimise') return [copy.core, ...copy.flags, ...args]
   const common = [...args, '--color', 'never']
-  if (command !== 'symbolize') return [copy.files.get('core') as string, ...copy.flags, ...common]
+  if (command !== 'symbolize') return [copy.core, ...copy.flags, ...common]
   if (copy.program === undefined) return undefined
   const addresses = pcs.slice(0, SYMBOLIZED_MAX).map(pc => `0x${pc.toString(16)}`)
   return [copy.program, ...addresses, '0x0', '--debug-dir', copy.debugDirectory, ...common]
 }
 
-interface Answer {
-  readonly command: keyof typeof DOCUMENTS & keyof typeof COMMANDS
-  readonly isJson: boolean
-  readonly exitCode: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** What no text may hold: controls but newline and tab, marks of direction (Unicode, UAX 9), line separators. */
-const RAW = /(?![\t\n])[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u
-
-function judge(answer: Answer): string[] {
-  const {exitCode, stdout, stderr, isJson} = answer
-  const faults: string[] = []
-  if (!EXIT_CODES.has(exitCode)) faults.push(`exit ${exitCode}: ${stderr.slice(0, 2000)}`)
-  if (stdout.length > LIMITS.outputBytes) faults.push(`${stdout.length} characters of output`)
-  for (const [name, text] of Object.entries(isJson ? {stderr} : {stdout, stderr})) {
-    const raw = RAW.exec(text)
-    if (raw) faults.push(`raw ${JSON.stringify(text.slice(Math.max(0, raw.index - 20), raw.index + 20))} on ${name}`)
-  }
-  if (exitCode !== 0 && stderr === '' && exitCode !== 3) faults.push('an error without a word')
-  return isJson ? [...faults, ...judgeJson(answer)] : faults
-}
-
-function judgeJson({command, exitCode, stdout}: Answer): string[] {
+/** The core that a command line begins with becomes standard input, which its `-` stands for. */
+function openAsInput(argv: string[]): void {
   try {
-    const failed = exitCode === 1
-    const documents = command === 'symbolize' && !failed ? stdout.trimEnd().split('\n') : [stdout]
-    const schema = DOCUMENTS[failed ? 'error' : command]
-    return documents.flatMap(document => {
-      const {success, error} = schema.safeParse(JSON.parse(document))
-      return success ? [] : [`breaks its schema: ${JSON.stringify(error.issues.slice(0, 3))}`]
-    })
+    closeSync(0)
+  } catch {
+    // The last command has closed it.
+  }
+  // The lowest descriptor that is free (open(2)).
+  if (openSync(argv.shift() as string, 'r') !== 0) throw new Error('standard input is open')
+}
+
+/** What others call: a document, or an error that has a code and, where there is a remedy, a hint. */
+async function askLibrary(copy: WorkingCopy): Promise<string[]> {
+  const {program, setting, sysroot, debugDirectory} = copy
+  const exe = setting === 'named' && program !== undefined ? {exe: program} : {}
+  try {
+    const report = await analyze(copy.core, {...exe, sysroots: [sysroot], debugDirs: [debugDirectory], timeout: 60})
+    return judgeDocument(JSON.stringify(report), 'analyze')
   } catch (error) {
-    return [`no JSON: ${error}: ${stdout.slice(-200)}`]
+    return (error as {code?: string}).code === undefined ? [`throws ${(error as Error).stack}`] : []
   }
 }
 
-function readAll(fd: number): string {
+async function askBatch({core, sysroot, debugDirectory}: WorkingCopy): Promise<string[]> {
+  const line = await makeLine(
+    {path: core, size: 0, mtime: null, attempt: 1, uncertain: true},
+    {
+      search: {sysroots: [sysroot], debugDirs: [debugDirectory]},
+      analysis: {tool: {name: 'gotrace-core', version: '0'}, maxFrames: 1000, demangle: true},
+      softTimeoutMs: 60_000,
+    },
+  )
+  if (line?.error?.code === 'bug') return [line.error.message]
+  return line === null ? [] : judgeDocument(JSON.stringify(line), 'batch')
+}
+
+/** Faults, and what was taken beyond the limits. */
+async function measured(work: () => Promise<string[]>): Promise<string[]> {
+  resetPeak()
+  const started = process.cpuUsage()
+  const faults = await work()
+  const {user, system} = process.cpuUsage(started)
+  const seconds = (user + system) / 1e6
+  const peak = peakBytes()
+  return [
+    ...faults,
+    ...(seconds > LIMITS.cpuSeconds ? [`${seconds.toFixed(1)} s of CPU`] : []),
+    ...(peak > LIMITS.bytes ? [`${peak} bytes resident`] : []),
+  ]
+}
+
+function readAll(fd: number): Uint8Array {
   const bytes = new Uint8Array(fstatSync(fd).size)
   readSync(fd, bytes, 0, bytes.length, 0)
-  return new TextDecoder().decode(bytes)
+  return bytes
 }
 
 function empty(): void {

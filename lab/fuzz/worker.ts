@@ -3,6 +3,7 @@ import {mkdtempSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
 import {findPlaces, type Places} from './find-places.ts'
 import {mutate} from './mutator.ts'
+import {FORMS} from './questions.ts'
 import {Random} from './random.ts'
 import {type Outcome, Trial} from './trial.ts'
 import {type Damage, type Recipe, type Setting, WorkingCopy} from './working-copy.ts'
@@ -14,6 +15,7 @@ export type Report = {readonly damages: readonly Damage[]} | Outcome
 
 const directory = process.argv[2] as string
 const subjects = new Map<string, Promise<{copy: WorkingCopy; places: Places}>>()
+process.chdir(directory)
 const trial = await Trial.create()
 
 async function prepare(crash: string, setting: Setting): Promise<{copy: WorkingCopy; places: Places}> {
@@ -31,7 +33,7 @@ async function answer(order: Order): Promise<void> {
   send({damages})
   const undo = copy.apply(damages)
   try {
-    const form = 'seed' in order ? (order.seed % 2 === 0 ? 'json' : 'text') : undefined
+    const form = 'seed' in order ? FORMS[order.seed % FORMS.length] : undefined
     send(await trial.run(copy, places.programPcs, form))
   } finally {
     undo()

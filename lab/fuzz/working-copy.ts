@@ -64,6 +64,10 @@ export class WorkingCopy {
     return copy
   }
 
+  get core(): string {
+    return this.files.get('core') as string
+  }
+
   /** The program's file, where it is at hand. */
   get program(): string | undefined {
     return this.files.get(this.fixture.meta.executable)

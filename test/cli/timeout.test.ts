@@ -1,6 +1,8 @@
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
+import {createServer, type ServerResponse} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -89,6 +91,60 @@ test('a core that nobody sends is not waited for', async t => {
   t.is(exitCode, 1)
   t.regex(stderr, /the time is over/)
 })
+
+/** Servers that never come to an end. */
+const SERVERS: readonly [title: string, answer: (response: ServerResponse) => void][] = [
+  ['says nothing', () => undefined],
+  [
+    'sends nothing behind its headers',
+    response => response.writeHead(200, {'content-length': '1000000'}).flushHeaders(),
+  ],
+  [
+    'sends a byte now and then',
+    response => {
+      response.writeHead(200)
+      response.write(Buffer.from([0x7f, 0x45, 0x4c, 0x46]))
+      const timer = setInterval(() => response.write('x'), 50)
+      response.on('close', () => clearInterval(timer))
+    },
+  ],
+  ['sends from one place to the next', response => response.writeHead(302, {location: '/again'}).end()],
+]
+
+for (const [title, answer] of SERVERS) {
+  test(`a debuginfod server that ${title} is not waited for when the time is over`, async t => {
+    const server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const home = mkdtempSync(join(directory, 'home-'))
+    const root = join(home, 'root')
+    mkdirSync(root)
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const args = ['info', fixture.core, '--sysroot', root, '--debuginfod', url, '--timeout', '1', '--json', '--quiet']
+    const child = spawn(process.execPath, [entry, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {...process.env, HOME: home, XDG_CACHE_HOME: '', DEBUGINFOD_CACHE_PATH: ''},
+    })
+    let stdout = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString()
+    })
+    const {exitCode} = await endOf(child)
+    server.close()
+    server.closeAllConnections()
+    t.is(exitCode, 0)
+    const report = JSON.parse(stdout)
+    t.is(complaint('info', report), '')
+    const codes = report.diagnostics.map(({code}: {code: string}) => code)
+    t.true(codes.includes('debuginfod-failed'), codes.join())
+    // Else the server's own patience would have ended it, a minute and a half later.
+    if (title.startsWith('sends from')) return
+    t.true(codes.includes('timeout'), codes.join())
+    const left = (readdirSync(home, {recursive: true}) as string[]).filter(name =>
+      /\/(executable|debuginfo)(\.|$)/.test(name),
+    )
+    t.deepEqual(left, [])
+  })
+}
 
 for (const seconds of ['0', '-1', '1.5', 'soon', '', '1e9']) {
   test(`a time of "${seconds}" is wrong usage, of every command`, t => {
