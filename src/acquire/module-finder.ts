@@ -1,5 +1,5 @@
 import {basename, dirname, isAbsolute, join} from 'node:path'
-import {GotraceError, InputError} from '../base/errors.ts'
+import {type ErrorCode, GotraceError, InputError} from '../base/errors.ts'
 import {sameBuild} from '../elf/build-id.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
@@ -45,6 +45,7 @@ const LIBRARY_DIRS = [
 ]
 const SUFFIXES = ['', '.zst', '.gz', '.xz', '.lz4']
 const PAGE_SIZE = 4096
+export const EXE_HINT = 'name the executable that crashed: --exe FILE'
 
 /** Finds the file of one loaded image: the first candidate that is the same build. */
 export async function findModuleFile(image: LoadedImage, search: ModuleSearch): Promise<FindResult> {
@@ -140,11 +141,19 @@ async function openCandidate(path: string, named: boolean, {files}: ModuleSearch
     return await files.unpackedElf(path)
   } catch (error) {
     if (!(error instanceof GotraceError)) throw error
-    if (named)
-      throw new InputError(error.code, error.message, 'name the executable that crashed: --exe FILE', {cause: error})
+    if (named) throw refusalOf(error)
     files.reportBad(path, error)
     return undefined
   }
+}
+
+/** What is not the program's fault has a remedy of its own. */
+const NOT_OF_THE_FILE: ReadonlySet<ErrorCode> = new Set(['no-room', 'timeout', 'too-large'])
+
+/** Why the program that the user named cannot be used, and what to try. */
+export function refusalOf(error: GotraceError): GotraceError {
+  if (NOT_OF_THE_FILE.has(error.code)) return error
+  return new InputError(error.code, error.message, EXE_HINT, {cause: error})
 }
 
 /** `objcopy --only-keep-debug` leaves headers that look like the program's over no code at all. */

@@ -17,7 +17,7 @@ import {type Compression, openInput, type Progress} from './core-input.ts'
 import {type CrashRecord, readCrashRecord} from './crash-record.ts'
 import {FileDebugPaths, isBuildId} from './debug-paths.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
-import {type FindResult, findModuleFile, type ModuleSearch} from './module-finder.ts'
+import {EXE_HINT, type FindResult, findModuleFile, type ModuleSearch, refusalOf} from './module-finder.ts'
 import {OpenFiles, type UnpackedCache} from './open-files.ts'
 import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
 import {PackedFiles} from './packed-files.ts'
@@ -243,12 +243,10 @@ async function loadedImages(core: CoreFile, search: ModuleSearch, options: Acqui
 
 /** @throws InputError where the file that the user named is no executable */
 async function checkNamed(path: string, search: ModuleSearch): Promise<ElfFile> {
-  const hint = 'name the executable that crashed: --exe FILE'
   try {
-    return requireExecutable(search.files.elf(path) ?? (await search.files.unpackedElf(path)), path, hint)
+    return requireExecutable(search.files.elf(path) ?? (await search.files.unpackedElf(path)), path, EXE_HINT)
   } catch (error) {
-    if (!(error instanceof GotraceError)) throw error
-    throw new InputError(error.code, error.message, hint, {cause: error})
+    throw error instanceof GotraceError ? refusalOf(error) : error
   }
 }
 

@@ -58,6 +58,9 @@ function readUnitHeader(cursor: Cursor, section: string): UnitHeader | undefined
   return {offset, end, version, unitType, addressSize, offsetSize, abbrevOffset, id, firstDie, typeDie}
 }
 
+/** Padding, and units of other versions, that are passed over: zeros could go on for gigabytes. */
+const LEFT_MAX = 100_000
+
 /**
  * The units of `.debug_info` or `.debug_types`: headers are read once, from length to length; units as they are asked
  * for.
@@ -74,11 +77,13 @@ export class UnitList {
     this.#file = file
     this.section = section
     const cursor = file.sections.cursor(section)
+    let left = 0
     try {
       while (!cursor.atEnd) {
         const at = cursor.position
         const header = readUnitHeader(cursor, section)
         if (header) this.#headers.push(header)
+        else if (++left > LEFT_MAX) throw cursor.error('too much that is no unit', at)
         else if (cursor.position > at + 12) {
           diagnostics.add('dwarf-unit', 'a unit of an unknown DWARF version was left out', {where: cursor.label})
         }

@@ -47,6 +47,9 @@ const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
 const SECTION_SIZE_MAX = 2 * 1024 * 1024 * 1024
+/** A larger section is looked at in some places before it is read: one of zeros is a hole of a sparse file. */
+const LARGE_SECTION_SIZE = 256 * 1024 * 1024
+const SAMPLES = 64
 /** A read that reaches past a segment's file size: what it adds is zeros, whatever size the header claims. */
 const ZERO_FILL_MAX = 64 * 1024 * 1024
 
@@ -224,6 +227,9 @@ export class ElfFile implements SectionSource {
     if (header.size > SECTION_SIZE_MAX) {
       throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes`)
     }
+    if (header.size > LARGE_SECTION_SIZE && isHole(this.source, header)) {
+      throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes, which are zeros`)
+    }
     const {zstd, unpacked} = this.#options
     if (header.compressed) {
       const unpack = () => unpackSection(this.source.read(header.offset, header.size), where, zstd)
@@ -289,4 +295,14 @@ function takeSegments(source: ByteSource, header: FileHeader): Segment[] {
     segments.push(segment)
   }
   return segments
+}
+
+/** Whether most of a section is zeros, as far as samples tell. */
+function isHole(source: ByteSource, {offset, size}: RawSectionHeader): boolean {
+  const step = Math.floor(size / SAMPLES)
+  let zeros = 0
+  for (let index = 0; index < SAMPLES; index++) {
+    if (source.read(offset + index * step, PAGE_SIZE).every(byte => byte === 0)) zeros++
+  }
+  return zeros > SAMPLES / 2
 }

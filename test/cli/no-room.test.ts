@@ -38,6 +38,14 @@ for (const [title, before, temporary, said] of places) {
   })
 }
 
+test('of a packed program that has no room the next thing to try is the same', t => {
+  const {stderr, exitCode} = runShell(`ulimit -f 1000; $RUN analyze ${fixture.core} --exe ${large}`, {
+    env: {TMPDIR: directory},
+  })
+  t.regex(stderr, /EFBIG.*\n {2}.*TMPDIR=/)
+  t.is(exitCode, 1)
+})
+
 test('with room it is unpacked, and leaves nothing behind', t => {
   const empty = join(directory, 'room')
   mkdirSync(empty)

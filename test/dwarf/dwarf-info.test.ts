@@ -634,3 +634,14 @@ test('damaged sections give fewer answers, never another error', t => {
   }
   t.true(answered > 0)
 })
+
+test('zeros are padding between units, but not for ever', t => {
+  const diagnostics = new Diagnostics()
+  t.deepEqual(at(open({'.debug_info': new Uint8Array(1000)}, diagnostics), 0x1000), [])
+  t.deepEqual(diagnostics.list(), [])
+  t.deepEqual(at(open({'.debug_info': new Uint8Array(1_000_000)}, diagnostics), 0x1000), [])
+  t.deepEqual(
+    diagnostics.list().map(({code, message}) => [code, /too much that is no unit/.test(message)]),
+    [['dwarf-unit', true]],
+  )
+})

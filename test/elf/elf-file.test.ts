@@ -118,6 +118,28 @@ test('a large section that packs to far less than debug information does is not 
   t.regex(diagnostics.list()[0]?.message ?? '', /claims to unpack from \d+ to 104857600 bytes/)
 })
 
+test('a large section that is a hole of a sparse file is not read', t => {
+  const size = 600 * 1024 * 1024
+  const bytes = buildElf({sections: [{name: '.debug_info', bytes: new Uint8Array(64).fill(1)}]})
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const header = Number(view.getBigUint64(40, true)) + 64
+  view.setBigUint64(header + 24, 1_048_576n, true)
+  view.setBigUint64(header + 32, BigInt(size), true)
+  const source = {
+    name: 'sparse',
+    size: size + 2_097_152,
+    read: (offset: number, length: number) => {
+      t.true(length < 1_000_000)
+      const read = new Uint8Array(length)
+      read.set(bytes.subarray(offset, offset + length))
+      return read
+    },
+  }
+  const diagnostics = new Diagnostics()
+  t.is(ElfFile.open(source, diagnostics).section('.debug_info'), undefined)
+  t.regex(diagnostics.list()[0]?.message ?? '', /claims 629145600 bytes, which are zeros/)
+})
+
 test('build IDs are read from PT_NOTE, and from section headers where the segment was stripped away', t => {
   const note = {name: '.note.gnu.build-id', bytes: buildGnuBuildIdNote('0102aaff'), type: SHT.NOTE}
   const go = {name: '.note.go.buildid', bytes: buildGoBuildIdNote('a/b/c/d'), type: SHT.NOTE}
