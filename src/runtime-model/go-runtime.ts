@@ -204,12 +204,12 @@ export class GoRuntime {
     })
   }
 
-  /** Any g: those of allgs, an M's g0 or gsignal. */
   /** What the type descriptor at an address says; undefined where there is none of this runtime. */
   typeAt(address: Address): TypeDescriptor | undefined {
     return readTypeDescriptor(this.#access, address)
   }
 
+  /** Any g: those of allgs, an M's g0 or gsignal. */
   goroutineAt(address: Address): Goroutine | undefined {
     return Goroutine.read(this.#access, address)
   }
