@@ -120,8 +120,9 @@ class OwnFrames {
 
   next(): StitchedGo | undefined {
     const frame = this.#walk?.next()
-    if (!frame) return undefined
-    this.hasRejoined = this.isLeft && frame.sp >= this.#rejoinsAt
+    // Past the place where the goroutine is, what C left was written over, and what stands there are no frames.
+    if (!frame || (this.isLeft && frame.sp > this.#rejoinsAt)) return undefined
+    this.hasRejoined = this.isLeft && frame.sp === this.#rejoinsAt
     if (this.hasRejoined) this.isLeft = false
     const isPlanted = this.isAtCallback && !this.isLeft
     this.isAtCallback = frame.fn.funcID === 'cgocallback'

@@ -104,6 +104,17 @@ test('where no walk comes through what C has left, the stack goes on from where 
   })
 })
 
+test('what C left may lead past where the goroutine is: what stands there are no frames', t => {
+  const thread = callbackProcess()
+  // The frame behind the callback is one of 40 bytes, and reaches over the goroutine's place.
+  thread.process.words(thread.callbackCfa - 8, 0x4010).words(thread.callbackCfa + 32, 0x6001)
+  const left = stitched(thread, {rejoinAt: {pc: 0x3020, sp: thread.callbackCfa + 16}})
+  t.deepEqual(left, {
+    items: [...leaf, 'into go: left', ...inner, 'go 4010', 'into go: rejoined', 'go 3020', 'go 6001'],
+    stop: 'end-of-stack',
+  })
+})
+
 test('an abandoned callback is no fault of the walk', t => {
   const thread = callbackProcess()
   t.is(stitched(thread, {switches: thread.abandoned, calls: 1}).stop, 'end-of-stack')
