@@ -147,13 +147,17 @@ export class DataType {
 
   /** In bytes; undefined where it is not known, as of an array without end. */
   get size(): number | undefined {
+    return this.#sizeWithin(ALIAS_LIMIT)
+  }
+
+  /** An array may be its own element. */
+  #sizeWithin(limit: number): number | undefined {
     const {bare} = this
     if (bare.#byteSize !== undefined) return bare.#byteSize
     if (bare.kind === 'pointer' || bare.kind === 'reference') return bare.unit.addressSize
-    if (bare.kind === 'enum') return bare.target?.size
-    if (bare.kind !== 'array') return undefined
-    const element = bare.target?.size
-    return element === undefined ? undefined : product(element, bare.dimensions)
+    const target = limit > 0 && (bare.kind === 'enum' || bare.kind === 'array') ? bare.target : undefined
+    const size = target ? target.#sizeWithin(limit - 1) : undefined
+    return size === undefined || bare.kind === 'enum' ? size : product(size, bare.dimensions)
   }
 
   get members(): readonly Member[] {

@@ -3,6 +3,8 @@ import type {DataType} from './data-type.ts'
 
 /** Types within types that are spelled out. */
 const NESTING_LIMIT = 32
+/** Types that one name is made of: parameters that are functions of such parameters have no end. */
+const PARTS_LIMIT = 256
 
 const QUALIFIERS: Readonly<Record<number, string>> = {
   [DW_TAG.const_type]: 'const',
@@ -20,13 +22,22 @@ const C_KEYWORDS: Readonly<Record<number, string>> = {
 
 /** A type as its language writes it: `const char *`, `int (*)(int)`, `char [16]`, `std::vector<int>`, `*main.T`. */
 export function typeName(type: DataType | undefined): string {
-  return declare(type, '', NESTING_LIMIT)
+  return declare(type, '', {nesting: NESTING_LIMIT, parts: {left: PARTS_LIMIT}})
+}
+
+interface Limit {
+  readonly nesting: number
+  readonly parts: {left: number}
+}
+
+function deeper({nesting, parts}: Limit): Limit {
+  return {nesting: nesting - 1, parts}
 }
 
 /** The declaration of a thing of that type; `inner` is what stands around its name so far. */
-function declare(type: DataType | undefined, inner: string, limit: number): string {
+function declare(type: DataType | undefined, inner: string, limit: Limit): string {
   if (!type) return join('void', inner)
-  if (limit === 0) return join('…', inner)
+  if (limit.nesting === 0 || limit.parts.left-- <= 0) return join('…', inner)
   switch (type.kind) {
     case 'pointer':
     case 'reference':
@@ -35,31 +46,31 @@ function declare(type: DataType | undefined, inner: string, limit: number): stri
       return declareQualified(type, inner, limit)
     case 'array':
       if (type.name !== undefined) return join(type.name, inner)
-      return declare(type.target, inner + dimensions(type), limit - 1)
+      return declare(type.target, inner + dimensions(type), deeper(limit))
     case 'function': {
       if (type.name !== undefined) return join(type.name, inner)
-      const parameters = type.parameters.map(parameter => declare(parameter, '', limit - 1)).join(', ')
-      return declare(type.target, `${inner}(${parameters})`, limit - 1)
+      const parameters = type.parameters.map(parameter => declare(parameter, '', deeper(limit))).join(', ')
+      return declare(type.target, `${inner}(${parameters})`, deeper(limit))
     }
     default:
       return join(tagged(type), inner)
   }
 }
 
-function declarePointer(type: DataType, inner: string, limit: number): string {
+function declarePointer(type: DataType, inner: string, limit: Limit): string {
   const mark = type.kind === 'pointer' ? '*' : type.tag === DW_TAG.reference_type ? '&' : '&&'
   const {target} = type
   const isWrapped = target !== undefined && target.name === undefined && ['array', 'function'].includes(target.kind)
   const around = mark + (/^\w/.test(inner) ? ` ${inner}` : inner)
-  return declare(target, isWrapped ? `(${around})` : around, limit - 1)
+  return declare(target, isWrapped ? `(${around})` : around, deeper(limit))
 }
 
-function declareQualified(type: DataType, inner: string, limit: number): string {
+function declareQualified(type: DataType, inner: string, limit: Limit): string {
   const word = QUALIFIERS[type.tag] ?? ''
   const {target} = type
   const isPointer = target?.kind === 'pointer' || target?.kind === 'reference'
-  if (isPointer) return declare(target, inner === '' ? word : `${word} ${inner}`, limit - 1)
-  return `${word} ${declare(target, inner, limit - 1)}`
+  if (isPointer) return declare(target, inner === '' ? word : `${word} ${inner}`, deeper(limit))
+  return `${word} ${declare(target, inner, deeper(limit))}`
 }
 
 function dimensions(type: DataType): string {

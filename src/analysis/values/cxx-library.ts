@@ -45,6 +45,8 @@ const READERS: Readonly<Record<string, LibraryReader>> = {
 
 /** Bases within bases and members within members that are searched for a field. */
 const SEARCH_DEPTH = 8
+/** Types that one search looks into: of bases that contain themselves there is no end. */
+const VISITS_MAX = 2000
 /** Parts of a tuple, each of which is a base of the one before. */
 const NODES_DEPTH = 64
 /** Nodes of a tree or a list that are followed, whatever the limits allow: a damaged one has no end. */
@@ -103,7 +105,14 @@ class LibraryObject {
   }
 }
 
-function findField(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
+function findField(
+  type: DataType,
+  view: View,
+  name: string,
+  depth: number,
+  visits = {left: VISITS_MAX},
+): {type: DataType; view: View} | undefined {
+  if (visits.left-- <= 0) return undefined
   const members = type.bare.members.filter(member => member.type && !member.isVirtual)
   const own = members.find(member => member.name === name && !member.isBase)
   if (own?.type) return {type: own.type, view: view.at(own.offset)}
@@ -111,7 +120,7 @@ function findField(type: DataType, view: View, name: string, depth: number): {ty
   for (const member of members) {
     const inner = member.type as DataType
     if (inner.bare.kind !== 'struct' && inner.bare.kind !== 'union') continue
-    const found = findField(inner, view.at(member.offset), name, depth - 1)
+    const found = findField(inner, view.at(member.offset), name, depth - 1, visits)
     if (found) return found
   }
   return undefined
@@ -225,7 +234,13 @@ function readUniquePointer(object: LibraryObject): Value | undefined {
 }
 
 /** What a tuple holds, in order: each part has its head in one base and the others in another. */
-function tupleItems(type: DataType, view: View, depth: number): {type: DataType; view: View}[] {
+function tupleItems(
+  type: DataType,
+  view: View,
+  depth: number,
+  visits = {left: VISITS_MAX},
+): {type: DataType; view: View}[] {
+  if (visits.left-- <= 0) return []
   const parts = type.bare.members.filter(member => member.type && !member.isVirtual)
   const heads = parts.filter(({name}) => name === '_M_head_impl')
   const inner = parts.filter(({isBase, name}) => isBase || name === '_M_t')
@@ -233,7 +248,9 @@ function tupleItems(type: DataType, view: View, depth: number): {type: DataType;
   const ordered = [...inner.filter(each => !isRest(each)), ...inner.filter(isRest)]
   return [
     ...heads.map(head => ({type: head.type as DataType, view: view.at(head.offset)})),
-    ...(depth === 0 ? [] : ordered.flatMap(each => tupleItems(each.type as DataType, view.at(each.offset), depth - 1))),
+    ...(depth === 0
+      ? []
+      : ordered.flatMap(each => tupleItems(each.type as DataType, view.at(each.offset), depth - 1, visits))),
   ]
 }
 

@@ -91,13 +91,23 @@ export class GoObject {
   }
 }
 
-function fieldIn(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
+/** Structs that one search looks into. */
+const VISITS_MAX = 2000
+
+function fieldIn(
+  type: DataType,
+  view: View,
+  name: string,
+  depth: number,
+  visits = {left: VISITS_MAX},
+): {type: DataType; view: View} | undefined {
+  if (visits.left-- <= 0) return undefined
   const own = type.bare.members.find(member => member.name === name)
   if (own?.type) return {type: own.type, view: view.at(own.offset)}
   if (depth === 0) return undefined
   for (const {type: inner, offset, isEmbedded} of type.bare.members) {
     const found =
-      isEmbedded && inner?.bare.kind === 'struct' ? fieldIn(inner, view.at(offset), name, depth - 1) : undefined
+      isEmbedded && inner?.bare.kind === 'struct' ? fieldIn(inner, view.at(offset), name, depth - 1, visits) : undefined
     if (found) return found
   }
   return undefined

@@ -252,8 +252,12 @@ function isFlag(value: bigint): boolean {
   return value === 0n || isPowerOfTwo(value)
 }
 
+/** Bits of the widest type that a field can be of. */
+const BIT_FIELD_MAX = 128
+
 function bitField({bits, type}: Member, view: View): Value {
   const {offset, size} = bits as {offset: number; size: number}
+  if (!(size > 0 && size <= BIT_FIELD_MAX && offset >= 0)) return missingValue('unreadable')
   const first = Math.floor(offset / 8)
   const bytes = view.at(first).bytes(Math.ceil((offset + size) / 8) - first)
   if (isMissing(bytes)) return missingValue(bytes)

@@ -29,6 +29,8 @@ function readLibraryType(object: RustObject, name: string): Value | undefined {
 }
 
 const SEARCH_DEPTH = 8
+/** Types that one search looks into: of structs that contain themselves there is no end. */
+const VISITS_MAX = 2000
 /** Places of a table that are looked at, whatever the limits allow. */
 const BUCKETS_MAX = 1_000_000
 
@@ -41,14 +43,21 @@ function readCharacter(view: View): Value {
   return plainValue(`'${character}'`, character)
 }
 
-function findField(type: DataType, view: View, name: string, depth: number): {type: DataType; view: View} | undefined {
+function findField(
+  type: DataType,
+  view: View,
+  name: string,
+  depth: number,
+  visits = {left: VISITS_MAX},
+): {type: DataType; view: View} | undefined {
+  if (visits.left-- <= 0) return undefined
   const own = type.bare.members.find(member => member.name === name)
   if (own?.type && own.type.bare.kind !== 'struct') return {type: own.type, view: view.at(own.offset)}
   if (depth === 0) return undefined
   for (const member of type.bare.members) {
     const inner = member.type
     if (inner?.bare.kind !== 'struct') continue
-    const found = findField(inner, view.at(member.offset), name, depth - 1)
+    const found = findField(inner, view.at(member.offset), name, depth - 1, visits)
     if (found) return found
   }
   return undefined
@@ -69,13 +78,19 @@ function readBox(type: DataType, view: View, reading: Reading, read: ReadValue):
   return {...value, text: `Box(${value.text})`, structured: {pointer: hex(word), value: value.structured}}
 }
 
-function findMemberType(type: DataType, name: string, depth: number): DataType | undefined {
+function findMemberType(
+  type: DataType,
+  name: string,
+  depth: number,
+  visits = {left: VISITS_MAX},
+): DataType | undefined {
+  if (visits.left-- <= 0) return undefined
   const members = type.bare.members
   const own = members.find(member => member.name === name)?.type?.bare
   if (own?.templateTypes.has('T')) return own
   if (depth === 0) return undefined
   for (const member of members) {
-    const found = member.type?.bare.kind === 'struct' ? findMemberType(member.type, name, depth - 1) : undefined
+    const found = member.type?.bare.kind === 'struct' ? findMemberType(member.type, name, depth - 1, visits) : undefined
     if (found) return found
   }
   return undefined

@@ -12,6 +12,9 @@ export interface Storage {
   addressOf(offset: number): Address | undefined
 }
 
+/** Of one read: more than the limits allow of a text. */
+const BYTES_MAX = 2 ** 21
+
 /** A value within its storage. */
 export class View {
   readonly storage: Storage
@@ -27,6 +30,8 @@ export class View {
   }
 
   bytes(length: number): Uint8Array | Missing {
+    // What a type says of its size is as foreign as the rest.
+    if (!(length >= 0 && length <= BYTES_MAX)) return 'unreadable'
     return this.storage.read(this.offset, length)
   }
 

@@ -185,6 +185,41 @@ test('a list of C++ that leads back into itself ends with its count', t => {
   t.is(state, 'cut')
 })
 
+test('an array that is its own element, and a number of a wild size, are no values', t => {
+  const range: DieSpec = {tag: 'subrange_type', attributes: [['count', 'data4', 4]]}
+  const array: DieSpec = {tag: 'array_type', label: 'a', attributes: [['type', 'ref4', 'a']], children: [range]}
+  t.is(read('a', {language: C, types: [array], memory: everywhere(1n)}).text, '<array of unknown length>')
+  const wide = die('base_type', 'wide', [
+    ['byte_size', 'data8', 2n ** 40n],
+    ['encoding', 'data1', 5],
+  ])
+  t.is(read('wide', {language: C, types: [wide], memory: everywhere(1n)}).state, 'unreadable')
+})
+
+test('a bit field outside of any number is no value', t => {
+  const field = (size: number, offset: number): DieSpec => ({
+    tag: 'member',
+    attributes: [
+      ['name', 'string', 'f'],
+      ['type', 'ref4', 'int'],
+      ['bit_size', 'data4', size],
+      ['data_bit_offset', 'sdata', offset],
+    ],
+  })
+  const types = [INT, die('structure_type', 's', [size(8)], [field(0xffffffff, 0), field(3, -9), field(4, 4)])]
+  const {text} = read('s', {language: C, types, memory: everywhere(0xa5n)})
+  t.is(text, '{f = <unreadable>, f = <unreadable>, f = -6}')
+})
+
+test('a tuple whose bases are itself twice ends', t => {
+  const base: DieSpec = {tag: 'inheritance', attributes: [['type', 'ref4', '_Tuple_impl<0>']]}
+  const tuple = die('structure_type', '_Tuple_impl<0>', [size(8)], [base, base, member('_M_head_impl', 'int', 0)])
+  const outer = die('structure_type', 'tuple<int>', [size(8)], [base])
+  const std: DieSpec = {tag: 'namespace', attributes: [['name', 'string', 'std']], children: [tuple, outer]}
+  const {state} = read('tuple<int>', {language: CXX, types: [INT, std], memory: everywhere(5n)})
+  t.is(state, 'cut')
+})
+
 test('limits that allow much are bounded by the parts of one variable', t => {
   const range: DieSpec = {tag: 'subrange_type', attributes: [['count', 'data4', 100_000]]}
   const inner: DieSpec = {tag: 'array_type', label: 'inner', attributes: [['type', 'ref4', 'int']], children: [range]}
