@@ -199,11 +199,12 @@ export function renderFrames(
   dialect: TextDialect = CURRENT,
 ): string {
   let out = ''
+  const told = new Set<string>()
   for (const frame of frames) {
     const text = renderFrame(frame, detail, style, dialect)
     if (text === '') continue
     out += text
-    if (frame.source) out += renderSource(frame, style)
+    if (frame.source) out += renderSource(frame, style, told)
     if (frame.variables) out += renderVariables(frame.variables, style)
   }
   return out

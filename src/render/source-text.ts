@@ -4,14 +4,19 @@ import type {Style} from './style.ts'
 /** Columns that a tab in the source takes here. */
 const TAB = 4
 
-/** The lines of source below a frame; those that are not here are told of elsewhere. */
-export function renderSource({file, line: current, source}: FrameReport, style: Style): string {
+/**
+ * The lines of source below a frame; those that are not here are told of elsewhere.
+ * @param told what was said of the files of the frames above, which is said once
+ */
+export function renderSource({file, line: current, source}: FrameReport, style: Style, told: Set<string>): string {
   if (!source || source.start === null) return ''
   const {start, lines} = source
   const last = start + lines.length - 1
   const width = `${last}`.length
   const note = describeFile(source, file)
-  let out = note === '' ? '' : style.source(`\t${note}`, false)
+  const said = `${source.file}: ${note}`
+  let out = note === '' || told.has(said) ? '' : style.source(`\t${note}`, false)
+  told.add(said)
   for (const [index, text] of lines.entries()) {
     const number = start + index
     const isCurrent = number === current

@@ -35,6 +35,8 @@ test('the lines of C and Go stand below their frames, and in JSON beside them', 
     ),
     text.stdout,
   )
+  t.is(text.stdout.split(note).length, 2, 'what is to be known of a file is said once')
+  t.is(text.stdout.match(/^\t=> /gm)?.length, 7)
   const json = JSON.parse(runCommand([...args, '--source', '1', '--json']).stdout)
   const {frames} = json.goroutines[0]
   const place = {origin: 'source-dir'}
