@@ -269,5 +269,9 @@ function countedWork(paths: readonly string[], progress: BatchProgress): Iterabl
 }
 
 function nothingToResume(): InputError {
-  return new InputError('bad-argument', '--resume: nothing to take up', 'name it with --output FILE or --store FILE')
+  return new InputError(
+    'bad-argument',
+    '--resume: neither --output nor --store is named',
+    'name what is to be taken up with one of them',
+  )
 }
