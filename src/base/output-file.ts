@@ -1,4 +1,5 @@
 import {closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats, statSync, writeSync} from 'node:fs'
+import {gunzipSync, constants as zlib} from 'node:zlib'
 import {InputError, messageOf} from './errors.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
 
@@ -26,14 +27,18 @@ export function openOutputFile(path: string, {keep}: {keep: boolean}): number {
 /** First bytes of ELF files, and of what cores are packed with: gzip, zstd, xz, lz4. */
 const PRECIOUS = ['7f454c46', '1f8b', '28b52ffd', 'fd377a58', '04224d18']
 
+const HEAD_SIZE = 512
+/** Of field 1, in bytes that are counted (protobuf.dev, "Encoding"). */
+const PROFILE_FIRST_TAG = 0x0a
+
 /** A slip of the pen (`-o core`) must not cost the only core. @throws InputError not-writable */
 function refuseCore(path: string): void {
-  let head: string
+  let head: Uint8Array
   try {
     const {fd} = openRegularFile(path)
     try {
-      const bytes = new Uint8Array(4)
-      head = Buffer.from(bytes.subarray(0, readRegularFile(fd, bytes, 0, path))).toString('hex')
+      const bytes = new Uint8Array(HEAD_SIZE)
+      head = bytes.subarray(0, readRegularFile(fd, bytes, 0, path))
     } finally {
       closeSync(fd)
     }
@@ -41,8 +46,18 @@ function refuseCore(path: string): void {
     // What cannot be read holds no core of ours; whether it can be written is another question.
     return
   }
-  if (!PRECIOUS.some(magic => head.startsWith(magic))) return
+  const magic = Buffer.from(head.subarray(0, 4)).toString('hex')
+  if (!PRECIOUS.some(each => magic.startsWith(each)) || isProfile(head)) return
   throw new InputError('not-writable', `${path}: a core, a program or something packed, which would be lost`, ADVICE)
+}
+
+/** What `goroutines -o FILE.pb.gz` wrote may be written anew: a profile.proto that begins with its sample_type. */
+function isProfile(head: Uint8Array): boolean {
+  try {
+    return gunzipSync(head, {finishFlush: zlib.Z_SYNC_FLUSH})[0] === PROFILE_FIRST_TAG
+  } catch {
+    return false
+  }
 }
 
 function reasonOf(cause: unknown, path: string): string {

@@ -136,6 +136,11 @@ test('no report is written over a core or a program, packed or not', t => {
   }
 })
 
+test('a profile is written over an earlier one', t => {
+  const path = join(directory, 'again.pb.gz')
+  for (let time = 0; time < 2; time++) t.is(run('goroutines', fixture.core, '-o', path).exitCode, 0)
+})
+
 test('a folder of files to look in that is none is told of, once', t => {
   for (const flag of ['--sysroot', '--debug-dir']) {
     for (const args of [core, ['batch', fixture.core, fixture.core]]) {
