@@ -21,6 +21,7 @@ const TEXT_MAX = 4 * 1024 * 1024
 /** All lists of a large installation have some 30 MB. */
 const LISTS_MAX = 128 * 1024 * 1024
 const DPKG_LISTS = '/var/lib/dpkg/info'
+const APK_DATABASE = '/lib/apk/db/installed'
 /** What package names are made of, in all distributions: more may be a command in a terminal. */
 const PACKAGE_NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*$/
 const URL = /^https?:\/\/[\w.:/~%-]+$/
@@ -50,6 +51,20 @@ export function findDpkgPackage(tree: FileTree, path: string): Package | undefin
     const owner = list.replace(/(?::\w+)?\.list$/, '')
     if (names.some(name => `\n${text}\n`.includes(name)) && PACKAGE_NAME.test(owner)) {
       return {name: owner, debugInfoUrl: undefined}
+    }
+  }
+  return undefined
+}
+
+/** Who owns a file, by apk's database (Alpine): `P:` names a package, `F:` a folder of it, `R:` a file in that. */
+export function findApkPackage(tree: FileTree, path: string): Package | undefined {
+  let [name, folder] = ['', '']
+  for (const line of (readText(tree, APK_DATABASE) ?? '').split('\n')) {
+    const rest = line.slice(2)
+    if (line.startsWith('P:')) name = rest
+    else if (line.startsWith('F:')) folder = rest
+    else if (line.startsWith('R:') && `/${folder}/${rest}` === path && PACKAGE_NAME.test(name)) {
+      return {name, debugInfoUrl: undefined}
     }
   }
   return undefined

@@ -2,7 +2,14 @@ import {basename} from 'node:path'
 import type {Module} from '../elf/module.ts'
 import {buildIdName} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
-import {type Distribution, findDpkgPackage, type Package, parsePackageNote, readDistribution} from './packaging.ts'
+import {
+  type Distribution,
+  findApkPackage,
+  findDpkgPackage,
+  type Package,
+  parsePackageNote,
+  readDistribution,
+} from './packaging.ts'
 import type {SearchPlaces} from './search-places.ts'
 
 /** What the run was told, for the next command. */
@@ -46,7 +53,7 @@ export class Remedies {
     const note = module.image?.packageNote
     const told = note === undefined ? undefined : parsePackageNote(note)
     const distribution = told?.distribution ?? this.#distributionOf(tree)
-    const owner = told ?? (tree && !module.isExecutable ? findDpkgPackage(tree, path) : undefined)
+    const owner = told ?? (tree && !module.isExecutable ? findPackage(tree, path) : undefined)
     const isOfSystem = owner !== undefined || SYSTEM_FOLDERS.test(path)
     const fetched = buildId === undefined ? [] : this.#fetch(owner, distribution, isOfSystem)
     const installed = owner ? installCommand(owner.name, distribution, tree === this.#places.host) : []
@@ -94,6 +101,10 @@ export class Remedies {
     for (const folder of debugDirs) words.push('--debug-dir', folder)
     return words.map(shellWord).join(' ')
   }
+}
+
+function findPackage(tree: FileTree, path: string): Package | undefined {
+  return findDpkgPackage(tree, path) ?? findApkPackage(tree, path)
 }
 
 /** Foreign names are copied into a shell with the command. */

@@ -37,8 +37,13 @@ export function* renderSummary(summary: SummaryReport, style: Style): Generator<
 
 /** Which program died of what. */
 export function headline({what, who}: SummaryReport): string {
-  const program = who.program === null ? 'the process' : basename(who.program)
+  const program = who.program === null ? 'the process' : shortName(who.program)
   return `${program}${what.startsWith('not crashed') ? '' : ' died'}: ${what}`
+}
+
+/** What ran from memory has a name that is no path (memfd_create(2)). */
+function shortName(program: string): string {
+  return program.startsWith('/memfd:') ? program.slice(1) : basename(program)
 }
 
 /** The first one has the room that the others leave. */
@@ -99,7 +104,7 @@ function describeProgram(who: SummaryReport['who']): string {
   if (version !== null) words.push(version)
   if (revision !== null) words.push(`revision ${revision.slice(0, 12)}${modified === true ? ' (modified)' : ''}`)
   if (goVersion !== null) words.push(goVersion)
-  if (crashedAt !== null) words.push(`at ${crashedAt.replace(/\.\d+Z$/, 'Z')}`)
+  if (crashedAt !== null) words.push(crashedAt.replace(/\.\d+Z$/, 'Z'))
   return words.join(', ')
 }
 

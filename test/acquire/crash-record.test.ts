@@ -160,7 +160,7 @@ test('what was recorded stands in info and in the summary, in text and JSON', as
     info.stdout,
     /^recorded {6}by systemd \(file-name\): name cfault, pid 23560, uid 0, time 2023-11-14T22:13:20\.000Z$/m,
   )
-  t.regex(runCommand(['analyze', core, ...files]).stdout, /^ {2}who .*, go1\.27\.\d+, at\s+2023-11-14T22:13:20Z$/m)
+  t.regex(runCommand(['analyze', core, ...files]).stdout, /^ {2}who .*, go1\.27\.\d+,\s+2023-11-14T22:13:20Z$/m)
   const origins = ['info', 'analyze', 'threads', 'cgo', 'goroutines'].map(
     command => JSON.parse(runCommand([command, core, ...files, '--json']).stdout).core.origin,
   )

@@ -55,6 +55,19 @@ test('a library of the distribution: its server, its package, then a debug file 
   t.true(sqlite.includes('apt install libsqlite3-0-dbgsym (on the machine of the sysroot)'))
 })
 
+test('a library of Alpine: the package that apk knows it by', t => {
+  const alpine = machine('alpine', {
+    'etc/os-release': 'ID=alpine\n',
+    'lib/apk/db/installed':
+      'P:busybox\nF:bin\nR:busybox\n\nP:musl\nV:1.2.5\nF:lib\nR:ld-musl-x86_64.so.1\nZ:Q1x\nF:usr/lib\nR:libc.so\n',
+    'lib/ld-musl-x86_64.so.1': '',
+    'usr/lib/libmine.so': '',
+  })
+  const install = (path: string) => remediesFor(moduleAt(path, alpine), alpine).filter(each => each.startsWith('apk'))
+  t.deepEqual(install('/lib/ld-musl-x86_64.so.1'), ['apk add musl-dbg (on the machine of the sysroot)'])
+  t.deepEqual(install('/usr/lib/libmine.so'), [])
+})
+
 test('a server that was asked is not advised again', t => {
   const [first] = remediesFor(moduleAt(LIBC, debian), debian, ['https://debuginfod.debian.net/'])
   t.is(first, 'apt install libc6-dbg (on the machine of the sysroot)')

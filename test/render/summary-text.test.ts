@@ -54,6 +54,18 @@ test('a crash is told in six lines', t => {
   ])
 })
 
+test('a program that ran from memory is called as memory was, and a time that was noted stands with it', t => {
+  const who = {
+    ...summary.who,
+    program: '/memfd:clone:/proc/self/exe',
+    revision: null,
+    crashedAt: '2023-11-14T22:13:20.000Z',
+  }
+  const lines = render({who})
+  t.true(lines.includes('  who       /memfd:clone:/proc/self/exe, v1.2.3, go1.27.4, 2023-11-14T22:13:20Z'))
+  t.true(lines.join(' ').startsWith('memfd:clone:/proc/self/exe died: SIGSEGV'))
+})
+
 test('what is long is cut where it says least: twelve lines of 80 columns', t => {
   const lines = render({
     what: `SIGABRT in C: ${'a sentence that does not end, '.repeat(20)}`,
