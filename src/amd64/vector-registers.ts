@@ -3,7 +3,7 @@ import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {UCONTEXT} from './signal-context.ts'
 
 /** The area that FXSAVE writes, and with which the kernel's larger ones begin (Intel SDM 1, 10.5.1). */
-export const FXSAVE_SIZE = 512
+const FXSAVE_SIZE = 512
 const XMM_OFFSET = 160
 const XMM_SIZE = 16
 const XMM_COUNT = 16

@@ -7,8 +7,8 @@ const BAR_WIDTH = 6
 const BAR_HEIGHT = 20
 
 /** Where a signature, a report and the form of a mark are, from the root of the site. */
-export const signaturePath = (exact: string): string => `/signatures/${encodeURIComponent(exact)}`
-export const reportPath = (key: string): string => `/reports/${encodeURIComponent(key)}`
+const signaturePath = (exact: string): string => `/signatures/${encodeURIComponent(exact)}`
+const reportPath = (key: string): string => `/reports/${encodeURIComponent(key)}`
 
 /** What the user asked for, by the names of the fields of the form. */
 export type Asked = Readonly<Record<string, string>>

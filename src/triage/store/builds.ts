@@ -64,7 +64,7 @@ export function nameOfBuild({version, revision, buildId, modified, goVersion}: B
 }
 
 /** Those that a user means by a version, or by the beginning of a commit or of a build ID. */
-export function findBuilds(builds: Iterable<Build>, name: string): Build[] {
+function findBuilds(builds: Iterable<Build>, name: string): Build[] {
   const begins = (text: string | null): boolean => name.length >= PREFIX_MIN && text?.startsWith(name) === true
   return [...builds].filter(
     build => build.version === name || begins(build.revision) || begins(build.buildId) || nameOfBuild(build) === name,
