@@ -322,7 +322,9 @@ export class GoValues {
 }
 
 /** The runtime's own objects, each of which leads to all others. */
-const OF_RUNTIME: ReadonlySet<string | undefined> = new Set(['runtime.g', 'runtime.m', 'runtime.p', 'runtime.sudog'])
+const OF_RUNTIME: ReadonlySet<string | undefined> = new Set(
+  ['g', 'm', 'p', 'sudog', 'moduledata', 'mcache', 'mspan', 'mheap', 'timers'].map(name => `runtime.${name}`),
+)
 
 function isLeftOut(target: DataType, {depth, environment: {limits}}: Reading): boolean {
   if (OF_RUNTIME.has(target.name)) return true
