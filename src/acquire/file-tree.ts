@@ -1,6 +1,8 @@
 import {lstatSync, readlinkSync} from 'node:fs'
 import {join, resolve} from 'node:path'
 
+/** PATH_MAX without its NUL (limits.h): nothing has a longer name, and each part of it costs a look. */
+const NAME_MAX = 4095
 /** Links that lead to links, at most: as Linux does (path_resolution(7)). */
 const LINKS_MAX = 40
 
@@ -38,6 +40,7 @@ export class FileTree {
   }
 
   #walk(name: string): string | undefined {
+    if (name.length > NAME_MAX) return undefined
     const rest = name.split('/').reverse()
     const parts: string[] = []
     let links = 0
