@@ -82,7 +82,10 @@ async function addMiniDebugInfo(elf: ElfFile, debug: ModuleDebugFiles, files: Op
 /** Node 20 has no zstd of its own: its decoder starts only for files that need it. */
 export async function prepareZstd(placed: readonly Placed[], files: OpenFiles): Promise<void> {
   if (files.zstd.ready) return
-  for (const {debug} of placed) debug.openFiles()
+  for (const {debug} of placed) {
+    if (files.deadline?.isOver('the search for debug files')) break
+    debug.openFiles()
+  }
   for (const file of files) {
     if (!file.needsZstd) continue
     await files.zstd.prepare()
