@@ -128,7 +128,7 @@ function retell({analyze, cgo, goroutines, info, threads}: Documents): Answers['
     threadsWithoutGoroutine: () =>
       analyze.threads
         .filter(({goroutine}) => goroutine === null)
-        .map(thread => ({...thread, frames: thread.frames.slice(thread.handlerFrames)})),
+        .map(behindHandlers),
   }
   return {
     analyze: print(renderers.analyze, report as unknown as CoreReport),
@@ -146,4 +146,10 @@ function retell({analyze, cgo, goroutines, info, threads}: Documents): Answers['
       diagnostics: () => threads.diagnostics,
     } as unknown as ThreadsReport),
   }
+}
+
+function behindHandlers(thread: ThreadReport): ThreadReport {
+  const {handlerFrames: count, frames, missing} = thread
+  const marks = missing.flatMap(mark => (mark.after < count ? [] : {...mark, after: mark.after - count}))
+  return {...thread, frames: frames.slice(count), missing: marks}
 }

@@ -156,7 +156,9 @@ function readTlsG(memory: MemoryReader, {registers}: CoreThread, offset: number)
 /**
  * How far below the thread pointer g is: the distance at which most threads have a g of an M. -8 in plain executables,
  * but the linker and the loader decide; the code that loads it (runtime.cgoSigtramp) may not be at hand. Of equals the
- * nearest one, for what lies below the storage of a thread of libc is its stack, where gs are found too.
+ * nearest one, for what lies below the storage of a thread of libc is its stack, where gs are found too. So a g that
+ * another thread of the core has by its ID does not tell the distance alone: in a core that is cut, it may be the only
+ * one that is found.
  */
 function findTlsOffset(
   memory: MemoryReader,
@@ -166,24 +168,29 @@ function findTlsOffset(
 ): number | undefined {
   const likely = threads.filter(({tid}) => byId.has(tid))
   const others = threads.filter(({tid}) => !byId.has(tid))
-  const votes = new Map<number, number>()
+  const votes = new Map<number, {count: number; isTold: boolean}>()
   let telling = 0
-  for (const {registers} of [...likely, ...others].slice(0, THREADS_TRIED)) {
+  for (const {tid, registers} of [...likely, ...others].slice(0, THREADS_TRIED)) {
     const found = findGsBelow(memory, addressOfWord(registers[USER_REGS.fs_base] ?? 0n), machines)
-    for (const offset of found) votes.set(offset, (votes.get(offset) ?? 0) + 1)
+    for (const {offset, machine} of found) {
+      const vote = votes.get(offset) ?? {count: 0, isTold: false}
+      const isOfOther = machine.procid !== tid && byId.get(machine.procid) === machine
+      votes.set(offset, {count: vote.count + 1, isTold: vote.isTold || !isOfOther})
+    }
     if (found.length > 0 && ++telling === THREADS_TELLING) break
   }
-  const [best] = [...votes].sort(([near, a], [far, b]) => b - a || near - far)
+  const told = [...votes].filter(([, {isTold}]) => isTold)
+  const [best] = told.sort(([near, a], [far, b]) => b.count - a.count || near - far)
   return best?.[0]
 }
 
-/** Distances from an address down to words that are gs of Ms. */
+/** Words below an address that are gs of Ms, and how far below. */
 function findGsBelow(
   memory: MemoryReader,
   base: Address | undefined,
   machines: ReadonlyMap<Address, Machine>,
-): number[] {
-  const found: number[] = []
+): {offset: number; machine: Machine}[] {
+  const found: {offset: number; machine: Machine}[] = []
   if (base === undefined) return found
   let end: number = base
   for (let page = 0; page < TLS_PAGES; page++) {
@@ -193,7 +200,8 @@ function findGsBelow(
     const cursor = new Cursor(bytes, 'thread-local storage')
     for (let at = start; at + 8 <= end; at += 8) {
       const g = addressOfWord(cursor.word())
-      if (g !== undefined && machines.has(g)) found.push(base - at)
+      const machine = g === undefined ? undefined : machines.get(g)
+      if (machine) found.push({offset: base - at, machine})
     }
     end = start
   }

@@ -104,6 +104,16 @@ test('g is where most threads have one, however far from the thread pointer', t 
   }
 })
 
+test('a g that another thread has by its ID, left over below the thread pointer, does not tell where g is', t => {
+  const cut = [
+    {tid: 100, g: undefined},
+    {tid: 107, g: 0x502000},
+    {tid: 108, g: undefined},
+  ]
+  t.deepEqual(pairsOf(processOf(cut, MACHINES, 2224)), {100: 0})
+  t.deepEqual(pairsOf(processOf(cut, [{id: 0, procid: 0, g0: 0x500000}])), {107: 0})
+})
+
 test('a thread whose storage is not in the core is known by its id, unless another thread runs that M', t => {
   const process = processOf(
     [
