@@ -284,7 +284,9 @@ class Analysis implements CoreReport {
       frames: this.#framesOfDeath(),
       framesOfMain: () => (main ? this.#reporter.report(main, false).frames : []),
       census,
-      isListIncomplete: this.#process.runtime?.isIncomplete === true,
+      isListIncomplete: this.#process.images.some(
+        ({runtime}) => runtime && (runtime.isIncomplete || !runtime.hasAllMachines),
+      ),
       blocking: this.blocking,
       waitOfMain: main ? this.#reporter.waitingFor(main) : null,
       signature: this.signature,

@@ -58,7 +58,7 @@ export function* reportThreadsWithoutGoroutine(
     if (threads.isOnGoroutine(thread.tid)) continue
     if (threads.process.deadline.isOver(STACKS_OF_THREADS)) return
     const stack = threads.ofThread(thread.tid)
-    if (!idle && stack && waitsInGo(stack)) continue
+    if (!idle && stack && waitsInGo(threads.process, stack)) continue
     const report = reportFrames(images, thread, blocking, {from: stack?.base ?? 0, values})
     if (idle || !report.idle) yield report
   }
@@ -104,7 +104,7 @@ function reportFrames(
     goroutineKnown: threads.knowsGoroutine(thread.tid, machine),
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
-    idle: stack !== undefined && inner.slice(base).flat().every(isSchedulerFrame) && isKnownIdle(stack),
+    idle: stack !== undefined && inner.slice(base).flat().every(isSchedulerFrame) && isKnownIdle(process, stack),
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: values
@@ -150,12 +150,13 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
 }
 
 /**
- * Behind frames that are lost the M's goroutine may have called: an M that has none is idle all the same, unless it
- * dies in the scheduler.
+ * Behind frames that are lost the M's goroutine may have called, or C on a thread of its own: an M of Go that has none
+ * is idle all the same, unless it dies in the scheduler.
  */
-function isKnownIdle({machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
-  const isWhole = stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))
-  return machine !== undefined && !isThrowing(machine) && (isWhole || (goroutine ?? parked) === undefined)
+function isKnownIdle({runtime}: DeadProcess, {machine, goroutine, parked, stop, frames}: ThreadStack): boolean {
+  if (machine === undefined || isThrowing(machine)) return false
+  if (stop === 'end-of-stack' || frames.some(({go}) => go && beginsThread(go))) return true
+  return (goroutine ?? parked) === undefined && runtime?.isExtraMachine(machine) !== true
 }
 
 /** An M that a signal found idle dies too, but its own frames are the scheduler's all the same. */
@@ -164,9 +165,9 @@ function isThrowing({dying, caughtsig}: Machine): boolean {
 }
 
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
-function waitsInGo({machine, frames, base}: ThreadStack): boolean {
-  const inner = frames.slice(base, innerCount(frames))
-  return machine !== undefined && !isThrowing(machine) && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
+function waitsInGo(process: DeadProcess, stack: ThreadStack): boolean {
+  const inner = stack.frames.slice(stack.base, innerCount(stack.frames))
+  return isKnownIdle(process, stack) && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
 }
 
 /** Frames up to the one that began the Go part of the thread: those of C below it tell nothing of what it does. */

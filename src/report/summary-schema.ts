@@ -48,7 +48,9 @@ export const summarySchema = z
         inC: count.describe('how many of them are in a call of C; null: no Go runtime'),
         atLeast: z
           .boolean()
-          .describe('goroutines were searched for, or a part of their list is lost: there may be more'),
+          .describe(
+            'goroutines were searched for, or a part of their list or of that of the Ms is lost: there may be more, and more in C',
+          ),
       })
       .describe('which process, and what of it'),
     waits: z

@@ -59,13 +59,22 @@ export class CodeMap {
     return false
   }
 
+  /** Whether the instruction at an address is at hand: not where the file of its module is gone. */
+  isRead(pc: Address): boolean {
+    return this.#input.memory.read(pc, 1) !== undefined
+  }
+
+  isSameModule(a: Address, b: Address): boolean {
+    const {modules} = this.#input
+    const module = modules.moduleAt(a)
+    return module !== undefined && module === modules.moduleAt(toAddress(b - 1))
+  }
+
   /** Whether a step leads from code that is not at hand, for the file of its module is gone, into another module. */
   leavesUnread(pc: Address, exactPc: boolean, callerPc: Address | undefined): boolean {
     const at = exactPc || pc === 0 ? pc : toAddress(pc - 1)
-    if (callerPc === undefined || this.#input.memory.read(at, 1) !== undefined) return false
-    const {modules} = this.#input
-    const module = modules.moduleAt(at)
-    return module !== undefined && module !== modules.moduleAt(toAddress(callerPc - 1))
+    if (callerPc === undefined || this.isRead(at)) return false
+    return this.#input.modules.moduleAt(at) !== undefined && !this.isSameModule(at, callerPc)
   }
 
   /** Whether the call that ends at `returnPc` leads into the module of `callee`, to code that is not at hand. */

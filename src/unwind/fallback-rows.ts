@@ -5,18 +5,21 @@ import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
+import type {UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CalleeCheck} from './callee-check.ts'
 import type {CodeMap} from './code-map.ts'
 import {walkToReturns} from './epilogue-rows.ts'
-import {findFramePointerCaller, scanForCaller, startsStack} from './guessed-caller.ts'
+import {
+  findFramelessCaller,
+  findFramePointerCaller,
+  JUST_CALLED_ROW,
+  scanForCaller,
+  startsStack,
+} from './guessed-caller.ts'
 import {type CodePlace, walkFromEntry} from './prologue-rows.ts'
 import type {FoundBy} from './unwind-frame.ts'
 import type {Departure, Position} from './unwinder.ts'
-
-/** Nothing is on the stack yet but the return address: right after a call. */
-const JUST_CALLED_ROW: UnwindRow = makeRow({kind: 'register', register: DWARF_REGISTER.rsp, offset: 8}, RETURN_ADDRESS)
 
 const ROW_CACHE_LIMIT = 10_000
 const INSTRUCTION_CACHE_LIMIT = 50_000
@@ -86,6 +89,9 @@ export class FallbackRows {
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
     if (handled && (!framed || handled.cfa < framed.cfa)) return toDeparture(handled, 'scan')
+    const bare =
+      exactPc && !this.#code.isRead(pc) ? findFramelessCaller(registers, this.#memory, this.#code) : undefined
+    if (bare && (!framed || bare.cfa < framed.cfa)) return toDeparture(bare, 'scan')
     if (framed && this.#code.leavesUnread(pc, exactPc, framed.caller.pc)) {
       return toDeparture(this.#findCallOfUnread(callee) ?? framed, 'scan')
     }

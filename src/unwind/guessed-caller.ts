@@ -15,6 +15,12 @@ const FRAME_POINTER_ROW: UnwindRow = makeRow(
   'unknown',
 )
 
+/** Nothing is on the stack yet but the return address: right after a call. */
+export const JUST_CALLED_ROW: UnwindRow = makeRow(
+  {kind: 'register', register: DWARF_REGISTER.rsp, offset: 8},
+  RETURN_ADDRESS,
+)
+
 /** Frames are smaller than this; a larger distance is a register that holds something else. */
 const FRAME_SIZE_MAX = 16 * 1024 * 1024
 
@@ -33,6 +39,24 @@ export function findFramePointerCaller(
   const applied = applyRow(FRAME_POINTER_ROW, registers, memory)
   const pc = applied?.caller.pc
   return applied && pc !== undefined && code.isReturnAddress(pc, applied.cfa) !== false ? applied : undefined
+}
+
+/**
+ * Where code that is not at hand was interrupted: the word on top of the stack, if it can be a return address. A
+ * function without a frame, as Go's wrappers of system calls and its small leaves are, leaves rbp to its caller, over
+ * which rbp then leads.
+ */
+export function findFramelessCaller(
+  registers: RegisterSet,
+  memory: MemoryReader,
+  code: CodeMap,
+): AppliedRow | undefined {
+  const applied = applyRow(JUST_CALLED_ROW, registers, memory)
+  const pc = registers.pc
+  const returnPc = applied?.caller.pc
+  if (!applied || pc === undefined || returnPc === undefined) return undefined
+  const isReturn = code.isReturnAddress(returnPc, applied.cfa)
+  return isReturn === true || (isReturn === 'unknown' && code.isSameModule(pc, returnPc)) ? applied : undefined
 }
 
 /** Words that are looked at: a local buffer above this ends the walk rather than adding a stale frame. */

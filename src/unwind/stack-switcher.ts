@@ -74,9 +74,7 @@ export class StackSwitcher {
     const isEntry = code.funcID === 'systemstack' || code.funcID === 'morestack' || code.funcID === 'mcall'
     if (isEntry && !onGoroutine && !this.#stayed(code, cfa)) {
       if (code.funcID === 'systemstack') return this.#leaveSystemstack(code, position, cfa)
-      return (
-        this.#resume(cfa) ?? (code.funcID === 'mcall' ? this.#leaveScheduler(sp, cfa) : {cfa, next: 'end-of-stack'})
-      )
+      return this.#resume(cfa) ?? this.#leaveScheduler(sp, cfa)
     }
     return this.#leaveVdso(position, cfa)
   }
@@ -144,8 +142,9 @@ export class StackSwitcher {
   }
 
   /**
-   * mcall's goroutine is parked or gone, and this thread looks for another one. Where C had called Go on its own
-   * thread, and runtime.Goexit ended that goroutine, mcall stands on what that C code waits behind.
+   * The goroutine of mcall, or of morestack where it was preempted, is parked or gone, and this thread looks for
+   * another one. Where C had called Go on its own thread, and runtime.Goexit ended that goroutine, mcall stands on what
+   * that C code waits behind.
    */
   #leaveScheduler(sp: Address, cfa: Address): Departure {
     const g0 = this.#switches?.g0

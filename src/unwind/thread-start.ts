@@ -73,19 +73,19 @@ export function rt0GoRow(offset: number, size: number): UnwindRow | undefined {
 }
 
 /**
- * mcall runs the scheduler from g0.sched on, over what was there when the thread began: where g0 has no goroutine any
- * more, the frames below mcall's are those of mstart (runtime·mcall, asm_amd64.s; mstart1, proc.go). undefined where
- * mcall's frame is not there.
+ * mcall, and morestack for a goroutine that is preempted, run the scheduler from g0.sched on, over what was there when
+ * the thread began: where g0 has no goroutine any more, the frames below are those of mstart (runtime·mcall,
+ * runtime·morestack, asm_amd64.s; mstart1, proc.go). undefined where their frame is not there.
  */
 export function findCallerOfScheduler(input: {
   memory: MemoryReader
   functionAt: FunctionAt
-  /** In mcall, behind its call: one word is pushed. */
+  /** Behind the call in mcall, which has pushed one word, or in morestack, which has pushed none. */
   sp: Address
   g0: SavedStack
 }): RegisterSet | undefined {
   const {memory, functionAt, sp, g0} = input
-  if (sp + 8 !== g0.schedSp) return undefined
+  if (sp + 8 !== g0.schedSp && sp !== g0.schedSp) return undefined
   const name = functionAt(g0.schedPc)?.name
   if (name === 'runtime.mstart0' || name === 'runtime.mstart') return RegisterSet.ofPosition(g0.schedPc, g0.schedSp)
   return findCallOfMstart1(memory, functionAt, g0.schedSp)

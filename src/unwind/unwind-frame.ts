@@ -38,6 +38,8 @@ export interface ForeignStacks extends Omit<StackSwitches, 'others'> {
   readonly version: GoVersion
   /** The functions of that runtime, and of no other. */
   readonly functionAt: (pc: Address) => GoFunction | undefined
+  /** asmcgocall's SP, where C was called and no function tells: all that was called lies below. */
+  readonly callBase?: Address | undefined
 }
 
 export interface Bounds {

@@ -125,10 +125,7 @@ function retell({analyze, cgo, goroutines, info, threads}: Documents): Answers['
       hasSymbolizer: analyze.cgo.hooks.symbolizer !== null,
       showsSwitches: true,
     },
-    threadsWithoutGoroutine: () =>
-      analyze.threads
-        .filter(({goroutine}) => goroutine === null)
-        .map(behindHandlers),
+    threadsWithoutGoroutine: () => analyze.threads.filter(({goroutine}) => goroutine === null).map(behindHandlers),
   }
   return {
     analyze: print(renderers.analyze, report as unknown as CoreReport),

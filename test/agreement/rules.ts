@@ -87,8 +87,8 @@ function* againstGoroutine(call: Call, goroutine: GoroutineReport | undefined): 
   }
 }
 
-/** What the program gave to SetCgoTraceback is looked for by those that show it; so are the losses of their frames. */
-const OF_WHAT_IS_SHOWN = /^(?:cgo-hooks-unknown|symbols-missing|stack-not-in-core): /
+/** What the program gave to SetCgoTraceback, and the crash, are looked for by those that show it; so are lost frames. */
+const OF_WHAT_IS_SHOWN = /^(?:cgo-hooks-unknown|symbols-missing|stack-not-in-core|cause-lost): /
 
 function ofTheProcess(diagnostics: readonly string[]): readonly string[] {
   return diagnostics.filter(line => !OF_WHAT_IS_SHOWN.test(line))

@@ -17,7 +17,7 @@ export interface FaultSignal {
   address: Word
   pc: Address
   registers: RegisterSet | undefined
-  /** `pc` is what the handler read, and printed; it was written over what the kernel had saved. */
+  /** `pc` is not where it was: the handler read, and printed, what was written over that, or where it was is lost. */
   isPlaceLost?: boolean
 }
 
@@ -82,9 +82,11 @@ export function faultWithoutRuntime(
   const thread = diesOf(process, first) ? first : findFaultingThread(process, threads, () => true)
   if (!thread) return undefined
   const fault = firstFault(thread)
-  if (!fault && isRaisedAgain(thread.frames, 0)) reportUnexplained(process, thread)
-  const signal = fault ?? lastSignal(process, thread)
-  return signal && {thread, signal}
+  if (fault) return {thread, signal: fault}
+  const last = lastSignal(process, thread)
+  if (!isRaisedAgain(thread.frames, 0)) return last && {thread, signal: last}
+  reportUnexplained(process, thread)
+  return last && {thread, signal: {...last, code: undefined, registers: undefined, isPlaceLost: true}}
 }
 
 /** All that is left of the cause is how the runtime ended the process because of it. */

@@ -1,35 +1,44 @@
 import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import {asmcgocallBase} from '../../unwind/stack-switch.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
+/** Functions of Go that are on another stack than what called them. */
+const LEAVING: ReadonlySet<string> = new Set([...STACK_ENTRIES, 'asmcgocall'])
+
 /**
- * Where the frames end that a goroutine called in C: all of them lie below the place on g0's stack where asmcgocall
- * left the goroutine. Without function tables no code tells that function, but its place does. What a guess finds
- * beyond it had begun the thread, and called nothing of this.
+ * Where the frames end that a goroutine called on g0's stack, in C or of the runtime: all of them lie below the place
+ * where asmcgocall or systemstack left the goroutine. Without function tables no code tells those functions, but their
+ * place does. What a guess finds beyond it had begun the thread, and called nothing of this.
  */
 export class CallBorder {
-  /** asmcgocall's SP on g0's stack; undefined where the goroutine is in no call. */
+  /** SP of asmcgocall or systemstack on g0's stack; undefined where no goroutine is there. */
   readonly #base: Address | undefined
+  /** The same of runtimes whose tables are gone, for which the thread is one of C to this runtime. */
+  readonly #foreignBases: readonly Address[]
   readonly #hasTables: boolean
   readonly #goroutine: Goroutine | undefined
+  readonly #memory: DeadProcess['memory']
+  readonly #isOnMachine: boolean
 
   constructor(
-    {tables, version}: Pick<DeadProcess, 'tables' | 'version'>,
+    {tables, version, memory}: Pick<DeadProcess, 'tables' | 'version' | 'memory'>,
     switches: StackSwitches | undefined,
     goroutine: Goroutine | undefined,
   ) {
-    const schedSp = switches?.g0?.schedSp ?? NULL_ADDRESS
-    const isInCall = goroutine !== undefined && goroutine.syscall.sp !== NULL_ADDRESS && schedSp !== NULL_ADDRESS
-    this.#base = isInCall ? asmcgocallBase(version, schedSp) : undefined
+    this.#base = findCallBase({version}, switches?.g0?.schedSp, goroutine)
+    this.#foreignBases = (switches?.others ?? []).flatMap(({callBase}) => callBase ?? [])
     this.#hasTables = tables !== undefined
     this.#goroutine = goroutine
+    this.#memory = memory
+    this.#isOnMachine = switches?.g0 !== undefined
   }
 
   /**
-   * The frames of a walk up to the border, and why they end there. `onJump`: before a frame of the goroutine's own
-   * stack that a frame pointer led to, over the frames that nobody could read.
+   * The frames of a walk up to the border, and why they end there. `onJump`: before a frame that was found over others
+   * that nobody could read.
    */
   *follow(walk: Generator<UnwindFrame, StopReason>, onJump: () => void): Generator<UnwindFrame, StopReason> {
     let inner: UnwindFrame | undefined
@@ -42,28 +51,47 @@ export class CallBorder {
       if (gap === 'border') return 'no-unwind-info'
       if (gap === 'jump') onJump()
       inner = frame
-      if (this.#hasTables || frame.sp !== this.#base) continue
+      if (!this.#isOfBase(frame)) continue
       yield frame
       return 'end-of-stack'
     }
     if (inner) yield inner
-    return this.#stopBefore(next.value)
+    return this.#endBehind(inner, next.value)
   }
 
-  /** A walk that did not come to the border has not come to an end. */
-  #stopBefore(stop: StopReason): StopReason {
-    const isLost = this.#base !== undefined && !this.#hasTables && stop === 'end-of-stack'
-    return isLost ? 'no-unwind-info' : stop
+  /** Up to 1.16 systemstack has a word on the stack: the planted return address. */
+  #isOfBase({sp}: UnwindFrame): boolean {
+    return !this.#hasTables && this.#base !== undefined && (sp === this.#base || sp + 8 === this.#base)
+  }
+
+  #endBehind(last: UnwindFrame | undefined, stop: StopReason): StopReason {
+    return stop === 'end-of-stack' && !this.#isEnd(last) ? 'no-unwind-info' : stop
+  }
+
+  /**
+   * A walk that did not come to the border has not come to an end. Neither has one in code that is not at hand: what
+   * C code calls may have 0 in rbp, too.
+   */
+  #isEnd(last: UnwindFrame | undefined): boolean {
+    if (this.#base !== undefined && !this.#hasTables) return false
+    // Whose stack the function had left is not known without the M.
+    if (!this.#isOnMachine && last?.go && LEAVING.has(last.go.funcID)) return false
+    return last?.kind !== 'native' || this.#isOnGoroutine(last.sp) || this.#isRead(last)
+  }
+
+  #isRead({lookupPc}: UnwindFrame): boolean {
+    return this.#memory.read(lookupPc, 1) !== undefined || this.#memory.moduleAt(lookupPc) === undefined
   }
 
   #gapBetween(inner: UnwindFrame, frame: UnwindFrame): 'border' | 'jump' | undefined {
     if (this.#isBeyond(inner, frame)) return 'border'
-    return this.#isJump(inner, frame) ? 'jump' : undefined
+    return this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame) ? 'jump' : undefined
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {
-    if (this.#base === undefined || kind === 'go' || inner.sp >= this.#base || sp <= this.#base) return false
-    return !this.#isOnGoroutine(inner.sp) && !this.#isOnGoroutine(sp)
+    const isOver = (base: Address | undefined) => base !== undefined && inner.sp < base && sp > base
+    if (kind === 'go' || this.#isOnGoroutine(inner.sp) || this.#isOnGoroutine(sp)) return false
+    return isOver(this.#base) || this.#foreignBases.some(isOver)
   }
 
   /** asmcgocall alone leads from one stack to the other. */
@@ -72,7 +100,26 @@ export class CallBorder {
     return inner.kind !== 'signal' && !this.#isOnGoroutine(inner.sp) && this.#isOnGoroutine(sp)
   }
 
+  /** Code that is not at hand, of a module without its file, may have been called by code of the same. */
+  #isOutOfUnread(inner: UnwindFrame, {foundBy, lookupPc, kind}: UnwindFrame): boolean {
+    if (foundBy !== 'scan' || kind === 'signal' || inner.kind !== 'native') return false
+    return !this.#isRead(inner) && this.#memory.moduleAt(inner.lookupPc) !== this.#memory.moduleAt(lookupPc)
+  }
+
   #isOnGoroutine(sp: Address): boolean {
     return this.#goroutine !== undefined && isOnStack(this.#goroutine.stack, sp)
   }
+}
+
+/**
+ * SP of asmcgocall on the stack of g0, from which a goroutine called C, or of systemstack where it is in no call;
+ * undefined where there is no goroutine.
+ */
+export function findCallBase(
+  {version}: Pick<DeadProcess, 'version'>,
+  schedSp: Address | undefined,
+  goroutine: Goroutine | undefined,
+): Address | undefined {
+  if (schedSp === undefined || schedSp === NULL_ADDRESS || goroutine === undefined) return undefined
+  return goroutine.syscall.sp === NULL_ADDRESS ? schedSp : asmcgocallBase(version, schedSp)
 }

@@ -1,5 +1,5 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
-import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
@@ -55,33 +55,42 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
   let last: UnwindFrame | undefined
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
-    const isGuess = last !== undefined && next.value.foundBy === 'scan'
-    if (isGuess || !isOnStack(goroutine.stack, next.value.sp)) return {stop: 'no-unwind-info', last}
-    last = next.value
-    yield last
+    const frame = next.value
+    // The caller of a function without a frame is a guess among Go's own.
+    const isGuess = last !== undefined && !last.interrupted && frame.foundBy === 'scan'
+    if (isGuess || !isOnStack(goroutine.stack, frame.sp)) return {stop: 'no-unwind-info', last}
+    if (isFaultOf(goroutine, frame)) {
+      return yield* walkFrom(process, goroutine, {registers: frame.registers, foundBy: frame.foundBy, exactPc: true})
+    }
+    last = frame
+    yield frame
   }
   return {stop: next.value, last}
 }
 
 /**
+ * A frame that the runtime made seem to have called sigpanic, for it had faulted: its pc is exact
+ * (runtime.sigctxt.preparePanic, signal_amd64.go).
+ */
+export function isFaultOf({signal}: Goroutine, {pc, interrupted}: UnwindFrame): boolean {
+  return !interrupted && signal.number !== 0 && addressOfWord(signal.pc) === pc
+}
+
+/**
  * An innermost function without a frame: that of a goroutine that never ran, at its entry, and syscall.Syscall while it
- * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's. A g0 that a
- * signal found is mostly in a system call, whose wrapper has no frame either (runtime.futex, Syscall6); its code is not
- * at hand to prove it, so that caller is a guess.
+ * was assembly (up to 1.18). Nothing but the return address is on the stack, and rbp is the caller's.
  */
 function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, Seed> {
   const {pc, sp, bp} = seed.registers
   if (pc === undefined || sp === undefined) return seed
   const isUnstarted = seed.foundBy === 'gobuf' && pc === goroutine.startpc
   const isAssembly = seed.foundBy === 'syscall' && !process.version.atLeast(19) && !hasSwitched(goroutine)
-  const isWrapper = goroutine.id === 0 && seed.exactPc
-  const returnPc = isUnstarted || isAssembly || isWrapper ? readAddress(process.memory, sp) : undefined
+  const returnPc = isUnstarted || isAssembly ? readAddress(process.memory, sp) : undefined
   if (returnPc === undefined || !process.isExecutable(returnPc)) return seed
   const cfa = toAddress(sp + 8)
   const {foundBy} = seed
   yield {pc, lookupPc: isUnstarted ? pc : toAddress(pc - 1), sp, cfa, foundBy, kind: 'native'}
-  const returned = isWrapper ? 'scan' : 'frame-pointer'
-  return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: returned, exactPc: false}
+  return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: 'frame-pointer', exactPc: false}
 }
 
 export function reportBareFrame(process: DeadProcess, frame: BareFrame): FrameReport[] {

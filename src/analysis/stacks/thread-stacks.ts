@@ -8,10 +8,17 @@ import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
+import {findCallBase} from './call-border.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
 import type {Rejoin} from './stitched-stack.ts'
 import {behindHandlers, findOwnFrame, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
+
+/** C frames on the stack of an M, or of a thread, that is not in the core. */
+const LOST_CALL: CSegment = {frames: [], elided: null, missing: [], landing: undefined, stop: 'unmapped'}
+
+/** What is left free above the first frame of an extra M's goroutine (runtime.oneNewExtraM, proc.go). */
+const EXTRA_STACK_START = 4 * 8
 
 /** Who runs what on which thread; walks each thread once, when first asked. */
 export class ThreadStacks {
@@ -51,11 +58,15 @@ export class ThreadStacks {
     return this.#machines.get(tid) === null
   }
 
-  /** Whether what a thread runs is known: its M, or that there is none, and what that M runs. */
+  /** Whether what a thread runs is known: its M, or that there is none of any runtime, and what that M runs. */
   knowsGoroutine(tid: number | null, machine: Machine | undefined): boolean {
+    if (machine) return machine.curg === 0 || this.process.runtime?.goroutineAt(machine.curg) !== undefined
+    return [this, ...this.#others].every(each => each.#knowsMachine(tid))
+  }
+
+  #knowsMachine(tid: number | null): boolean {
     const {runtime, tables, buildInfo} = this.process
-    if (machine) return machine.curg === 0 || runtime?.goroutineAt(machine.curg) !== undefined
-    if (tid !== null && this.isWithoutG(tid)) return true
+    if (tid !== null && this.#machines.get(tid) !== undefined) return true
     return runtime ? runtime.hasAllMachines : tables === undefined && buildInfo === undefined
   }
 
@@ -97,7 +108,11 @@ export class ThreadStacks {
     const {runtime, tables} = this.process
     const goroutine = machine.curg === 0 ? undefined : runtime?.goroutineAt(machine.curg)
     if (!goroutine || machine.ncgo > 0 || goroutine.status.number !== GOROUTINE_STATUS._Gsyscall) return goroutine
-    const isWaiting = tables?.functionAt(goroutine.syscall.pc)?.funcID === 'goexit'
+    const {syscall, stack} = goroutine
+    // It waits at the very start of its stack, where it has called nothing yet.
+    const isWaiting = tables
+      ? tables.functionAt(syscall.pc)?.funcID === 'goexit'
+      : syscall.sp + EXTRA_STACK_START >= stack.hi
     return isWaiting && runtime?.isExtraMachine(machine) ? undefined : goroutine
   }
 
@@ -140,11 +155,17 @@ export class ThreadStacks {
    */
   leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
     const machine = this.#machineOfGoroutine(goroutine)
-    if (!machine || machine.curg !== goroutine.address || !this.goroutineOn(machine)) return undefined
-    const stack = this.ofMachine(machine)
-    if (!stack) return undefined
+    const isOnMachine = machine?.curg === goroutine.address
+    const stack = isOnMachine && this.goroutineOn(machine) ? this.ofMachine(machine) : undefined
+    if (!stack) return !isOnMachine && this.#hasCalledC(goroutine) ? LOST_CALL : undefined
     const leaf = behindHandlers(stack, goroutine)
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
+  }
+
+  /** Whether it is in C by what it saved itself, whatever M it is on. */
+  #hasCalledC({status, syscall}: Goroutine): boolean {
+    const isAway = status.number === GOROUTINE_STATUS._Gsyscall
+    return isAway && this.process.tables?.functionAt(syscall.pc)?.name === 'runtime.cgocall'
   }
 
   /**
@@ -210,8 +231,10 @@ export class ThreadStacks {
     const {version, tables} = this.process
     const machine = this.machineOf(tid)
     if (!machine) return undefined
-    const stacks = this.#ownStacks(machine, this.goroutineOn(machine) ?? this.#parkedOn(machine))
-    return {...stacks, version, functionAt: pc => tables?.functionAt(pc)}
+    const goroutine = this.goroutineOn(machine) ?? this.#parkedOn(machine)
+    const stacks = this.#ownStacks(machine, goroutine)
+    const callBase = tables ? undefined : findCallBase(this.process, stacks.g0?.schedSp, goroutine)
+    return {...stacks, version, functionAt: pc => tables?.functionAt(pc), callBase}
   }
 
   /** The stacks of an M as plain data, for the unwinder. */

@@ -14,6 +14,7 @@ import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
+import {isFaultOf} from './frame-pointer-stack.ts'
 import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
 import {
   endsProcess,
@@ -171,6 +172,8 @@ class LeafWalk {
       leaf = join(leaf.frames.slice(0, injected.index), this.#segment(injected.registers, 'frame-pointer'))
       known.push({index: injected.index, signal: undefined, isPlumbing: true})
     }
+    const fault = this.#findNamelessFault(leaf)
+    if (fault) leaf = join(leaf.frames.slice(0, fault.index), this.#segment(fault.registers, fault.foundBy))
     return {leaf: isExpectedToLand(this.#process, this.#facts, leaf) ? expectLanding(leaf) : leaf, known}
   }
 
@@ -235,6 +238,15 @@ class LeafWalk {
     return undefined
   }
 
+  /** The frame of Go code that faulted, which no function table tells to have been interrupted. */
+  #findNamelessFault({frames}: CSegment): {index: number; registers: RegisterSet; foundBy: FoundBy} | undefined {
+    const {goroutine} = this.#facts
+    if (this.#process.tables || !goroutine) return undefined
+    const index = frames.findIndex(frame => isOnStack(goroutine.stack, frame.sp) && isFaultOf(goroutine, frame))
+    const frame = frames[index]
+    return frame && {index, registers: frame.registers, foundBy: frame.foundBy}
+  }
+
   /**
    * C called a null function: then the runtime lets sigpanic return to the caller (up to 1.20,
    * runtime.shouldPushSigpanic), and the place that faulted, which g.sigpc knows, is on no stack.
@@ -290,7 +302,14 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   let step = steps.next()
   for (; !step.done; step = steps.next()) frames.add(step.value)
   const both = frames.take()
-  return {...both, stop: both.elided ? firstStop(step.value, 'frame-limit') : step.value, callbacks}
+  const stop = sites || isOnOwnStack(current, leaf) ? step.value : firstStop(step.value, 'no-unwind-info')
+  return {...both, stop: both.elided ? firstStop(stop, 'frame-limit') : stop, callbacks}
+}
+
+/** Whether a leaf is all that a thread does, or goes on to the stack of its goroutine, without function tables. */
+function isOnOwnStack(goroutine: Goroutine | undefined, {frames}: CSegment): boolean {
+  const last = frames.at(-1)
+  return goroutine === undefined || (last !== undefined && isOnStack(goroutine.stack, last.sp))
 }
 
 /** Takes a stitched stack as frames of one kind: those of a goroutine's own stack too are frames of the thread. */
