@@ -33,6 +33,7 @@ export class FakeProcess implements MemoryReader {
   readonly diagnostics = new Diagnostics()
   readonly #pieces: {start: number; bytes: Uint8Array}[] = []
   readonly #code: {start: number; end: number}[] = []
+  #moduleAt: ((at: Address) => CodeModule) | undefined
   readonly #fdes: FrameDescription[] = []
   readonly #unread: {start: number; end: number}[] = []
   readonly #go: GoDescription[] = []
@@ -133,7 +134,8 @@ export class FakeProcess implements MemoryReader {
     return GoVersion.ofMinor(this.minor)
   }
 
-  unwinder(): Unwinder {
+  /** The module of all code, and one without its file. */
+  #modules(): (at: Address) => CodeModule {
     const ehFrame = this.#ehFrame()
     const image: SectionSource = {
       name: 'fake',
@@ -141,9 +143,19 @@ export class FakeProcess implements MemoryReader {
     }
     const module: CodeModule = {loadBias: 0, image, debug: {dwarf: undefined}, linkAddress: address => address}
     const gone: CodeModule = {...module, image: undefined}
+    return at => (this.#unread.some(({start, end}) => at >= start && at < end) ? gone : module)
+  }
+
+  /** As an AddressSpace has it. */
+  moduleAt(address: Address): CodeModule {
+    this.#moduleAt ??= this.#modules()
+    return this.#moduleAt(address)
+  }
+
+  unwinder(): Unwinder {
     return new Unwinder({
       memory: this,
-      modules: {moduleAt: at => (this.#unread.some(({start, end}) => at >= start && at < end) ? gone : module)},
+      modules: {moduleAt: this.#modules()},
       go: {functionAt: pc => this.functionAt(pc)},
       version: this.version,
       isExecutable: address => this.#code.some(({start, end}) => address >= start && address < end),

@@ -17,10 +17,12 @@ interface Saved {
   sp?: number
   bp?: number
   startpc?: number
+  /** Where the goroutine faulted, as g.sigpc has it. */
+  faultPc?: number
 }
 
 /** The stack as words from its gobuf's sp on. */
-function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = sp, startpc = 0}: Saved = {}) {
+function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = sp, startpc = 0, faultPc}: Saved = {}) {
   const memory = new FakeProcess()
     .unread(CODE.start, CODE.end)
     .words(LOW, ...new Array<number>(0x80).fill(0))
@@ -40,6 +42,7 @@ function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = s
     status: {text: 'waiting'},
     sched: {pc: position(pc), sp: position(sp), bp: position(bp)},
     syscall: {pc: 0, sp: 0, bp: 0},
+    signal: {number: faultPc === undefined ? 0 : 11, pc: BigInt(faultPc ?? 0)},
   } as unknown as Goroutine
   const frames = walkBareStack(process, {} as ThreadStacks, goroutine)
   const found: string[] = []
@@ -99,4 +102,16 @@ test('what lies on a goroutine’s stack is Go code, unless it is named as anoth
   t.deepEqual(shown({}), ['go', 'Go', '...'])
   t.deepEqual(shown({function: 'main.main', language: 'Go'}), ['go', 'Go', '...'])
   t.deepEqual(shown({function: 'crash', language: 'c'}).slice(0, 2), ['c', 'c'])
+})
+
+test('a function that faulted may have no frame: what is on top of the stack then returns to its caller', t => {
+  // sigpanic's record, whose rbp is that of the caller of the function that faulted at 0x401111.
+  const faulted = [LOW + 0x140, 0x401111, 0x401222, 0, 0, 0, 0, 0, 0, 0x401333]
+  const {found} = walk(faulted, {faultPc: 0x401111})
+  t.deepEqual(found.slice(0, 4), ['401010 gobuf', '401111 frame-pointer', '401222 scan', '401333 frame-pointer'])
+  // A function with a frame has something else there.
+  const framed = [LOW + 0x140, 0x401111, 0x77, 0, 0, 0, 0, 0, 0, 0x401333]
+  t.deepEqual(walk(framed, {faultPc: 0x401111}).found.slice(1, 3), ['401111 frame-pointer', '401333 frame-pointer'])
+  // Whoever only called returns to a place behind the call, over a frame of its own.
+  t.deepEqual(walk(faulted).found.slice(1, 3), ['401111 frame-pointer', '401333 frame-pointer'])
 })
