@@ -1,12 +1,12 @@
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {machineInCgo} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
-/** How many goroutines there are and what they do, told without a walk of any stack. */
+/** How many goroutines there are and what they do, told without a walk of any stack but those of threads that are in C. */
 export class GoroutineCensus {
   count = 0
   inC = 0
@@ -19,11 +19,12 @@ export class GoroutineCensus {
     return [...this.#states].sort(([, a], [, b]) => b - a)
   }
 
-  add(goroutines: Iterable<Goroutine>, process: DeadProcess): void {
+  add(goroutines: Iterable<Goroutine>, threads: ThreadStacks): void {
+    const {process} = threads
     const facts = new GoroutineFacts(process)
     for (const goroutine of goroutines) {
       this.count++
-      if (machineInCgo(process.runtime, goroutine)) this.inC++
+      if (threads.isInCgo(goroutine)) this.inC++
       const {waitReason, status} = facts.of(goroutine)
       const state = waitReason ?? status
       this.#states.set(state, (this.#states.get(state) ?? 0) + 1)
@@ -37,18 +38,19 @@ export class GoroutineCensus {
  */
 export function takeCensus(
   crashed: DeadProcess,
-  images: readonly {readonly process: DeadProcess}[],
+  images: readonly ThreadStacks[],
   cause: CrashCause,
   blocking: Pick<Blocking, 'noting'>,
 ): GoroutineCensus | undefined {
   let census: GoroutineCensus | undefined
-  for (const {process} of images) {
+  for (const threads of images) {
+    const {process} = threads
     const {runtime} = process
     if (!runtime) continue
     census ??= new GoroutineCensus()
     const all = blocking.noting(process, runtime.goroutines())
-    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false, all), process)
-    else census.add(notingMain(census, listedGoroutines(runtime, cause, false, all)), process)
+    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false, all), threads)
+    else census.add(notingMain(census, listedGoroutines(runtime, cause, false, all)), threads)
   }
   return census
 }

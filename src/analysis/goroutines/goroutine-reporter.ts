@@ -1,6 +1,6 @@
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {machineInCgo, machineOf} from '../../runtime-model/machine.ts'
+import {machineOf} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
@@ -72,7 +72,7 @@ export class GoroutineReporter {
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
       thread,
-      inCgo: machineInCgo(runtime, goroutine) !== undefined,
+      inCgo: this.#stacks.threads.isInCgo(goroutine),
       waitingFor:
         this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,

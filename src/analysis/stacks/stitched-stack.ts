@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS} from '../../base/address.ts'
+import type {Address} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import type {GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
@@ -64,6 +64,7 @@ export interface StackParts {
 
 /** Where a goroutine is on its own stack, further out than the runtime knows: C has left calls by longjmp. */
 export interface Rejoin {
+  readonly pc: Address
   readonly sp: Address
   readonly foundBy: StitchedGo['foundBy']
   /** From there out. */
@@ -88,7 +89,7 @@ export function* stitchStack(parts: StackParts): Generator<StitchedFrame, StopRe
     stop = firstStop(stop, yield* stitchCallers(segment))
   }
   if (own.isLeft && rejoin) {
-    // What C left was written over: the runtime's own walk does not come through.
+    // What C left was written over: the runtime's own walk does not come through, or goes astray.
     yield {kind: 'seam', into: 'go', missing: 'rejoined'}
     const outer = yield* stitchStack({leaf: undefined, go: rejoin.walk(), foundBy: rejoin.foundBy, callbacks})
     return firstStop(stop, outer)
@@ -108,21 +109,20 @@ class OwnFrames {
   isAtCallback = false
   readonly #walk: GoStackWalk | undefined
   readonly #foundBy: StitchedGo['foundBy']
-  readonly #rejoinsAt: Address
+  readonly #rejoin: Rejoin | undefined
   #item: StitchedGo | undefined
 
   constructor({go, foundBy, rejoin}: StackParts) {
     this.#walk = go
     this.#foundBy = foundBy
-    this.#rejoinsAt = rejoin?.sp ?? NULL_ADDRESS
+    this.#rejoin = rejoin
     this.isLeft = rejoin !== undefined
   }
 
   next(): StitchedGo | undefined {
     const frame = this.#walk?.next()
-    // Past the place where the goroutine is, what C left was written over, and what stands there are no frames.
-    if (!frame || (this.isLeft && frame.sp > this.#rejoinsAt)) return undefined
-    this.hasRejoined = this.isLeft && frame.sp === this.#rejoinsAt
+    if (!frame || this.#isAstray(frame)) return undefined
+    this.hasRejoined = this.isLeft && frame.sp === this.#rejoin?.sp
     if (this.hasRejoined) this.isLeft = false
     const isPlanted = this.isAtCallback && !this.isLeft
     this.isAtCallback = frame.fn.funcID === 'cgocallback'
@@ -135,6 +135,12 @@ class OwnFrames {
     this.#item.isPlanted = isPlanted
     this.#item.isLeft = this.isLeft
     return this.#item
+  }
+
+  /** Through what is written over the walk may come out beside the frame where the goroutine is. */
+  #isAstray({pc, sp}: GoFrame): boolean {
+    if (!this.isLeft || !this.#rejoin || sp < this.#rejoin.sp) return false
+    return sp !== this.#rejoin.sp || pc !== this.#rejoin.pc
   }
 }
 

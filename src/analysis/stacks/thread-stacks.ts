@@ -1,11 +1,12 @@
+import {RegisterSet} from '../../amd64/register-set.ts'
 import type {Address} from '../../base/address.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
-import type {Machine} from '../../runtime-model/machine.ts'
+import {type Machine, machineInCgo} from '../../runtime-model/machine.ts'
 import {machineOf} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
-import type {ForeignStacks, StackSwitches} from '../../unwind/unwind-frame.ts'
+import type {ForeignStacks, StackSwitches, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {findCallBase} from './call-border.ts'
@@ -162,6 +163,28 @@ export class ThreadStacks {
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
   }
 
+  /**
+   * Whether a goroutine is in a call from Go into C. Its M counts the calls, and what entersyscall saved stands until
+   * it has a P again; but C may have left the call by longjmp, and runtime.cgocall does more than call.
+   */
+  isInCgo(goroutine: Goroutine): boolean {
+    const machine = machineInCgo(this.process.runtime, goroutine)
+    if (!machine) return false
+    if (machine.curg !== goroutine.address || this.#isInNativeCode(machine)) return true
+    const stack = this.ofMachine(machine)
+    const [first] = stack ? livingFrames(stack) : []
+    return first === undefined || !isOnStack(goroutine.stack, first.sp)
+  }
+
+  /** Told without a walk of the stack, for most threads that are in C. */
+  #isInNativeCode(machine: Machine): boolean {
+    const {core, tables} = this.process
+    const tid = this.threadOf(machine)
+    const thread = core.threads.find(candidate => candidate.tid === tid)
+    const pc = thread && RegisterSet.ofUserRegs(thread.registers).pc
+    return pc !== undefined && tables !== undefined && tables.functionAt(pc) === undefined
+  }
+
   /** Whether it is in C by what it saved itself, whatever M it is on. */
   #hasCalledC({status, syscall}: Goroutine): boolean {
     const isAway = status.number === GOROUTINE_STATUS._Gsyscall
@@ -183,7 +206,7 @@ export class ThreadStacks {
     const {pc, sp, interrupted, foundBy} = found
     const from = {pc, sp, trap: interrupted, isSyscall: true}
     const walk = () => new GoStackWalk(from, {memory, sites, maxFrames: WALK_LIMIT, deadline})
-    return {sp, foundBy, walk}
+    return {pc, sp, foundBy, walk}
   }
 
   /**
@@ -249,6 +272,12 @@ export class ThreadStacks {
       vdso: machine.vdso,
     }
   }
+}
+
+/** The program's own frames: without those of handlers, and of the runtime as it ends the process. */
+function livingFrames({frames, base}: ThreadStack): readonly UnwindFrame[] {
+  const own = frames.slice(base)
+  return own.slice(own.findLastIndex(({go}) => go && endsProcess(go)) + 1)
 }
 
 function savedStack(goroutine: Goroutine) {

@@ -50,7 +50,7 @@ function stitched(
   const callbacks = new CallbackSegments(process, {ncgo: calls} as unknown as Machine, goroutine, switches, leaf)
   const from = rejoinAt && {pc: toAddress(rejoinAt.pc), sp: toAddress(rejoinAt.sp), trap: false, isSyscall: true}
   const walk = (start: GoStart) => new GoStackWalk(start, {memory, sites: new GoSites(tables, false), maxFrames: 100})
-  const rejoin = from && {sp: from.sp, foundBy: 'stack-switch' as const, walk: () => walk(from)}
+  const rejoin = from && {pc: from.pc, sp: from.sp, foundBy: 'stack-switch' as const, walk: () => walk(from)}
   const steps = stitchStack({leaf, go, foundBy: 'syscall', callbacks, rejoin})
   const items: string[] = []
   let step = steps.next()
@@ -111,6 +111,15 @@ test('what C left may lead past where the goroutine is: what stands there are no
   const left = stitched(thread, {rejoinAt: {pc: 0x3020, sp: thread.callbackCfa + 16}})
   t.deepEqual(left, {
     items: [...leaf, 'into go: left', ...inner, 'go 4010', 'into go: rejoined', 'go 3020', 'go 6001'],
+    stop: 'end-of-stack',
+    })
+})
+
+test('a walk that comes out of what C has left beside the frame where the goroutine is ends there', t => {
+  const thread = callbackProcess()
+  const left = stitched(thread, {rejoinAt: {pc: 0x3028, sp: thread.callbackCfa + 16}})
+  t.deepEqual(left, {
+    items: [...leaf, 'into go: left', ...inner, 'go 4808', 'into go: rejoined', 'go 3028', 'go 6001'],
     stop: 'end-of-stack',
   })
 })
