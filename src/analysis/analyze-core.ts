@@ -25,7 +25,7 @@ import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
-import {Losses} from './losses.ts'
+import {LOST_THREAD, Losses, PARTIAL} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
 import {FrameOrigins} from './process/frame-origins.ts'
@@ -343,7 +343,8 @@ class Analysis implements CoreReport {
 
   get completeness(): CompletenessReport {
     const unlisted = this.#process.images.reduce((sum, {runtime}) => sum + (runtime?.unlisted ?? 0), 0)
-    return this.#completeness.report(this.crash, this.#process.isPartial() || this.#hasLostThread(), unlisted)
+    const uncounted = this.#process.isPartial() ? [PARTIAL] : this.#hasLostThread() ? [LOST_THREAD] : []
+    return this.#completeness.report(this.crash, uncounted, unlisted)
   }
 
   /** Threads are a part of the report too: whether the stack of one of them was not walked to its end. */

@@ -21,7 +21,8 @@ export function analyzeInfo(
     const module = modules[index]
     return {...report, goBuildId: module?.goBuildId ?? null, debugInfo: module?.debug.dwarf?.name ?? null}
   })
-  const lost = reports.filter(({found}) => found === null)
+  // The image in memory of a module without its file is what the core happens to hold; the vDSO has no file.
+  const lost = reports.filter(({found, path}) => found === null || (found === 'memory' && !path.startsWith('[')))
   const whyIncomplete = (): string[] => [
     ...(lost.length > 0 ? [`${lost.length} of ${reports.length} modules were not found`] : []),
     ...(process.isPartial() ? [PARTIAL] : []),

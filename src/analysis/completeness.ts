@@ -1,9 +1,5 @@
 import type {CompletenessReport, CrashReport, FrameReport, GoroutineReport} from '../report/core-report.ts'
-import {PARTIAL} from './losses.ts'
-
-function isUnnamedGo({kind, function: name}: FrameReport): boolean {
-  return name === null && (kind === 'go' || kind === 'unknown')
-}
+import {isTold, UNTOLD} from './losses.ts'
 
 /** Counts, as the stacks are made, how much of the answer was there to be had. */
 export class CompletenessCount {
@@ -12,12 +8,10 @@ export class CompletenessCount {
   #cFrames = 0
   #namedCFrames = 0
 
-  add({frames, stop}: Pick<GoroutineReport, 'frames' | 'stop'>): void {
+  add(stack: Pick<GoroutineReport, 'frames' | 'missing' | 'stop'>): void {
     this.#stacks++
-    const ended = stop === 'end-of-stack'
-    // Without function tables a stack may be walked to its end and still tell no name.
-    if (ended && !frames.some(isUnnamedGo)) this.#wholeStacks++
-    this.addCFrames(frames)
+    if (isTold(stack)) this.#wholeStacks++
+    this.addCFrames(stack.frames)
   }
 
   addCFrames(frames: readonly FrameReport[]): void {
@@ -28,8 +22,12 @@ export class CompletenessCount {
     }
   }
 
-  /** `isCut`: what is missing cannot be counted; `unlisted`: goroutines that time did not allow to come to. */
-  report(crash: CrashReport, isCut: boolean, unlisted: number): CompletenessReport {
+  /**
+   * `uncounted`: what is missing besides, and cannot be counted, in words; `unlisted`: goroutines that time did not allow
+   * to come to.
+   */
+  report(crash: CrashReport, uncounted: readonly string[], unlisted: number): CompletenessReport {
+    const isCut = uncounted.length > 0
     const stacks = this.#stacks + unlisted
     const goFrames = stacks === 0 ? null : this.#wholeStacks / stacks
     const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
@@ -38,18 +36,16 @@ export class CompletenessCount {
     // Of a living process nothing need be walked; of one that was not read to its end nobody knows.
     const none = crash.kind === 'none' && !isCut ? null : 0
     const score = mean === null ? none : isCut ? mean * 0.99 : mean
-    return {goFrames, cFrames, score, reasons: score === 1 ? [] : this.#reasons(stacks, isCut)}
+    return {goFrames, cFrames, score, reasons: score === 1 ? [] : this.#reasons(stacks, uncounted)}
   }
 
-  #reasons(stacks: number, isCut: boolean): string[] {
+  #reasons(stacks: number, uncounted: readonly string[]): string[] {
     const reasons: string[] = []
     if (stacks === 0) reasons.push('no stack of a goroutine was found')
     const unfinished = stacks - this.#wholeStacks
-    if (unfinished > 0)
-      reasons.push(`${unfinished} of ${stacks} stacks were not walked to their end with every Go frame named`)
+    if (unfinished > 0) reasons.push(`${unfinished} of ${stacks} ${UNTOLD}`)
     const unnamed = this.#cFrames - this.#namedCFrames
     if (unnamed > 0) reasons.push(`${unnamed} of ${this.#cFrames} C frames have no name or were guessed`)
-    if (isCut) reasons.push(PARTIAL)
-    return reasons
+    return [...reasons, ...uncounted]
   }
 }

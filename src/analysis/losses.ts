@@ -10,6 +10,9 @@ import type {Blocking} from './waits/blocking.ts'
 /** Of an answer that cannot be whole, whatever was walked. */
 export const PARTIAL = 'a part of the process’s memory or of its lists is lost, or time was over'
 
+/** Threads are a part of every whole report. */
+export const LOST_THREAD = 'the stack of a thread was not walked to its end'
+
 /** Marks of calls that are over, by a panic or by longjmp: nothing of the stack is missing there. */
 const OVER: ReadonlySet<MissingReason> = new Set(['abandoned', 'left', 'rejoined'])
 
@@ -17,6 +20,18 @@ const OVER: ReadonlySet<MissingReason> = new Set(['abandoned', 'left', 'rejoined
 export function isWhole({frames, missing, stop}: Shown): boolean {
   if (stop !== 'end-of-stack' || missing.some(({reason}) => !OVER.has(reason))) return false
   return frames.every(({foundBy}) => foundBy !== 'scan')
+}
+
+/** Where some stacks are not whole, or have no name for their Go frames: `2 of 5 …`. */
+export const UNTOLD = 'stacks were not walked to their end with every Go frame named'
+
+/** Without function tables a stack may be walked to its end and still tell no name. */
+export function isTold(stack: Shown): boolean {
+  return isWhole(stack) && !stack.frames.some(isUnnamedGo)
+}
+
+function isUnnamedGo({kind, function: name}: FrameReport): boolean {
+  return name === null && (kind === 'go' || kind === 'unknown')
 }
 
 /** What is shown of a stack. */
@@ -45,7 +60,7 @@ export class Losses {
   add(stack: Shown, who: string): void {
     const {frames, missing} = stack
     this.#stacks++
-    if (!isWhole(stack)) this.#unfinished++
+    if (!isTold(stack)) this.#unfinished++
     for (const frame of frames) this.#addFrame(frame)
     for (const {after, reason} of missing) {
       const last = reason === 'unmapped' ? frames[after - 1] : undefined
@@ -90,7 +105,7 @@ export class Losses {
   /** In words, what of the walk of these stacks is missing. */
   whyUnfinished(): string[] {
     const reasons: string[] = []
-    if (this.#unfinished > 0) reasons.push(`${this.#unfinished} of ${this.#stacks} stacks were not walked to their end`)
+    if (this.#unfinished > 0) reasons.push(`${this.#unfinished} of ${this.#stacks} ${UNTOLD}`)
     if (this.#process.isPartial()) reasons.push(PARTIAL)
     return reasons
   }

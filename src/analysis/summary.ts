@@ -44,7 +44,7 @@ export function summarize(facts: SummaryFacts): SummaryReport {
       version: go.mainVersion === '(devel)' ? null : go.mainVersion,
       revision: settings['vcs.revision'] ?? null,
       modified: settings['vcs.modified'] === undefined ? null : settings['vcs.modified'] === 'true',
-      goVersion: go.version,
+      goVersion: go.images.find(({path}) => path !== null && path === crash.image)?.version ?? go.version,
       crashedAt: core.origin?.time ?? null,
       thread: crash.thread,
       image: crash.image,

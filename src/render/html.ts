@@ -8,7 +8,7 @@ import {element, escaped, HTML_STYLE, table} from './html/markup.ts'
 import {PAGE_SCRIPT} from './html/page-script.ts'
 import {PAGE_STYLE} from './html/page-style.ts'
 import {renderWaitsPicture} from './html/waits-picture.ts'
-import {describeActors, headline, locationOf} from './summary-text.ts'
+import {describeActors, describeGo, headline, locationOf} from './summary-text.ts'
 
 /** One file that opens anywhere: nothing is loaded, and nothing of a core is more than text. */
 export const html: Format = {
@@ -71,7 +71,7 @@ function renderSummary({where, who, waits, missing, signature}: SummaryReport): 
     const shown = HTML_STYLE[kind === 'go' ? 'goFunction' : 'cFunction'](name ?? '?')
     return ['where', `${shown} ${HTML_STYLE.location(locationOf(place))} (${marks})`]
   })
-  const program = [who.program, who.version, who.revision, who.goVersion].filter(each => each !== null)
+  const program = [who.program, who.version, who.revision, describeGo(who)].filter(each => each !== null)
   entries.push(['program', escaped(program.join(', '))])
   entries.push(['who', escaped(describeActors(who, image => image))])
   for (const wait of waits) entries.push(['waits', escaped(wait)])

@@ -3,7 +3,7 @@ import type {CoreReport, PlaceReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 import {renderGoText} from './go-text.ts'
 import {PLAIN_STYLE} from './style.ts'
-import {describeActors, headline, locationOf} from './summary-text.ts'
+import {describeActors, describeGo, headline, locationOf} from './summary-text.ts'
 
 /** For a ticket: GitHub-flavoured Markdown in which all foreign text is code, so that nothing in it is obeyed. */
 export const markdown: Format = {
@@ -20,7 +20,7 @@ function* renderTicket(report: CoreReport): Generator<string> {
   const {where, who, waits, missing, signature} = report.summary
   yield `## ${code(headline(report.summary))}\n\n`
   yield* where.map(place => `- where: ${describePlace(place)}\n`)
-  const program = [who.program, who.version, who.revision && `revision ${who.revision}`, who.goVersion]
+  const program = [who.program, who.version, who.revision && `revision ${who.revision}`, describeGo(who)]
   yield `- program: ${program.flatMap(each => (each ? [code(each)] : [])).join(', ')}\n`
   yield `- ${describeActors(who, code)}\n`
   yield* waits.map(wait => `- waits: ${code(wait)}\n`)

@@ -98,8 +98,14 @@ function cutMiddle(text: string, room: number): string {
   return text.length <= room ? text : `${text.slice(0, room - 1 - half)}…${text.slice(text.length - half)}`
 }
 
+/** The release of Go, and whose it is where a library that the program had loaded died. */
+export function describeGo({program, image, goVersion}: SummaryReport['who']): string | null {
+  return goVersion === null || image === null || image === program ? goVersion : `${goVersion} in ${basename(image)}`
+}
+
 function describeProgram(who: SummaryReport['who']): string {
-  const {program, version, revision, modified, goVersion, crashedAt} = who
+  const {program, version, revision, modified, crashedAt} = who
+  const goVersion = describeGo(who)
   const words = [program ?? 'a program whose path is not known']
   if (version !== null) words.push(version)
   if (revision !== null) words.push(`revision ${revision.slice(0, 12)}${modified === true ? ' (modified)' : ''}`)

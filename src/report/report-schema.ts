@@ -349,6 +349,7 @@ const partySchema = z
   .strictObject({
     thread: count.describe('its id; null: a goroutine without a thread'),
     goroutine: count.describe('null: none, or not known, since the one that took a lock may have left the thread'),
+    image,
   })
   .meta({id: 'party', description: 'who waits for a lock or holds it'})
 

@@ -38,7 +38,9 @@ export const summarySchema = z
         version: text.describe('of the main module; null: a build without one (`(devel)`), or not known'),
         revision: text.describe('the commit it was built from (`vcs.revision`)'),
         modified: z.boolean().nullable().describe('with changes beside that commit (`vcs.modified`); null: not known'),
-        goVersion: text.describe('release that built it'),
+        goVersion: text.describe(
+          'release that built it; where a Go library died that the program had loaded, the release that built that',
+        ),
         crashedAt: text.describe('as in `core.origin.time`'),
         thread: count.describe('kernel thread ID of the one that crashed; null: none did'),
         image,

@@ -65,11 +65,14 @@ export type VariableState = keyof typeof VARIABLE_STATES
 export interface Party {
   readonly thread: number | null
   readonly goroutine: number | null
+  /** Path of the program or library whose Go runtime the goroutine is of; null: there is one alone. */
+  readonly image: string | null
 }
 
-export function nameParty({thread, goroutine}: Party): string {
-  if (thread === null) return `goroutine ${goroutine ?? '?'}`
-  return goroutine === null ? `thread ${thread}` : `thread ${thread} (goroutine ${goroutine})`
+export function nameParty({thread, goroutine, image}: Party): string {
+  const name = `goroutine ${goroutine ?? '?'}${image === null ? '' : ` of ${basename(image)}`}`
+  if (thread === null) return name
+  return goroutine === null ? `thread ${thread}` : `thread ${thread} (${name})`
 }
 
 /** Where code lies in its file, which is what a symbolizer needs later: `libc.so.6+0x8a3c1`. */

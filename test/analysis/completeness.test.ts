@@ -10,16 +10,17 @@ function frame(kind: FrameReport['kind'], name: string | null, foundBy: FrameRep
   return {kind, function: name, foundBy} as FrameReport
 }
 
+const lost = 'a part of the process’s memory or of its lists is lost, or time was over'
 const GO = frame('go', 'main.main')
 
 test('a stack counts as whole where it was walked to its end and every Go frame has a name', t => {
   const count = new CompletenessCount()
-  count.add({frames: [GO], stop: 'end-of-stack'})
-  count.add({frames: [GO], stop: 'unmapped'})
-  count.add({frames: [GO], stop: 'frame-limit'})
-  count.add({frames: [frame('go', null)], stop: 'end-of-stack'})
-  count.add({frames: [frame('unknown', null)], stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false, 0), {
+  count.add({frames: [GO], missing: [], stop: 'end-of-stack'})
+  count.add({frames: [GO], missing: [], stop: 'unmapped'})
+  count.add({frames: [GO], missing: [], stop: 'frame-limit'})
+  count.add({frames: [frame('go', null)], missing: [], stop: 'end-of-stack'})
+  count.add({frames: [frame('unknown', null)], missing: [], stop: 'end-of-stack'})
+  t.deepEqual(count.report(SIGNAL, [], 0), {
     goFrames: 0.2,
     cFrames: null,
     score: 0.2,
@@ -30,8 +31,8 @@ test('a stack counts as whole where it was walked to its end and every Go frame 
 test('a C frame counts as found where it has a name and was not guessed', t => {
   const count = new CompletenessCount()
   const frames = [frame('c', 'f'), frame('c', null), frame('c', 'g', 'scan'), frame('c', 'h'), frame('signal', null)]
-  count.add({frames, stop: 'end-of-stack'})
-  t.deepEqual(count.report(SIGNAL, false, 0), {
+  count.add({frames, missing: [], stop: 'end-of-stack'})
+  t.deepEqual(count.report(SIGNAL, [], 0), {
     goFrames: 1,
     cFrames: 0.5,
     score: 0.75,
@@ -41,18 +42,17 @@ test('a C frame counts as found where it has a name and was not guessed', t => {
 
 test('a core that was cut is never whole: what is missing cannot be counted', t => {
   const count = new CompletenessCount()
-  count.add({frames: [GO], stop: 'end-of-stack'})
-  t.is(count.report(SIGNAL, true, 0).score, 0.99)
+  count.add({frames: [GO], missing: [], stop: 'end-of-stack'})
+  t.is(count.report(SIGNAL, [lost], 0).score, 0.99)
 })
 
 test('where there was no stack, a crash has no part of its answer, and a live process is not measured', t => {
   const count = new CompletenessCount()
   const none = {goFrames: null, cFrames: null}
   const noStack = 'no stack of a goroutine was found'
-  const lost = 'a part of the process’s memory or of its lists is lost, or time was over'
-  t.deepEqual(count.report(SIGNAL, false, 0), {...none, score: 0, reasons: [noStack]})
-  t.deepEqual(count.report(NONE, false, 0), {...none, score: null, reasons: [noStack]})
-  t.deepEqual(count.report(NONE, true, 0), {...none, score: 0, reasons: [noStack, lost]})
+  t.deepEqual(count.report(SIGNAL, [], 0), {...none, score: 0, reasons: [noStack]})
+  t.deepEqual(count.report(NONE, [], 0), {...none, score: null, reasons: [noStack]})
+  t.deepEqual(count.report(NONE, [lost], 0), {...none, score: 0, reasons: [noStack, lost]})
 })
 
 test('a stack is whole that was walked to its end without a gap or a guess', t => {

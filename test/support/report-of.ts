@@ -19,7 +19,13 @@ const block = (id: number, name: string) => ({
 
 /** A report in which every name and sentence is the text; for renderers that show what a core says. */
 export function reportOf(text: string, goroutines: number): CoreReport {
-  const lock = {kind: text, address: '0x1', waiters: [{goroutine: 1, thread: null}], waiterCount: 1, owner: null}
+  const lock = {
+    kind: text,
+    address: '0x1',
+    waiters: [{goroutine: 1, thread: null, image: null}],
+    waiterCount: 1,
+    owner: null,
+  }
   const place = {...frame(text), firstParty: true, goroutine: 1, guessed: false}
   return {
     summary: {

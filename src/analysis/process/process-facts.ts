@@ -2,6 +2,7 @@ import {hex} from '../../base/address.ts'
 import type {SectionSource} from '../../base/section-source.ts'
 import {ElfFile} from '../../elf/elf-file.ts'
 import type {Module} from '../../elf/module.ts'
+import {STT, SymbolTable} from '../../elf/symtab.ts'
 import type {BuildInfo} from '../../gosym/build-info.ts'
 import type {CoreReport, ModuleReport} from '../../report/core-report.ts'
 import type {DeadProcess} from './dead-process.ts'
@@ -123,13 +124,20 @@ function holdsDebugInfo(dwarf: SectionSource | undefined): boolean {
 }
 
 /** The fullest table that names the module's functions. */
-export function moduleSymbols({image, debug}: Module): ModuleReport['symbols'] {
+export function moduleSymbols({image, imageOrigin, debug}: Module): ModuleReport['symbols'] {
   if (!image) return null
   if (holdsDebugInfo(debug.dwarf)) return 'dwarf'
   const names = new Set(image.sections.map(({name}) => name))
   if (names.has('.symtab') || debug.symbols) return 'symtab'
   if (names.has('.gopclntab')) return 'pclntab'
-  return names.has('.dynsym') || image.section('.dynsym') ? 'dynsym' : 'none'
+  if (!names.has('.dynsym') && !image.section('.dynsym')) return 'none'
+  // Of an image in memory the core may hold a part of the table alone, and without it names nothing.
+  return imageOrigin === 'file' || namesFunction(image) ? 'dynsym' : 'none'
+}
+
+function namesFunction(image: ElfFile): boolean {
+  for (const {type, name} of SymbolTable.of(image)) if (type === STT.STT_FUNC && name !== '') return true
+  return false
 }
 
 export function reportModules({modules}: Pick<DeadProcess, 'modules'>): ModuleReport[] {

@@ -4,6 +4,7 @@ import type {BlockingReport, GoroutineReport} from '../../report/core-report.ts'
 import {nameParty} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {imageName} from '../process/process-facts.ts'
 import {innerThreadIds, libcOfThreads} from '../process/thread-records.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {DeadlockSearch, type Deadlocks, joinLinks} from './deadlocks.ts'
@@ -175,7 +176,7 @@ function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine, 
   // One lock, whether for reading or writing.
   const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
   const isKept = locks.size < GO_LOCKS || locks.has(lock)
-  if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id}, null)
+  if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id, image: imageName(process)}, null)
 }
 
 /** Told without a walk: the wait reasons of package sync. */

@@ -41,5 +41,5 @@ export class LockList {
 }
 
 function keyOf({kind, address}: Lock, waiter: Party | undefined): string {
-  return `${kind}\0${address ?? `${waiter?.thread}/${waiter?.goroutine}`}`
+  return `${kind}\0${address ?? `${waiter?.thread}/${waiter?.goroutine}/${waiter?.image}`}`
 }

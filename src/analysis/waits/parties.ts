@@ -2,6 +2,7 @@ import type {Party} from '../../report/vocabulary.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {imageOnThread} from '../crash/crashed-image.ts'
+import {imageName} from '../process/process-facts.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 
 /** Who is on which thread. A waiter is what its thread runs now; an owner need not be. */
@@ -43,7 +44,7 @@ export class Parties {
   }
 
   waiterOn(tid: number): Party {
-    return {thread: tid, goroutine: this.goroutineOn(tid)?.id ?? null}
+    return this.#partyOn(tid, this.goroutineOn(tid))
   }
 
   /**
@@ -52,7 +53,12 @@ export class Parties {
    * is C's own.
    */
   ownerOn(tid: number): Party {
-    return {thread: tid, goroutine: this.isBound(tid) ? (this.goroutineOn(tid)?.id ?? null) : null}
+    return this.#partyOn(tid, this.isBound(tid) ? this.goroutineOn(tid) : undefined)
+  }
+
+  #partyOn(tid: number, goroutine: Goroutine | undefined): Party {
+    const image = goroutine ? imageName(this.imageOn(tid).process) : null
+    return {thread: tid, goroutine: goroutine?.id ?? null, image}
   }
 
   /** Whether what the thread runs now is what it ran when it took its locks. */

@@ -32,6 +32,7 @@ function search(threads: readonly Thread[]) {
   const party = (tid: number, isSure: boolean): Party => ({
     thread: tid,
     goroutine: isSure ? (of(tid)?.goroutine ?? null) : null,
+    image: null,
   })
   const parties = {
     isInGo: (tid: number) => of(tid)?.receives === true,

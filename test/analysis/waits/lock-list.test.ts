@@ -3,8 +3,8 @@ import {LockList} from '../../../src/analysis/waits/lock-list.ts'
 import {toAddress} from '../../../src/base/address.ts'
 
 const MUTEX = {kind: 'pthread mutex', address: toAddress(0x1000)}
-const waiter = (thread: number) => ({thread, goroutine: null})
-const OWNER = {thread: 7, goroutine: 1}
+const waiter = (thread: number) => ({thread, goroutine: null, image: null})
+const OWNER = {thread: 7, goroutine: 1, image: null}
 
 test('a lock is one by its kind and its address, with all who wait for it', t => {
   const locks = new LockList()
