@@ -17,7 +17,7 @@ import {
   signalPc,
   type ThreadFault,
 } from './first-fault.ts'
-import {deathOnSystemStack, diedInHandler, dyingMachine, startBelowDeath} from './runtime-death.ts'
+import {deathOnSystemStack, diedBeforeHandling, diedInHandler, dyingMachine, startBelowDeath} from './runtime-death.ts'
 import type {Throwing} from './traceback-level.ts'
 
 /** Why the process died, where, and what the runtime said of it. */
@@ -73,7 +73,8 @@ function runtimeCrash(
   const current = thread.goroutine
   const g0 = runtime?.goroutineAt(machine.g0)
   const base = {thread, machine, current, throwing: throwingOf(process, machine)}
-  if (diedInHandler(process, thread)) return signalCrash(process, base, thread, machine, g0)
+  const isUnhandled = diedBeforeHandling(process, thread)
+  if (!isUnhandled && diedInHandler(process, thread)) return signalCrash(process, base, thread, machine, g0)
   const onGoroutine = current && startBelowDeath(process, findStart(process, threads, current), false)
   if (onGoroutine && current) {
     return {
@@ -84,21 +85,27 @@ function runtimeCrash(
       runtimeStack: undefined,
     }
   }
-  const onSystemStack = g0 && deathOnSystemStack(process, thread)
-  if (onSystemStack && g0) {
-    // A goroutine that the runtime believes in a system call is printed from there, and no other stack.
-    const thrower = current && isOnStack(current.stack, onSystemStack.start.sp) ? current : g0
-    const runtimeStack = thrower === g0 ? {g0, start: onSystemStack.start} : undefined
-    return {
-      ...base,
-      ...describeDeath(process, thrower, current, onSystemStack, thread),
-      goroutine: current,
-      start: undefined,
-      runtimeStack,
-    }
-  }
+  const onSystemStack = g0 && systemStackCrash(process, base, thread, g0)
+  if (onSystemStack) return isUnhandled ? {...onSystemStack, kind: 'signal', signal: firstFault(thread)} : onSystemStack
   const byFrames = process.tables && signalCrash(process, base, thread, machine, g0)
   return byFrames ?? deathByRecords(process, base, g0) ?? signalCrash(process, base, thread, machine, g0)
+}
+
+/** A throw on a system stack. */
+function systemStackCrash(
+  process: DeadProcess,
+  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
+  thread: ThreadStack,
+  g0: Goroutine,
+): CrashCause | undefined {
+  const {current} = base
+  const death = deathOnSystemStack(process, thread)
+  if (!death) return undefined
+  // A goroutine that the runtime believes in a system call is printed from there, and no other stack.
+  const thrower = current && isOnStack(current.stack, death.start.sp) ? current : g0
+  const runtimeStack = thrower === g0 ? {g0, start: death.start} : undefined
+  const described = describeDeath(process, thrower, current, death, thread)
+  return {...base, ...described, goroutine: current, start: undefined, runtimeStack}
 }
 
 /**

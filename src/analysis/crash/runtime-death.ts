@@ -62,6 +62,18 @@ export function diedInHandler(process: DeadProcess, {frames, interruptions}: Thr
   return death >= 0 && fault?.signal !== undefined && fault.index > death
 }
 
+/**
+ * Whether Go's handler threw before it had looked at the signal that it was called for (runtime.sigtrampgo: C has
+ * changed the signal stack, or installed the handler anew): the throw is all that was printed then.
+ */
+export function diedBeforeHandling(process: DeadProcess, {frames, interruptions}: ThreadStack): boolean {
+  const death = frames.findLastIndex(({go}) => go !== undefined && isDeath(process, go))
+  const fault = findFirstFault(frames, interruptions)
+  const between = death < 0 || fault?.signal === undefined ? [] : frames.slice(death + 1, fault.index)
+  const names = between.map(({go}) => go?.name)
+  return names.includes('runtime.sigtrampgo') && !names.includes('runtime.sighandler')
+}
+
 /** Another runtime on the same thread has functions of the same names. */
 function isDeath(process: DeadProcess, fn: GoFunction): boolean {
   return DEATH.has(fn.name) && !foreignImage(process, fn)
