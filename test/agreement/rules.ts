@@ -87,7 +87,7 @@ function* againstGoroutine(call: Call, goroutine: GoroutineReport | undefined): 
   }
 }
 
-/** What the program gave to SetCgoTraceback, and the crash, are looked for by those that show it; so are lost frames. */
+/** What SetCgoTraceback was given, the crash, and the losses of frames are looked for by those that show them. */
 const OF_WHAT_IS_SHOWN = /^(?:cgo-hooks-unknown|symbols-missing|stack-not-in-core|cause-lost): /
 
 function ofTheProcess(diagnostics: readonly string[]): readonly string[] {

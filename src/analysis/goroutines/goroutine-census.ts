@@ -6,7 +6,7 @@ import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
-/** How many goroutines there are and what they do, told without a walk of any stack but those of threads that are in C. */
+/** How many goroutines there are and what they do, told without a walk of any stack but of threads that are in C. */
 export class GoroutineCensus {
   count = 0
   inC = 0

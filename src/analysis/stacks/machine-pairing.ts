@@ -156,9 +156,9 @@ function readTlsG(memory: MemoryReader, {registers}: CoreThread, offset: number)
 /**
  * How far below the thread pointer g is: the distance at which most threads have a g of an M. -8 in plain executables,
  * but the linker and the loader decide; the code that loads it (runtime.cgoSigtramp) may not be at hand. Of equals the
- * nearest one, for what lies below the storage of a thread of libc is its stack, where gs are found too. So a g that
- * another thread of the core has by its ID does not tell the distance alone: in a core that is cut, it may be the only
- * one that is found.
+ * nearest one, for what lies below the storage of a thread of libc is its stack, where gs are found too. So one g that
+ * another thread of the core has by its ID does not tell the distance: in a core that is cut, it may be the only one
+ * that is found.
  */
 function findTlsOffset(
   memory: MemoryReader,
@@ -179,7 +179,7 @@ function findTlsOffset(
     }
     if (found.length > 0 && ++telling === THREADS_TELLING) break
   }
-  const told = [...votes].filter(([, {isTold}]) => isTold)
+  const told = [...votes].filter(([, {count, isTold}]) => isTold || count > 1)
   const [best] = told.sort(([near, a], [far, b]) => b.count - a.count || near - far)
   return best?.[0]
 }
