@@ -12,6 +12,7 @@ import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {findCallBase} from './call-border.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
+import {endsProcess} from './signals.ts'
 import type {Rejoin} from './stitched-stack.ts'
 import {behindHandlers, findOwnFrame, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
 
