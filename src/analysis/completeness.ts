@@ -23,8 +23,8 @@ export class CompletenessCount {
   }
 
   /**
-   * `uncounted`: what is missing besides, and cannot be counted, in words; `unlisted`: goroutines that time did not allow
-   * to come to.
+   * `uncounted`: what is missing besides, and cannot be counted, in words; `unlisted`: goroutines that time did not
+   * allow to come to.
    */
   report(crash: CrashReport, uncounted: readonly string[], unlisted: number): CompletenessReport {
     const isCut = uncounted.length > 0

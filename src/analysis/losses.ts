@@ -17,9 +17,12 @@ export const LOST_THREAD = 'the stack of a thread was not walked to its end'
 const OVER: ReadonlySet<MissingReason> = new Set(['abandoned', 'left', 'rejoined'])
 
 /** Whether a stack was walked to its end, over no gap and by no guess. */
-export function isWhole({frames, missing, stop}: Shown): boolean {
-  if (stop !== 'end-of-stack' || missing.some(({reason}) => !OVER.has(reason))) return false
-  return frames.every(({foundBy}) => foundBy !== 'scan')
+export function isWhole(stack: Shown): boolean {
+  return isWalked(stack) && stack.frames.every(({foundBy}) => foundBy !== 'scan')
+}
+
+function isWalked({missing, stop}: Shown): boolean {
+  return stop === 'end-of-stack' && missing.every(({reason}) => OVER.has(reason))
 }
 
 /** Where some stacks are not whole, or have no name for their Go frames: `2 of 5 …`. */
@@ -27,7 +30,7 @@ export const UNTOLD = 'stacks were not walked to their end with every Go frame n
 
 /** Without function tables a stack may be walked to its end and still tell no name. */
 export function isTold(stack: Shown): boolean {
-  return isWhole(stack) && !stack.frames.some(isUnnamedGo)
+  return isWalked(stack) && !stack.frames.some(isUnnamedGo)
 }
 
 function isUnnamedGo({kind, function: name}: FrameReport): boolean {
@@ -51,6 +54,7 @@ export class Losses {
 
   #stacks = 0
   #unfinished = 0
+  #guessed = 0
   #isConcluded = false
 
   constructor(process: DeadProcess) {
@@ -61,6 +65,7 @@ export class Losses {
     const {frames, missing} = stack
     this.#stacks++
     if (!isTold(stack)) this.#unfinished++
+    else if (!isWhole(stack)) this.#guessed++
     for (const frame of frames) this.#addFrame(frame)
     for (const {after, reason} of missing) {
       const last = reason === 'unmapped' ? frames[after - 1] : undefined
@@ -106,6 +111,7 @@ export class Losses {
   whyUnfinished(): string[] {
     const reasons: string[] = []
     if (this.#unfinished > 0) reasons.push(`${this.#unfinished} of ${this.#stacks} ${UNTOLD}`)
+    if (this.#guessed > 0) reasons.push(`${this.#guessed} of ${this.#stacks} stacks have frames that were guessed`)
     if (this.#process.isPartial()) reasons.push(PARTIAL)
     return reasons
   }

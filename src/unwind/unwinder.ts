@@ -204,8 +204,10 @@ export class Unwinder {
 
   /** The C code that had started the Go part of a thread, if any had. */
   #leaveThreadStart({cfa, caller}: AppliedRow): Departure {
-    const isCalled = caller.pc !== undefined && this.#code.isReturnAddress(caller.pc, cfa) === true
-    return {cfa, next: isCalled ? {registers: caller, foundBy: 'pcsp', exactPc: false} : 'end-of-stack'}
+    const isCalled = caller.pc !== undefined && this.#code.isReturnAddress(caller.pc, cfa)
+    if (isCalled === true) return {cfa, next: {registers: caller, foundBy: 'pcsp', exactPc: false}}
+    // Code that is not at hand may be C's, and have begun the thread.
+    return {cfa, next: isCalled === 'unknown' ? 'no-unwind-info' : 'end-of-stack'}
   }
 
   /** Out of the C function that had called mstart. */

@@ -172,3 +172,36 @@ test('info names both runtimes', async t => {
   const info = answer(await openFixture('guest-panic-go1.27-nodwarf'), 'info')
   t.regex(info, /^go +go1\.27\.\d+, symbols: symtab, a runtime of its own in \/\S+\/libguest\.so$/m)
 })
+
+for (const name of FAULTS) {
+  test(`${name}: without the program's file nothing beyond the program's call of C is taken for its caller`, async t => {
+    const {goroutines} = await analyse(await openFixture(name), {withoutExecutable: true, cgoFrames: 'auto'})
+    const ofLibrary = goroutines.filter(({id, image}) => id === 17 && nameOf(image) === 'libguest.so')
+    t.is(ofLibrary.length, 1)
+    for (const {frames, missing, stop} of ofLibrary) {
+      t.true(frames.some(({function: called}) => called === 'guest_run'))
+      t.deepEqual(
+        frames.filter(({function: called}) => called?.startsWith('__libc_start') || called === '_start'),
+        [],
+      )
+      t.is(stop, 'no-unwind-info')
+      t.true(missing.length > 0, 'the end is marked')
+    }
+  })
+}
+
+test('in a core that is cut no thread of the scheduler is on the goroutine that died', async t => {
+  const fixture = await openFixture('guest-panic-go1.27-nodwarf')
+  const whole = await analyse(fixture)
+  for (const share of [0.25, 0.5, 0.75]) {
+    const {report: part, goroutines} = await analyse(fixture, {core: cut(fixture, share)})
+    const {thread, goroutine} = part.crash
+    t.true(thread === null || thread === whole.report.crash.thread, `${share}: ${thread}`)
+    t.true(goroutine === null || goroutine === whole.report.crash.goroutine, `${share}: ${goroutine}`)
+    const elsewhere = goroutines.filter(({id, image, thread: on}) => {
+      const same = whole.goroutines.find(other => other.id === id && other.image === image)
+      return on !== null && same?.thread !== on
+    })
+    t.deepEqual(elsewhere, [], `${share}`)
+  }
+})

@@ -47,6 +47,20 @@ test('without the program what the runtime said is told, and nothing that only f
   }
 })
 
+test('without the program no command is complete, and stacks are counted alike', async t => {
+  const empty = mkdtempSync(join(tmpdir(), 'gotrace-empty-'))
+  t.teardown(() => rmSync(empty, {recursive: true}))
+  const {core} = await openFixture('cfault-segv-go1.27')
+  const untold: string[] = []
+  for (const command of ['analyze', 'goroutines', 'threads', 'cgo', 'info']) {
+    const {stderr, exitCode} = runCommand([command, core, '--sysroot', empty, '--strict'])
+    t.is(exitCode, 3, command)
+    untold.push(/\d+ of \d+ (?:stacks|modules) were not [^;\n]*/.exec(stderr)?.[0] ?? command)
+  }
+  const stacks = (count: number) => `${count} of ${count} stacks were not walked to their end with every Go frame named`
+  t.deepEqual(untold, [stacks(7), stacks(7), stacks(5), 'cgo', '3 of 4 modules were not found'])
+})
+
 test("C's last words are the reason, and who asked for the end is the place", async t => {
   const thrown = await summaryOf('cxx-throw-go1.27')
   t.regex(thrown.what, /^SIGABRT in C: uncaught std::runtime_error: no such tree: elm, in forest::check\(/)

@@ -43,6 +43,12 @@ function render(changes: Partial<SummaryReport> = {}): string[] {
   return text.replace(/\n$/, '').split('\n')
 }
 
+test('where a Go library died, the release of Go is told as that of the library', t => {
+  const who = {...summary.who, revision: null, image: '/usr/lib/libguest.so', goVersion: 'go1.26.1'}
+  t.is(render({who})[3], '  who       /usr/bin/server, v1.2.3, go1.26.1 in libguest.so')
+  t.is(render({who: {...who, image: '/usr/bin/server'}})[3], '  who       /usr/bin/server, v1.2.3, go1.26.1')
+})
+
 test('a crash is told in six lines', t => {
   t.deepEqual(render(), [
     'server died: SIGSEGV in C: mov %eax,(%rdx,%rcx,4): null plus 0x8',
