@@ -6,6 +6,9 @@ import type {Blocking} from '../waits/blocking.ts'
 import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
+/** Of one Go runtime; who is in C they tell. */
+type Threads = Pick<ThreadStacks, 'process' | 'isInCgo'>
+
 /** How many goroutines there are and what they do, told without a walk of any stack but of threads that are in C. */
 export class GoroutineCensus {
   count = 0
@@ -19,7 +22,7 @@ export class GoroutineCensus {
     return [...this.#states].sort(([, a], [, b]) => b - a)
   }
 
-  add(goroutines: Iterable<Goroutine>, threads: ThreadStacks): void {
+  add(goroutines: Iterable<Goroutine>, threads: Threads): void {
     const {process} = threads
     const facts = new GoroutineFacts(process)
     for (const goroutine of goroutines) {
@@ -38,7 +41,7 @@ export class GoroutineCensus {
  */
 export function takeCensus(
   crashed: DeadProcess,
-  images: readonly ThreadStacks[],
+  images: readonly Threads[],
   cause: CrashCause,
   blocking: Pick<Blocking, 'noting'>,
 ): GoroutineCensus | undefined {

@@ -55,6 +55,11 @@ function makeNotes() {
   return {seen, noting}
 }
 
+/** As the threads have it: who saved a place when it entered C. */
+function threadsOf(process: DeadProcess) {
+  return {process, isInCgo: ({syscall}: Goroutine) => syscall.sp !== 0}
+}
+
 const NOBODY = {goroutine: undefined, current: undefined} as unknown as CrashCause
 
 test('goroutines are counted by what they wait for, the most first, without the runtime’s own and the dead', t => {
@@ -68,7 +73,7 @@ test('goroutines are counted by what they wait for, the most first, without the 
     dead,
   )
   const notes = makeNotes()
-  const census = takeCensus(process, [{process}], NOBODY, notes)
+  const census = takeCensus(process, [threadsOf(process)], NOBODY, notes)
   t.deepEqual(notes.seen, [1, 2, 3, 4, 9])
   t.like(census, {count: 3, inC: 1, main: {id: 1}})
   t.deepEqual(census?.states, [
@@ -80,9 +85,9 @@ test('goroutines are counted by what they wait for, the most first, without the 
 test('of several runtimes all goroutines count, and goroutine 1 is that of the one that died', t => {
   const program = processOf(goroutine(1, 'select'))
   const library = processOf(goroutine(1, 'chan receive'), goroutine(5, 'select'))
-  const census = takeCensus(library, [{process: program}, {process: library}], NOBODY, makeNotes())
+  const census = takeCensus(library, [threadsOf(program), threadsOf(library)], NOBODY, makeNotes())
   t.like(census, {count: 3, main: {waitReason: 'chan receive'}})
-  t.is(takeCensus({} as DeadProcess, [{process: {} as DeadProcess}], NOBODY, makeNotes()), undefined)
+  t.is(takeCensus({} as DeadProcess, [threadsOf({} as DeadProcess)], NOBODY, makeNotes()), undefined)
 })
 
 /** Each goroutine's stack is one frame with its number. */
