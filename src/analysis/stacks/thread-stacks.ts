@@ -173,7 +173,9 @@ export class ThreadStacks {
     if (!machine) return false
     if (machine.curg !== goroutine.address || this.#isInNativeCode(machine)) return true
     const stack = this.ofMachine(machine)
-    const [first] = stack ? livingFrames(stack) : []
+    // What is lost above the goroutine's own frames may have been C.
+    if (stack?.leaf.stop !== 'end-of-stack' || stack.leaf.missing.length > 0) return true
+    const [first] = livingFrames(stack)
     return first === undefined || !isOnStack(goroutine.stack, first.sp)
   }
 
