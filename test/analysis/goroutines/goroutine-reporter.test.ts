@@ -45,7 +45,7 @@ function report(which: Goroutine, {level = {}, options = {}, thread}: Asked = {}
     runtime: {isSystemGoroutine: () => false, machineAt: () => undefined, state: {}},
   } as unknown as DeadProcess
   const stacks = {
-    threads: {threadThrough: () => thread, ofThread: () => undefined, threadOf: () => undefined},
+    threads: {threadThrough: () => thread, ofThread: () => undefined, threadOf: () => undefined, isInCgo: () => false},
     assemble: (request: (typeof asked)[number]) => {
       asked.push(request)
       return PARTS
