@@ -112,7 +112,7 @@ test('what C left may lead past where the goroutine is: what stands there are no
   t.deepEqual(left, {
     items: [...leaf, 'into go: left', ...inner, 'go 4010', 'into go: rejoined', 'go 3020', 'go 6001'],
     stop: 'end-of-stack',
-    })
+  })
 })
 
 test('a walk that comes out of what C has left beside the frame where the goroutine is ends there', t => {
