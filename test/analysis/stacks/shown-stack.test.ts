@@ -115,7 +115,8 @@ const BORDER = 0x6010
 function border(sps: readonly number[], tables?: object): {kept: number[]; stop: StopReason; jumps: number} {
   const goroutine = {stack: {lo: 0xc000, hi: 0xd000}, syscall: {sp: 0xc800}} as unknown as Goroutine
   const switches = {g0: {schedSp: toAddress(BORDER + 16)}} as unknown as StackSwitches
-  const process = {tables, version: GoVersion.ofMinor(27)} as unknown as DeadProcess
+  const memory = {read: () => new Uint8Array(1), moduleAt: () => undefined}
+  const process = {tables, memory, version: GoVersion.ofMinor(27)} as unknown as DeadProcess
   function* walk(): Generator<UnwindFrame, StopReason> {
     for (const sp of sps) yield {sp, kind: 'native'} as unknown as UnwindFrame
     return 'end-of-stack'
