@@ -43,7 +43,8 @@ export class BytePiece {
   }
 
   static copyOf(bytes: Uint8Array): BytePiece {
-    return new BytePiece(new DataView(bytes.slice().buffer), 0, bytes.length)
+    // A Buffer, as newer Nodes unpack zstd to, does not copy with `slice`.
+    return new BytePiece(new DataView(new Uint8Array(bytes).buffer), 0, bytes.length)
   }
 
   /** Where a value of `size` bytes lies in the view. @throws FormatError where it does not lie in the piece */
