@@ -70,7 +70,8 @@ export class SparseSink {
     const zero = isZero(block)
     if (!zero && ++this.#heldBlocks * BLOCK_SIZE > this.#diskMax) throw tooMuchDisk(this.#name, this.#diskMax)
     if (this.#fd !== undefined && !zero) this.#store(this.#fd, block, index)
-    this.#blocks.push(zero || this.#fd !== undefined ? undefined : block.slice())
+    // A Buffer, which decoders of Node hand out, would not be copied by its `slice`.
+    this.#blocks.push(zero || this.#fd !== undefined ? undefined : new Uint8Array(block))
     if (this.#fd === undefined && this.#heldBlocks * BLOCK_SIZE > this.#memoryMax) this.#spill()
   }
 

@@ -190,3 +190,14 @@ test('a small xz unpacks whole, or not at all where it is bad or too large', asy
   t.is(await unpackXzBytes(FRAMES.xz.subarray(0, 60), 'xz', 1_000_000), undefined)
   t.deepEqual(await unpackXzBytes(FRAMES.xz, 'xz', 1_000_000), CONTENT)
 })
+
+test('a sink keeps bytes of its own, whatever becomes of the Buffer that they came in', t => {
+  const chunk = Buffer.alloc(2 * 65_536, 7)
+  const sink = new SparseSink('name')
+  sink.write(chunk)
+  chunk.fill(9)
+  const source = sink.finish('name')
+  const bytes = source.read(65_500, 100)
+  t.true(bytes.every(byte => byte === 7))
+  t.false(Buffer.isBuffer(source.read(0, 8)))
+})

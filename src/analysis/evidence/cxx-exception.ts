@@ -145,8 +145,8 @@ function readWhat(memory: MemoryReader, type: Address, name: string, object: Add
   if (name === 'PKc' || name === 'Pc') return readText(memory, readAddress(memory, object))
   const scalar = SCALARS[name]
   if (scalar) {
-    const bytes = memory.read(object, 8)?.slice()
-    return bytes && scalar(new DataView(bytes.buffer))
+    const bytes = memory.read(object, 8)
+    return bytes && scalar(new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
   }
   if (/^NSt(7__cxx11|3__1)12basic_stringIcSt11char_traitsIcESaIcEEE$/.test(name)) return readStdString(memory, object)
   const exception = findBase(memory, type, name, object, /^St9exception$/, BASE_DEPTH)
