@@ -38,12 +38,12 @@ test('a core that does not name its process has no pid and no arguments', t => {
   t.like(facts, {pid: null, executable: null, arguments: []})
 })
 
-function moduleWith(sections: readonly string[], debug: object = {}): Module {
+function moduleWith(sections: readonly string[], debug: object = {}, imageOrigin = 'file'): Module {
   const image = {
     sections: sections.map(name => ({name})),
     section: (name: string) => (sections.includes(name) ? {} : undefined),
   }
-  return {image, debug} as unknown as Module
+  return {image, imageOrigin, debug} as unknown as Module
 }
 
 test('a module’s symbols are the fullest table that names its functions', t => {
@@ -54,6 +54,7 @@ test('a module’s symbols are the fullest table that names its functions', t =>
   t.is(moduleSymbols(moduleWith(['.dynsym'], {symbols: {}})), 'symtab')
   t.is(moduleSymbols(moduleWith(['.gopclntab', '.dynsym'])), 'pclntab')
   t.is(moduleSymbols(moduleWith(['.dynsym'])), 'dynsym')
+  t.is(moduleSymbols(moduleWith(['.dynsym'], {}, 'memory')), 'none', 'what was dumped of an image is no table')
   t.is(moduleSymbols(moduleWith([], {dwarf: {section: () => undefined}})), 'none')
 })
 
