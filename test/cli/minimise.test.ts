@@ -11,11 +11,8 @@ test.after.always(() => rmSync(folder, {recursive: true, force: true}))
 
 const QUESTIONS = [
   ['analyze', '--json'],
-  ['analyze'],
-  ['analyze', '--json', '--values'],
+  ['analyze', '--values'],
   ['threads', '--json'],
-  ['cgo', '--json'],
-  ['goroutines', '--json'],
   ['info', '--json'],
 ]
 

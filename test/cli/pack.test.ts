@@ -12,10 +12,7 @@ test.after.always(() => rmSync(folder, {recursive: true, force: true}))
 
 const QUESTIONS = [
   ['analyze', '--json', '--values'],
-  ['analyze'],
   ['threads', '--json'],
-  ['cgo', '--json'],
-  ['goroutines', '--json'],
   ['info', '--json'],
 ]
 
