@@ -11,7 +11,7 @@ import type {Order} from '../../lab/fuzz/worker.ts'
 import {readRecipe, type Setting} from '../../lab/fuzz/working-copy.ts'
 
 /** Inputs of each crash; more are tried with FUZZ_COUNT=1000, others with FUZZ_SEED, and by `npm run fuzz`. */
-const COUNT = Number(process.env.FUZZ_COUNT ?? 3)
+const COUNT = Number(process.env.FUZZ_COUNT ?? 2)
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_122)
 
 const fuzz = new FuzzProcess()
