@@ -60,8 +60,8 @@ export default class Batch extends BaseCommand {
     output: Flags.string({char: 'o', description: 'append the lines to a file', helpValue: 'FILE'}),
     resume: Flags.boolean({description: 'pass over cores that have a line in FILE, or are in the store'}),
     store: Flags.string({
-      description: 'keep cores, signatures and builds in a database that triage reads',
-      helpValue: 'FILE',
+      description: 'keep cores, signatures and builds in a database that triage reads: a file, or PostgreSQL',
+      helpValue: 'FILE|URL',
     }),
     reports: Flags.string({description: 'write the whole report of each core to DIR, as JSON', helpValue: 'DIR'}),
     label: Flags.string({
@@ -180,7 +180,7 @@ export default class Batch extends BaseCommand {
         const line = {...(flags.redact ? {...this.redaction.value(found), redacted: true} : found), labels}
         const text = `${JSON.stringify(line)}\n`
         groups.add(line)
-        kept.keep(line, text)
+        await kept.keep(line, text)
         if (!sink) continue
         progress.clear()
         // The reader of a pipe may have gone.
@@ -191,7 +191,7 @@ export default class Batch extends BaseCommand {
       progress.clear()
       for (const name of Object.keys(STOP_SIGNALS)) process.removeListener(name, stopNow)
       await pool.close()
-      kept.close()
+      await kept.close()
       sink?.close()
     }
     return abort.signal.aborted ? (abort.signal.reason as StopSignal) : undefined

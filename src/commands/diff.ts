@@ -93,7 +93,7 @@ export default class Diff extends BaseCommand {
     deadline: Deadline,
   ): Promise<Read> {
     if (dump.kind === 'core') return this.#readCore(path, 'stacks' in other ? other.stacks : undefined, flags, deadline)
-    if (dump.kind === 'store') return {signatures: readStore(path), isComplete: true}
+    if (dump.kind === 'store') return {signatures: await readStore(path), isComplete: true}
     if (dump.kind === 'lines') return {signatures: signaturesOfLines(path, dump.lines), isComplete: true}
     return {goroutines: {compared: describe(path, dump), buildId: null, stacks: dump.stacks}, isComplete: true}
   }
@@ -125,12 +125,12 @@ interface Read {
   readonly isComplete: boolean
 }
 
-function readStore(path: string): SignatureSet {
-  const store = CrashStore.open(path, 'read')
+async function readStore(path: string): Promise<SignatureSet> {
+  const store = await CrashStore.open(path, 'read')
   try {
-    return signaturesOfStore(store, {since: undefined, until: undefined, now: new Date().toISOString()})
+    return await signaturesOfStore(store, {since: undefined, until: undefined, now: new Date().toISOString()})
   } finally {
-    store.close()
+    await store.close()
   }
 }
 

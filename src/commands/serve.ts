@@ -27,7 +27,7 @@ export default class Serve extends TriageCommand {
 
   async run(): Promise<void> {
     const {flags} = await this.parse(Serve)
-    const store = CrashStore.open(flags.store, flags.writable ? 'write' : 'read')
+    const store = await CrashStore.open(flags.store, flags.writable ? 'write' : 'read')
     try {
       const site = new StoreSite({
         store,
@@ -44,7 +44,7 @@ export default class Serve extends TriageCommand {
       })
       await server.close()
     } finally {
-      store.close()
+      await store.close()
     }
   }
 }

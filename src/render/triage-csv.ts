@@ -26,9 +26,9 @@ const CORE_COLUMNS = [
 /** A core as a line of the table. */
 export type CoreRow = Readonly<Record<(typeof CORE_COLUMNS)[number], string | null>>
 
-export function* renderCoresCsv(cores: Iterable<CoreRow>): Generator<string> {
+export async function* renderCoresCsv(cores: AsyncIterable<CoreRow>): AsyncGenerator<string> {
   yield rowOf(CORE_COLUMNS)
-  for (const core of cores) yield rowOf(CORE_COLUMNS.map(column => core[column]))
+  for await (const core of cores) yield rowOf(CORE_COLUMNS.map(column => core[column]))
 }
 
 const SIGNATURE_COLUMNS = [

@@ -48,12 +48,12 @@ export class KeptLines {
         options.onLine(options.shown(line))
       }
     }
-    const crashes = store === undefined ? undefined : openForLines(store, resume ? takeUp() : undefined)
+    const crashes = store === undefined ? undefined : await openForLines(store, resume ? takeUp() : undefined)
     try {
       const lines = output === undefined ? undefined : await LineStore.open(output, holder, takeUp())
       return new KeptLines(lines, crashes, known)
     } catch (error) {
-      crashes?.close()
+      await crashes?.close()
       throw error
     }
   }
@@ -70,19 +70,19 @@ export class KeptLines {
   }
 
   /** @throws InputError where the disk is full or the like */
-  keep(line: BatchLine, text: string): void {
+  async keep(line: BatchLine, text: string): Promise<void> {
     this.#lines?.append(text)
-    this.#crashes?.add(line)
+    await this.#crashes?.add(line)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#lines?.close()
-    this.#crashes?.close()
+    await this.#crashes?.close()
   }
 }
 
-function openForLines(path: string, onLine: ((line: StoredLine) => void) | undefined): CrashStore {
-  const store = CrashStore.open(path, 'write')
-  if (onLine) for (const line of store.lines()) onLine(line)
+async function openForLines(path: string, onLine: ((line: StoredLine) => void) | undefined): Promise<CrashStore> {
+  const store = await CrashStore.open(path, 'write')
+  if (onLine) for await (const line of store.lines()) onLine(line)
   return store
 }

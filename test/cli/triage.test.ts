@@ -98,18 +98,18 @@ test('of a run that is killed all is there that had a line but the last, and the
   t.is(list(t, store).store.errors, 30)
 })
 
-function storeOf(name: string, lines: readonly BatchLine[]): string {
+async function storeOf(name: string, lines: readonly BatchLine[]): Promise<string> {
   const path = join(directory, name)
-  const store = CrashStore.open(path, 'write', () => '2026-11-27T12:00:00.000Z')
-  for (const line of lines) store.add(line)
-  store.close()
+  const store = await CrashStore.open(path, 'write', () => '2026-11-27T12:00:00.000Z')
+  for (const line of lines) await store.add(line)
+  await store.close()
   return path
 }
 
-test('a mark has its say in the list, and a pipeline its exit code', t => {
+test('a mark has its say in the list, and a pipeline its exit code', async t => {
   const version = (text: string) => ({main: 'm', version: text, revision: null, time: null, modified: null})
   const lines = ['v1.0.0', 'v1.1.0'].map(text => batchLine(text, {build: version(text)}))
-  const store = storeOf('marks.db', lines)
+  const store = await storeOf('marks.db', lines)
   const listed = ['triage', 'list', '--store', store]
   t.is(runCommand([...listed, '--fail-on', 'new']).exitCode, 4)
   t.is(runCommand([...listed, '--fail-on', 'regressed,fixed']).exitCode, 0)
@@ -134,13 +134,13 @@ test('a mark has its say in the list, and a pipeline its exit code', t => {
   t.deepEqual([wrong.exitCode, wrong.stderr.split('\n')[0]], [2, 'gotrace-core: --fail-on newer: no such word'])
 })
 
-test('names out of a store obey no terminal and forge no line; a spreadsheet takes no formula', t => {
+test('names out of a store obey no terminal and forge no line; a spreadsheet takes no formula', async t => {
   const hostile = '=cmd|x!A1\u001b[2J\n[forged]\u202e'
   const crash = {...(batchLine('k').crash as NonNullable<BatchLine['crash']>), message: hostile}
   const frames = [
     {kind: 'go', function: hostile, file: hostile, line: 1, inlined: false, module: hostile, moduleOffset: null},
   ]
-  const store = storeOf('hostile.db', [
+  const store = await storeOf('hostile.db', [
     batchLine('k', {
       path: `/crash/${hostile}`,
       crash,
@@ -165,9 +165,9 @@ test('names out of a store obey no terminal and forge no line; a spreadsheet tak
   t.false(/(^|,)"?=cmd/m.test(stdout), stdout)
 })
 
-test('an export has the lines of batch, which diff of triage agrees with', t => {
+test('an export has the lines of batch, which diff of triage agrees with', async t => {
   const lines = [batchLine('k1'), batchLine('k2', {signature: signatureOf('bbbb0000bbbb0000')})]
-  const store = storeOf('export.db', lines)
+  const store = await storeOf('export.db', lines)
   const {stdout} = runCommand(['triage', 'export', '--store', store])
   t.deepEqual(
     stdout
@@ -178,7 +178,7 @@ test('an export has the lines of batch, which diff of triage agrees with', t => 
   )
   const signatures = runCommand(['triage', 'export', '--store', store, '--signatures']).stdout.trimEnd().split('\n')
   t.is(signatures.length, 2)
-  const other = storeOf('other.db', [batchLine('k1'), batchLine('k3')])
+  const other = await storeOf('other.db', [batchLine('k1'), batchLine('k3')])
   const diff = ['triage', 'diff', '--store', other, '--with', store]
   const {signatures: changes} = answer<DiffReport>(t, 'diff', diff)
   t.deepEqual(

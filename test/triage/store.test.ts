@@ -27,15 +27,21 @@ function newPath(): string {
   return join(directory, `${made}.db`)
 }
 
-function storeWith(t: ExecutionContext, lines: readonly BatchLine[]): CrashStore {
-  const store = CrashStore.open(newPath(), 'write', () => NOW)
+async function storeWith(t: ExecutionContext, lines: readonly BatchLine[]): Promise<CrashStore> {
+  const store = await CrashStore.open(newPath(), 'write', () => NOW)
   t.teardown(() => store.close())
-  for (const line of lines) store.add(line)
+  for (const line of lines) await store.add(line)
   return store
 }
 
-const list = (store: CrashStore, query: Partial<SignatureQuery> = {}) =>
-  listSignatures(store, {...EVERYTHING, days: 3, now: NOW, ...query}).signatures
+async function gather<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const list: Item[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
+const list = async (store: CrashStore, query: Partial<SignatureQuery> = {}) =>
+  (await listSignatures(store, {...EVERYTHING, days: 3, now: NOW, ...query})).signatures
 
 const day = (number: number): string => `2026-11-${number}T10:00:00.000Z`
 
@@ -53,22 +59,22 @@ const fixedIn = (build: string, buildTime: string | null = null): NewMark => ({
   author: 'me',
 })
 
-test('a core counts once, wherever its copies lie; the first time that was seen of it stays', t => {
-  const store = storeWith(t, [
+test('a core counts once, wherever its copies lie; the first time that was seen of it stays', async t => {
+  const store = await storeWith(t, [
     batchLine('k1', {mtime: day(20)}),
     batchLine('k1', {mtime: day(25), path: '/copy/of/it'}),
     batchLine('k2', {mtime: day(22)}),
   ])
-  t.like(describeStore(store), {cores: 2, errors: 0, signatures: 1, first: day(20), last: day(22)})
-  t.like(list(store)[0], {exact: A, count: 2, first: day(20), last: day(22)})
+  t.like(await describeStore(store), {cores: 2, errors: 0, signatures: 1, first: day(20), last: day(22)})
+  t.like((await list(store))[0], {exact: A, count: 2, first: day(20), last: day(22)})
 })
 
-test('what a later run does not say of a core stays: its labels and its report', t => {
-  const store = storeWith(t, [
+test('what a later run does not say of a core stays: its labels and its report', async t => {
+  const store = await storeWith(t, [
     batchLine('k1', {labels: {host: 'a', pod: 'x'}, report: '/reports/k1.json'}),
     batchLine('k1', {labels: {pod: 'y'}, path: '/copy'}),
   ])
-  const {labels, cores} = showSignature(store, A, {days: 0, now: NOW})
+  const {labels, cores} = await showSignature(store, A, {days: 0, now: NOW})
   t.deepEqual(
     labels.map(({key, value}) => `${key}=${value}`),
     ['host=a', 'pod=y'],
@@ -76,19 +82,19 @@ test('what a later run does not say of a core stays: its labels and its report',
   t.like(cores[0], {path: '/copy', report: '/reports/k1.json'})
 })
 
-test('a core that could be analysed at last is no failure any more, and none of what it was before', t => {
-  const store = storeWith(t, [failedLine('/crash/k1'), failedLine('/crash/other'), batchLine('k1')])
-  t.like(describeStore(store), {cores: 1, errors: 1})
-  store.add(failedLine('/crash/k1'))
-  t.like(describeStore(store), {cores: 1, errors: 1}, 'a later run may have had less time')
+test('a core that could be analysed at last is no failure any more, and none of what it was before', async t => {
+  const store = await storeWith(t, [failedLine('/crash/k1'), failedLine('/crash/other'), batchLine('k1')])
+  t.like(await describeStore(store), {cores: 1, errors: 1})
+  await store.add(failedLine('/crash/k1'))
+  t.like(await describeStore(store), {cores: 1, errors: 1}, 'a later run may have had less time')
 })
 
-test('every file that was analysed is known to a later run, copies of one core too', t => {
+test('every file that was analysed is known to a later run, copies of one core too', async t => {
   const copies = [batchLine('k1'), batchLine('k1', {path: '/copy', mtime: day(25)}), failedLine('/failed')]
   const nowhere = {...failedLine('/nowhere'), size: null, mtime: null}
-  const store = storeWith(t, [...copies, nowhere, nowhere])
+  const store = await storeWith(t, [...copies, nowhere, nowhere])
   t.deepEqual(
-    [...store.lines()].map(({path, mtime, error}) => [path, mtime, error?.code ?? null]),
+    (await gather(store.lines())).map(({path, mtime, error}) => [path, mtime, error?.code ?? null]),
     [
       ['/crash/k1', day(20), null],
       ['/copy', day(25), null],
@@ -98,48 +104,51 @@ test('every file that was analysed is known to a later run, copies of one core t
   )
 })
 
-test('a core analysed again under other rules moves to its new signature', t => {
-  const store = storeWith(t, [batchLine('k1'), batchLine('k1', {signature: signatureOf(B)})])
+test('a core analysed again under other rules moves to its new signature', async t => {
+  const store = await storeWith(t, [batchLine('k1'), batchLine('k1', {signature: signatureOf(B)})])
   t.deepEqual(
-    list(store).map(({exact, count}) => [exact, count]),
+    (await list(store)).map(({exact, count}) => [exact, count]),
     [[B, 1]],
   )
 })
 
-test('what had not crashed is counted and listed nowhere', t => {
-  const store = storeWith(t, [batchLine('k1', {signature: {...signatureOf(A), exact: null, family: null} as never})])
-  t.like(describeStore(store), {cores: 1, notCrashed: 1, signatures: 0})
-  t.deepEqual(list(store), [])
+test('what had not crashed is counted and listed nowhere', async t => {
+  const store = await storeWith(t, [
+    batchLine('k1', {signature: {...signatureOf(A), exact: null, family: null} as never}),
+  ])
+  t.like(await describeStore(store), {cores: 1, notCrashed: 1, signatures: 0})
+  t.deepEqual(await list(store), [])
 })
 
-test('signatures are filtered by time, program, family, label and state, and sorted', t => {
-  const store = storeWith(t, [
+test('signatures are filtered by time, program, family, label and state, and sorted', async t => {
+  const store = await storeWith(t, [
     batchLine('k1', {mtime: day(20), labels: {pod: 'a'}}),
     batchLine('k2', {mtime: day(26), labels: {pod: 'b"}'}}),
     batchLine('k3', {mtime: day(26), signature: signatureOf(B), executable: {path: '/opt/worker', buildId: null}}),
   ])
-  const names = (query: Partial<SignatureQuery>) => list(store, query).map(({exact, count}) => `${exact[4]}${count}`)
-  t.deepEqual(names({}), ['02', '11'])
-  t.deepEqual(names({sort: 'first'}), ['11', '02'])
-  t.deepEqual(names({newSince: day(21)}), ['11'])
-  t.deepEqual(names({since: day(21)}), ['01', '11'])
-  t.deepEqual(names({until: day(26)}), ['01'])
-  t.deepEqual(names({program: 'worker'}), ['11'])
-  t.deepEqual(names({program: '/usr/bin/server'}), ['02'])
-  t.deepEqual(names({program: 'ser'}), [])
-  t.deepEqual(names({family: 'MAIN.WORK'}), ['02', '11'])
-  t.deepEqual(names({labels: [{key: 'pod', value: 'b"}'}]}), ['01'])
-  t.deepEqual(names({states: ['known']}), [])
-  t.is(listSignatures(store, {...EVERYTHING, days: 0, now: NOW, limit: 1}).matched, 2)
+  const names = async (query: Partial<SignatureQuery>) =>
+    (await list(store, query)).map(({exact, count}) => `${exact[4]}${count}`)
+  t.deepEqual(await names({}), ['02', '11'])
+  t.deepEqual(await names({sort: 'first'}), ['11', '02'])
+  t.deepEqual(await names({newSince: day(21)}), ['11'])
+  t.deepEqual(await names({since: day(21)}), ['01', '11'])
+  t.deepEqual(await names({until: day(26)}), ['01'])
+  t.deepEqual(await names({program: 'worker'}), ['11'])
+  t.deepEqual(await names({program: '/usr/bin/server'}), ['02'])
+  t.deepEqual(await names({program: 'ser'}), [])
+  t.deepEqual(await names({family: 'MAIN.WORK'}), ['02', '11'])
+  t.deepEqual(await names({labels: [{key: 'pod', value: 'b"}'}]}), ['01'])
+  t.deepEqual(await names({states: ['known']}), [])
+  t.is((await listSignatures(store, {...EVERYTHING, days: 0, now: NOW, limit: 1})).matched, 2)
 })
 
-test('the trend has a number for each day, the last one today', t => {
-  const store = storeWith(t, [
+test('the trend has a number for each day, the last one today', async t => {
+  const store = await storeWith(t, [
     batchLine('k1', {mtime: '2026-11-27T00:00:00.000Z'}),
     batchLine('k2', {mtime: '2026-11-25T23:59:59.999Z'}),
     batchLine('k3', {mtime: day(20)}),
   ])
-  t.deepEqual(list(store)[0]?.trend, [
+  t.deepEqual((await list(store))[0]?.trend, [
     {day: '2026-11-25', count: 1},
     {day: '2026-11-26', count: 0},
     {day: '2026-11-27', count: 1},
@@ -147,52 +156,62 @@ test('the trend has a number for each day, the last one today', t => {
 })
 
 /** How a signature stands that was marked so, of which each line is a sighting. */
-function standing(t: ExecutionContext, mark: NewMark, lines: readonly Partial<BatchLine>[]): string {
-  const store = storeWith(
+async function standing(t: ExecutionContext, mark: NewMark, lines: readonly Partial<BatchLine>[]): Promise<string> {
+  const store = await storeWith(
     t,
     lines.map((line, index) => batchLine(`k${index}`, line)),
   )
-  store.mark(mark)
-  const signature = list(store).find(({exact}) => exact === A)
+  await store.mark(mark)
+  const signature = (await list(store)).find(({exact}) => exact === A)
   return [signature?.state, signature?.regression?.build, signature?.regression?.proof].filter(Boolean).join(' ')
 }
 
-test('regressed is what is seen in the build that was to have it mended', t => {
-  t.is(standing(t, fixedIn('v1.2.0'), [built({version: 'v1.2.0'})]), 'regressed v1.2.0 same-build')
-  t.is(standing(t, fixedIn('abcdef'), [built({revision: 'abcdef0123456789'})]), 'regressed abcdef012345 same-build')
-  t.is(standing(t, fixedIn('0123abcd'), [built({}, '0123abcdef')]), 'regressed 0123abcdef same-build')
+test('regressed is what is seen in the build that was to have it mended', async t => {
+  t.is(await standing(t, fixedIn('v1.2.0'), [built({version: 'v1.2.0'})]), 'regressed v1.2.0 same-build')
+  t.is(
+    await standing(t, fixedIn('abcdef'), [built({revision: 'abcdef0123456789'})]),
+    'regressed abcdef012345 same-build',
+  )
+  t.is(await standing(t, fixedIn('0123abcd'), [built({}, '0123abcdef')]), 'regressed 0123abcdef same-build')
 })
 
-test('regressed is what is seen in a build with a younger commit, whenever its core was written', t => {
+test('regressed is what is seen in a build with a younger commit, whenever its core was written', async t => {
   const fixed = batchLine('fixed', {
     ...built({revision: 'f1f1f1f1', time: '2026-11-10T00:00:00Z'}),
     signature: signatureOf(B),
   })
   const younger = built({revision: 'e2e2e2e2', time: '2026-11-11T00:00:00+00:00'})
   const older = built({revision: 'd3d3d3d3', time: '2026-11-09T00:00:00Z'})
-  t.is(standing(t, fixedIn('f1f1'), [fixed, {...younger, mtime: day(1)}]), 'regressed e2e2e2e2 vcs-time')
-  t.is(standing(t, fixedIn('f1f1'), [fixed, {...older, mtime: day(27)}]), 'fixed')
-  t.is(standing(t, fixedIn('unseen', '2026-11-10T00:00:00Z'), [younger, older]), 'regressed e2e2e2e2 vcs-time')
+  t.is(await standing(t, fixedIn('f1f1'), [fixed, {...younger, mtime: day(1)}]), 'regressed e2e2e2e2 vcs-time')
+  t.is(await standing(t, fixedIn('f1f1'), [fixed, {...older, mtime: day(27)}]), 'fixed')
+  t.is(await standing(t, fixedIn('unseen', '2026-11-10T00:00:00Z'), [younger, older]), 'regressed e2e2e2e2 vcs-time')
 })
 
-test('without commits the versions of one module tell', t => {
+test('without commits the versions of one module tell', async t => {
   const versions = (...all: string[]) => all.map(version => built({version}))
-  t.is(standing(t, fixedIn('v1.9.0'), versions('v1.8.3', 'v1.10.0')), 'regressed v1.10.0 version')
-  t.is(standing(t, fixedIn('v1.9.0'), versions('v1.9.0-rc.1', 'v1.8.0')), 'fixed')
+  t.is(await standing(t, fixedIn('v1.9.0'), versions('v1.8.3', 'v1.10.0')), 'regressed v1.10.0 version')
+  t.is(await standing(t, fixedIn('v1.9.0'), versions('v1.9.0-rc.1', 'v1.8.0')), 'fixed')
   const other = {...built({version: 'v9.0.0'}), build: {...built({version: 'v9.0.0'}).build, main: 'example.com/other'}}
   const seen = batchLine('s', {...built({version: 'v1.9.0'}), signature: signatureOf(B), mtime: day(28)})
-  t.is(standing(t, fixedIn('v1.9.0'), [seen, other as Partial<BatchLine>]), 'fixed', 'of another module nothing tells')
+  t.is(
+    await standing(t, fixedIn('v1.9.0'), [seen, other as Partial<BatchLine>]),
+    'fixed',
+    'of another module nothing tells',
+  )
 })
 
-test('where neither tells, the order counts in which builds were seen', t => {
+test('where neither tells, the order counts in which builds were seen', async t => {
   const fixed = batchLine('fixed', {...built({}, 'f1f1f1f1'), signature: signatureOf(B), mtime: day(22)})
-  t.is(standing(t, fixedIn('f1f1f1f1'), [fixed, {...built({}, 'e2e2'), mtime: day(23)}]), 'regressed e2e2 first-seen')
-  t.is(standing(t, fixedIn('f1f1f1f1'), [fixed, {...built({}, 'e2e2'), mtime: day(21)}]), 'fixed')
   t.is(
-    standing(t, fixedIn('never-seen'), [{...built({}, 'e2e2'), mtime: '2026-11-28T00:00:00.000Z'}]),
+    await standing(t, fixedIn('f1f1f1f1'), [fixed, {...built({}, 'e2e2'), mtime: day(23)}]),
     'regressed e2e2 first-seen',
   )
-  t.is(standing(t, fixedIn('never-seen'), [{...built({}, 'e2e2'), mtime: day(26)}]), 'fixed')
+  t.is(await standing(t, fixedIn('f1f1f1f1'), [fixed, {...built({}, 'e2e2'), mtime: day(21)}]), 'fixed')
+  t.is(
+    await standing(t, fixedIn('never-seen'), [{...built({}, 'e2e2'), mtime: '2026-11-28T00:00:00.000Z'}]),
+    'regressed e2e2 first-seen',
+  )
+  t.is(await standing(t, fixedIn('never-seen'), [{...built({}, 'e2e2'), mtime: day(26)}]), 'fixed')
 })
 
 test('versions compare as semver.org has it', t => {
@@ -205,15 +224,15 @@ test('versions compare as semver.org has it', t => {
   t.is(compareVersions('(devel)', '1.0.0'), undefined)
 })
 
-test('what was said stays, the last word counts, and it can be taken back', t => {
-  const store = storeWith(t, [batchLine('k1', {report: '/reports/k1.json', labels: {host: 'a'}})])
+test('what was said stays, the last word counts, and it can be taken back', async t => {
+  const store = await storeWith(t, [batchLine('k1', {report: '/reports/k1.json', labels: {host: 'a'}})])
   const said = {exact: A, build: null, buildTime: null, author: 'me'}
-  store.mark({...said, state: 'known', note: 'BUG-1'})
-  t.is(list(store)[0]?.state, 'known')
-  store.mark({...said, state: 'wont-fix', note: null})
-  store.mark({...said, state: 'new', note: null})
-  t.is(list(store)[0]?.state, 'new')
-  const {history, labels, cores} = showSignature(store, A, {days: 0, now: NOW})
+  await store.mark({...said, state: 'known', note: 'BUG-1'})
+  t.is((await list(store))[0]?.state, 'known')
+  await store.mark({...said, state: 'wont-fix', note: null})
+  await store.mark({...said, state: 'new', note: null})
+  t.is((await list(store))[0]?.state, 'new')
+  const {history, labels, cores} = await showSignature(store, A, {days: 0, now: NOW})
   t.deepEqual(
     history.map(({state, note}) => [state, note]),
     [
@@ -226,37 +245,31 @@ test('what was said stays, the last word counts, and it can be taken back', t =>
   t.deepEqual(cores, [{path: '/crash/k1', key: 'k1', time: day(20), report: '/reports/k1.json'}])
 })
 
-test('signatures that are alike are named with how they stand', t => {
-  const store = storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
-  store.mark({exact: B, state: 'known', build: null, buildTime: null, note: null, author: null})
-  t.deepEqual(showSignature(store, A, {days: 0, now: NOW}).similar, [
+test('signatures that are alike are named with how they stand', async t => {
+  const store = await storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
+  await store.mark({exact: B, state: 'known', build: null, buildTime: null, note: null, author: null})
+  t.deepEqual((await showSignature(store, A, {days: 0, now: NOW})).similar, [
     {exact: B, similarity: 1, state: 'known', count: 1},
   ])
 })
 
-test('a signature is found by its beginning; several are named', t => {
-  const store = storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
-  t.is(findSignature(store, 'aaaa1'), B)
-  t.like(
-    t.throws(() => findSignature(store, 'aaaa')),
-    {
-      code: 'bad-argument',
-      message: `aaaa is the beginning of several: ${A}, ${B}`,
-    },
-  )
+test('a signature is found by its beginning; several are named', async t => {
+  const store = await storeWith(t, [batchLine('k1'), batchLine('k2', {signature: signatureOf(B)})])
+  t.is(await findSignature(store, 'aaaa1'), B)
+  t.like(await t.throwsAsync(() => findSignature(store, 'aaaa')), {
+    code: 'bad-argument',
+    message: `aaaa is the beginning of several: ${A}, ${B}`,
+  })
   for (const none of ['b', '', 'aaaa%', "'"])
-    t.like(
-      t.throws(() => findSignature(store, none)),
-      {code: 'not-found'},
-    )
+    t.like(await t.throwsAsync(() => findSignature(store, none)), {code: 'not-found'})
 })
 
-test('two stores, or a store and lines, are compared by signature', t => {
+test('two stores, or a store and lines, are compared by signature', async t => {
   const C = 'cccc0000cccc0000'
   const before = [batchLine('k1'), batchLine('k2'), batchLine('k3', {signature: signatureOf(B)})]
   const after = [batchLine('k4'), batchLine('k5', {signature: signatureOf(C)}), batchLine('k6')]
   const sets = [
-    signaturesOfStore(storeWith(t, before), {since: undefined, until: undefined, now: NOW}),
+    await signaturesOfStore(await storeWith(t, before), {since: undefined, until: undefined, now: NOW}),
     signaturesOfLines('lines', [...after, batchLine('k6')]),
   ] as const
   t.deepEqual(
@@ -276,13 +289,14 @@ test('two stores, or a store and lines, are compared by signature', t => {
   )
 })
 
-function refusal(t: ExecutionContext, path: string, access: 'read' | 'write'): string {
-  const error = t.throws(() => CrashStore.open(path, access).close(), {instanceOf: InputError})
+async function refusal(t: ExecutionContext, path: string, access: 'read' | 'write'): Promise<string> {
+  const open = async () => (await CrashStore.open(path, access)).close()
+  const error = await t.throwsAsync(open, {instanceOf: InputError})
   t.truthy(error?.hint)
   return `${error?.code} ${error?.message.replace(path, 'PATH')}`
 }
 
-test('a file that is no store is refused, and not touched', t => {
+test('a file that is no store is refused, and not touched', async t => {
   const foreign = newPath()
   const database = openDatabase(foreign)
   database.exec('CREATE TABLE t (a)')
@@ -292,49 +306,49 @@ test('a file that is no store is refused, and not touched', t => {
   for (const path of [foreign, text]) {
     const content = readFileSync(path)
     for (const access of ['read', 'write'] as const) {
-      t.is(refusal(t, path, access), 'bad-argument PATH: holds something else than a store')
+      t.is(await refusal(t, path, access), 'bad-argument PATH: holds something else than a store')
     }
     t.deepEqual(readFileSync(path), content)
   }
   const missing = newPath()
-  t.is(refusal(t, missing, 'read'), 'not-found PATH: no such store')
+  t.is(await refusal(t, missing, 'read'), 'not-found PATH: no such store')
   t.false(existsSync(missing))
-  t.is(refusal(t, directory, 'write'), 'unreadable PATH: a directory, not a regular file')
-  t.is(refusal(t, join(directory, 'no/folder'), 'write'), 'not-writable PATH: the store cannot be opened')
+  t.is(await refusal(t, directory, 'write'), 'unreadable PATH: a directory, not a regular file')
+  t.is(await refusal(t, join(directory, 'no/folder'), 'write'), 'not-writable PATH: the store cannot be opened')
 })
 
-test('an empty file becomes a store where one is to be written', t => {
+test('an empty file becomes a store where one is to be written', async t => {
   const path = newPath()
   writeFileSync(path, '')
-  t.is(refusal(t, path, 'read'), 'bad-argument PATH: holds something else than a store')
-  CrashStore.open(path, 'write').close()
-  CrashStore.open(path, 'read').close()
+  t.is(await refusal(t, path, 'read'), 'bad-argument PATH: holds something else than a store')
+  await (await CrashStore.open(path, 'write')).close()
+  await (await CrashStore.open(path, 'read')).close()
 })
 
-test('a store of a later release is refused', t => {
+test('a store of a later release is refused', async t => {
   const path = newPath()
-  CrashStore.open(path, 'write').close()
+  await (await CrashStore.open(path, 'write')).close()
   const database = openDatabase(path)
   database.exec('PRAGMA user_version = 2')
   database.close()
-  t.is(refusal(t, path, 'write'), 'unsupported PATH: a store of version 2; this program knows version 1')
+  t.is(await refusal(t, path, 'write'), 'unsupported PATH: a store of version 2; this program knows version 1')
 })
 
-test('a damaged store is told as such', t => {
+test('a damaged store is told as such', async t => {
   const path = newPath()
-  const store = CrashStore.open(path, 'write')
-  for (let index = 0; index < 200; index++) store.add(batchLine(`k${index}`))
-  store.close()
+  const store = await CrashStore.open(path, 'write')
+  for (let index = 0; index < 200; index++) await store.add(batchLine(`k${index}`))
+  await store.close()
   const cut = newPath()
   copyFileSync(path, cut)
   truncateSync(cut, 20_000)
-  const error = t.throws(
-    () => {
-      const damaged = CrashStore.open(cut, 'read')
+  const error = await t.throwsAsync(
+    async () => {
+      const damaged = await CrashStore.open(cut, 'read')
       try {
-        list(damaged)
+        await list(damaged)
       } finally {
-        damaged.close()
+        await damaged.close()
       }
     },
     {instanceOf: InputError},
@@ -343,13 +357,10 @@ test('a damaged store is told as such', t => {
   t.regex(error?.message ?? '', /: a damaged store: /)
 })
 
-test('one that is read is not changed', t => {
+test('one that is read is not changed', async t => {
   const path = newPath()
-  CrashStore.open(path, 'write').close()
-  const store = CrashStore.open(path, 'read')
+  await (await CrashStore.open(path, 'write')).close()
+  const store = await CrashStore.open(path, 'read')
   t.teardown(() => store.close())
-  t.like(
-    t.throws(() => store.add(batchLine('k1'))),
-    {code: 'not-writable'},
-  )
+  t.like(await t.throwsAsync(store.add(batchLine('k1'))), {code: 'not-writable'})
 })

@@ -24,7 +24,7 @@ export default class TriageDiff extends TriageCommand {
     ...storeFlags,
     since: Flags.string({description: 'begin of the time', helpValue: 'TIME'}),
     until: Flags.string({description: 'end of the time (default: now)', helpValue: 'TIME'}),
-    with: Flags.string({description: 'the store to compare with: what was before', helpValue: 'FILE'}),
+    with: Flags.string({description: 'the store to compare with: what was before', helpValue: 'FILE|URL'}),
     'fail-on': failOnFlag,
   }
   static override examples = [
@@ -43,15 +43,15 @@ export default class TriageDiff extends TriageCommand {
       throw new InputError('bad-argument', 'triage diff: compared with what?', hint)
     }
     const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', ALL_CHANGES)
-    const read = (path: string, from: string | undefined, to: string | undefined): SignatureSet =>
+    const read = (path: string, from: string | undefined, to: string | undefined): Promise<SignatureSet> =>
       this.withStore(path, 'read', store =>
         signaturesOfStore(store, {since: from, until: to, now: new Date(now).toISOString()}),
       )
-    const after = read(flags.store, since, until)
+    const after = await read(flags.store, since, until)
     const before =
       flags.with === undefined
-        ? read(flags.store, timeBefore(since ?? '', until ?? new Date(now).toISOString()), since)
-        : read(flags.with, since, until)
+        ? await read(flags.store, timeBefore(since ?? '', until ?? new Date(now).toISOString()), since)
+        : await read(flags.with, since, until)
     const answer: DiffReport = {
       schemaVersion: '1',
       tool: this.tool,

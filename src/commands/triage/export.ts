@@ -23,22 +23,25 @@ export default class TriageExport extends TriageCommand {
 
   async run(): Promise<void> {
     const {flags} = await this.parse(TriageExport)
-    this.withStore(flags.store, 'read', store => {
-      const pieces = flags.signatures ? signatures(store, flags.format) : cores(store, flags.format)
-      this.writeAll([{path: flags.output, isAllOrNothing: false, pieces}])
-    })
+    const sink = this.openSink(flags.output, false)
+    try {
+      await this.withStore(flags.store, 'read', async store => {
+        const pieces = flags.signatures ? await signatures(store, flags.format) : cores(store, flags.format)
+        // The reader of a pipe may have gone.
+        for await (const piece of pieces) if (!sink.write(piece)) break
+      })
+    } finally {
+      sink.close()
+    }
   }
 }
 
-function cores(store: CrashStore, format: (typeof FORMATS)[number]): Iterable<string> {
-  return format === 'csv' ? renderCoresCsv(listCoreRows(store)) : withNewlines(store.texts())
+async function* cores(store: CrashStore, format: (typeof FORMATS)[number]): AsyncGenerator<string> {
+  if (format === 'csv') yield* renderCoresCsv(listCoreRows(store))
+  else for await (const line of store.texts()) yield `${line}\n`
 }
 
-function* withNewlines(lines: Iterable<string>): Generator<string> {
-  for (const line of lines) yield `${line}\n`
-}
-
-function signatures(store: CrashStore, format: (typeof FORMATS)[number]): Iterable<string> {
-  const list = listSignatures(store, {...EVERYTHING, days: 0, now: new Date().toISOString()}).signatures
+async function signatures(store: CrashStore, format: (typeof FORMATS)[number]): Promise<Iterable<string>> {
+  const {signatures: list} = await listSignatures(store, {...EVERYTHING, days: 0, now: new Date().toISOString()})
   return format === 'csv' ? renderSignaturesCsv(list) : renderNdjson(list)
 }

@@ -49,11 +49,11 @@ export default class TriageList extends TriageCommand {
     const {flags} = await this.parse(TriageList)
     const query = parseSignatureQuery(flags, Date.now())
     const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', STATES)
-    const {states, ...answer} = this.withStore(flags.store, 'read', store => ({
+    const {states, ...answer} = await this.withStore(flags.store, 'read', async store => ({
       schemaVersion: '1' as const,
       tool: this.tool,
-      store: describeStore(store),
-      ...listSignatures(store, query),
+      store: await describeStore(store),
+      ...(await listSignatures(store, query)),
     }))
     await this.writeAnswer(answer, flags, renderTriageList)
     if (failOn.some(state => states.has(state))) this.exit(EXIT.found)

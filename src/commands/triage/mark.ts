@@ -45,10 +45,10 @@ export default class TriageMark extends TriageCommand {
       note: flags.note ?? null,
       author: flags.author ?? nameOfUser(),
     }
-    const answer = this.withStore(flags.store, 'write', (store): TriageMarkReport => {
-      const exact = findSignature(store, args.signature)
-      store.mark({exact, ...said})
-      const {signature, history} = showSignature(store, exact, {days: 0, now: new Date().toISOString()})
+    const answer = await this.withStore(flags.store, 'write', async (store): Promise<TriageMarkReport> => {
+      const exact = await findSignature(store, args.signature)
+      await store.mark({exact, ...said})
+      const {signature, history} = await showSignature(store, exact, {days: 0, now: new Date().toISOString()})
       const mark = history.at(-1) ?? {...said, time: ''}
       return {schemaVersion: '1', tool: this.tool, exact, mark, state: signature.state}
     })

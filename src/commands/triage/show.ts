@@ -16,13 +16,13 @@ export default class TriageShow extends TriageCommand {
 
   async run(): Promise<void> {
     const {args, flags} = await this.parse(TriageShow)
-    const answer = this.withStore(flags.store, 'read', store => ({
+    const answer = await this.withStore(flags.store, 'read', async store => ({
       schemaVersion: '1' as const,
       tool: this.tool,
-      ...showSignature(store, findSignature(store, args.signature), {
+      ...(await showSignature(store, await findSignature(store, args.signature), {
         days: flags.days,
         now: new Date().toISOString(),
-      }),
+      })),
     }))
     await this.writeAnswer(answer, flags, renderTriageShow)
   }

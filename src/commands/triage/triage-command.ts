@@ -4,7 +4,7 @@ import {InputError} from '../../base/errors.ts'
 import {renderWhole} from '../../render/json.ts'
 import type {Style} from '../../render/style.ts'
 import {CrashStore} from '../../triage/store/crash-store.ts'
-import type {Access} from '../../triage/store/store-file.ts'
+import type {Access} from '../../triage/store/engine.ts'
 import {BaseCommand, outputFlags} from '../base-command.ts'
 import type {ColorChoice} from '../color.ts'
 import {EXIT, withoutStrict} from '../errors.ts'
@@ -12,7 +12,11 @@ import {parseDuration} from '../goroutine-flags.ts'
 
 /** Flags of the commands that read a store. */
 export const storeFlags = {
-  store: Flags.string({required: true, description: 'the database of `batch --store`', helpValue: 'FILE'}),
+  store: Flags.string({
+    required: true,
+    description: 'the database of `batch --store`: a file, or a database of PostgreSQL',
+    helpValue: 'FILE|URL',
+  }),
   json: outputFlags.json,
   output: outputFlags.output,
   color: outputFlags.color,
@@ -41,12 +45,16 @@ export abstract class TriageCommand extends BaseCommand {
     return {name: this.config.name, version: this.config.version}
   }
 
-  protected withStore<Result>(path: string, access: Access, work: (store: CrashStore) => Result): Result {
-    const store = CrashStore.open(path, access)
+  protected async withStore<Result>(
+    path: string,
+    access: Access,
+    work: (store: CrashStore) => Promise<Result>,
+  ): Promise<Result> {
+    const store = await CrashStore.open(path, access)
     try {
-      return work(store)
+      return await work(store)
     } finally {
-      store.close()
+      await store.close()
     }
   }
 

@@ -7,6 +7,7 @@ import {CORE_HEAD_SIZE, isCoreHead} from '../../elf/core-file.ts'
 import type {DumpedStack} from '../../traceback/dumped-stack.ts'
 import {holdsTraceback, parseGoTraceback} from '../../traceback/go-traceback.ts'
 import {holdsGoroutineProfile, parseGoroutineProfile} from '../../traceback/goroutine-profile.ts'
+import {isDatabaseUrl} from '../store/postgres.ts'
 import {isDatabaseHead} from '../store/store-file.ts'
 import {parseStoredLine, type StoredLine} from '../stored-line.ts'
 import {parsePprof} from './pprof-profile.ts'
@@ -24,6 +25,7 @@ const SIZE_MAX = 512 * 1024 * 1024
 
 /** Looks at what a file holds, and reads it where it is no core and no store. @throws InputError */
 export async function readDump(path: string): Promise<DumpInput> {
+  if (isDatabaseUrl(path)) return {kind: 'store'}
   const head = await readHead(path)
   if (head.isCore) return {kind: 'core'}
   if (isDatabaseHead(head.bytes)) return {kind: 'store'}

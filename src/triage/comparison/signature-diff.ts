@@ -15,11 +15,11 @@ export interface SignatureSet {
 }
 
 /** Of a store: the cores that were written in a time, or all. */
-export function signaturesOfStore(
+export async function signaturesOfStore(
   store: CrashStore,
   {since, until, now}: Pick<SignatureQuery, 'since' | 'until' | 'now'>,
-): SignatureSet {
-  const {signatures} = listSignatures(store, {...EVERYTHING, since, until, now, days: 0})
+): Promise<SignatureSet> {
+  const {signatures} = await listSignatures(store, {...EVERYTHING, since, until, now, days: 0})
   const counts = new Map(signatures.map(({exact, count}) => [exact, count]))
   return {
     compared: {

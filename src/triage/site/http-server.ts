@@ -80,7 +80,7 @@ async function answerOf(site: StoreSite, request: IncomingMessage): Promise<Site
   // No URL: two slashes at its start would be a host.
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
   const asked: SiteRequest = {method: request.method ?? 'GET', path, query: new URLSearchParams(query), body}
-  return site.answer(asked)
+  return await site.answer(asked)
 }
 
 /** undefined where it is too long, or broken off. */

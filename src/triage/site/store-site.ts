@@ -8,6 +8,7 @@ import {reviveReport} from '../../render/stored-report.ts'
 import {PLAIN_STYLE} from '../../render/style.ts'
 import {renderFailurePage, renderListPage, renderSignaturePage} from '../../render/triage-html.ts'
 import {MARK_STATES, type MarkState} from '../../report/vocabulary.ts'
+import {reportOf} from '../store/added-line.ts'
 import type {CrashStore} from '../store/crash-store.ts'
 import {findSignature, showSignature} from '../store/signature-details.ts'
 import {describeStore, listSignatures, type SignatureQuery} from '../store/signature-list.ts'
@@ -58,14 +59,14 @@ export class StoreSite {
   }
 
   /** Never throws. */
-  answer(request: SiteRequest): SiteResponse {
+  async answer(request: SiteRequest): Promise<SiteResponse> {
     const isApi = request.path.startsWith('/api/')
     try {
       const parts = request.path
         .split('/')
         .slice(isApi ? 2 : 1)
         .map(decodeURIComponent)
-      return this.#route(request, parts, isApi) ?? fail(404, isApi, 'there is nothing here', 'begin at /')
+      return (await this.#route(request, parts, isApi)) ?? fail(404, isApi, 'there is nothing here', 'begin at /')
     } catch (error) {
       const {code, message, hint} = describeFailure(error instanceof URIError ? badAddress(error) : error)
       const status = code === 'not-found' ? 404 : code === 'bug' ? 500 : 400
@@ -73,7 +74,11 @@ export class StoreSite {
     }
   }
 
-  #route({method, query, body}: SiteRequest, parts: readonly string[], isApi: boolean): SiteResponse | undefined {
+  async #route(
+    {method, query, body}: SiteRequest,
+    parts: readonly string[],
+    isApi: boolean,
+  ): Promise<SiteResponse | undefined> {
     const [first = '', second, third] = parts
     if (method === 'POST') {
       return first === 'signatures' && second !== undefined && third === 'mark'
@@ -87,26 +92,26 @@ export class StoreSite {
     return first === 'reports' ? this.#report(second, isApi) : undefined
   }
 
-  #list(query: URLSearchParams, isApi: boolean): SiteResponse {
+  async #list(query: URLSearchParams, isApi: boolean): Promise<SiteResponse> {
     const {store, tool, parseQuery} = this.#options
-    const {states: _, ...found} = listSignatures(store, parseQuery(query))
-    const list = {schemaVersion: '1' as const, tool, store: describeStore(store), ...found}
+    const {states: _, ...found} = await listSignatures(store, parseQuery(query))
+    const list = {schemaVersion: '1' as const, tool, store: await describeStore(store), ...found}
     return isApi ? asJson(list) : {status: 200, type: HTML, body: renderListPage(list, Object.fromEntries(query))}
   }
 
-  #show(prefix: string, isApi: boolean): SiteResponse {
+  async #show(prefix: string, isApi: boolean): Promise<SiteResponse> {
     const {store, tool, token, now} = this.#options
-    const details = showSignature(store, findSignature(store, prefix), {days: DAYS, now: now()})
+    const details = await showSignature(store, await findSignature(store, prefix), {days: DAYS, now: now()})
     const shown = {schemaVersion: '1' as const, tool, ...details}
     return isApi ? asJson(shown) : {status: 200, type: HTML, body: renderSignaturePage(shown, token)}
   }
 
   /** The file is the one that the store names for that core, and is called by its key. */
-  #report(key: string, isApi: boolean): SiteResponse {
+  async #report(key: string, isApi: boolean): Promise<SiteResponse> {
     const {store} = this.#options
-    const [row] = store.all("SELECT json_extract(line, '$.report') AS report FROM core WHERE key = ?", key)
-    const path = row?.report
-    if (typeof path !== 'string' || basename(path) !== `${key}.json`) {
+    const [row] = await store.all('SELECT line FROM core WHERE key = ?', key)
+    const path = row ? reportOf(String(row.line)) : null
+    if (path === null || basename(path) !== `${key}.json`) {
       throw new InputError('not-found', `${key}: no report`, 'write them: gotrace-core batch --reports DIR')
     }
     const body = new TextDecoder().decode(readWholeFile(path, REPORT_MAX))
@@ -116,7 +121,7 @@ export class StoreSite {
     return {status: 200, type: HTML, body: [...pieces].join('')}
   }
 
-  #mark(prefix: string, body: string, isApi: boolean): SiteResponse {
+  async #mark(prefix: string, body: string, isApi: boolean): Promise<SiteResponse> {
     const {store, token, author} = this.#options
     if (token === undefined) return fail(403, isApi, 'nothing may be marked here', 'start it with serve --writable')
     const fields = isApi ? parseFields(body) : new URLSearchParams(body)
@@ -126,8 +131,8 @@ export class StoreSite {
     if (state === undefined || (state === 'fixed') !== (build !== null)) {
       throw new InputError('bad-argument', 'no such mark', 'choose a state; fixed, and it alone, has a build')
     }
-    const exact = findSignature(store, prefix)
-    store.mark({exact, state, build, buildTime: null, note: textOf(fields, 'note'), author})
+    const exact = await findSignature(store, prefix)
+    await store.mark({exact, state, build, buildTime: null, note: textOf(fields, 'note'), author})
     if (isApi) return this.#show(exact, true)
     return {status: 303, type: HTML, body: '', location: `/signatures/${encodeURIComponent(exact)}`}
   }

@@ -1,6 +1,6 @@
 import type {RegressionProof} from '../../report/vocabulary.ts'
 import type {CrashStore} from './crash-store.ts'
-import type {Row} from './sqlite.ts'
+import type {Row} from './engine.ts'
 
 /** A build of a program, as the store has it. */
 export interface Build {
@@ -34,8 +34,10 @@ const SHORT = 12
 /** Fewer digits of a commit or a build ID are no name of it. */
 const PREFIX_MIN = 4
 
-export function readBuilds(store: CrashStore): Map<number, Build> {
-  const rows = store.all('SELECT build.*, (SELECT min(time) FROM core WHERE core.build = build.id) AS first FROM build')
+export async function readBuilds(store: CrashStore): Promise<Map<number, Build>> {
+  const rows = await store.all(
+    'SELECT build.*, (SELECT min(time) FROM core WHERE core.build = build.id) AS first FROM build',
+  )
   return new Map(rows.map(row => [Number(row.id), buildOfRow(row)]))
 }
 
@@ -48,7 +50,7 @@ function buildOfRow(row: Row): Build {
     version: text('version'),
     revision: text('revision'),
     time: text('revision_time'),
-    modified: row.modified === null ? null : row.modified === 1,
+    modified: row.modified === null ? null : Number(row.modified) === 1,
     buildId: text('build_id'),
     goVersion: text('go_version'),
     first: text('first') ?? '',

@@ -1,19 +1,19 @@
 import type {CoreRow} from '../../render/triage-csv.ts'
 import type {CrashStore} from './crash-store.ts'
-import type {Row, Value} from './sqlite.ts'
+import type {Row, Value} from './engine.ts'
 
 /** Rows that are read at once. */
 const PAGE = 500
 
 /** Every core of a store as a row of a table, in the order in which they came. */
-export function* listCoreRows(store: CrashStore): Generator<CoreRow> {
+export async function* listCoreRows(store: CrashStore): AsyncGenerator<CoreRow> {
   const sql = `
     SELECT core.rowid AS id, key, time, path, exact, family, kind, signal, message, program, build.version AS version,
       revision, revision_time, build_id, go_version, labels, error
     FROM core LEFT JOIN signature USING (exact) LEFT JOIN build ON build.id = core.build
     WHERE core.rowid > ? ORDER BY core.rowid LIMIT ${PAGE}`
   for (let last = 0; ; ) {
-    const rows = store.all(sql, last)
+    const rows = await store.all(sql, last)
     for (const row of rows) yield coreRow(row)
     if (rows.length < PAGE) return
     last = Number(rows.at(-1)?.id)

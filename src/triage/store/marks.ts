@@ -2,7 +2,7 @@ import type {MarkReport, StoredSignature} from '../../report/core-report.ts'
 import {MARK_STATES, type MarkState} from '../../report/vocabulary.ts'
 import {type Build, FixOrder, nameOfBuild} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
-import type {Row} from './sqlite.ts'
+import type {Row} from './engine.ts'
 
 /** A build that a signature was seen in. */
 export interface Sighting {
@@ -13,13 +13,13 @@ export interface Sighting {
 }
 
 /** What was said of a signature, the oldest first. */
-export function readHistory(store: CrashStore, exact: string): MarkReport[] {
-  return store.all('SELECT * FROM mark WHERE exact = ? ORDER BY id', exact).map(markOfRow)
+export async function readHistory(store: CrashStore, exact: string): Promise<MarkReport[]> {
+  return (await store.all('SELECT * FROM mark WHERE exact = ? ORDER BY id', exact)).map(markOfRow)
 }
 
 /** What was said last of each signature of which something was said. */
-export function readLatestMarks(store: CrashStore): Map<string, MarkReport> {
-  const rows = store.all('SELECT * FROM mark WHERE id IN (SELECT max(id) FROM mark GROUP BY exact)')
+export async function readLatestMarks(store: CrashStore): Promise<Map<string, MarkReport>> {
+  const rows = await store.all('SELECT * FROM mark WHERE id IN (SELECT max(id) FROM mark GROUP BY exact)')
   return new Map(rows.map(row => [String(row.exact), markOfRow(row)]))
 }
 
@@ -37,11 +37,15 @@ function markOfRow(row: Row): MarkReport {
 }
 
 /** The builds that a signature was seen in, the first seen first. */
-export function readSightings(store: CrashStore, exact: string, builds: ReadonlyMap<number, Build>): Sighting[] {
+export async function readSightings(
+  store: CrashStore,
+  exact: string,
+  builds: ReadonlyMap<number, Build>,
+): Promise<Sighting[]> {
   const sql = `
     SELECT build, count(*) AS count, min(time) AS first, max(time) AS last FROM core
     WHERE exact = ? GROUP BY build ORDER BY first, build`
-  return store.all(sql, exact).flatMap(row => {
+  return (await store.all(sql, exact)).flatMap(row => {
     const build = builds.get(Number(row.build))
     return build ? [{build, count: Number(row.count), first: String(row.first), last: String(row.last)}] : []
   })
@@ -54,14 +58,14 @@ export function fixOrderOf(mark: MarkReport | undefined, builds: Iterable<Build>
 }
 
 /** How a signature stands by what was said of it last, and by what was seen since. */
-export function judge(
+export async function judge(
   mark: MarkReport | undefined,
-  sightings: () => readonly Sighting[],
+  sightings: () => Promise<readonly Sighting[]>,
   builds: ReadonlyMap<number, Build>,
-): Pick<StoredSignature, 'state' | 'regression' | 'mark'> {
+): Promise<Pick<StoredSignature, 'state' | 'regression' | 'mark'>> {
   if (!mark) return {state: 'new', regression: null, mark: null}
   const order = fixOrderOf(mark, builds.values())
-  for (const {build, first} of order ? sightings() : []) {
+  for (const {build, first} of order ? await sightings() : []) {
     const proof = order?.proofOf(build)
     if (proof) return {state: 'regressed', regression: {build: nameOfBuild(build), proof, first}, mark}
   }

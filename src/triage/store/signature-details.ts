@@ -15,11 +15,12 @@ const LABELS_SHOWN = 50
  * The signature that a user means by its beginning.
  * @throws InputError not-found where there is none, bad-argument where there are several
  */
-export function findSignature(store: CrashStore, prefix: string): string {
+export async function findSignature(store: CrashStore, prefix: string): Promise<string> {
   const sql = `
     SELECT exact FROM signature WHERE substr(exact, 1, ?) = ? AND EXISTS (SELECT 1 FROM core WHERE exact = signature.exact)
     ORDER BY exact LIMIT ?`
-  const found = store.all(sql, prefix.length, prefix, CANDIDATES_SHOWN + 1).map(row => String(row.exact))
+  const rows = await store.all(sql, prefix.length, prefix, CANDIDATES_SHOWN + 1)
+  const found = rows.map(row => String(row.exact))
   const [first, ...others] = found
   if (first === undefined || prefix === '') {
     const hint = `list them: gotrace-core triage list --store ${store.path}`
@@ -34,15 +35,19 @@ export function findSignature(store: CrashStore, prefix: string): string {
 type Details = Omit<TriageShow, 'schemaVersion' | 'tool'>
 
 /** All that the store has of one signature. */
-export function showSignature(store: CrashStore, exact: string, trend: Pick<SignatureQuery, 'days' | 'now'>): Details {
-  const {signatures} = listSignatures(store, {...EVERYTHING, ...trend, exact})
+export async function showSignature(
+  store: CrashStore,
+  exact: string,
+  trend: Pick<SignatureQuery, 'days' | 'now'>,
+): Promise<Details> {
+  const {signatures} = await listSignatures(store, {...EVERYTHING, ...trend, exact})
   const [signature] = signatures
   if (!signature) throw new InputError('not-found', `${store.path}: no core has the signature ${exact}`, 'list them')
-  const builds = readBuilds(store)
+  const builds = await readBuilds(store)
   const order = fixOrderOf(signature.mark ?? undefined, builds.values())
   return {
     signature,
-    builds: readSightings(store, exact, builds).map(({build, count, first, last}) => ({
+    builds: (await readSightings(store, exact, builds)).map(({build, count, first, last}) => ({
       name: nameOfBuild(build),
       program: build.program,
       main: build.main,
@@ -57,16 +62,16 @@ export function showSignature(store: CrashStore, exact: string, trend: Pick<Sign
       last,
       sinceFix: order?.proofOf(build) ?? null,
     })),
-    labels: countLabels(store, exact),
-    ...readCores(store, exact),
-    similar: findAlike(store, signature),
-    history: readHistory(store, exact),
+    labels: await countLabels(store, exact),
+    ...(await readCores(store, exact)),
+    similar: await findAlike(store, signature),
+    history: await readHistory(store, exact),
   }
 }
 
 /** Each with how it stands: one of them may be known, or fixed. */
-function findAlike(store: CrashStore, signature: TriageShow['signature']): Details['similar'] {
-  const {signatures} = listSignatures(store, {...EVERYTHING, days: 0, now: signature.last, limit: COMPARED})
+async function findAlike(store: CrashStore, signature: TriageShow['signature']): Promise<Details['similar']> {
+  const {signatures} = await listSignatures(store, {...EVERYTHING, days: 0, now: signature.last, limit: COMPARED})
   const all = [signature, ...signatures.filter(({exact}) => exact !== signature.exact)]
   return (findSimilar(all).get(signature.exact) ?? []).flatMap(({exact, similarity}) => {
     const other = all.find(each => each.exact === exact)
@@ -74,16 +79,18 @@ function findAlike(store: CrashStore, signature: TriageShow['signature']): Detai
   })
 }
 
-function countLabels(store: CrashStore, exact: string): Details['labels'] {
+async function countLabels(store: CrashStore, exact: string): Promise<Details['labels']> {
   const sql = `
-    SELECT each.key, each.value, count(*) AS count FROM core, json_each(core.labels) AS each WHERE core.exact = ?
+    SELECT each.key, each.value, count(*) AS count FROM core, ${store.pairsOf('core.labels')} AS each WHERE core.exact = ?
     GROUP BY each.key, each.value ORDER BY count DESC, each.key, each.value LIMIT ${LABELS_SHOWN}`
-  return store.all(sql, exact).map(row => ({key: String(row.key), value: String(row.value), count: Number(row.count)}))
+  const rows = await store.all(sql, exact)
+  return rows.map(row => ({key: String(row.key), value: String(row.value), count: Number(row.count)}))
 }
 
-function readCores(store: CrashStore, exact: string): Pick<Details, 'stack' | 'cores'> {
+async function readCores(store: CrashStore, exact: string): Promise<Pick<Details, 'stack' | 'cores'>> {
   const sql = `SELECT key, path, time, line FROM core WHERE exact = ? ORDER BY time DESC, key LIMIT ${CORES_SHOWN}`
-  const rows = store.all(sql, exact).map(row => ({row, line: parseLine(String(row.line))}))
+  const found = await store.all(sql, exact)
+  const rows = found.map(row => ({row, line: parseLine(String(row.line))}))
   return {
     stack: rows[0]?.line.frames ?? [],
     cores: rows.map(({row, line}) => ({

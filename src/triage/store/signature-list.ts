@@ -3,8 +3,8 @@ import type {StoredSignature, TriageList} from '../../report/core-report.ts'
 import type {SignatureState} from '../../report/vocabulary.ts'
 import {type Build, nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
+import type {Row, Value} from './engine.ts'
 import {judge, readLatestMarks, readSightings} from './marks.ts'
-import type {Row, Value} from './sqlite.ts'
 
 export const LIST_ORDERS = ['count', 'last', 'first'] as const
 
@@ -52,10 +52,10 @@ const DAY_MS = 24 * 3600 * 1000
 const DAY_LENGTH = 'YYYY-MM-DD'.length
 
 /** What the store holds. */
-export function describeStore(store: CrashStore): TriageList['store'] {
-  const [row = {}] = store.all(`
+export async function describeStore(store: CrashStore): Promise<TriageList['store']> {
+  const [row = {}] = await store.all(`
     SELECT count(*) FILTER (WHERE error IS NULL) AS cores,
-      count(*) FILTER (WHERE error IS NULL AND exact IS NULL) AS notCrashed,
+      count(*) FILTER (WHERE error IS NULL AND exact IS NULL) AS "notCrashed",
       count(*) FILTER (WHERE error IS NOT NULL) AS errors, count(DISTINCT exact) AS signatures,
       min(time) FILTER (WHERE error IS NULL) AS first, max(time) FILTER (WHERE error IS NULL) AS last FROM core`)
   return {
@@ -75,14 +75,14 @@ export interface SignatureList extends Pick<TriageList, 'matched' | 'signatures'
 }
 
 /** The signatures for which all conditions hold, and how many there are beyond the limit. */
-export function listSignatures(store: CrashStore, query: SignatureQuery): SignatureList {
-  const builds = readBuilds(store)
-  const chosen = choose(query, builds)
-  const found = findSignatures(store, query, chosen, builds)
+export async function listSignatures(store: CrashStore, query: SignatureQuery): Promise<SignatureList> {
+  const builds = await readBuilds(store)
+  const chosen = choose(store, query, builds)
+  const found = await findSignatures(store, query, chosen, builds)
   found.sort(orderOf(query.sort))
-  const names = countBuilds(store, chosen, builds)
+  const names = await countBuilds(store, chosen, builds)
   const days = daysOf(query)
-  const trends = countDays(store, chosen, days[0] ?? '')
+  const trends = await countDays(store, chosen, days[0] ?? '')
   const signatures = found.slice(0, query.limit).map(each => {
     const exact = String(each.row.exact)
     return {
@@ -100,27 +100,34 @@ interface Found {
   readonly standing: Pick<StoredSignature, 'state' | 'regression' | 'mark'>
 }
 
-function findSignatures(
+async function findSignatures(
   store: CrashStore,
   query: SignatureQuery,
   {where, values}: Condition,
   builds: ReadonlyMap<number, Build>,
-): Found[] {
+): Promise<Found[]> {
   const whole = 'SELECT exact, min(time) AS first FROM core WHERE exact IS NOT NULL GROUP BY exact'
-  const firsts = new Map(store.all(whole).map(row => [String(row.exact), String(row.first)]))
-  const marks = readLatestMarks(store)
-  // A column that is not grouped is of the row with the maximum (sqlite.org/lang_select.html, "bare columns").
+  const firsts = new Map((await store.all(whole)).map(row => [String(row.exact), String(row.first)]))
+  const marks = await readLatestMarks(store)
   const sql = `
-    SELECT core.exact, count(*) AS count, max(time) AS last, path, signature.version, family, frames, kind, signal,
-      message FROM core JOIN signature USING (exact) WHERE ${where} GROUP BY core.exact`
-  return store.all(sql, ...values).flatMap(row => {
+    SELECT exact, count, last, (${latest(where)}) AS path, version, family, frames, kind, signal, message
+    FROM (SELECT exact, count(*) AS count, max(time) AS last FROM core WHERE ${where} GROUP BY exact) AS listed
+    JOIN signature USING (exact)`
+  const found: Found[] = []
+  for (const row of await store.all(sql, ...values, ...values)) {
     const exact = String(row.exact)
     const first = firsts.get(exact) ?? ''
-    if (query.newSince !== undefined && first < query.newSince) return []
-    if (query.family !== undefined && !includes(row.family, query.family)) return []
-    const standing = judge(marks.get(exact), () => readSightings(store, exact, builds), builds)
-    return query.states && !query.states.includes(standing.state) ? [] : [{row, first, standing}]
-  })
+    if (query.newSince !== undefined && first < query.newSince) continue
+    if (query.family !== undefined && !includes(row.family, query.family)) continue
+    const standing = await judge(marks.get(exact), () => readSightings(store, exact, builds), builds)
+    if (!query.states || query.states.includes(standing.state)) found.push({row, first, standing})
+  }
+  return found
+}
+
+/** The path of the core of a listed signature that was written last. */
+function latest(where: string): string {
+  return `SELECT core.path FROM core WHERE core.exact = listed.exact AND ${where} ORDER BY core.time DESC, core.key LIMIT 1`
 }
 
 /** Which cores count. */
@@ -129,7 +136,12 @@ interface Condition {
   readonly values: readonly Value[]
 }
 
-function choose({exact, since, until, program, labels}: SignatureQuery, builds: ReadonlyMap<number, Build>): Condition {
+function choose(
+  store: CrashStore,
+  {exact, since, until, program, labels}: SignatureQuery,
+  builds: ReadonlyMap<number, Build>,
+): Condition {
+  const pairs = `${store.pairsOf('core.labels')} AS pair`
   const conditions: string[] = ['core.exact IS NOT NULL']
   const values: Value[] = []
   const add = (condition: string, ...given: readonly Value[]): void => {
@@ -141,10 +153,10 @@ function choose({exact, since, until, program, labels}: SignatureQuery, builds: 
   if (until !== undefined) add('core.time < ?', until)
   if (program !== undefined) {
     const ids = [...builds.values()].filter(build => isProgram(build, program)).map(({id}) => id)
-    add('core.build IN (SELECT value FROM json_each(?))', JSON.stringify(ids))
+    add(`core.build IN (${ids.join(', ') || 'NULL'})`)
   }
   for (const {key, value} of labels) {
-    add('EXISTS (SELECT 1 FROM json_each(core.labels) WHERE key = ? AND value = ?)', key, value)
+    add(`EXISTS (SELECT 1 FROM ${pairs} WHERE pair.key = ? AND pair.value = ?)`, key, value)
   }
   return {where: conditions.join(' AND '), values}
 }
@@ -170,14 +182,14 @@ function orderOf(sort: SignatureQuery['sort']): (a: Found, b: Found) => number {
 type Names = Pick<StoredSignature, 'programs' | 'versions'>
 
 /** By signature, the programs and the builds that its cores are of. */
-function countBuilds(
+async function countBuilds(
   store: CrashStore,
   {where, values}: Condition,
   builds: ReadonlyMap<number, Build>,
-): Map<string, Names> {
+): Promise<Map<string, Names>> {
   const counts = new Map<string, {programs: Map<string, number>; versions: Map<string, number>}>()
   const sql = `SELECT exact, build, count(*) AS count FROM core WHERE ${where} GROUP BY exact, build`
-  for (const row of store.all(sql, ...values)) {
+  for (const row of await store.all(sql, ...values)) {
     const exact = String(row.exact)
     const build = builds.get(Number(row.build))
     if (!build) continue
@@ -211,11 +223,12 @@ function daysOf({days, until, now}: SignatureQuery): string[] {
   )
 }
 
-function countDays(store: CrashStore, {where, values}: Condition, from: string): Map<string, number> {
+async function countDays(store: CrashStore, {where, values}: Condition, from: string): Promise<Map<string, number>> {
   const sql = `
     SELECT exact, substr(time, 1, ${DAY_LENGTH}) AS day, count(*) AS count FROM core
     WHERE ${where} AND core.time >= ? GROUP BY exact, day`
-  return new Map(store.all(sql, ...values, from).map(row => [`${row.exact} ${row.day}`, Number(row.count)]))
+  const rows = await store.all(sql, ...values, from)
+  return new Map(rows.map(row => [`${row.exact} ${row.day}`, Number(row.count)]))
 }
 
 function reportSignature(

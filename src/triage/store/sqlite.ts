@@ -1,9 +1,6 @@
 import {createRequire} from 'node:module'
 import {InputError} from '../../base/errors.ts'
-
-/** What a statement is given. */
-export type Value = string | number | null
-export type Row = Readonly<Record<string, Value>>
+import type {Row, Value} from './engine.ts'
 
 export interface Statement {
   run(...values: readonly Value[]): void

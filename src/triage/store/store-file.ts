@@ -1,51 +1,22 @@
 import {resolve} from 'node:path'
 import {InputError} from '../../base/errors.ts'
 import {isThere, readFileHead} from '../../base/file-head.ts'
+import type {Access} from './engine.ts'
 import {type Database, openDatabase} from './sqlite.ts'
 import {explainSqlite, isBusy, sqliteCode} from './sqlite-errors.ts'
+import {describeTables, otherVersion, TABLES_VERSION} from './tables.ts'
 
 /** sqlite.org/fileformat2.html, "The Database Header". */
 const MAGIC = 'SQLite format 3\0'
 /** PRAGMA application_id of a store: "GTCS". */
 const APPLICATION_ID = 0x47544353
-/** PRAGMA user_version: of the tables below. */
-const VERSION = 1
 /** Another run writes for milliseconds; a machine that is busy with something else may take its time. */
 const BUSY_MS = 60_000
 const BUSY_STEP_MS = 20
 
-/**
- * A core is a row, known by the key of its process, so that the same crash counts once, wherever its core was copied
- * to; one that could not be analysed by its path, size and time. `place` has every file
- * that was such a core. `time` is when the core was written (mtime), `added`
- * when it came in; all times are ISO 8601 in UTC, whose order is that of the texts.
- */
-const TABLES = `
-CREATE TABLE build (
-  id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, program TEXT, main TEXT, version TEXT, revision TEXT,
-  revision_time TEXT, modified INTEGER, build_id TEXT, go_version TEXT);
-CREATE TABLE signature (
-  exact TEXT PRIMARY KEY, version TEXT NOT NULL, family TEXT, frames TEXT NOT NULL, kind TEXT, signal TEXT,
-  message TEXT, added TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE core (
-  key TEXT PRIMARY KEY, path TEXT NOT NULL, size INTEGER, mtime TEXT, attempt INTEGER NOT NULL, time TEXT NOT NULL,
-  added TEXT NOT NULL, exact TEXT, error TEXT, build INTEGER REFERENCES build (id), labels TEXT NOT NULL,
-  line TEXT NOT NULL);
-CREATE INDEX core_by_signature ON core (exact, time, build);
-CREATE INDEX core_by_time ON core (time);
-CREATE INDEX core_by_build ON core (build, time);
-CREATE TABLE place (path TEXT NOT NULL, size INTEGER, mtime TEXT, key TEXT NOT NULL);
-CREATE UNIQUE INDEX place_by_path ON place (path, ifnull(size, -1), ifnull(mtime, ''));
-CREATE INDEX place_by_key ON place (key);
-CREATE TABLE mark (
-  id INTEGER PRIMARY KEY, exact TEXT NOT NULL, state TEXT NOT NULL, build TEXT, build_time TEXT, note TEXT,
-  author TEXT, time TEXT NOT NULL);
-CREATE INDEX mark_by_signature ON mark (exact, id);
+const TABLES = `${describeTables({text: 'TEXT', id: 'INTEGER PRIMARY KEY', rowid: '', withoutRowid: ' WITHOUT ROWID'})}
 PRAGMA application_id = ${APPLICATION_ID};
-PRAGMA user_version = ${VERSION};`
-
-/** What is done with a store: one that is read must be there, and is not changed. */
-export type Access = 'read' | 'write'
+PRAGMA user_version = ${TABLES_VERSION};`
 
 /** Whether a file begins as a database does. */
 export function isDatabaseHead(head: Uint8Array): boolean {
@@ -153,12 +124,7 @@ function checkIdentity(database: Database, path: string): void {
   if (isFresh(database)) throw emptyStore(path)
   if (readPragma(database, 'application_id') !== APPLICATION_ID) throw notAStore(path)
   const version = readPragma(database, 'user_version')
-  if (version === VERSION) return
-  throw new InputError(
-    'unsupported',
-    `${path}: a store of version ${version}; this program knows version ${VERSION}`,
-    'use the release of gotrace-core that wrote it, or a later one',
-  )
+  if (version !== TABLES_VERSION) throw otherVersion(path, version)
 }
 
 function notAStore(path: string): InputError {

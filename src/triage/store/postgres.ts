@@ -1,0 +1,120 @@
+import {InputError, messageOf} from '../../base/errors.ts'
+import {loadPeer} from '../optional-peer.ts'
+import {explainPostgres} from './postgres-errors.ts'
+
+/** The part of `pg` that is used. */
+interface Client {
+  query(sql: string, values?: readonly unknown[]): Promise<{rows: Record<string, unknown>[]}>
+  release(error?: unknown): void
+}
+interface Pool {
+  connect(): Promise<Client>
+  query(sql: string, values?: readonly unknown[]): Promise<{rows: Record<string, unknown>[]}>
+  on(event: 'error', listener: (error: Error) => void): void
+  end(): Promise<void>
+}
+interface Driver {
+  Pool: new (options: Record<string, unknown>) => Pool
+}
+
+/** What runs statements: the pool, or one connection within a transaction. Numbers of 64 bits are texts. */
+export interface Connection {
+  query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
+}
+
+const URL_PATTERN = /^postgres(?:ql)?:\/\//i
+const CONNECT_MS = 10_000
+/** A network that swallows packets is noticed by TCP. */
+const IDLE_MS = 30_000
+const INSTALL = 'pg@8.23.1'
+
+/** Whether a path is the address of a database. */
+export function isDatabaseUrl(path: string): boolean {
+  return URL_PATTERN.test(path)
+}
+
+/** An address as it may be shown: without its password. @throws InputError bad-argument */
+export function shownUrl(url: string): string {
+  try {
+    const parsed = new URL(url)
+    if (parsed.password !== '') parsed.password = '***'
+    if (parsed.searchParams.has('password')) parsed.searchParams.set('password', '***')
+    return parsed.href
+  } catch (cause) {
+    const hint = 'write postgres://USER@HOST:PORT/DATABASE'
+    throw new InputError('bad-argument', `the address of the database cannot be read: ${messageOf(cause)}`, hint, {
+      cause,
+    })
+  }
+}
+
+/** Connections to a PostgreSQL database, through the package pg, an optional peer. */
+export class PostgresPool implements Connection {
+  /** The address without its password. */
+  readonly name: string
+  readonly #pool: Pool
+
+  /** @param settings statements that each new connection begins with · @throws InputError */
+  constructor(url: string, size: number, settings: string) {
+    this.name = shownUrl(url)
+    const {Pool} = loadPeer<Driver>('pg', 'a store or a queue in PostgreSQL', INSTALL)
+    this.#pool = new Pool({
+      connectionString: url,
+      max: size,
+      connectionTimeoutMillis: CONNECT_MS,
+      idleTimeoutMillis: IDLE_MS,
+      keepAlive: true,
+      application_name: 'gotrace-core',
+      fallback_application_name: 'gotrace-core',
+      onConnect: (client: Client) => client.query(settings),
+    })
+    // A connection that breaks while nothing uses it: the next use gets another one.
+    this.#pool.on('error', () => {})
+  }
+
+  async query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> {
+    try {
+      return rowsOf(await this.#pool.query(sql, values && [...values]))
+    } catch (error) {
+      throw explainPostgres(this.name, error)
+    }
+  }
+
+  /** All of the work or nothing of it. */
+  async transaction<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+    let client: Client | undefined
+    let broken: unknown
+    try {
+      client = await this.#pool.connect()
+      const connection = client
+      await client.query('BEGIN')
+      const result = await work({
+        query: async (sql, values) => rowsOf(await connection.query(sql, values && [...values])),
+      })
+      await client.query('COMMIT')
+      return result
+    } catch (error) {
+      broken = error
+      await client?.query('ROLLBACK').then(
+        () => {
+          broken = undefined
+        },
+        () => {},
+      )
+      throw explainPostgres(this.name, error)
+    } finally {
+      client?.release(broken)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+}
+
+/** Of several statements in one text the last answer counts. */
+function rowsOf(
+  result: {rows: Record<string, unknown>[]} | {rows: Record<string, unknown>[]}[],
+): Record<string, unknown>[] {
+  return (Array.isArray(result) ? result.at(-1) : result)?.rows ?? []
+}
