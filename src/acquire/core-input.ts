@@ -8,6 +8,7 @@ import {GotraceError, InputError, messageOf} from '../base/errors.ts'
 import {timeIsOver} from '../base/time-limit.ts'
 import type {FileWatch} from './file-watch.ts'
 import {unpackLz4} from './lz4-frame.ts'
+import {isRemote, RemoteFile} from './remote-file.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
 import {InputStream, isStandardInput, openStandardInput} from './standard-input.ts'
 import {checkUnpackedSize, DEFAULT_UNPACK_LIMITS, type UnpackLimits} from './unpack-limits.ts'
@@ -79,11 +80,60 @@ export function isUnpacked(packing: Packing): packing is Compression {
 type PackedInput = Pick<FileSource, 'name' | 'chunks'> & {readonly size: number | undefined}
 
 /**
- * Opens a core, an executable or a library that may be packed with gzip, zstd, lz4 or xz; `-` is standard input, which
- * is kept as what is unpacked is. What unpacks only in part is used as far as it goes, with a diagnostic.
+ * Opens a core, an executable or a library that may be packed with gzip, zstd, lz4 or xz. `-` is standard input, an
+ * address (`s3://`, `http://`, `https://`) a file on a server; both are kept as what is unpacked is. What unpacks only
+ * in part is used as far as it goes, with a diagnostic.
  * @throws InputError
  */
 export async function openInput(path: string, options: OpenInputOptions): Promise<OpenInput> {
+  return isRemote(path) ? openRemote(path, options) : openLocal(path, options)
+}
+
+async function openRemote(address: string, options: OpenInputOptions): Promise<OpenInput> {
+  const file = await RemoteFile.open(address, {environment: process.env, deadline: options.deadline})
+  const fetched = await fetchWhole(file, options)
+  try {
+    const compression = detectPacking(fetched.read(0, Math.min(8, fetched.size)))
+    if (compression === 'none') return {source: fetched, compression}
+    if (!isUnpacked(compression)) throw unknownPacking(file.name, compression)
+    const packed = {name: file.name, size: fetched.size, chunks: (length: number) => chunksOf(fetched, length)}
+    const source = await unpackInput(packed, compression, options)
+    fetched.close()
+    return {source, compression}
+  } catch (error) {
+    fetched.close()
+    throw error
+  }
+}
+
+function* chunksOf(source: ByteSource, length: number): Generator<Uint8Array> {
+  for (let at = 0; at < source.size; at += length) {
+    yield Uint8Array.from(source.read(at, Math.min(length, source.size - at)))
+  }
+}
+
+/** As much of it as comes in time. @throws InputError */
+async function fetchWhole(file: RemoteFile, options: OpenInputOptions): Promise<ClosableSource> {
+  const {limits = DEFAULT_UNPACK_LIMITS, progress, deadline, checkHead} = options
+  const sink = new SparseSink(file.name, limits.diskMax)
+  const check = (head: ByteSource): void => {
+    if (detectPacking(head.read(0, 8)) === 'none') checkHead?.(head)
+  }
+  try {
+    for await (const chunk of withCheckedHead(file.chunks(), file.name, check)) {
+      sink.write(chunk)
+      progress?.(`fetching ${file.name}`, sink.size, file.size)
+      if (deadline?.isOver(`fetching ${file.name}`)) break
+    }
+    if (sink.size === 0) throw deadline?.hasStruck ? timeIsOver() : isEmpty(file)
+    return sink.finish(file.name)
+  } catch (error) {
+    sink.discard()
+    throw error
+  }
+}
+
+async function openLocal(path: string, options: OpenInputOptions): Promise<OpenInput> {
   const input = isStandardInput(path) ? openStandardInput(options.deadline) : FileSource.open(path)
   if (input instanceof FileSource) options.watch?.add(input)
   try {
@@ -101,8 +151,8 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
   }
 }
 
-function isEmpty(input: FileSource | InputStream): InputError {
-  if (input instanceof FileSource) {
+function isEmpty(input: FileSource | InputStream | RemoteFile): InputError {
+  if (!(input instanceof InputStream)) {
     return new InputError(
       'not-a-core',
       `${input.name}: the file is empty`,

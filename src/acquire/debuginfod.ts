@@ -9,6 +9,7 @@ import {GotraceError, messageOf} from '../base/errors.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {hasElfMagic} from '../elf/elf-headers.ts'
 import type {Progress} from './core-input.ts'
+import {Patience} from './patience.ts'
 
 export type Artifact = 'executable' | 'debuginfo'
 
@@ -50,15 +51,11 @@ export interface DebuginfodOptions extends DebuginfodSettings {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const DEFAULT_TIMEOUT_SECONDS = 90
-/** What a server must send within the timeout (debuginfod_find_debuginfo(3), DEBUGINFOD_TIMEOUT). */
-const BYTES_PER_TIMEOUT = 100_000
 const DEFAULT_SIZE_MAX = 4 * 1024 * 1024 * 1024
 /** Of a source file. */
 const SOURCE_SIZE_MAX = 16 * 1024 * 1024
 /** Not Infinity: settings go to other processes as JSON. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
-/** The longest that a timer of Node's can wait. */
-const TIMER_SECONDS_MAX = 2_147_483
 /** How long "no server has it" is believed (elfutils: debuginfod-client.c, cache_miss_default_s). */
 const MISS_SECONDS = 600
 const ATTEMPTS = 2
@@ -261,44 +258,6 @@ function isOfDisk(error: unknown): boolean {
 
 function isFinal(error: unknown): boolean {
   return error instanceof UnwantedFile || (error instanceof Error && error.name === 'TimeoutError')
-}
-
-/** Gives a server up that does not send enough within a time, or takes too long for a whole file. */
-class Patience {
-  readonly #stop = new AbortController()
-  readonly #timeoutSeconds: number
-  readonly #whole: NodeJS.Timeout
-  #idle: NodeJS.Timeout
-  #received = 0
-
-  constructor(timeoutSeconds: number, maxSeconds: number) {
-    this.#timeoutSeconds = timeoutSeconds
-    this.#idle = this.#abortAfter(timeoutSeconds, 'too little data in')
-    this.#whole = this.#abortAfter(maxSeconds, 'not done after')
-  }
-
-  get signal(): AbortSignal {
-    return this.#stop.signal
-  }
-
-  received(bytes: number): void {
-    this.#received += bytes
-    if (this.#received < BYTES_PER_TIMEOUT) return
-    this.#received = 0
-    clearTimeout(this.#idle)
-    this.#idle = this.#abortAfter(this.#timeoutSeconds, 'too little data in')
-  }
-
-  end(): void {
-    clearTimeout(this.#idle)
-    clearTimeout(this.#whole)
-    this.#stop.abort()
-  }
-
-  #abortAfter(seconds: number, reason: string): NodeJS.Timeout {
-    const abort = (): void => this.#stop.abort(new DOMException(`${reason} ${seconds} s`, 'TimeoutError'))
-    return setTimeout(abort, Math.min(seconds, TIMER_SECONDS_MAX) * 1000)
-  }
 }
 
 /** The URL without a slash at its end and without the user's name and password, which go into a header of their own. */

@@ -5,12 +5,12 @@ import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/notes.ts'
+import {liesInFolder} from './core-place.ts'
 import {buildIdName, isBuildId} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
 import {isCandidate, type OpenFiles} from './open-files.ts'
 import {programPaths} from './program-names.ts'
 import type {Lookup, SearchPlaces} from './search-places.ts'
-import {isStandardInput} from './standard-input.ts'
 
 export interface ModuleSearch {
   files: OpenFiles
@@ -113,7 +113,7 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
 function* hostPaths({path, isExecutable}: LoadedImage, host: FileTree, corePath: string): Generator<string> {
   const name = basename(path)
   if (isAbsolute(path)) yield path
-  if (!isStandardInput(corePath)) {
+  if (liesInFolder(corePath)) {
     const locate: Lookup = each => join(dirname(corePath), each)
     yield* packed(locate, name)
     if (!isAbsolute(path)) yield* packed(locate, path)

@@ -14,6 +14,7 @@ import {MinimalCore} from '../elf/minimal-core.ts'
 import type {Module} from '../elf/module.ts'
 import {type Belongings, belongingsOf} from './belongings.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
+import {liesInFolder} from './core-place.ts'
 import {type CrashRecord, readCrashRecord} from './crash-record.ts'
 import {FileDebugPaths, isBuildId} from './debug-paths.ts'
 import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
@@ -25,6 +26,7 @@ import {placePacked} from './packed-process.ts'
 import {completeDebugFiles, type Placed, placeWith, prepareZstd, toModule} from './placed-module.ts'
 import {programNames} from './program-names.ts'
 import {Remedies} from './remedies.ts'
+import {remoteName} from './remote-file.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import {isSourceFile, SourceFiles, type SourceFilesInput} from './source-files.ts'
 import {type GoFolders, SourcePlaces} from './source-places.ts'
@@ -115,12 +117,12 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const packed = isPackage ? new PackedFiles(input.source) : undefined
     if (packed) refuseSearch(corePath, options)
     const {manifest} = packed ?? {}
-    const path = manifest?.core.path ?? corePath
+    const path = manifest?.core.path ?? remoteName(corePath)
     const {source, isRedacted} = wholeCore(packed?.member(packed.manifest.core.member, path) ?? input.source, options)
     const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
     const client = packed ? undefined : debuginfodClient(options)
-    const recorded = packed ? undefined : readCrashRecord(corePath)
+    const recorded = packed || !liesInFolder(corePath) ? undefined : readCrashRecord(corePath)
     const placed = packed
       ? await placePacked(core, packed, files)
       : await findModules(core, {files, corePath, places, client, recorded}, options)
@@ -128,7 +130,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const addressSpace = new AddressSpace(core, modules)
     const sources = options.sources && openSources(options.sources, {places, client, corePath, modules})
     const servers = options.debuginfod?.urls ?? []
-    const remedies = new Remedies({...options, corePath, servers}, places)
+    const remedies = new Remedies({...options, corePath: remoteName(corePath), servers}, places)
     const remediesFor = (module: Module): readonly string[] =>
       manifest ? (manifest.modules[modules.indexOf(module)]?.remedies ?? []) : remedies.of(module)
     return {

@@ -3,8 +3,8 @@ import {addressOfWord} from '../base/address.ts'
 import {readCString} from '../base/memory-reader.ts'
 import type {CoreFile} from '../elf/core-file.ts'
 import {AT} from '../elf/notes.ts'
+import {liesInFolder} from './core-place.ts'
 import type {FileTree} from './file-tree.ts'
-import {isStandardInput} from './standard-input.ts'
 
 /** Where a shell finds programs by their name alone. */
 const PROGRAM_DIRS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin']
@@ -39,7 +39,7 @@ export function* programPaths(
   for (const tree of host ? [...sysroots, host] : sysroots) {
     yield* places.map(path => tree.locate(path)).filter(path => path !== undefined)
   }
-  if (!host || isStandardInput(corePath)) return
+  if (!host || !liesInFolder(corePath)) return
   for (const name of names) yield join(dirname(corePath), basename(name))
 }
 

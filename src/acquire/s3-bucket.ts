@@ -1,0 +1,75 @@
+import {createRequire} from 'node:module'
+import {InputError} from '../base/errors.ts'
+import {type AwsSettings, type Environment, readAwsSettings} from './aws-settings.ts'
+
+/** What is used of the package aws4fetch: it signs requests (AWS General Reference, "Signature Version 4"). */
+interface Signer {
+  sign(url: string, init: RequestInit): Promise<Request>
+}
+type SignerPackage = {AwsClient: new (options: Record<string, string | undefined>) => Signer}
+
+/** An optional peer: few have their cores in a bucket. */
+const PACKAGE = 'aws4fetch'
+const INSTALL = `install it beside gotrace-core: npm install ${PACKAGE}@1.0.20`
+
+/** An object's place: `s3://BUCKET/KEY`, the key as it is, nothing of it escaped. */
+export interface S3Place {
+  readonly bucket: string
+  readonly key: string
+}
+
+/** @throws InputError where the text names no bucket */
+export function parseS3Place(text: string): S3Place {
+  const [, bucket, key = ''] = /^s3:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)(?:\/(.*))?$/s.exec(text) ?? []
+  if (bucket !== undefined) return {bucket, key}
+  throw new InputError('bad-argument', `${text}: no place in S3`, 'it is s3://BUCKET/KEY')
+}
+
+export function isS3(text: string): boolean {
+  return text.startsWith('s3://')
+}
+
+/** Signs requests for the objects of one bucket. */
+export class S3Bucket {
+  readonly #base: string
+  readonly #signer: Signer
+
+  private constructor(base: string, signer: Signer) {
+    this.#base = base
+    this.#signer = signer
+  }
+
+  /** @throws InputError where the package or the credentials are missing */
+  static async open(bucket: string, environment: Environment): Promise<S3Bucket> {
+    const {AwsClient} = loadSigner()
+    const settings = await readAwsSettings(environment)
+    const {region, credentials} = settings
+    return new S3Bucket(baseOf(bucket, settings), new AwsClient({...credentials, region, service: 's3'}))
+  }
+
+  /** A request for an object, which is good for some minutes. */
+  request(key: string, init: RequestInit = {}): Promise<Request> {
+    return this.#signer.sign(`${this.#base}/${key.split('/').map(escapePart).join('/')}`, init)
+  }
+}
+
+function loadSigner(): SignerPackage {
+  try {
+    return createRequire(import.meta.url)(PACKAGE) as SignerPackage
+  } catch (cause) {
+    throw new InputError('unsupported', `s3:// needs the package ${PACKAGE}`, INSTALL, {cause})
+  }
+}
+
+/** By name where the bucket can be part of a name for which AWS has a certificate, else by path. */
+function baseOf(bucket: string, {endpoint, region}: AwsSettings): string {
+  if (endpoint !== undefined) return `${endpoint}/${bucket}`
+  const domain = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+  return /^[a-z0-9-]+$/.test(bucket) ? `https://${bucket}.${domain}` : `https://${domain}/${bucket}`
+}
+
+/** All but the unreserved characters of RFC 3986, as the signature has them. A part of dots alone would be resolved. */
+function escapePart(part: string): string {
+  if (part === '.' || part === '..') throw new InputError('bad-argument', `${part}: no part of a key`, 'name another')
+  return encodeURIComponent(part).replace(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+}
