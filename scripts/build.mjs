@@ -15,7 +15,7 @@ const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 for (const folder of ['dist', 'man', 'schema']) mkdirSync(join(root, folder), {recursive: true})
 
-const {scripts: _scripts, devDependencies: _dev, ava: _ava, ...published} = packageJson
+const {scripts: _scripts, devDependencies: _dev, ...published} = packageJson
 // Commands and their description are in the bundle: what oclif looks for plugins, engines and themes with is never called.
 const leftOut = ['lilconfig', 'minimatch', 'semver', 'tinyglobby', 'wsl-utils']
 /** oclif's own copy is never called; that of supports-hyperlinks is. */

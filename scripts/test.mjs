@@ -3,13 +3,15 @@ import {spawn} from 'node:child_process'
 import {dirname, join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {fileURLToPath} from 'node:url'
+import {BUNDLED_TESTS, bundledName, bundleTests} from './bundled-tests.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs')
 const {NODE_EXTRA_CA_CERTS: _costly, ...env} = process.env
-const child = spawn(process.execPath, [ava, '--tap', ...process.argv.slice(2)], {
+await bundleTests(root)
+const child = spawn(process.execPath, [ava, '--tap', ...process.argv.slice(2).map(bundledName)], {
   cwd: root,
-  env,
+  env: {...env, BUNDLED_TESTS},
   stdio: ['inherit', 'pipe', 'inherit'],
 })
 

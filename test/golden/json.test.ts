@@ -5,6 +5,7 @@ import {PLAIN_STYLE} from '../../src/render/style.ts'
 import {text} from '../../src/render/text.ts'
 import type {CoreReport, FrameReport, GoroutineReport, ThreadReport} from '../../src/report/core-report.ts'
 import {complaint} from '../support/documents.ts'
+import {printedReport} from '../support/printed-report.ts'
 import {runCommand} from '../support/run-command.ts'
 import {matchGolden, withoutPlaces} from './golden-file.ts'
 
@@ -48,11 +49,11 @@ function retell(report: Report): string {
 for (const name of fixtureNames()) {
   test(`${name}: the JSON is valid, every frame says how it was found, and the text says the same`, async t => {
     const fixture = await openFixture(name)
-    const report = JSON.parse(run(fixture, 'analyze', ['--json'])) as Report
+    const report = JSON.parse(await printedReport(fixture, {format: 'json'})) as Report
     t.is(complaint('analyze', report), '')
     t.deepEqual(unexplained(report), [])
     t.true(report.goroutines.every(({stop}) => stop !== null))
-    t.is(retell(report), run(fixture, 'analyze', []))
+    t.is(retell(report), await printedReport(fixture))
   })
 }
 

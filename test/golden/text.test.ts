@@ -3,6 +3,7 @@ import test from 'ava'
 import {compareCFrames, compareTracebacks} from '../../lab/compare.ts'
 import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {parseTraceback} from '../../lab/traceback.ts'
+import {printedReport} from '../support/printed-report.ts'
 import {type RunResult, runCommand} from '../support/run-command.ts'
 import {matchGolden, withoutPlaces} from './golden-file.ts'
 
@@ -63,12 +64,11 @@ for (const name of fixtureNames()) {
     // Registers that a hook wrote over are not shown; nor, from 1.26 on, the words of a stack at a pc of C.
     if (fixture.meta.mode === 'old-hook-all' || /^thin-no-thread.*-go1\.27/.test(name)) return t.pass()
     if (fixture.meta.trigger === 'gcore' || want.blocks.length === 0) return t.pass()
-    const plain = run(fixture, 'analyze', ['--traceback', 'crash', '--cgo-frames', 'none', '--quiet'])
-    t.is(plain.exitCode, 0, plain.stderr)
-    t.deepEqual(compareTracebacks(want, parseTraceback(plain.stdout)).differences, [])
+    const plain = await printedReport(fixture, {traceback: 'crash', cgoFrames: 'none'})
+    t.deepEqual(compareTracebacks(want, parseTraceback(plain)).differences, [])
     if (compareCFrames(want, want).count.of === 0) return
-    const full = run(fixture, 'analyze', ['--traceback', 'crash', '--quiet'])
-    t.deepEqual(compareCFrames(want, parseTraceback(full.stdout)).differences, [])
+    const full = await printedReport(fixture, {traceback: 'crash'})
+    t.deepEqual(compareCFrames(want, parseTraceback(full)).differences, [])
   })
 }
 
