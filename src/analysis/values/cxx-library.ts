@@ -1,5 +1,6 @@
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
+import {type FieldRule, findField, VISITS_MAX} from './field-search.ts'
 import {list} from './native-value.ts'
 import {MemoryStorage, View} from './storage.ts'
 import {renderText, textAt} from './text-value.ts'
@@ -45,8 +46,6 @@ const READERS: Readonly<Record<string, LibraryReader>> = {
 
 /** Bases within bases and members within members that are searched for a field. */
 const SEARCH_DEPTH = 8
-/** Types that one search looks into: of bases that contain themselves there is no end. */
-const VISITS_MAX = 2000
 /** Parts of a tuple, each of which is a base of the one before. */
 const NODES_DEPTH = 64
 /** Nodes of a tree or a list that are followed, whatever the limits allow: a damaged one has no end. */
@@ -76,7 +75,7 @@ class LibraryObject {
 
   /** A field by its name, wherever in the bases and members it is. */
   field(name: string): {type: DataType; view: View} | undefined {
-    return findField(this.type, this.view, name, SEARCH_DEPTH)
+    return findField(this.type, this.view, name, SEARCH_DEPTH, CXX_FIELDS)
   }
 
   number(name: string): Word | undefined {
@@ -105,25 +104,10 @@ class LibraryObject {
   }
 }
 
-function findField(
-  type: DataType,
-  view: View,
-  name: string,
-  depth: number,
-  visits = {left: VISITS_MAX},
-): {type: DataType; view: View} | undefined {
-  if (visits.left-- <= 0) return undefined
-  const members = type.bare.members.filter(member => member.type && !member.isVirtual)
-  const own = members.find(member => member.name === name && !member.isBase)
-  if (own?.type) return {type: own.type, view: view.at(own.offset)}
-  if (depth === 0) return undefined
-  for (const member of members) {
-    const inner = member.type as DataType
-    if (inner.bare.kind !== 'struct' && inner.bare.kind !== 'union') continue
-    const found = findField(inner, view.at(member.offset), name, depth - 1, visits)
-    if (found) return found
-  }
-  return undefined
+/** Those of bases are the object's own; where a virtual base lies, its type does not tell. */
+const CXX_FIELDS: FieldRule = {
+  isField: ({isVirtual, isBase}) => !isVirtual && !isBase,
+  holdsFields: ({type, isVirtual}) => !isVirtual && (type?.bare.kind === 'struct' || type?.bare.kind === 'union'),
 }
 
 function text(object: LibraryObject, address: Address | undefined, length: Word | undefined): Value {
@@ -190,7 +174,9 @@ function readBits(object: LibraryObject): Value | undefined {
   const [start, finish] = [object.field('_M_start'), object.field('_M_finish')]
   if (!start || !finish) return undefined
   const place = ({type, view}: {type: DataType; view: View}): number | undefined => {
-    const [word, offset] = ['_M_p', '_M_offset'].map(name => findField(type, view, name, SEARCH_DEPTH)?.view)
+    const [word, offset] = ['_M_p', '_M_offset'].map(
+      name => findField(type, view, name, SEARCH_DEPTH, CXX_FIELDS)?.view,
+    )
     const [base, bit] = [word?.unsigned(), offset?.unsigned(4)]
     if (typeof base !== 'bigint' || typeof bit !== 'bigint') return undefined
     const address = addressOfWord(base)
@@ -277,7 +263,7 @@ function counts(object: LibraryObject): string {
   if (!block || typeof address !== 'bigint' || address === 0n) return ''
   const there = object.at(Number(address))
   const [uses, weak] = ['_M_use_count', '_M_weak_count'].map(name => {
-    const word = findField(block, there, name, SEARCH_DEPTH)?.view.unsigned(4)
+    const word = findField(block, there, name, SEARCH_DEPTH, CXX_FIELDS)?.view.unsigned(4)
     return typeof word === 'bigint' ? Number(word) : undefined
   })
   if (uses === undefined || weak === undefined) return ''
@@ -416,7 +402,7 @@ function readDeque(object: LibraryObject): Value | undefined {
   if (!element || !start || !finish || !size) return undefined
   const perBlock = size < DEQUE_BLOCK ? Math.floor(DEQUE_BLOCK / size) : 1
   const part = ({type, view}: {type: DataType; view: View}, name: string): number | undefined => {
-    const word = findField(type, view, name, 1)?.view.unsigned()
+    const word = findField(type, view, name, 1, CXX_FIELDS)?.view.unsigned()
     return typeof word === 'bigint' ? addressOfWord(word) : undefined
   }
   const [current, first, node] = ['_M_cur', '_M_first', '_M_node'].map(name => part(start, name))
@@ -454,9 +440,9 @@ function readVariant(object: LibraryObject): Value | undefined {
   if (isMissing(word)) return missingValue(word)
   if (word === 2n ** BigInt(size * 8) - 1n) return plainValue(`${object.name} [no contained value]`, null)
   let at: {type: DataType; view: View} | undefined = union
-  for (let rest = Number(word); at && rest > 0; rest--) at = findField(at.type, at.view, '_M_rest', 1)
-  const held = at && findField(at.type, at.view, '_M_first', 1)
-  const stored = held && (findField(held.type, held.view, '_M_storage', 1) ?? held)
+  for (let rest = Number(word); at && rest > 0; rest--) at = findField(at.type, at.view, '_M_rest', 1, CXX_FIELDS)
+  const held = at && findField(at.type, at.view, '_M_first', 1, CXX_FIELDS)
+  const stored = held && (findField(held.type, held.view, '_M_storage', 1, CXX_FIELDS) ?? held)
   if (!held || !stored) return object.missing()
   // What has to be destroyed lies in bytes, whose type the template knows.
   const value = object.element(held.type.bare.templateTypes.get('_Type') ?? stored.type, stored.view)

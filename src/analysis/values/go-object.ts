@@ -1,6 +1,7 @@
 import {addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import {readWord} from '../../base/memory-reader.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
+import {type FieldRule, findField} from './field-search.ts'
 import type {DynamicType, GoValues} from './go-value.ts'
 import type {View} from './storage.ts'
 import {textAt} from './text-value.ts'
@@ -48,7 +49,7 @@ export class GoObject {
 
   /** A field, also of the structs that are embedded. */
   field(name: string): {type: DataType; view: View} | undefined {
-    return fieldIn(this.#struct, this.#view, name, 4)
+    return findField(this.#struct, this.#view, name, 4, GO_FIELDS)
   }
 
   /** The text that is the value, or that a field is. */
@@ -91,24 +92,8 @@ export class GoObject {
   }
 }
 
-/** Structs that one search looks into. */
-const VISITS_MAX = 2000
-
-function fieldIn(
-  type: DataType,
-  view: View,
-  name: string,
-  depth: number,
-  visits = {left: VISITS_MAX},
-): {type: DataType; view: View} | undefined {
-  if (visits.left-- <= 0) return undefined
-  const own = type.bare.members.find(member => member.name === name)
-  if (own?.type) return {type: own.type, view: view.at(own.offset)}
-  if (depth === 0) return undefined
-  for (const {type: inner, offset, isEmbedded} of type.bare.members) {
-    const found =
-      isEmbedded && inner?.bare.kind === 'struct' ? fieldIn(inner, view.at(offset), name, depth - 1, visits) : undefined
-    if (found) return found
-  }
-  return undefined
+/** Those of embedded structs are the object's own. */
+const GO_FIELDS: FieldRule = {
+  isField: () => true,
+  holdsFields: ({type, isEmbedded}) => isEmbedded && type?.bare.kind === 'struct',
 }

@@ -1,6 +1,7 @@
 import {addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
 import type {ReadValue} from './cxx-library.ts'
+import {type FieldRule, findField, VISITS_MAX} from './field-search.ts'
 import {MemoryStorage, View} from './storage.ts'
 import {renderText, textAt} from './text-value.ts'
 import {cutValue, isMissing, missingValue, moreText, plainValue, record, stateOf, type Value} from './value.ts'
@@ -29,8 +30,6 @@ function readLibraryType(object: RustObject, name: string): Value | undefined {
 }
 
 const SEARCH_DEPTH = 8
-/** Types that one search looks into: of structs that contain themselves there is no end. */
-const VISITS_MAX = 2000
 /** Places of a table that are looked at, whatever the limits allow. */
 const BUCKETS_MAX = 1_000_000
 
@@ -43,24 +42,10 @@ function readCharacter(view: View): Value {
   return plainValue(`'${character}'`, character)
 }
 
-function findField(
-  type: DataType,
-  view: View,
-  name: string,
-  depth: number,
-  visits = {left: VISITS_MAX},
-): {type: DataType; view: View} | undefined {
-  if (visits.left-- <= 0) return undefined
-  const own = type.bare.members.find(member => member.name === name)
-  if (own?.type && own.type.bare.kind !== 'struct') return {type: own.type, view: view.at(own.offset)}
-  if (depth === 0) return undefined
-  for (const member of type.bare.members) {
-    const inner = member.type
-    if (inner?.bare.kind !== 'struct') continue
-    const found = findField(inner, view.at(member.offset), name, depth - 1, visits)
-    if (found) return found
-  }
-  return undefined
+/** Structs are wrappers: the field that is meant is the one within. */
+const RUST_FIELDS: FieldRule = {
+  isField: ({type}) => type?.bare.kind !== 'struct',
+  holdsFields: ({type}) => type?.bare.kind === 'struct',
 }
 
 function readBox(type: DataType, view: View, reading: Reading, read: ReadValue): Value {
@@ -110,7 +95,7 @@ class RustObject {
   }
 
   #word(name: string): Word | undefined {
-    const found = findField(this.#type, this.#view, name, SEARCH_DEPTH)
+    const found = findField(this.#type, this.#view, name, SEARCH_DEPTH, RUST_FIELDS)
     const word = found?.view.unsigned(8)
     return typeof word === 'bigint' ? word : undefined
   }
@@ -134,7 +119,7 @@ class RustObject {
   /** `[1, 2, 3]` of what is pointed at, or of the type that the container was made with. */
   slice(pointer: string, length: string): Value {
     const [data, count] = [this.#word(pointer), this.#word(length)]
-    const own = findField(this.#type, this.#view, pointer, SEARCH_DEPTH)?.type.bare.target
+    const own = findField(this.#type, this.#view, pointer, SEARCH_DEPTH, RUST_FIELDS)?.type.bare.target
     const element = this.#type.templateTypes.get('T') ?? own
     const size = element?.size
     const start = data === undefined ? undefined : addressOfWord(data)
@@ -202,7 +187,7 @@ class RustObject {
 
   /** Rc and Arc: a pointer to two counts and the value. */
   counted(): Value | undefined {
-    const held = findField(this.#type, this.#view, 'pointer', SEARCH_DEPTH)
+    const held = findField(this.#type, this.#view, 'pointer', SEARCH_DEPTH, RUST_FIELDS)
     const inner = held?.type.bare.target?.bare
     const [strong, value] = ['strong', 'value'].map(name => inner?.members.find(member => member.name === name))
     const data = inner?.members.find(member => member.name === 'data') ?? value
