@@ -44,7 +44,7 @@ interface ListedImage {
   facts: GoroutineFacts
 }
 
-const NO_CAUSE = {goroutine: undefined, current: undefined}
+const NO_CAUSE = {goroutine: undefined, current: undefined, kept: undefined}
 
 class GoroutineListing implements GoroutinesReport {
   readonly schemaVersion = '1' as const

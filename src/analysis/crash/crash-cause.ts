@@ -1,3 +1,4 @@
+import {NULL_ADDRESS} from '../../base/address.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -29,6 +30,11 @@ export interface CrashCause {
   goroutine: Goroutine | undefined
   /** The M's goroutine, printed next where it is not the first. */
   current: Goroutine | undefined
+  /**
+   * What the M of a C thread keeps for the next callback, and does not run: as m.curg it is printed first all the same
+   * (runtime.tracebackothers).
+   */
+  kept: Goroutine | undefined
   /** Where the printed Go frames of `goroutine` begin; the frames of dying are left out. */
   start: FoundStart | undefined
   /** Where `runtime stack:` begins; undefined where none is printed. */
@@ -39,6 +45,9 @@ export interface CrashCause {
   header: string[]
   throwing: Throwing
 }
+
+/** What is known before the kind of death is. */
+type CrashBase = Pick<CrashCause, 'thread' | 'machine' | 'current' | 'kept' | 'throwing'>
 
 /** Finds the first fault, whatever the runtime did after it. */
 export function findCrashCause(process: DeadProcess, threads: ThreadStacks): CrashCause {
@@ -72,7 +81,8 @@ function runtimeCrash(
   const {runtime} = process
   const current = thread.goroutine
   const g0 = runtime?.goroutineAt(machine.g0)
-  const base = {thread, machine, current, throwing: throwingOf(process, machine)}
+  const kept = current || machine.curg === NULL_ADDRESS ? undefined : runtime?.goroutineAt(machine.curg)
+  const base = {thread, machine, current, kept, throwing: throwingOf(process, machine)}
   const isUnhandled = diedBeforeHandling(process, thread)
   if (!isUnhandled && diedInHandler(process, thread)) return signalCrash(process, base, thread, machine, g0)
   const onGoroutine = current && startBelowDeath(process, findStart(process, threads, current), false)
@@ -94,7 +104,7 @@ function runtimeCrash(
 /** A throw on a system stack. */
 function systemStackCrash(
   process: DeadProcess,
-  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
+  base: CrashBase,
   thread: ThreadStack,
   g0: Goroutine,
 ): CrashCause | undefined {
@@ -112,11 +122,7 @@ function systemStackCrash(
  * Without function tables, or where its frames are lost or were written over, no frame says that the runtime was dying,
  * but its records do: panics that nobody recovered, or a throw without a signal that was caught.
  */
-function deathByRecords(
-  process: DeadProcess,
-  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
-  g0: Goroutine | undefined,
-): CrashCause | undefined {
+function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | undefined): CrashCause | undefined {
   const {current, machine} = base
   if (machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
@@ -136,7 +142,7 @@ function deathByRecords(
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */
 function signalCrash(
   process: DeadProcess,
-  base: Pick<CrashCause, 'thread' | 'machine' | 'current' | 'throwing'>,
+  base: CrashBase,
   thread: ThreadStack,
   machine: Machine,
   g0: Goroutine | undefined,
@@ -191,6 +197,7 @@ const NO_CRASH: CrashCause = {
   machine: undefined,
   goroutine: undefined,
   current: undefined,
+  kept: undefined,
   start: undefined,
   runtimeStack: undefined,
   signal: undefined,

@@ -58,7 +58,7 @@ export function takeCensus(
   return census
 }
 
-const NO_CRASH = {goroutine: undefined, current: undefined}
+const NO_CRASH = {goroutine: undefined, current: undefined, kept: undefined}
 
 function* notingMain(census: GoroutineCensus, goroutines: Iterable<Goroutine>): Generator<Goroutine> {
   for (const goroutine of goroutines) {

@@ -5,9 +5,12 @@ import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type GoroutineSort, waitTime} from './goroutine-query.ts'
 
+type ListedFirst = Pick<CrashCause, 'goroutine' | 'current' | 'kept'>
+
 /** The goroutines that the runtime lists first: the one whose stack crashed, which may be a g0, and its M's own. */
-export function goroutinesOfCrash({goroutine: first, current}: Pick<CrashCause, 'goroutine' | 'current'>): Goroutine[] {
-  const second = current?.address === first?.address ? undefined : current
+export function goroutinesOfCrash({goroutine: first, current, kept}: ListedFirst): Goroutine[] {
+  const own = current ?? kept
+  const second = own?.address === first?.address ? undefined : own
   return [first, second].filter(goroutine => goroutine !== undefined)
 }
 
@@ -31,7 +34,7 @@ export function isListed(runtime: GoRuntime, goroutine: Goroutine, withSystem: b
 /** The goroutines that the runtime lists, in its own order. A g0 is listed by its M's death alone. */
 export function* listedGoroutines(
   runtime: GoRuntime,
-  cause: Pick<CrashCause, 'goroutine' | 'current'>,
+  cause: ListedFirst,
   withSystem: boolean,
   all?: Iterable<Goroutine>,
 ): Generator<Goroutine> {

@@ -52,25 +52,33 @@ const BORROWED = goroutine(5, {isBorrowed: true})
 const RUNTIME = runtimeOf(MAIN, SYSTEM, DEAD, CRASHED, BORROWED)
 
 test('the crashing goroutine comes first, then its M’s own, then the others as they are in allgs', t => {
-  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: CRASHED, current: MAIN}, true)), [4, 1, 2])
-  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: CRASHED, current: CRASHED}, false)), [4, 1])
-  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: undefined, current: undefined}, false)), [1, 4])
+  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: CRASHED, current: MAIN, kept: undefined}, true)), [4, 1, 2])
+  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: CRASHED, current: CRASHED, kept: undefined}, false)), [4, 1])
+  t.deepEqual(
+    idsOf(listedGoroutines(RUNTIME, {goroutine: undefined, current: undefined, kept: undefined}, false)),
+    [1, 4],
+  )
 })
 
 test('a g0 that crashed is no goroutine of the list, but of the crash', t => {
   const g0 = goroutine(0)
-  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: g0, current: MAIN}, false)), [1, 4])
-  t.deepEqual(idsOf(goroutinesOfCrash({goroutine: g0, current: MAIN})), [0, 1])
+  t.deepEqual(idsOf(listedGoroutines(RUNTIME, {goroutine: g0, current: MAIN, kept: undefined}, false)), [1, 4])
+  t.deepEqual(idsOf(goroutinesOfCrash({goroutine: g0, current: MAIN, kept: undefined})), [0, 1])
 })
 
 test('one goroutine is one, however often it was read', t => {
-  t.deepEqual(idsOf(goroutinesOfCrash({goroutine: CRASHED, current: {...CRASHED} as Goroutine})), [4])
+  t.deepEqual(idsOf(goroutinesOfCrash({goroutine: CRASHED, current: {...CRASHED} as Goroutine, kept: undefined})), [4])
 })
 
 test('what the runtime does not list: its own goroutines unless asked, and one that a signal borrowed', t => {
   t.false(isListed(RUNTIME, SYSTEM, false))
   t.true(isListed(RUNTIME, SYSTEM, true))
   t.false(isListed(RUNTIME, BORROWED, true))
+})
+
+test('what the M of a C thread keeps is listed where that M itself died, as m.curg', t => {
+  const cause = {goroutine: undefined, current: undefined, kept: BORROWED}
+  t.deepEqual(idsOf(listedGoroutines(RUNTIME, cause, false)), [5, 1, 4])
 })
 
 test('sorted ones come by their key, equal ones by their number, and those of the crash are not read again', t => {
