@@ -17,7 +17,7 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
   const images = ThreadStacks.ofImages(process)
   const blocking = new Blocking(images)
   blocking.addDiagnostics(process.diagnostics)
-  const {report: cgo, isWhole} = reportCgo(images)
+  const cgo = reportCgo(images)
   const report = blocking.report()
   return {
     schemaVersion: '1',
@@ -28,17 +28,18 @@ export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions
     blocking: report,
     diagnostics: process.diagnostics.list(),
     conclude: () => {},
-    whyIncomplete: () => whyIncomplete(cgo, isWhole, process.isPartial()),
-    isComplete: () => whyIncomplete(cgo, isWhole, process.isPartial()).length === 0,
+    whyIncomplete: () => whyIncomplete(cgo, process.isPartial()),
+    isComplete: () => whyIncomplete(cgo, process.isPartial()).length === 0,
     isOutOfTime: deadline.hasStruck,
   }
 }
 
-function whyIncomplete(cgo: CgoReport, isWhole: boolean, isPartial: boolean): string[] {
+function whyIncomplete(cgo: CgoReport, isPartial: boolean): string[] {
   const reasons: string[] = []
   if (cgo.enabled === null) reasons.push('nothing tells whether the program uses cgo')
   if (!knowsAllFrames(cgo)) reasons.push('C frames of a call or a callback cannot be found')
-  if (!isWhole) reasons.push('the stack of a goroutine ends before its end: more calls may be in progress')
+  if (!cgo.callsKnown) reasons.push('not every stack was read to its end: more calls may be in progress')
+  if (cgo.enabled !== false && !cgo.hooksKnown) reasons.push('what runtime.SetCgoTraceback was given is not known')
   if (isPartial) reasons.push(PARTIAL)
   return reasons
 }

@@ -220,6 +220,8 @@ class Analysis implements CoreReport {
     if (this.#countedThreads.has(thread.id)) return
     this.#countedThreads.add(thread.id)
     this.#losses.add(thread, `thread ${thread.id}`)
+    const {frames, handlerFrames} = thread
+    if (!thread.idle && this.#showsThread(thread.id)) this.#completeness.addCFrames(frames.slice(handlerFrames))
   }
 
   /** Those of the crash, and those that are asked for; where nothing crashed, the first one. */
@@ -351,11 +353,16 @@ class Analysis implements CoreReport {
   #hasLostThread(): boolean {
     if (this.#asked) return false
     if (this.#process.deadline.hasStruck) return true
-    const isShown = (tid: number) => this.#options.goroutines !== 'crashing' || tid === this.crash.thread
     return this.#process.core.threads.some(({tid}) => {
-      const stack = isShown(tid) ? imageOnThread(this.#images, tid).ofThread(tid) : undefined
+      const stack = this.#showsThread(tid) ? imageOnThread(this.#images, tid).ofThread(tid) : undefined
       return stack !== undefined && stack.stop !== 'end-of-stack'
     })
+  }
+
+  /** Not where goroutines are asked for by their numbers; where the one that crashed is, its own thread. */
+  #showsThread(tid: number): boolean {
+    const {goroutines} = this.#options
+    return goroutines === undefined || (goroutines === 'crashing' && tid === this.crash.thread)
   }
 
   isComplete(): boolean {
@@ -405,7 +412,7 @@ class Analysis implements CoreReport {
     this.conclude()
     return {
       threads,
-      cgo: reportCgo(this.#images).report,
+      cgo: reportCgo(this.#images),
       blocking,
       modules: this.#reportModules().map(module => ({...module, losses: this.#losses.of(module.path)})),
       signature: this.signature,

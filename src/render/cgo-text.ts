@@ -18,14 +18,20 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
   }
   yield renderHooks(cgo, style)
   yield '\n'
-  if (cgo.calls.length === 0) yield `no call from Go into C ${knowsNoM ? 'was found' : 'is in progress'}\n`
+  if (cgo.calls.length === 0) yield `${cgo.callsKnown ? NO_CALL : NO_CALL_FOUND}\n`
   for (const group of cgo.groups) {
     yield `${style.header(`${group.count} ${group.count === 1 ? 'goroutine' : 'goroutines'} in ${cName(group.entry)}`)}\n`
     for (const call of cgo.calls) if (call.entry === group.entry) yield renderCall(call, style)
   }
+  if (cgo.calls.length > 0 && !cgo.callsKnown) yield `${style.note(MORE_CALLS)}\n`
   yield* renderBlocking(blocking, style)
   for (const [state, names] of groupByState(cgo.threads, style)) yield `\n${names.join('')}${state}`
 }
+
+const NO_CALL = 'no call from Go into C is in progress'
+const NO_CALL_FOUND =
+  'no call from Go into C was found; whether one is in progress is not known, for not every stack was read to its end'
+const MORE_CALLS = '...more calls may be in progress: not every stack was read to its end...'
 
 function cName(entry: string | null): string {
   if (entry === null) return 'C (which function Go called is not known)'

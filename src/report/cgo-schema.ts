@@ -143,6 +143,9 @@ export const cgoSchema = z
       })
       .describe('what `runtime.SetCgoTraceback` was given'),
     hooksKnown: z.boolean().describe('false: null among the hooks may stand for one that was not found'),
+    callsKnown: z
+      .boolean()
+      .describe('false: more calls may be in progress than are listed, on stacks that were not read to their end'),
     groups: z
       .array(
         z.strictObject({

@@ -76,6 +76,10 @@ function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Gener
   yield* lostFrames(goroutine, thread)
 }
 
+function isUnnamedGo({kind, function: name}: FrameReport): boolean {
+  return name === null && (kind === 'go' || kind === 'unknown')
+}
+
 type Call = Documents['cgo']['cgo']['calls'][number]
 
 function* againstGoroutine(call: Call, goroutine: GoroutineReport | undefined): Generator<string> {
@@ -166,7 +170,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     }
   },
 
-  'calls of C': function* ({documents}) {
+  'calls of C': function* ({documents, complete}) {
     const {analyze, cgo} = documents
     yield* differences('cgo', cgo.cgo, analyze.cgo)
     for (const {thread: id, image, m, goroutine} of cgo.cgo.threads) {
@@ -178,6 +182,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
     for (const call of cgo.cgo.calls) yield* againstGoroutine(call, goroutineOf(documents, call.image, call.goroutine))
     const calling = new Set(cgo.cgo.calls.map(({goroutine}) => goroutine))
     for (const {id, inCgo} of analyze.goroutines) if (inCgo && !calling.has(id)) yield `goroutine ${id} is in no call`
+    const {callsKnown, hooksKnown, enabled} = cgo.cgo
+    const unread = analyze.goroutines.find(({m, frames}) => m !== null && frames.some(isUnnamedGo))
+    if (unread && callsKnown && enabled !== false) yield `goroutine ${unread.id} is not read, and all calls are known`
+    if (complete.cgo && enabled !== false && !(callsKnown && hooksKnown)) yield 'cgo is complete without all calls'
   },
 
   'locks and deadlocks': function* ({documents}) {

@@ -70,7 +70,10 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
   return crossings
 }
 
-/** Without function tables nothing tells the crossings, but the records tell of the call that C is in. */
+/**
+ * Without function tables nothing tells the crossings, but the records tell of the call that C is in. That the M counts
+ * no call proves nothing: a panic takes back what it counted (runtime.unwindm).
+ */
 function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment | undefined): CgoCalls {
   const calls: CgoCall[] = []
   if (leaf && goroutine.syscall.sp !== NULL_ADDRESS && isInC(process, goroutine)) {
@@ -80,7 +83,7 @@ function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment
     segment.leftOut = leaf.elided?.count ?? 0
     calls.push({entry: null, caller: null, segment})
   }
-  return {calls, callbacks: [], inCallback: false, isReturning: false, missing: null}
+  return {calls, callbacks: [], inCallback: false, isReturning: false, missing: 'no-unwind-info'}
 }
 
 function emptySegment(missing: MissingReason | null): CalledSegment {

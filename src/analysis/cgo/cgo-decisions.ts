@@ -79,8 +79,8 @@ function explain(condition: HandlerCondition, {machine, goroutine}: DecisionFact
       return 'the thread has no g: it belongs to C, and no call from C into Go is in progress on it (of SIGPROF, into sigprofCallers, for the profiler)'
     case 'm.ncgo':
       return isBorrowed
-        ? 'the thread belongs to C, its M was taken for a signal and is in no call from Go into C (m.ncgo is 0)'
-        : 'the M is in no call from Go into C (m.ncgo is 0)'
+        ? 'the thread belongs to C, its M was taken for a signal and counts no call from Go into C (m.ncgo is 0)'
+        : 'the M counts no call from Go into C (m.ncgo is 0)'
     case 'm.curg':
       return `the M runs no goroutine (m.curg is nil)${goroutine ? `: ${who} is inside of a callback and ${absence(goroutine)}` : ''}`
     case 'm.curg.syscallsp':
@@ -136,7 +136,7 @@ function findUnprintable(
   if (!goroutine || goroutine.isDead) return ['g', 'there is no goroutine to print']
   const {id} = goroutine
   if (!machine || goroutine.m !== machine.address) return ['g.m', `goroutine ${id} ${absence(goroutine)} (g.m is nil)`]
-  if (machine.ncgo <= 0) return ['m.ncgo', `goroutine ${id} is in no call from Go into C (m.ncgo is 0)`]
+  if (machine.ncgo <= 0) return ['m.ncgo', 'the M counts no call from Go into C (m.ncgo is 0)']
   if (goroutine.syscall.sp === 0) return ['g.syscallsp', `goroutine ${id} is in Go code (g.syscallsp is 0)`]
   if (machine.cgoCallers === 0) return ['m.cgoCallers', 'the M has no array for the C stack']
   if (runtime?.savedCallers(machine).hasFirst !== true) {

@@ -20,34 +20,37 @@ const NO_CALLS: CgoCalls = {calls: [], callbacks: [], inCallback: false, isRetur
 
 /**
  * Every call from Go into C that is in progress, and what each thread's M knows of it. Costs what its threads cost.
- * `images`: the threads as each Go runtime of the process sees them. `isWhole`: no stack ends before its end, where
- * more calls may be.
+ * `images`: the threads as each Go runtime of the process sees them.
  */
-export function reportCgo(images: readonly ThreadStacks[]): {report: CgoReport; isWhole: boolean} {
+export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
   const [program] = images as [ThreadStacks]
   const calls: CgoCallReport[] = []
   const reports: CgoThreadReport[] = []
-  let isWhole = true
+  let callsKnown = true
   for (const {threads, machine, tid} of listMachines(images)) {
     const {process} = threads
-    if (process.deadline.isOver(CALLS_OF_C)) break
+    if (process.deadline.isOver(CALLS_OF_C)) {
+      callsKnown = false
+      break
+    }
     const goroutine = machine && threads.goroutineOf(machine)
     const found = goroutine ? findCgoCalls(process, threads, goroutine) : NO_CALLS
-    isWhole &&= found.missing === null
+    callsKnown &&= threads.knowsGoroutine(tid, machine) && found.missing === null
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
     // A panic takes ncgo back before the traceback, though the calls are still on the stack.
     const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
     if (machine && isInCall) calls.push(reportCall(process, report, found))
   }
-  const report: CgoReport = {
-    enabled: images.some(({process: {runtime}}) => runtime?.usesCgo) || (program.process.runtime?.usesCgo ?? null),
+  const enabled = images.some(({process: {runtime}}) => runtime?.usesCgo) || (program.process.runtime?.usesCgo ?? null)
+  return {
+    enabled,
     ...reportHooks((images.find(hasHooks) ?? program).process),
     groups: groupCalls(calls),
     calls,
+    callsKnown: callsKnown || enabled === false,
     threads: reports,
   }
-  return {report, isWhole}
 }
 
 interface ThreadOfImage extends Pick<ThreadFacts, 'machine' | 'tid'> {
