@@ -8,6 +8,7 @@ import {GotraceError, InputError, messageOf} from '../base/errors.ts'
 import {timeIsOver} from '../base/time-limit.ts'
 import type {FileWatch} from './file-watch.ts'
 import {unpackLz4} from './lz4-frame.ts'
+import {RangedSource} from './ranged-source.ts'
 import {isRemote, RemoteFile} from './remote-file.ts'
 import {type ClosableSource, SparseSink} from './sparse-sink.ts'
 import {InputStream, isStandardInput, openStandardInput} from './standard-input.ts'
@@ -38,6 +39,8 @@ export interface OpenInput {
 const CHUNK_SIZE = 256 * 1024
 /** Unpacked bytes between turns of the event loop, so that timers and signals are heard. */
 const TURN_SIZE = 16 * 1024 * 1024
+/** Less than that is fetched whole in less time than its parts would take one by one. */
+const RANGED_FROM = 32 * 1024 * 1024
 /** As much as an ELF header (gABI ch. 4). */
 const HEAD_SIZE = 64
 
@@ -91,6 +94,8 @@ export async function openInput(path: string, options: OpenInputOptions): Promis
 
 async function openRemote(address: string, options: OpenInputOptions): Promise<OpenInput> {
   const file = await RemoteFile.open(address, {environment: process.env, deadline: options.deadline})
+  const ranged = await openRanged(file, options)
+  if (ranged) return {source: ranged, compression: 'none'}
   const fetched = await fetchWhole(file, options)
   try {
     const compression = detectPacking(fetched.read(0, Math.min(8, fetched.size)))
@@ -104,6 +109,15 @@ async function openRemote(address: string, options: OpenInputOptions): Promise<O
     fetched.close()
     throw error
   }
+}
+
+/** Read where it lies: what is large, not packed, and can be had in parts. */
+async function openRanged(file: RemoteFile, options: OpenInputOptions): Promise<ClosableSource | undefined> {
+  if (!file.hasRanges || (file.size ?? 0) < RANGED_FROM) return undefined
+  const head = await file.read(0, HEAD_SIZE)
+  if (detectPacking(head) !== 'none') return undefined
+  options.checkHead?.(new BytesSource(head, file.name))
+  return RangedSource.open(file, options.deadline)
 }
 
 function* chunksOf(source: ByteSource, length: number): Generator<Uint8Array> {

@@ -15,7 +15,11 @@ export interface RemoteOptions extends ExchangeOptions {
   readonly environment: Environment
 }
 
-type RequestMaker = (headers: Readonly<Record<string, string>>) => Promise<Request>
+/** How a file is asked for: by a request for each time, or by one that another may send again and again for a day. */
+interface Door {
+  request(headers: Readonly<Record<string, string>>): Promise<Request>
+  standing(): Promise<Request>
+}
 
 /** How often a body is taken up again where it broke off, without a byte in between. */
 const BREAKS_MAX = 3
@@ -46,27 +50,27 @@ export class RemoteFile {
   readonly version: string | undefined
   /** The server gives parts of it. */
   readonly hasRanges: boolean
-  readonly #make: RequestMaker
+  readonly #door: Door
   readonly #options: RemoteOptions
 
-  private constructor(address: string, facts: RemoteFacts, make: RequestMaker, options: RemoteOptions) {
+  private constructor(address: string, facts: RemoteFacts, door: Door, options: RemoteOptions) {
     this.name = remoteName(address)
     this.size = facts.size
     this.version = facts.version
     this.hasRanges = facts.hasRanges
-    this.#make = make
+    this.#door = door
     this.#options = options
   }
 
   /** @throws InputError not-found, unreadable, unreachable, unsupported */
   static async open(address: string, options: RemoteOptions): Promise<RemoteFile> {
-    const make = await requestMaker(address, options)
+    const door = await openDoor(address, options)
     const name = remoteName(address)
     // HEAD is refused by some servers, and says nothing of ranges on others: the first byte is asked for.
-    const answer = await exchange(name, () => make({...AS_IT_IS, range: 'bytes=0-0'}), options)
+    const answer = await exchange(name, () => door.request({...AS_IT_IS, range: 'bytes=0-0'}), options)
     if (answer.response.status !== RANGE_NOT_SATISFIABLE && !answer.response.ok) throw await refusal(name, answer)
     await answer.end()
-    return new RemoteFile(address, factsOf(answer.response), make, options)
+    return new RemoteFile(address, factsOf(answer.response), door, options)
   }
 
   /** `length` bytes at `start`. @throws InputError where they are not there, or no longer as they were */
@@ -81,6 +85,11 @@ export class RemoteFile {
     }
     if (done < length) throw unreachable(this.name, `${done} bytes of ${length} were sent`)
     return bytes
+  }
+
+  /** A request for it that may be sent again and again, with ranges, for a day. */
+  standingRequest(): Promise<Request> {
+    return this.#door.standing()
   }
 
   /** The whole file, in pieces as they come. @throws InputError */
@@ -115,7 +124,7 @@ export class RemoteFile {
     const range: Record<string, string> = isPart ? {range: `bytes=${start}-${end === undefined ? '' : end - 1}`} : {}
     const same: Record<string, string> = this.version === undefined ? {} : {'if-match': this.version}
     const headers = {...AS_IT_IS, ...range, ...same}
-    const answer = await exchange(this.name, () => this.#make(headers), this.#options)
+    const answer = await exchange(this.name, () => this.#door.request(headers), this.#options)
     try {
       if (answer.response.status === PRECONDITION_FAILED || this.#isOther(answer.response)) throw this.#changed()
       if (!answer.response.ok) throw await refusal(this.name, answer)
@@ -165,16 +174,17 @@ function versionOf(headers: Headers): string | undefined {
   return tag === null || tag.startsWith('W/') ? undefined : tag
 }
 
-async function requestMaker(address: string, {environment}: RemoteOptions): Promise<RequestMaker> {
+async function openDoor(address: string, {environment}: RemoteOptions): Promise<Door> {
   if (isS3(address)) {
     const {bucket, key} = parseS3Place(address)
     if (key === '') throw new InputError('bad-argument', `${address}: a bucket, no file`, 'it is s3://BUCKET/KEY')
     const opened = await S3Bucket.open(bucket, environment)
-    return headers => opened.request(key, {headers})
+    return {request: headers => opened.request(key, {headers}), standing: () => opened.standingRequest(key)}
   }
   if (!URL.canParse(address)) throw new InputError('bad-argument', `${address}: no address`, 'check it')
   const {url, authorization} = withoutLogin(new URL(address))
-  return async headers => new Request(url, {headers: {...headers, ...authorization}})
+  const request: Door['request'] = async headers => new Request(url, {headers: {...headers, ...authorization}})
+  return {request, standing: () => request({})}
 }
 
 /** fetch() takes no address with a user's name and password: they go into a header (RFC 7617). */

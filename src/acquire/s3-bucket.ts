@@ -4,7 +4,7 @@ import {type AwsSettings, type Environment, readAwsSettings} from './aws-setting
 
 /** What is used of the package aws4fetch: it signs requests (AWS General Reference, "Signature Version 4"). */
 interface Signer {
-  sign(url: string, init: RequestInit): Promise<Request>
+  sign(url: string, init: RequestInit & {aws?: {signQuery: boolean}}): Promise<Request>
 }
 type SignerPackage = {AwsClient: new (options: Record<string, string | undefined>) => Signer}
 
@@ -49,7 +49,16 @@ export class S3Bucket {
 
   /** A request for an object, which is good for some minutes. */
   request(key: string, init: RequestInit = {}): Promise<Request> {
-    return this.#signer.sign(`${this.#base}/${key.split('/').map(escapePart).join('/')}`, init)
+    return this.#signer.sign(this.#addressOf(key), init)
+  }
+
+  /** A request for an object that is good for a day, with any range: its signature stands in the address. */
+  standingRequest(key: string): Promise<Request> {
+    return this.#signer.sign(this.#addressOf(key), {aws: {signQuery: true}})
+  }
+
+  #addressOf(key: string): string {
+    return `${this.#base}/${key.split('/').map(escapePart).join('/')}`
   }
 }
 
