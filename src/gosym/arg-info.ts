@@ -2,17 +2,13 @@ import {type Address, hex, offsetAddress} from '../base/address.ts'
 import {type MemoryReader, readNumber64, readU8} from '../base/memory-reader.ts'
 
 /** Bytes of a FUNCDATA_ArgInfo program that are not an offset (internal/abi/symtab.go, `TraceArgs…`; 1.17+). */
-const ARG_END = 0xff
-const ARG_START_AGGREGATE = 0xfe
-const ARG_END_AGGREGATE = 0xfd
-const ARG_DOTDOTDOT = 0xfc
-const ARG_OFFSET_TOO_LARGE = 0xfb
+export const ARG_MARK = {end: 0xff, startGroup: 0xfe, endGroup: 0xfd, more: 0xfc, far: 0xfb} as const
 /** What the bytes that stand for no value print. */
 const ARG_MARKS: Readonly<Record<number, string>> = {
-  [ARG_START_AGGREGATE]: '{',
-  [ARG_END_AGGREGATE]: '}',
-  [ARG_DOTDOTDOT]: '...',
-  [ARG_OFFSET_TOO_LARGE]: '_',
+  [ARG_MARK.startGroup]: '{',
+  [ARG_MARK.endGroup]: '}',
+  [ARG_MARK.more]: '...',
+  [ARG_MARK.far]: '_',
 }
 /** The compiler's bound: 10 components, 5 levels, three bytes each way. */
 const PROGRAM_LIMIT = 171
@@ -38,8 +34,8 @@ export function readArgProgram(memory: MemoryReader, address: Address): Uint8Arr
     const byte = byteAt(memory, address, index++)
     if (byte === undefined) return undefined
     program.push(byte)
-    if (byte === ARG_END) return Uint8Array.from(program)
-    if (byte < ARG_OFFSET_TOO_LARGE) {
+    if (byte === ARG_MARK.end) return Uint8Array.from(program)
+    if (byte < ARG_MARK.far) {
       const size = byteAt(memory, address, index++)
       if (size === undefined) return undefined
       program.push(size)
@@ -78,9 +74,9 @@ export function makeArgTemplate(program: Uint8Array, liveness: ArgLiveness | und
   let slot = 0
   for (let index = 0; index < program.length; index++) {
     const op = program[index] as number
-    if (op === ARG_END) break
-    if (op !== ARG_END_AGGREGATE && !first) text += ', '
-    first = op === ARG_START_AGGREGATE
+    if (op === ARG_MARK.end) break
+    if (op !== ARG_MARK.endGroup && !first) text += ', '
+    first = op === ARG_MARK.startGroup
     const mark = ARG_MARKS[op]
     if (mark !== undefined) {
       text += mark
@@ -109,7 +105,7 @@ export function renderArgs({values, after}: ArgTemplate, base: Address, memory: 
   return text + after
 }
 
-function isLive(liveness: ArgLiveness | undefined, offset: number, slot: number): boolean {
+export function isLive(liveness: ArgLiveness | undefined, offset: number, slot: number): boolean {
   if (!liveness?.bitmap || offset < liveness.firstOffset) return true
   const byte = liveness.bitmap[Math.floor(slot / 8)] ?? 0xff
   return Math.floor(byte / 2 ** (slot % 8)) % 2 === 1

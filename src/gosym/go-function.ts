@@ -12,6 +12,7 @@ import {
 } from './arg-info.ts'
 import {type FuncID, funcIDOf} from './func-id.ts'
 import {isUserVisible} from './func-name.ts'
+import {argumentWords, type GoArgument, parseArguments, readPointerWords} from './go-argument.ts'
 import {type InlinedCall, readInlinedCall} from './inline-tree.ts'
 import {NO_VALUE, PcValueTable} from './pc-value.ts'
 import type {Pclntab} from './pclntab.ts'
@@ -65,6 +66,8 @@ interface FuncRecord {
 /** The deepest nesting of inlined calls followed: the inliner's budget stops far earlier. */
 const INLINE_LIMIT = 512
 const PCDATA_LIMIT = 64
+/** As many words as a traceback up to 1.16 prints. */
+const OLD_WORDS_MAX = 10
 /** pcs with kept frames, per function. */
 const FRAME_CACHE_LIMIT = 4096
 
@@ -190,6 +193,33 @@ export class GoFunction {
     if (!this.version.atLeast(17)) return renderArgWords(this.#record.args, cfa, memory)
     const template = this.#argTemplate(lookupPc)
     return typeof template === 'string' ? template : renderArgs(template, cfa, memory)
+  }
+
+  /**
+   * The arguments of a frame as far as the tables describe them; up to 1.16 the words of arguments and results.
+   * undefined: nothing describes them. `lookupPc` as for `argText`.
+   */
+  argumentsAt(lookupPc: Address): readonly GoArgument[] | undefined {
+    const {indices} = this.#pclntab.places.release
+    const maps = this.#funcdata(indices.funcdataArgMaps)
+    const pointers = maps === undefined ? new Set<number>() : readPointerWords(this.#pclntab.memory, maps)
+    if (!this.version.atLeast(17)) {
+      return this.#record.args < 0 ? undefined : argumentWords(this.#record.args, pointers, OLD_WORDS_MAX)
+    }
+    const program = this.#readArgProgram()
+    if (program === 'missing') return undefined
+    if (!program) return this.isAssembly ? undefined : []
+    return parseArguments(program, this.#argLiveness(lookupPc), pointers)
+  }
+
+  /** Whether the function has moved SP to its own frame there, after which it puts its arguments in their places. */
+  hasFrameAt(pc: Address): boolean {
+    return (this.spDelta(pc) ?? 0) > (this.spDelta(this.entry) ?? 0)
+  }
+
+  /** Written in assembly: its arguments are where the caller put them. */
+  get isAssembly(): boolean {
+    return Math.floor(this.flag / FUNC_FLAG.ASM) % 2 === 1
   }
 
   /** The text itself where it has no values. */

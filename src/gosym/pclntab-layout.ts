@@ -60,6 +60,7 @@ export interface FuncLayout {
 export interface TableIndices {
   pcdataInlTree: number | undefined
   pcdataArgLive: number | undefined
+  funcdataArgMaps: number
   funcdataInlTree: number | undefined
   funcdataArgInfo: number | undefined
   funcdataArgLive: number | undefined
@@ -140,6 +141,7 @@ const FUNC_1_20: FuncLayout = {
 const NO_INDICES: TableIndices = {
   pcdataInlTree: undefined,
   pcdataArgLive: undefined,
+  funcdataArgMaps: 0,
   funcdataInlTree: undefined,
   funcdataArgInfo: undefined,
   funcdataArgLive: undefined,

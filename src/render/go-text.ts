@@ -212,7 +212,17 @@ export function renderFrames(
 
 /** Below the frame's own lines, a line each; no part of Go's text. */
 function renderVariables(variables: NonNullable<FrameReport['variables']>, style: Style): string {
-  return variables.map(({name, value}) => style.source(`\t    ${name ?? '<unnamed>'} = ${value}`, false)).join('')
+  return variables
+    .map(({name, value, type}, index) => {
+      return style.source(`\t    ${name ?? unnamed(type, index)} = ${value}`, false)
+    })
+    .join('')
+}
+
+/** Arguments that the runtime's tables alone describe: by their number, and what is known of their type. */
+function unnamed(type: string | null, index: number): string {
+  if (type === null) return `argument ${index + 1}`
+  return type.startsWith('*') ? `argument ${index + 1} (${type})` : type
 }
 
 function renderFrame(frame: FrameReport, detail: Detail, style: Style, dialect: TextDialect): string {

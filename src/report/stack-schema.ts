@@ -33,12 +33,16 @@ const dataSchema = z.unknown() as z.ZodType<Data>
 
 export const variableSchema = z
   .strictObject({
-    name: text.describe('as in the source; null: the compiler gave it none'),
+    name: text.describe(
+      'as in the source; null: the compiler gave it none, or only the tables of the runtime describe it: an argument of Go without DWARF, in their order',
+    ),
     kind: oneOf({
       argument: 'a parameter of the function, or in Go a result',
       local: 'any other variable in whose scope the place in the code is',
     }).describe('what it is of the function'),
-    type: text.describe('its type, as the language of the source writes it'),
+    type: text.describe(
+      'its type, as the language of the source writes it; `arguments and results`: the words of both, which Go up to 1.16 does not tell apart; null: not known',
+    ),
     value: z.string().describe('as text: C as gdb, Go as Delve writes it; the text of `state` where there is none'),
     structured: dataSchema.describe(
       'as data: numbers (as text where a double would round them), texts, lists, objects by field; a pointer is `{pointer}` with what is known of its target',
@@ -103,7 +107,7 @@ export const frameSchema = z
       .nullable()
       .optional()
       .describe(
-        'its parameters and variables, as far as the debug information describes them; null: it describes none of this function; left out without `--values`',
+        'its parameters and variables, as far as the debug information describes them, else the arguments of a Go function as far as the tables of the runtime do; null: nothing describes them; left out without `--values`',
       ),
     source: sourceSchema
       .optional()

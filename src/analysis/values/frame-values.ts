@@ -13,6 +13,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import type {FrameOrigin} from '../process/frame-origins.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 import {FrameContext, type FrameSurroundings} from './frame-context.ts'
+import {readGoArguments} from './go-arguments.ts'
 import type {ValueLimits} from './limits.ts'
 import {BytesStorage, type Storage, storageOf, View} from './storage.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
@@ -56,8 +57,13 @@ export class FrameValues {
     const contexts = new StackContexts(this.#process, frames, gaps, thread)
     return frames.map((frame, index) => {
       if (this.#deadline.isOver('the variables of frames')) return {...frame, variables: null}
-      return {...frame, variables: this.#variables(frame, contexts.of(index))}
+      return {...frame, variables: this.#variables(frame, contexts.of(index)) ?? this.#withoutDwarf(frame)}
     })
+  }
+
+  #withoutDwarf(frame: FrameReport): VariableReport[] | null {
+    const origin = frame.kind === 'go' ? this.#process.origins?.of(frame) : undefined
+    return origin?.isGo ? readGoArguments(this.#process, origin, this.#values.environment) : null
   }
 
   #variables(frame: FrameReport, context: FrameContext | undefined): VariableReport[] | null {

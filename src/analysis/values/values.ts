@@ -24,13 +24,13 @@ export interface ReadVariable {
 
 /** Reads values by their types, whatever language those are of. */
 export class Values {
-  readonly #environment: ValueEnvironment
+  readonly environment: ValueEnvironment
   readonly #native: NativeValues
   readonly #go: GoValues
 
   constructor(process: DeadProcess, limits: ValueLimits) {
     const faults = new PointerFaults(process)
-    this.#environment = {
+    this.environment = {
       memory: process.memory,
       limits,
       nameAt: address => nameAt(process, address),
@@ -58,7 +58,7 @@ export class Values {
   readVariable(name: string | undefined, type: DataType | undefined, view: View, dwarf: DwarfInfo): ReadVariable {
     if (!type) return {name, type, value: missingValue('unreadable'), address: undefined}
     const reading: Reading = {
-      environment: this.#environment,
+      environment: this.environment,
       budget: new ValueBudget(),
       dwarf,
       depth: 0,

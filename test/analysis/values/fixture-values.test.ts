@@ -128,3 +128,34 @@ test('--values and --redact exclude each other', t => {
   const {stderr, exitCode} = runCommand(['analyze', 'core', '--values=all', '--redact'])
   t.is(exitCode, 2, stderr)
 })
+
+test('without DWARF the arguments that the tables describe: sizes, pointers, what is not in its place', async t => {
+  const stripped = await goroutineOfCrash('cfault-segv-go1.27-pie-nosymbols', ['--values'])
+  t.deepEqual(valuesOf(stripped, ['main._Cfunc_cfault_segv', 'main.(*server).dispatch', 'main.main.func1']), {
+    'main._Cfunc_cfault_segv': ['null = 0x5'],
+    'main.(*server).dispatch': [
+      'null = <not saved> (not-saved)',
+      'null = {0x7ffd77770f9a, 0x4} <perhaps "segv">',
+      'null = <not saved> (not-saved)',
+    ],
+    'main.main.func1': [],
+  })
+  const [receiver] = stripped.frames.find(({function: name}) => name === 'main.(*server).handle')?.variables ?? []
+  t.deepEqual(receiver, {
+    ...{name: null, kind: 'argument', type: '*main.server', value: '0x478f6116020'},
+    ...{structured: {pointer: '0x478f6116020'}, address: null, register: null, state: 'ok'},
+  })
+  // C has none without its debug information.
+  t.is(stripped.frames[0]?.variables, null)
+})
+
+test('up to Go 1.16 the words of arguments and results are not told apart', async t => {
+  const goroutine = await goroutineOfCrash('deaths-altstack-go1.15-nodwarf', ['--values'])
+  const descend = goroutine.frames.find(({function: name}) => name === 'main.descend')
+  t.deepEqual(descend?.variables, [
+    {
+      ...{name: null, kind: 'argument', type: 'arguments and results', value: '{0x1, 0x0}'},
+      ...{structured: ['0x1', '0x0'], address: null, register: null, state: 'ok'},
+    },
+  ])
+})
