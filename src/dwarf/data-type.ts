@@ -116,6 +116,11 @@ export class DataType {
     return this.reference.unit
   }
 
+  /** `const`, on the type itself. */
+  get isConstant(): boolean {
+    return this.tag === DW_TAG.const_type
+  }
+
   get language(): string | undefined {
     return this.unit.language
   }

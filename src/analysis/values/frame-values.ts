@@ -29,6 +29,7 @@ export interface ValueOptions {
 
 /** The thread that a stack is on, where one is. */
 export interface StackThread {
+  readonly tid: number
   readonly registers: BigUint64Array
   readonly frames: readonly UnwindFrame[]
   /** The vector registers as they were in a frame of it; undefined where they are not known. */
@@ -55,6 +56,7 @@ export class FrameValues {
    */
   describe(frames: readonly FrameReport[], gaps: ReadonlySet<number>, thread: StackThread | undefined): FrameReport[] {
     const contexts = new StackContexts(this.#process, frames, gaps, thread)
+    this.#values.useThread(thread?.tid)
     return frames.map((frame, index) => {
       if (this.#deadline.isOver('the variables of frames')) return {...frame, variables: null}
       return {...frame, variables: this.#variables(frame, contexts.of(index)) ?? this.#withoutDwarf(frame)}
@@ -260,6 +262,7 @@ class StackContexts {
 export function threadOf({memory}: Pick<DeadProcess, 'memory'>, stack: ThreadStack): StackThread {
   const {thread, frames, interruptions} = stack
   return {
+    tid: thread.tid,
     registers: thread.registers,
     frames,
     // Only the innermost frame has those of the processor, and each that a signal interrupted has its own.

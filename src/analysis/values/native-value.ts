@@ -4,18 +4,7 @@ import type {DataType, Member} from '../../dwarf/data-type.ts'
 import {readScalar, scalarOf} from './scalar-value.ts'
 import {BytesStorage, littleEndian, MemoryStorage, View} from './storage.ts'
 import {type FoundText, renderText, terminatedTextAt, textOf} from './text-value.ts'
-import {
-  cutValue,
-  integer,
-  isMissing,
-  missingValue,
-  moreText,
-  plainValue,
-  record,
-  type Structured,
-  stateOf,
-  type Value,
-} from './value.ts'
+import {cutValue, integer, isMissing, missingValue, moreText, plainValue, record, stateOf, type Value} from './value.ts'
 import {type Reading, refuse, type TypeReader, within} from './value-reader.ts'
 
 /** Values of C, and of what other languages share with it, as gdb writes them. */
@@ -72,25 +61,25 @@ export class NativeValues {
     if (target?.kind === 'function') return functionPointer(word, reading)
     const text = isCharacter(target) ? pointedText(word, reading) : undefined
     const fault = environment.pointerFault(word)
-    const note = fault === undefined ? '' : ` <${fault}>`
-    const structured: Structured = {pointer: hex(word)}
+    const odd = fault === undefined ? environment.pointerNote(word, isWritten(type)) : undefined
+    const said = fault ?? odd
+    const note = said === undefined ? '' : ` <${said}>`
+    const structured = {pointer: hex(word), ...(fault && {fault}), ...(odd && {memory: odd})}
     if (text) {
       return {
         text: `${hex(word)} ${renderText(text)}${note}`,
-        structured: {...structured, text: text.text, ...(fault === undefined ? {} : {fault})},
+        structured: {...structured, text: text.text},
         state: text.left === 0 ? 'ok' : 'cut',
       }
     }
     const named = fault === undefined ? this.#nameOf(word, reading) : ''
     const pointed = fault === undefined && named === '' ? this.#pointed(target, word, reading) : undefined
-    if (pointed) {
-      return {
-        ...pointed,
-        text: `${hex(word)}: ${pointed.text}`,
-        structured: {...structured, value: pointed.structured},
-      }
+    if (!pointed) return plainValue(hex(word) + named + note, structured)
+    return {
+      ...pointed,
+      text: `${hex(word)}${note}: ${pointed.text}`,
+      structured: {...structured, value: pointed.structured},
     }
-    return plainValue(hex(word) + named + note, fault === undefined ? structured : {...structured, fault})
   }
 
   /** Of a variable that is a pointer to a struct or a number also what it points at, as far as that is there. */
@@ -179,6 +168,20 @@ export class NativeValues {
     return this.read(member.type, view.at(member.offset), within(reading, isOwn ? 1 : 0))
   }
 }
+
+/** C and C++ alone tell what is not to be written. */
+function isWritten({language, target}: DataType): boolean {
+  if (language === 'go' || language === 'rust') return false
+  let type = target
+  for (let step = 0; type && step < QUALIFIERS_MAX; step++) {
+    if (type.isConstant) return false
+    if (type.kind !== 'alias' && type.kind !== 'qualified') return true
+    type = type.target
+  }
+  return false
+}
+
+const QUALIFIERS_MAX = 16
 
 /** What may be shown behind a pointer. */
 const POINTED: ReadonlySet<string> = new Set(['struct', 'union', 'base', 'enum', 'pointer'])

@@ -15,6 +15,8 @@ export interface ValueEnvironment {
   nameAt(address: Address): string | undefined
   /** What is wrong with a pointer; undefined: nothing is. */
   pointerFault(word: bigint): string | undefined
+  /** What is odd about one that can be followed. `isWritten`: the program may write through it. */
+  pointerNote(word: bigint, isWritten: boolean): string | undefined
 }
 
 /** One variable that is being read. */

@@ -25,16 +25,19 @@ export interface ReadVariable {
 /** Reads values by their types, whatever language those are of. */
 export class Values {
   readonly environment: ValueEnvironment
+  readonly #faults: PointerFaults
   readonly #native: NativeValues
   readonly #go: GoValues
 
   constructor(process: DeadProcess, limits: ValueLimits) {
     const faults = new PointerFaults(process)
+    this.#faults = faults
     this.environment = {
       memory: process.memory,
       limits,
       nameAt: address => nameAt(process, address),
       pointerFault: word => faults.of(word),
+      pointerNote: (word, isWritten) => faults.noteOf(word, isWritten),
     }
     this.#go = new GoValues(new GoTypes(process))
     this.#native = new NativeValues((type, view, reading) => this.#ofLanguage(type, view, reading))
@@ -77,6 +80,11 @@ export class Values {
     const target = name?.startsWith('&') && type?.language === 'go' ? type.bare.target : undefined
     if (target) return {name: name?.slice(1), type: this.#go.types.ofShape(target)}
     return {name, type: type && this.#go.types.ofShape(type)}
+  }
+
+  /** @param tid of the thread whose frames come next; undefined: they are on none */
+  useThread(tid: number | undefined): void {
+    this.#faults.useThread(tid)
   }
 
   /** What `.dict` holds in the frame whose variables come next; undefined where it has none. */

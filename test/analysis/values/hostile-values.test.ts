@@ -61,7 +61,8 @@ function read(label: string, {language, types, memory, limits = LIMITS}: Hostile
   const process = {
     memory,
     images: [],
-    core: {isMapped: () => true, segments: {dumped: () => []}},
+    modules: [],
+    core: {isMapped: () => true, threads: [], segments: {dumped: () => [], extentAt: () => ({state: 'unmapped'})}},
     isExecutable: () => false,
     symbolizer: {},
     version: {},
