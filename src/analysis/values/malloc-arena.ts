@@ -100,7 +100,7 @@ export class ArenaSearch {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const isEmpty = (at: number) =>
       wordAt(view, at) === start + at - BIN_SIZE && wordAt(view, at + 8) === start + at - BIN_SIZE
-    // Where lists that are in use stand between empty ones, several places look like it: most are empty in the right one.
+    // Lists that are in use stand between empty ones: of the places that look like it one has the most empty ones.
     let best = {bins: -1, empty: EMPTY_MIN}
     for (let last = (BINS - 1) * BIN_SIZE; last + BIN_SIZE <= length; last += 8) {
       if (!isEmpty(last) || (last + 2 * BIN_SIZE <= length && isEmpty(last + BIN_SIZE))) continue

@@ -1,4 +1,5 @@
 import {addressOfWord, toAddress, type Word} from '../../base/address.ts'
+import type {Finding} from '../../base/finding.ts'
 import {type MemoryReader, readWord} from '../../base/memory-reader.ts'
 
 /** The sizes of the chunk before and of this one stand before the block that malloc returns (malloc/malloc.c). */
@@ -39,7 +40,7 @@ export class MallocChunks {
    * The link that stands at an address; since glibc 2.32 it is mixed with its own place (PROTECT_PTR). `isLink` tells
    * the right reading; null: the last one; undefined: damaged.
    */
-  link(at: number, isLink: (address: number) => boolean): number | null | undefined {
+  link(at: number, isLink: (address: number) => boolean): Finding<number> {
     const raw = this.#raw(at)
     if (raw === undefined) return undefined
     const mixed = addressOfWord(raw ^ BigInt(Math.floor(at / 4096)))

@@ -1,3 +1,4 @@
+import type {Finding} from '../../base/finding.ts'
 import {type Block, blockOf} from './malloc-arena.ts'
 import {BLOCK_ALIGNMENT, CHUNK_HEADER, type MallocChunks} from './malloc-chunks.ts'
 
@@ -90,7 +91,7 @@ function listOf(chunks: MallocChunks, cache: number, layout: CacheLayout, list: 
   }
   const isOfList = (block: number) => sizeOfBlock(block) !== undefined
   const blocks: Block[] = []
-  let next: number | null | undefined = first === 0 ? null : first
+  let next: Finding<number> = first === 0 ? null : first
   while (next && blocks.length < most) {
     const own = sizeOfBlock(next)
     if (own === undefined) return blocks.length === 0 ? undefined : blocks
