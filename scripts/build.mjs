@@ -1,11 +1,11 @@
-// Builds what is published: dist/main.cjs (one bundle), dist/launch.cjs (what starts it), dist/library.cjs with its types,
+// Builds what is published: dist/main.cjs with dist/parts, dist/launch.cjs (what starts it), dist/library.cjs with its types,
 // dist/THIRD-PARTY-NOTICES.txt, man/gotrace-core.1, schema/*.json.
-import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {build} from 'esbuild'
+import {buildProgram} from './bundle.mjs'
 import {libraryTypes} from './library-types.mjs'
 import {manPage} from './man-page.mjs'
 import {thirdPartyNotices} from './third-party-notices.mjs'
@@ -28,45 +28,36 @@ const leaveOutColor = {
   },
 }
 const forNode = {
-  absWorkingDir: root,
-  metafile: true,
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
   target: 'node20.19',
   external: ['typescript', 'ts-node', 'tsx', 'iced-x86'],
   define: {'import.meta.url': '__moduleUrl', PACKAGE_JSON: JSON.stringify(JSON.stringify(published))},
-  banner: {js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"},
   legalComments: 'none',
   logLevel: 'warning',
   charset: 'ascii',
   minifySyntax: true,
   minifyWhitespace: true,
 }
-const {metafile} = await build({
+const metafile = await buildProgram(root, {
   ...forNode,
-  entryPoints: ['src/main.ts'],
   alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
   plugins: [leaveOutColor],
-  outfile: 'dist/main.cjs',
 })
 // What `import {analyze} from 'gotrace-core'` loads.
-await build({...forNode, entryPoints: ['src/library.ts'], outfile: 'dist/library.cjs'})
-
-// One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
-const bundle = join(root, 'dist', 'main.cjs')
-const escaped = char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-const text = readFileSync(bundle, 'utf8').replace(/[\u0080-\uffff]/g, escaped)
-// The launcher tells by it which compiled code is of this bundle.
-const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
-writeFileSync(bundle, `// ${digest}\n${text}`)
+await build({
+  ...forNode,
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  banner: {js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"},
+  entryPoints: ['src/library.ts'],
+  outfile: 'dist/library.cjs',
+})
 
 writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, metafile))
 
-// With no command asked for, the bundle has them all.
-process.argv.splice(2)
-const {COMMANDS} = createRequire(import.meta.url)(bundle)
-writeFileSync(join(root, 'man', 'gotrace-core.1'), manPage(COMMANDS, packageJson))
+const {loadCommands} = createRequire(import.meta.url)(join(root, 'dist', 'main.cjs'))
+writeFileSync(join(root, 'man', 'gotrace-core.1'), manPage(await loadCommands(), packageJson))
 
 await build({
   absWorkingDir: root,

@@ -1,7 +1,16 @@
 // One executable that needs no Node: npm run build:single [FILE], by default single/gotrace-core. It holds the Node that
 // runs this script, or the one that --node names.
 import {execFileSync} from 'node:child_process'
-import {chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import {createRequire} from 'node:module'
 import {tmpdir} from 'node:os'
 import {dirname, join, resolve} from 'node:path'
@@ -31,12 +40,15 @@ try {
   })
   const iced = join(work, 'iced-x86.cjs')
   await build({...small, entryPoints: [join(decoder, 'iced_x86.js')], outfile: iced, logLevel: 'warning'})
+  const parts = join(root, 'dist', 'parts')
+  const texts = Object.fromEntries(readdirSync(parts).map(name => [name, join(parts, name)]))
+  texts['main.cjs'] = join(root, 'dist', 'main.cjs')
   const config = {
     main,
     output: join(work, 'blob'),
     disableExperimentalSEAWarning: true,
     assets: {
-      'main.cjs': join(root, 'dist', 'main.cjs'),
+      ...texts,
       'iced-x86.cjs': iced,
       'iced-x86.wasm': join(decoder, 'iced_x86_bg.wasm'),
     },

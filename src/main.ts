@@ -1,57 +1,47 @@
 import {type Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
-import Analyze from './commands/analyze.ts'
-import Batch from './commands/batch.ts'
-import BatchWorker from './commands/batch-worker.ts'
-import Cgo from './commands/cgo.ts'
-import Completion from './commands/completion.ts'
-import Diff from './commands/diff.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
-import Goroutines from './commands/goroutines.ts'
 import {ExplainedHelp} from './commands/help.ts'
-import Info from './commands/info.ts'
-import Minimise from './commands/minimise.ts'
-import Pack from './commands/pack.ts'
-import Serve from './commands/serve.ts'
 import {unknownCommand} from './commands/slips.ts'
-import Symbolize from './commands/symbolize.ts'
-import Threads from './commands/threads.ts'
-import TriageDiff from './commands/triage/diff.ts'
-import TriageExport from './commands/triage/export.ts'
-import TriageList from './commands/triage/list.ts'
-import TriageMark from './commands/triage/mark.ts'
-import TriageShow from './commands/triage/show.ts'
 import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
-/** By what oclif calls them: a word behind a colon is the second word of the command. */
-const ALL: Readonly<Record<string, Command.Class>> = {
-  analyze: Analyze,
-  batch: Batch,
-  'batch-worker': BatchWorker,
-  cgo: Cgo,
-  completion: Completion,
-  diff: Diff,
-  goroutines: Goroutines,
-  info: Info,
-  minimise: Minimise,
-  pack: Pack,
-  serve: Serve,
-  symbolize: Symbolize,
-  threads: Threads,
-  'triage:diff': TriageDiff,
-  'triage:export': TriageExport,
-  'triage:list': TriageList,
-  'triage:mark': TriageMark,
-  'triage:show': TriageShow,
+/**
+ * By what oclif calls them: a word behind a colon is the second word of the command. A command is loaded when it is
+ * asked for.
+ */
+const LOADERS: Readonly<Record<string, () => Promise<{default: Command.Class}>>> = {
+  analyze: () => import('./commands/analyze.ts'),
+  batch: () => import('./commands/batch.ts'),
+  'batch-worker': () => import('./commands/batch-worker.ts'),
+  cgo: () => import('./commands/cgo.ts'),
+  completion: () => import('./commands/completion.ts'),
+  diff: () => import('./commands/diff.ts'),
+  goroutines: () => import('./commands/goroutines.ts'),
+  info: () => import('./commands/info.ts'),
+  minimise: () => import('./commands/minimise.ts'),
+  pack: () => import('./commands/pack.ts'),
+  serve: () => import('./commands/serve.ts'),
+  symbolize: () => import('./commands/symbolize.ts'),
+  threads: () => import('./commands/threads.ts'),
+  'triage:diff': () => import('./commands/triage/diff.ts'),
+  'triage:export': () => import('./commands/triage/export.ts'),
+  'triage:list': () => import('./commands/triage/list.ts'),
+  'triage:mark': () => import('./commands/triage/mark.ts'),
+  'triage:show': () => import('./commands/triage/show.ts'),
 }
 
 const asked = process.argv[2]
 /** Where all commands are looked at: for help, and for the completion of them all. */
 const looksAtAll = !isCommandName(asked) || asked === 'completion'
-/** What oclif loads (package.json, "oclif.commands"). */
-export const COMMANDS = looksAtAll ? ALL : commandsOf(asked)
 
-function commandsOf(name: CommandName): Readonly<Record<string, Command.Class>> {
-  return Object.fromEntries(Object.entries(ALL).filter(([id]) => id === name || id.startsWith(`${name}:`)))
+/** What oclif loads (package.json, "oclif.commands"): filled by `loadCommands` before it does. */
+export const COMMANDS: Record<string, Command.Class> = {}
+
+/** The command of that name, or all of them. */
+export async function loadCommands(name?: CommandName): Promise<Readonly<Record<string, Command.Class>>> {
+  for (const [id, load] of Object.entries(LOADERS)) {
+    if (name === undefined || id === name || id.startsWith(`${name}:`)) COMMANDS[id] = (await load()).default
+  }
+  return COMMANDS
 }
 
 /** What oclif prints help with (package.json, "oclif.helpClass"). */
@@ -74,8 +64,11 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
   process.env.GOTRACE_CORE_DISABLE_THEME = '1'
   settings.enableAutoTranspile = false
   const pjson = manifest ?? JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
+  const isUnknown = asked !== undefined && !asked.startsWith('-') && !isCommandName(asked)
+  // A package that is not whole ends here.
+  if (!isUnknown) await loadCommands(looksAtAll ? undefined : asked)
   try {
-    if (asked !== undefined && !asked.startsWith('-') && !isCommandName(asked)) {
+    if (isUnknown) {
       throw unknownCommand(
         asked,
         COMMAND_NAMES.filter(name => name !== 'batch-worker'),

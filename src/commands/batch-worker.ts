@@ -20,7 +20,7 @@ function leaveFolder(): void {
 }
 
 /**
- * The other end of `batch`: the same bundle, started again, so that there is one file to publish and one code cache.
+ * The other end of `batch`: the same program, started again, so that there is one to publish and one code cache.
  */
 export default class BatchWorker extends Command {
   static override hidden = true

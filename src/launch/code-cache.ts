@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import {crc32} from 'node:zlib'
+import {packParts, unpackParts} from './part-archive.ts'
 
 /**
  * Before the data: a mark, and a checksum of the file's name and the data. Eight bytes, so that V8 need not move the
@@ -45,7 +46,7 @@ export class CodeCache {
   }
 
   /** undefined when there is none, or it is not as it was written. */
-  read(): Uint8Array | undefined {
+  read(): Map<string, Uint8Array> | undefined {
     let file: number | undefined
     try {
       const {O_RDONLY, O_NOFOLLOW, O_NONBLOCK} = constants
@@ -57,7 +58,7 @@ export class CodeCache {
       if (bytes === undefined || !this.#isWhole(bytes)) return undefined
       // Files in use are the young ones.
       if (Date.now() - stat.mtimeMs > DAY_MS) touch(file)
-      return bytes.subarray(HEADER_LENGTH)
+      return unpackParts(bytes.subarray(HEADER_LENGTH))
     } catch {
       return undefined
     } finally {
@@ -65,8 +66,9 @@ export class CodeCache {
     }
   }
 
-  /** Puts DATA in the place of what is there. A cache that cannot be written costs time, nothing else. */
-  replace(data: Uint8Array): void {
+  /** Puts PARTS in the place of what is there. A cache that cannot be written costs time, nothing else. */
+  replace(parts: ReadonlyMap<string, Uint8Array>): void {
+    const data = packParts(parts)
     const target = this.#directory + this.#name
     const temporary = `${target}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
     try {

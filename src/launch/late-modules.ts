@@ -1,18 +1,21 @@
-import {createRequire} from 'node:module'
-import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
+import {createRequire, isBuiltin} from 'node:module'
+import {asUsual} from './optimizer.ts'
 
-/** Built-in modules that few runs need take as long to load as all the rest. */
-const LATE = ['assert', 'child_process', 'crypto', 'fs/promises', 'net', 'perf_hooks', 'readline', 'stream']
-LATE.push('timers/promises', 'tty', 'worker_threads', 'zlib')
+/** What Node itself has loaded before it begins with a program, and `os`, which every run asks for its home. */
+const AT_HAND = ['buffer', 'events', 'fs', 'module', 'os', 'path', 'process', 'timers', 'url', 'util', 'vm']
 
-/** The `require` of a bundle that loads each of them when something of it is used. */
+/**
+ * The `require` of a bundle that loads every other module of Node when something of it is used: those that few runs
+ * need take as long to load as all the rest.
+ */
 export function requireLate(file: string): NodeJS.Require {
   const now = createRequire(file)
   const late = (id: string): unknown => {
-    if (!LATE.includes(id.replace(/^node:/, ''))) return now(id)
+    if (!isBuiltin(id) || AT_HAND.includes(id.replace(/^node:/, ''))) return now(id)
     let loaded: object | undefined
     const module = (): object => {
-      loaded ??= loadUsual(now, id)
+      // From Node's own code cache.
+      loaded ??= asUsual(() => now(id) as object)
       return loaded
     }
     return new Proxy(() => undefined, {
@@ -24,14 +27,4 @@ export function requireLate(file: string): NodeJS.Require {
     })
   }
   return Object.assign(late, {resolve: now.resolve, cache: now.cache, extensions: now.extensions, main: now.main})
-}
-
-/** From Node's own code cache, which holds for the usual flags alone. */
-function loadUsual(now: NodeJS.Require, id: string): object {
-  optimizeAsUsual()
-  try {
-    return now(id) as object
-  } finally {
-    optimizeLate()
-  }
 }

@@ -1,34 +1,33 @@
-import {readFileSync, statSync} from 'node:fs'
+import {closeSync, fstatSync, openSync, readSync, statSync} from 'node:fs'
 import {Module} from 'node:module'
 import {dirname, isAbsolute, join} from 'node:path'
-import {constants, Script} from 'node:vm'
 import {openCacheDirectory} from './cache-directory.ts'
 import {CodeCache} from './code-cache.ts'
 import {isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
 import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
+import {type PartFiles, Parts} from './parts.ts'
 
-/** The first line of the bundle names its content (scripts/build.mjs): V8 itself compares nothing but the length. */
-const BUILD = /^\/\/ ([0-9a-f]{16})\n/
+/** The first line of main (scripts/bundle.mjs). */
+export const BUILD = /^\/\/ ([0-9a-f]{16})\n/
+const BUILD_LENGTH = 20
+/** Of a module, before and behind its text. */
+const WRAPPER = Module.wrap('\0').split('\0')
 
-/** What the bundle exports. */
-interface Bundle {
+/** What the program exports. */
+interface Exports {
   start(root: string): Promise<void>
 }
 
-/** The program, wherever it lies. */
 export interface Program {
   /** The folder of the package. */
   readonly root: string
-  /** What the bundle is called, below it; no file need be there. */
-  readonly file: string
-  /** One byte a character. */
-  readonly source: string
+  readonly files: PartFiles
   /** A file that is written anew with the program. */
   readonly stamp: string
-  /** From what the bundle requires; the last word is for modules of Node. */
-  readonly requireFor: (bundle: Module) => NodeJS.Require
+  /** The content of all parts in a few letters. */
+  readonly build: string | undefined
 }
 
 /** Node's own table of modules, which no type of it names. */
@@ -39,50 +38,62 @@ interface ModuleTables {
 
 /** Runs the program of an installed package. */
 export function launch(root: string): Promise<void> {
-  const file = join(root, 'dist', 'main.cjs')
-  return runProgram({
-    root,
-    file,
-    // The bundler writes ASCII alone.
-    source: readFileSync(file, 'latin1'),
-    stamp: file,
-    requireFor: bundle => {
-      const {_cache, _nodeModulePaths} = Module as unknown as ModuleTables
-      bundle.paths = _nodeModulePaths(dirname(file))
-      _cache[file] = bundle
-      return requireLate(file)
-    },
-  })
+  const main = join(root, 'dist', 'main.cjs')
+  const requireOther = (module: Module): NodeJS.Require => {
+    const {_cache, _nodeModulePaths} = Module as unknown as ModuleTables
+    module.paths = _nodeModulePaths(dirname(main))
+    _cache[main] = module
+    return requireLate(main)
+  }
+  return runProgram({root, files: {main, read: readWrapped, requireOther}, stamp: main, build: readBuild(main)})
+}
+
+/** The first line of main names the content of all: V8 itself compares nothing but the length of a text. */
+function readBuild(main: string): string | undefined {
+  const file = openSync(main, 'r')
+  try {
+    const line = Buffer.alloc(BUILD_LENGTH)
+    readSync(file, line, 0, BUILD_LENGTH, 0)
+    return BUILD.exec(line.toString('latin1'))?.[1]
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** A text in Node's wrapper of a module, put together before it becomes a string: it is not copied again. */
+function readWrapped(path: string): string {
+  const file = openSync(path, 'r')
+  try {
+    const {size} = fstatSync(file)
+    const [head = '', foot = ''] = WRAPPER
+    const bytes = Buffer.allocUnsafeSlow(head.length + size + foot.length)
+    bytes.write(head, 'latin1')
+    let done = 0
+    for (let count = -1; done < size && count !== 0; done += count) {
+      count = readSync(file, bytes, head.length + done, size - done, done)
+    }
+    bytes.write(foot, head.length + done, 'latin1')
+    return bytes.toString('latin1', 0, head.length + done + foot.length)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /**
- * Runs the bundle through V8's code cache: functions that the last run compiled are taken over, which halves the time
- * to start. Without a place that is safe for it, or with a damaged one, the bundle is compiled anew.
+ * Runs the program through V8's code cache: functions that the last run compiled are taken over, which halves the time
+ * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
-export async function runProgram(program: Program): Promise<void> {
-  const {root, file, source, stamp} = program
+export async function runProgram({root, files, stamp, build}: Program): Promise<void> {
   settleEnvironment(process.env)
   process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
-  const cache = openCodeCache(stamp, BUILD.exec(source)?.[1])
-  const cachedData = cache?.read() as Buffer | undefined
-  const script = new Script(Module.wrap(source), {
-    filename: file,
-    ...(cachedData && {cachedData}),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })
-  const bundle = runBundle(script, program)
+  const cache = openCodeCache(stamp, build)
+  const parts = new Parts(files, cache?.read() ?? new Map())
+  const program = parts.start() as Exports
   optimizeLate()
-  await bundle.start(root)
+  await program.start(root)
   optimizeAsUsual()
-  if (cachedData === undefined || script.cachedDataRejected) cache?.replace(script.createCachedData())
-}
-
-function runBundle(script: Script, {file, requireFor}: Program): Bundle {
-  const bundle = new Module(file, require.main)
-  bundle.filename = file
-  script.runInThisContext()(bundle.exports, requireFor(bundle), bundle, file, dirname(file))
-  bundle.loaded = true
-  return bundle.exports
+  const compiled = cache && parts.compiled()
+  if (compiled) cache.replace(compiled)
 }
 
 /** undefined where compiled code has no place of which it is certain that only this user writes there. */

@@ -1,9 +1,9 @@
 import {Module} from 'node:module'
-import {join} from 'node:path'
+import {basename, join} from 'node:path'
 import {getRawAsset} from 'node:sea'
 import {Script} from 'node:vm'
 import {requireLate} from './late-modules.ts'
-import {runProgram} from './launch.ts'
+import {BUILD, runProgram} from './launch.ts'
 
 /**
  * The program as one executable (https://nodejs.org/api/single-executable-applications.html): the bundle and the
@@ -57,10 +57,10 @@ function refuse(error: Error): void {
 // A process of batch is started as if a script were named first.
 if (process.argv[2] === FILE) process.argv.splice(2, 1)
 process.argv[1] = FILE
+const read = (file: string): string => Module.wrap(assetText(basename(file)))
 runProgram({
   root: ROOT,
-  file: FILE,
-  source: assetText('main.cjs'),
+  files: {main: FILE, read, requireOther: requireInside},
   stamp: process.execPath,
-  requireFor: requireInside,
+  build: BUILD.exec(assetText(basename(FILE)))?.[1],
 }).catch(refuse)

@@ -55,6 +55,40 @@ asRoot('a user without an entry in passwd, as in a container, gets every answer'
   }
 })
 
+const hook = join(directory, 'loaded.cjs')
+const BUILTINS_OF = `
+const {builtinModules} = require('node:module')
+const {writeFileSync} = require('node:fs')
+process.on('exit', () => {
+  const names = process.moduleLoadList.map(line => line.replace(/^NativeModule /, ''))
+  writeFileSync(process.env.LOADED, JSON.stringify(builtinModules.filter(name => names.includes(name))))
+})
+`
+writeFileSync(hook, BUILTINS_OF)
+
+/** Modules of Node that anyone may load, and a run of the program did, beyond a run that only prints. */
+function builtinsOf(args: readonly string[]): string[] {
+  const env = {LOADED: join(directory, 'loaded.json'), HOME: directory}
+  const load = (words: readonly string[]): string[] => {
+    const {status, stderr} = spawnSync(process.execPath, ['-r', hook, ...words], {encoding: 'utf8', env})
+    if (status !== 0) throw new Error(stderr)
+    return JSON.parse(readFileSync(env.LOADED, 'utf8'))
+  }
+  load([installed.entry, ...args])
+  const bare = load(['-e', 'process.stdout'])
+  return load([installed.entry, ...args]).filter(name => !bare.includes(name))
+}
+
+test('a plain run loads no module of Node that it does not need', t => {
+  const launched = ['module', 'os', 'process', 'v8', 'vm', 'zlib']
+  const late = (args: readonly string[]): string[] => builtinsOf(args).filter(name => !launched.includes(name))
+  t.deepEqual(late(['--version']), [])
+  t.deepEqual(late(['--help']), [])
+  t.deepEqual(late(['info', fixture.core]), [])
+  // The hash of the signature, and what it stands on.
+  t.deepEqual(late(['analyze', fixture.core]), ['crypto'])
+})
+
 const places: readonly {title: string; env: (open: string) => Record<string, string>}[] = [
   {title: 'HOME is empty', env: () => ({HOME: ''})},
   {title: 'HOME is relative', env: () => ({HOME: 'home'})},
@@ -153,7 +187,9 @@ test('the oldest Node can read the file that refuses it', t => {
 })
 
 test('a package that is not whole says so', t => {
-  for (const name of ['launch.cjs', 'main.cjs']) {
+  const parts = readdirSync(join(installed.entry, '../../dist/parts'))
+  const part = parts.find(name => name.startsWith('info-')) ?? ''
+  for (const name of ['launch.cjs', 'main.cjs', join('parts', part)]) {
     const partial = installPackage()
     const dist = join(partial.entry, '../../dist')
     rmSync(join(dist, name))

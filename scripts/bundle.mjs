@@ -1,0 +1,121 @@
+// The program in parts: each command loads what it needs, and no part is read, compiled or evaluated for another.
+import {createHash} from 'node:crypto'
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {basename, join} from 'node:path'
+import {build, transform} from 'esbuild'
+
+/** A declaration as TypeScript writes an import: const name_1 = __importDefault(require("./name")); */
+const REQUIRED = /^(?:const|var) (\w+) = ((?:__importDefault|__importStar)\()?require\("([^"]+)"\)\)?;$/gm
+const EXPORTED = /^exports\.(\w+) = (__importStar\(require\("[^"]+"\)\));$/gm
+
+/**
+ * oclif's modules ask for each other as soon as they are loaded, for help, spinners and templates too. In the bundle
+ * each of them is evaluated when something of it is used.
+ */
+const oclifWhenUsed = {
+  name: 'oclif-when-used',
+  setup(builder) {
+    builder.onLoad({filter: /node_modules\/@oclif\/core\/lib\/.*\.js$/}, ({path}) => {
+      let text = readFileSync(path, 'utf8')
+      const required = [...text.matchAll(REQUIRED)].map(([, name, wrap = '', id]) => ({name, wrap, id}))
+      text = text.replace(REQUIRED, '')
+      for (const {name} of required) {
+        const made = new RegExp(`\\bnew ${name}((?:\\.\\w+)*)`, 'g')
+        const used = new RegExp(`(?<![.\\w$])${name}(?![\\w$(]|:)`, 'g')
+        text = text.replace(made, `new (${name}()$1)`).replace(used, `${name}()`)
+      }
+      const loaders = required.map(({name, wrap, id}) => {
+        return `let ${name}_; const ${name} = () => ${name}_ ??= ${wrap}require("${id}")${wrap && ')'};`
+      })
+      text = text.replace(EXPORTED, 'Object.defineProperty(exports, "$1", {enumerable: true, get: () => $2});')
+      return {contents: text.replace('"use strict";', `"use strict"; ${loaders.join(' ')}`), loader: 'js'}
+    })
+  },
+}
+
+const PART_IMPORT = /import(?:\{([^}]*)\}from)?"\.\/([\w.-]+)\.js";/g
+const PART_LATE = /\bimport\("\.\/([\w.-]+)\.js"\)/g
+const EXPORTS = /export\{([^}]*)\};\s*$/
+const MODULE_URL = "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"
+
+/**
+ * A part as a CommonJS module. Its imports of other parts become constants, which are as fast as names of its own;
+ * `esbuild` would make them properties with getters. It holds as long as no two parts import each other.
+ */
+async function toCommonJs(text, options) {
+  const names = list => list.split(',').filter(Boolean)
+  const pairs = (list, joint) => names(list).map(name => name.replace(/^([\w$]+) as ([\w$]+)$/, `$1${joint}$2`))
+  let exported = ''
+  const body = text
+    .replace(EXPORTS, (_, list) => {
+      const named = names(list).map(name => /^([\w$]+)(?: as ([\w$]+))?$/.exec(name).slice(1))
+      exported = named.map(([name, as = name]) => `exports.${as}=${name};`).join('')
+      return ''
+    })
+    .replace(PART_IMPORT, (_, list, file) => {
+      const loaded = `require("./${file}.cjs");`
+      return list === undefined ? loaded : `const{${pairs(list, ':').join(',')}}=${loaded}`
+    })
+    .replace(PART_LATE, (_, file) => `Promise.resolve().then(()=>require("./${file}.cjs"))`)
+  const {code} = await transform(body, {...options, format: 'cjs', loader: 'js', platform: 'node', logLevel: 'error'})
+  if (/"\.\/[\w.-]+\.js"/.test(code)) throw new Error('the bundler writes imports of parts in another way now')
+  const url = code.includes('__moduleUrl') ? MODULE_URL : ''
+  // One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
+  const ascii = code.replace(/[\u0080-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `${url}${ascii}${exported}\n`
+}
+
+/** @throws where two parts import each other: one would see the other's names before they have a value */
+function checkOrder(metafile) {
+  const done = new Set()
+  const visit = (part, path) => {
+    if (path.includes(part)) throw new Error(`parts import each other: ${[...path, part].join(' ')}`)
+    if (done.has(part)) return
+    for (const {path: next, kind} of metafile.outputs[part].imports) {
+      if (kind === 'import-statement' && metafile.outputs[next]) visit(next, [...path, part])
+    }
+    done.add(part)
+  }
+  for (const part of Object.keys(metafile.outputs)) visit(part, [])
+}
+
+/**
+ * Writes dist/main.cjs and its parts beside it, in dist/parts.
+ * @returns esbuild's description of what is in them
+ */
+export async function buildProgram(root, {plugins = [], ...options}) {
+  const {target, charset, legalComments, minifySyntax, minifyWhitespace} = options
+  const {metafile, outputFiles} = await build({
+    ...options,
+    absWorkingDir: root,
+    metafile: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    splitting: true,
+    write: false,
+    entryPoints: ['src/main.ts'],
+    outdir: 'dist/parts',
+    plugins: [oclifWhenUsed, ...plugins],
+  })
+  checkOrder(metafile)
+  const style = {target, charset, legalComments, minifySyntax, minifyWhitespace}
+  const parts = await Promise.all(
+    outputFiles.map(async ({path, text}) => [`${basename(path, '.js')}.cjs`, await toCommonJs(text, style)]),
+  )
+  parts.sort(([a], [b]) => (a < b ? -1 : 1))
+  const digest = createHash('sha256')
+  for (const part of parts) digest.update(part.join('\n'))
+  const folder = join(root, 'dist', 'parts')
+  rmSync(folder, {recursive: true, force: true})
+  mkdirSync(folder)
+  for (const [name, text] of parts) {
+    if (name !== 'main.cjs') writeFileSync(join(folder, name), text)
+    // The launcher tells by its first line which compiled code is of this program.
+    else {
+      const named = text.replaceAll('require("./', 'require("./parts/')
+      writeFileSync(join(root, 'dist', name), `// ${digest.digest('hex').slice(0, 16)}\n${named}`)
+    }
+  }
+  return metafile
+}
