@@ -16,6 +16,7 @@ const FLOOR: Record<string, number> = {
   gosym: 2,
   demangle: 2,
   traceback: 2,
+  emulate: 2,
   symbolize: 3,
   'runtime-model': 3,
   unwind: 3,

@@ -41,3 +41,23 @@ const ENCODED = [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, 
 export function dwarfOfEncoding(encoding: number): number | undefined {
   return ENCODED[encoding]
 }
+
+/** Numbers that instructions have for the general registers (Intel SDM 2, table 3-1). */
+export const GENERAL = {
+  rax: 0,
+  rcx: 1,
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r11: 11,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
+} as const
