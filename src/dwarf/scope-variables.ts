@@ -58,6 +58,8 @@ interface OpenScope {
   /** Offset of the abstract DIE of each variable that has one. */
   readonly origins: Map<ScopeVariable, number>
   readonly origin: DieReference | undefined
+  /** Whether the address is in each of its blocks, by the offsets of their abstract DIEs. */
+  readonly blocks: Map<number, boolean>
 }
 
 /** A part of the function that the address is in, with the depth of its DIE. */
@@ -95,7 +97,7 @@ class ScopeReader {
   }
 
   #enter(depth: number, origin: DieReference | undefined): void {
-    const scope: OpenScope = {depth, variables: [], origins: new Map(), origin}
+    const scope: OpenScope = {depth, variables: [], origins: new Map(), origin, blocks: new Map()}
     this.#scopes.push(scope)
     this.#open.push({depth, scope, level: 0})
   }
@@ -109,19 +111,23 @@ class ScopeReader {
       case DW_TAG.formal_parameter:
       case DW_TAG.variable: {
         const attributes = walker.read(this.#attributes)
-        const kind = tag === DW_TAG.variable ? 'local' : 'argument'
-        const variable = readVariable({unit, offset}, attributes, kind, block.level)
+        const variable = readVariable({unit, offset}, attributes, kindOf(tag), block.level)
         const origin = unit.reference(attributes, DW_AT.abstract_origin)
         if (variable) block.scope.variables.push(variable)
         if (variable && origin) block.scope.origins.set(variable, origin.offset)
         walker.skipChildren()
         return true
       }
-      case DW_TAG.lexical_block:
-        if (this.#holds(walker.read(this.#attributes), true)) {
+      case DW_TAG.lexical_block: {
+        const attributes = walker.read(this.#attributes)
+        const origin = unit.reference(attributes, DW_AT.abstract_origin)
+        const isOpen = this.#holds(attributes, true)
+        if (origin) block.scope.blocks.set(origin.offset, isOpen)
+        if (isOpen) {
           this.#open.push({depth, scope: block.scope, level: block.level + 1})
         } else walker.skipChildren()
         return false
+      }
       case DW_TAG.inlined_subroutine: {
         const attributes = walker.read(this.#attributes)
         if (this.#holds(attributes, false)) this.#enter(depth, unit.reference(attributes, DW_AT.abstract_origin))
@@ -233,29 +239,60 @@ function readConstant(unit: Unit, offset: number, attributes: DieAttributes): Co
  * Variables that the optimizer has left nothing of, not even a DIE: their abstract instance still has them (gdb's
  * inherit_abstract_dies).
  */
-function addMissing({origin, origins, variables}: OpenScope): void {
+function addMissing({origin, origins, blocks, variables}: OpenScope): void {
   if (!origin) return
-  const {unit} = origin
-  const walker = new DieWalker(unit, origin.offset)
-  const attributes = new DieAttributes()
   const before = variables.length
-  const present = new Set(origins.values())
-  walker.next()
-  for (let count = 0; count < VARIABLE_LIMIT && walker.next(); count++) {
-    const {tag, depth, offset} = walker
-    if (depth === 1 && (tag === DW_TAG.formal_parameter || tag === DW_TAG.variable) && !present.has(offset)) {
-      const kind = tag === DW_TAG.variable ? 'local' : 'argument'
-      const variable = readVariable({unit, offset}, walker.read(attributes), kind, 0)
-      if (variable) {
-        variables.push(variable)
-        origins.set(variable, offset)
-      }
-    }
-    walker.skipChildren()
+  for (const [variable, offset] of abstractVariables(origin, origins, blocks)) {
+    variables.push(variable)
+    origins.set(variable, offset)
   }
   if (variables.length === before) return
   // As they are declared.
   const rank = (variable: ScopeVariable) => (variable.kind === 'argument' ? 0 : 1)
   const place = (variable: ScopeVariable) => origins.get(variable) ?? Number.MAX_SAFE_INTEGER
   variables.sort((a, b) => rank(a) - rank(b) || place(a) - place(b))
+}
+
+/** The variables of an abstract instance that its concrete one does not have, each with its offset. */
+function* abstractVariables(
+  start: DieReference,
+  origins: ReadonlyMap<ScopeVariable, number>,
+  blocks: ReadonlyMap<number, boolean>,
+): Generator<readonly [ScopeVariable, number]> {
+  const {unit} = start
+  const attributes = new DieAttributes()
+  const present = new Set(origins.values())
+  for (const {walker, isOutside} of abstractDies(start, blocks)) {
+    const {tag, depth, offset} = walker
+    if (!isVariableTag(tag) || present.has(offset)) continue
+    const variable = readVariable({unit, offset}, walker.read(attributes), kindOf(tag), depth - 1)
+    // What is there whether or not the code is in its block.
+    if (variable && (!isOutside || variable.location)) yield [variable, offset]
+  }
+}
+
+/** The DIEs of an abstract instance but those in blocks that the code is not in; `isOutside`: in none that is there. */
+function* abstractDies(
+  {unit, offset: start}: DieReference,
+  blocks: ReadonlyMap<number, boolean>,
+): Generator<{walker: DieWalker; isOutside: boolean}> {
+  const walker = new DieWalker(unit, start)
+  let outside = Number.POSITIVE_INFINITY
+  walker.next()
+  for (let count = 0; count < VARIABLE_LIMIT && walker.next(); count++) {
+    const {tag, depth, offset} = walker
+    if (depth <= outside) outside = Number.POSITIVE_INFINITY
+    if (tag !== DW_TAG.lexical_block || blocks.get(offset) === false) {
+      yield {walker, isOutside: depth > outside}
+      walker.skipChildren()
+    } else if (!blocks.has(offset)) outside = Math.min(outside, depth)
+  }
+}
+
+function isVariableTag(tag: number): boolean {
+  return tag === DW_TAG.formal_parameter || tag === DW_TAG.variable
+}
+
+function kindOf(tag: number): ScopeVariable['kind'] {
+  return tag === DW_TAG.variable ? 'local' : 'argument'
 }

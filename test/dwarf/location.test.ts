@@ -84,6 +84,41 @@ test('a variable is in scope where its block is, and of an inlined call where th
   t.deepEqual(names(info, 0x1100), [])
 })
 
+test('what an inlined call has of its abstract instance alone: blocks that are there, and what needs no place in code', t => {
+  const place: AttributeSpec = ['location', 'exprloc', Uint8Array.of(0x03, 0, 0, 0, 0, 0, 0, 0, 0)]
+  const block = (label: string, children: readonly DieSpec[]): DieSpec => ({tag: 'lexical_block', label, children})
+  const abstract: DieSpec = {
+    tag: 'subprogram',
+    label: 'abstract',
+    children: [
+      local('own', []),
+      block('here', [local('static_here', [place]), local('gone_here', [])]),
+      block('there', [local('static_there', [place])]),
+      block('nowhere', [local('static_nowhere', [place]), local('gone_nowhere', [])]),
+    ],
+  }
+  const concrete = (origin: string, low: number): DieSpec => ({
+    tag: 'lexical_block',
+    attributes: [
+      ['abstract_origin', 'ref4', origin],
+      ['low_pc', 'addr', low],
+      ['high_pc', 'data4', 0x10],
+    ],
+  })
+  const inlined: DieSpec = {
+    tag: 'inlined_subroutine',
+    attributes: [
+      ['abstract_origin', 'ref4', 'abstract'],
+      ['low_pc', 'addr', 0x1040],
+      ['high_pc', 'data4', 0x20],
+    ],
+    children: [concrete('here', 0x1040), concrete('there', 0x1050)],
+  }
+  const info = infoOf([inlined, abstract])
+  t.deepEqual(names(info, 0x1040), [['own', 'static_here', 'gone_here', 'static_nowhere'], []])
+  t.deepEqual(names(info, 0x1050), [['own', 'static_there', 'static_nowhere'], []])
+})
+
 const LIST = [['location', 'sec_offset', 0]] as const
 
 /** Where the one variable of the function is at an address: the bytes of its expression. */

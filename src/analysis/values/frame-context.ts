@@ -3,7 +3,7 @@ import {USER_REGS} from '../../amd64/user-regs.ts'
 import {vectorIn} from '../../amd64/vector-registers.ts'
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import {GotraceError} from '../../base/errors.ts'
-import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
+import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {CallSite} from '../../dwarf/call-sites.ts'
 import {evaluateWord, type LocationContext, registerOfExpression} from '../../dwarf/location.ts'
 import {findExpression} from '../../dwarf/location-list.ts'
@@ -12,6 +12,7 @@ import type {Unit} from '../../dwarf/unit.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {FrameOrigin} from '../process/frame-origins.ts'
 import type {PlaceContext} from './storage.ts'
+import type {ThreadLocalBlocks} from './thread-local-blocks.ts'
 
 type Debug = NonNullable<ReturnType<DeadProcess['symbolizer']['debugAt']>>
 
@@ -26,13 +27,10 @@ export class FrameContext implements LocationContext, PlaceContext {
   readonly unit: Unit
   readonly scopes: FunctionScopes
   readonly dwarf: Debug['dwarf']
-  /** The frame that called this one; undefined where it is not known to be the one. */
-  readonly #caller: FrameContext | undefined
   readonly #link: Address
-  readonly #thread: BigUint64Array | undefined
-  readonly #vectors: () => Uint8Array | undefined
+  readonly #around: FrameSurroundings
   readonly #depth: number
-  readonly #isProgram: boolean
+  readonly #modulePath: string
 
   private constructor(
     process: DeadProcess,
@@ -47,10 +45,8 @@ export class FrameContext implements LocationContext, PlaceContext {
     this.scopes = found.scopes
     this.dwarf = found.dwarf
     this.#link = found.link
-    this.#caller = around.caller
-    this.#thread = around.thread
-    this.#vectors = around.vectors
-    this.#isProgram = process.modules.find(({path}) => path === found.module.path)?.isExecutable === true
+    this.#around = around
+    this.#modulePath = found.module.path
     this.#depth = around.caller ? around.caller.#depth + 1 : 1
   }
 
@@ -81,7 +77,7 @@ export class FrameContext implements LocationContext, PlaceContext {
   }
 
   vector(number: number): Uint8Array | undefined {
-    const area = this.#vectors()
+    const area = this.#around.vectors()
     return area && vectorIn(area, number)
   }
 
@@ -108,7 +104,7 @@ export class FrameContext implements LocationContext, PlaceContext {
 
   /** What the caller has passed, if its call site says so and the call leads to this function. */
   entryValue(expression: Uint8Array): Word | undefined {
-    const caller = this.#caller
+    const {caller} = this.#around
     if (!caller || this.#depth > ENTRY_DEPTH_MAX || caller.origin.sp !== this.origin.cfa) return undefined
     try {
       const site = caller.dwarf.callSiteAt(toAddress(caller.origin.pc - caller.loadBias))
@@ -138,20 +134,20 @@ export class FrameContext implements LocationContext, PlaceContext {
     return callee.name === own.name
   }
 
-  /** Of the program itself, whose block is the first in the thread's vector (ELF Handling For TLS, 3). */
+  /** In the block of the module that the function is in. */
   threadLocal(offset: Word): Word | undefined {
-    const base = this.#thread?.[USER_REGS.fs_base]
+    const base = this.#around.thread?.[USER_REGS.fs_base]
     const control = base === undefined ? undefined : addressOfWord(base)
-    if (control === undefined || !this.#isProgram) return undefined
-    const vector = readAddress(this.memory, toAddress(control + 8))
-    const block = vector === undefined ? undefined : readAddress(this.memory, toAddress(vector + 16))
+    const block = control === undefined ? undefined : this.#around.blocks.blockOf(this.#modulePath, control)
     return block === undefined ? undefined : BigInt(block) + offset
   }
 }
 
 /** What is known around a frame. */
 export interface FrameSurroundings {
+  /** The frame that called this one; undefined where it is not known to be the one. */
   readonly caller: FrameContext | undefined
+  readonly blocks: ThreadLocalBlocks
   /** Registers of the thread that it is on, in the order of user_regs_struct. */
   readonly thread: BigUint64Array | undefined
   /** The area of the vector registers as they were in this frame; undefined where they are not known. */

@@ -16,6 +16,7 @@ import {FrameContext, type FrameSurroundings} from './frame-context.ts'
 import {readGoArguments} from './go-arguments.ts'
 import type {ValueLimits} from './limits.ts'
 import {BytesStorage, type Storage, storageOf, View} from './storage.ts'
+import {ThreadLocalBlocks} from './thread-local-blocks.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
 import {Values} from './values.ts'
 
@@ -42,12 +43,14 @@ export class FrameValues {
   readonly #options: ValueOptions
   readonly #values: Values
   readonly #deadline: Deadline
+  readonly #blocks: ThreadLocalBlocks
 
   constructor(process: DeadProcess, options: ValueOptions) {
     this.#process = process
     this.#options = options
     this.#values = new Values(process, options.limits)
     this.#deadline = process.deadline
+    this.#blocks = new ThreadLocalBlocks(process)
   }
 
   /**
@@ -55,7 +58,7 @@ export class FrameValues {
    * @param gaps counts of frames before which others are missing
    */
   describe(frames: readonly FrameReport[], gaps: ReadonlySet<number>, thread: StackThread | undefined): FrameReport[] {
-    const contexts = new StackContexts(this.#process, frames, gaps, thread)
+    const contexts = new StackContexts(this.#process, this.#blocks, frames, gaps, thread)
     this.#values.useThread(thread?.tid)
     return frames.map((frame, index) => {
       if (this.#deadline.isOver('the variables of frames')) return {...frame, variables: null}
@@ -197,6 +200,7 @@ function scopeIndex({origin, scopes}: FrameContext): number {
 /** The frames of one stack as their variables are read, each made once, with the one that called it. */
 class StackContexts {
   readonly #process: DeadProcess
+  readonly #blocks: ThreadLocalBlocks
   readonly #frames: readonly FrameReport[]
   readonly #gaps: ReadonlySet<number>
   readonly #thread: StackThread | undefined
@@ -204,11 +208,13 @@ class StackContexts {
 
   constructor(
     process: DeadProcess,
+    blocks: ThreadLocalBlocks,
     frames: readonly FrameReport[],
     gaps: ReadonlySet<number>,
     thread: StackThread | undefined,
   ) {
     this.#process = process
+    this.#blocks = blocks
     this.#frames = frames
     this.#gaps = gaps
     this.#thread = thread
@@ -225,6 +231,7 @@ class StackContexts {
     if (!origin) return undefined
     const around: FrameSurroundings = {
       caller: this.#callerOf(index, origin),
+      blocks: this.#blocks,
       thread: this.#thread?.registers,
       vectors: () => this.#thread?.vectorsIn(origin),
     }

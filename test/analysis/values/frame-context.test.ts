@@ -3,6 +3,7 @@ import {RegisterSet} from '../../../src/amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../../src/amd64/registers.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {FrameContext} from '../../../src/analysis/values/frame-context.ts'
+import {ThreadLocalBlocks} from '../../../src/analysis/values/thread-local-blocks.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import {DwarfInfo} from '../../../src/dwarf/dwarf-info.ts'
@@ -56,7 +57,8 @@ function contexts(call: readonly AttributeSpec[], parts: {cfa?: number} = {}) {
     modules: [{path: 'prog', isExecutable: true}],
     symbolizer: {debugAt: () => ({module, dwarf})},
   } as unknown as DeadProcess
-  const around = {thread: undefined, vectors: () => undefined, caller: undefined}
+  const blocks = new ThreadLocalBlocks(process)
+  const around = {thread: undefined, vectors: () => undefined, caller: undefined, blocks}
   const frame = {isGo: false, index: 0, count: 1}
   const registers = RegisterSet.ofPosition(toAddress(0x2010), toAddress(0x7100))
     .toBuilder()
