@@ -27,6 +27,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{default: Command.Class}>>>
   'triage:list': () => import('./commands/triage/list.ts'),
   'triage:mark': () => import('./commands/triage/mark.ts'),
   'triage:show': () => import('./commands/triage/show.ts'),
+  worker: () => import('./commands/worker.ts'),
 }
 
 const asked = process.argv[2]

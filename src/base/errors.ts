@@ -3,6 +3,7 @@ export const ERROR_CODES = {
   'not-found': 'a file that was named is not there',
   unreadable: 'a file cannot be opened, read or unpacked',
   unreachable: 'a server does not answer, or cannot serve at the moment: later it may',
+  'queue-full': '`batch --queue`: so many cores wait as `--queue-depth` allows',
   'not-writable': 'the output cannot be created or written',
   'no-room': 'the temporary folder has no room to unpack a file, or cannot be written',
   'too-large': 'a packed file unpacks to more than is allowed',

@@ -17,6 +17,7 @@ export const COMMAND_NAMES = [
   'symbolize',
   'threads',
   'triage',
+  'worker',
 ] as const
 export type CommandName = (typeof COMMAND_NAMES)[number]
 

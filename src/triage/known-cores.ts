@@ -2,7 +2,12 @@ import type {StoredLine} from './stored-line.ts'
 import type {WorkItem} from './work-list.ts'
 
 /** What may have been the machine's state, or too small a limit, and not the core: it is worth another attempt. */
-const PASSING = new Set(['timeout', 'out-of-memory', 'analysis-died', 'no-room', 'not-writable'])
+const PASSING = new Set(['timeout', 'out-of-memory', 'analysis-died', 'no-room', 'not-writable', 'unreachable'])
+
+/** Whether another attempt may end otherwise. */
+export function isWorthAnother(code: string): boolean {
+  return PASSING.has(code)
+}
 
 type Key = Pick<WorkItem, 'path' | 'size' | 'mtime'>
 
@@ -21,7 +26,7 @@ export class KnownCores {
 
   /** Lines are added in their order: the last one of a core counts. */
   add(line: StoredLine): void {
-    const again = line.error !== null && PASSING.has(line.error.code) && line.attempt < this.#attemptsMax
+    const again = line.error !== null && isWorthAnother(line.error.code) && line.attempt < this.#attemptsMax
     this.#next.set(this.#keyOf(line), again ? line.attempt + 1 : undefined)
   }
 

@@ -1,7 +1,7 @@
 import {InputError} from '../../base/errors.ts'
 import type {Access, Engine, Queries, Row, Value} from './engine.ts'
 import {type Connection, PostgresPool} from './postgres.ts'
-import {describeTables, otherVersion, TABLES_VERSION} from './tables.ts'
+import {describeTables, FLEET_TABLES, otherVersion, TABLES_VERSION} from './tables.ts'
 import {VIEWS, VIEWS_VERSION} from './views.ts'
 
 /** The schema (in the sense of PostgreSQL) that the tables and views of a store are in. */
@@ -113,7 +113,9 @@ export async function makeStore(pool: PostgresPool): Promise<void> {
     const found = await readAbout(connection)
     if (!found) {
       await connection.query(`CREATE SCHEMA IF NOT EXISTS ${STORE_SCHEMA}`)
-      await connection.query(`${TABLES}; CREATE TABLE about (tables integer NOT NULL, views integer NOT NULL)`)
+      await connection.query(
+        `${TABLES} ${FLEET_TABLES} CREATE TABLE about (tables integer NOT NULL, views integer NOT NULL)`,
+      )
       await connection.query('INSERT INTO about VALUES ($1, 0)', [TABLES_VERSION])
     } else if (found.tables !== TABLES_VERSION) throw otherVersion(pool.name, found.tables)
     if ((found?.views ?? 0) >= VIEWS_VERSION) return

@@ -45,7 +45,7 @@ const full: Explain = (path, cause) =>
   new InputError('not-writable', said(path, cause), 'make room on the disk of the server', {cause})
 const unreachable: Explain = (path, cause) =>
   new InputError(
-    'unreadable',
+    'unreachable',
     said(path, cause),
     'check host and port, and that the server runs: pg_isready -h HOST -p PORT',
     {cause},

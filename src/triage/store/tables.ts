@@ -52,3 +52,17 @@ export function otherVersion(path: string, version: number): InputError {
     'use the release of gotrace-core that wrote it, or a later one',
   )
 }
+
+/**
+ * Beside them, in PostgreSQL alone: who takes cores from the queue and when each was last heard of, and which core each
+ * has. A worker that is not heard of any more has its cores taken away.
+ */
+export const FLEET_TABLES = `
+CREATE TABLE worker (
+  id text PRIMARY KEY, host text NOT NULL, pid integer NOT NULL, version text NOT NULL, slots integer NOT NULL,
+  started timestamptz NOT NULL DEFAULT now(), seen timestamptz NOT NULL DEFAULT now(),
+  analysed bigint NOT NULL DEFAULT 0);
+CREATE TABLE lease (
+  job uuid PRIMARY KEY, worker text NOT NULL REFERENCES worker (id) ON DELETE CASCADE, path text NOT NULL,
+  since timestamptz NOT NULL DEFAULT now());
+CREATE INDEX lease_by_worker ON lease (worker);`

@@ -31,4 +31,8 @@ SELECT core.exact, regexp_replace(build.program, '^.*/', '') AS program, build.m
 FROM core JOIN build ON build.id = core.build WHERE core.exact IS NOT NULL GROUP BY core.exact, build.id;
 CREATE VIEW failures AS
 SELECT core.key, core.time::timestamptz AS time, core.added::timestamptz AS added, core.path, core.error, core.attempt
-FROM core WHERE core.error IS NOT NULL;`
+FROM core WHERE core.error IS NOT NULL;
+CREATE VIEW workers AS
+SELECT worker.id, worker.host, worker.pid, worker.version, worker.slots, worker.started, worker.seen, worker.analysed,
+  count(lease.job) AS busy, min(lease.since) AS oldest
+FROM worker LEFT JOIN lease ON lease.worker = worker.id GROUP BY worker.id;`

@@ -1,0 +1,33 @@
+import type {PostgresPool} from '../store/postgres.ts'
+import {lockFor} from '../store/postgres-engine.ts'
+import {QUEUE_SCHEMA} from './boss.ts'
+
+/**
+ * Of the queue (docs/scaling.md, "Views"). They are functions inside, so that an update of pg-boss may change its
+ * tables, which nothing may while a view stands on them.
+ */
+const QUEUE_VIEWS = `
+CREATE OR REPLACE FUNCTION read_queue() RETURNS TABLE (state text, cores bigint, oldest timestamptz)
+LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY
+  SELECT job.state::text, count(*), min(job.created_on) FROM ${QUEUE_SCHEMA}.job AS job
+  WHERE job.name = 'cores' AND job.state <> 'completed' GROUP BY job.state;
+END $$;
+CREATE OR REPLACE VIEW queue AS SELECT * FROM read_queue();
+CREATE OR REPLACE FUNCTION read_dead_letters() RETURNS TABLE (
+  key text, path text, priority integer, attempts integer, code text, message text, queued timestamptz, ended timestamptz)
+LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY
+  SELECT job.data->>'key', job.data->>'source', job.priority, job.retry_count + 1, job.output->>'code',
+    job.output->>'message', job.created_on, job.completed_on
+  FROM ${QUEUE_SCHEMA}.job AS job WHERE job.name = 'cores' AND job.state = 'failed';
+END $$;
+CREATE OR REPLACE VIEW dead_letters AS SELECT * FROM read_dead_letters();`
+
+/** Two runs may make them at once. */
+export async function makeQueueViews(pool: PostgresPool): Promise<void> {
+  const [found] = await pool.query("SELECT to_regclass('dead_letters') IS NOT NULL AS found")
+  if (found?.found === true) return
+  await pool.transaction(async connection => {
+    await lockFor(connection, 'tables')
+    await connection.query(QUEUE_VIEWS)
+  })
+}
