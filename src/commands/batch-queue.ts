@@ -14,7 +14,6 @@ export const queueFlags = {
   queue: Flags.string({
     description: 'put the cores into the queue of this database, from which worker takes them',
     helpValue: 'URL',
-    exclusive: ['output', 'store', 'resume', 'reports', 'group', 'exe'],
   }),
   priority: Flags.integer({
     description: 'with --queue: higher ones are taken first',
@@ -34,10 +33,18 @@ export const queueFlags = {
     default: 'wait' as const,
     description: 'with --queue: what is done when so many wait',
   })(),
-  again: Flags.boolean({
-    description: 'with --queue: cores that could not be analysed are put in again',
-    dependsOn: ['queue'],
-  }),
+  again: Flags.boolean({description: 'with --queue: cores that could not be analysed are put in again'}),
+}
+
+/** Flags of a batch that analyses. */
+const ELSEWHERE = ['output', 'store', 'resume', 'reports', 'group', 'exe'] as const
+
+/** @throws InputError bad-argument where a flag is for those who analyse */
+export function checkQueueFlags(flags: Readonly<Partial<Record<(typeof ELSEWHERE)[number], unknown>>>): void {
+  const given = ELSEWHERE.find(name => flags[name])
+  if (given === undefined) return
+  const hint = `leave out --${given}: results are in the store of that database, reports are written by worker`
+  throw new InputError('bad-argument', `--${given} with --queue: nothing is analysed here`, hint)
 }
 
 export interface QueueRequest {

@@ -20,18 +20,23 @@ function leaveFolder(): void {
 }
 
 /**
- * The other end of `batch`: the same program, started again, so that there is one to publish and one code cache.
+ * The other end of `batch` and `worker`: the same program, started again, so that there is one to publish and one code
+ * cache.
  */
 export default class BatchWorker extends Command {
   static override hidden = true
-  static override summary = 'analyses cores for batch, which starts it'
+  static override summary = 'analyses cores for batch and worker, which start it'
 
   static override flags = {parent: Flags.integer({description: 'the process that started this one'})}
 
   async run(): Promise<void> {
     const {flags} = await this.parse(BatchWorker)
     if (process.send === undefined) {
-      throw new InputError('bad-argument', 'batch-worker is started by batch alone', 'run gotrace-core batch PATH…')
+      throw new InputError(
+        'bad-argument',
+        'batch-worker is started by batch and worker alone',
+        'run gotrace-core batch PATH…',
+      )
     }
     leaveFolder()
     // The channel to the parent closes with it, which a loop in synchronous code would never hear.

@@ -12,7 +12,7 @@ import {listWork, type PassedOver, type WorkItem} from '../triage/work-list.ts'
 import {analystFlags, checkAnalystFlags, openAnalysts} from './analysts.ts'
 import {BaseCommand, operandsOf} from './base-command.ts'
 import {BatchProgress} from './batch-progress.ts'
-import {putInQueue, queueFlags} from './batch-queue.ts'
+import {checkQueueFlags, putInQueue, queueFlags} from './batch-queue.ts'
 import {colorLevel, colouredStyle} from './color.ts'
 import {coreFlags} from './core-command.ts'
 import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
@@ -116,6 +116,7 @@ export default class Batch extends BaseCommand {
   }
 
   async #putInQueue(paths: readonly string[], flags: BatchFlags & {queue: string}): Promise<void> {
+    checkQueueFlags(flags)
     const {name, version} = this.config
     const labels = parseLabels(flags.label ?? [])
     const tell = (text: string): void => writeStandardError(`${this.config.bin}: ${text}\n`)

@@ -110,7 +110,7 @@ type WorkerFlags = Interfaces.InferredFlags<typeof Worker.flags>
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
-/** The first signal lets what is begun be finished, for some time; the second one, or the end of that time, stops it. */
+/** The first signal lets what is begun be finished, for some time; a second one, or the end of that time, stops it. */
 function endOnSignal(
   {drain: seconds}: WorkerFlags,
   onDrain: () => void,

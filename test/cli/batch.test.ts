@@ -345,7 +345,7 @@ test('folders and files may be named from where one is', t => {
 test('the other end of batch is not for users', t => {
   const {stdout, stderr, exitCode} = runCommand(['batch-worker'])
   t.deepEqual([stdout, exitCode], ['', 2])
-  t.regex(stderr, /started by batch alone/)
+  t.regex(stderr, /started by batch and worker alone/)
   t.notRegex(runCommand(['--help']).stdout, /batch-worker/)
 })
 

@@ -20,6 +20,7 @@ const commands = [
   'pack',
   'diff',
   'serve',
+  'worker',
 ]
 const known = runCommand(['--help']).stdout
 const present = commands.filter(name => new RegExp(`^ {2}${name} `, 'm').test(known))

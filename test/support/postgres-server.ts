@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
+import {appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
 import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -12,44 +12,51 @@ const USER = 'postgres'
 export class PostgresServer {
   readonly port: number
   readonly #bin: string
-  /** The folder of the cluster. */
-  readonly data: string
   readonly #folder: string
 
-  private constructor(bin: string, folder: string, data: string, port: number) {
+  private constructor(bin: string, folder: string, port: number) {
     this.#bin = bin
     this.#folder = folder
-    this.data = data
     this.port = port
   }
 
-  /**
-   * @param room bytes of a file system of its own for all data; undefined: the temporary folder's
-   * @param settings of postgresql.conf
-   */
-  static async start(room?: number, settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+  /** @param room bytes of a disk of its own for the tables that are made; undefined: the temporary folder's */
+  static async start(room?: number): Promise<PostgresServer> {
     const version = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort().at(-1) : undefined
     if (version === undefined) throw new Error(`${DEBIAN}: no such folder; apt-get install postgresql`)
     const folder = mkdtempSync(join(tmpdir(), 'gotrace-postgres-'))
     chmodSync(folder, 0o755)
-    const disk = join(folder, 'disk')
-    mkdirSync(disk)
-    if (room !== undefined) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', disk])
-    execFileSync('chown', [USER, disk])
-    const server = new PostgresServer(join(DEBIAN, version, 'bin'), folder, join(disk, 'data'), await freePort())
-    server.#run('initdb', ['-D', server.data, '-A', 'trust', '--no-locale', '-E', 'UTF8', '-N'])
-    const all = {
+    execFileSync('chown', [USER, folder])
+    const server = new PostgresServer(join(DEBIAN, version, 'bin'), folder, await freePort())
+    server.#run('initdb', ['-D', server.#data, '-A', 'trust', '--no-locale', '-E', 'UTF8', '-N'])
+    const settings = {
       port: String(server.port),
       listen_addresses: "'127.0.0.1'",
-      unix_socket_directories: `'${disk}'`,
-      max_wal_size: '64MB',
-      min_wal_size: '32MB',
-      ...settings,
+      unix_socket_directories: `'${folder}'`,
     }
-    const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}`)
-    server.#run('bash', ['-c', `printf '%s\\n' "$@" >> ${server.data}/postgresql.conf`, 'bash', ...lines], '/bin')
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`)
+    appendFileSync(join(server.#data, 'postgresql.conf'), lines.join(''))
     server.#control('start')
+    if (room !== undefined) server.#addDisk(room)
     return server
+  }
+
+  #addDisk(room: number): void {
+    mkdirSync(this.disk)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', this.disk])
+    execFileSync('chown', [USER, this.disk])
+    this.sql(`CREATE TABLESPACE small LOCATION '${this.disk}'`)
+    this.sql("ALTER SYSTEM SET default_tablespace = 'small'")
+    this.sql('SELECT pg_reload_conf()')
+  }
+
+  /** Where that disk is mounted. */
+  get disk(): string {
+    return join(this.#folder, 'disk')
+  }
+
+  get #data(): string {
+    return join(this.#folder, 'data')
   }
 
   get url(): string {
@@ -73,6 +80,7 @@ export class PostgresServer {
   sql(statement: string): string {
     return execFileSync(join(this.#bin, 'psql'), ['-XqAt', '-v', 'ON_ERROR_STOP=1', this.url, '-c', statement], {
       encoding: 'utf8',
+      env: {...process.env, PGOPTIONS: '-c client_min_messages=warning'},
     }).trimEnd()
   }
 
@@ -83,7 +91,7 @@ export class PostgresServer {
       // It has ended already.
     }
     try {
-      execFileSync('umount', [join(this.#folder, 'disk')], {stdio: 'ignore'})
+      execFileSync('umount', [this.disk], {stdio: 'ignore'})
     } catch {
       // It is no file system of its own.
     }
@@ -91,11 +99,11 @@ export class PostgresServer {
   }
 
   #control(command: string, ...flags: readonly string[]): void {
-    this.#run('pg_ctl', ['-D', this.data, '-w', '-l', join(this.#folder, 'disk', 'log'), ...flags, command])
+    this.#run('pg_ctl', ['-D', this.#data, '-w', '-l', join(this.#folder, 'log'), ...flags, command])
   }
 
-  #run(program: string, args: readonly string[], folder = this.#bin): void {
-    const command = ['-u', USER, '--', join(folder, program), ...args]
+  #run(program: string, args: readonly string[]): void {
+    const command = ['-u', USER, '--', join(this.#bin, program), ...args]
     execFileSync('runuser', command, {stdio: ['ignore', 'ignore', 'inherit'], cwd: '/'})
   }
 }

@@ -60,7 +60,7 @@ const SILENT = [
   'OCLIF_COLUMNS',
 ]
 
-function environment(extra: RunOptions['env'] = {}): Record<string, string | undefined> {
+export function environment(extra: RunOptions['env'] = {}): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = {...process.env}
   for (const name of SILENT) delete env[name]
   return {...env, ...extra}

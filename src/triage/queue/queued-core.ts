@@ -39,17 +39,18 @@ function textsOf(value: unknown): QueuedCore['labels'] {
   return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === 'string'))
 }
 
-const VERSION = 0x8
-const VARIANT = 0x8
+const VERSION = '8'
+/** Of its two bits the first is 1 and the second 0. */
+const VARIANTS = '89ab'
 
 /** The ID of the job of a core: the same for the same key (RFC 9562, version 8). */
 export function jobIdOf(key: string): string {
   const digest = createHash('sha256').update(key).digest('hex')
-  const variant = ((Number.parseInt(digest[16] ?? '0', 16) & 0x3) | VARIANT).toString(16)
+  const variant = VARIANTS[Number.parseInt(digest[16] ?? '0', 16) % VARIANTS.length]
   return [
     digest.slice(0, 8),
     digest.slice(8, 12),
-    `${VERSION.toString(16)}${digest.slice(13, 16)}`,
+    `${VERSION}${digest.slice(13, 16)}`,
     `${variant}${digest.slice(17, 20)}`,
     digest.slice(20, 32),
   ].join('-')

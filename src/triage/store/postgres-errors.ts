@@ -24,7 +24,9 @@ export function isPassing(error: unknown): boolean {
   const cause = (error as {cause?: unknown}).cause
   const code = postgresCode(error)
   if (code !== undefined && PASSING.some(pattern => pattern.test(code))) return true
-  return PASSING_TEXT.test(messageOf(error)) || (cause instanceof Error && isPassing(cause))
+  // Of a host with several addresses there is an error for each.
+  const causes = error instanceof AggregateError ? error.errors : [cause]
+  return PASSING_TEXT.test(messageOf(error)) || causes.some(each => each instanceof Error && isPassing(each))
 }
 
 type Explain = (path: string, cause: unknown) => GotraceError
@@ -66,6 +68,5 @@ export function explainPostgres(path: string, error: unknown): unknown {
   const code = postgresCode(error)
   const explain = EXPLANATIONS.find(([pattern]) => code !== undefined && pattern.test(code))?.[1]
   if (explain) return explain(path, error)
-  // An AggregateError has one for each address of the host.
-  return isPassing(error) || error instanceof AggregateError ? unreachable(path, error) : error
+  return isPassing(error) ? unreachable(path, error) : error
 }
