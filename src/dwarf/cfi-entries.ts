@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {ADDRESS_LIMIT, type Address, number64At} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {FormatError} from '../base/errors.ts'
@@ -33,6 +33,13 @@ export interface Fde {
   readonly instructionsEnd: number
 }
 
+/** The range of an FDE by its link addresses, half-open, and the offset of the FDE. */
+interface FdeRange {
+  readonly offset: number
+  readonly start: number
+  readonly end: number
+}
+
 /** What stands at one offset of the section. `next` is always beyond the entry's start. */
 interface EntryHeader {
   readonly kind: 'cie' | 'fde' | 'terminator'
@@ -45,6 +52,17 @@ interface EntryHeader {
 /** No register number of a return address goes near this; it bounds the rule table. */
 const REGISTER_LIMIT = 128
 const DW_EH_PE_absptr = 0
+/** DW_EH_PE_pcrel | DW_EH_PE_sdata4: what compilers write into `.eh_frame`. */
+const PCREL_SDATA4 = 0x1b
+/** Length, CIE pointer, start and size of 8 bytes each. */
+const QUICK_SIZE = 24
+
+interface QuickRange {
+  readonly start: number
+  readonly size: number
+  /** Offset of the entry behind it. */
+  readonly next: number
+}
 
 /** `.eh_frame` or `.debug_frame`: parses entries by offset, keeps CIEs. */
 export class CfiSection {
@@ -52,10 +70,12 @@ export class CfiSection {
   readonly #label: string
   readonly #isEhFrame: boolean
   readonly #bases: PointerBases
+  readonly #view: DataView
   readonly #cies = new Map<number, Cie>()
 
   constructor(sections: SectionSource, name: '.eh_frame' | '.debug_frame', section: Section) {
     this.section = section
+    this.#view = new DataView(section.bytes.buffer, section.bytes.byteOffset, section.bytes.byteLength)
     this.#label = `${sections.name}:${name}`
     this.#isEhFrame = name === '.eh_frame'
     this.#bases = {
@@ -84,9 +104,15 @@ export class CfiSection {
    * All FDEs in file order. A zero length ends `.eh_frame` for the C runtime, but crtend.o may put it before another
    * object's entries: it is skipped. A broken entry is reported and stepped over; a broken length ends the walk.
    */
-  *fdes(onError: (error: unknown) => void): Generator<{offset: number; fde: Fde}> {
+  *fdes(onError: (error: unknown) => void): Generator<FdeRange> {
     let offset = 0
     while (offset + 4 <= this.section.bytes.length) {
+      const quick = this.#quickRange(offset)
+      if (quick) {
+        yield {offset, start: quick.start, end: quick.start + quick.size}
+        offset = quick.next
+        continue
+      }
       let header: EntryHeader
       try {
         header = this.#parseHeader(offset)
@@ -96,10 +122,49 @@ export class CfiSection {
       }
       if (header.kind === 'fde') {
         const fde = this.#tryFde(header, onError)
-        if (fde) yield {offset, fde}
+        if (fde) yield {offset, start: fde.start, end: fde.end}
       }
       offset = header.end
     }
+  }
+
+  /** Where the FDE at an offset starts and ends, read in place; undefined where it has no usual shape. */
+  #quickRange(offset: number): QuickRange | undefined {
+    const limit = this.section.bytes.length
+    if (offset + QUICK_SIZE > limit) return undefined
+    const length = this.#view.getUint32(offset, true)
+    const next = offset + 4 + length
+    if (length < QUICK_SIZE - 4 || length >= 0xfffffff0 || next > limit) return undefined
+    const cie = this.#knownCie(offset, this.#view.getUint32(offset + 4, true))
+    if (cie === undefined || cie.segmentSelectorSize > 0) return undefined
+    const isShort = cie.pointerEncoding === PCREL_SDATA4
+    if (!isShort && cie.pointerEncoding !== DW_EH_PE_absptr) return undefined
+    const body = offset + 8
+    const range = isShort ? this.#shortRange(body) : this.#wideRange(body)
+    const isUsual = range.start >= 0 && range.start < ADDRESS_LIMIT && range.size >= 0 && range.size < ADDRESS_LIMIT
+    return isUsual && this.#isAugmented(cie, body + (isShort ? 8 : 16), next) ? {...range, next} : undefined
+  }
+
+  #shortRange(at: number): {start: number; size: number} {
+    const start = this.#bases.section + at + this.#view.getInt32(at, true)
+    return {start, size: this.#view.getInt32(at + 4, true)}
+  }
+
+  #wideRange(at: number): {start: number; size: number} {
+    return {start: number64At(this.#view, at), size: number64At(this.#view, at + 8)}
+  }
+
+  /** The CIE of an entry, where it is one that was parsed before. */
+  #knownCie(offset: number, id: number): Cie | undefined {
+    if (id === (this.#isEhFrame ? 0 : 0xffffffff)) return undefined
+    return this.#cies.get(this.#isEhFrame ? offset + 4 - id : id)
+  }
+
+  /** Its augmentation data lies in it. */
+  #isAugmented(cie: Cie, at: number, end: number): boolean {
+    if (!cie.hasAugmentationData) return at <= end
+    const length = at < end ? this.#view.getUint8(at) : 0x80
+    return length < 0x80 && at + 1 + length <= end
   }
 
   #tryFde(header: EntryHeader, onError: (error: unknown) => void): Fde | undefined {
@@ -247,9 +312,9 @@ export interface FdeColumns {
 
 export function buildFdeColumns(cfi: CfiSection, diagnostics: Diagnostics): FdeColumns {
   const found: {start: number; offset: number}[] = []
-  for (const {offset, fde} of cfi.fdes(error => diagnostics.addError('bad-cfi', error))) {
+  for (const {offset, start, end} of cfi.fdes(error => diagnostics.addError('bad-cfi', error))) {
     // Linkers leave FDEs of discarded functions behind, with start 0 or an empty range.
-    if (fde.end > fde.start && fde.start > 0) found.push({start: fde.start, offset})
+    if (end > start && start > 0) found.push({start, offset})
   }
   found.sort((a, b) => a.start - b.start)
   return {

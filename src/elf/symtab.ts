@@ -1,6 +1,5 @@
 import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
 import {hashBytes} from '../base/byte-hash.ts'
-import {Cursor} from '../base/cursor.ts'
 import {decodeName, NAME_MAX} from '../base/foreign-name.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {ElfFile} from './elf-file.ts'
@@ -20,12 +19,19 @@ export interface ElfSymbol {
 }
 
 const SYMBOL_SIZE = 24
+const SYMBOL_WORDS = SYMBOL_SIZE / 4
 const SHN_UNDEF = 0
 const SHN_ABS = 0xfff1
 /** How far `find` looks back for a symbol that encloses those that start later (nested asm labels). */
 const ENCLOSING_MAX = 64
 /** Names that are looked up by searching before an index of all names pays. */
 const SEARCHED_LOOKUPS = 24
+
+/** A symbol table as it stands in a file. */
+interface Part {
+  readonly words: Uint32Array
+  readonly strings: Uint8Array
+}
 
 /** Columns of one or more symbol tables. */
 interface Columns {
@@ -40,11 +46,14 @@ interface Columns {
   placed: Uint8Array
 }
 
+/** Several ask for the symbols of the same file. */
+const OF_ONE_FILE = new WeakMap<ElfFile, SymbolTable>()
+
 /** The symbols of an image, in columns sorted by address; parsed at first use. */
 export class SymbolTable {
   readonly #files: readonly ElfFile[]
+  #parts: readonly Part[] | undefined
   #columns: Columns | undefined
-  #strings: Uint8Array[] = []
   #slots: Uint32Array | undefined
   #lookups = 0
 
@@ -57,7 +66,11 @@ export class SymbolTable {
    * addresses (MiniDebugInfo leaves out what .dynsym has).
    */
   static of(...files: ElfFile[]): SymbolTable {
-    return new SymbolTable(files)
+    const [file, ...others] = files
+    if (file === undefined || others.length > 0) return new SymbolTable(files)
+    const known = OF_ONE_FILE.get(file) ?? new SymbolTable(files)
+    OF_ONE_FILE.set(file, known)
+    return known
   }
 
   /** The function or object that covers the address; a symbol of size 0 reaches to the next one. */
@@ -72,20 +85,24 @@ export class SymbolTable {
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
 
-  /** The symbol of that name; of several the global one, else the one at the lowest address. */
+  /**
+   * The symbol of that name; of several the global one, else the one at the lowest address. The first few names are
+   * searched in the table as it stands in the file.
+   */
   lookup(name: string): ElfSymbol | undefined {
-    const columns = this.#sorted()
     const wanted = new TextEncoder().encode(name)
     if (!this.#slots && ++this.#lookups <= SEARCHED_LOOKUPS) {
-      return this.#strongest(columns, this.#searched(columns, wanted))
+      const found = this.#searched(wanted)
+      return this.#strongest(found, found.addresses.subarray(0, found.count).keys())
     }
+    const columns = this.#sorted()
     return this.#strongest(columns, this.#hashed(columns, wanted))
   }
 
   #strongest(columns: Columns, indices: Iterable<number>): ElfSymbol | undefined {
     let best = -1
     for (const index of indices) {
-      if (best < 0 || bindingRank(columns, index) > bindingRank(columns, best)) best = index
+      if (best < 0 || isStronger(columns, index, best)) best = index
     }
     return best < 0 ? undefined : this.#symbol(columns, best)
   }
@@ -102,15 +119,20 @@ export class SymbolTable {
   /**
    * The symbols of a name without an index: where its bytes stand in the strings, and which symbols name those places.
    */
-  *#searched(columns: Columns, wanted: Uint8Array): Generator<number> {
-    const names = columns.names.subarray(0, columns.count)
-    for (const [table, strings] of this.#strings.entries()) {
-      for (const at of placesOf(strings, wanted)) {
-        for (let index = names.indexOf(at); index >= 0; index = names.indexOf(at, index + 1)) {
-          if (columns.tables[index] === table) yield index
+  #searched(wanted: Uint8Array): Columns {
+    const found: [part: Part, table: number, word: number][] = []
+    for (const [table, part] of this.#inFile().entries()) {
+      for (const at of placesOf(part.strings, wanted)) {
+        for (let word = part.words.indexOf(at); word >= 0; word = part.words.indexOf(at, word + 1)) {
+          if (word % SYMBOL_WORDS === 0) found.push([part, table, word])
         }
       }
     }
+    const columns = emptyColumns(found.length)
+    for (const [{words, strings}, table, word] of found) {
+      collectPart(columns, words.subarray(word, word + SYMBOL_WORDS), table, strings.length)
+    }
+    return columns
   }
 
   /** All symbols, by address. */
@@ -120,7 +142,7 @@ export class SymbolTable {
   }
 
   #symbol(columns: Columns, index: number): ElfSymbol {
-    const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+    const {strings} = this.#inFile()[columns.tables[index] as number] as Part
     const start = columns.names[index] as number
     const info = columns.infos[index] as number
     return {
@@ -133,7 +155,7 @@ export class SymbolTable {
   }
 
   #hasName(columns: Columns, index: number, wanted: Uint8Array): boolean {
-    const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+    const {strings} = this.#inFile()[columns.tables[index] as number] as Part
     const start = columns.names[index] as number
     if (start + wanted.length > strings.length) return false
     for (let at = 0; at < wanted.length; at++) if (strings[start + at] !== wanted[at]) return false
@@ -147,7 +169,7 @@ export class SymbolTable {
     while (size < columns.count * 2) size *= 2
     const slots = new Uint32Array(size)
     for (let index = 0; index < columns.count; index++) {
-      const strings = this.#strings[columns.tables[index] as number] as Uint8Array
+      const {strings} = this.#inFile()[columns.tables[index] as number] as Part
       const start = columns.names[index] as number
       let slot = hashBytes(strings, start, nameEnd(strings, start)) % size
       while (slots[slot] !== 0) slot = (slot + 1) % size
@@ -158,19 +180,19 @@ export class SymbolTable {
   }
 
   #sorted(): Columns {
-    if (this.#columns) return this.#columns
-    const parts: Cursor[] = []
-    for (const file of this.#files) {
+    this.#columns ??= sortByAddress(collect(this.#inFile()))
+    return this.#columns
+  }
+
+  #inFile(): readonly Part[] {
+    this.#parts ??= this.#files.flatMap(file => {
       const table = file.section('.symtab')
       const strings = table && file.section('.strtab')
       const chosen = table && strings ? table : file.section('.dynsym')
       const names = table && strings ? strings : file.section('.dynstr')
-      if (!chosen || !names) continue
-      parts.push(new Cursor(chosen.bytes, `${file.name}:symbols`))
-      this.#strings.push(names.bytes)
-    }
-    this.#columns = sortByAddress(collect(parts, this.#strings))
-    return this.#columns
+      return chosen && names ? [{words: wordsOf(chosen.bytes), strings: names.bytes}] : []
+    })
+    return this.#parts
   }
 }
 
@@ -210,6 +232,12 @@ function nameEnd(strings: Uint8Array, start: number): number {
   return start + (nul < 0 ? window.length : nul)
 }
 
+/** Of two symbols of one name, of which the second was found first. */
+function isStronger(columns: Columns, index: number, best: number): boolean {
+  const more = bindingRank(columns, index) - bindingRank(columns, best)
+  return more > 0 || (more === 0 && (columns.addresses[index] as number) < (columns.addresses[best] as number))
+}
+
 function bindingRank(columns: Columns, index: number): number {
   const binding = Math.floor((columns.infos[index] as number) / 16)
   return binding === STB.STB_GLOBAL ? 2 : binding === STB.STB_WEAK ? 1 : 0
@@ -239,29 +267,41 @@ function isKept(type: number, sectionIndex: number): boolean {
   return type <= STT.STT_FUNC || type === STT.STT_TLS || type === STT.STT_GNU_IFUNC
 }
 
-function collect(parts: Cursor[], strings: readonly Uint8Array[]): Columns {
-  const columns = emptyColumns(parts.reduce((sum, part) => sum + Math.floor(part.size / SYMBOL_SIZE), 0))
-  parts.forEach((cursor, table) => {
-    const stringsSize = strings[table]?.length ?? 0
-    while (cursor.remaining >= SYMBOL_SIZE) {
-      const name = cursor.u32()
-      const info = cursor.u8()
-      cursor.skip(1)
-      const sectionIndex = cursor.u16()
-      const address = cursor.number64()
-      const size = cursor.number64()
-      const type = info % 16
-      if (!isKept(type, sectionIndex) || name === 0 || name >= stringsSize || address >= ADDRESS_LIMIT) continue
-      const at = columns.count++
-      columns.addresses[at] = address
-      columns.sizes[at] = size
-      columns.names[at] = name
-      columns.infos[at] = info
-      columns.tables[at] = table
-      columns.placed[at] = type === STT.STT_TLS || sectionIndex === SHN_ABS ? 0 : 1
-    }
-  })
+/** Symbols are read by words of 32 bits: a cursor would take most of the time of a short run. */
+function collect(parts: readonly Part[]): Columns {
+  const columns = emptyColumns(parts.reduce((sum, {words}) => sum + Math.floor(words.length / SYMBOL_WORDS), 0))
+  for (const [table, {words, strings}] of parts.entries()) collectPart(columns, words, table, strings.length)
   return columns
+}
+
+/** gABI ch. 4, "Symbol Table": st_name; st_info, st_other, st_shndx; st_value; st_size. */
+function collectPart(columns: Columns, part: Uint32Array, table: number, stringsSize: number): void {
+  const {addresses, sizes, names, infos, tables, placed} = columns
+  let at = columns.count
+  for (let word = 0; word + SYMBOL_WORDS <= part.length; word += SYMBOL_WORDS) {
+    const name = part[word] as number
+    const kind = part[word + 1] as number
+    const sectionIndex = Math.floor(kind / 0x10000)
+    const info = kind % 0x100
+    const type = info % 16
+    const address = (part[word + 2] as number) + (part[word + 3] as number) * 2 ** 32
+    if (name === 0 || name >= stringsSize || address >= ADDRESS_LIMIT || !isKept(type, sectionIndex)) continue
+    addresses[at] = address
+    sizes[at] = (part[word + 4] as number) + (part[word + 5] as number) * 2 ** 32
+    names[at] = name
+    infos[at] = info
+    tables[at] = table
+    placed[at] = type === STT.STT_TLS || sectionIndex === SHN_ABS ? 0 : 1
+    at++
+  }
+  columns.count = at
+}
+
+/** As the processor has them: the files are of machines of the same byte order (little-endian, amd64). */
+function wordsOf({buffer, byteOffset, length}: Uint8Array): Uint32Array {
+  const count = Math.floor(length / 4)
+  if (byteOffset % 4 === 0) return new Uint32Array(buffer, byteOffset, count)
+  return new Uint32Array(buffer.slice(byteOffset, byteOffset + count * 4))
 }
 
 /** Indices by ascending address, equal ones as they were. */

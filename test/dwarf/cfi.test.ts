@@ -4,9 +4,11 @@ import {BytesSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {FormatError} from '../../src/base/errors.ts'
 import type {SectionSource} from '../../src/base/section-source.ts'
+import {openCfiSection} from '../../src/dwarf/cfi-entries.ts'
 import {CfiTable} from '../../src/dwarf/cfi-table.ts'
 import {evaluateExpression} from '../../src/dwarf/expression.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
+import {forAll} from '../support/for-all.ts'
 
 const EH_FRAME = 0x10000
 const HDR = 0x9000
@@ -269,4 +271,28 @@ test('damaged entries give a row, nothing, or a diagnostic; never another error'
     }
   }
   t.pass()
+})
+
+test('the walk over all FDEs and the reading of one say the same, in damaged sections too', t => {
+  const builder = new BytesBuilder(EH_FRAME)
+  cie(builder)
+  for (const [index, start] of [0x1000, 0x2000, 0x3000, 0x4000].entries()) fde(builder, start, index * 8, STANDARD)
+  const frames = builder.build()
+  const wide = new BytesBuilder()
+  wide.difference(4, 'end', 'cie').label('cie').u32(0xffffffff).u8(3).cstring('')
+  wide.uleb128(1).sleb128(-8).uleb128(16).hex('0c 07 08 90 01').align(8).label('end')
+  for (const start of [0x1000, 0x2000, 0xffffffffffff, 0]) wide.u32(28, 0).u64(start, 0x10).hex('41 0e 10').align(8)
+  let compared = 0
+  forAll(t, 600, random => {
+    const name = random.below(2) === 0 ? '.eh_frame' : '.debug_frame'
+    const bytes = (name === '.eh_frame' ? frames : wide.build()).slice()
+    for (let flips = random.below(4); flips > 0; flips--) bytes[random.below(bytes.length)] = random.below(256)
+    const cfi = openCfiSection(sectionSource({[name]: {bytes, address: EH_FRAME}}), name)
+    for (const {offset, start, end} of cfi?.fdes(error => t.true(error instanceof FormatError)) ?? []) {
+      const fde = cfi?.parseFde(offset)
+      t.deepEqual([start, end], [fde?.start, fde?.end])
+      compared++
+    }
+  })
+  t.true(compared > 1000, `${compared} entries`)
 })
