@@ -3,8 +3,8 @@ import type {setFlagsFromString} from 'node:v8'
 /**
  * Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones
  * choose better). Marking the heap piece by piece, as for a program that must answer meanwhile, costs some percent of a
- * short run, and nothing waits here for the end of a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that cache, Node's own
- * included.
+ * short run, and nothing waits here for the end of a whole collection. While a flag is not what it was when code was
+ * cached, V8 takes nothing from that cache, Node's own included.
  */
 const isOld = process.versions.v8.startsWith('11.')
 
