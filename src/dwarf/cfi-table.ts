@@ -74,6 +74,9 @@ class EhFrameHeader {
   }
 }
 
+const CFI_NAMES = ['.eh_frame', '.debug_frame'] as const
+type CfiName = (typeof CFI_NAMES)[number]
+
 /** One section with the quickest index that it admits. */
 class IndexedCfi {
   readonly cfi: CfiSection
@@ -112,7 +115,7 @@ class IndexedCfi {
 export class CfiTable {
   readonly #sections: SectionSource
   readonly #diagnostics: Diagnostics
-  #indexes: IndexedCfi[] | undefined
+  readonly #opened = new Map<CfiName, IndexedCfi | undefined>()
 
   constructor(sections: SectionSource, diagnostics: Diagnostics) {
     this.#sections = sections
@@ -123,11 +126,11 @@ export class CfiTable {
    * The row in force at a link address; undefined where no entry covers it or its entry is broken (a diagnostic tells).
    */
   rowAt(address: Address): CfiRow | undefined {
-    this.#indexes ??= this.#open()
-    for (const index of this.#indexes) {
+    for (const name of CFI_NAMES) {
+      const index = this.#index(name)
       try {
-        const fde = index.find(address)
-        if (!fde) continue
+        const fde = index?.find(address)
+        if (!index || !fde) continue
         return {
           row: runCfiProgram(index.cfi.program(fde), address),
           signalFrame: fde.cie.signalFrame,
@@ -140,13 +143,14 @@ export class CfiTable {
     return undefined
   }
 
-  #open(): IndexedCfi[] {
-    const indexes: IndexedCfi[] = []
-    const ehFrame = openCfiSection(this.#sections, '.eh_frame')
-    if (ehFrame) indexes.push(new IndexedCfi(ehFrame, this.#openHeader(), this.#diagnostics))
-    const debugFrame = openCfiSection(this.#sections, '.debug_frame')
-    if (debugFrame) indexes.push(new IndexedCfi(debugFrame, undefined, this.#diagnostics))
-    return indexes
+  /** A `.debug_frame` is large, and packed: it is read where `.eh_frame` covers too little. */
+  #index(name: CfiName): IndexedCfi | undefined {
+    if (this.#opened.has(name)) return this.#opened.get(name)
+    const section = openCfiSection(this.#sections, name)
+    const header = section && name === '.eh_frame' ? this.#openHeader() : undefined
+    const index = section && new IndexedCfi(section, header, this.#diagnostics)
+    this.#opened.set(name, index)
+    return index
   }
 
   #openHeader(): EhFrameHeader | undefined {
