@@ -10,6 +10,8 @@ export interface AnalyzeOptions {
   readonly hostFiles?: boolean
   /** Folders with separate debug files. */
   readonly debugDirs?: readonly string[]
+  /** Symbol stores that are asked for what is not found: folders, `s3://BUCKET/PREFIX`, `https://…`. */
+  readonly symbols?: readonly string[]
   /** debuginfod servers that are asked for what is not found; none by default, whatever DEBUGINFOD_URLS says. */
   readonly debuginfod?: readonly string[]
   /** What to show, with the meaning of GOTRACEBACK; default: the crashing goroutine whole, the others as `all`. */

@@ -30,6 +30,7 @@ export async function analyze(core: string, options: AnalyzeOptions = {}): Promi
     sysroots: options.sysroots ?? [],
     hostFiles: options.hostFiles ?? false,
     debugDirs: options.debugDirs ?? [],
+    symbols: options.symbols ?? [],
     debuginfod: debuginfodSettings({}, [...(options.debuginfod ?? [])]),
     sources: sourcesOf(options),
     diagnostics,

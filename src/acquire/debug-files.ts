@@ -136,7 +136,7 @@ export class ModuleDebugFiles implements DebugFiles {
     if (image && hasDebugInfo(image) && holds(image, '.symtab')) return NOTHING
     const ids = {gnu: buildIds.gnu ?? image?.buildId, go: buildIds.go ?? image?.goBuildId}
     const link = image && readDebugLink(image)
-    for (const path of inTurn(this.#extra, this.#paths.separate(ids.gnu, link?.name))) {
+    for (const path of inTurn(this.#extra, this.#paths.separate(ids, link?.name))) {
       const file = path === undefined ? undefined : this.#files.elf(path)
       if (!file || path === undefined || file === image) continue
       if (this.#isSameBuild(file, ids, link?.crc, path)) return {file, path}

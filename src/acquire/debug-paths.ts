@@ -2,6 +2,7 @@ import {realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import type {BuildIds} from '../elf/build-id.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
+import {buildKeys} from './build-key.ts'
 import type {SupplementaryLink} from './debug-links.ts'
 import type {Place, SearchPlaces} from './search-places.ts'
 
@@ -27,7 +28,7 @@ export function isBuildId(text: string | undefined): text is string {
 
 /** Where the debug files of a module may be, best first; undefined where it is known that nothing is there. */
 export interface DebugPaths {
-  separate(buildId: string | undefined, linkName: string | undefined): Iterable<string | undefined>
+  separate(ids: BuildIds, linkName: string | undefined): Iterable<string | undefined>
   /** @param home the file that refers to it */
   supplementary(link: SupplementaryLink, home: string | undefined): Iterable<string | undefined>
   split(name: string, compDir: string | undefined): Iterable<string | undefined>
@@ -44,9 +45,9 @@ export class FileDebugPaths implements DebugPaths {
     this.#places = places
   }
 
-  *separate(buildId: string | undefined, linkName: string | undefined): Generator<string | undefined> {
+  *separate(ids: BuildIds, linkName: string | undefined): Generator<string | undefined> {
     const trees = [...this.#places.debugTrees()]
-    if (isBuildId(buildId)) for (const locate of trees) yield locate(buildIdName(buildId, '.debug'))
+    for (const key of buildKeys(ids)) for (const locate of trees) yield locate(buildIdName(key, '.debug'))
     const {path} = this.#subject
     const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
     for (const name of names) {

@@ -1,23 +1,29 @@
 import {createHash} from 'node:crypto'
-import {existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
-import {dirname, isAbsolute, join, normalize, resolve} from 'node:path'
+import {isAbsolute, join, normalize, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError, messageOf} from '../base/errors.ts'
+import {GotraceError, InputError, messageOf} from '../base/errors.ts'
+import {makeFolders} from '../base/replaced-file.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import {hasElfMagic} from '../elf/elf-headers.ts'
+import type {Artifact} from '../report/vocabulary.ts'
+import type {Environment} from './aws-settings.ts'
+import {buildKeys, isBuildKey} from './build-key.ts'
 import type {Progress} from './core-input.ts'
+import {buildIdName} from './debug-paths.ts'
 import {Patience} from './patience.ts'
-
-export type Artifact = 'executable' | 'debuginfo'
+import {withoutLogin} from './remote-file.ts'
+import {isS3} from './s3-bucket.ts'
+import {S3Store} from './s3-store.ts'
 
 /** One file of a server. */
 interface Wanted {
   readonly buildId: string
-  /** Behind the build ID in the URL. */
-  readonly artifact: string
+  /** Where it may lie below the URL, the likeliest first. */
+  readonly paths: readonly string[]
   /** What it is called in the cache. */
   readonly name: string
   readonly isElf: boolean
@@ -41,14 +47,24 @@ export interface DebuginfodSettings {
 /** Takes what must not be left behind where a signal ends the program, and returns how that is taken back. */
 export type TidyOnSignal = (tidy: () => void) => () => void
 
+/** A server that is asked. */
+interface Server {
+  /** For messages. */
+  readonly name: string
+  request(path: string): Promise<Request>
+}
+
 export interface DebuginfodOptions extends DebuginfodSettings {
+  /**
+   * The URLs are those of symbol stores: `s3://` ones among them, and such as are laid out as a build-ID tree. What one
+   * of them lacks may be put there at any time, so that is not remembered.
+   */
+  isStore?: boolean | undefined
   diagnostics: Diagnostics
   deadline?: Deadline | undefined
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
 }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 const DEFAULT_TIMEOUT_SECONDS = 90
 const DEFAULT_SIZE_MAX = 4 * 1024 * 1024 * 1024
@@ -62,8 +78,6 @@ const ATTEMPTS = 2
 /** A file that was being fetched and has not grown for so long is what a killed run left. */
 const LEFT_BEHIND_MS = 3_600_000
 const DISK_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EFBIG', 'EIO'])
-/** A build ID goes into paths and URLs: nothing but whole bytes in hex. */
-const BUILD_ID = /^(?:[0-9a-f]{2}){2,64}$/
 
 /** What the environment says, in the variables of elfutils' client (debuginfod_find_debuginfo(3)). */
 export function debuginfodSettings(environment: Environment, urls?: readonly string[]): DebuginfodSettings {
@@ -102,6 +116,7 @@ export class DebuginfodClient {
   readonly #options: DebuginfodOptions
   /** Servers that did not answer are not asked again in this run. */
   readonly #silent = new Set<string>()
+  readonly #servers = new Map<string, Promise<Server>>()
 
   constructor(options: DebuginfodOptions) {
     this.#options = options
@@ -110,7 +125,9 @@ export class DebuginfodClient {
   /** Path of the artifact in the cache, fetched if need be. */
   async find(buildId: string, artifact: Artifact): Promise<string | undefined> {
     const sizeMax = this.#options.sizeMax ?? DEFAULT_SIZE_MAX
-    return this.#find({buildId, artifact, name: artifact, isElf: true, sizeMax})
+    const paths = [`buildid/${buildId}/${artifact}`]
+    if (this.#options.isStore) paths.push(buildIdName(buildId, artifact === 'debuginfo' ? '.debug' : ''))
+    return this.#find({buildId, paths, name: artifact, isElf: true, sizeMax})
   }
 
   /** Path of a source file in the cache, fetched if need be, by its absolute path as the compiler knew it. */
@@ -118,14 +135,14 @@ export class DebuginfodClient {
     if (!isAbsolute(path)) return undefined
     // The server keeps names without `.` and `..` (debuginfod(8), "buildid/BUILDID/source").
     const canonical = normalize(path)
-    const artifact = `source${canonical.split('/').map(encodeURIComponent).join('/')}`
+    const paths = [`buildid/${buildId}/source${canonical.split('/').map(encodeURIComponent).join('/')}`]
     const name = `source-${createHash('sha256').update(canonical).digest('hex').slice(0, 32)}`
-    return this.#find({buildId, artifact, name, isElf: false, sizeMax: SOURCE_SIZE_MAX})
+    return this.#find({buildId, paths, name, isElf: false, sizeMax: SOURCE_SIZE_MAX})
   }
 
   async #find(wanted: Wanted): Promise<string | undefined> {
     const {buildId} = wanted
-    if (!BUILD_ID.test(buildId) || this.#options.urls.length === 0) return undefined
+    if (!isBuildKey(buildId) || this.#options.urls.length === 0) return undefined
     const {cacheDir} = this.#options
     if (cacheDir === undefined) {
       const message = 'debuginfod: no folder for what is fetched: XDG_CACHE_HOME or else HOME is not an absolute path'
@@ -135,11 +152,11 @@ export class DebuginfodClient {
     }
     const directory = join(cacheDir, buildId)
     const path = join(directory, wanted.name)
-    const cached = cachedState(path)
+    const cached = cachedState(path, this.#options.isStore === true)
     if (cached !== 'unknown') return cached === 'held' ? path : undefined
     if (this.#isLate()) return undefined
     try {
-      makeDirectory(directory)
+      makeFolders(directory, 0o700)
       removeLeftBehind(directory)
       return await this.#fetchAny(wanted, path)
     } catch (error) {
@@ -166,22 +183,45 @@ export class DebuginfodClient {
     }
     if (!everyoneSaidNo) this.#isLate()
     // An empty file is elfutils' way to remember a miss; a server that failed has not said no.
-    if (everyoneSaidNo) writeFileSync(path, '', {mode: 0o600})
+    if (everyoneSaidNo && !this.#options.isStore) writeFileSync(path, '', {mode: 0o600})
     return undefined
   }
 
   async #fetchFrom(url: string, wanted: Wanted, path: string): Promise<'held' | 'no' | 'failed'> {
-    const server = parseServer(url)
-    const target = `${server?.url ?? url}/buildid/${wanted.buildId}/${wanted.artifact}`
-    if (!server) return this.#giveUp(url, target, new Error('not a URL'))
+    let server: Server
+    try {
+      server = await this.#server(url)
+    } catch (error) {
+      return this.#giveUp(url, nameOf(url), error)
+    }
+    for (const from of wanted.paths) {
+      const outcome = await this.#fetchPatiently(url, server, from, wanted, path)
+      if (outcome !== 'no') return outcome
+    }
+    return 'no'
+  }
+
+  async #fetchPatiently(
+    url: string,
+    server: Server,
+    from: string,
+    wanted: Wanted,
+    path: string,
+  ): Promise<'held' | 'no' | 'failed'> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#download(target, server.headers, path, wanted)
+        return await this.#download(server, from, path, wanted)
       } catch (error) {
         if (isOfDisk(error)) throw error
-        if (attempt === ATTEMPTS || isFinal(error)) return this.#giveUp(url, target, error)
+        if (attempt === ATTEMPTS || isFinal(error)) return this.#giveUp(url, `${server.name}/${from}`, error)
       }
     }
+  }
+
+  #server(url: string): Promise<Server> {
+    const known = this.#servers.get(url) ?? openServer(url)
+    this.#servers.set(url, known)
+    return known
   }
 
   #giveUp(url: string, target: string, error: unknown): 'failed' {
@@ -192,17 +232,18 @@ export class DebuginfodClient {
   }
 
   async #download(
-    target: string,
-    headers: Readonly<Record<string, string>>,
+    server: Server,
+    from: string,
     path: string,
     {buildId, isElf, sizeMax}: Wanted,
   ): Promise<'held' | 'no'> {
+    const target = `${server.name}/${from}`
     const {timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, maxSeconds = NO_LIMIT, deadline} = this.#options
     const secondsLeft = Math.ceil((deadline?.left ?? Number.POSITIVE_INFINITY) / 1000)
     const patience = new Patience(timeoutSeconds, Math.min(maxSeconds, secondsLeft))
     try {
       this.#options.progress?.(`asking for ${target}`, 0, undefined)
-      const response = await fetch(target, {signal: patience.signal, redirect: 'follow', headers})
+      const response = await fetch(await server.request(from), {signal: patience.signal})
       if (response.status === 404) return 'no'
       if (!response.ok || !response.body) throw new Error(`HTTP status ${response.status}`)
       const size = Number(response.headers.get('x-debuginfod-size') ?? 0)
@@ -237,13 +278,18 @@ export class DebuginfodClient {
   }
 
   #report(where: string, error: unknown): void {
+    const {isStore = false, diagnostics} = this.#options
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''
-    this.#options.diagnostics.add('debuginfod-failed', `debuginfod: ${messageOf(error)}${cause}`, {
-      severity: 'info',
+    const said = `${isStore ? 'symbol store' : 'debuginfod'}: ${messageOf(error)}${cause}`
+    const check = isStore ? '--symbols, GOTRACE_SYMBOLS' : 'DEBUGINFOD_URLS'
+    diagnostics.add(isStore ? 'symbols-failed' : 'debuginfod-failed', said, {
+      severity: isStore ? 'warning' : 'info',
       where,
       hint: isOfDisk(error)
         ? 'make room there, or name another folder with DEBUGINFOD_CACHE_PATH; the report goes on without'
-        : 'check DEBUGINFOD_URLS and the network; the report goes on without',
+        : error instanceof InputError
+          ? error.hint
+          : `check ${check} and the network; the report goes on without`,
     })
   }
 }
@@ -260,36 +306,20 @@ function isFinal(error: unknown): boolean {
   return error instanceof UnwantedFile || (error instanceof Error && error.name === 'TimeoutError')
 }
 
-/** The URL without a slash at its end and without the user's name and password, which go into a header of their own. */
-function parseServer(text: string): {url: string; headers: Record<string, string>} | undefined {
-  if (!URL.canParse(text)) return undefined
-  const url = new URL(text)
-  const {username, password} = url
-  url.username = ''
-  url.password = ''
-  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
-  return {
-    url: url.href.replace(/\/+$/, ''),
-    headers: username === '' && password === '' ? {} : {authorization: `Basic ${login}`},
+/** @throws InputError where S3 cannot be asked · Error where the text is no URL */
+async function openServer(text: string): Promise<Server> {
+  if (isS3(text)) {
+    const store = await S3Store.open(text, process.env)
+    return {name: nameOf(text), request: path => store.request(path)}
   }
+  if (!URL.canParse(text)) throw new Error('not a URL')
+  const {url, authorization} = withoutLogin(new URL(text))
+  const base = url.href.replace(/\/+$/, '')
+  return {name: base, request: async path => new Request(`${base}/${path}`, {headers: authorization})}
 }
 
-/**
- * Node's own way to make the parents too never ends where a parent is there and mkdir still says ENOENT, as in /proc.
- */
-function makeDirectory(path: string): void {
-  const make = (): void => {
-    mkdirSync(path, {mode: 0o700})
-  }
-  try {
-    make()
-  } catch (error) {
-    const {code} = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error
-    makeDirectory(dirname(path))
-    make()
-  }
+function nameOf(url: string): string {
+  return url.replace(/\/+$/, '')
 }
 
 /** As long as it is no longer than it may be. */
@@ -363,8 +393,11 @@ function removeLeftBehind(directory: string): void {
 function checkBuildId(path: string, buildId: string): void {
   const source = FileSource.open(path)
   try {
-    const {buildId: held} = ElfFile.open(source, new Diagnostics())
-    if (held !== buildId) throw new UnwantedFile(`a file with ${held ? `build ID ${held}` : 'no build ID'} was sent`)
+    const {buildIds} = ElfFile.open(source, new Diagnostics())
+    const [held] = buildKeys(buildIds)
+    if (!buildKeys(buildIds).includes(buildId)) {
+      throw new UnwantedFile(`a file with ${held ? `build ID ${held}` : 'no build ID'} was sent`)
+    }
   } catch (error) {
     throw error instanceof GotraceError ? new UnwantedFile('what was sent is no ELF file', {cause: error}) : error
   } finally {
@@ -373,7 +406,7 @@ function checkBuildId(path: string, buildId: string): void {
 }
 
 /** held: usable. missed: asked lately, no server had it. unknown: ask. */
-function cachedState(path: string): 'held' | 'missed' | 'unknown' {
+function cachedState(path: string, isStore: boolean): 'held' | 'missed' | 'unknown' {
   try {
     const stat = statSync(path)
     if (stat.size > 0) {
@@ -382,6 +415,7 @@ function cachedState(path: string): 'held' | 'missed' | 'unknown' {
       return 'held'
     }
     const age = (Date.now() - stat.mtimeMs) / 1000
+    if (isStore) return 'unknown'
     if (age < MISS_SECONDS) return 'missed'
     rmSync(path, {force: true})
     return 'unknown'

@@ -30,17 +30,17 @@ export interface Exchange {
  * Sends a request until it is answered: a server that is not there, is silent, or has a fault of its own is asked some
  * times more, later and later.
  * @param name of what is asked for, in messages
- * @param make the request, anew for each time
+ * @param make the request, anew for each time; of a long body it says how much was taken
  * @throws InputError unreachable
  */
 export async function exchange(
   name: string,
-  make: () => Promise<Request>,
+  make: (sent: (bytes: number) => void) => Promise<Request>,
   options: ExchangeOptions = {},
 ): Promise<Exchange> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const begun = await beginExchange(name, await make(), options)
+      const begun = await beginExchange(name, make, options)
       const {status} = begun.response
       if (status < 500 && status !== TOO_MANY_REQUESTS) return begun
       throw unreachable(name, `${status} ${await explanationOf(begun)}`.trim())
@@ -53,15 +53,20 @@ export async function exchange(
   }
 }
 
-async function beginExchange(name: string, request: Request, options: ExchangeOptions): Promise<Exchange> {
+async function beginExchange(
+  name: string,
+  make: (sent: (bytes: number) => void) => Promise<Request>,
+  options: ExchangeOptions,
+): Promise<Exchange> {
   const {deadline, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS} = options
   const patience = new Patience(timeoutSeconds, Math.ceil((deadline?.left ?? Number.POSITIVE_INFINITY) / 1000))
   let response: Response
   try {
+    const request = await make(bytes => patience.received(bytes))
     response = await fetch(request, {signal: patience.signal})
   } catch (error) {
     patience.end()
-    throw unreachable(name, reasonOf(error), error)
+    throw error instanceof InputError ? error : unreachable(name, reasonOf(error), error)
   }
   const end = async (): Promise<void> => {
     patience.end()

@@ -5,8 +5,9 @@ import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/notes.ts'
+import {buildKeys} from './build-key.ts'
 import {liesInFolder} from './core-place.ts'
-import {buildIdName, isBuildId} from './debug-paths.ts'
+import {buildIdName} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
 import {isCandidate, type OpenFiles} from './open-files.ts'
 import {programPaths} from './program-names.ts'
@@ -93,7 +94,7 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
   const {path} = image
   const {places, exe} = search
   const name = basename(path)
-  const id = isBuildId(image.buildIds.gnu) ? buildIdName(image.buildIds.gnu, '') : undefined
+  const ids = buildKeys(image.buildIds).map(key => buildIdName(key, ''))
   if (image.isExecutable && exe !== undefined) yield exe
   for (const tree of places.sysroots) {
     const locate: Lookup = each => tree.locate(each)
@@ -101,12 +102,12 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
     for (const directory of LIBRARY_DIRS) yield* packed(locate, join(directory, name))
   }
   for (const locate of places.debugDirs) {
-    if (id !== undefined) yield* located(locate(id))
+    for (const id of ids) yield* located(locate(id))
     yield* packed(locate, path)
     yield* packed(locate, name)
   }
   if (places.host) yield* hostPaths(image, places.host, search.corePath)
-  if (id !== undefined) for (const locate of places.debugTrees()) yield* located(locate(id))
+  for (const locate of places.debugTrees()) for (const id of ids) yield* located(locate(id))
 }
 
 /** At the path that the process knew, and beside the core, where that has a place. */

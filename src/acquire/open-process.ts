@@ -7,6 +7,7 @@ import {GotraceError, InputError} from '../base/errors.ts'
 import {type ReadRecord, type ReadRecords, RecordedSource} from '../base/read-record.ts'
 import {runWithin, timeIsOver} from '../base/time-limit.ts'
 import {AddressSpace} from '../elf/address-space.ts'
+import {sameBuild} from '../elf/build-id.ts'
 import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
@@ -16,8 +17,8 @@ import {type Belongings, belongingsOf} from './belongings.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
 import {liesInFolder} from './core-place.ts'
 import {type CrashRecord, readCrashRecord} from './crash-record.ts'
-import {FileDebugPaths, isBuildId} from './debug-paths.ts'
-import {DebuginfodClient, type DebuginfodSettings, type TidyOnSignal} from './debuginfod.ts'
+import {FileDebugPaths} from './debug-paths.ts'
+import type {DebuginfodSettings, TidyOnSignal} from './debuginfod.ts'
 import {EXE_HINT, type FindResult, findModuleFile, type ModuleSearch, refusalOf} from './module-finder.ts'
 import {OpenFiles, type UnpackedCache} from './open-files.ts'
 import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
@@ -30,12 +31,15 @@ import {remoteName} from './remote-file.ts'
 import {type SearchOptions, SearchPlaces} from './search-places.ts'
 import {isSourceFile, SourceFiles, type SourceFilesInput} from './source-files.ts'
 import {type GoFolders, SourcePlaces} from './source-places.ts'
+import {SymbolServers} from './symbol-servers.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 
 export interface AcquireOptions extends SearchOptions {
   diagnostics: Diagnostics
   deadline?: Deadline | undefined
-  /** Servers that are asked for what is not found here; none by default. */
+  /** Symbol stores that are asked for what is not found here: folders, `s3://…`, `https://…`; none by default. */
+  symbols?: readonly string[] | undefined
+  /** Servers that are asked then; none by default. */
   debuginfod?: DebuginfodSettings | undefined
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
@@ -121,16 +125,16 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const {source, isRedacted} = wholeCore(packed?.member(packed.manifest.core.member, path) ?? input.source, options)
     const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
-    const client = packed ? undefined : debuginfodClient(options)
+    const servers = packed ? undefined : symbolServers(options)
     const recorded = packed || !liesInFolder(corePath) ? undefined : readCrashRecord(corePath)
     const placed = packed
       ? await placePacked(core, packed, files)
-      : await findModules(core, {files, corePath, places, client, recorded}, options)
+      : await findModules(core, {files, corePath, places, servers, recorded}, options)
     const modules = placed.map(toModule)
     const addressSpace = new AddressSpace(core, modules)
-    const sources = options.sources && openSources(options.sources, {places, client, corePath, modules})
-    const servers = options.debuginfod?.urls ?? []
-    const remedies = new Remedies({...options, corePath: remoteName(corePath), servers}, places)
+    const sources = options.sources && openSources(options.sources, {places, servers, corePath, modules})
+    const asked = options.debuginfod?.urls ?? []
+    const remedies = new Remedies({...options, corePath: remoteName(corePath), servers: asked}, places)
     const remediesFor = (module: Module): readonly string[] =>
       manifest ? (manifest.modules[modules.indexOf(module)]?.remedies ?? []) : remedies.of(module)
     return {
@@ -164,7 +168,7 @@ function refuseSearch(path: string, {exe, sysroots = [], debugDirs = []}: OpenPr
 
 function openSources(
   {around, folders, go}: SourceOptions,
-  {places, ...rest}: Pick<SourceFilesInput, 'client' | 'corePath' | 'modules'> & {places: SearchPlaces},
+  {places, ...rest}: Pick<SourceFilesInput, 'servers' | 'corePath' | 'modules'> & {places: SearchPlaces},
 ): SourceFiles {
   return new SourceFiles({...rest, around, places: new SourcePlaces(places, go, folders)})
 }
@@ -201,13 +205,13 @@ interface ModuleMeans {
   files: OpenFiles
   corePath: string
   places: SearchPlaces
-  client: DebuginfodClient | undefined
+  servers: SymbolServers | undefined
   recorded: CrashRecord | undefined
 }
 
 async function findModules(
   core: CoreFile,
-  {files, corePath, places, client, recorded}: ModuleMeans,
+  {files, corePath, places, servers, recorded}: ModuleMeans,
   options: OpenProcessOptions,
 ): Promise<Placed[]> {
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
@@ -221,9 +225,9 @@ async function findModules(
       continue
     }
     let result = await findModuleFile(image, search)
-    if (!result.found && client) result = await fetchImage(image, result, client, search)
+    if (!result.found && servers) result = await fetchImage(image, result, servers, search)
     const found = place(image, result, search)
-    await completeDebugFiles(image, found, files, client)
+    await completeDebugFiles(image, found, files, servers)
     placed.push(found)
   }
   await prepareZstd(placed, files)
@@ -257,28 +261,22 @@ function requireExecutable(elf: ElfFile, path: string, hint: string): ElfFile {
   throw new InputError('not-elf', `${path}: ${elf.type === 'core' ? 'a core' : 'an object file'}, no executable`, hint)
 }
 
-function debuginfodClient({
-  debuginfod,
-  diagnostics,
-  deadline,
-  progress,
-  tidyOnSignal,
-}: AcquireOptions): DebuginfodClient | undefined {
-  if (!debuginfod || debuginfod.urls.length === 0) return undefined
-  return new DebuginfodClient({...debuginfod, diagnostics, deadline, progress, tidyOnSignal})
+function symbolServers(options: AcquireOptions): SymbolServers | undefined {
+  const {symbols: stores = [], debuginfod, diagnostics, deadline, progress, tidyOnSignal} = options
+  const settings = debuginfod ?? {urls: [], cacheDir: undefined}
+  return SymbolServers.of({...settings, stores, diagnostics, deadline, progress, tidyOnSignal})
 }
 
 async function fetchImage(
   image: LoadedImage,
   result: FindResult,
-  client: DebuginfodClient,
+  servers: SymbolServers,
   search: ModuleSearch,
 ): Promise<FindResult> {
-  const id = image.buildIds.gnu
-  const path = isBuildId(id) ? await client.find(id, 'executable') : undefined
+  const path = await servers.find(image.buildIds, 'executable')
   const elf = path === undefined ? undefined : search.files.elf(path)
   // A server can be wrong too, and a cache old.
-  if (!elf || path === undefined || elf.buildId !== id) return result
+  if (!elf || path === undefined || !sameBuild(image.buildIds, elf.buildIds)) return result
   return {found: {elf, path}, mismatch: undefined}
 }
 
@@ -338,7 +336,7 @@ export async function openModuleFile(path: string, options: AcquireOptions): Pro
       memoryImage: undefined,
     }
     const placed = place(image, {found: {elf, path: located}, mismatch: undefined}, search)
-    await completeDebugFiles(image, placed, files, debuginfodClient(options))
+    await completeDebugFiles(image, placed, files, symbolServers(options))
     await prepareZstd([placed], files)
     return {module: toModule(placed), close: () => files.close()}
   } catch (error) {

@@ -1,14 +1,15 @@
 import {toAddress} from '../base/address.ts'
 import {BytesSource} from '../base/byte-source.ts'
+import type {BuildIds} from '../elf/build-id.ts'
 import {ElfFile} from '../elf/elf-file.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import {loadBiasOf} from '../elf/memory-image.ts'
 import {Module} from '../elf/module.ts'
 import {hasDebugInfo, ModuleDebugFiles} from './debug-files.ts'
-import {type DebugPaths, type DebugSubject, isBuildId} from './debug-paths.ts'
-import type {DebuginfodClient} from './debuginfod.ts'
+import type {DebugPaths, DebugSubject} from './debug-paths.ts'
 import type {FindResult} from './module-finder.ts'
 import type {OpenFiles} from './open-files.ts'
+import type {SymbolServers} from './symbol-servers.ts'
 import {unpackXzBytes} from './xz-stream.ts'
 
 /** MiniDebugInfo of the largest libraries unpacks to a few megabytes. */
@@ -39,31 +40,32 @@ export function placeWith(
   return {image, result, debug: new ModuleDebugFiles(subject, files, pathsOf(subject)), isSought: true}
 }
 
-/** What can only be had asynchronously: MiniDebugInfo (xz) and debuginfod, for images without symbols of their own. */
+/** What can only be had asynchronously: MiniDebugInfo (xz) and files of servers, for images without symbols. */
 export async function completeDebugFiles(
   image: LoadedImage,
   placed: Placed,
   files: OpenFiles,
-  client: DebuginfodClient | undefined,
+  servers: SymbolServers | undefined,
 ): Promise<void> {
   const {debug, result} = placed
   const elf = result.found?.elf
-  if (client) await fetchDebugFiles(image.buildIds.gnu ?? elf?.buildId, debug, client)
+  if (servers) await fetchDebugFiles(idsOf(image, elf), debug, servers)
   if (elf && (hasDebugInfo(elf) || elf.sectionHeader('.symtab'))) return
   if (elf) await addMiniDebugInfo(elf, debug, files)
 }
 
-async function fetchDebugFiles(
-  id: string | undefined,
-  debug: ModuleDebugFiles,
-  client: DebuginfodClient,
-): Promise<void> {
-  if (isBuildId(id) && !debug.dwarf) {
-    const path = await client.find(id, 'debuginfo')
+function idsOf({buildIds}: LoadedImage, elf: ElfFile | undefined): BuildIds {
+  return {gnu: buildIds.gnu ?? elf?.buildId, go: buildIds.go ?? elf?.goBuildId}
+}
+
+async function fetchDebugFiles(ids: BuildIds, debug: ModuleDebugFiles, servers: SymbolServers): Promise<void> {
+  if (!debug.dwarf) {
+    const path = await servers.find(ids, 'debuginfo')
     if (path !== undefined) debug.addCandidate(path)
   }
   const supplementaryId = debug.missingSupplementary
-  const path = supplementaryId === undefined ? undefined : await client.find(supplementaryId, 'debuginfo')
+  const supplementary = {gnu: supplementaryId, go: undefined}
+  const path = supplementaryId === undefined ? undefined : await servers.find(supplementary, 'debuginfo')
   if (path !== undefined) debug.addSupplementary(path)
 }
 

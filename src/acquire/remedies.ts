@@ -10,6 +10,7 @@ import {
   parsePackageNote,
   readDistribution,
 } from './packaging.ts'
+import {remoteName} from './remote-file.ts'
 import type {SearchPlaces} from './search-places.ts'
 
 /** What the run was told, for the next command. */
@@ -18,6 +19,7 @@ export interface Invocation {
   exe?: string | undefined
   sysroots?: readonly string[] | undefined
   debugDirs?: readonly string[] | undefined
+  symbols?: readonly string[] | undefined
   /** debuginfod servers that were asked already. */
   servers: readonly string[]
 }
@@ -95,10 +97,11 @@ export class Remedies {
   }
 
   #command(): string {
-    const {corePath, exe, sysroots = [], debugDirs = []} = this.#invocation
+    const {corePath, exe, sysroots = [], debugDirs = [], symbols = []} = this.#invocation
     const words = ['gotrace-core', 'analyze', corePath, ...(exe === undefined ? [] : ['-e', exe])]
     for (const root of sysroots) words.push('--sysroot', root)
     for (const folder of debugDirs) words.push('--debug-dir', folder)
+    for (const store of symbols) words.push('--symbols', remoteName(store))
     return words.map(shellWord).join(' ')
   }
 }

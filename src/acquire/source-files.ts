@@ -5,9 +5,9 @@ import {GotraceError} from '../base/errors.ts'
 import {openRegularFile, readRegularFile} from '../base/regular-file.ts'
 import type {Module} from '../elf/module.ts'
 import type {SourceReport, SourceRequest} from '../report/core-report.ts'
-import type {DebuginfodClient} from './debuginfod.ts'
 import {isCandidate} from './open-files.ts'
 import type {SourceCandidate, SourcePlaces} from './source-places.ts'
+import type {SymbolServers} from './symbol-servers.ts'
 
 /** Larger files are no source that a person wrote. */
 const SIZE_MAX = 16 * 1024 * 1024
@@ -37,7 +37,7 @@ interface SourceText {
 
 export interface SourceFilesInput {
   readonly places: SourcePlaces
-  readonly client: DebuginfodClient | undefined
+  readonly servers: Pick<SymbolServers, 'findSource'> | undefined
   /** Of the process. */
   readonly modules: readonly Module[]
   /** The core: what was written after it was no part of what died. */
@@ -74,12 +74,12 @@ export class SourceFiles {
 
   /** Asks servers for what is not here; what they have is read from then on. */
   async fetch(requests: readonly SourceRequest[]): Promise<void> {
-    const {client} = this.#input
-    for (const request of client ? requests : []) {
+    const {servers} = this.#input
+    for (const request of servers ? requests : []) {
       const buildId = this.#moduleOf(request)?.buildId
       const key = keyOf(request)
       if (buildId === undefined || this.#fetched.has(key) || this.read(request).state === 'found') continue
-      this.#fetched.set(key, await client?.findSource(buildId, request.file))
+      this.#fetched.set(key, await servers?.findSource(buildId, request.file))
     }
   }
 

@@ -59,6 +59,7 @@ export const DIAGNOSTIC_CODES = {
   'stack-not-in-core': 'a part of a stack that the walk needed was cut off or left out of the core',
   'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
+  'symbols-failed': 'a symbol store did not answer as it should',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'too-many-files': 'this process may have no more files open (`ulimit -n`): further ones were not used',
   'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',

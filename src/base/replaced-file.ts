@@ -1,4 +1,5 @@
-import {closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync} from 'node:fs'
+import {closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync} from 'node:fs'
+import {dirname} from 'node:path'
 import {InputError, messageOf} from './errors.ts'
 import {writeOutput} from './output-file.ts'
 
@@ -57,9 +58,32 @@ function* inBlocks(pieces: Iterable<string | Uint8Array>): Generator<Uint8Array>
 /** Makes a folder, with those above it, where there is none. @throws InputError not-writable */
 export function makeFolder(path: string): void {
   try {
-    mkdirSync(path, {recursive: true})
+    makeFolders(path, 0o777)
   } catch (cause) {
     throw notWritable(path, cause)
+  }
+}
+
+/**
+ * A folder with those above it. Node's own way to make these never ends where a parent is there and mkdir still says
+ * ENOENT, as in /proc. @throws what the system says
+ */
+export function makeFolders(path: string, mode: number): void {
+  if (isMade(path, mode)) return
+  makeFolders(dirname(path), mode)
+  isMade(path, mode)
+}
+
+/** False where its parent is not there. @throws what the system says */
+function isMade(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, {mode})
+    return true
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' && !existsSync(dirname(path))) return false
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return true
+    throw error
   }
 }
 

@@ -62,6 +62,13 @@ export const searchFlags = {
     description: 'look for separate debug files in DIR',
     helpValue: 'DIR',
   }),
+  symbols: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    description:
+      'fetch missing files from this symbol store: a folder, s3://BUCKET/PREFIX, https://… (default: GOTRACE_SYMBOLS)',
+    helpValue: 'STORE',
+  }),
   debuginfod: Flags.string({
     multiple: true,
     multipleNonGreedy: true,

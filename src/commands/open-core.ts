@@ -8,6 +8,7 @@ import {
   type SourceOptions,
 } from '../acquire/open-process.ts'
 import {goFolders} from '../acquire/source-places.ts'
+import {symbolStores} from '../acquire/symbol-servers.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
@@ -33,6 +34,7 @@ export function searchOptions(
     sysroots: flags.sysroot ?? [],
     hostFiles: flags['host-files'],
     debugDirs: flags['debug-dir'] ?? [],
+    symbols: flags.symbols ?? symbolStores(process.env),
     debuginfod: debuginfodSettings(process.env, flags.debuginfod),
     unpackLimits: unpackLimits(flags),
   }

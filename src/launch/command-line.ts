@@ -15,6 +15,7 @@ export const COMMAND_NAMES = [
   'pack',
   'serve',
   'symbolize',
+  'symbols',
   'threads',
   'triage',
   'worker',
@@ -48,7 +49,7 @@ export function settleCommandLine(typed: readonly string[], isFile: (path: strin
 }
 
 /** Commands that are given any number of words, which they take apart again (operandsOf). */
-const TAKES_MANY = ['batch', 'symbolize']
+const TAKES_MANY = ['batch', 'symbolize', 'symbols']
 
 /** What a flag means that stands without a value. */
 const VALUES: Readonly<Record<string, {value: string; pattern: RegExp}>> = {

@@ -4,6 +4,7 @@ import type * as cgo from './cgo-schema.ts'
 import type * as schema from './report-schema.ts'
 import type * as stack from './stack-schema.ts'
 import type * as summary from './summary-schema.ts'
+import type * as symbols from './symbols-schema.ts'
 import type * as triage from './triage-schema.ts'
 
 /**
@@ -158,3 +159,7 @@ export type TriageMark = z.infer<typeof triage.triageMarkReportSchema>
 export type SignatureChange = z.infer<typeof triage.signatureChangeSchema>
 export type GoroutineChange = z.infer<typeof triage.goroutineChangeSchema>
 export type DiffReport = z.infer<typeof triage.diffReportSchema>
+
+export type SymbolFile = z.infer<typeof symbols.symbolFileSchema>
+/** What `symbols push` and `symbols pull` answer. */
+export type SymbolsReport = z.infer<typeof symbols.symbolsReportSchema>

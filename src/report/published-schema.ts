@@ -10,6 +10,7 @@ import {
   threadsReportSchema,
 } from './answer-schema.ts'
 import {reportSchema} from './report-schema.ts'
+import {symbolsReportSchema} from './symbols-schema.ts'
 import {
   diffReportSchema,
   triageListReportSchema,
@@ -31,6 +32,7 @@ export const DOCUMENTS = {
   goroutines: goroutinesReportSchema,
   info: infoReportSchema,
   symbolize: symbolizeReportSchema,
+  symbols: symbolsReportSchema,
   threads: threadsReportSchema,
   'triage-list': triageListReportSchema,
   'triage-mark': triageMarkReportSchema,

@@ -115,6 +115,21 @@ export const CHANGES = {
   same: 'as many in both',
 } as const satisfies Readonly<Record<string, string>>
 
+/** What a file serves as that is looked for by build ID (debuginfod(8)). */
+export const ARTIFACTS = {
+  executable: 'code: a program or a library',
+  debuginfo: 'debug information: a debug file, or a program that has it inside',
+} as const satisfies Readonly<Record<string, string>>
+
+/** What became of a file of a symbol store. */
+export const SYMBOL_FILE_STATES = {
+  stored: 'it was put there',
+  held: 'it was there already',
+  missing: '`symbols pull`: nobody has it',
+  'left-out': '`symbols push`: it cannot be kept by build ID',
+} as const satisfies Readonly<Record<string, string>>
+
+export type Artifact = keyof typeof ARTIFACTS
 export type MarkState = keyof typeof MARK_STATES
 export type SignatureState = keyof typeof SIGNATURE_STATES
 export type RegressionProof = keyof typeof REGRESSION_PROOFS

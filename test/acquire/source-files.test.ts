@@ -38,7 +38,7 @@ class Workshop {
     {sysroots = [], environment = {}}: {sysroots?: string[]; environment?: Record<string, string>} = {},
   ): SourceFiles {
     const places = new SourcePlaces(new SearchPlaces({sysroots}), goFolders(environment), folders)
-    return new SourceFiles({places, client: undefined, modules: [], corePath: join(this.root, 'core'), around: 1})
+    return new SourceFiles({places, servers: undefined, modules: [], corePath: join(this.root, 'core'), around: 1})
   }
 }
 

@@ -30,8 +30,9 @@ test('the commands are explained', t => {
 })
 
 const ofTriage = ['list', 'show', 'mark', 'diff', 'export'].map(name => `triage ${name}`)
+const ofSymbols = ['push', 'pull'].map(name => `symbols ${name}`)
 
-for (const command of [...present, 'triage', ...ofTriage]) {
+for (const command of [...present, 'triage', ...ofTriage, 'symbols', ...ofSymbols]) {
   test(`${command} is explained`, t => {
     const {stdout, exitCode} = runCommand([...command.split(' '), '--help'])
     t.is(exitCode, 0)

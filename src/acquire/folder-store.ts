@@ -1,0 +1,122 @@
+import {closeSync, fsyncSync, linkSync, openSync, readdirSync, renameSync, rmSync, statSync, symlinkSync} from 'node:fs'
+import {dirname, join, relative} from 'node:path'
+import type {ByteSource} from '../base/byte-source.ts'
+import {InputError, messageOf} from '../base/errors.ts'
+import {writeOutput} from '../base/output-file.ts'
+import {makeFolder} from '../base/replaced-file.ts'
+import type {Artifact} from '../report/vocabulary.ts'
+import {hasKey} from './build-file.ts'
+import {buildIdName} from './debug-paths.ts'
+import type {Kept, StoreEntry, SymbolStore} from './symbol-store.ts'
+
+const ARTIFACTS = ['executable', 'debuginfo'] as const
+/** What a build-ID tree calls them (GDB manual, "Separate Debug Files"). */
+const SUFFIXES: Readonly<Record<Artifact, string>> = {executable: '', debuginfo: '.debug'}
+const COPY_SIZE = 1024 * 1024
+/** A file that was being written and has not grown for so long is what a killed run left. */
+const LEFT_BEHIND_MS = 3_600_000
+
+/**
+ * A symbol store in a folder: `buildid/KEY/executable` and `debuginfo`, and links to them as a build-ID tree has them,
+ * so that it is also a `--debug-dir`, and gdb's `debug-file-directory`.
+ */
+export class FolderStore implements SymbolStore {
+  readonly name: string
+
+  constructor(path: string) {
+    this.name = path
+  }
+
+  /** Where the file lies; undefined where there is none. */
+  locate(key: string, artifact: Artifact): string | undefined {
+    const paths = [this.#pathOf(key, artifact), join(this.name, buildIdName(key, SUFFIXES[artifact]))]
+    return paths.find(path => statSync(path, {throwIfNoEntry: false})?.isFile())
+  }
+
+  async *keep(file: ByteSource, entries: readonly StoreEntry[]): AsyncGenerator<Kept> {
+    let first: string | undefined
+    for (const {key, artifact} of entries) {
+      const path = this.#pathOf(key, artifact)
+      const isHeld = statSync(path, {throwIfNoEntry: false})?.isFile() && hasKey(path, key)
+      makeFolder(dirname(path))
+      removeLeftBehind(dirname(path))
+      if (!isHeld) first = storeFile(path, file, first)
+      this.link(key)
+      yield isHeld ? 'held' : 'stored'
+    }
+  }
+
+  /** Has the build-ID tree tell of what is there; not all file systems have links. */
+  link(key: string): void {
+    for (const artifact of ARTIFACTS) {
+      const path = this.#pathOf(key, artifact)
+      const name = join(this.name, buildIdName(key, SUFFIXES[artifact]))
+      if (!statSync(path, {throwIfNoEntry: false})) continue
+      makeFolder(dirname(name))
+      try {
+        symlinkSync(relative(dirname(name), path), name)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
+        return
+      }
+    }
+  }
+
+  /** Where the files of a build lie. */
+  folderOf(key: string): string {
+    return join(this.name, 'buildid', key)
+  }
+
+  #pathOf(key: string, artifact: Artifact): string {
+    return join(this.folderOf(key), artifact)
+  }
+}
+
+/**
+ * Under a name of its own first: another may be storing the same, and this one may be killed.
+ * @param copy a path that has the same content
+ * @returns the path
+ */
+function storeFile(path: string, file: ByteSource, copy: string | undefined): string {
+  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
+  try {
+    if (copy === undefined || !isLinked(copy, temporary)) writeFile(temporary, file)
+    renameSync(temporary, path)
+    return path
+  } catch (cause) {
+    rmSync(temporary, {force: true})
+    if (cause instanceof InputError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause
+    throw new InputError('not-writable', `${path}: ${messageOf(cause)}`, 'name a folder that can be written', {cause})
+  }
+}
+
+/** Not all file systems have links. */
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function writeFile(path: string, file: ByteSource): void {
+  const fd = openSync(path, 'wx', 0o644)
+  try {
+    for (let at = 0; at < file.size; at += COPY_SIZE) {
+      writeOutput(fd, file.read(at, Math.min(COPY_SIZE, file.size - at)), path)
+    }
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** No handler runs when a process is killed: the next one that stores there tidies up. */
+function removeLeftBehind(folder: string): void {
+  for (const each of readdirSync(folder)) {
+    if (!each.endsWith('.tmp')) continue
+    const stat = statSync(join(folder, each), {throwIfNoEntry: false})
+    if (stat && Date.now() - stat.mtimeMs > LEFT_BEHIND_MS) rmSync(join(folder, each), {force: true})
+  }
+}
