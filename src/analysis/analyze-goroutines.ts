@@ -60,6 +60,7 @@ class GoroutineListing implements GoroutinesReport {
   readonly #withSystem: boolean
   #listed = 0
   #matched = 0
+  readonly #limits = new Set<string>()
   readonly #losses: Losses
 
   constructor(process: DeadProcess, origin: CoreOrigin, options: GoroutinesOptions) {
@@ -107,7 +108,7 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   *#reportGroups(): Generator<GoroutineGroupReport> {
-    const found = this.#images.flatMap(image => {
+    const found = this.#images.map(image => {
       const groups = new GoroutineGroups(image.process, image.threads, {
         similar: this.#options.similar,
         report: goroutine => {
@@ -117,12 +118,12 @@ class GoroutineListing implements GoroutinesReport {
       })
       for (const goroutine of this.#candidates(image)) groups.add(goroutine)
       this.#matched += groups.matched
-      return groups.list().map(group => ({groups, group}))
+      return groups
     })
     const order = GROUP_ORDER[this.#options.sort]
-    found.sort((a, b) => order(a.group, b.group))
-    for (const {groups, group} of found.slice(0, this.#options.limit)) {
-      const report = groups.report(group)
+    const sorted = found.flatMap(groups => groups.list()).sort(order)
+    for (const group of sorted.slice(0, this.#options.limit)) {
+      const report = group.owner.report(group)
       this.#losses.add(report, `goroutine ${report.goroutines[0] ?? '?'}`)
       yield report
     }
@@ -145,8 +146,17 @@ class GoroutineListing implements GoroutinesReport {
     this.#losses.conclude(this.#blocking)
   }
 
+  noteLimit(what: string): void {
+    if (this.#limits.has(what)) return
+    this.#limits.add(what)
+    const message = `more ${what} than can be held: of some a part was left out`
+    this.#process.diagnostics.add('too-many-stacks', message, {
+      hint: 'ask for fewer goroutines with --state, --function or --limit',
+    })
+  }
+
   whyIncomplete(): readonly string[] {
-    return this.#losses.whyUnfinished()
+    return [...this.#losses.whyUnfinished(), ...[...this.#limits].map(what => `there are more ${what} than can be held`)]
   }
 
   isComplete(): boolean {

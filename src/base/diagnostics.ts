@@ -62,6 +62,8 @@ export const DIAGNOSTIC_CODES = {
   'symbols-failed': 'a symbol store did not answer as it should',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'too-many-files': 'this process may have no more files open (`ulimit -n`): further ones were not used',
+  'too-many-stacks':
+    'more different stacks or labels than can be held: the inner frames of some, or their labels, were left out',
   'unpacking-failed': 'the compressed core could be unpacked in part alone; that part was used',
 } as const satisfies Readonly<Record<string, string>>
 

@@ -1,26 +1,40 @@
+import {EMPTY_LIST, Numbering, PrefixTree} from '../base/prefix-tree.ts'
 import {printable} from '../base/printable.ts'
 import type {Format} from './format.ts'
-import {countStacks, nameOfFrame, type StackSample} from './stack-samples.ts'
+import {type CountedAnswer, nameOfFrame, type StackSample, StackSamples} from './stack-samples.ts'
 
 /** Folded stacks, as flamegraph.pl and its heirs read them: `outermost;…;innermost COUNT`. */
 export const folded: Format = {
   ending: '.folded',
   diagnostics: 'beside',
   waits: 'left-out',
-  renderers: {
-    goroutines: function* (report) {
-      for (const [stack, count] of foldStacks(countStacks(report))) yield `${stack} ${count}\n`
-    },
-  },
+  renderers: {goroutines: renderFolded},
 }
 
-function foldStacks(samples: readonly StackSample[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const sample of samples) {
-    const stack = [...labelFrames(sample.labels), ...sample.frames.map(nameOfFrame).reverse()].map(foldable).join(';')
-    counts.set(stack, (counts.get(stack) ?? 0) + sample.count)
+function* renderFolded(report: CountedAnswer): Generator<string> {
+  const names = new Numbering<string>()
+  const stacks = new PrefixTree()
+  const counts = new Map<number, number>()
+  const append = (stack: number, name: string): number => {
+    const text = foldable(name)
+    return stacks.append(
+      stack,
+      names.numberOf(text, () => text),
+    )
   }
-  return counts
+  for (const {labels, frames, count} of new StackSamples(report)) {
+    let stack = EMPTY_LIST
+    for (const label of labelFrames(labels)) stack = append(stack, label)
+    for (let index = frames.length - 1; index >= 0; index--) {
+      const frame = frames[index]
+      if (frame) stack = append(stack, nameOfFrame(frame))
+    }
+    counts.set(stack, (counts.get(stack) ?? 0) + count)
+  }
+  for (const [stack, count] of counts) {
+    const shown = Array.from(stacks.backwards(stack), number => names.values[number])
+    yield `${shown.reverse().join(';')} ${count}\n`
+  }
 }
 
 /** The format has no labels: they stand at the root, as continuous profilers write them. */

@@ -1,8 +1,8 @@
 import {gzipSync} from 'node:zlib'
 import {Label, Line, Location, Mapping, Profile, Function as ProfileFunction, Sample, ValueType} from 'pprof-format'
-import type {FrameReport, GoroutinesReport} from '../report/core-report.ts'
+import type {GoroutinesReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
-import {countStacks, nameOfFrame, type StackSample} from './stack-samples.ts'
+import {nameOfFrame, type SampledFrame, type StackSample, StackSamples} from './stack-samples.ts'
 
 /** profile.proto of github.com/google/pprof, packed as its tools expect; with the samples of Go's goroutine profile. */
 export const pprof: Format = {
@@ -11,21 +11,25 @@ export const pprof: Format = {
   waits: 'left-out',
   renderers: {
     goroutines: function* (report) {
-      yield gzipSync(new ProfileBuilder(report).build().encode())
+      yield gzipSync(new ProfileBuilder(report).encode())
     },
   },
 }
+
+/** Of `Profile` in profile.proto. */
+const SAMPLE_FIELD = 2
+const PARTS_PENDING = 4096
 
 class ProfileBuilder {
   readonly #profile: Profile
   readonly #functions = new Map<string, number>()
   readonly #locations = new Map<string, number>()
   readonly #mappings = new Map<string, number>()
-  readonly #samples: StackSample[]
+  readonly #samples: StackSamples
 
   constructor(report: GoroutinesReport) {
     this.#profile = new Profile()
-    this.#samples = countStacks(report)
+    this.#samples = new StackSamples(report)
     const kind = {type: this.#text('goroutine'), unit: this.#text('count')}
     this.#profile.sampleType = [new ValueType(kind)]
     this.#profile.periodType = new ValueType(kind)
@@ -33,14 +37,28 @@ class ProfileBuilder {
     this.#profile.comment = [this.#text(`${report.tool.name} ${report.tool.version}: ${report.core.path}`)]
   }
 
-  build(): Profile {
-    for (const {frames, state, labels, count} of this.#samples) {
-      const label = Object.entries({...labels, 'goroutine state': state}).map(
-        ([key, value]) => new Label({key: this.#text(key), str: this.#text(value)}),
-      )
-      this.#profile.sample.push(new Sample({locationId: this.#locationsOf(frames), value: [count], label}))
+  /**
+   * The samples first, one after the other, for a million of them are large as objects: what the parts of a message
+   * that is cut in two hold is joined by whoever reads it (protobuf.dev, "Last One Wins").
+   */
+  encode(): Uint8Array {
+    const parts: Uint8Array[] = []
+    let pending: Uint8Array[] = []
+    for (const sample of this.#samples) {
+      const bytes = this.#sampleOf(sample).encode()
+      pending.push(fieldHead(SAMPLE_FIELD, bytes.length), bytes)
+      if (pending.length < PARTS_PENDING) continue
+      parts.push(Buffer.concat(pending))
+      pending = []
     }
-    return this.#profile
+    return Buffer.concat([...parts, ...pending, this.#profile.encode()])
+  }
+
+  #sampleOf({frames, state, labels, count}: StackSample): Sample {
+    const label = Object.entries({...labels, 'goroutine state': state}).map(
+      ([key, value]) => new Label({key: this.#text(key), str: this.#text(value)}),
+    )
+    return new Sample({locationId: this.#locationsOf(frames), value: [count], label})
   }
 
   #text(value: string): number {
@@ -48,9 +66,9 @@ class ProfileBuilder {
   }
 
   /** One a pc: the functions that were inlined there are lines of it, innermost first. */
-  #locationsOf(frames: readonly FrameReport[]): number[] {
+  #locationsOf(frames: readonly SampledFrame[]): number[] {
     const ids: number[] = []
-    let lines: FrameReport[] = []
+    let lines: SampledFrame[] = []
     for (const frame of frames) {
       lines.push(frame)
       if (frame.inlined) continue
@@ -61,7 +79,7 @@ class ProfileBuilder {
     return ids
   }
 
-  #locationOf(frames: readonly FrameReport[]): number {
+  #locationOf(frames: readonly SampledFrame[]): number {
     const key = JSON.stringify(frames.map(frame => [frame.pc, nameOfFrame(frame), frame.file, frame.line]))
     const known = this.#locations.get(key)
     if (known !== undefined) return known
@@ -76,7 +94,7 @@ class ProfileBuilder {
     return id
   }
 
-  #functionOf(frame: FrameReport): number {
+  #functionOf(frame: SampledFrame): number {
     const name = this.#text(nameOfFrame(frame))
     const filename = this.#text(frame.file ?? '')
     const key = `${name} ${filename}`
@@ -98,5 +116,14 @@ class ProfileBuilder {
     const has = {hasFunctions: true, hasFilenames: true, hasLineNumbers: true, hasInlineFrames: true}
     this.#profile.mapping.push(new Mapping({id, filename: this.#text(module), ...has}))
     return id
+  }
+}
+
+/** What stands before a message of that length in another one (protobuf.dev, "Length-Delimited Records"). */
+function fieldHead(field: number, length: number): Uint8Array {
+  const bytes = [(field << 3) | 2]
+  for (let rest = length; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.of(...bytes, rest)
+    bytes.push((rest % 128) | 128)
   }
 }

@@ -133,6 +133,8 @@ type WholeGoroutines = z.infer<typeof answer.goroutinesReportSchema>
 export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'>, Answer {
   readonly goroutines: Iterable<GoroutineReport> | null
   readonly groups: Iterable<GoroutineGroupReport> | null
+  /** Told by a renderer that cannot hold all of something: the answer is not whole then. */
+  noteLimit(what: string): void
   counts(): WholeGoroutines['counts']
   blocking(): BlockingReport
   diagnostics(): WholeGoroutines['diagnostics']

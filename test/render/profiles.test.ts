@@ -45,6 +45,7 @@ function render(format: FormatName): (string | Uint8Array)[] {
     core: {path: '/tmp/core.1'},
     goroutines: GOROUTINES,
     groups: null,
+    noteLimit: () => {},
   } as unknown as GoroutinesReport
   const {renderers}: Format = FORMATS[format]
   return [...(renderers.goroutines?.(report, {style: PLAIN_STYLE, registers: false} as never) ?? [])]

@@ -13,10 +13,12 @@ import {SharedFrames, type Similarity} from './shared-frames.ts'
 
 /** Frames that stand in a key as they are: of a deeper stack a hash stands for the others. */
 const KEY_FRAMES = 64
+/** Of longer keys a hash is kept. */
+const KEY_LENGTH = 80
 const WALK_LIMIT = 32_000_000
 
 /** Frames that are kept of groups, until they are reported: the stacks of further groups are read again then. */
-const FRAMES_KEPT = 200_000
+const FRAMES_KEPT = 50_000
 
 interface GroupOptions {
   /** Asked for a stack not seen before, and again when it is reported; undefined where it is not wanted. */
@@ -66,9 +68,9 @@ export class GoroutineGroups {
     count(group, goroutine, this.#process)
   }
 
-  /** The biggest first. */
+  /** In the order in which their first ones are listed. */
   list(): GoroutineGroup[] {
-    return [...this.#byFrames.values()].sort(bySize)
+    return [...this.#byFrames.values()]
   }
 
   /** undefined where the stack is not on the goroutine's own alone: on a thread, in C. */
@@ -91,7 +93,9 @@ export class GoroutineGroups {
       }
       numbers.push((walk.site as GoSite).number)
     }
-    return `${goroutine.state}\n${goroutine.gopc}\n${rest?.digest('base64') ?? ''}\n${textOf(numbers)}`
+    // Joined: a template would be kept as the tree of its parts.
+    const key = [goroutine.state, goroutine.gopc, rest?.digest('base64') ?? '', textOf(numbers)].join('\n')
+    return key.length > KEY_LENGTH ? shortened(createHash('sha256').update(key, 'utf16le')) : key
   }
 
   /** Stacks that differ in frames of the runtime alone, which are not shown, are one. */
@@ -101,11 +105,11 @@ export class GoroutineGroups {
     let group = this.#byFrames.get(key)
     if (group) {
       group.shared?.add(report.frames)
-      group.states.add(goroutine.state)
+      addState(group, goroutine.state)
     } else {
       // The goroutines of a crash, which are listed before all others, are kept and never read again.
       this.#framesLeft -= report.frames.length
-      group = startGroup(goroutine, this.#framesLeft >= 0 ? report : undefined)
+      group = startGroup(this, goroutine, this.#framesLeft >= 0 ? report : undefined)
       if (similar === 'lines' || similar === 'inner') group.shared = new SharedFrames(report.frames)
       this.#byFrames.set(key, group)
     }
@@ -113,7 +117,8 @@ export class GoroutineGroups {
   }
 
   /** What is told of a group of `list`. */
-  report({kept, address, shared, states, count: size, ...facts}: GoroutineGroup): GoroutineGroupReport {
+  report(group: GoroutineGroup): GoroutineGroupReport {
+    const {kept, address, shared, count: size} = group
     const goroutine = kept ? undefined : this.#process.runtime?.goroutineAt(address)
     const report = kept ?? (goroutine && this.#options.report(goroutine)) ?? LOST
     const isOne = size === 1
@@ -122,8 +127,10 @@ export class GoroutineGroups {
     return {
       image: report.image,
       count: size,
-      state: [...states].sort().join(', '),
-      ...facts,
+      state: statesOf(group).join(', '),
+      goroutines: idsOf(group),
+      minWaitMinutes: group.minWaitMinutes,
+      maxWaitMinutes: group.maxWaitMinutes,
       frames: frames.map(frame => (isOne ? frame : withoutOwnPlace(frame, isSame))),
       createdBy: report.createdBy && (isOne ? report.createdBy : {...report.createdBy, goroutine: null}),
       stop: report.stop,
@@ -133,10 +140,9 @@ export class GoroutineGroups {
   }
 }
 
-const byId = (a: GoroutineGroup, b: GoroutineGroup): number => (a.goroutines[0] ?? 0) - (b.goroutines[0] ?? 0)
+const byId = (a: GoroutineGroup, b: GoroutineGroup): number => a.id - b.id
 const bySize = (a: GoroutineGroup, b: GoroutineGroup): number => b.count - a.count || byId(a, b)
-const byState = ({states: [a = '']}: GoroutineGroup, {states: [b = '']}: GoroutineGroup): number =>
-  a < b ? -1 : Number(a > b)
+const byState = ({state: a}: GoroutineGroup, {state: b}: GoroutineGroup): number => (a < b ? -1 : Number(a > b))
 
 /** The order of groups; the first that is listed has no meaning there, so it is the size. */
 export const GROUP_ORDER: Readonly<Record<GoroutineSort, (a: GoroutineGroup, b: GoroutineGroup) => number>> = {
@@ -170,7 +176,12 @@ function digest(
 ): string {
   const hash = createHash('sha256').update(`${state}\n${more ?? ''}${JSON.stringify(elided)}\n`)
   for (const frame of frames) hash.update(`${describe(frame)}\n`)
-  return hash.update(`${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`).digest('base64')
+  return shortened(hash.update(`${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`))
+}
+
+/** 120 bits are enough for a key: no two of a million stacks share that many. */
+function shortened(hash: Hash): string {
+  return hash.digest().toString('latin1', 0, 15)
 }
 
 function placeOf({function: name, file, line, offset}: Omit<FrameReport, 'args'>): string {
@@ -187,36 +198,67 @@ const LOST: Pick<GoroutineReport, 'image' | 'frames' | 'createdBy' | 'stop' | 'e
   missing: [],
 }
 
-/** Goroutines with the same state and stack; of the stack the first one is enough, which has the address. */
+/**
+ * Goroutines with the same state and stack; of the stack the first one is enough, which has the address. There may be a
+ * million groups of one: what only bigger ones have is made when it is needed.
+ */
 export interface GoroutineGroup {
+  readonly owner: GoroutineGroups
   readonly address: Address
   readonly kept: GoroutineReport | undefined
   count: number
-  /** Several where they may differ. */
-  readonly states: Set<string>
+  /** Of the first. */
+  readonly state: string
+  readonly id: number
+  /** Of the others. */
+  otherStates: Set<string> | undefined
+  otherIds: number[] | undefined
   /** What its stacks have in common, where they may differ. */
   shared: SharedFrames | undefined
-  readonly goroutines: number[]
   minWaitMinutes: number | null
   maxWaitMinutes: number | null
 }
 
-function startGroup({address, state}: Goroutine, kept: GoroutineReport | undefined): GoroutineGroup {
+function startGroup(
+  owner: GoroutineGroups,
+  {address, id, state}: Goroutine,
+  kept: GoroutineReport | undefined,
+): GoroutineGroup {
   return {
+    owner,
     address,
     kept,
     count: 0,
-    states: new Set([state]),
+    state,
+    id,
+    otherStates: undefined,
+    otherIds: undefined,
     shared: undefined,
-    goroutines: [],
     minWaitMinutes: null,
     maxWaitMinutes: null,
   }
 }
 
+function addState(group: GoroutineGroup, state: string): void {
+  if (state === group.state) return
+  group.otherStates ??= new Set()
+  group.otherStates.add(state)
+}
+
+function statesOf({state, otherStates}: GoroutineGroup): string[] {
+  return [state, ...(otherStates ?? [])].sort()
+}
+
+function idsOf({id, otherIds}: GoroutineGroup): number[] {
+  return [id, ...(otherIds ?? [])]
+}
+
 function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProcess): void {
+  if (group.count > 0) {
+    group.otherIds ??= []
+    group.otherIds.push(goroutine.id)
+  }
   group.count++
-  group.goroutines.push(goroutine.id)
   const minutes = runtime && goroutine.waitSince > 0n ? (goroutine.waitMinutes(runtime.nowLowerBound()) ?? 0) : null
   if (minutes === null) return
   group.minWaitMinutes = Math.min(group.minWaitMinutes ?? minutes, minutes)

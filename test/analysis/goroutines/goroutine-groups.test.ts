@@ -1,6 +1,6 @@
 // Which goroutines are one group, and what a group says of them.
 import test from 'ava'
-import {GoroutineGroups} from '../../../src/analysis/goroutines/goroutine-groups.ts'
+import {GoroutineGroups, GROUP_ORDER} from '../../../src/analysis/goroutines/goroutine-groups.ts'
 import type {Similarity} from '../../../src/analysis/goroutines/shared-frames.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
@@ -91,7 +91,7 @@ function groupsOf(
     similar,
   })
   for (const [each] of list) groups.add(each)
-  return {groups: groups.list().map(group => groups.report(group)), matched: groups.matched, asked: () => asked}
+  return {groups: groups.list().sort(GROUP_ORDER.runtime).map(group => groups.report(group)), matched: groups.matched, asked: () => asked}
 }
 
 test('the same state and the same frames are one group; the biggest first, then the one with the lowest ID', t => {
