@@ -156,7 +156,10 @@ class GoroutineListing implements GoroutinesReport {
   }
 
   whyIncomplete(): readonly string[] {
-    return [...this.#losses.whyUnfinished(), ...[...this.#limits].map(what => `there are more ${what} than can be held`)]
+    return [
+      ...this.#losses.whyUnfinished(),
+      ...[...this.#limits].map(what => `there are more ${what} than can be held`),
+    ]
   }
 
   isComplete(): boolean {

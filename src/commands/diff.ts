@@ -4,18 +4,13 @@ import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
 import {renderDiff} from '../render/diff-text.ts'
 import {renderWhole} from '../render/json.ts'
-import type {DiffReport} from '../report/core-report.ts'
+import type {DiffAnswer, DiffReport} from '../report/core-report.ts'
 import type {Change} from '../report/vocabulary.ts'
 import type {DumpedStack} from '../traceback/dumped-stack.ts'
 import {goroutinesOfCore} from '../triage/comparison/core-goroutines.ts'
 import {type DumpInput, readDump} from '../triage/comparison/dump-input.ts'
 import {diffGoroutines, type GoroutineSet} from '../triage/comparison/goroutine-diff.ts'
-import {
-  diffSignatures,
-  type SignatureSet,
-  signaturesOfLines,
-  signaturesOfStore,
-} from '../triage/comparison/signature-diff.ts'
+import {diffSignatures, type SignatureSet, signaturesOfStore} from '../triage/comparison/signature-diff.ts'
 import {CrashStore} from '../triage/store/crash-store.ts'
 import {BaseCommand, outputFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {coreFlags} from './core-command.ts'
@@ -67,11 +62,12 @@ export default class Diff extends BaseCommand {
     const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', ALL_CHANGES)
     const deadline = new Deadline(flags.timeout, this.diagnostics)
     const [exe, otherExe = exe] = flags.exe ?? []
-    const dumps = [await readDump(args.before), await readDump(args.after)] as const
+    const context = {diagnostics: this.diagnostics, deadline}
+    const dumps = [await readDump(args.before, context), await readDump(args.after, context)] as const
     const before = await this.#read(args.before, dumps, {...flags, exe}, deadline)
     const after = await this.#read(args.after, [dumps[1], dumps[0]], {...flags, exe: otherExe}, deadline)
     const found = runWithin(deadline, () => compare(args, before, after))
-    const whole: DiffReport = {
+    const whole: DiffAnswer = {
       schemaVersion: '1',
       tool: {name: this.config.name, version: this.config.version},
       ...found,
@@ -81,9 +77,8 @@ export default class Diff extends BaseCommand {
     const pieces = flags.json ? renderWhole(answer) : renderDiff(answer, style)
     this.writeAll([{path: flags.output, isAllOrNothing: flags.json, pieces}])
     if (!flags.quiet) this.showBeside()
-    const changes: readonly {readonly change: Change}[] = answer.signatures ?? answer.goroutines ?? []
     if (flags.strict && ![before, after].every(({isComplete}) => isComplete)) this.exit(EXIT.incomplete)
-    if (changes.some(({change}) => failOn.includes(change))) this.exit(EXIT.found)
+    if (holdsChange(answer.signatures ?? answer.goroutines ?? [], failOn)) this.exit(EXIT.found)
   }
 
   async #read(
@@ -94,13 +89,13 @@ export default class Diff extends BaseCommand {
   ): Promise<Read> {
     if (dump.kind === 'core') return this.#readCore(path, 'stacks' in other ? other.stacks : undefined, flags, deadline)
     if (dump.kind === 'store') return {signatures: await readStore(path), isComplete: true}
-    if (dump.kind === 'lines') return {signatures: signaturesOfLines(path, dump.lines), isComplete: true}
+    if (dump.kind === 'lines') return {signatures: dump.signatures, isComplete: true}
     return {goroutines: {compared: describe(path, dump), buildId: null, stacks: dump.stacks}, isComplete: true}
   }
 
   async #readCore(
     path: string,
-    other: readonly DumpedStack[] | undefined,
+    other: Iterable<DumpedStack> | undefined,
     flags: ReadFlags,
     deadline: Deadline,
   ): Promise<Read> {
@@ -135,7 +130,15 @@ async function readStore(path: string): Promise<SignatureSet> {
 }
 
 function describe(path: string, {kind, stacks}: Extract<DumpInput, {stacks: unknown}>): DiffReport['before'] {
-  return {path, kind, count: stacks.reduce((sum, {count}) => sum + count, 0), since: null, until: null}
+  let total = 0
+  for (const {count} of stacks) total += count
+  return {path, kind, count: total, since: null, until: null}
+}
+
+function holdsChange(changes: Iterable<{readonly change: Change}>, wanted: readonly Change[]): boolean {
+  if (wanted.length === 0) return false
+  for (const {change} of changes) if (wanted.includes(change)) return true
+  return false
 }
 
 /** @throws InputError where one has goroutines and the other signatures */
@@ -143,7 +146,7 @@ function compare(
   paths: {readonly before: string; readonly after: string},
   before: Read,
   after: Read,
-): Omit<DiffReport, 'schemaVersion' | 'tool'> {
+): Omit<DiffAnswer, 'schemaVersion' | 'tool'> {
   if (before.goroutines && after.goroutines) {
     const {by, goroutines} = diffGoroutines(before.goroutines, after.goroutines)
     const sides = {before: before.goroutines.compared, after: after.goroutines.compared}

@@ -1,4 +1,4 @@
-import type {DiffReport, GoroutineChange, SignatureChange} from '../report/core-report.ts'
+import type {DiffAnswer, DiffReport, GoroutineChange, SignatureChange} from '../report/core-report.ts'
 import type {Change} from '../report/vocabulary.ts'
 import type {Style} from './style.ts'
 
@@ -9,18 +9,21 @@ const ORDER: readonly Change[] = ['new', 'grown', 'shrunk', 'gone', 'same']
 const FRAMES_SHOWN = 5
 
 /** What became of each, under a heading for each kind of change; what is the same is counted. */
-export function* renderDiff(report: DiffReport, style: Style): Generator<string> {
+export function* renderDiff(report: DiffAnswer, style: Style): Generator<string> {
   const {before, after, by, signatures, goroutines} = report
   const noun = signatures ? 'core' : 'goroutine'
   yield describeCompared('-', before, noun, style)
   yield describeCompared('+', after, noun, style)
-  const changes: readonly (SignatureChange | GoroutineChange)[] = signatures ?? goroutines ?? []
+  const changes: Iterable<SignatureChange | GoroutineChange> = signatures ?? goroutines ?? []
+  const counts = new Map<Change, number>()
+  for (const {change} of changes) counts.set(change, (counts.get(change) ?? 0) + 1)
   for (const change of ORDER) {
-    const those = changes.filter(each => each.change === change)
-    if (those.length === 0) continue
+    const count = counts.get(change)
+    if (count === undefined) continue
     const what = signatures ? 'signature' : 'stack'
-    yield `\n${style.header(`${change}: ${those.length} ${what}${those.length === 1 ? '' : 's'}`)}\n`
-    if (change !== 'same') for (const each of those) yield* renderChange(each, style)
+    yield `\n${style.header(`${change}: ${count} ${what}${count === 1 ? '' : 's'}`)}\n`
+    if (change === 'same') continue
+    for (const each of changes) if (each.change === change) yield* renderChange(each, style)
   }
   if (by === 'function') yield `\n${style.note('compared by function alone: the two were built differently')}\n`
 }

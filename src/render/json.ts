@@ -81,26 +81,28 @@ const PARTS_DEPTH = 3
 
 /** The text of `JSON.stringify(value, null, 2)` in pieces. */
 function* renderParts(value: unknown, margin: string, depth: number): Generator<string> {
-  const parts = depth > 0 && typeof value === 'object' && value !== null ? partsOf(value) : []
-  if (parts.length === 0) {
+  if (depth === 0 || typeof value !== 'object' || value === null) {
     yield JSON.stringify(value, null, 2).replaceAll('\n', `\n${margin}`)
     return
   }
-  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  const [open, close] = Symbol.iterator in value ? '[]' : '{}'
   let separator = `${open}\n`
-  for (const [name, part] of parts) {
+  let end = `${open}${close}`
+  for (const [name, part] of partsOf(value)) {
     yield `${separator}${margin}  ${name}`
     yield* renderParts(part, `${margin}  `, depth - 1)
     separator = ',\n'
+    end = `\n${margin}${close}`
   }
-  yield `\n${margin}${close}`
+  yield end
 }
 
-function partsOf(value: object): [name: string, part: unknown][] {
-  if (Array.isArray(value)) return value.map(part => ['', part])
-  return Object.entries(value).flatMap(([key, part]) =>
-    part === undefined ? [] : [[`${JSON.stringify(key)}: `, part]],
-  )
+function* partsOf(value: object): Generator<[name: string, part: unknown]> {
+  if (Symbol.iterator in value) {
+    for (const part of value as Iterable<unknown>) yield ['', part]
+    return
+  }
+  for (const [key, part] of Object.entries(value)) if (part !== undefined) yield [`${JSON.stringify(key)}: `, part]
 }
 
 /** A document with one long list, made and written an item at a time. */

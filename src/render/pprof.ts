@@ -121,9 +121,8 @@ class ProfileBuilder {
 
 /** What stands before a message of that length in another one (protobuf.dev, "Length-Delimited Records"). */
 function fieldHead(field: number, length: number): Uint8Array {
-  const bytes = [(field << 3) | 2]
-  for (let rest = length; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Uint8Array.of(...bytes, rest)
-    bytes.push((rest % 128) | 128)
-  }
+  const bytes = [field * 8 + 2]
+  let rest = length
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
+  return Uint8Array.of(...bytes, rest)
 }

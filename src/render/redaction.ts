@@ -66,7 +66,7 @@ export class Redaction {
     if (typeof value === 'string') return this.text(value)
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return value.map(item => this.#value(item, ''))
-    if (Symbol.iterator in value) return this.#each(value as Iterable<unknown>)
+    if (Symbol.iterator in value) return {[Symbol.iterator]: () => this.#each(value as Iterable<unknown>)}
     return this.#object(value as Plain)
   }
 

@@ -90,7 +90,8 @@ export class StackSamples implements Iterable<StackSample> {
       lists[list] = number % 2 === 1 ? parent : merged.append(parent, numbers[number / 2] as number)
     }
     const counts = new Float64Array(merged.size)
-    for (const [list, count] of this.#counts) counts[lists[list] as number] = (counts[lists[list] as number] ?? 0) + count
+    for (const [list, count] of this.#counts)
+      counts[lists[list] as number] = (counts[lists[list] as number] ?? 0) + count
     return {tree: merged, counts}
   }
 

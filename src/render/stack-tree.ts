@@ -62,7 +62,8 @@ class Calls {
 
   /** In the order in which they were met. */
   *callees(node: number): Generator<number> {
-    for (let callee = this.#first[node] as number; callee !== EMPTY_LIST; callee = this.#next[callee] as number) yield callee
+    for (let callee = this.#first[node] as number; callee !== EMPTY_LIST; callee = this.#next[callee] as number)
+      yield callee
   }
 
   /** Whether stacks part there: several go on, or one and some end. */

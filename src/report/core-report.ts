@@ -161,6 +161,8 @@ export type TriageMark = z.infer<typeof triage.triageMarkReportSchema>
 export type SignatureChange = z.infer<typeof triage.signatureChangeSchema>
 export type GoroutineChange = z.infer<typeof triage.goroutineChangeSchema>
 export type DiffReport = z.infer<typeof triage.diffReportSchema>
+/** As it is written: goroutines are told as they are read, and can be read again. */
+export type DiffAnswer = Omit<DiffReport, 'goroutines'> & {readonly goroutines: Iterable<GoroutineChange> | null}
 
 export type SymbolFile = z.infer<typeof symbols.symbolFileSchema>
 /** What `symbols push` and `symbols pull` answer. */

@@ -37,8 +37,9 @@ export function plainState(state: string): string {
 const OUTERMOST = 'runtime.goexit'
 
 /** Whether a dump has frames of the runtime too, as the higher levels of GOTRACEBACK ask for: wrappers among them. */
-export function isInFull(stacks: readonly DumpedStack[]): boolean {
-  return stacks.some(({frames}) => frames.some(frame => frame.function === OUTERMOST))
+export function isInFull(stacks: Iterable<DumpedStack>): boolean {
+  for (const {frames} of stacks) if (frames.some(frame => frame.function === OUTERMOST)) return true
+  return false
 }
 
 /**

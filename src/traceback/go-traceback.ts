@@ -1,4 +1,5 @@
 import {type DumpedFrame, type DumpedStack, isSystemStack, plainState} from './dumped-stack.ts'
+import type {DumpedStacks} from './dumped-stacks.ts'
 
 /** runtime.goroutineheader (traceback.go): labels are inside of the brackets in Go 1.26, behind them from 1.27 on. */
 const HEADER = /^goroutine (\d+) (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[(.*)\](?: \{.*\})?:$/
@@ -11,9 +12,9 @@ const ELIDED = /^\.\.\./
 const UNWALKED = /^\t?goroutine running on other thread/
 const ANCESTORS = /^\[originating from goroutine \d+\]:$/
 
-/** Whether a text holds the first line of a goroutine's block. */
-export function holdsTraceback(text: string): boolean {
-  return /^goroutine \d+ .*\[.*\].*:\r?$/m.test(text)
+/** Whether a line is the first one of a goroutine's block. */
+export function startsTraceback(line: string): boolean {
+  return /^goroutine \d+ .*\[.*\].*:\r?$/.test(line)
 }
 
 /**
@@ -21,22 +22,36 @@ export function holdsTraceback(text: string): boolean {
  * or the goroutine profile with debug=2. Those that the runtime started for itself are left out, as Go lists them at
  * the higher levels alone. A goroutine that is there twice, for each thread of a crash prints its own, counts once.
  */
-export function parseGoTraceback(text: string): DumpedStack[] {
-  const byId = new Map<number, Block>()
+export function parseGoTraceback(lines: Iterable<string>, stacks: DumpedStacks): void {
+  const known = new Map<number, {index: number; hasFrames: boolean}>()
+  const end = (block: Block | undefined): void => {
+    if (!block) return
+    const earlier = known.get(block.id)
+    // What was printed first may say only that it runs on another thread.
+    if (earlier?.hasFrames) return
+    const stack = isSystemStack(block.frames) ? undefined : block.stack
+    let index = earlier?.index ?? NONE
+    if (index !== NONE) stacks.replace(index, stack)
+    else if (stack) index = stacks.add(stack)
+    known.set(block.id, {index, hasFrames: block.frames.length > 0})
+  }
   let block: Block | undefined
-  for (const line of text.split('\n')) {
+  for (const line of lines) {
     const plain = line.endsWith('\r') ? line.slice(0, -1) : line
     const header = HEADER.exec(plain)
     if (header) {
+      end(block)
       block = new Block(Number(header[1]), header[2] ?? '')
-      const known = byId.get(block.id)
-      // What was printed first may say only that it runs on another thread.
-      if (!known || known.frames.length === 0) byId.set(block.id, block)
-    } else if (plain.trim() === '') block = undefined
-    else block?.add(plain)
+    } else if (plain.trim() === '') {
+      end(block)
+      block = undefined
+    } else block?.add(plain)
   }
-  return [...byId.values()].filter(({frames}) => !isSystemStack(frames)).map(({stack}) => stack)
+  end(block)
 }
+
+/** Of a goroutine whose stack is not wanted. */
+const NONE = -1
 
 /** The lines of one goroutine. */
 class Block {

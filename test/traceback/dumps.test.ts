@@ -1,8 +1,20 @@
 // What Go's tracebacks and goroutine profiles hold, in the words of many releases.
 import test from 'ava'
-import {isInFull, plainState, withoutTypeArguments} from '../../src/traceback/dumped-stack.ts'
-import {holdsTraceback, parseGoTraceback} from '../../src/traceback/go-traceback.ts'
-import {holdsGoroutineProfile, parseGoroutineProfile} from '../../src/traceback/goroutine-profile.ts'
+import {type DumpedStack, isInFull, plainState, withoutTypeArguments} from '../../src/traceback/dumped-stack.ts'
+import {DumpedStacks} from '../../src/traceback/dumped-stacks.ts'
+import {parseGoTraceback, startsTraceback} from '../../src/traceback/go-traceback.ts'
+import {parseGoroutineProfile, startsGoroutineProfile} from '../../src/traceback/goroutine-profile.ts'
+
+function stacksOf(parse: (lines: Iterable<string>, stacks: DumpedStacks) => void, text: string): DumpedStack[] {
+  const stacks = new DumpedStacks('dump')
+  parse(text.split('\n'), stacks)
+  return Array.from(stacks, ({count, goroutines, state, frames, createdBy, isPartial, cutAfter}) => {
+    return {count, goroutines, state, frames, createdBy, isPartial, cutAfter}
+  })
+}
+
+const tracebackOf = (text: string): DumpedStack[] => stacksOf(parseGoTraceback, text)
+const holdsTraceback = (text: string): boolean => text.split('\n').some(startsTraceback)
 
 const TEXT = `2026/11/27 log of the program
 panic: boom
@@ -55,7 +67,7 @@ main.spin()\r
 
 test('a traceback is read whatever level and release it is of', t => {
   t.true(holdsTraceback(TEXT))
-  const stacks = parseGoTraceback(TEXT).map(({goroutines, state, frames, createdBy}) => ({
+  const stacks = tracebackOf(TEXT).map(({goroutines, state, frames, createdBy}) => ({
     id: goroutines[0],
     state,
     frames: frames.map(({function: name, file, line, isC}) => `${isC ? 'C ' : ''}${name} ${file}:${line}`),
@@ -77,26 +89,26 @@ test('a traceback is read whatever level and release it is of', t => {
     {id: 7, state: 'select', frames: ['main.wait /app/main.go:50'], createdBy: null},
     {id: 9, state: 'running', frames: ['main.spin /app/main.go:60'], createdBy: null},
   ])
-  t.true(isInFull(parseGoTraceback(TEXT)))
+  t.true(isInFull(tracebackOf(TEXT)))
 })
 
 test('other text holds none', t => {
   for (const text of ['', 'goroutine 1 is fine', 'goroutine profile: total 3\n', '{"goroutine 1 [x]:": 1}']) {
     t.false(holdsTraceback(text), text)
   }
-  t.deepEqual(parseGoTraceback('goroutine 1 [running]:'), [
+  t.deepEqual(tracebackOf('goroutine 1 [running]:'), [
     {count: 1, goroutines: [1], state: 'running', frames: [], createdBy: null, isPartial: false, cutAfter: null},
   ])
 })
 
 test('a stack that the runtime could not walk is a part', t => {
   const text = 'goroutine 9 [running]:\n\tgoroutine running on other thread; stack unavailable\ncreated by main.main\n'
-  t.like(parseGoTraceback(text), [{frames: [], createdBy: 'main.main', isPartial: true}])
+  t.like(tracebackOf(text), [{frames: [], createdBy: 'main.main', isPartial: true}])
 })
 
 test('of a deep stack it is told where frames were left out', t => {
   const text = 'goroutine 9 [running]:\nmain.a()\n\t/a.go:1 +0x1\n...200 frames elided...\nmain.z()\n\t/a.go:9 +0x1\n'
-  t.like(parseGoTraceback(text), [{frames: {length: 2}, cutAfter: 1}])
+  t.like(tracebackOf(text), [{frames: {length: 2}, cutAfter: 1}])
 })
 
 test('a profile with debug=1 counts stacks', t => {
@@ -111,9 +123,9 @@ test('a profile with debug=1 counts stacks', t => {
     '#\t0x4861c6\tmain.main.func1+0x1\t/app/main.go:9',
     '',
   ].join('\n')
-  t.true(holdsGoroutineProfile(text))
+  t.true(text.split('\n').some(startsGoroutineProfile))
   t.deepEqual(
-    parseGoroutineProfile(text).map(({count, state, frames}) => [count, state, frames.map(frame => frame.function)]),
+    stacksOf(parseGoroutineProfile, text).map(({count, state, frames}) => [count, state, frames.map(frame => frame.function)]),
     [
       [3, null, ['main.(*T).run', 'runtime.main']],
       [1, null, ['main.main.func1']],

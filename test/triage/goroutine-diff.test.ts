@@ -27,7 +27,7 @@ function setOf(kind: string, stacks: readonly DumpedStack[], buildId: string | n
 
 function changes(before: GoroutineSet, after: GoroutineSet): string[] {
   const {by, goroutines} = diffGoroutines(before, after)
-  return goroutines.map(
+  return [...goroutines].map(
     ({change, frames, partial}) =>
       `${by} ${change} ${frames.map(frame => frame.function).join(' ')}${partial ? ' ?' : ''}`,
   )
@@ -82,7 +82,8 @@ test('lines count where they can: of two builds, or where none is the same, func
 test('counts tell what grew; what a profile does not tell is no difference', t => {
   const waiting = (count: number) => stack(['main.f'], {count})
   t.deepEqual(
-    diffGoroutines(setOf('core', [waiting(2)]), setOf('core', [waiting(3), waiting(4)])).goroutines.map(
+    Array.from(
+      diffGoroutines(setOf('core', [waiting(2)]), setOf('core', [waiting(3), waiting(4)])).goroutines,
       ({change, before, after}) => [change, before, after],
     ),
     [['grown', 2, 7]],

@@ -2,6 +2,7 @@ import type {OpenProcess} from '../../acquire/open-process.ts'
 import {analyzeGoroutines, type GoroutinesOptions} from '../../analysis/analyze-goroutines.ts'
 import type {FrameReport, GoroutineGroupReport} from '../../report/core-report.ts'
 import {type DumpedStack, isInFull, isSystemStack, plainState} from '../../traceback/dumped-stack.ts'
+import {DumpedStacks} from '../../traceback/dumped-stacks.ts'
 import type {GoroutineSet} from './goroutine-diff.ts'
 
 /**
@@ -13,7 +14,7 @@ export function goroutinesOfCore(
   process: OpenProcess,
   path: string,
   options: Pick<GoroutinesOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'>,
-  other: readonly DumpedStack[] | undefined,
+  other: Iterable<DumpedStack> | undefined,
 ): GoroutineSet & {readonly isComplete: boolean} {
   const report = analyzeGoroutines(process, {
     ...options,
@@ -25,8 +26,14 @@ export function goroutinesOfCore(
     show: 'groups',
     limit: undefined,
   })
-  const stacks = Array.from(report.groups ?? [], stackOfGroup).filter(({frames}) => !isSystemStack(frames))
-  const count = stacks.reduce((sum, stack) => sum + stack.count, 0)
+  const stacks = new DumpedStacks(path)
+  let count = 0
+  for (const group of report.groups ?? []) {
+    const stack = stackOfGroup(group)
+    if (isSystemStack(stack.frames)) continue
+    stacks.add(stack)
+    count += stack.count
+  }
   const program = process.modules.find(({isExecutable}) => isExecutable)
   if (!other) report.conclude()
   return {

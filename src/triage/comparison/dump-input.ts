@@ -1,79 +1,118 @@
-import {gunzipSync} from 'node:zlib'
-import {detectPacking, isUnpacked, readPackedHead} from '../../acquire/core-input.ts'
-import {FileSource} from '../../base/byte-source.ts'
+import {detectPacking, isUnpacked, openInput, readPackedHead} from '../../acquire/core-input.ts'
+import {type ByteSource, FileSource} from '../../base/byte-source.ts'
+import type {Deadline} from '../../base/deadline.ts'
+import type {Diagnostics} from '../../base/diagnostics.ts'
 import {InputError} from '../../base/errors.ts'
-import {readWholeFile} from '../../base/whole-file.ts'
+import {readLines} from '../../base/text-lines.ts'
+import {runWithin} from '../../base/time-limit.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../../elf/core-file.ts'
 import type {DumpedStack} from '../../traceback/dumped-stack.ts'
-import {holdsTraceback, parseGoTraceback} from '../../traceback/go-traceback.ts'
-import {holdsGoroutineProfile, parseGoroutineProfile} from '../../traceback/goroutine-profile.ts'
+import {DumpedStacks} from '../../traceback/dumped-stacks.ts'
+import {parseGoTraceback, startsTraceback} from '../../traceback/go-traceback.ts'
+import {parseGoroutineProfile, startsGoroutineProfile} from '../../traceback/goroutine-profile.ts'
 import {isDatabaseUrl} from '../store/postgres.ts'
 import {isDatabaseHead} from '../store/store-file.ts'
 import {parseStoredLine, type StoredLine} from '../stored-line.ts'
 import {parsePprof} from './pprof-profile.ts'
+import {type SignatureSet, signaturesOfLines} from './signature-diff.ts'
 
 /** What a file is by its content. */
 export type DumpInput =
   | {readonly kind: 'core'}
   | {readonly kind: 'store'}
-  | {readonly kind: 'traceback' | 'profile'; readonly stacks: readonly DumpedStack[]}
-  | {readonly kind: 'lines'; readonly lines: readonly StoredLine[]}
+  | {readonly kind: 'traceback' | 'profile'; readonly stacks: Iterable<DumpedStack>}
+  | {readonly kind: 'lines'; readonly signatures: SignatureSet}
 
 const HEAD_SIZE = 64
-/** Texts of a million goroutines are shorter. */
-const SIZE_MAX = 512 * 1024 * 1024
+/** Texts of a million goroutines with deep stacks are shorter. */
+const TEXT_MAX = 4 * 1024 ** 3
+/** A profile of a million different stacks is shorter. */
+const PROFILE_MAX = 128 * 1024 ** 2
 
 /** Looks at what a file holds, and reads it where it is no core and no store. @throws InputError */
-export async function readDump(path: string): Promise<DumpInput> {
+export async function readDump(
+  path: string,
+  {diagnostics, deadline}: {diagnostics: Diagnostics; deadline: Deadline},
+): Promise<DumpInput> {
   if (isDatabaseUrl(path)) return {kind: 'store'}
   const head = await readHead(path)
   if (head.isCore) return {kind: 'core'}
   if (isDatabaseHead(head.bytes)) return {kind: 'store'}
-  const bytes = unpack(path, readWholeFile(path, SIZE_MAX))
-  const text = new TextDecoder().decode(bytes)
-  if (holdsGoroutineProfile(text)) return {kind: 'profile', stacks: parseGoroutineProfile(text)}
-  const lines = parseLines(text)
-  if (lines) return {kind: 'lines', lines}
-  if (holdsTraceback(text)) return {kind: 'traceback', stacks: parseGoTraceback(text)}
-  const profile = parsePprof(bytes)
-  if (profile && 'kind' in profile) {
-    throw unusable(`${path}: a profile of ${profile.kind}, not of goroutines`, 'take /debug/pprof/goroutine')
+  const {source} = await openInput(path, {diagnostics, deadline})
+  try {
+    return runWithin(deadline, () => readText(path, source) ?? readProfile(path, source))
+  } finally {
+    source.close()
   }
-  if (profile) return {kind: 'profile', stacks: profile}
+}
+
+/** undefined where no line tells that it is one of ours or of Go's. */
+function readText(path: string, source: ByteSource): DumpInput | undefined {
+  checkSize(path, source, TEXT_MAX)
+  const lines = readLines(source)
+  for (const line of lines) {
+    if (startsGoroutineProfile(line)) {
+      const stacks = new DumpedStacks(path)
+      parseGoroutineProfile(lines, stacks)
+      return {kind: 'profile', stacks}
+    }
+    if (startsTraceback(line)) {
+      const stacks = new DumpedStacks(path)
+      parseGoTraceback(beginningWith(line, lines), stacks)
+      return {kind: 'traceback', stacks}
+    }
+    if (parseStoredLine(line)) {
+      return {kind: 'lines', signatures: signaturesOfLines(path, storedLines(line, lines))}
+    }
+  }
+  return undefined
+}
+
+/** @throws InputError where it is no profile of goroutines */
+function readProfile(path: string, source: ByteSource): DumpInput {
+  if (source.size <= PROFILE_MAX) {
+    const stacks = new DumpedStacks(path)
+    const kind = parsePprof(path, source.read(0, source.size), stacks)
+    if (kind === 'goroutine') return {kind: 'profile', stacks}
+    if (kind !== undefined) {
+      throw unusable(`${path}: a profile of ${kind}, not of goroutines`, 'take /debug/pprof/goroutine')
+    }
+  }
   const known = 'a core, a traceback of Go, a goroutine profile, lines of batch, or a store'
   throw unusable(`${path}: nothing that can be compared`, `name ${known}`)
+}
+
+function checkSize(path: string, {size}: ByteSource, sizeMax: number): void {
+  if (size > sizeMax) {
+    throw new InputError('too-large', `${path}: ${size} bytes, more than ${sizeMax}`, 'name a smaller file')
+  }
 }
 
 function unusable(message: string, hint: string): InputError {
   return new InputError('bad-argument', message, hint)
 }
 
-/** A core may be packed; so may a profile. */
+/** A core may be packed; so may a profile or a text. */
 async function readHead(path: string): Promise<{bytes: Uint8Array; isCore: boolean}> {
   const file = FileSource.open(path)
   try {
     const bytes = file.read(0, Math.min(HEAD_SIZE, file.size))
     const packing = detectPacking(bytes)
     if (packing === 'none' || !isUnpacked(packing)) return {bytes, isCore: isCoreHead(bytes)}
-    const isCore = packing !== 'gzip' || isCoreHead(await readPackedHead(file, packing, CORE_HEAD_SIZE))
-    return {bytes, isCore}
+    return {bytes, isCore: isCoreHead(await readPackedHead(file, packing, CORE_HEAD_SIZE))}
   } finally {
     file.close()
   }
 }
 
-function unpack(path: string, bytes: Uint8Array): Uint8Array {
-  if (detectPacking(bytes.subarray(0, 8)) !== 'gzip') return bytes
-  try {
-    return gunzipSync(bytes, {maxOutputLength: SIZE_MAX})
-  } catch (cause) {
-    throw new InputError('unreadable', `${path}: cannot be unpacked`, 'take it anew: it is cut, or too large', {cause})
-  }
+function* beginningWith(first: string, rest: Iterable<string>): Generator<string> {
+  yield first
+  yield* rest
 }
 
-/** undefined where the first line is none of batch. */
-function parseLines(text: string): StoredLine[] | undefined {
-  if (!text.startsWith('{"schemaVersion":')) return undefined
-  const lines = text.split('\n').flatMap(line => parseStoredLine(line) ?? [])
-  return lines.length > 0 ? lines : undefined
+function* storedLines(first: string, rest: Iterable<string>): Generator<StoredLine> {
+  for (const line of beginningWith(first, rest)) {
+    const parsed = parseStoredLine(line)
+    if (parsed) yield parsed
+  }
 }

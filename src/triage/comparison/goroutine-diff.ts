@@ -1,4 +1,5 @@
 import type {DiffReport, GoroutineChange} from '../../report/core-report.ts'
+import {EMPTY_LIST, Numbering, PrefixTree} from '../../base/prefix-tree.ts'
 import type {DumpedFrame, DumpedStack} from '../../traceback/dumped-stack.ts'
 import {compareCounts, countsOf} from './changes.ts'
 
@@ -7,7 +8,7 @@ export interface GoroutineSet {
   readonly compared: DiffReport['before']
   /** Of the program, where that is known: two builds have one function on different lines. */
   readonly buildId: string | null
-  readonly stacks: readonly DumpedStack[]
+  readonly stacks: Iterable<DumpedStack>
 }
 
 /** IDs that a group names. */
@@ -24,16 +25,10 @@ interface Common {
   readonly depth: number
 }
 
-interface Group {
-  count: number
-  isPartial: boolean
-  readonly goroutines: number[]
-  readonly stack: DumpedStack
-}
-
 export interface GoroutineDiff {
   readonly by: 'line' | 'function'
-  readonly goroutines: GoroutineChange[]
+  /** The biggest difference first; made as they are read. */
+  readonly goroutines: Iterable<GoroutineChange>
 }
 
 /**
@@ -43,52 +38,114 @@ export interface GoroutineDiff {
 export function diffGoroutines(before: GoroutineSet, after: GoroutineSet): GoroutineDiff {
   const both = [before, after]
   const common = {
-    isWhole: both.every(({compared, stacks}) => compared.kind === 'core' && !stacks.some(({isPartial}) => isPartial)),
-    states: both.every(({stacks}) => stacks.every(({state}) => state !== null)),
+    isWhole: both.every(({compared, stacks}) => compared.kind === 'core' && all(stacks, ({isPartial}) => !isPartial)),
+    states: both.every(({stacks}) => all(stacks, ({state}) => state !== null)),
     creators: both.every(({compared}) => compared.kind !== 'profile'),
   }
   const whole = {...common, lines: true, depth: Number.POSITIVE_INFINITY}
   const byLine = {...whole, depth: Math.min(...both.map(({stacks}) => shortestCut(stacks, whole)))}
   const byFunction = {...byLine, lines: false}
   const isOtherBuild = before.buildId !== null && after.buildId !== null && before.buildId !== after.buildId
-  const isByLine =
-    !isOtherBuild && (countShared(before, after, byLine) > 0 || countShared(before, after, byFunction) === 0)
-  const chosen = isByLine ? byLine : byFunction
-  const [old, young] = [groupStacks(before.stacks, chosen), groupStacks(after.stacks, chosen)]
-  const changes = [...new Set([...old.keys(), ...young.keys()])].flatMap(key => {
-    const group = young.get(key) ?? old.get(key)
-    if (!group) return []
-    return [{key, ...reportChange(group, chosen, countsOf(old.get(key)?.count ?? 0, young.get(key)?.count ?? 0))}]
-  })
-  changes.sort((a, b) => compareCounts(a, b) || (a.key < b.key ? -1 : 1))
-  return {by: isByLine ? 'line' : 'function', goroutines: changes.map(({key: _, ...change}) => change)}
+  const found = isOtherBuild ? undefined : chooseLines(before, after, byLine, byFunction)
+  const groups = found ?? new StackGroups(before, after, byFunction)
+  return {by: groups.common.lines ? 'line' : 'function', goroutines: groups}
 }
 
-/** Groups that both have. A stack with nothing on it is no sign of one build. */
-function countShared(before: GoroutineSet, after: GoroutineSet, common: Common): number {
-  const old = groupStacks(before.stacks, common)
-  const young = groupStacks(after.stacks, common)
-  return [...young].filter(([key, {stack}]) => old.has(key) && comparedFrames(stack, common).length > 0).length
+/** Lines, where a stack is the same by them, or none is the same by functions either; else undefined. */
+function chooseLines(
+  before: GoroutineSet,
+  after: GoroutineSet,
+  byLine: Common,
+  byFunction: Common,
+): StackGroups | undefined {
+  const groups = new StackGroups(before, after, byLine)
+  return groups.haveShared || !new StackGroups(before, after, byFunction).haveShared ? groups : undefined
 }
 
-function groupStacks(stacks: readonly DumpedStack[], common: Common): Map<string, Group> {
-  const groups = new Map<string, Group>()
-  for (const stack of stacks) {
-    const key = keyOf(stack, common)
-    const group = groups.get(key) ?? {count: 0, isPartial: false, goroutines: [], stack}
-    groups.set(key, group)
-    group.count += stack.count
-    group.isPartial ||= stack.isPartial
-    group.goroutines.push(...stack.goroutines.slice(0, IDS_SHOWN - group.goroutines.length))
+function all(stacks: Iterable<DumpedStack>, holds: (stack: DumpedStack) => boolean): boolean {
+  for (const stack of stacks) if (!holds(stack)) return false
+  return true
+}
+
+/** Goroutines that are the same in two dumps. */
+interface Group {
+  before: number
+  after: number
+  /** Of the second where it has one, which is told. */
+  stack: DumpedStack
+  isPartial: boolean
+  /** In the dump of `stack`; undefined: those of `stack` alone. */
+  goroutines: number[] | undefined
+}
+
+/** What is compared of the stacks of two dumps, each a list of numbers, so that a million of them need little room. */
+class StackGroups implements Iterable<GoroutineChange> {
+  readonly common: Common
+  readonly #lists = new PrefixTree()
+  readonly #names = new Numbering<undefined>()
+  readonly #numbers = new Map<DumpedFrame, number>()
+  readonly #groups = new Map<number, Group>()
+
+  constructor(before: GoroutineSet, after: GoroutineSet, common: Common) {
+    this.common = common
+    for (const stack of before.stacks) this.#add(stack, false)
+    for (const stack of after.stacks) this.#add(stack, true)
   }
-  return groups
-}
 
-/** The name of a file depends on where and how a program was built; a function has one file anyhow. */
-function keyOf(stack: DumpedStack, common: Common): string {
-  const {states, creators, lines} = common
-  const frames = comparedFrames(stack, common).map(({function: name, line}) => (lines ? `${name}:${line}` : name))
-  return [states ? stack.state : '', creators ? stack.createdBy : '', ...frames].join('\n')
+  /** Whether one is in both. A stack with nothing on it is no sign of one build. */
+  get haveShared(): boolean {
+    for (const [list, {before, after}] of this.#groups) {
+      if (before > 0 && after > 0 && this.#lists.parentOf(list) !== EMPTY_LIST) return true
+    }
+    return false
+  }
+
+  *[Symbol.iterator](): Generator<GoroutineChange> {
+    const groups = [...this.#groups.values()]
+    const orders = groups.map(({before, after}, index) => ({index, ...countsOf(before, after)}))
+    orders.sort((a, b) => compareCounts(a, b) || a.index - b.index)
+    for (const {index, ...counts} of orders) yield reportChange(groups[index] as Group, this.common, counts)
+  }
+
+  #add(stack: DumpedStack, isAfter: boolean): void {
+    const list = this.#listOf(stack)
+    const group = this.#groups.get(list)
+    const {count, isPartial} = stack
+    if (!group) {
+      const counts = isAfter ? {before: 0, after: count} : {before: count, after: 0}
+      this.#groups.set(list, {...counts, stack, isPartial, goroutines: undefined})
+      return
+    }
+    if (isAfter && group.after === 0) Object.assign(group, {stack, isPartial, goroutines: undefined})
+    else {
+      group.goroutines ??= [...group.stack.goroutines]
+      group.goroutines.push(...stack.goroutines.slice(0, Math.max(0, IDS_SHOWN - group.goroutines.length)))
+      group.isPartial ||= isPartial
+    }
+    group[isAfter ? 'after' : 'before'] += count
+  }
+
+  /** What is compared of a stack; in one group are those that have one list. */
+  #listOf(stack: DumpedStack): number {
+    const {states, creators} = this.common
+    const frames = comparedFrames(stack, this.common)
+    let list = EMPTY_LIST
+    for (let index = frames.length - 1; index >= 0; index--) {
+      list = this.#lists.append(list, this.#numberOf(frames[index] as DumpedFrame))
+    }
+    const rest = `${states ? stack.state : ''}\n\n${creators ? stack.createdBy : ''}`
+    return this.#lists.append(list, this.#names.numberOf(rest, () => undefined))
+  }
+
+  /** The name of a file depends on where and how a program was built; a function has one file anyhow. */
+  #numberOf(frame: DumpedFrame): number {
+    const known = this.#numbers.get(frame)
+    if (known !== undefined) return known
+    const {function: name, line} = frame
+    const number = this.#names.numberOf(this.common.lines ? `${name}:${line}` : name, () => undefined)
+    this.#numbers.set(frame, number)
+    return number
+  }
 }
 
 /** Go shows frames of its runtime and wrappers in some dumps and not in others; those of C hardly anywhere. */
@@ -98,7 +155,7 @@ function comparedFrames({frames}: DumpedStack, {isWhole, depth}: Common): readon
 }
 
 /** How many frames of each stack are there before any of them is cut. */
-function shortestCut(stacks: readonly DumpedStack[], common: Common): number {
+function shortestCut(stacks: Iterable<DumpedStack>, common: Common): number {
   let shortest = Number.POSITIVE_INFINITY
   for (const stack of stacks) {
     if (stack.cutAfter === null) continue
@@ -113,7 +170,7 @@ function isOfRuntime(name: string): boolean {
 }
 
 function reportChange(
-  {stack, goroutines, isPartial}: Group,
+  {stack, goroutines = [...stack.goroutines], isPartial}: Group,
   common: Common,
   counts: ReturnType<typeof countsOf>,
 ): GoroutineChange {
@@ -126,7 +183,7 @@ function reportChange(
       line,
     })),
     createdBy: common.creators ? stack.createdBy : null,
-    goroutines,
+    goroutines: goroutines.slice(0, IDS_SHOWN),
     partial: isPartial,
   }
 }

@@ -36,19 +36,20 @@ export async function signaturesOfStore(
 
 /** Of lines of batch: the last one of a path counts. */
 export function signaturesOfLines(path: string, lines: Iterable<StoredLine>): SignatureSet {
-  const byPath = new Map<string, StoredLine>()
-  for (const line of lines) byPath.set(line.path, line)
-  const counts = new Map<string, number>()
+  const byPath = new Map<string, string>()
   const described = new Map<string, Described>()
-  for (const {path: example, signature, crash} of byPath.values()) {
+  for (const {path: example, signature, crash} of lines) {
+    byPath.delete(example)
     if (!signature || signature.exact === null) continue
     const {exact, family, frames} = signature
-    counts.set(exact, (counts.get(exact) ?? 0) + 1)
     const message = crash?.message ?? crash?.cause?.text ?? null
+    byPath.set(example, exact)
     described.set(exact, {family, kind: crash?.kind ?? null, signal: crash?.signal ?? null, message, frames, example})
   }
+  const counts = new Map<string, number>()
+  for (const exact of byPath.values()) counts.set(exact, (counts.get(exact) ?? 0) + 1)
   return {
-    compared: {path, kind: 'lines', count: sum(counts.values()), since: null, until: null},
+    compared: {path, kind: 'lines', count: byPath.size, since: null, until: null},
     counts,
     described,
   }

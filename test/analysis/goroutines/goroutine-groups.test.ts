@@ -91,7 +91,14 @@ function groupsOf(
     similar,
   })
   for (const [each] of list) groups.add(each)
-  return {groups: groups.list().sort(GROUP_ORDER.runtime).map(group => groups.report(group)), matched: groups.matched, asked: () => asked}
+  return {
+    groups: groups
+      .list()
+      .sort(GROUP_ORDER.runtime)
+      .map(group => groups.report(group)),
+    matched: groups.matched,
+    asked: () => asked,
+  }
 }
 
 test('the same state and the same frames are one group; the biggest first, then the one with the lowest ID', t => {

@@ -1,0 +1,69 @@
+// Dumps with very many different stacks, and files that were made to become them, in bounded memory.
+import {Location, Profile, Sample, ValueType} from 'pprof-format'
+import test from 'ava'
+import {StackSamples} from '../../src/render/stack-samples.ts'
+import type {FrameReport, GoroutineReport} from '../../src/report/core-report.ts'
+import type {DumpedFrame} from '../../src/traceback/dumped-stack.ts'
+import {DumpedStacks} from '../../src/traceback/dumped-stacks.ts'
+import {diffGoroutines} from '../../src/triage/comparison/goroutine-diff.ts'
+import {parsePprof} from '../../src/triage/comparison/pprof-profile.ts'
+import {heldBy} from '../support/held-memory.ts'
+
+const STACKS = 10_000
+const DEPTH = 20
+
+/** A stack for each number, as a recursion over two functions makes it. */
+function framesOf(number: number): DumpedFrame[] {
+  const names = Array.from({length: DEPTH}, (_, bit) => ((number >> bit) & 1 ? 'main.odd' : 'main.even'))
+  return names.map(name => ({function: name, file: '/src/main.go', line: name.length, isC: false}))
+}
+
+const STACK = {count: 1, state: 'select', createdBy: 'main.main', isPartial: false, cutAfter: null}
+
+function dumpOf(first: number): DumpedStacks {
+  const stacks = new DumpedStacks('dump')
+  for (let id = first; id < first + STACKS; id++) stacks.add({...STACK, goroutines: [id], frames: framesOf(id)})
+  return stacks
+}
+
+test('samples of a profile: 200 bytes each', t => {
+  function* goroutines(): Generator<GoroutineReport> {
+    for (let number = 0; number < STACKS; number++) {
+      const frames = framesOf(number).map(frame => ({...frame, pc: `0x${frame.line}`}) as unknown as FrameReport)
+      yield {frames, state: 'select', labels: {}} as unknown as GoroutineReport
+    }
+  }
+  const report = {goroutines: goroutines(), groups: null, noteLimit: () => t.fail()}
+  let samples: StackSamples | undefined
+  t.true(heldBy(() => (samples = new StackSamples(report))) < STACKS * 200)
+  t.is([...(samples ?? [])].length, STACKS)
+})
+
+test('two dumps that are compared: 600 bytes for each of a stack in either', t => {
+  const compared = {path: '/x', kind: 'traceback', count: STACKS, since: null, until: null}
+  let changes: Iterable<unknown> = []
+  const bytes = heldBy(() => {
+    const [before, after] = [dumpOf(0), dumpOf(STACKS / 2)].map(stacks => ({compared, buildId: null, stacks}))
+    if (before && after) changes = diffGoroutines(before, after).goroutines
+    return [before, after, changes]
+  })
+  t.true(bytes < STACKS * 2 * 600, `${bytes / STACKS / 2}`)
+  t.is([...changes].length, STACKS * 1.5)
+})
+
+test('a profile of nothing but empty messages is refused, in the room that it takes itself', t => {
+  const valueType = new ValueType({type: 1, unit: 1})
+  const profile = new Profile({sampleType: [valueType]})
+  profile.stringTable.dedup('goroutine')
+  const head = profile.encode()
+  // 50, 0: an empty text.
+  const bomb = Buffer.concat([head, Buffer.alloc(2_000_002, Uint8Array.of(50, 0))])
+  const refused = {code: 'too-large', message: /1000000/}
+  t.throws(() => parsePprof('bomb.pb', bomb, new DumpedStacks('bomb.pb')), refused)
+  t.is(parsePprof('cut.pb', head.subarray(0, -1), new DumpedStacks('cut.pb')), undefined)
+  const whole = new DumpedStacks('p.pb')
+  const sample = new Sample({locationId: [1], value: [3]})
+  const parts = [head, new Profile({sample: [sample], location: [new Location({id: 1})]}).encode()]
+  t.is(parsePprof('p.pb', Buffer.concat(parts), whole), 'goroutine')
+  t.deepEqual(Array.from(whole, ({count}) => count), [3])
+})
