@@ -179,6 +179,7 @@ export function renderStack(
 export function missingNote(reason: MissingReason, isAtEnd: boolean): string {
   const why = MISSING_REASONS[reason].replaceAll('`', '')
   if (reason === 'left' || reason === 'rejoined') return `...${why}...`
+  if (reason === 'frameless') return `...a frame may be missing here: ${why}...`
   if (reason === 'frame-limit' && !isAtEnd) return `...both ends of this stack are shown: ${why}...`
   return isAtEnd ? `...the walk ends here: ${why}...` : `...frames are missing here: ${why}...`
 }

@@ -176,6 +176,11 @@ export class Goroutine {
     }
   }
 
+  /** It was preempted where a signal had interrupted it (runtime.asyncPreempt2, 1.14+), and has not gone on. */
+  get asyncSafePoint(): boolean {
+    return this.#g.flag('asyncSafePoint')
+  }
+
   /** 1.25+: a cleanup goroutine that is in the program's code. */
   get runningCleanups(): boolean {
     return this.#g.flag('runningCleanups')

@@ -26,6 +26,7 @@ export const STRUCT_FIELDS = {
     waitreason: 1,
     'waitreason.str': 8,
     'waitreason.len': 8,
+    asyncSafePoint: 1,
     throwsplit: 1,
     lockedm: 8,
     sig: 4,

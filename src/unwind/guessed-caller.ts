@@ -41,16 +41,27 @@ export function findFramePointerCaller(
   return applied && pc !== undefined && code.isReturnAddress(pc, applied.cfa) !== false ? applied : undefined
 }
 
+/** Of SYSCALL; a call that a signal has interrupted is begun anew there (Linux, handle_signal). */
+const SYSCALL_SIZE = 2
+
+/** Whether the thread is in a system call or has just left one: SYSCALL keeps its return address in rcx. */
+export function isAtSystemCall(registers: RegisterSet): boolean {
+  const pc = registers.place(DWARF_REGISTER.rip)
+  const returnPc = registers.place(DWARF_REGISTER.rcx)
+  return pc !== undefined && (returnPc === pc || returnPc === pc + SYSCALL_SIZE)
+}
+
 /**
- * Where code that is not at hand was interrupted: the word on top of the stack, if it can be a return address. A
- * function without a frame, as Go's wrappers of system calls and its small leaves are, leaves rbp to its caller, over
- * which rbp then leads.
+ * In a wrapper of a system call that is not at hand: the word on top of the stack, if it can be a return address. Such
+ * functions of Go have no frame, and leave rbp to their caller, over which rbp then leads. Of other code that was
+ * interrupted the word may as well be a leftover.
  */
 export function findFramelessCaller(
   registers: RegisterSet,
   memory: MemoryReader,
   code: CodeMap,
 ): AppliedRow | undefined {
+  if (!isAtSystemCall(registers)) return undefined
   const applied = applyRow(JUST_CALLED_ROW, registers, memory)
   const pc = registers.pc
   const returnPc = applied?.caller.pc

@@ -30,7 +30,7 @@ export function walkSegment(
   const {unwinder, tailCalls, maxFrames, deadline} = process
   const ends = new StackEnds<UnwindFrame>(maxFrames)
   const border = new CallBorder(process, switches, goroutine)
-  const walk = border.follow(unwinder.frames(seed, {switches}), () => ends.mark('no-unwind-info'))
+  const walk = border.follow(unwinder.frames(seed, {switches}), reason => ends.mark(reason))
   let landing: UnwindFrame | undefined
   let inner: UnwindFrame | undefined
   let count = 0

@@ -1,9 +1,14 @@
 import {type Address, NULL_ADDRESS} from '../../base/address.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import {asmcgocallBase} from '../../unwind/stack-switch.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {mayHideCaller} from './hidden-caller.ts'
+
+/** Why frames are missing between two, or may be. */
+type GapReason = Extract<MissingReason, 'no-unwind-info' | 'frameless'>
 
 /** Functions of Go that are on another stack than what called them. */
 const LEAVING: ReadonlySet<string> = new Set([...STACK_ENTRIES, 'asmcgocall'])
@@ -20,11 +25,11 @@ export class CallBorder {
   readonly #foreignBases: readonly Address[]
   readonly #hasTables: boolean
   readonly #goroutine: Goroutine | undefined
-  readonly #memory: DeadProcess['memory']
+  readonly #code: Pick<DeadProcess, 'memory' | 'isExecutable'>
   readonly #isOnMachine: boolean
 
   constructor(
-    {tables, version, memory}: Pick<DeadProcess, 'tables' | 'version' | 'memory'>,
+    {tables, version, memory, isExecutable}: Pick<DeadProcess, 'tables' | 'version' | 'memory' | 'isExecutable'>,
     switches: StackSwitches | undefined,
     goroutine: Goroutine | undefined,
   ) {
@@ -32,15 +37,18 @@ export class CallBorder {
     this.#foreignBases = (switches?.others ?? []).flatMap(({callBase}) => callBase ?? [])
     this.#hasTables = tables !== undefined
     this.#goroutine = goroutine
-    this.#memory = memory
+    this.#code = {memory, isExecutable}
     this.#isOnMachine = switches?.g0 !== undefined
   }
 
   /**
-   * The frames of a walk up to the border, and why they end there. `onJump`: before a frame that was found over others
-   * that nobody could read.
+   * The frames of a walk up to the border, and why they end there. `onGap`: before a frame that was found over others,
+   * or may have been.
    */
-  *follow(walk: Generator<UnwindFrame, StopReason>, onJump: () => void): Generator<UnwindFrame, StopReason> {
+  *follow(
+    walk: Generator<UnwindFrame, StopReason>,
+    onGap: (reason: GapReason) => void,
+  ): Generator<UnwindFrame, StopReason> {
     let inner: UnwindFrame | undefined
     let next = walk.next()
     for (; !next.done; next = walk.next()) {
@@ -49,7 +57,7 @@ export class CallBorder {
       // Where the inner frame ends was a guess, too.
       if (inner) yield gap ? {...inner, cfa: undefined} : inner
       if (gap === 'border') return 'no-unwind-info'
-      if (gap === 'jump') onJump()
+      if (gap) onGap(gap)
       inner = frame
       if (!this.#isOfBase(frame)) continue
       yield frame
@@ -80,12 +88,13 @@ export class CallBorder {
   }
 
   #isRead({lookupPc}: UnwindFrame): boolean {
-    return this.#memory.read(lookupPc, 1) !== undefined || this.#memory.moduleAt(lookupPc) === undefined
+    return this.#code.memory.read(lookupPc, 1) !== undefined || this.#code.memory.moduleAt(lookupPc) === undefined
   }
 
-  #gapBetween(inner: UnwindFrame, frame: UnwindFrame): 'border' | 'jump' | undefined {
+  #gapBetween(inner: UnwindFrame, frame: UnwindFrame): 'border' | GapReason | undefined {
     if (this.#isBeyond(inner, frame)) return 'border'
-    return this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame) ? 'jump' : undefined
+    if (this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame)) return 'no-unwind-info'
+    return frame.foundBy === 'frame-pointer' && mayHideCaller(this.#code, inner) ? 'frameless' : undefined
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {
@@ -103,7 +112,7 @@ export class CallBorder {
   /** Code that is not at hand, of a module without its file, may have been called by code of the same. */
   #isOutOfUnread(inner: UnwindFrame, {foundBy, lookupPc, kind}: UnwindFrame): boolean {
     if (foundBy !== 'scan' || kind === 'signal' || inner.kind !== 'native') return false
-    return !this.#isRead(inner) && this.#memory.moduleAt(inner.lookupPc) !== this.#memory.moduleAt(lookupPc)
+    return !this.#isRead(inner) && this.#code.memory.moduleAt(inner.lookupPc) !== this.#code.memory.moduleAt(lookupPc)
   }
 
   #isOnGoroutine(sp: Address): boolean {

@@ -6,10 +6,14 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
-export type BareFrame = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'>
+export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> {
+  /** Its function may have had no frame, and the frame pointer, of its caller, leads over that. */
+  readonly mayHideCaller?: boolean
+}
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512
@@ -52,6 +56,8 @@ interface WalkEnd {
 function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, WalkEnd> {
   const started = yield* walkFrameless(process, goroutine, seed)
   const walk = process.unwinder.frames(started)
+  const isSuspect = suspectOf(goroutine, seed)
+  let index = 0
   let last: UnwindFrame | undefined
   let next = walk.next()
   for (; !next.done; next = walk.next()) {
@@ -62,10 +68,26 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
     if (isFaultOf(goroutine, frame)) {
       return yield* walkFrom(process, goroutine, {registers: frame.registers, foundBy: frame.foundBy, exactPc: true})
     }
+    const isHidden = isSuspect(index++) ? holdsReturn(process, frame) : mayHideCaller(process, frame)
     last = frame
-    yield frame
+    yield isHidden ? {...frame, cfa: undefined, mayHideCaller: true} : frame
   }
   return {stop: next.value, last}
+}
+
+/** What asyncPreempt2 and asyncPreempt stand on. */
+const FRAMES_OF_PREEMPTION = 2
+
+/**
+ * Which frames may be of a function that has no frame, or none yet: what a signal had interrupted before asyncPreempt
+ * stood on it, and a prologue that found no room and gave way (runtime.newstack). All others had called something.
+ */
+function suspectOf({asyncSafePoint, startpc, status}: Goroutine, {foundBy, registers}: Seed) {
+  const mayGiveWay = status.text !== 'waiting' && registers.pc !== startpc
+  return (index: number): boolean => {
+    if (foundBy !== 'gobuf') return false
+    return asyncSafePoint ? index === FRAMES_OF_PREEMPTION : index === 0 && mayGiveWay
+  }
 }
 
 /**
@@ -118,9 +140,27 @@ function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Gorout
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
   if (sched.sp === NULL_ADDRESS) return undefined
+  const planted = status.text === 'running' ? behindSystemStack(process, goroutine) : undefined
+  if (planted) return planted
   const bp =
     sched.bp === NULL_ADDRESS || (isOnStack(goroutine.stack, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
   return seedAt(process, goroutine, 'gobuf', sched.pc, sched.sp, bp)
+}
+
+/**
+ * A goroutine that runs, but on another stack than its own, was left by systemstack, which plants the entry of
+ * systemstack_switch in the gobuf: its caller's return address is on top of the stack, since 1.21 behind a frame record.
+ * What mcall leaves is a frame that has words of its own there (src/runtime/asm_amd64.s).
+ */
+function behindSystemStack({memory, isExecutable, version}: DeadProcess, {sched, stack}: Goroutine): Seed | undefined {
+  const hasRecord = version.atLeast(21)
+  if (!isOnStack(stack, sched.bp) || (hasRecord ? sched.bp !== sched.sp : sched.bp < sched.sp)) return undefined
+  const slot = hasRecord ? toAddress(sched.sp + 8) : sched.sp
+  const bp = hasRecord ? readAddress(memory, sched.sp) : sched.bp
+  const returnPc = readAddress(memory, slot)
+  if (returnPc === undefined || !isExecutable(returnPc)) return undefined
+  const registers = RegisterSet.ofPosition(returnPc, toAddress(slot + 8), bp)
+  return {registers, foundBy: 'stack-switch', exactPc: false}
 }
 
 function seedAt(

@@ -157,7 +157,10 @@ export function* stitchBareStack(
   for (const frame of frames) yield {kind: 'native', frame}
   if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
   let next = bare.next()
-  for (; !next.done; next = bare.next()) yield {kind: 'bare', frame: next.value}
+  for (; !next.done; next = bare.next()) {
+    yield {kind: 'bare', frame: next.value}
+    if (next.value.mayHideCaller) yield {kind: 'seam', into: 'go', missing: 'frameless'}
+  }
   if (next.value !== 'end-of-stack') yield {kind: 'seam', into: 'nothing', missing: next.value}
   return firstStop(inner, next.value)
 }
@@ -216,13 +219,21 @@ function* stitchSegment(segment: CSegment): Generator<StitchedFrame, StopReason>
 
 /** Of its innermost frames that are missing. */
 function stopOfSegment({missing, stop}: CSegment): StopReason {
-  const jump = missing.find(({reason}) => reason !== 'frame-limit')
+  const jump = missing.find(({reason}) => reason !== 'frame-limit' && !isNoStop(reason))
   return jump ? stopOf(jump.reason) : stop
+}
+
+type Mark = Exclude<MissingReason, StopReason>
+
+const MARKS: ReadonlySet<MissingReason> = new Set<Mark>(['abandoned', 'left', 'rejoined', 'frameless'])
+
+function isNoStop(missing: MissingReason): missing is Mark {
+  return MARKS.has(missing)
 }
 
 /** Frames that were left are no part of the stack any more: nothing of it is missing. */
 function stopOf(missing: MissingReason): StopReason {
-  return missing === 'abandoned' || missing === 'left' || missing === 'rejoined' ? 'end-of-stack' : missing
+  return isNoStop(missing) ? 'end-of-stack' : missing
 }
 
 /** Of two parts of a stack the inner one that was not walked to its end. */

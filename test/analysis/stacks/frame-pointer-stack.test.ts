@@ -4,6 +4,7 @@ import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {reportBareFrame, walkBareStack} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
 import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import {type Address, toAddress} from '../../../src/base/address.ts'
+import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {SourceFrame} from '../../../src/symbolize/source-frame.ts'
 import {FakeProcess} from '../../unwind/process.ts'
@@ -19,17 +20,21 @@ interface Saved {
   startpc?: number
   /** Where the goroutine faulted, as g.sigpc has it. */
   faultPc?: number
+  status?: string
+  asyncSafePoint?: boolean
+  minor?: number
 }
 
 /** The stack as words from its gobuf's sp on. */
-function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = sp, startpc = 0, faultPc}: Saved = {}) {
+function walk(words: readonly number[], saved: Saved = {}) {
+  const {pc = 0x401010, sp = LOW + 0x100, bp = sp, startpc = 0, faultPc, asyncSafePoint = false, minor} = saved
   const memory = new FakeProcess()
     .unread(CODE.start, CODE.end)
     .words(LOW, ...new Array<number>(0x80).fill(0))
     .words(LOW + 0x100, ...words)
   const process = {
     memory,
-    version: memory.version,
+    version: minor === undefined ? memory.version : GoVersion.ofMinor(minor),
     unwinder: memory.unwinder(),
     isExecutable: (address: Address) => address >= CODE.start && address < CODE.end,
   } as unknown as DeadProcess
@@ -39,7 +44,8 @@ function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = s
     m: 0,
     startpc,
     stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
-    status: {text: 'waiting'},
+    status: {text: saved.status ?? 'waiting'},
+    asyncSafePoint,
     sched: {pc: position(pc), sp: position(sp), bp: position(bp)},
     syscall: {pc: 0, sp: 0, bp: 0},
     signal: {number: faultPc === undefined ? 0 : 11, pc: BigInt(faultPc ?? 0)},
@@ -47,7 +53,10 @@ function walk(words: readonly number[], {pc = 0x401010, sp = LOW + 0x100, bp = s
   const frames = walkBareStack(process, {} as ThreadStacks, goroutine)
   const found: string[] = []
   let next = frames.next()
-  for (; !next.done; next = frames.next()) found.push(`${next.value.pc.toString(16)} ${next.value.foundBy}`)
+  for (; !next.done; next = frames.next()) {
+    const {foundBy, mayHideCaller} = next.value
+    found.push(`${next.value.pc.toString(16)} ${foundBy}${mayHideCaller ? ' (frameless?)' : ''}`)
+  }
   return {found, stop: next.value}
 }
 
@@ -104,14 +113,46 @@ test('what lies on a goroutine’s stack is Go code, unless it is named as anoth
   t.deepEqual(shown({function: 'crash', language: 'c'}).slice(0, 2), ['c', 'c'])
 })
 
-test('a function that faulted may have no frame: what is on top of the stack then returns to its caller', t => {
+test('a function that faulted may have no frame: that its caller may be missing is marked, and no caller is guessed', t => {
   // sigpanic's record, whose rbp is that of the caller of the function that faulted at 0x401111.
   const faulted = [LOW + 0x140, 0x401111, 0x401222, 0, 0, 0, 0, 0, 0, 0x401333]
-  const {found} = walk(faulted, {faultPc: 0x401111})
-  t.deepEqual(found.slice(0, 4), ['401010 gobuf', '401111 frame-pointer', '401222 scan', '401333 frame-pointer'])
+  const marked = ['401010 gobuf', '401111 frame-pointer (frameless?)', '401333 frame-pointer']
+  t.deepEqual(walk(faulted, {faultPc: 0x401111}).found.slice(0, 3), marked)
   // A function with a frame has something else there.
   const framed = [LOW + 0x140, 0x401111, 0x77, 0, 0, 0, 0, 0, 0, 0x401333]
   t.deepEqual(walk(framed, {faultPc: 0x401111}).found.slice(1, 3), ['401111 frame-pointer', '401333 frame-pointer'])
   // Whoever only called returns to a place behind the call, over a frame of its own.
   t.deepEqual(walk(faulted).found.slice(1, 3), ['401111 frame-pointer', '401333 frame-pointer'])
+})
+
+test('what asyncPreempt stands on was interrupted, and may have no frame', t => {
+  const stack = [LOW + 0x120, 0x401111, 0, 0, LOW + 0x160, 0x401222, 0x401333, 0, 0, 0, 0, 0, 0, 0x401444]
+  const saved = {status: 'runnable', asyncSafePoint: true}
+  const {found} = walk(stack, saved)
+  t.deepEqual(found.slice(2, 4), ['401222 frame-pointer (frameless?)', '401444 frame-pointer'])
+  t.deepEqual(walk(stack).found.slice(2, 4), ['401222 frame-pointer', '401444 frame-pointer'])
+})
+
+test('a goroutine that gave way in a prologue has no frame yet; one that waits has called what parked it', t => {
+  const stack = [0x401111, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0, 0, 0x401333]
+  const saved = {bp: LOW + 0x110, status: 'runnable'}
+  t.deepEqual(walk(stack, saved).found.slice(0, 2), ['401010 gobuf (frameless?)', '401222 frame-pointer'])
+  t.deepEqual(walk(stack, {...saved, status: 'waiting'}).found.slice(0, 2), ['401010 gobuf', '401222 frame-pointer'])
+  t.deepEqual(walk([0x77, ...stack.slice(1)], saved).found.slice(0, 1), ['401010 gobuf'])
+})
+
+test('systemstack_switch is no frame of a goroutine that runs on another stack', t => {
+  // systemstack has a frame record since 1.21; before, its return address alone stands on the stack.
+  const running = {pc: 0x401808, status: 'running'}
+  const recorded = [LOW + 0x120, 0x401111, 0, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0x401333]
+  t.deepEqual(walk(recorded, {...running, minor: 22}).found.slice(0, 2), [
+    '401111 stack-switch',
+    '401222 frame-pointer',
+  ])
+  const bare = [0x401111, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0, 0, 0x401333]
+  const old = walk(bare, {...running, bp: LOW + 0x110, minor: 15})
+  t.deepEqual(old.found.slice(0, 2), ['401111 stack-switch', '401222 frame-pointer'])
+  // What mcall has left stands on words of its own.
+  t.deepEqual(walk([0x77, ...bare.slice(1)], {...running, bp: LOW + 0x110, minor: 15}).found[0], '401808 gobuf')
+  t.deepEqual(walk(bare, {...running, bp: LOW + 0x110, minor: 22}).found[0]?.slice(0, 12), '401808 gobuf')
 })
