@@ -149,7 +149,7 @@ function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Gorout
 
 /**
  * A goroutine that runs, but on another stack than its own, was left by systemstack, which plants the entry of
- * systemstack_switch in the gobuf: its caller's return address is on top of the stack, since 1.21 behind a frame record.
+ * systemstack_switch in the gobuf: its caller’s return address is on top of the stack, since 1.21 behind a record.
  * What mcall leaves is a frame that has words of its own there (src/runtime/asm_amd64.s).
  */
 function behindSystemStack({memory, isExecutable, version}: DeadProcess, {sched, stack}: Goroutine): Seed | undefined {

@@ -6,9 +6,9 @@ import type {DeadProcess} from '../process/dead-process.ts'
 type Code = Pick<DeadProcess, 'memory' | 'isExecutable'>
 
 /**
- * Whether the caller of a frame may be hidden: code that is not at hand was interrupted, and what is on top of the stack
- * may return from it. If its function has a frame that word is a leftover, and rbp leads to the caller; if it has none,
- * rbp is the caller's own and leads over it.
+ * Whether the caller of a frame may be hidden: code that is not at hand was interrupted, and what is on top of the
+ * stack may return from it. If its function has a frame that word is a leftover, and rbp leads to the caller; if it has
+ * none, rbp is the caller's own and leads over it.
  */
 export function mayHideCaller(code: Code, frame: UnwindFrame): boolean {
   if (!frame.interrupted || frame.kind === 'signal') return false
