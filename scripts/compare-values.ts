@@ -69,6 +69,8 @@ function* builds(): Generator<Build> {
     yield go(version, [])
     yield go(version, ['-gcflags=all=-N -l'])
     yield go(version, ['-buildmode=pie'])
+    yield go(version, [], 'go-more')
+    yield go(version, ['-gcflags=all=-N -l'], 'go-more')
   }
 }
 
@@ -76,12 +78,12 @@ function native(name: string, source: string, command: readonly string[]): Build
   return {name: name.replaceAll(' ', ''), kind: 'native', source, command: [...command, '-o', 'prog', source]}
 }
 
-function go(version: string, options: readonly string[]): Build {
+function go(version: string, options: readonly string[], source = 'go'): Build {
   const root = join(process.env.GOROOTS ?? join(homedir(), '.local/go-toolchains'), version)
-  const name = `go${version}${options.join('').replace(/[^\w-]/g, '')}`
+  const name = `${source}${version}${options.join('').replace(/[^\w-]/g, '')}`
   const environment = {GOROOT: root, GOTOOLCHAIN: 'local', GOPROXY: 'off', GOFLAGS: '-mod=mod'}
   const command = [join(root, 'bin/go'), 'build', ...options, '-o', 'prog', '.']
-  return {name, kind: 'go', source: 'go', command, environment}
+  return {name, kind: 'go', source, command, environment}
 }
 
 /** Builds and crashes a program in a directory of its own; false where that cannot be had here. */
@@ -90,7 +92,7 @@ function crash({name, source, command, environment}: Build): string | undefined 
   if (existsSync(join(directory, 'core'))) return directory
   rmSync(directory, {recursive: true, force: true})
   mkdirSync(directory, {recursive: true})
-  cpSync(join(SOURCES, source), source === 'go' ? directory : join(directory, source), {recursive: true})
+  cpSync(join(SOURCES, source), source.startsWith('go') ? directory : join(directory, source), {recursive: true})
   const [program = '', ...options] = command
   const libraries = source.endsWith('.c') ? ['-lm', '-pthread'] : []
   const made = spawnSync(program, [...options, ...libraries], {
@@ -179,7 +181,8 @@ function compareGoStack(theirs: readonly DelveFrame[], ours: readonly OurFrame[]
     // What Delve finds by other rules than the runtime is another comparison (compare:stacks).
     if (!our) return []
     used.add(our)
-    const variables = [...(frame.Arguments ?? []), ...(frame.Locals ?? [])]
+    // What the compiler named is no variable of the source.
+    const variables = [...(frame.Arguments ?? []), ...(frame.Locals ?? [])].filter(({name: own}) => !own.includes('.'))
     return variables.map(variable => compareDelve(name, variable, our.variables ?? []))
   })
 }

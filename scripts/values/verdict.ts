@@ -34,8 +34,10 @@ function best(where: string, theirs: string, candidates: readonly (readonly [Our
   const [first] = [...candidates].sort(([, a], [, b]) => rank.indexOf(a) - rank.indexOf(b))
   if (!first) return {outcome: 'missing', where, ours: '(no such variable)', theirs}
   const [ours, found] = first
-  // gdb takes a register that nobody saved for what the caller had in it.
-  const outcome = ours.state === 'not-saved' && (found === 'missing' || found === 'wrong') ? 'refused' : found
+  // gdb takes a register that nobody saved for what the caller had in it; Delve follows pointers of variables that are
+  // not in use any more into the stack that a goroutine has left when it grew, where anything may be.
+  const isRefused = ours.state === 'not-saved' || ours.value.includes('<no stack of this goroutine>')
+  const outcome = isRefused && (found === 'missing' || found === 'wrong') ? 'refused' : found
   return {outcome, where, ours: `${ours.value} [${ours.state}]`, theirs}
 }
 

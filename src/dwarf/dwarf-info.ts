@@ -61,6 +61,8 @@ export class DwarfInfo {
   readonly #options: DwarfOptions
   readonly #units = new Map<number, CompiledUnit | undefined>()
   readonly types = new TypeTable()
+  /** Which of the two numbers of a Go type its DIE has, once one was found. */
+  #typeNumber: number | undefined
   readonly #typesByName = new Map<string, DataType | null>()
   #index: UnitIndex | undefined
 
@@ -130,10 +132,20 @@ export class DwarfInfo {
     return index < 0 ? undefined : unit?.callSite(index, returnPc)
   }
 
-  /** The Go type that a descriptor is of, by its link address or its offset in the type section. */
+  /**
+   * The Go type that a descriptor is of, by its link address or its offset in the type section: a file has one of the
+   * two, the same for all.
+   */
   runtimeType(numbers: readonly number[]): DataType | undefined {
     try {
-      return this.types.at(findRuntimeType(this.#file, numbers))
+      for (const [index, number] of numbers.entries()) {
+        if (this.#typeNumber !== undefined && this.#typeNumber !== index) continue
+        const found = findRuntimeType(this.#file, number)
+        if (!found) continue
+        this.#typeNumber = index
+        return this.types.at(found)
+      }
+      return undefined
     } catch (error) {
       this.#options.diagnostics.addError('dwarf-unit', error)
       return undefined

@@ -13,18 +13,16 @@ const DIE_HEAD_MAX = 4096
  * its offset in the type section (cmd/link/internal/ld/dwarf.go). The bytes of `.debug_info` are searched for the
  * number, for nothing lists those DIEs, and the DIE that would hold it exactly there is decoded back.
  */
-export function findRuntimeType(file: DwarfFile, numbers: readonly number[]): DieReference | undefined {
+export function findRuntimeType(file: DwarfFile, number: number): DieReference | undefined {
   const {bytes: whole} = file.sections.cursor('.debug_info')
   const section = Buffer.from(whole.buffer, whole.byteOffset, whole.length)
-  for (const number of numbers) {
-    const needle = Buffer.alloc(8)
-    needle.writeBigUInt64LE(BigInt(number))
-    let at = section.indexOf(needle)
-    for (let hits = 0; at >= 0 && hits < HIT_LIMIT; hits++) {
-      const die = dieWith(file, at)
-      if (die) return die
-      at = section.indexOf(needle, at + 1)
-    }
+  const needle = Buffer.alloc(8)
+  needle.writeBigUInt64LE(BigInt(number))
+  let at = section.indexOf(needle)
+  for (let hits = 0; at >= 0 && hits < HIT_LIMIT; hits++) {
+    const die = dieWith(file, at)
+    if (die) return die
+    at = section.indexOf(needle, at + 1)
   }
   return undefined
 }

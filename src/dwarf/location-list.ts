@@ -32,6 +32,11 @@ const EXPRESSION_FORMS: ReadonlySet<number> = new Set([
   DW_FORM.block4,
 ])
 
+/** Whether there is an expression for each range of pcs. */
+export function isLocationList({form}: LocationAttribute): boolean {
+  return !EXPRESSION_FORMS.has(form)
+}
+
 /**
  * The expression that holds at a link address (DWARF 5, 2.6); undefined where there is none: the value is not there.
  * @throws FormatError
@@ -44,14 +49,31 @@ export function findExpression(
     const cursor = unit.cursorAt(unit.header.offset + value)
     return length === 0 ? undefined : cursor.take(length)
   }
+  return searchList({unit, form, value}, ({start, end}) => address >= start && address < end)
+}
+
+/** Whether an expression of a list, wherever it holds, is such a one. @throws FormatError */
+export function someExpression(location: LocationAttribute, judge: (expression: Uint8Array) => boolean): boolean {
+  let isFound = false
+  searchList(location, ({expression}) => {
+    isFound = judge(expression)
+    return isFound
+  })
+  return isFound
+}
+
+type Judge = (entry: LoclistEntry) => boolean
+
+/** The first entry that is chosen, else what DWARF 5 says of all other places. */
+function searchList({unit, form, value}: Omit<LocationAttribute, 'length'>, judge: Judge): Uint8Array | undefined {
   if (unit.version >= 5) {
     const cursor = unit.file.sections.cursor('.debug_loclists')
     cursor.seek(form === DW_FORM.loclistx ? loclistOffset(unit, cursor, value) : value)
-    return searchLoclist(cursor, unit, address)
+    return searchLoclist(cursor, unit, judge)
   }
   const cursor = unit.file.sections.cursor('.debug_loc')
   cursor.seek(value)
-  return unit.file.skeleton ? searchGnuList(cursor, unit, address) : searchDebugLoc(cursor, unit, address)
+  return unit.file.skeleton ? searchGnuList(cursor, unit, judge) : searchDebugLoc(cursor, unit, judge)
 }
 
 /** Entry of the offset table that DW_AT_loclists_base names, or that of the section's first header (7.29). */
@@ -66,7 +88,7 @@ function tooLong(cursor: Cursor): Error {
 }
 
 /** DWARF 4, 2.6.2: pairs relative to a base, each with an expression. */
-function searchDebugLoc(cursor: Cursor, unit: Unit, address: number): Uint8Array | undefined {
+function searchDebugLoc(cursor: Cursor, unit: Unit, judge: Judge): Uint8Array | undefined {
   const largest = unit.addressSize === 8 ? 2 ** 64 : 2 ** 32 - 1
   const next = () => (unit.addressSize === 8 ? cursor.number64() : cursor.u32())
   let base = unit.lowPc
@@ -79,13 +101,13 @@ function searchDebugLoc(cursor: Cursor, unit: Unit, address: number): Uint8Array
       continue
     }
     const expression = cursor.take(cursor.u16())
-    if (address >= base + start && address < base + end) return expression
+    if (judge({start: base + start, end: base + end, expression})) return expression
   }
   throw tooLong(cursor)
 }
 
 /** The lists of GNU split DWARF 4, in `.debug_loc.dwo` (gcc.gnu.org/wiki/DebugFission). */
-function searchGnuList(cursor: Cursor, unit: Unit, address: number): Uint8Array | undefined {
+function searchGnuList(cursor: Cursor, unit: Unit, judge: Judge): Uint8Array | undefined {
   const indexed = () => unit.indexedAddress(cursor.uleb128()) ?? TOMBSTONE
   let base = unit.lowPc
   for (let count = 0; count < ENTRY_LIMIT; count++) {
@@ -97,7 +119,7 @@ function searchGnuList(cursor: Cursor, unit: Unit, address: number): Uint8Array 
     }
     const {start, end} = gnuRange(kind, base, cursor, indexed)
     const expression = cursor.take(cursor.u16())
-    if (address >= start && address < end) return expression
+    if (judge({start, end, expression})) return expression
   }
   throw tooLong(cursor)
 }
@@ -122,12 +144,12 @@ function gnuRange(kind: number, base: number, cursor: Cursor, indexed: () => num
 }
 
 /** DWARF 5, 7.7.3. */
-function searchLoclist(cursor: Cursor, unit: Unit, address: number): Uint8Array | undefined {
+function searchLoclist(cursor: Cursor, unit: Unit, judge: Judge): Uint8Array | undefined {
   const reader = new LoclistReader(cursor, unit)
   for (let count = 0; count < ENTRY_LIMIT; count++) {
     const entry = reader.next()
     if (entry === 'end') return reader.fallback
-    if (entry && address >= entry.start && address < entry.end) return entry.expression
+    if (entry && judge(entry)) return entry.expression
   }
   throw tooLong(cursor)
 }

@@ -13,6 +13,7 @@ import {
   readSavedCallers,
   type SavedCallers,
 } from './cgo-call.ts'
+import {GoHeap} from './go-heap.ts'
 import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
@@ -81,6 +82,8 @@ export class GoRuntime {
   /** Found by a search, where the list is lost. */
   readonly #strays: readonly Address[]
   readonly #deadline: Deadline | undefined
+  readonly #symbols: GoRuntimeInput['symbols']
+  #heap: GoHeap | null | undefined
   #machines: readonly Machine[] | undefined
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
@@ -98,9 +101,10 @@ export class GoRuntime {
     allgs: RemoteSlice | undefined,
     strays: readonly Address[],
     origin: LayoutOrigin,
-    deadline: Deadline | undefined,
+    {deadline, symbols}: Pick<GoRuntimeInput, 'deadline' | 'symbols'>,
   ) {
     this.#deadline = deadline
+    this.#symbols = symbols
     this.layoutSource = origin
     this.layouts = access.layouts
     this.state = new RuntimeState(access.memory, globals)
@@ -153,7 +157,7 @@ export class GoRuntime {
         'goroutines were searched for in the memory that the core holds: some may be missing',
       )
     }
-    return new GoRuntime(access, globals, allgs, found, chosen.origin, input.deadline)
+    return new GoRuntime(access, globals, allgs, found, chosen.origin, input)
   }
 
   /** The version given, or the newest release whose layouts fit best where none was. */
@@ -207,6 +211,30 @@ export class GoRuntime {
   /** What the type descriptor at an address says; undefined where there is none of this runtime. */
   typeAt(address: Address): TypeDescriptor | undefined {
     return readTypeDescriptor(this.#access, address)
+  }
+
+  /** Address of a variable of the program by its symbol; undefined where it has none. */
+  variable(symbol: string): Address | undefined {
+    return this.#symbols(symbol)
+  }
+
+  /** undefined where nothing names it, or its layout is not known. */
+  get heap(): GoHeap | undefined {
+    if (this.#heap === undefined) {
+      const mheap = this.#symbols('runtime.mheap_')
+      const stack = mheap === undefined ? undefined : this.#aliveStack()
+      const {memory, release} = this.#access
+      this.#heap = (mheap !== undefined && stack && GoHeap.open(memory, release, mheap, stack)) || null
+    }
+    return this.#heap ?? undefined
+  }
+
+  /** An address on a stack that is in use. */
+  #aliveStack(): Address | undefined {
+    for (const goroutine of this.goroutines()) {
+      if (!goroutine.isDead && goroutine.stack.hi !== NULL_ADDRESS) return toAddress(goroutine.stack.hi - 8)
+    }
+    return undefined
   }
 
   /** Any g: those of allgs, an M's g0 or gsignal. */

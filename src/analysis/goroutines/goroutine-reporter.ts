@@ -77,7 +77,7 @@ export class GoroutineReporter {
         this.#options.waits === 'left-out' ? null : this.#blocking.waitingFor(this.#process, goroutine, thread),
       detailed,
       remarks: stack.remarks,
-      frames: this.#withVariables(stack, thread),
+      frames: this.#withVariables(stack, thread, goroutine),
       elided: stack.elided,
       missing: stack.missing,
       stop: stack.stop,
@@ -86,11 +86,11 @@ export class GoroutineReporter {
     }
   }
 
-  #withVariables({frames, elided, missing}: StackParts, tid: number | null): FrameReport[] {
+  #withVariables({frames, elided, missing}: StackParts, tid: number | null, goroutine: Goroutine): FrameReport[] {
     const {values} = this.#options
     if (!values) return frames
     const stack = tid === null ? undefined : this.#stacks.threads.ofThread(tid)
-    return values.describe(frames, gapsOf(elided, missing), stack && threadOf(this.#process, stack))
+    return values.describe(frames, gapsOf(elided, missing), stack && threadOf(this.#process, stack), goroutine)
   }
 
   /** What a goroutine waits for, without its stack. */

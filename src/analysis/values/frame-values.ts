@@ -3,11 +3,14 @@ import {readSavedVectors, vectorOfDwarf} from '../../amd64/vector-registers.ts'
 import {hex, type Word} from '../../base/address.ts'
 import type {Deadline} from '../../base/deadline.ts'
 import {GotraceError} from '../../base/errors.ts'
-import {evaluateLocation, type Piece} from '../../dwarf/location.ts'
-import {findExpression} from '../../dwarf/location-list.ts'
+import {DW_ATE} from '../../dwarf/constants.ts'
+import type {DataType} from '../../dwarf/data-type.ts'
+import {evaluateLocation, type Piece, registerOfExpression} from '../../dwarf/location.ts'
+import {findExpression, isLocationList, type LocationAttribute, someExpression} from '../../dwarf/location-list.ts'
 import {type ConstantValue, readVariableAt, type ScopeVariable} from '../../dwarf/scope-variables.ts'
 import {typeName} from '../../dwarf/type-name.ts'
 import type {FrameReport, VariableReport} from '../../report/core-report.ts'
+import type {Goroutine, StackBounds} from '../../runtime-model/goroutine.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {FrameOrigin} from '../process/frame-origins.ts'
@@ -31,6 +34,9 @@ export interface ValueOptions {
 /** The thread that a stack is on, where one is. */
 export interface StackThread {
   readonly tid: number
+  readonly goroutine: Goroutine | undefined
+  /** Those that its M has beside the goroutine's. */
+  readonly systemStacks: readonly StackBounds[]
   readonly registers: BigUint64Array
   readonly frames: readonly UnwindFrame[]
   /** The vector registers as they were in a frame of it; undefined where they are not known. */
@@ -57,9 +63,15 @@ export class FrameValues {
    * The frames of one stack, innermost first, with their variables.
    * @param gaps counts of frames before which others are missing
    */
-  describe(frames: readonly FrameReport[], gaps: ReadonlySet<number>, thread: StackThread | undefined): FrameReport[] {
+  describe(
+    frames: readonly FrameReport[],
+    gaps: ReadonlySet<number>,
+    thread: StackThread | undefined,
+    goroutine: Goroutine | undefined = thread?.goroutine,
+  ): FrameReport[] {
     const contexts = new StackContexts(this.#process, this.#blocks, frames, gaps, thread)
-    this.#values.useThread(thread?.tid)
+    const others = thread?.systemStacks ?? []
+    this.#values.useStacks({thread: thread?.tid, stacks: goroutine ? [goroutine.stack, ...others] : []})
     return frames.map((frame, index) => {
       if (this.#deadline.isOver('the variables of frames')) return {...frame, variables: null}
       return {...frame, variables: this.#variables(frame, contexts.of(index)) ?? this.#withoutDwarf(frame)}
@@ -76,16 +88,18 @@ export class FrameValues {
     if (!context || !scope) return null
     if (context.origin.isGo) this.#values.useDictionary(dictionaryOf(context))
     const wanted = scope.variables.filter(variable => this.#isWanted(variable, frame, context))
-    return wanted.map(variable => this.#report(variable, context))
+    const found = wanted.map(variable => this.#report(variable, context))
+    return context.origin.isGo ? joinMoved(found, wanted) : found
   }
 
-  #isWanted({kind, line, name}: ScopeVariable, frame: FrameReport, {origin}: FrameContext): boolean {
+  #isWanted({kind, line, name, closureOffset}: ScopeVariable, frame: FrameReport, {origin}: FrameContext): boolean {
     if (kind === 'local' && this.#options.choice === 'args') return false
     if (name === undefined) return false
     if (!origin.isGo) return true
-    // Before its declaration a variable of Go is not there yet, whatever its place holds.
+    // Before its declaration a variable of Go is not there yet, whatever its place holds. One that was captured is.
     const isBegun = kind === 'argument' || line === 0 || frame.line === null || frame.line > line
-    return isBegun && !name.startsWith('.')
+    // The compiler's own, and the parts that it has split a variable into, have names that no source can have.
+    return (isBegun || closureOffset !== undefined) && !name.includes('.')
   }
 
   #report(variable: ScopeVariable, context: FrameContext): VariableReport {
@@ -100,8 +114,7 @@ export class FrameValues {
       register: null,
     }
     try {
-      const place = locate(variable, context)
-      const {storage, pieces} = place
+      const {storage, pieces} = locate(variable, context, type)
       if (isMissing(storage)) return {...none, ...this.#withoutStorage(storage, pieces, context)}
       const read = this.#values.readVariable(name, type, new View(storage), context.dwarf)
       const {text, structured, state} = read.value
@@ -147,6 +160,23 @@ export class FrameValues {
   }
 }
 
+/** A parameter or result that moved to the heap is described twice: `x`, which is nowhere, and `&x`, where it is. */
+function joinMoved(reports: readonly VariableReport[], variables: readonly ScopeVariable[]): VariableReport[] {
+  const moved = new Map<string, VariableReport>()
+  variables.forEach(({name}, index) => {
+    const report = reports[index]
+    if (name?.startsWith('&') && report) moved.set(name.slice(1), report)
+  })
+  const taken = new Set<VariableReport>()
+  const joined = reports.map((report, index) => {
+    const there = variables[index]?.kind === 'argument' ? moved.get(variables[index]?.name ?? '') : undefined
+    if (!there || report.state !== 'optimized-out') return report
+    taken.add(there)
+    return {...there, kind: report.kind}
+  })
+  return joined.filter((_, index) => !taken.has(reports[index] as VariableReport))
+}
+
 /** What the hidden parameter holds that tells a generic function its types. */
 function dictionaryOf(context: FrameContext): Word | undefined {
   const variable = context.scopes.scopes.flatMap(({variables}) => variables).find(({name}) => name === '.dict')
@@ -166,12 +196,31 @@ interface Located {
   readonly pieces: readonly Piece[]
 }
 
-function locate({location, constant}: ScopeVariable, context: FrameContext): Located {
+function locate({location, constant}: ScopeVariable, context: FrameContext, type?: DataType): Located {
   if (!location && constant) return {storage: constantStorage(constant), pieces: []}
   const expression = location && findExpression(location, context.linkAddress)
   const pieces = evaluateLocation(expression, context)
-  return {storage: storageOf(pieces, context), pieces}
+  const isCut = location && type && isLocationList(location) && isPartOfGo(pieces, type, location)
+  return {storage: isCut ? 'optimized-out' : storageOf(pieces, context), pieces}
 }
+
+/**
+ * Whether a place that seems to be all of a variable is that of one word of it. Go's compiler describes the parts that
+ * it has kept; of one alone it does not say that it is a part, nor which (cmd/compile/internal/ssa/debug.go,
+ * writePendingEntry: DW_OP_piece for several slots alone). It is one where it was in a register anywhere.
+ */
+function isPartOfGo([piece, ...others]: readonly Piece[], type: DataType, location: LocationAttribute): boolean {
+  if (location.unit.language !== 'go' || !piece || piece.bits !== undefined || others.length > 0) return false
+  const {kind} = piece.place
+  if ((kind !== 'memory' && kind !== 'register') || (type.size ?? 0) <= WORD_SIZE) return false
+  const isComplex = type.bare.encoding === DW_ATE.complex_float
+  return someExpression(location, expression => {
+    const register = registerOfExpression(expression)
+    return register !== undefined && (isComplex || vectorOfDwarf(register) === undefined)
+  })
+}
+
+const WORD_SIZE = 8
 
 function constantStorage(constant: ConstantValue): Storage {
   return 'bytes' in constant
@@ -266,10 +315,13 @@ class StackContexts {
 }
 
 /** What of a thread's stack its variables are read by. */
-export function threadOf({memory}: Pick<DeadProcess, 'memory'>, stack: ThreadStack): StackThread {
-  const {thread, frames, interruptions} = stack
+export function threadOf({memory, runtime}: DeadProcess, stack: ThreadStack): StackThread {
+  const {thread, frames, interruptions, machine} = stack
+  const system = machine ? [machine.g0, machine.gsignal] : []
   return {
     tid: thread.tid,
+    goroutine: stack.goroutine,
+    systemStacks: system.flatMap(g => runtime?.goroutineAt(g)?.stack ?? []),
     registers: thread.registers,
     frames,
     // Only the innermost frame has those of the processor, and each that a signal interrupted has its own.

@@ -1,4 +1,6 @@
+import {readErrorText} from './go-error.ts'
 import type {GoObject} from './go-object.ts'
+import {quoted} from './text-value.ts'
 
 /** Contexts around contexts that are followed. */
 const CHAIN_MAX = 64
@@ -46,5 +48,10 @@ function callOf(context: GoObject): string | undefined {
 /** `err` is an error, since Go 1.25 an atomic.Value; either is nil until the context has been cancelled. */
 function stateOf(context: GoObject): string {
   const word = context.field('err')?.view.unsigned()
-  return typeof word === 'bigint' && word !== 0n ? 'cancelled' : ''
+  if (typeof word !== 'bigint' || word === 0n) return ''
+  // Since Go 1.20; without one it is the error itself.
+  const cause = readErrorText(context.inner('cause'))?.text
+  return cause === undefined || GENERAL.includes(cause) ? 'cancelled' : `cancelled: ${quoted(cause)}`
 }
+
+const GENERAL: readonly string[] = ['context canceled', 'context deadline exceeded']

@@ -56,11 +56,71 @@ const list: ErrorReader = (error, depth) => {
   return {text: texts.join('\n'), wraps: inner.flatMap(each => each?.type.name ?? [])}
 }
 
+/** fmt.Errorf with several %w: its text is its own. */
+const wrapped: ErrorReader = error => {
+  const text = error.text('msg')
+  const inner = error.list('errs', JOINED_MAX)
+  return text === undefined ? undefined : {text, wraps: inner.flatMap(each => each?.type.name ?? [])}
+}
+
+/** net.OpError.Error: operation, network, addresses, what it wraps. */
+const operation = wrapping('Err', (error, inner) => {
+  const [name, network] = [error.text('Op'), error.text('Net')]
+  const [source, target] = ['Source', 'Addr'].map(field =>
+    error.isNil(field) ? '' : networkAddress(error.inner(field)),
+  )
+  if (name === undefined || network === undefined || source === undefined || target === undefined) return undefined
+  const from = source === '' ? '' : ` ${source}`
+  const to = target === '' ? '' : source === '' ? ` ${target}` : `->${target}`
+  return `${name}${network === '' ? '' : ` ${network}`}${from}${to}: ${inner}`
+})
+
+/** `10.0.0.1:80`; undefined for all but TCP and UDP over IPv4. */
+function networkAddress(address: GoObject | undefined): string | undefined {
+  if (!address || !/^\*net\.(?:TCP|UDP)Addr$/.test(address.type.name)) return undefined
+  const [ip, port] = [address.bytes('IP', 16), address.number('Port')]
+  const isMapped = ip?.length === 16 && ip.subarray(0, 12).every((byte, at) => byte === (at < 10 ? 0 : 0xff))
+  const four = ip?.length === 4 ? ip : isMapped ? ip?.subarray(12) : undefined
+  return four && port !== undefined ? `${[...four].join('.')}:${port}` : undefined
+}
+
+/** runtime.boundsErrorFmts, without that of conversions, whose words differ between releases (runtime/error.go). */
+const BOUNDS = [
+  'index out of range [%x] with length %y',
+  'slice bounds out of range [:%x] with length %y',
+  'slice bounds out of range [:%x] with capacity %y',
+  'slice bounds out of range [%x:%y]',
+  'slice bounds out of range [::%x] with length %y',
+  'slice bounds out of range [::%x] with capacity %y',
+  'slice bounds out of range [:%x:%y]',
+  'slice bounds out of range [%x:%y:]',
+] as const
+/** Of a negative number: what follows the index says nothing more (runtime.boundsNegErrorFmts). */
+const BELOW_ZERO = 'index out of range [%x]'
+
+const bounds: ErrorReader = error => {
+  const [code, y] = [error.number('code'), error.number('y')]
+  const [x, isSigned] = [error.field('x')?.view.unsigned(), error.number('signed')]
+  if (code === undefined || y === undefined || typeof x !== 'bigint') return undefined
+  const index = isSigned === 1 ? BigInt.asIntN(64, x) : x
+  const isNegative = index < 0n
+  const format = isNegative ? (code === 0 ? BELOW_ZERO : undefined) : BOUNDS[code]
+  if (format === undefined) return undefined
+  return {text: `runtime error: ${format.replace('%x', String(index)).replace('%y', String(y))}`, wraps: []}
+}
+
+const plain = (print: (error: GoObject) => string | undefined): ErrorReader => {
+  return error => {
+    const text = print(error)
+    return text === undefined ? undefined : {text, wraps: []}
+  }
+}
+
 /** By the type as %T prints it. */
 const READERS: Readonly<Record<string, ErrorReader>> = {
   '*errors.errorString': withText('s'),
   '*fmt.wrapError': withText('msg', 'err'),
-  '*fmt.wrapErrors': withText('msg'),
+  '*fmt.wrapErrors': wrapped,
   '*fmt.fmtError': withText('msg'),
   '*errors.joinError': list,
   '*fs.PathError': path,
@@ -80,5 +140,33 @@ const READERS: Readonly<Record<string, ErrorReader>> = {
       : `strconv.${name}: parsing ${quoted(number)}: ${inner}`
   }),
   '*json.SyntaxError': withText('msg'),
+  '*net.OpError': operation,
+  '*net.AddrError': plain(error => {
+    const [text, address] = [error.text('Err'), error.text('Addr')]
+    if (text === undefined || address === undefined) return undefined
+    return address === '' ? text : `address ${address}: ${text}`
+  }),
+  '*net.DNSError': plain(error => {
+    const [name, server, text] = [error.text('Name'), error.text('Server'), error.text('Err')]
+    if (name === undefined || server === undefined || text === undefined) return undefined
+    return `lookup ${name}${server === '' ? '' : ` on ${server}`}: ${text}`
+  }),
+  'syscall.Errno': plain(error => error.errnoText()),
+  'runtime.boundsError': bounds,
+  'runtime.errorString': plain(error => prefixed(error.text())),
+  'runtime.plainError': plain(error => error.text()),
+  'runtime.errorAddressString': plain(error => prefixed(error.text('msg'))),
+  '*time.ParseError': plain(error => {
+    const [value, layout, message] = [error.text('Value'), error.text('Layout'), error.text('Message')]
+    const [part, expected] = [error.text('ValueElem'), error.text('LayoutElem')]
+    if (value === undefined || message === undefined) return undefined
+    if (message !== '') return `parsing time ${quoted(value)}${message}`
+    if (layout === undefined || part === undefined || expected === undefined) return undefined
+    return `parsing time ${quoted(value)} as ${quoted(layout)}: cannot parse ${quoted(part)} as ${quoted(expected)}`
+  }),
   'context.deadlineExceededError': () => ({text: 'context deadline exceeded', wraps: []}),
+}
+
+function prefixed(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : `runtime error: ${text}`
 }

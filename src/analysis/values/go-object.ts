@@ -63,6 +63,34 @@ export class GoObject {
     return textAt(this.#reading.environment.memory, address, count, TEXT_MAX)?.text
   }
 
+  /** The whole number that the value is, or that a field is; undefined where it is none that a double holds. */
+  number(name?: string): number | undefined {
+    const field = name === undefined ? {type: this.#struct, view: this.#view} : this.field(name)
+    const size = field?.type.size ?? 0
+    const word = field && size <= 8 ? field.view.unsigned(size) : undefined
+    return typeof word === 'bigint' ? addressOfWord(word) : undefined
+  }
+
+  /** The bytes of a field that is a slice of them. */
+  bytes(name: string, most: number): Uint8Array | undefined {
+    const view = this.field(name)?.view
+    const [data, length] = view ? [view.unsigned(), view.at(8).unsigned()] : []
+    const address = typeof data === 'bigint' ? addressOfWord(data) : undefined
+    if (address === undefined || typeof length !== 'bigint' || length > BigInt(most)) return undefined
+    return this.#reading.environment.memory.read(address, Number(length))?.slice()
+  }
+
+  errnoText(): string | undefined {
+    const number = this.number()
+    return number === undefined ? undefined : this.#values.types.errnoText(number)
+  }
+
+  /** Whether a field that is an interface is nil; undefined where it cannot be read. */
+  isNil(name: string): boolean | undefined {
+    const word = this.field(name)?.view.unsigned()
+    return typeof word === 'bigint' ? word === 0n : undefined
+  }
+
   /** What a field that is an interface holds. */
   inner(name: string): GoObject | undefined {
     const field = this.field(name)

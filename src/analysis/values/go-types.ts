@@ -1,9 +1,14 @@
 import type {Address} from '../../base/address.ts'
 import {addressOfWord, toAddress, type Word} from '../../base/address.ts'
-import {readWord} from '../../base/memory-reader.ts'
+import {readAddress, readWord} from '../../base/memory-reader.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {DynamicType} from './go-value.ts'
+import {textAt} from './text-value.ts'
+
+/** Of syscall.errors (syscall/zerrors_linux_amd64.go, since Go 1.0). */
+const ERRNO_COUNT = 133
+const ERRNO_TEXT_MAX = 256
 
 /** What the runtime's own type descriptors say, and what DWARF says of the same types. */
 export class GoTypes {
@@ -49,6 +54,17 @@ export class GoTypes {
     const entry = readWord(this.#process.memory, toAddress(this.#dictionary + 8 * index))
     const descriptor = entry === undefined ? undefined : addressOfWord(entry)
     return (descriptor === undefined ? undefined : this.dynamic(descriptor)?.type) ?? type
+  }
+
+  /** What syscall.Errno.Error says, by the program's own table; undefined where it is not at hand. */
+  errnoText(errno: number): string | undefined {
+    const {memory, images} = this.#process
+    const table = images.map(({runtime}) => runtime?.variable('syscall.errors')).find(found => found !== undefined)
+    if (table === undefined || errno < 0 || errno >= ERRNO_COUNT) return undefined
+    const entry = toAddress(table + 16 * errno)
+    const [data, length] = [readAddress(memory, entry), readAddress(memory, toAddress(entry + 8))]
+    if (data === undefined || length === undefined || length > ERRNO_TEXT_MAX) return undefined
+    return length === 0 ? `errno ${errno}` : textAt(memory, data, length, length)?.text
   }
 
   /** ID of the goroutine whose g that is. */

@@ -162,24 +162,37 @@ export class GoValues {
   }
 
   #slice(type: DataType, element: DataType | undefined, view: View, reading: Reading, {showsType}: GoStyle): Value {
-    const header = words(view, 3)
+    const header = words(view, 2)
     if (isMissing(header)) return missingValue(header)
-    const [data, length, capacity] = header as [Word, Word, Word]
+    const [data, length] = header as [Word, Word]
+    // The optimizer may have kept all but the capacity.
+    const capacity = view.at(16).unsigned()
+    const isCapped = !isMissing(capacity)
     const name = showsType ? `${nameOf(type)} ` : ''
-    const address = addressOfWord(data)
-    const count = addressOfWord(length)
+    const start = `${name}len: ${length}, cap: ${isCapped ? capacity : missingValue(capacity).text}, `
+    const whole = (value: Value): Value => (isCapped ? value : {...value, state: stateOf([value, {state: capacity}])})
+    if (length === 0n) return whole(plainValue(`${start}${data === 0n ? 'nil' : '[]'}`, data === 0n ? null : []))
     const elementType = element ?? type.bare.members[0]?.type?.bare.target
-    const start = `${name}len: ${length}, cap: ${capacity}, `
-    if (length === 0n) return plainValue(`${start}${data === 0n ? 'nil' : '[]'}`, data === 0n ? null : [])
-    if (address === undefined || count === undefined || length > capacity || !elementType) {
-      return {text: `${start}<unreadable>`, structured: null, state: 'unreadable'}
-    }
-    const there = this.viewAt(address, reading)
-    const values = this.elements(elementType, there, count, reading)
-    if (values.length > 0 && values.every(({state}) => state === 'unreadable')) {
-      return {text: `${start}<unreadable>`, structured: null, state: 'unreadable'}
-    }
-    return goList(start, values, count)
+    const isBroken = isCapped && length > capacity
+    const values = isBroken || !elementType ? undefined : this.#listAt(elementType, data, length, reading)
+    if (!values) return {text: `${start}${this.#whyUnreadable(data, reading)}`, structured: null, state: 'unreadable'}
+    return whole(goList(start, values, Number(length)))
+  }
+
+  /** undefined where there is no such list. */
+  #listAt(type: DataType, data: Word, length: Word, reading: Reading): Value[] | undefined {
+    const [address, count] = [addressOfWord(data), addressOfWord(length)]
+    if (address === undefined || count === undefined || this.#isFaulty(data, reading)) return undefined
+    const values = this.elements(type, this.viewAt(address, reading), count, reading)
+    return values.length > 0 && values.every(({state}) => state === 'unreadable') ? undefined : values
+  }
+
+  #isFaulty(word: Word, {environment}: Reading): boolean {
+    return environment.pointerFault(word) !== undefined
+  }
+
+  #whyUnreadable(word: Word, {environment}: Reading): string {
+    return `<${environment.pointerFault(word) ?? 'unreadable'}>`
   }
 
   #string(view: View, reading: Reading): Value {
@@ -190,9 +203,17 @@ export class GoValues {
     const address = addressOfWord(data)
     const count = addressOfWord(length)
     const {memory, limits} = reading.environment
-    const text = address && count ? textAt(memory, address, count, limits.bytes) : undefined
-    if (!text)
-      return {text: `<unreadable string of ${length} bytes at ${hex(data)}>`, structured: null, state: 'unreadable'}
+    const isReadable = address !== undefined && count !== undefined && !this.#isFaulty(data, reading)
+    const text = isReadable ? textAt(memory, address, count, limits.bytes) : undefined
+    if (!text) {
+      const why = reading.environment.pointerFault(data)
+      const note = why === undefined ? '' : `: ${why}`
+      return {
+        text: `<unreadable string of ${length} bytes at ${hex(data)}${note}>`,
+        structured: null,
+        state: 'unreadable',
+      }
+    }
     return {text: renderText(text), structured: text.text, state: text.left === 0 ? 'ok' : 'cut'}
   }
 
@@ -212,7 +233,9 @@ export class GoValues {
       return plainValue(`${pointer} <${fault}>`, {pointer: hex(word), fault: fault ?? null})
     }
     if (isCharacterOfC(target)) return characters(pointer, word, reading)
-    if (!target || isLeftOut(target, reading)) {
+    // Shapes have one pointer for all: what it points at is not what its type says.
+    const isShape = name.startsWith('go.shape.*')
+    if (!target || isShape || isLeftOut(target, reading)) {
       return {text: pointer, structured: {pointer: hex(word)}, state: target ? 'cut' : 'ok'}
     }
     const levels = target.bare.kind === 'pointer' ? 1 : 0
@@ -227,12 +250,13 @@ export class GoValues {
     if (isMissing(word)) return missingValue(word)
     if (word === 0n) return plainValue('nil', null)
     const closure = addressOfWord(word)
-    const code = closure === undefined ? undefined : readWord(environment.memory, closure)
-    const entry = code === undefined ? undefined : addressOfWord(code)
-    const name = entry === undefined ? undefined : environment.nameAt(entry)
-    if (name !== undefined) return plainValue(name, {function: name, pointer: hex(word)})
     const fault = environment.pointerFault(word)
-    return plainValue(`(func)(${hex(word)})${fault ? ` <${fault}>` : ''}`, {pointer: hex(word)})
+    const code = closure === undefined || fault !== undefined ? undefined : readWord(environment.memory, closure)
+    const entry = code === undefined ? undefined : addressOfWord(code)
+    const name = entry === undefined ? undefined : environment.functionAt(entry)
+    if (name !== undefined) return plainValue(name, {function: name, pointer: hex(word)})
+    const why = fault ?? 'no function'
+    return {text: `(func)(${hex(word)}) <${why}>`, structured: {pointer: hex(word), fault: why}, state: 'unreadable'}
   }
 
   #unsafePointer(view: View, {environment}: Reading): Value {
@@ -251,13 +275,17 @@ export class GoValues {
 
   /** eface and iface (src/runtime/runtime2.go): a type, or a table with the type in its second word; then the data. */
   #interface(type: DataType, view: View, reading: Reading, {showsType}: GoStyle): Value {
-    const header = words(view, 2)
-    if (isMissing(header)) return missingValue(header)
-    const [first, data] = header as [Word, Word]
+    const first = view.unsigned()
+    if (isMissing(first)) return missingValue(first)
     const name = showsType ? nameOf(type) : ''
     if (first === 0n) return plainValue(showsType ? `${name} nil` : 'nil', null)
     const hasTable = type.bare.members[0]?.name === 'tab'
     const dynamic = this.#dynamicType(first, hasTable, reading)
+    const data = view.at(8).unsigned()
+    if (isMissing(data)) {
+      const lost = missingValue(data)
+      return dynamic ? {...lost, text: `${name}(${dynamic.name}) ${lost.text}`} : lost
+    }
     if (!dynamic) {
       return {text: `${name}(<unreadable type at ${hex(first)}>) ${hex(data)}`, structured: null, state: 'unreadable'}
     }
@@ -281,7 +309,7 @@ export class GoValues {
     data: Word,
     reading: Reading,
   ): {text: string; structured: {[field: string]: Structured}} | undefined {
-    const isPlain = !/^\*?(?:errors|fmt|fs|os|url|strconv|json|context)\./.test(dynamic.name)
+    const isPlain = !/^\*?(?:errors|fmt|fs|os|url|strconv|json|context|net|syscall|time|runtime)\./.test(dynamic.name)
     const object = isPlain ? undefined : GoObject.of(dynamic, data, this, reading)
     const error = readErrorText(object)
     if (error) {
@@ -306,10 +334,12 @@ export class GoValues {
     if (!type) return plainValue(hex(data), {pointer: hex(data)})
     const deep = within(reading, 0)
     if (isDirect) {
-      const view = wordView(data)
-      const target = type.bare.kind === 'pointer' ? type.bare.target : undefined
-      if (type.bare.kind === 'pointer') return this.pointee(name, target, data, deep, false)
-      return this.read(type, view, deep, BARE)
+      // A map, a channel and a function are pointers too, and more.
+      const kind = goKindOf(type)?.kind
+      const isPointer = type.bare.kind === 'pointer' && (kind === undefined || kind === GO_KIND.pointer)
+      return isPointer
+        ? this.pointee(name, type.bare.target, data, deep, false)
+        : this.read(type, wordView(data), deep, BARE)
     }
     const address = addressOfWord(data)
     if (address === undefined) return missingValue('unreadable')
@@ -366,8 +396,10 @@ function wordView(word: Word): View {
   })
 }
 
+/** Types of generic functions are called by their place in the dictionary: then as what they are of. */
 export function nameOf(type: DataType): string {
-  return type.name ?? '?'
+  const named = type.goDictIndex === undefined ? type : (type.target ?? type)
+  return named.name ?? '?'
 }
 
 export function words(view: View, count: number): Word[] | Missing {

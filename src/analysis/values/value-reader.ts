@@ -13,6 +13,8 @@ export interface ValueEnvironment {
   readonly limits: ValueLimits
   /** The function that begins at an address, or an object's name with an offset. */
   nameAt(address: Address): string | undefined
+  /** The function that begins at an address, and nowhere else. */
+  functionAt(address: Address): string | undefined
   /** What is wrong with a pointer; undefined: nothing is. */
   pointerFault(word: bigint): string | undefined
   /** What is odd about one that can be followed. `isWritten`: the program may write through it. */

@@ -7,7 +7,7 @@ import {GoTypes} from './go-types.ts'
 import {GoValues} from './go-value.ts'
 import {ValueBudget, type ValueLimits} from './limits.ts'
 import {NativeValues} from './native-value.ts'
-import {PointerFaults} from './pointer-fault.ts'
+import {PointerFaults, type RunningOn} from './pointer-fault.ts'
 import {readRust} from './rust-value.ts'
 import type {View} from './storage.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
@@ -35,7 +35,11 @@ export class Values {
     this.environment = {
       memory: process.memory,
       limits,
-      nameAt: address => nameAt(process, address),
+      nameAt: address => nameAt(process, address)?.text,
+      functionAt: address => {
+        const found = nameAt(process, address)
+        return found?.offset === 0 ? found.text : undefined
+      },
       pointerFault: word => faults.of(word),
       pointerNote: (word, isWritten) => faults.noteOf(word, isWritten),
     }
@@ -82,9 +86,9 @@ export class Values {
     return {name, type: type && this.#go.types.ofShape(type)}
   }
 
-  /** @param tid of the thread whose frames come next; undefined: they are on none */
-  useThread(tid: number | undefined): void {
-    this.#faults.useThread(tid)
+  /** Who the next frames are of. */
+  useStacks(own: RunningOn): void {
+    this.#faults.useStacks(own)
   }
 
   /** What `.dict` holds in the frame whose variables come next; undefined where it has none. */
@@ -100,13 +104,16 @@ export class Values {
     const address = addressOfWord(word)
     const own = {name: name.slice(1), type: target}
     if (address === undefined || word === 0n) return {...own, value: missingValue('unreadable'), address: undefined}
+    const fault = reading.environment.pointerFault(word)
+    if (fault !== undefined) return {...own, value: {...missingValue('unreadable'), text: `<${fault}>`}, address}
     return {...own, value: this.#go.read(target, this.#go.viewAt(address, reading), reading), address}
   }
 }
 
-function nameAt({symbolizer, isExecutable}: DeadProcess, address: Address): string | undefined {
+function nameAt({symbolizer, isExecutable}: DeadProcess, address: Address): {text: string; offset: number} | undefined {
   if (!isExecutable(address)) return undefined
   const [frame] = symbolizer.locate(address, address).slice(-1)
   if (!frame?.function || frame.entry === null) return undefined
-  return frame.entry === address ? frame.function : `${frame.function}+${address - frame.entry}`
+  const offset = address - frame.entry
+  return {text: offset === 0 ? frame.function : `${frame.function}+${offset}`, offset}
 }

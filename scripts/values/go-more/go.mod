@@ -1,0 +1,3 @@
+module example.com/values-more
+
+go 1.21
