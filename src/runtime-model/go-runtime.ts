@@ -83,7 +83,7 @@ export class GoRuntime {
   readonly #strays: readonly Address[]
   readonly #deadline: Deadline | undefined
   readonly #symbols: GoRuntimeInput['symbols']
-  #heap: GoHeap | null | undefined
+  #heap: Finding<GoHeap>
   #machines: readonly Machine[] | undefined
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
