@@ -17,7 +17,7 @@ export interface AnalyzeOptions {
   /** What to show, with the meaning of GOTRACEBACK; default: the crashing goroutine whole, the others as `all`. */
   readonly traceback?: 'none' | 'single' | 'all' | 'system' | 'crash'
   /** C frames: unwound and checked against those that Go had saved; only the saved ones; none. */
-  readonly cgoFrames?: 'auto' | 'saved' | 'none'
+  readonly cgoFrames?: 'auto' | 'saved' | 'hooks' | 'none'
   /** Only these goroutines, by ID. */
   readonly goroutines?: readonly number[]
   /** Frames of one stack; default 1000. */

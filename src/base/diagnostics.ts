@@ -21,6 +21,10 @@ export const DIAGNOSTIC_CODES = {
   'blocked-chain': 'a lock of C whose owner waits in Go: a deadlock, if a waiter holds what that waits for',
   'build-id-mismatch': 'a file is another build than the one that ran, and was not used',
   'cause-lost': 'the Go runtime ended the process itself, and nothing tells why',
+  'cgo-hook-refused':
+    'a function of the program that was run over the core (`--cgo-frames hooks`) asked for what it did not get: a file, a system call',
+  'cgo-hook-stopped':
+    'a function of the program that was run over the core (`--cgo-frames hooks`) did not return; the usual symbolizer answers in its place',
   'cgo-hooks-unknown': 'what `runtime.SetCgoTraceback` was given cannot be found out',
   'core-truncated': 'the core ends before what it promises',
   deadlock: 'threads or goroutines that wait for one another, by the owners that the locks name',

@@ -43,9 +43,10 @@ export default class Analyze extends CoreCommand {
         'the text of Go alone, without the summary, with the meaning of GOTRACEBACK (default: the summary, then as all, the crashing goroutine whole)',
     })(),
     'cgo-frames': Flags.option({
-      options: ['auto', 'saved', 'none'] as const,
+      options: ['auto', 'saved', 'hooks', 'none'] as const,
       default: 'auto' as const,
-      description: 'C frames: unwound and checked against the saved ones; only the saved ones; none',
+      description:
+        'C frames: unwound and checked against the saved ones; only the saved ones; as the functions given to SetCgoTraceback name them, which are run over the core; none',
     })(),
     ...signatureFlags,
     goroutine: Flags.integer({

@@ -62,9 +62,10 @@ export default class Goroutines extends CoreCommand {
       description: 'which frames to show, with the meaning of GOTRACEBACK; system: goroutines of the runtime too',
     })(),
     'cgo-frames': Flags.option({
-      options: ['auto', 'saved', 'none'] as const,
+      options: ['auto', 'saved', 'hooks', 'none'] as const,
       default: 'auto' as const,
-      description: 'C frames: unwound; only those that Go had saved; none',
+      description:
+        'C frames: unwound; only those that Go had saved; as the functions given to SetCgoTraceback name them, which are run over the core; none',
     })(),
   }
   static override examples = [

@@ -35,6 +35,7 @@ export function readWhole(
     () => readAnswer('info', analyzeInfo(process, options)),
     () => readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'auto', values})),
     () => readAnswer('analyze', analyzeCore(process, {...all, traceback: undefined, cgoFrames: 'saved'})),
+    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'hooks'})),
     () => readAnswer('threads', analyzeThreads(process, {...options, threads: undefined, values})),
     () => readAnswer('cgo', analyzeCgo(process, options)),
     () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'goroutines'})),

@@ -95,11 +95,15 @@ export class Emulator {
     cpu.setAddress(GENERAL.rsp, frame)
     cpu.direction = 0
     for (const [index, word] of words.entries()) cpu.general[ARGUMENTS[index] as number] = BigInt.asUintN(64, word)
-    this.run(address)
-    const result = cpu.general[GENERAL.rax] as bigint
-    cpu.general.set(kept)
-    cpu.pc = pc
-    return result
+    const depth = this.#depth
+    try {
+      this.run(address)
+      return cpu.general[GENERAL.rax] as bigint
+    } finally {
+      this.#depth = depth
+      cpu.general.set(kept)
+      cpu.pc = pc
+    }
   }
 
   /** Runs from an address until the code there returns; registers are as they are, and stay. */

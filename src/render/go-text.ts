@@ -262,7 +262,9 @@ function foundNote({foundBy}: FrameReport, style: Style): string {
  * code.
  */
 function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
-  return foundBy === 'saved-cgo-callers' || (foundBy === 'signal-frame' && sp === null && !inlined)
+  return (
+    foundBy === 'hook' || foundBy === 'saved-cgo-callers' || (foundBy === 'signal-frame' && sp === null && !inlined)
+  )
 }
 
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style, {showsPc}: TextDialect): string {

@@ -114,6 +114,8 @@ const RULES: Readonly<Record<string, (value: unknown) => unknown>> = {
 function withoutTexts(value: Plain): Plain {
   if ('kind' in value && 'message' in value) return withoutMessage(value as unknown as CrashReport)
   if ('kind' in value && 'text' in value) return {text: LEFT_OUT}
+  // What code of the process wanted to open or to print.
+  if (value.code === 'cgo-hook-refused') return {message: LEFT_OUT, where: null}
   if ('header' in value && 'state' in value) return withoutLabels(value as {header: string; state: string})
   // What a program called its thread.
   if ('handlerFrames' in value && 'name' in value) return {name: null}

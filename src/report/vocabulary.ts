@@ -19,6 +19,7 @@ export const FOUND_BY = {
   'stack-switch':
     'what the Go runtime saved when it changed stacks, between Go and C or between a goroutine and its thread',
   'saved-cgo-callers': 'the list of C callers that the handler of the Go runtime had saved (`m.cgoCallers`)',
+  hook: 'a function that the program gave to `runtime.SetCgoTraceback`, run over the core',
   'tail-call':
     'the call sites that DWARF lists: it left by a jump, and no other way leads from its caller to the frame it called',
   scan: 'guessed: read off the code or the stack, and checked by the call instruction before it alone',

@@ -48,6 +48,19 @@ export class PltStubs {
     return undefined
   }
 
+  /** The name that the slot of the global offset table at an address is bound by. */
+  slotName(linkAddress: Address): string | undefined {
+    return this.#slotNames().get(linkAddress)
+  }
+
+  /** Whether an address is in a stub. */
+  covers(linkAddress: Address): boolean {
+    return STUB_SECTIONS.some(({name}) => {
+      const header = this.#image.sectionHeader(name)
+      return header !== undefined && linkAddress >= header.address && linkAddress < header.address + header.size
+    })
+  }
+
   /** The slot that a stub's jump goes through. */
   #jumpSlot(entry: Address, length: number): number | undefined {
     const bytes = this.#image.readAtLinkAddress(entry, length)

@@ -1,11 +1,13 @@
 import {directCallTarget} from '../../amd64/call-encoding.ts'
 import {wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import {type Address, hex} from '../../base/address.ts'
+import {type Address, addressOfWord, hex, NOWHERE, type Word} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
+import type {FoundBy} from '../../report/vocabulary.ts'
 import {STUB_SUFFIX} from '../../symbolize/plt-stubs.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {HookFrame} from '../process/cgo-hooks.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 type NativeFrame = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
@@ -70,15 +72,70 @@ function isUnknownCode({images}: DeadProcess, pc: Address, {function: name}: Sou
 
 /**
  * pcs that the runtime had saved: addresses of calls, to be looked up as they are. The first may have been put back.
+ * Of a list with pcs that lie in no module only the program's own symbolizer can say what they are.
  */
 export function reportSavedPcs(
   process: DeadProcess,
   {pcs, recovered}: {pcs: readonly Address[]; recovered: Address | undefined},
 ): FrameReport[] {
+  const {hooks, memory} = process
+  const isNeeded = hooks.hasSymbolizer && pcs.some(pc => !memory.moduleAt(pc))
+  const byHook = isNeeded ? hooks.symbolize(pcs.map(pc => BigInt(pc))) : undefined
   return pcs.flatMap((pc, index) => {
-    const foundBy = index === 0 && recovered !== undefined ? 'signal-frame' : 'saved-cgo-callers'
-    return process.symbolizer.locate(pc, pc).map(source => ({...reportSource(source, pc), foundBy}) as const)
+    const own = byHook?.[index]
+    if (own && !memory.moduleAt(pc)) return own.map(frame => reportHookFrame(process, frame))
+    return locateSaved(process, pc, index === 0 && recovered !== undefined ? 'signal-frame' : 'saved-cgo-callers')
   })
+}
+
+function locateSaved(process: DeadProcess, pc: Address, foundBy: FoundBy): FrameReport[] {
+  return process.symbolizer.locate(pc, pc).map(source => ({...reportSource(source, pc), foundBy}))
+}
+
+/**
+ * pcs as the runtime would print them: named by the program's own symbolizer, or by nobody where it has none. Where
+ * that did not return, or was refused what it asked for and said nothing, the usual one answers: `foundBy` says how the pc
+ * was found.
+ */
+export function reportByHook(process: DeadProcess, pcs: readonly Word[], foundBy: FoundBy): FrameReport[] {
+  const {hooks} = process
+  if (hooks.isWithoutSymbolizer) return pcs.map(pc => reportHookFrame(process, namelessFrame(pc)))
+  const named = hooks.symbolize(pcs)
+  return pcs.flatMap((pc, index) => {
+    const own = named?.[index]
+    if (own) return own.map(frame => reportHookFrame(process, frame))
+    return locateSaved(process, addressOfWord(pc) ?? NOWHERE, foundBy)
+  })
+}
+
+function namelessFrame(pc: Word): HookFrame {
+  return {pc, func: null, file: null, line: 0n, entry: 0n}
+}
+
+/** What a symbolizer of the program said, as a frame. */
+function reportHookFrame(process: DeadProcess, frame: HookFrame): FrameReport {
+  const pc = addressOfWord(frame.pc)
+  const [place] = pc === undefined ? [] : process.symbolizer.locate(pc, pc)
+  const offset = place?.moduleOffset ?? null
+  const line = Number(frame.line)
+  return {
+    kind: 'c',
+    function: frame.func,
+    file: frame.file,
+    line: frame.file === null || !Number.isSafeInteger(line) ? null : line,
+    column: null,
+    pc: hex(frame.pc),
+    entry: frame.entry === 0n ? null : hex(frame.entry),
+    offset: null,
+    sp: null,
+    fp: null,
+    args: null,
+    inlined: false,
+    module: place?.module ?? null,
+    moduleOffset: offset === null ? null : hex(offset),
+    language: null,
+    foundBy: 'hook',
+  }
 }
 
 /** GCC and LLVM clone functions and mark the clone in its symbol; the programmer knows one name. */

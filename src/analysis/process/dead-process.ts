@@ -10,6 +10,7 @@ import type {GoVersion} from '../../gosym/version.ts'
 import type {GoRuntime} from '../../runtime-model/go-runtime.ts'
 import type {Symbolizer} from '../../symbolize/symbolizer.ts'
 import type {Unwinder} from '../../unwind/unwinder.ts'
+import type {CgoHooks} from './cgo-hooks.ts'
 import type {FrameOrigins} from './frame-origins.ts'
 import type {TailCalls} from './tail-calls.ts'
 
@@ -39,6 +40,8 @@ export interface DeadProcess {
   readonly symbolizer: Symbolizer
   readonly unwinder: Unwinder
   readonly tailCalls: TailCalls
+  /** What the program gave to runtime.SetCgoTraceback; nothing of it runs before it is asked. */
+  readonly hooks: CgoHooks
   /** Where reported frames came from; undefined: nobody asks for their variables. */
   readonly origins?: FrameOrigins | undefined
   /** Whether code can be at an address. */

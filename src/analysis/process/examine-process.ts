@@ -11,6 +11,7 @@ import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
+import {CgoHooks} from './cgo-hooks.ts'
 import {adviceForLost, isPartial, reportFilter} from './core-memory.ts'
 import type {DeadProcess} from './dead-process.ts'
 import type {FrameOrigins} from './frame-origins.ts'
@@ -74,14 +75,16 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       maxFrames,
     }
     const remediesFor = (module: Module) => files.remediesFor?.(module) ?? []
-    images.push({
+    const seen: DeadProcess = {
+      hooks: new CgoHooks(() => seen),
       ...shared,
       ...image,
       remediesFor,
       unwinder,
       images,
       isPartial: () => isPartialProcess(files, images) || deadline.hasStruck,
-    })
+    }
+    images.push(seen)
   }
   return images[0] as DeadProcess
 }

@@ -1,13 +1,14 @@
+import type {Word} from '../../base/address.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
-import {machineInCgo} from '../../runtime-model/machine.ts'
+import {type Machine, machineInCgo} from '../../runtime-model/machine.ts'
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {StopReason} from '../../unwind/unwind-frame.ts'
-import {reportSavedPcs} from '../frames/c-frames.ts'
+import {reportByHook, reportSavedPcs} from '../frames/c-frames.ts'
 import {Creation} from '../frames/creation.ts'
 import {foreignImage} from '../frames/foreign-frames.ts'
 import {FrameFilter, GoFrameReports, type Visibility} from '../frames/go-frames.ts'
@@ -17,7 +18,7 @@ import type {CSegment} from './c-segments.ts'
 import {walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
-import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack} from './shown-stack.ts'
+import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZero} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
 import {type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
@@ -123,9 +124,34 @@ export class GoroutineStacks {
    */
   #savedFrames({goroutine, cgoFrames}: StackRequest): FrameReport[] {
     const {runtime} = this.#process
-    const machine = cgoFrames === 'saved' ? machineInCgo(runtime, goroutine) : undefined
+    const isAsked = cgoFrames === 'saved' || cgoFrames === 'hooks'
+    const machine = isAsked ? machineInCgo(runtime, goroutine) : undefined
     if (!machine) return []
-    return reportSavedPcs(this.#process, checkSavedCallers(this.#process, this.threads, machine))
+    const saved = checkSavedCallers(this.#process, this.threads, machine)
+    if (cgoFrames === 'saved') return reportSavedPcs(this.#process, saved)
+    const anew = this.#collectAnew(machine)
+    if (anew) return reportByHook(this.#process, anew, 'hook')
+    return reportByHook(
+      this.#process,
+      saved.pcs.map(pc => BigInt(pc)),
+      'saved-cgo-callers',
+    )
+  }
+
+  /**
+   * What the runtime's handler collected of the first signal that found the thread in this call: the program's
+   * traceback function, asked again for the same place. The list in memory may be that of a later signal, of the end itself.
+   */
+  #collectAnew(machine: Machine): Word[] | undefined {
+    const stack = this.threads.ofMachine(machine)
+    if (!stack) return undefined
+    const end = stack.frames.findIndex(({go}) => go?.funcID === 'asmcgocall')
+    const first = stack.interruptions.findLast(({index, isPlumbing}) => isPlumbing && (end < 0 || index < end))
+    const frame = first && stack.frames[first.index]
+    if (!frame || first.isPlaceLost) return undefined
+    const place = first.signal ? {sigContext: first.signal.ucontext} : {registers: frame.registers}
+    const found = this.#process.hooks.callers(place)
+    return found && untilZero(found)
   }
 }
 

@@ -1,9 +1,10 @@
+import type {Word} from '../../base/address.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {GoFrame} from '../../unwind/goroutine-walk.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
-import {reportNativeFrame, reportSwitch} from '../frames/c-frames.ts'
+import {reportByHook, reportNativeFrame, reportSwitch} from '../frames/c-frames.ts'
 import {ForeignFrames} from '../frames/foreign-frames.ts'
 import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import type {FrameFilter, GoFrameReports, Visibility} from '../frames/go-frames.ts'
@@ -14,7 +15,7 @@ import {firstStop, type Seam, type StitchedFrame, type StitchedGo} from './stitc
 /** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
 export const OLD_FRAME_LIMIT = 100
 
-export type CgoFrames = 'auto' | 'saved' | 'none'
+export type CgoFrames = 'auto' | 'saved' | 'hooks' | 'none'
 
 export type PrintedStack = Pick<GoroutineReport, 'frames' | 'elided' | 'missing' | 'stop'>
 
@@ -34,6 +35,9 @@ export class ShownStack {
   readonly #isOld: boolean
   #count = 0
   #isBelowCallback = false
+  /** Of the callbacks whose frames are still to come, the newest last; undefined: they are not asked. */
+  readonly #contexts: Word[] | undefined
+  #callers: Word[] = []
 
   constructor(
     process: DeadProcess,
@@ -46,6 +50,7 @@ export class ShownStack {
     this.#filter = filter
     this.#foreign = new ForeignFrames(process, request.visibility)
     this.#isOld = !process.version.atLeast(21)
+    this.#contexts = request.cgoFrames === 'hooks' ? [...request.goroutine.cgoCtxt] : undefined
     this.#window = new FrameWindow(this.#isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, process.maxFrames)
   }
 
@@ -86,10 +91,23 @@ export class ShownStack {
   #addGo({frame, foundBy}: StitchedGo): void {
     this.#count++
     const visible = this.#filter.visible(frame)
-    if (visible.length === 0) return
-    // The walk uses its frame again.
-    const kept = {...frame}
-    for (const logical of visible) this.#window.add({isGo: true, frame: kept, logical, foundBy})
+    if (visible.length > 0) {
+      // The walk uses its frame again.
+      const kept = {...frame}
+      for (const logical of visible) this.#window.add({isGo: true, frame: kept, logical, foundBy})
+    }
+    if (frame.fn.funcID === 'cgocallback') this.#addContext()
+  }
+
+  /** What the program's traceback function says of the callback that the frame belongs to (traceback2, cgoCallers). */
+  #addContext(): void {
+    const context = this.#contexts?.pop()
+    if (context === undefined) return
+    // Since 1.21 one buffer serves all contexts of a stack: what a function leaves in it is printed again.
+    const found = this.#process.hooks.callers({context}, this.#isOld ? [] : this.#callers)
+    if (!found) return
+    this.#callers = found
+    for (const report of reportByHook(this.#process, untilZero(found), 'hook')) this.#window.add({isGo: true, report})
   }
 
   /** Without function tables nothing tells which frames the runtime would hide. */
@@ -112,6 +130,12 @@ export class ShownStack {
       stop: isLimited ? firstStop(stop, 'frame-limit') : stop,
     }
   }
+}
+
+/** The pcs of a list that a traceback function filled. */
+export function untilZero(pcs: readonly Word[]): Word[] {
+  const end = pcs.indexOf(0n)
+  return end < 0 ? [...pcs] : pcs.slice(0, end)
 }
 
 /** A g0 that died in C has no frames of Go; those of C stand with the goroutine that called it. */
