@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import process from 'node:process'
 import {after, describe, test} from 'node:test'
 import {labDirectory} from '../../lab/build.ts'
 import {checkCorePattern} from '../../lab/crash.ts'
@@ -133,26 +134,131 @@ function crash(program: string, name: string, die: string, run: string): {core: 
   return {core: join(run, core), stderr}
 }
 
-test('nothing of a hook reaches the machine', {skip: existsSync('/usr/bin/strace') ? false : 'no strace'}, () => {
+/**
+ * Its hooks are harmless to the runtime that dies: they do their worst from the fifth call on, which only we make. By
+ * the C library, and by system calls of their own.
+ */
+const HOSTILE = `package main
+
+/*
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct symbolizer { uintptr_t pc; const char *file; uintptr_t lineno; const char *func; uintptr_t entry, more, data; };
+struct traceback { uintptr_t context, signal, *buf, max; };
+static int calls;
+static char *nowhere;
+
+static void harm(void) {
+	FILE *file = fopen("evil-fopen", "w");
+	if (file) fputs("evil", file);
+	int fd = open("evil-open", O_CREAT | O_WRONLY, 0644);
+	write(fd, "evil", 4);
+	syscall(SYS_creat, "evil-creat", 0644);
+	mkdir("evil-mkdir", 0755);
+	rename("stderr.txt", "evil-rename");
+	unlink("core");
+	system("touch evil-system");
+	if (fork() == 0) execl("/bin/touch", "touch", "evil-exec", NULL);
+	syscall(SYS_execve, "/bin/touch", NULL, NULL);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in to = {AF_INET, htons(9), {htonl(INADDR_LOOPBACK)}};
+	connect(s, (struct sockaddr *)&to, sizeof to);
+	kill(getppid(), SIGTERM);
+	syscall(SYS_kill, -1, SIGTERM);
+	puts("evil on standard output");
+	syscall(SYS_write, 1, "evil by a system call", 21);
+}
+
+static void hostileTraceback(void *argument) {
+	struct traceback *arg = argument;
+	arg->buf[0] = 1; arg->buf[1] = 2; arg->buf[2] = 3; arg->buf[3] = 0;
+}
+
+static void hostileSymbolizer(void *argument) {
+	struct symbolizer *arg = argument;
+	if (++calls > 4) harm();
+	arg->func = "scripted"; arg->file = "script.x"; arg->lineno = arg->pc * 10;
+}
+
+static void die(void) { *nowhere = 0; }
+static void *tracebackOf(void) { return hostileTraceback; }
+static void *symbolizerOf(void) { return hostileSymbolizer; }
+*/
+import "C"
+import "runtime"
+
+func main() {
+	runtime.SetCgoTraceback(0, C.tracebackOf(), nil, C.symbolizerOf())
+	C.die()
+}
+`
+
+test('nothing that a hook does reaches the machine', {
+  skip: existsSync('/usr/bin/strace') ? false : 'no strace',
+}, () => {
   const release = installedReleases().at(-1)
   if (release === undefined) return assert.fail('no release of Go is installed')
-  const program = build(release)
-  const {core} = crash(program, 'TracebackContext', 'quit', join(directory, 'run-strace'))
-  const calls = (mode: string) => effectsOf(core, program, mode)
-  assert.deepEqual(calls('hooks'), calls('saved'), 'the same calls as without hooks')
+  const program = buildHostile(release)
+  const run = join(directory, 'run-hostile')
+  const {core, stderr} = crash(program, '', '', run)
+  const before = readdirSync(run)
+  const calls = effectsOf(core, program, 'hooks', run)
+  assert.deepEqual(readdirSync(run), before)
+  assert.deepEqual(calls, effectsOf(core, program, 'none', run), 'the same calls as where nothing is run')
+  const text = gotrace(['analyze', core, '--exe', program, '--traceback', 'crash', '--cgo-frames', 'hooks'])
+  assert.deepEqual(blockOf(parseTraceback(text.stdout), '1'), blockOf(parseTraceback(stderr), '1'))
+  assert.ok(!text.stdout.includes('evil'), 'nothing of what it printed')
+  const json = gotrace(['analyze', core, '--exe', program, '--cgo-frames', 'hooks', '--json'])
+  const {diagnostics} = JSON.parse(json.stdout) as {diagnostics: {code: string; where: string}[]}
+  const refused = diagnostics.filter(({code}) => code === 'cgo-hook-refused').map(({where}) => where)
+  for (const what of [
+    'opening evil-open for writing',
+    'system call execve',
+    'system call socket',
+    'system call kill',
+  ]) {
+    assert.ok(refused.includes(what), `${what} is not in ${refused.join(', ')}`)
+  }
 })
 
-/** Files opened, programs started, sockets made, files written, without what differs from run to run. */
-function effectsOf(core: string, program: string, mode: string): string[] {
+function buildHostile(release: string): string {
+  const toolchain = openToolchain(release)
+  const folder = join(directory, 'hostile')
+  mkdirSync(folder, {recursive: true})
+  writeFileSync(join(folder, 'main.go'), HOSTILE)
+  writeFileSync(join(folder, 'go.mod'), `module gotrace.example/hostile\n\ngo ${release}\n`)
+  const env = buildEnvironment(toolchain, labDirectory())
+  execFileSync(toolchain.go, ['build', '-o', 'program', '.'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  return join(folder, 'program')
+}
+
+/** What a run does to the machine and asks of it, but for what Node itself reads of its memory. */
+function effectsOf(core: string, program: string, mode: string, cwd: string): string[] {
   const trace = join(directory, `strace-${mode}`)
   const command = ['analyze', core, '--exe', program, '--traceback', 'crash', '--cgo-frames', mode]
-  const filter = 'trace=open,openat,creat,execve,socket,connect,unlink,rename,mkdir,kill,tgkill,fork,vfork'
-  spawnSync('strace', ['-f', '-o', trace, '-e', filter, process.execPath, 'bin/run.cjs', ...command], {
-    encoding: 'utf8',
-  })
+  const names = 'open,openat,creat,execve,socket,connect,unlink,unlinkat,rename,mkdir,kill,tgkill,fork,vfork,write'
+  const run = [process.execPath, join(import.meta.dirname, '../../bin/run.cjs'), ...command]
+  // Once before, so that the code cache is there.
+  spawnSync(run[0] as string, run.slice(1), {cwd})
+  spawnSync('strace', ['-f', '-o', trace, '-e', `trace=${names}`, ...run], {cwd, encoding: 'utf8'})
   const lines = readFileSync(trace, 'utf8').split('\n')
-  const calls = lines.map(line => line.replace(/^\d+ +/, '').replace(/ = -?\d+.*$/, ''))
-  const kept = calls.filter(line => /^(?:open|creat|execve|socket|connect|unlink|rename|mkdir|fork|vfork)/.test(line))
-  // What iced-x86 brings along, and the code cache, come with the first instruction.
-  return [...new Set(kept)].filter(line => !/iced|gotrace-core\/|node_modules|\.cache|execve/.test(line)).sort()
+  const calls = lines.map(line => line.replace(/^\d+ +/, '').replace(/ += -?\d+.*$/, ''))
+  const kept = calls.filter(line =>
+    /^(?:open|creat|execve|socket|connect|unlink|rename|mkdir|kill|fork|vfork)/.test(line),
+  )
+  return [...new Set(kept)].filter(line => !/\/proc\/s|\/sys\/|iced|\.cache|\/dist\/|--cgo-frames/.test(line)).sort()
 }

@@ -94,8 +94,8 @@ function locateSaved(process: DeadProcess, pc: Address, foundBy: FoundBy): Frame
 
 /**
  * pcs as the runtime would print them: named by the program's own symbolizer, or by nobody where it has none. Where
- * that did not return, or was refused what it asked for and said nothing, the usual one answers: `foundBy` says how the pc
- * was found.
+ * that did not return, or was refused what it asked for and said nothing, the usual one answers: `foundBy` says how the
+ * pc was found.
  */
 export function reportByHook(process: DeadProcess, pcs: readonly Word[], foundBy: FoundBy): FrameReport[] {
   const {hooks} = process

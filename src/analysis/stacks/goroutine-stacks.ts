@@ -140,7 +140,8 @@ export class GoroutineStacks {
 
   /**
    * What the runtime's handler collected of the first signal that found the thread in this call: the program's
-   * traceback function, asked again for the same place. The list in memory may be that of a later signal, of the end itself.
+   * traceback function, asked again for the same place. The list in memory may be that of a later signal, of the end
+   * itself.
    */
   #collectAnew(machine: Machine): Word[] | undefined {
     const stack = this.threads.ofMachine(machine)
