@@ -1,15 +1,17 @@
 // Cores through a queue in Debian's PostgreSQL: workers that are killed, a database that restarts or is full, the same
 // cores put in by two batches at once. However it goes, each core ends with exactly one result.
 import assert from 'node:assert/strict'
-import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {execFileSync} from 'node:child_process'
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {after, before, test} from 'node:test'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {gzipSync} from 'node:zlib'
 import {openFixture} from '../../lab/fixtures.ts'
+import type {TriageList, TriageShow} from '../../src/report/core-report.ts'
 import {serveBytes, startHttpStub} from '../support/http-stub.ts'
-import {PostgresServer} from '../support/postgres-server.ts'
+import {PostgresServer} from '../../lab/postgres-server.ts'
 import {runCommand} from '../support/run-command.ts'
 import {StartedCommand} from '../support/started-command.ts'
 
@@ -38,8 +40,8 @@ before(async () => {
   mkdirSync(copies)
   for (const name of NAMES) {
     const {core, sysroot} = await openFixture(name)
-    copyFileSync(core, join(cores, name))
-    copyFileSync(core, join(copies, `copy of ${name}`))
+    execFileSync('cp', ['--sparse=always', core, join(cores, name)])
+    execFileSync('cp', ['--sparse=always', core, join(copies, `copy of ${name}`)])
     sysroots.push('--sysroot', sysroot)
   }
   writeFileSync(join(copies, 'packed.gz'), gzipSync(readFileSync(join(cores, NAMES[1] ?? '')), {level: 1}))
@@ -247,4 +249,63 @@ test('what cannot be fetched is a dead letter after the last attempt, and is tri
   } finally {
     stub.close()
   }
+})
+
+/** What Grafana puts in for its macros and variables (Grafana, "PostgreSQL data source", "Macros"). */
+function asGrafana(sql: string): string {
+  return sql
+    .replace(/\$__timeFilter\(([\w.]+)\)/g, "$1 BETWEEN '2000-01-01T00:00:00Z' AND '2100-01-01T00:00:00Z'")
+    .replace(/\$__timeGroupAlias\(([\w.]+), \$__interval\)/g, 'floor(extract(epoch from $1)/3600)*3600 AS "time"')
+    .replace(/\$\{program:sqlstring\}/g, "'cfault', 'callback'")
+}
+
+test('every panel of the dashboard is answered, for a user who may read the views alone, whatever cores say', async () => {
+  emptyDatabase()
+  assert.equal(await put(cores, join(copies, 'core.broken'), '--label', 'site=a').ended, 0)
+  assert.equal(await worker('--until-empty').ended, 0)
+  const hostile = `INSERT INTO gotrace_core.build (identity, program, revision_time) VALUES ('x', 'x', '2026-99-99T99:99');
+    INSERT INTO gotrace_core.core (key, path, attempt, time, added, exact, build, labels, line)
+    SELECT 'odd', '', 1, '+012345-01-01T00:00:00.000Z', added, exact, currval('gotrace_core.build_id_seq'), '{}', '{}'
+    FROM gotrace_core.core WHERE exact IS NOT NULL LIMIT 1`
+  server.sql(hostile)
+  const views = 'crashes, signatures, crashes_per_day, crash_builds, failures, workers, queue, dead_letters'
+  server.sql(`DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA gotrace_core TO reader;
+    SET search_path = gotrace_core; GRANT SELECT ON ${views} TO reader`)
+  const reader = (sql: string): string => server.sql(sql, 'reader')
+  for (const view of views.split(', ')) reader(`SELECT * FROM gotrace_core.${view}`)
+  assert.throws(() => reader('SELECT * FROM gotrace_queue.job'), /permission denied/)
+  assert.throws(() => reader('SELECT * FROM gotrace_core.core'), /permission denied/)
+  const dashboard = JSON.parse(readFileSync(new URL('../../docs/grafana-dashboard.json', import.meta.url), 'utf8'))
+  const answers: [string, string][] = []
+  for (const {title, targets} of dashboard.panels) {
+    for (const {rawSql} of targets) answers.push([title, reader(asGrafana(rawSql))])
+  }
+  assert.ok(answers.length > 10)
+  const empty = answers.filter(([, answer]) => answer === '').map(([title]) => title)
+  assert.deepEqual(empty, ['Dead letters', 'Workers'])
+  const programs = reader(dashboard.templating.list[0].query).split('\n')
+  assert.ok(programs.includes('cfault'), programs.join())
+})
+
+test('pages over a store in PostgreSQL, and marks', async () => {
+  const serve = new StartedCommand(['serve', '--store', server.url, '--port', '0', '--writable'])
+  await until('it listens', () => serve.stdout.includes('\n'))
+  const url = serve.stdout.trim()
+  const asJson = async <Shape>(address: string): Promise<Shape> => (await fetch(`${url}${address}`)).json() as Shape
+  const {signatures} = await asJson<TriageList>('api/signatures')
+  const crashed = expected.map(each => each.split(' ')[1]).filter(exact => exact !== 'undefined')
+  assert.equal(signatures.length, new Set(crashed).size)
+  const exact = signatures[0]?.exact
+  const page = await (await fetch(`${url}signatures/${exact}`)).text()
+  const token = /name="token" value="([^"]+)"/.exec(page)?.[1] ?? ''
+  const body = new URLSearchParams({token, state: 'fixed', build: 'v1'})
+  assert.equal((await fetch(`${url}signatures/${exact}/mark`, {method: 'POST', body})).status, 200)
+  server.restart('immediate')
+  const {history} = await asJson<TriageShow>(`api/signatures/${exact}`)
+  assert.deepEqual(
+    history.map(({build}) => build),
+    ['v1'],
+  )
+  serve.process.kill('SIGTERM')
+  assert.equal(await serve.ended, 0)
 })

@@ -44,6 +44,9 @@ export interface Boss {
 const INSTALL = 'pg-boss@10.4.2 pg@8.23.1'
 /** How often one of the workers looks after jobs that are done, and expires those that were forgotten. */
 const MAINTENANCE_SECONDS = 60
+/** Jobs that are done are of no more use: results tell which cores are known. */
+const DONE_KEPT_SECONDS = 3600
+const ARCHIVED_KEPT_HOURS = 24
 /** What could not be analysed stays in the list for so long. */
 const FAILED_KEPT_SECONDS = 10 * 365 * 24 * 3600
 
@@ -56,7 +59,9 @@ export function makeBoss(pool: PostgresPool, maintains: boolean): Boss {
     schedule: false,
     supervise: maintains,
     maintenanceIntervalSeconds: MAINTENANCE_SECONDS,
+    archiveCompletedAfterSeconds: DONE_KEPT_SECONDS,
     archiveFailedAfterSeconds: FAILED_KEPT_SECONDS,
+    deleteAfterHours: ARCHIVED_KEPT_HOURS,
   })
 }
 

@@ -4,19 +4,20 @@ import {QUEUE_SCHEMA} from './boss.ts'
 
 /**
  * Of the queue (docs/scaling.md, "Views"). They are functions inside, so that an update of pg-boss may change its
- * tables, which nothing may while a view stands on them.
+ * tables, which nothing may while a view stands on them; and so that who reads them need not read the addresses of
+ * cores, which may let somebody in.
  */
 const QUEUE_VIEWS = `
 CREATE OR REPLACE FUNCTION read_queue() RETURNS TABLE (state text, cores bigint, oldest timestamptz)
-LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN RETURN QUERY
   SELECT job.state::text, count(*), min(job.created_on) FROM ${QUEUE_SCHEMA}.job AS job
   WHERE job.name = 'cores' AND job.state <> 'completed' GROUP BY job.state;
 END $$;
 CREATE OR REPLACE VIEW queue AS SELECT * FROM read_queue();
 CREATE OR REPLACE FUNCTION read_dead_letters() RETURNS TABLE (
   key text, path text, priority integer, attempts integer, code text, message text, queued timestamptz, ended timestamptz)
-LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY
-  SELECT job.data->>'key', job.data->>'source', job.priority, job.retry_count + 1, job.output->>'code',
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN RETURN QUERY
+  SELECT job.data->>'key', coalesce(job.data->>'path', job.data->>'source'), job.priority, job.retry_count + 1, job.output->>'code',
     job.output->>'message', job.created_on, job.completed_on
   FROM ${QUEUE_SCHEMA}.job AS job WHERE job.name = 'cores' AND job.state = 'failed';
 END $$;

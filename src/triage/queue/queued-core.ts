@@ -29,9 +29,14 @@ export function parseQueuedCore(value: unknown): QueuedCore | undefined {
     path: typeof path === 'string' ? path : source,
     key,
     size: typeof size === 'number' ? size : null,
-    mtime: typeof mtime === 'string' ? mtime : null,
+    mtime: typeof mtime === 'string' && isMoment(mtime) ? mtime : null,
     labels: textsOf(labels),
   }
+}
+
+function isMoment(text: string): boolean {
+  const time = Date.parse(text)
+  return !Number.isNaN(time) && new Date(time).toISOString() === text
 }
 
 function textsOf(value: unknown): QueuedCore['labels'] {

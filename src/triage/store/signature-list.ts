@@ -82,7 +82,7 @@ export async function listSignatures(store: CrashStore, query: SignatureQuery): 
   found.sort(orderOf(query.sort))
   const names = await countBuilds(store, chosen, builds)
   const days = daysOf(query)
-  const trends = await countDays(store, chosen, days[0] ?? '')
+  const trends = days[0] === undefined ? new Map() : await countDays(store, chosen, days[0])
   const signatures = found.slice(0, query.limit).map(each => {
     const exact = String(each.row.exact)
     return {
@@ -106,7 +106,8 @@ async function findSignatures(
   {where, values}: Condition,
   builds: ReadonlyMap<number, Build>,
 ): Promise<Found[]> {
-  const whole = 'SELECT exact, min(time) AS first FROM core WHERE exact IS NOT NULL GROUP BY exact'
+  // For each a look into the index, not a walk over all cores.
+  const whole = 'SELECT exact, (SELECT min(time) FROM core WHERE core.exact = signature.exact) AS first FROM signature'
   const firsts = new Map((await store.all(whole)).map(row => [String(row.exact), String(row.first)]))
   const marks = await readLatestMarks(store)
   const sql = `

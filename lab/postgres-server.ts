@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
+import {appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
 import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -68,17 +68,15 @@ export class PostgresServer {
     this.#control('restart', '-m', how)
   }
 
-  end(): void {
-    this.#control('stop', '-m', 'fast')
+  /** Of the process that all others of the server are children of. */
+  get pid(): number {
+    return Number(readFileSync(join(this.#data, 'postmaster.pid'), 'latin1').split('\n')[0])
   }
 
-  begin(): void {
-    this.#control('start')
-  }
-
-  /** Runs a statement; what it answers, a line a row. */
-  sql(statement: string): string {
-    return execFileSync(join(this.#bin, 'psql'), ['-XqAt', '-v', 'ON_ERROR_STOP=1', this.url, '-c', statement], {
+  /** Runs statements; what the last one answers, a line a row. */
+  sql(statement: string, user = USER): string {
+    const url = this.url.replace(`//${USER}@`, `//${user}@`)
+    return execFileSync(join(this.#bin, 'psql'), ['-XqAt', '-v', 'ON_ERROR_STOP=1', url, '-c', statement], {
       encoding: 'utf8',
       env: {...process.env, PGOPTIONS: '-c client_min_messages=warning'},
     }).trimEnd()
