@@ -118,7 +118,9 @@ export class Unwinder {
     if (pc === undefined || sp === undefined) return undefined
     const go = this.#goEntry(pc)
     if (go) return {pc, sp, go, native: undefined}
-    const native = this.#isUnreadRestorer(pc, position) ? 'signal' : this.#nativeEntry(pc, exactPc)
+    if (this.#isUnreadRestorer(pc, position)) return {pc, sp, go: undefined, native: 'signal'}
+    // It has no call frame information: to look for some would read all of the program's.
+    const native = this.#crosscall1Row(position) ? 'uncovered' : this.#nativeEntry(pc, exactPc)
     return {pc, sp, go: undefined, native}
   }
 
@@ -211,13 +213,18 @@ export class Unwinder {
   }
 
   /** Out of the C function that had called mstart. */
-  #leaveCrosscall1({registers, foundBy}: Position): Departure | undefined {
-    const {memory} = this.#input
-    const row = foundBy === 'pcsp' && registers.pc !== undefined ? crosscall1Row(memory, registers.pc) : undefined
-    const applied = row && applyRow(row, registers, memory)
+  #leaveCrosscall1(position: Position): Departure | undefined {
+    const row = this.#crosscall1Row(position)
+    const applied = row && applyRow(row, position.registers, this.#input.memory)
     const pc = applied?.caller.pc
     if (!applied || pc === undefined || this.#code.isReturnAddress(pc, applied.cfa) === false) return undefined
     return {cfa: applied.cfa, next: {registers: applied.caller, foundBy: 'stack-switch', exactPc: false}}
+  }
+
+  #crosscall1Row({registers, foundBy}: Position): UnwindRow | undefined {
+    return foundBy === 'pcsp' && registers.pc !== undefined
+      ? crosscall1Row(this.#input.memory, registers.pc)
+      : undefined
   }
 
   /** SP as it was before a Go function aligned it for the C function that returns here. */
