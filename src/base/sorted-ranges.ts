@@ -26,12 +26,17 @@ export class SortedRanges<T> {
 }
 
 /**
- * Index of the last element <= `value` in the first `length` elements of an ascending column; -1 where all are above.
- * Of equal elements it gives the last.
+ * Index of the last element <= `value` in the elements from `first` up to `end` of an ascending column; one less than
+ * `first` where all are above. Of equal elements it gives the last.
  */
-export function lastAtOrBelow(column: Float64Array | Uint32Array, value: number, length = column.length): number {
-  let low = 0
-  let high = length
+export function lastAtOrBelow(
+  column: Float64Array | Uint32Array,
+  value: number,
+  end = column.length,
+  first = 0,
+): number {
+  let low = first
+  let high = end
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
     if ((column[middle] as number) <= value) low = middle + 1

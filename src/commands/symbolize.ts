@@ -95,6 +95,9 @@ function isInTime(deadline: Deadline): boolean {
   return !deadline.isOver('the list of answers')
 }
 
+/** The inlined calls of one address; the next one is another. */
+const KEPT = 64 * 1024
+
 interface AnswerLooks {
   demangle: boolean
   json: boolean
@@ -110,7 +113,7 @@ class Answers {
   constructor(module: Module, diagnostics: Diagnostics, looks: AnswerLooks) {
     const go = module.image && openGoFileTables(module.image, diagnostics)
     const moduleAt = (address: Address) => (address >= module.start && address < module.end ? module : undefined)
-    const symbolizer = new Symbolizer({moduleAt, go, diagnostics, demangle: looks.demangle})
+    const symbolizer = new Symbolizer({moduleAt, go, diagnostics, demangle: looks.demangle, kept: KEPT})
     this.#cgo = new CgoSymbolizer(pc => symbolizer.locate(pc, pc))
     this.#looks = looks
   }

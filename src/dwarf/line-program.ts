@@ -137,7 +137,7 @@ class LineRows {
 
   /** The last row at or below `address` in [first, end). */
   find(address: number, first: number, end: number): number {
-    return first + Math.max(lastAtOrBelow(this.#addresses.subarray(first, end), address), 0)
+    return Math.max(lastAtOrBelow(this.#addresses, address, end, first), first)
   }
 
   /** Rows of a sequence ascend (6.2.5); hand-written tables that do not are put in order. */

@@ -1,4 +1,5 @@
 import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {hashBytes} from '../base/byte-hash.ts'
 import {decodeName, NAME_MAX} from '../base/foreign-name.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
@@ -24,6 +25,8 @@ const SHN_UNDEF = 0
 const SHN_ABS = 0xfff1
 /** How far `find` looks back for a symbol that encloses those that start later (nested asm labels). */
 const ENCLOSING_MAX = 64
+/** Symbols that `find` has read, their names with them. */
+const SYMBOLS_KEPT = 8192
 /** Names that are looked up by searching before an index of all names pays. */
 const SEARCHED_LOOKUPS = 24
 
@@ -55,6 +58,7 @@ export class SymbolTable {
   #parts: readonly Part[] | undefined
   #columns: Columns | undefined
   #slots: Uint32Array | undefined
+  readonly #found = new BoundedCache<number, ElfSymbol>(SYMBOLS_KEPT)
   #lookups = 0
 
   private constructor(files: readonly ElfFile[]) {
@@ -77,12 +81,8 @@ export class SymbolTable {
   find(linkAddress: Address): ElfSymbol | undefined {
     const columns = this.#sorted()
     const last = lastAtOrBelow(columns.addresses, linkAddress, columns.count)
-    let best = -1
-    for (const index of covering(columns, last, linkAddress)) {
-      // Of equals the one that the table has first, as other tools choose.
-      if (best < 0 || rank(columns, index) >= rank(columns, best)) best = index
-    }
-    return best < 0 ? undefined : this.#symbol(columns, best)
+    const best = bestCovering(columns, last, linkAddress)
+    return best < 0 ? undefined : this.#found.of(best, () => this.#symbol(columns, best))
   }
 
   /**
@@ -197,23 +197,22 @@ export class SymbolTable {
 }
 
 /**
- * From the last symbol that starts at or below an address back: those that cover it and start where the nearest such
- * one does.
+ * From the last symbol that starts at or below an address back: the best of those that cover it and start where the
+ * nearest such one does; -1 where there is none. Of equals the one that the table has first, as other tools choose.
  */
-function* covering(columns: Columns, last: number, address: number): Generator<number> {
-  let nearest: number | undefined
-  let found: number | undefined
+function bestCovering(columns: Columns, last: number, address: number): number {
+  let nearest = -1
+  let best = -1
   for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
     if (columns.placed[index] === 0) continue
     const start = columns.addresses[index] as number
-    if (found !== undefined && start < found) return
-    nearest ??= start
+    if (best >= 0 && start < (columns.addresses[best] as number)) break
+    if (nearest < 0) nearest = start
     const size = columns.sizes[index] as number
     const covers = size === 0 ? start === nearest : address < start + size
-    if (!covers) continue
-    found = start
-    yield index
+    if (covers && (best < 0 || rank(columns, index) >= rank(columns, best))) best = index
   }
+  return best
 }
 
 /** Where strings end in these bytes; a name may be the end of a longer one (gABI ch. 4, "String Table"). */

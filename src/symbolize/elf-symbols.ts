@@ -1,7 +1,7 @@
 import {CodeReach} from '../amd64/code-reach.ts'
 import {Disassembler} from '../amd64/disassembler.ts'
 import {decodeInstruction} from '../amd64/instruction.ts'
-import type {Address} from '../base/address.ts'
+import {type Address, number64At} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
@@ -10,6 +10,8 @@ import {PltStubs} from './plt-stubs.ts'
 
 /** Labels without a size whose code was followed. */
 const REACHES_KEPT = 4096
+/** Names of files, by the functions whose they are. */
+const SOURCES_KEPT = 8192
 
 export interface NamedEntry {
   name: string
@@ -27,6 +29,7 @@ export class ElfSymbols {
   readonly #stubs: PltStubs | undefined
   readonly #symbolFiles: readonly ElfFile[]
   readonly #reaches = new BoundedCache<Address, CodeReach>(REACHES_KEPT)
+  readonly #sources = new BoundedCache<Address, string | undefined>(SOURCES_KEPT)
   #disassembler: Disassembler | undefined
   #hasLocals: boolean | undefined
 
@@ -71,11 +74,13 @@ export class ElfSymbols {
   }
 
   #sourceFile(entry: Address): string | undefined {
-    for (const files of this.#files) {
-      const file = files.find(entry)
-      if (file !== undefined) return file
-    }
-    return undefined
+    return this.#sources.of(entry, () => {
+      for (const files of this.#files) {
+        const file = files.find(entry)
+        if (file !== undefined) return file
+      }
+      return undefined
+    })
   }
 
   /**
@@ -122,17 +127,13 @@ class SourceFileSymbols {
     const names = new Map<number, number>()
     const table = this.#file.section('.symtab')
     if (!table) return names
-    const cursor = new Cursor(table.bytes, `${this.#file.name}:.symtab`)
+    const view = new DataView(table.bytes.buffer, table.bytes.byteOffset, table.bytes.byteLength)
     let file = 0
-    while (cursor.remaining >= SYMBOL_SIZE) {
-      const name = cursor.u32()
-      const info = cursor.u8()
-      cursor.skip(3)
-      const address = cursor.number64()
-      cursor.skip(8)
+    for (let at = 0; at + SYMBOL_SIZE <= view.byteLength; at += SYMBOL_SIZE) {
+      const info = view.getUint8(at + 4)
       if (Math.floor(info / 16) !== STB.STB_LOCAL) break // locals come first
-      if (info % 16 === STT.STT_FILE) file = name
-      else if (file !== 0) names.set(address, file)
+      if (info % 16 === STT.STT_FILE) file = view.getUint32(at, true)
+      else if (file !== 0) names.set(number64At(view, at + 8), file)
     }
     return names
   }

@@ -26,6 +26,7 @@ const SYMBOL_SIZE = 24
  */
 export class PltStubs {
   readonly #image: ElfFile
+  #sections: {start: number; end: number; stride: number}[] | undefined
   #names: Map<number, string> | undefined
 
   constructor(image: ElfFile) {
@@ -34,12 +35,15 @@ export class PltStubs {
 
   /** `memcpy@plt`, where the stub's target is known. */
   find(linkAddress: Address): {name: string; entry: Address} | undefined {
-    for (const {name, stride} of STUB_SECTIONS) {
+    this.#sections ??= STUB_SECTIONS.flatMap(({name, stride}) => {
       const header = this.#image.sectionHeader(name)
-      if (!header || linkAddress < header.address || linkAddress >= header.address + header.size) continue
+      return header ? [{start: header.address, end: header.address + header.size, stride}] : []
+    })
+    for (const {start, end, stride} of this.#sections) {
+      if (linkAddress < start || linkAddress >= end) continue
       // .plt.got has stubs of 16 bytes where control-flow enforcement made them longer
       for (const length of stride === 8 ? [8, 16] : [16]) {
-        const entry = linkAddress - ((linkAddress - header.address) % length)
+        const entry = linkAddress - ((linkAddress - start) % length)
         const slot = this.#jumpSlot(toAddress(entry), length)
         const target = slot === undefined ? undefined : this.#slotNames().get(slot)
         if (target !== undefined) return {name: `${target}${STUB_SUFFIX}`, entry: toAddress(entry)}

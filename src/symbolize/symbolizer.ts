@@ -14,6 +14,8 @@ export interface SymbolizerInput {
   diagnostics: Diagnostics
   /** Whether `function` is made readable; `linkageName` never is. */
   demangle?: boolean
+  /** Weight of the frames that are kept for the next time that their pc is asked for. */
+  kept?: number
 }
 
 /** Where a function ends in a jump to another one: the jump, or what is behind it. */
@@ -32,10 +34,11 @@ export class Symbolizer {
   readonly #input: SymbolizerInput
   readonly #demangler: Demangler | undefined
   readonly #modules = new Map<SymbolSource, ModuleSymbols>()
-  readonly #frames = new BoundedCache<number, readonly SourceFrame[]>(CACHE_LIMIT, weightOf)
+  readonly #frames: BoundedCache<number, readonly SourceFrame[]>
 
   constructor(input: SymbolizerInput) {
     this.#input = input
+    this.#frames = new BoundedCache(input.kept ?? CACHE_LIMIT, weightOf)
     this.#demangler = input.demangle === false ? undefined : new Demangler()
   }
 
@@ -98,7 +101,7 @@ export class Symbolizer {
       const names = this.#names({linkageName: name})
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const symbol = outer.linkageName === undefined ? symbols.findSymbol(linkAddress) : undefined
+    const symbol = isNamedInFull(outer) ? undefined : symbols.findSymbol(linkAddress)
     const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
     const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
@@ -141,6 +144,11 @@ export class Symbolizer {
     }
     return symbols
   }
+}
+
+/** By DWARF alone. C has no scopes, and its compilers write down a name for the linker that is another one. */
+function isNamedInFull({function: name, linkageName, language}: DwarfFrame): boolean {
+  return linkageName !== undefined || (name !== undefined && language === 'c')
 }
 
 /** Languages in which a symbol that is not mangled says no more than the name in the source. */
