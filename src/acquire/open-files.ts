@@ -9,6 +9,7 @@ import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
 import {openInput, type Progress} from './core-input.ts'
 import {FileWatch} from './file-watch.ts'
+import type {LastingFiles} from './lasting-files.ts'
 import type {UnpackLimits} from './unpack-limits.ts'
 import {ZstdSections} from './zstd-decoder.ts'
 
@@ -19,12 +20,19 @@ export interface OpenFilesOptions {
   readonly unpackLimits?: UnpackLimits | undefined
   /** Keeps what was unpacked of files, for the next core. */
   readonly unpacked?: UnpackedCache | undefined
+  /** Files that are kept for the next core, with what was parsed of them. */
+  readonly lasting?: LastingFiles | undefined
   /** Notes what is read of each file. */
   readonly records?: ReadRecords | undefined
 }
 
 /** Unpacked sections by the file and where they begin in it. */
 export type UnpackedCache = BoundedCache<string, Uint8Array>
+
+interface OpenedElf {
+  readonly elf: ElfFile
+  readonly source: FileSource
+}
 
 /** More than that are of no use, for each costs memory. */
 const FILES_MAX = 4096
@@ -34,9 +42,10 @@ const RESERVE = 16
 /** Opened files of a run, so that each is opened once and all are closed. */
 export class OpenFiles {
   readonly diagnostics: Diagnostics
-  readonly zstd = new ZstdSections()
+  readonly zstd: ZstdSections
   readonly watch: FileWatch
   readonly #options: OpenFilesOptions
+  readonly #lasting: LastingFiles | undefined
   readonly #open = new Map<string, ElfFile | undefined>()
   readonly #holes = new Map<string, readonly FileRange[]>()
   readonly #closers: (() => void)[] = []
@@ -47,6 +56,9 @@ export class OpenFiles {
     this.diagnostics = options.diagnostics
     this.watch = new FileWatch(options.diagnostics)
     this.#options = options
+    this.#lasting = options.records ? undefined : options.lasting
+    this.#lasting?.begin(options.diagnostics)
+    this.zstd = this.#lasting?.zstd ?? new ZstdSections()
   }
 
   get deadline(): Deadline | undefined {
@@ -124,22 +136,29 @@ export class OpenFiles {
 
   #openElf(path: string): ElfFile | undefined {
     return this.#read(path, () => {
-      const source = FileSource.open(path)
-      try {
-        this.watch.add(source)
-        const elf = this.#parse(source, path)
-        this.#closers.push(() => source.close())
-        return elf
-      } catch (error) {
-        source.close()
-        throw error
-      }
+      const lasting = this.#lasting
+      const open = (): OpenedElf => this.#openSource(path, lasting?.diagnostics)
+      const opened = lasting ? lasting.open(path, open) : open()
+      this.watch.add(opened.source)
+      if (!lasting?.holds(path, opened)) this.#closers.push(() => opened.source.close())
+      return opened.elf
     })
   }
 
-  #parse(source: ByteSource, path: string): ElfFile {
+  #openSource(path: string, lasting: Diagnostics | undefined): OpenedElf {
+    const source = FileSource.open(path)
+    try {
+      return {elf: this.#parse(source, path, lasting), source}
+    } catch (error) {
+      source.close()
+      throw error
+    }
+  }
+
+  #parse(source: ByteSource, path: string, lasting?: Diagnostics): ElfFile {
     const watched = this.#options.records?.watch(source, path) ?? source
-    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack, unpacked: this.#unpackedOf(source)})
+    const unpacked = this.#unpackedOf(source)
+    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack, unpacked, lasting})
   }
 
   #unpackedOf(source: ByteSource): UnpackedSections | undefined {

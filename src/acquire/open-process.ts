@@ -19,6 +19,7 @@ import {liesInFolder} from './core-place.ts'
 import {type CrashRecord, readCrashRecord} from './crash-record.ts'
 import {FileDebugPaths} from './debug-paths.ts'
 import type {DebuginfodSettings, TidyOnSignal} from './debuginfod.ts'
+import type {LastingFiles} from './lasting-files.ts'
 import {EXE_HINT, type FindResult, findModuleFile, type ModuleSearch, refusalOf} from './module-finder.ts'
 import {OpenFiles, type UnpackedCache} from './open-files.ts'
 import {isPackageHead, PACKAGE_HEAD_SIZE} from './package-manifest.ts'
@@ -46,6 +47,8 @@ export interface AcquireOptions extends SearchOptions {
   unpackLimits?: UnpackLimits | undefined
   /** Keeps what is unpacked of files, for the next core. */
   unpacked?: UnpackedCache | undefined
+  /** Keeps the files of the process, and what is parsed of them, for the next core. */
+  lasting?: LastingFiles | undefined
   /** Notes what is read of the files of the process. */
   records?: ReadRecords | undefined
 }

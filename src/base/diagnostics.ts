@@ -155,3 +155,24 @@ export class Diagnostics {
     return [...this.#byKey.values()]
   }
 }
+
+/** What outlives one report tells the report that is being made. */
+export class ForwardedDiagnostics extends Diagnostics {
+  #to: Diagnostics | undefined
+  #hasTold = false
+
+  /** Something was told since `forwardTo`. */
+  get hasTold(): boolean {
+    return this.#hasTold
+  }
+
+  forwardTo(to: Diagnostics): void {
+    this.#to = to
+    this.#hasTold = false
+  }
+
+  override add(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): void {
+    this.#hasTold = true
+    this.#to?.add(code, message, details)
+  }
+}

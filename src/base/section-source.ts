@@ -1,4 +1,5 @@
 import type {Address} from './address.ts'
+import type {Diagnostics} from './diagnostics.ts'
 import type {MemoryReader} from './memory-reader.ts'
 
 /** A section's content, decompressed, and the link address of its first byte (0 where it is not loaded). */
@@ -11,6 +12,11 @@ export interface Section {
 export interface SectionSource {
   /** For messages: the path of the file. */
   readonly name: string
+  /**
+   * Of a file that is kept for further reports: what is parsed of it is kept too, and tells these. undefined: it is of
+   * one report alone.
+   */
+  readonly lasting?: Diagnostics | undefined
   /** undefined where the section is absent, empty on disk (NOBITS), or unreadable (a diagnostic tells). */
   section(name: string): Section | undefined
 }

@@ -36,6 +36,8 @@ export interface ElfFileOptions {
   zstd?: ZstdUnpack | undefined
   /** What was unpacked of this very file before, for another core. */
   unpacked?: UnpackedSections | undefined
+  /** Of a file that is kept for further reports: what tells each of them. */
+  lasting?: Diagnostics | undefined
   /** Of an image in memory: its dynamic section holds addresses where the file has link addresses. */
   loadBias?: number
 }
@@ -91,11 +93,15 @@ export class ElfFile implements SectionSource {
 
   /** @throws InputError not-elf · UnsupportedError for another machine · FormatError */
   static open(source: ByteSource, diagnostics: Diagnostics, options: ElfFileOptions = {}): ElfFile {
-    return new ElfFile(source, readFileHeader(source), diagnostics, options)
+    return new ElfFile(source, readFileHeader(source), options.lasting ?? diagnostics, options)
   }
 
   get name(): string {
     return this.source.name
+  }
+
+  get lasting(): Diagnostics | undefined {
+    return this.#options.lasting
   }
 
   /** Section headers, without the empty first one; [] where there are none. */

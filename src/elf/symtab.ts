@@ -99,6 +99,13 @@ export class SymbolTable {
     return this.#strongest(columns, this.#hashed(columns, wanted))
   }
 
+  /** Whether these letters stand in any name, without a look at the symbols. */
+  hasNamesWith(letters: string): boolean {
+    return this.#inFile().some(({strings}) =>
+      Buffer.from(strings.buffer, strings.byteOffset, strings.length).includes(letters),
+    )
+  }
+
   #strongest(columns: Columns, indices: Iterable<number>): ElfSymbol | undefined {
     let best = -1
     for (const index of indices) {

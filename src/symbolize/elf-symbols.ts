@@ -32,6 +32,7 @@ export class ElfSymbols {
   readonly #sources = new BoundedCache<Address, string | undefined>(SOURCES_KEPT)
   #disassembler: Disassembler | undefined
   #hasLocals: boolean | undefined
+  #hasMangled: boolean | undefined
 
   constructor(image: ElfFile | undefined, symbols: ElfFile | undefined) {
     this.#image = image
@@ -50,6 +51,11 @@ export class ElfSymbols {
     const isLocal = symbol.binding === STB.STB_LOCAL
     const file = isLocal && symbol.type !== STT.STT_OBJECT ? this.#sourceFile(symbol.address) : undefined
     return {name: withoutVersion(symbol.name), entry: symbol.address, isLocal, file}
+  }
+
+  get hasMangledNames(): boolean {
+    this.#hasMangled ??= this.#table.hasNamesWith('_Z')
+    return this.#hasMangled
   }
 
   /**

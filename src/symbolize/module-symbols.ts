@@ -27,16 +27,46 @@ export interface SymbolSource {
   toAddress(linkAddress: Address): Address
 }
 
+const FILE_NAMES = ['dwarf', 'supplementary', 'symbols'] as const
+type Files = Pick<DebugSources, (typeof FILE_NAMES)[number]>
+
+/** Of images that outlive a report. */
+const LASTING = new WeakMap<ElfFile, {files: Files; symbols: ModuleSymbols}>()
+
 /** What a module's DWARF and symbol tables say of it; each is opened at its first use. Link addresses. */
 export class ModuleSymbols {
   readonly dwarf: DwarfInfo | undefined
   readonly #elf: ElfSymbols
+  #debug: DebugSources
 
-  constructor({debug, image}: SymbolSource, diagnostics: Diagnostics) {
-    const {dwarf, supplementary, symbols} = debug
-    const splitUnit: SplitUnitFinder = (name, compDir, dwoId) => debug.splitUnit?.(name, compDir, dwoId)
+  constructor(
+    image: ElfFile | undefined,
+    debug: DebugSources,
+    {dwarf, supplementary, symbols}: Files,
+    diagnostics: Diagnostics,
+  ) {
+    this.#debug = debug
+    const splitUnit: SplitUnitFinder = (name, compDir, dwoId) => this.#debug.splitUnit?.(name, compDir, dwoId)
     this.dwarf = dwarf && new DwarfInfo(dwarf, {supplementary, splitUnit, diagnostics})
     this.#elf = new ElfSymbols(image, symbols)
+  }
+
+  /** Those that were made for another report, where all files are the same ones, and kept. */
+  static of({image, debug}: SymbolSource, diagnostics: Diagnostics): ModuleSymbols {
+    const {dwarf, supplementary, symbols} = debug
+    const files: Files = {dwarf, supplementary, symbols}
+    const all = [image, dwarf, supplementary, symbols].filter(file => file !== undefined)
+    const lasting = image?.lasting
+    if (!image || !lasting || all.some(file => file.lasting !== lasting))
+      return new ModuleSymbols(image, debug, files, diagnostics)
+    const known = LASTING.get(image)
+    if (known && FILE_NAMES.every(name => known.files[name] === files[name])) {
+      known.symbols.#debug = debug
+      return known.symbols
+    }
+    const made = new ModuleSymbols(image, debug, files, lasting)
+    LASTING.set(image, {files, symbols: made})
+    return made
   }
 
   /** Innermost inline first; [] where DWARF says nothing. */
@@ -52,6 +82,11 @@ export class ModuleSymbols {
   /** By DWARF, the tail calls of the function that begins there; undefined where they are not known to be all. */
   tailCallsOf(entry: Address): readonly TailCallSite[] | undefined {
     return this.dwarf?.tailCallsOf(entry)
+  }
+
+  /** Whether a symbol may have a mangled name of C++. */
+  get hasMangledNames(): boolean {
+    return this.#elf.hasMangledNames
   }
 
   /** By the symbol tables and the stubs of the PLT. */

@@ -101,7 +101,8 @@ export class Symbolizer {
       const names = this.#names({linkageName: name})
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const symbol = isNamedInFull(outer) ? undefined : symbols.findSymbol(linkAddress)
+    const isNamed = outer.linkageName !== undefined || (isPlainC(outer) && !symbols.hasMangledNames)
+    const symbol = isNamed ? undefined : symbols.findSymbol(linkAddress)
     const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
     const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
@@ -139,16 +140,16 @@ export class Symbolizer {
   #symbolsOf(module: SymbolSource): ModuleSymbols {
     let symbols = this.#modules.get(module)
     if (!symbols) {
-      symbols = new ModuleSymbols(module, this.#input.diagnostics)
+      symbols = ModuleSymbols.of(module, this.#input.diagnostics)
       this.#modules.set(module, symbols)
     }
     return symbols
   }
 }
 
-/** By DWARF alone. C has no scopes, and its compilers write down a name for the linker that is another one. */
-function isNamedInFull({function: name, linkageName, language}: DwarfFrame): boolean {
-  return linkageName !== undefined || (name !== undefined && language === 'c')
+/** A function of C, of which a symbol that is not mangled tells nothing. */
+function isPlainC({function: name, language}: DwarfFrame): boolean {
+  return name !== undefined && language === 'c'
 }
 
 /** Languages in which a symbol that is not mangled says no more than the name in the source. */

@@ -1,5 +1,6 @@
 import workerpool from 'workerpool'
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
+import {LastingFiles} from '../acquire/lasting-files.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {describeFailure} from '../base/errors.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
@@ -137,7 +138,8 @@ const BEGUN = 'begun'
 
 /** The other side: answers in a process that an `AnalystPool` has started. */
 export function serveAnalyses(tidyOnSignal: TidyOnSignal): void {
-  const context = {tidyOnSignal, unpacked: new BoundedCache<string, Uint8Array>(UNPACKED_MAX, bytes => bytes.length)}
+  const unpacked = new BoundedCache<string, Uint8Array>(UNPACKED_MAX, bytes => bytes.length)
+  const context = {tidyOnSignal, unpacked, lasting: new LastingFiles()}
   workerpool.worker({
     makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
       workerpool.workerEmit(BEGUN)

@@ -2,6 +2,7 @@ import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.t
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import type {UnpackedCache} from '../acquire/open-files.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
+import type {LastingFiles} from '../acquire/lasting-files.ts'
 import {isPackageHead} from '../acquire/package-manifest.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
@@ -19,7 +20,10 @@ import type {WorkItem} from './work-list.ts'
 
 /** What goes to the process that analyses a core, with its path: plain data. */
 export interface LineOptions {
-  readonly search: Omit<OpenProcessOptions, 'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal' | 'unpacked'>
+  readonly search: Omit<
+    OpenProcessOptions,
+    'diagnostics' | 'deadline' | 'progress' | 'tidyOnSignal' | 'unpacked' | 'lasting'
+  >
   readonly analysis: Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle'>
   readonly signature?: SignatureOptions
   /** Where the whole report goes, beside the line. */
@@ -43,13 +47,14 @@ export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime' | 'attempt'>
 export interface LineContext {
   readonly tidyOnSignal?: TidyOnSignal
   readonly unpacked?: UnpackedCache
+  readonly lasting?: LastingFiles
 }
 
 /** The line of a core; null for a packed file nobody named that holds something else. */
 export async function makeLine(
   item: Omit<WorkItem, 'error'>,
   options: LineOptions,
-  {tidyOnSignal, unpacked}: LineContext = {},
+  {tidyOnSignal, unpacked, lasting}: LineContext = {},
 ): Promise<BatchLine | null> {
   const started = Date.now()
   const diagnostics = new Diagnostics()
@@ -57,13 +62,22 @@ export async function makeLine(
   const {tool} = options.analysis
   try {
     if (item.uncertain && !(await holdsCore(item.path))) return null
-    const process = await openProcess(item.path, {...options.search, diagnostics, deadline, tidyOnSignal, unpacked})
+    const process = await openProcess(item.path, {
+      ...options.search,
+      diagnostics,
+      deadline,
+      tidyOnSignal,
+      unpacked,
+      lasting,
+    })
     try {
       return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}
     } finally {
       process.close()
     }
   } catch (error) {
+    // What was being parsed when the time was over is of no use.
+    lasting?.drop()
     return {...errorLine(item, tool, describeFailure(error)), durationMs: Date.now() - started}
   }
 }

@@ -32,6 +32,17 @@ interface ModuleTables {
   debug: CfiTable | 'unopened' | undefined
 }
 
+/** Tables of files that outlive a report. */
+const LASTING = new WeakMap<SectionSource, CfiTable>()
+
+function tableOf(sections: SectionSource, diagnostics: Diagnostics): CfiTable {
+  const {lasting} = sections
+  if (!lasting) return new CfiTable(sections, diagnostics)
+  const table = LASTING.get(sections) ?? new CfiTable(sections, lasting)
+  LASTING.set(sections, table)
+  return table
+}
+
 /** Rows from the call frame information of whatever module holds a pc. */
 export class CfiRows {
   readonly #modules: ModuleLookup
@@ -57,7 +68,7 @@ export class CfiRows {
   #tablesOf(module: CodeModule): ModuleTables {
     let tables = this.#tables.get(module)
     if (!tables) {
-      const image = module.image && new CfiTable(module.image, this.#diagnostics)
+      const image = module.image && tableOf(module.image, this.#diagnostics)
       tables = {image, debug: 'unopened'}
       this.#tables.set(module, tables)
     }
@@ -67,7 +78,7 @@ export class CfiRows {
   #debugTable(module: CodeModule, tables: ModuleTables): CfiTable | undefined {
     if (tables.debug === 'unopened') {
       const source = module.debug.dwarf
-      tables.debug = source && source !== module.image ? new CfiTable(source, this.#diagnostics) : undefined
+      tables.debug = source && source !== module.image ? tableOf(source, this.#diagnostics) : undefined
     }
     return tables.debug
   }
