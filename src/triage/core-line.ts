@@ -1,8 +1,8 @@
 import {detectPacking, isUnpacked, readPackedHead} from '../acquire/core-input.ts'
 import type {TidyOnSignal} from '../acquire/debuginfod.ts'
+import type {LastingFiles} from '../acquire/lasting-files.ts'
 import type {UnpackedCache} from '../acquire/open-files.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
-import type {LastingFiles} from '../acquire/lasting-files.ts'
 import {isPackageHead} from '../acquire/package-manifest.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
@@ -47,7 +47,7 @@ export type LineKey = Pick<WorkItem, 'path' | 'size' | 'mtime' | 'attempt'>
 export interface LineContext {
   readonly tidyOnSignal?: TidyOnSignal
   readonly unpacked?: UnpackedCache
-  readonly lasting?: LastingFiles
+  readonly lasting?: LastingFiles | undefined
 }
 
 /** The line of a core; null for a packed file nobody named that holds something else. */
