@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto'
+import {BoundedCache} from '../../base/bounded-cache.ts'
 import {InputError} from '../../base/errors.ts'
 import {DEFAULT_RULES, SIGNATURE_VERSION} from './default-rules.ts'
 
@@ -34,27 +35,52 @@ export interface RulesText {
 /** A pattern is held against names of this length at most, so that none takes long. */
 const NAME_LIMIT = 1000
 
+/** Weight of names that were held against the rules. */
+const KEPT = 1024 * 1024
+
+function weightOf(_: unknown, name: string): number {
+  return 32 + name.length
+}
+
+interface Folded {
+  readonly name: string
+  readonly reason: string | undefined
+}
+
+/** Patterns that everyone has are compiled once, for all cores of a process. */
+let defaults: readonly Rule[] | undefined
+
 /** Which frames make a signature, by name. A user's own rules come before those that everyone has. */
 export class SignatureRules {
   /** Signatures compare where it is the same: of the default rules, and of a user's own where there are any. */
   readonly version: string
   readonly #rules: readonly Rule[]
+  // Deep stacks have few names.
+  readonly #reasons = new BoundedCache<string, string | undefined>(KEPT, weightOf)
+  readonly #folded = new BoundedCache<string, Folded>(KEPT, weightOf)
 
   /** @throws InputError that names file and line */
   constructor(own?: RulesText) {
     this.version = own ? `${SIGNATURE_VERSION}+${digest(own.text)}` : SIGNATURE_VERSION
-    this.#rules = [...(own ? parseRules(own) : []), ...parseRules(DEFAULT_RULES)]
+    defaults ??= parseRules(DEFAULT_RULES)
+    this.#rules = [...(own ? parseRules(own) : []), ...defaults]
   }
 
   /** Why a name is of a kind; undefined where no rule says so. */
   reason(kind: Exclude<RuleKind, 'fold'>, subject: RuleSubject, name: string): string | undefined {
     const short = name.slice(0, NAME_LIMIT)
-    return this.#rules.find(rule => rule.kinds.has(kind) && rule.subjects.has(subject) && rule.pattern.test(short))
-      ?.reason
+    return this.#reasons.of(`${kind} ${subject} ${short}`, () => {
+      const fits = ({kinds, subjects, pattern}: Rule) => kinds.has(kind) && subjects.has(subject) && pattern.test(short)
+      return this.#rules.find(fits)?.reason
+    })
   }
 
   /** The name as a signature has it, every `fold` applied in turn, and why it is not as it was. */
-  fold(subject: RuleSubject, name: string): {name: string; reason: string | undefined} {
+  fold(subject: RuleSubject, name: string): Folded {
+    return this.#folded.of(`${subject} ${name}`, () => this.#fold(subject, name))
+  }
+
+  #fold(subject: RuleSubject, name: string): Folded {
     let folded = name
     let reason: string | undefined
     for (const rule of this.#rules) {
