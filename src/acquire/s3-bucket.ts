@@ -29,6 +29,9 @@ export function isS3(text: string): boolean {
   return text.startsWith('s3://')
 }
 
+/** fetch() adds to it where a range is asked for (Fetch, "HTTP-network-or-cache fetch"), behind the signature. */
+const NOT_SIGNED = 'accept-encoding'
+
 /** Signs requests for the objects of one bucket. */
 export class S3Bucket {
   readonly #base: string
@@ -48,8 +51,13 @@ export class S3Bucket {
   }
 
   /** A request for an object, which is good for some minutes. */
-  request(key: string, init: RequestInit = {}): Promise<Request> {
-    return this.#signer.sign(this.#addressOf(key), init)
+  async request(key: string, init: RequestInit = {}): Promise<Request> {
+    const headers = new Headers(init.headers)
+    const encoding = headers.get(NOT_SIGNED)
+    headers.delete(NOT_SIGNED)
+    const request = await this.#signer.sign(this.#addressOf(key), {...init, headers})
+    if (encoding !== null) request.headers.set(NOT_SIGNED, encoding)
+    return request
   }
 
   /** A request for an object that is good for a day, with any range: its signature stands in the address. */

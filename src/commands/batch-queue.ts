@@ -100,7 +100,7 @@ export async function putInQueue(operands: readonly string[], request: QueueRequ
 function tellError(error: Error, {tell}: QueueRequest, counts: PutCounts): void {
   const {message, hint} = describeFailure(error)
   counts.errors++
-  tell(printable(hint === null ? message : `${message}\n  ${hint}`))
+  tell(`${printable(message)}${hint === null ? '' : `\n  ${printable(hint)}`}`)
 }
 
 function tellCounts({queued, known, errors}: PutCounts, others: string, {tell}: QueueRequest): void {
@@ -146,7 +146,8 @@ type Found = QueuedCore | PassedOver | Error
 async function* findCores(operands: readonly string[], {labels}: QueueRequest): AsyncGenerator<Found> {
   const {identifyAddress, identifyFile, isAddress} = await import('../triage/queue/core-identity.ts')
   for (const item of listWork(operands.filter(operand => !isAddress(operand)))) {
-    yield isFound(item) ? (item.error ?? identifyFile(item, labels)) : item
+    if (!isFound(item)) yield item
+    else yield item.error ?? (await identifyFile(item, labels)) ?? 'packed, no core'
   }
   for (const address of operands.filter(isAddress)) {
     yield await identifyAddress(address, labels, {environment: process.env}).catch((error: Error) => error)

@@ -83,7 +83,7 @@ export async function makeLine(
 }
 
 /** Only the beginning is unpacked: folders hold packed logs too. */
-async function holdsCore(path: string): Promise<boolean> {
+export async function holdsCore(path: string): Promise<boolean> {
   const file = FileSource.open(path)
   try {
     const compression = detectPacking(file.read(0, Math.min(8, file.size)))

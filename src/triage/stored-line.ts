@@ -29,6 +29,11 @@ export function parseStoredLine(text: string): StoredLine | undefined {
   }
 }
 
+/** A JSON object; without fields where the text is none. */
+export function parseObject(text: string): Fields {
+  return fieldsOf(parseJson(text)) ?? {}
+}
+
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

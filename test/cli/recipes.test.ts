@@ -49,6 +49,7 @@ test('the other commands run as they stand', async t => {
         .replace('gotrace-core', '$RUN')
         .replace('/var/crash', 'crash')
         .replace('/srv/images/server', sysroot)
+        .replaceAll('s3://symbols', 'symbols')
       const {exitCode, stderr} = runShell(line, {cwd: directory})
       const other = /# exit code (\d)/.exec(command)?.[1]
       t.true(exitCode === 0 || String(exitCode) === other, `${command}: ${exitCode}, ${stderr}`)

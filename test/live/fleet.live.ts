@@ -9,9 +9,10 @@ import {after, before, test} from 'node:test'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {gzipSync} from 'node:zlib'
 import {openFixture} from '../../lab/fixtures.ts'
+import {PostgresServer} from '../../lab/postgres-server.ts'
+import {S3Server} from '../../lab/s3-server.ts'
 import type {TriageList, TriageShow} from '../../src/report/core-report.ts'
 import {serveBytes, startHttpStub} from '../support/http-stub.ts'
-import {PostgresServer} from '../../lab/postgres-server.ts'
 import {runCommand} from '../support/run-command.ts'
 import {StartedCommand} from '../support/started-command.ts'
 
@@ -248,6 +249,43 @@ test('what cannot be fetched is a dead letter after the last attempt, and is tri
     )
   } finally {
     stub.close()
+  }
+})
+
+test('cores in a bucket, with executables and debug files from a symbol store beside them', async () => {
+  emptyDatabase()
+  const bucket = await S3Server.start()
+  const env = bucket.environment
+  try {
+    const {core, sysroot} = await openFixture('cfault-segv-go1.27')
+    const [plain, packed] = ['/crashes/host 1/core+1', '/crashes/host 1/core.gz']
+    bucket.objects.set(plain, readFileSync(core))
+    bucket.objects.set(packed, gzipSync(readFileSync(core), {level: 1}))
+    const push = new StartedCommand(
+      ['symbols', 'push', core, '--symbols', 's3://symbols/store', '--sysroot', sysroot],
+      env,
+    )
+    assert.equal(await push.ended, 0, push.stderr)
+    const refused = new StartedCommand(['batch', `s3:/${plain}`, '--queue', server.url], {
+      ...env,
+      AWS_SECRET_ACCESS_KEY: 'x',
+    })
+    assert.equal(await refused.ended, 1, 'a wrong key')
+    const batch = new StartedCommand(['batch', `s3:/${plain}`, `s3:/${packed}`, '--queue', server.url], env)
+    assert.equal(await batch.ended, 0, batch.stderr)
+    const args = ['worker', '--queue', server.url, '--until-empty', '--symbols', 's3://symbols/store', '--jobs', '1']
+    const home = mkdtempSync(join(directory, 'home-'))
+    const work = new StartedCommand(args, {...env, HOME: home, XDG_CACHE_HOME: join(home, 'cache')})
+    assert.equal(await work.ended, 0, work.stderr)
+    const lines = runCommand(['triage', 'export', '--store', server.url]).stdout.trimEnd().split('\n')
+    // Two objects, one process, one result: the same as with the files at hand.
+    assert.deepEqual(
+      resultsOf(lines),
+      expected.filter(each => each.startsWith(JSON.parse(lines[0] ?? '').key)),
+    )
+    assert.equal(server.sql('SELECT count(*) FROM gotrace_core.place'), '2')
+  } finally {
+    bucket.close()
   }
 })
 

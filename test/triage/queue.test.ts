@@ -3,6 +3,7 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setImmediate} from 'node:timers/promises'
+import {gzipSync} from 'node:zlib'
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import {InputError} from '../../src/base/errors.ts'
@@ -45,12 +46,18 @@ test('a core is known in the queue by what its line has for a key; what is none,
   const {core, sysroot} = await openFixture('cfault-segv-go1.27')
   const item = {path: core, size: 1, mtime: null, uncertain: false, attempt: 1, error: undefined}
   const line: BatchLine = JSON.parse(runCommand(['batch', core, '--sysroot', sysroot, '--quiet']).stdout)
-  t.is(identifyFile(item, {}).key, line.key ?? '')
+  t.is((await identifyFile(item, {}))?.key ?? null, line.key)
   const broken = join(directory, 'broken')
   writeFileSync(broken, '\u007fELF\u0002\u0001\u0001')
   for (const path of [broken, join(directory, 'missing')]) {
-    t.regex(identifyFile({...item, path}, {}).key, /^file:[0-9a-f]{32}$/)
+    t.regex((await identifyFile({...item, path}, {}))?.key ?? '', /^file:[0-9a-f]{32}$/)
   }
+  const log = join(directory, 'log.gz')
+  writeFileSync(log, gzipSync('no core\n'.repeat(100)))
+  t.is(await identifyFile({...item, path: log, uncertain: true}, {}), null)
+  t.truthy(await identifyFile({...item, path: log}, {}), 'one that is named is for the one who analyses it')
+  writeFileSync(log, gzipSync('no core').subarray(0, 12))
+  t.truthy(await identifyFile({...item, path: log, uncertain: true}, {}))
 })
 
 test('an address is shown without its password', t => {

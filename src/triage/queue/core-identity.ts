@@ -8,6 +8,7 @@ import {CORE_HEAD_SIZE, CoreFile, isCoreHead, readCoreHeader} from '../../elf/co
 import {readCoreKey} from '../../elf/core-key.ts'
 import {MinimalCore} from '../../elf/minimal-core.ts'
 import type {BatchLine} from '../../report/core-report.ts'
+import {holdsCore} from '../core-line.ts'
 import {keyOfFile} from '../store/added-line.ts'
 import type {WorkItem} from '../work-list.ts'
 import type {QueuedCore} from './queued-core.ts'
@@ -15,9 +16,26 @@ import type {QueuedCore} from './queued-core.ts'
 /** What is read of a core to know it is little; a hostile one may hold nobody up. */
 const SECONDS = 10
 
-/** A file as it goes into the queue: known by its process where it is a core that is not packed, else by the file. */
-export function identifyFile({path, size, mtime}: WorkItem, labels: BatchLine['labels']): QueuedCore {
+/**
+ * A file as it goes into the queue: known by its process where it is a core that is not packed, else by the file. null
+ * for a packed one that nobody named, and that holds something else.
+ */
+export async function identifyFile(
+  {path, size, mtime, uncertain}: WorkItem,
+  labels: BatchLine['labels'],
+): Promise<QueuedCore | null> {
+  if (uncertain && !(await mayHoldCore(path))) return null
   return {source: path, path, size, mtime, labels, key: keyOfProcess(path) ?? keyOfFile({path, size, mtime})}
+}
+
+/** What cannot be unpacked is for the one who analyses it, too. */
+async function mayHoldCore(path: string): Promise<boolean> {
+  try {
+    return await holdsCore(path)
+  } catch (error) {
+    if (error instanceof GotraceError) return true
+    throw error
+  }
 }
 
 function keyOfProcess(path: string): string | undefined {

@@ -1,14 +1,14 @@
 import type {Tool} from '../../analysis/process/process-facts.ts'
+import {InputError} from '../../base/errors.ts'
 import type {BatchLine} from '../../report/core-report.ts'
 import {errorLine, type LineKey} from '../core-line.ts'
 import {isWorthAnother} from '../known-cores.ts'
 import {addLine} from '../store/added-line.ts'
 import {type Connection, isDatabaseUrl, type PostgresPool, shownUrl} from '../store/postgres.ts'
 import {lockFor, makeStore, openStorePool, queriesOf} from '../store/postgres-engine.ts'
-import {InputError} from '../../base/errors.ts'
 import {type Boss, type BossJob, databaseOf, fetchJob, makeBoss, QUEUE_SCHEMA} from './boss.ts'
-import {jobIdOf, parseQueuedCore, type QueuedCore} from './queued-core.ts'
 import {makeQueueViews} from './queue-views.ts'
+import {jobIdOf, parseQueuedCore, type QueuedCore} from './queued-core.ts'
 
 export const QUEUE = 'cores'
 

@@ -1,10 +1,10 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import type {Tool} from '../../analysis/process/process-facts.ts'
 import {messageOf} from '../../base/errors.ts'
+import type {BatchLine} from '../../report/core-report.ts'
 import type {AnalystPool} from '../analyst-pool.ts'
 import {errorLine} from '../core-line.ts'
 import {isPassing, postgresCode} from '../store/postgres-errors.ts'
-import type {BatchLine} from '../../report/core-report.ts'
 import {type CoreQueue, itemOf, type Outcome, type TakenCore, type WorkerFacts} from './core-queue.ts'
 import type {WorkerMetrics} from './worker-metrics.ts'
 

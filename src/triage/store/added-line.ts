@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto'
 import {basename} from 'node:path'
 import type {BatchLine, BuildReport} from '../../report/core-report.ts'
+import {parseObject} from '../stored-line.ts'
 import type {Queries} from './engine.ts'
 
 /** Of SHA-256, in hexadecimal, as the keys of processes. */
@@ -52,13 +53,13 @@ function placeOf({path, size, mtime}: BatchLine): [string, number, string] {
 async function withKnown(queries: Queries, line: BatchLine, key: string): Promise<BatchLine> {
   const [row] = await queries.all('SELECT line, labels FROM core WHERE key = ?', key)
   if (!row) return line
-  const labels: BatchLine['labels'] = {...JSON.parse(String(row.labels)), ...line.labels}
+  const labels = {...parseObject(String(row.labels)), ...line.labels} as BatchLine['labels']
   return {...line, labels, report: line.report ?? reportOf(String(row.line))}
 }
 
 /** The path of the whole report that a line names; null where there is none. */
 export function reportOf(text: string): string | null {
-  const {report}: {report?: unknown} = JSON.parse(text)
+  const {report} = parseObject(text)
   return typeof report === 'string' ? report : null
 }
 

@@ -1,6 +1,7 @@
 import {InputError} from '../../base/errors.ts'
 import type {BatchFrame, TriageShow} from '../../report/core-report.ts'
 import {COMPARED, findSimilar} from '../similarity.ts'
+import {parseObject} from '../stored-line.ts'
 import {nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
 import {fixOrderOf, readHistory, readSightings} from './marks.ts'
@@ -103,6 +104,6 @@ async function readCores(store: CrashStore, exact: string): Promise<Pick<Details
 }
 
 function parseLine(text: string): {frames: BatchFrame[]; report: string | null} {
-  const {frames, report}: {frames?: BatchFrame[]; report?: string | null} = JSON.parse(text)
-  return {frames: Array.isArray(frames) ? frames : [], report: report ?? null}
+  const {frames, report} = parseObject(text)
+  return {frames: Array.isArray(frames) ? frames : [], report: typeof report === 'string' ? report : null}
 }

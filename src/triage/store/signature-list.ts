@@ -1,6 +1,7 @@
 import {basename} from 'node:path'
 import type {StoredSignature, TriageList} from '../../report/core-report.ts'
 import type {SignatureState} from '../../report/vocabulary.ts'
+import {parseJson} from '../stored-line.ts'
 import {type Build, nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
 import type {Row, Value} from './engine.ts'
@@ -257,7 +258,7 @@ function reportSignature(
 }
 
 function parseNames(text: Value | undefined): string[] {
-  const names: unknown = JSON.parse(String(text))
+  const names = parseJson(String(text))
   return Array.isArray(names) ? names.filter(name => typeof name === 'string') : []
 }
 
