@@ -39,6 +39,11 @@ export class ClosedWorld implements EmulatedWorld {
     this.#libraries = program.modules.filter(isLibrary)
   }
 
+  /** Where a function of the library is answered. */
+  placeOf(name: string): Address {
+    return toAddress(this.#answers + this.#names.indexOf(name) * ANSWER_STEP)
+  }
+
   systemCall = (emulator: Emulator): void => this.#systemCalls.answer(emulator)
 
   functionAt = (address: Address): ((emulator: Emulator) => void) | undefined => {
@@ -83,7 +88,7 @@ export class ClosedWorld implements EmulatedWorld {
     const isBound = word !== 0 && !module.isStub(word)
     const index = this.#names.indexOf(name)
     if (index >= 0 && (isBound ? this.#isLibrary(word) : this.#isOfLibrary(name))) {
-      return toAddress(this.#answers + index * ANSWER_STEP)
+      return this.placeOf(name)
     }
     return isBound ? undefined : this.#bind(emulator, name)
   }

@@ -1,6 +1,7 @@
 import {type DecodedInstruction, decodeWhole} from '../amd64/decoded-instruction.ts'
 import {Disassembler} from '../amd64/disassembler.ts'
 import {GENERAL} from '../amd64/registers.ts'
+import {RED_ZONE} from '../amd64/signal-context.ts'
 import {type Address, hex, toAddress, type Word} from '../base/address.ts'
 import {CallEnd} from './call-end.ts'
 import type {EmulatedMemory} from './emulated-memory.ts'
@@ -87,18 +88,44 @@ export class Emulator {
    */
   call(address: Address, ...words: readonly Word[]): Word {
     const {cpu} = this
-    const {pc} = cpu
-    const sp = cpu.address(GENERAL.rsp)
-    const kept = cpu.general.slice()
-    // The red zone below a leaf's stack pointer is its own (System V ABI, AMD64 supplement, 3.2.2).
-    const frame = sp - 128 - ((sp - 128) % STACK_ALIGNMENT)
-    cpu.setAddress(GENERAL.rsp, frame)
-    cpu.direction = 0
-    for (const [index, word] of words.entries()) cpu.general[ARGUMENTS[index] as number] = BigInt.asUintN(64, word)
-    const depth = this.#depth
-    try {
+    return this.#restoring(() => {
+      const sp = cpu.address(GENERAL.rsp)
+      // The red zone below a leaf's stack pointer is its own (System V ABI, AMD64 supplement, 3.2.2).
+      cpu.setAddress(GENERAL.rsp, sp - RED_ZONE - ((sp - RED_ZONE) % STACK_ALIGNMENT))
+      cpu.direction = 0
+      this.#pass(words)
       this.run(address)
       return cpu.general[GENERAL.rax] as bigint
+    })
+  }
+
+  /**
+   * Has a function run as one that the kernel called for a signal: the word at `sp` is where it returns to, and nothing
+   * of what lies there runs.
+   * @throws CallEnd
+   */
+  interrupt(address: Address, sp: Address, ...words: readonly Word[]): void {
+    const {cpu} = this
+    this.#restoring(() => {
+      cpu.setAddress(GENERAL.rsp, sp)
+      cpu.direction = 0
+      this.#pass(words)
+      cpu.pc = address
+      this.#run(Number(this.#memory.u64(sp)))
+    })
+  }
+
+  #pass(words: readonly Word[]): void {
+    for (const [index, word] of words.entries()) this.cpu.general[ARGUMENTS[index] as number] = BigInt.asUintN(64, word)
+  }
+
+  #restoring<T>(run: () => T): T {
+    const {cpu} = this
+    const {pc} = cpu
+    const kept = cpu.general.slice()
+    const depth = this.#depth
+    try {
+      return run()
     } finally {
       this.#depth = depth
       cpu.general.set(kept)

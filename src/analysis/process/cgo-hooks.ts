@@ -1,5 +1,5 @@
 import type {RegisterSet} from '../../amd64/register-set.ts'
-import {REGISTER_SLOTS} from '../../amd64/signal-context.ts'
+import {REGISTER_SLOTS, type SignalFrame, UCONTEXT} from '../../amd64/signal-context.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
 import type {Finding} from '../../base/finding.ts'
@@ -29,6 +29,8 @@ const SYMBOLIZER_ARG = {pc: 0, file: 8, lineno: 16, func: 24, entry: 32, more: 4
 const TRACEBACK_ARG = {context: 0, sigContext: 8, buf: 16, max: 24, size: 32} as const
 /** struct ucontext_t of glibc, and of the kernel's the part that has registers. */
 const UCONTEXT_SIZE = 968
+/** Above it on a signal's stack is the kernel's frame, which begins with where the handler returns to. */
+const WORD = 8
 /** Length of the list that a traceback function fills: cgoCallers, and the buffer of traceback2. */
 export const CALLERS_MAX = 32
 
@@ -58,7 +60,7 @@ interface Session {
 /** Whose callers: a callback's, by what its context function said; those of the place that a signal interrupted. */
 export type CallersQuery =
   | {readonly context: Word}
-  | {readonly sigContext: Address}
+  | {readonly signal: Pick<SignalFrame, 'ucontext' | 'signal'>}
   | {readonly registers: Pick<RegisterSet, 'word'>}
 
 type Hook = 'symbolizer' | 'traceback'
@@ -124,17 +126,12 @@ export class CgoHooks {
     const hook = this.#hook('traceback')
     if (typeof hook !== 'number') return undefined
     return this.#attempt('traceback', hook, session => {
-      const {emulator, argument, buffer} = session
+      const {emulator, buffer} = session
       const {memory} = emulator
-      const words = [
-        'context' in of ? of.context : 0n,
-        BigInt(signalContext(session, of)),
-        BigInt(buffer),
-        BigInt(CALLERS_MAX),
-      ]
-      for (const [index, word] of words.entries()) memory.setU64(argument + index * 8, word)
       for (let index = 0; index < CALLERS_MAX; index++) memory.setU64(buffer + index * 8, kept[index] ?? 0n)
-      emulator.call(hook, BigInt(argument))
+      const collect = this.#process().runtime?.state.cgoCallers
+      if ('signal' in of && typeof collect === 'number') interrupt(session, collect, of.signal, hook)
+      else callTraceback(session, hook, of)
       return Array.from({length: CALLERS_MAX}, (_, index) => memory.u64(buffer + index * 8))
     })
   }
@@ -190,9 +187,38 @@ function reportWorld({diagnostics}: Process, {output}: ClosedWorld): void {
   diagnostics.add('cgo-hook-refused', message, {severity: 'info', where: 'output'})
 }
 
+/** By one struct, as the runtime itself calls it for a context. */
+function callTraceback(session: Session, hook: Address, of: CallersQuery): void {
+  const {emulator, argument, buffer} = session
+  const words = [
+    'context' in of ? of.context : 0n,
+    BigInt(signalContext(session, of)),
+    BigInt(buffer),
+    BigInt(CALLERS_MAX),
+  ]
+  for (const [index, word] of words.entries()) emulator.memory.setU64(argument + index * 8, word)
+  emulator.call(hook, BigInt(argument))
+}
+
+/**
+ * As the runtime's handler does it: cgoSigtramp jumps to x_cgo_callers on the stack that the kernel put the signal's
+ * frame on (runtime/sys_linux_amd64.s, runtime/cgo/gcc_traceback.c). A function that unwinds its own stack comes through
+ * that frame to the code that was interrupted. What x_cgo_callers calls afterwards is the rest of the handler.
+ */
+function interrupt(
+  {emulator, world, buffer}: Session,
+  collect: Address,
+  {ucontext, signal}: Pick<SignalFrame, 'ucontext' | 'signal'>,
+  hook: Address,
+): void {
+  const siginfo = ucontext + UCONTEXT.siginfo
+  const words = [signal, siginfo, ucontext, hook, buffer, world.placeOf('free')].map(BigInt)
+  emulator.interrupt(collect, toAddress(ucontext - WORD), ...words)
+}
+
 /** What the kernel wrote is there no more where the runtime injected a call: then registers alone are known. */
 function signalContext({emulator: {memory}, ucontext}: Session, of: CallersQuery): Address {
-  if ('sigContext' in of) return of.sigContext
+  if ('signal' in of) return of.signal.ucontext
   if (!('registers' in of)) return NULL_ADDRESS
   memory.write(ucontext, new Uint8Array(UCONTEXT_SIZE))
   for (const [register, slot] of REGISTER_SLOTS.entries()) {

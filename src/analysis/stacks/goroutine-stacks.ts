@@ -150,7 +150,7 @@ export class GoroutineStacks {
     const first = stack.interruptions.findLast(({index, isPlumbing}) => isPlumbing && (end < 0 || index < end))
     const frame = first && stack.frames[first.index]
     if (!frame || first.isPlaceLost) return undefined
-    const place = first.signal ? {sigContext: first.signal.ucontext} : {registers: frame.registers}
+    const place = first.signal ? {signal: first.signal} : {registers: frame.registers}
     const found = this.#process.hooks.callers(place)
     return found && untilZero(found)
   }
