@@ -1,6 +1,16 @@
 import type {DecodedInstruction, Operand} from '../amd64/decoded-instruction.ts'
 import {GENERAL} from '../amd64/registers.ts'
-import {type Execute, effectiveAddress, read32, read64, readAny, write32, write64, writeAny} from './operands.ts'
+import {
+  type Execute,
+  effectiveAddress,
+  placeOf,
+  read32,
+  read64,
+  readAny,
+  write32,
+  write64,
+  writeAny,
+} from './operands.ts'
 import type {Processor} from './processor.ts'
 
 type Pair = readonly [Operand, Operand]
@@ -163,6 +173,33 @@ function reversed(to: Operand, from: Operand): Execute {
   }
 }
 
+/** The control word of x87 as a process begins with it; no instruction of x87 that calculates is emulated. */
+const X87_CONTROL = 0x37f
+/** What fnstenv stores then (Intel SDM 1, 8.1.10). */
+const X87_ENVIRONMENT = [0xffff0000 + X87_CONTROL, 0xffff0000, 0xffffffff, 0, 0, 0, 0xffff0000] as const
+
+function storeEnvironment({operands: [to]}: DecodedInstruction): Execute {
+  if (to?.kind !== 'memory') throw new TypeError('no memory')
+  const place = placeOf(to)
+  return cpu => {
+    const start = place(cpu)
+    for (const [index, word] of X87_ENVIRONMENT.entries()) cpu.memory.setU32(start + index * 4, word)
+  }
+}
+
+/** What is set changes nothing that is emulated. */
+function loadEnvironment(size: number, {operands: [from]}: DecodedInstruction): Execute {
+  if (from?.kind !== 'memory') throw new TypeError('no memory')
+  const place = placeOf(from)
+  return cpu => cpu.memory.requireReadable(place(cpu), size)
+}
+
+function storeControl({operands: [to]}: DecodedInstruction): Execute {
+  if (to?.kind !== 'memory') throw new TypeError('no memory')
+  const write = write32(to, 2)
+  return cpu => write(cpu, X87_CONTROL)
+}
+
 /** xlat: the byte at rbx + al. */
 function translate(cpu: Processor): void {
   cpu.bytes[0] = cpu.memory.u8(cpu.address(GENERAL.rbx) + (cpu.bytes[0] as number))
@@ -193,6 +230,10 @@ export const MOVES: Readonly<Record<string, (instruction: DecodedInstruction) =>
   bswap: reverseBytes,
   movbe: instruction => reversed(...pairOf(instruction)),
   xlatb: () => translate,
+  fnstenv: storeEnvironment,
+  fldenv: instruction => loadEnvironment(28, instruction),
+  fnstcw: storeControl,
+  fldcw: instruction => loadEnvironment(2, instruction),
   pushfq: () => cpu => cpu.push(BigInt(cpu.flags)),
   popfq: () => cpu => {
     cpu.flags = Number(cpu.pop() & 0xffffn)

@@ -14,7 +14,7 @@ import {emulatedProgram, freeAddress, memoryImage} from './emulated-process.ts'
 
 /** Of all calls of one runtime's hooks together. */
 const LIMITS = {
-  instructions: 200_000_000,
+  instructions: 400_000_000,
   memory: 256 * 1024 * 1024,
   depth: 100,
   stack: 1024 * 1024,
@@ -157,8 +157,7 @@ export class CgoHooks {
     if (free === undefined) return undefined
     const memory = new EmulatedMemory(memoryImage(process), free, LIMITS.memory)
     const world = new ClosedWorld(emulatedProgram(process), memory)
-    const time = Math.min(LIMITS.time, deadline.left)
-    const emulator = new Emulator(memory, world, {...LIMITS, time})
+    const emulator = new Emulator(memory, world, {...LIMITS, wait: deadline.left})
     const fsBase = core.threads[0]?.registers[USER_REGS.fs_base]
     emulator.cpu.fsBase = (fsBase === undefined ? undefined : addressOfWord(fsBase)) ?? NULL_ADDRESS
     diagnostics.beforeList(() => reportWorld(process, world))
