@@ -201,8 +201,8 @@ function callTraceback(session: Session, hook: Address, of: CallersQuery): void 
 
 /**
  * As the runtime's handler does it: cgoSigtramp jumps to x_cgo_callers on the stack that the kernel put the signal's
- * frame on (runtime/sys_linux_amd64.s, runtime/cgo/gcc_traceback.c). A function that unwinds its own stack comes through
- * that frame to the code that was interrupted. What x_cgo_callers calls afterwards is the rest of the handler.
+ * frame on (runtime/sys_linux_amd64.s, runtime/cgo/gcc_traceback.c). A function that unwinds its own stack comes
+ * through that frame to the code that was interrupted. What x_cgo_callers calls afterwards is the rest of the handler.
  */
 function interrupt(
   {emulator, world, buffer}: Session,
