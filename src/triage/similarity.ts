@@ -31,7 +31,7 @@ function bestAlignment(one: readonly string[], other: readonly string[]): number
 }
 
 /** How a signature has code without a name: a file, its build, and a place in it (analysis/signature). */
-const NAMELESS = /@[0-9a-f]{8}\+0x[0-9a-f]+$/
+const NAMELESS = /@[0-9a-f]{8}\+0x[0-9a-f]+$|~[0-9a-f]{8}$/
 
 /** A build without symbols has no names for frames that another one has: such a frame may be any of C. */
 function mayBeSame(one = '', other = ''): boolean {

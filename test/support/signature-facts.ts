@@ -63,6 +63,7 @@ const NO_CODE: CodeFacts = {
   calledBefore: () => undefined,
   functionStart: () => undefined,
   calleesOf: () => 1,
+  fingerprint: () => undefined,
   isGoFunction: () => false,
 }
 

@@ -39,7 +39,7 @@ export class DeathStacks {
     const system = runtimeStack ? this.#walk(runtimeStack.g0, runtimeStack.start) : []
     const crashed = goroutine ? (this.#known(goroutine) ?? this.#walk(goroutine, start)) : []
     const served = current && current !== goroutine ? (this.#known(current) ?? this.#walk(current)) : []
-    return [...system, ...crashed, ...served]
+    return [...withoutRepeated(system, [...crashed, ...served]), ...crashed, ...served]
   }
 
   *blocked(): Generator<BlockedStack> {
@@ -57,4 +57,14 @@ export class DeathStacks {
     const request = {goroutine, visibility, cgoFrames: 'auto'} as const
     return [...liveFrames(this.#stacks.assemble(start ? {...request, start} : request))]
   }
+}
+
+/** Where the system stack is what the goroutine called, its frames of C are those of the goroutine's stack too. */
+function withoutRepeated(frames: readonly FrameReport[], others: readonly FrameReport[]): FrameReport[] {
+  const place = ({pc, sp}: FrameReport) => (pc === null || sp === null ? undefined : `${pc} ${sp}`)
+  const known = new Set(others.map(place))
+  return frames.filter(frame => {
+    const own = place(frame)
+    return own === undefined || !known.has(own)
+  })
 }

@@ -245,7 +245,10 @@ function irrelevance(kind: 'go' | 'c', given: string, name: string, rules: Signa
 const DEATH_OF_GO =
   /^runtime\.(?:throw|fatal|fatalthrow|fatalpanic|dopanic|gopanic|sigpanic|panic|goPanic|crash|raise|dieFromSignal|sighandler|sigtramp|cgoSigtramp|systemstack|mcall|morestack|newstack|asmcgocall|cgocall|goexit|mstart|rt0_go|main)/
 
-/** Code without a name is told by its function's place in the build; inside of a library it tells nothing. */
+/**
+ * Code without a name is told by the code of its function, which another build by the same compiler has too, else by
+ * its place in the build; inside of a library it tells nothing.
+ */
 function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: (module: string) => string | null): void {
   for (const choice of choices) {
     const {frame, out, name, inside} = choice
@@ -254,13 +257,32 @@ function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: (mo
       choice.out = 'neither name nor module'
       continue
     }
-    const [start, pc] = [startOf(frame, code), placeOf(frame.pc)]
-    const back = start === undefined || pc === undefined ? 0 : pc - start
-    const build = buildIdOf(frame.module)?.slice(0, 8)
-    const offset = (Number(frame.moduleOffset) - back).toString(16)
-    choice.name = `${basename(frame.module)}${build === undefined ? '' : `@${build}`}+0x${offset}`
-    choice.folded = 'no name: the place of its function in this build'
+    const start = startOf(frame, code)
+    const print = start === undefined ? undefined : code.fingerprint(start)
+    if (print === undefined) {
+      choice.name = placeInBuild(frame, start, buildIdOf(frame.module))
+      choice.folded = 'no name: the place of its function in this build'
+    } else {
+      choice.name = `${libraryName(frame.module)}~${print}`
+      choice.folded = 'no name: the code of its function'
+    }
   }
+}
+
+function placeInBuild(
+  {module, moduleOffset, pc}: FrameReport,
+  start: Address | undefined,
+  build: string | null,
+): string {
+  const place = placeOf(pc)
+  const back = start === undefined || place === undefined ? 0 : place - start
+  const offset = (Number(moduleOffset) - back).toString(16)
+  return `${basename(module ?? '')}${build === null ? '' : `@${build.slice(0, 8)}`}+0x${offset}`
+}
+
+/** A program is the same under any name of its file. */
+function libraryName(module: string): string {
+  return /\.so(?:\.|$)/.test(module) ? basename(module) : 'code'
 }
 
 /** What lies above the outermost sentinel, and below the innermost frame that is the last, is no part of it. */

@@ -1,24 +1,35 @@
-import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
+import {type Address, addressOfWord} from '../../base/address.ts'
 import type {DataType} from '../../dwarf/data-type.ts'
-import {type FieldRule, findField, VISITS_MAX} from './field-search.ts'
-import {list} from './native-value.ts'
-import {MemoryStorage, View} from './storage.ts'
-import {renderText, textAt} from './text-value.ts'
-import {isMissing, missingValue, plainValue, type Structured, stateOf, type Value} from './value.ts'
+import {findField, VISITS_MAX} from './field-search.ts'
+import {LIBCXX_READERS} from './libcxx.ts'
+import {
+  associated,
+  CXX_FIELDS,
+  entry,
+  isNarrow,
+  LibraryObject,
+  type LibraryReader,
+  NODES_MAX,
+  pointer,
+  type ReadValue,
+  SEARCH_DEPTH,
+  sequence,
+  take,
+  text,
+} from './library-object.ts'
+import type {View} from './storage.ts'
+import {isMissing, missingValue, plainValue, type Value} from './value.ts'
 import {type Reading, within} from './value-reader.ts'
 
-/** Reads a value of any type: the containers hold whatever the program has. */
-export type ReadValue = (type: DataType | undefined, view: View, reading: Reading) => Value
-
-type LibraryReader = (object: LibraryObject) => Value | undefined
-
-/** Types of libstdc++, by the names of their own fields, as its gdb printers show them; undefined for all others. */
+/** Types of libstdc++ and libc++, by the names of their own fields, as gdb's printers show them; undefined for others. */
 export function readCxxLibrary(type: DataType, view: View, reading: Reading, read: ReadValue): Value | undefined {
   const struct = type.bare
   if (struct.kind !== 'struct' || struct.name === undefined) return undefined
-  const reader = READERS[/^[a-z_]+/.exec(struct.name)?.[0] ?? '']
+  const kind = /^[a-z_]+/.exec(struct.name)?.[0] ?? ''
+  const reader = READERS[kind]
   if (!reader || !struct.scope?.startsWith('std')) return undefined
-  return reader(new LibraryObject(struct, view, reading, read))
+  const object = new LibraryObject(struct, view, reading, read)
+  return reader(object) ?? LIBCXX_READERS[kind]?.(object)
 }
 
 const READERS: Readonly<Record<string, LibraryReader>> = {
@@ -44,84 +55,8 @@ const READERS: Readonly<Record<string, LibraryReader>> = {
   tuple: readTuple,
 }
 
-/** Bases within bases and members within members that are searched for a field. */
-const SEARCH_DEPTH = 8
 /** Parts of a tuple, each of which is a base of the one before. */
 const NODES_DEPTH = 64
-/** Nodes of a tree or a list that are followed, whatever the limits allow: a damaged one has no end. */
-const NODES_MAX = 200_000
-
-/** One object of a library type. */
-class LibraryObject {
-  readonly type: DataType
-  readonly view: View
-  readonly reading: Reading
-  readonly read: ReadValue
-
-  constructor(type: DataType, view: View, reading: Reading, read: ReadValue) {
-    this.type = type
-    this.view = view
-    this.reading = reading
-    this.read = read
-  }
-
-  get name(): string {
-    return `std::${/^[a-z_]+/.exec(this.type.name ?? '')?.[0] ?? '?'}`
-  }
-
-  get most(): number {
-    return this.reading.depth > this.reading.environment.limits.depth ? 0 : this.reading.environment.limits.elements
-  }
-
-  /** A field by its name, wherever in the bases and members it is. */
-  field(name: string): {type: DataType; view: View} | undefined {
-    return findField(this.type, this.view, name, SEARCH_DEPTH, CXX_FIELDS)
-  }
-
-  number(name: string): Word | undefined {
-    const found = this.field(name)
-    const word = found?.view.unsigned(found.type.size ?? 8)
-    return word === undefined || isMissing(word) ? undefined : word
-  }
-
-  address(name: string): Address | undefined {
-    const word = this.number(name)
-    return word === undefined ? undefined : addressOfWord(word)
-  }
-
-  at(address: number): View {
-    return new View(new MemoryStorage(this.reading.environment.memory, address as Address))
-  }
-
-  element(type: DataType | undefined, view: View): Value {
-    return this.read(type, view, within(this.reading, 1))
-  }
-
-  /** Of an object in registers or of none at all nothing more can be said. */
-  missing(): Value {
-    const bytes = this.view.bytes(this.type.size ?? 1)
-    return missingValue(isMissing(bytes) ? bytes : 'unreadable')
-  }
-}
-
-/** Those of bases are the object's own; where a virtual base lies, its type does not tell. */
-const CXX_FIELDS: FieldRule = {
-  isField: ({isVirtual, isBase}) => !isVirtual && !isBase,
-  holdsFields: ({type, isVirtual}) => !isVirtual && (type?.bare.kind === 'struct' || type?.bare.kind === 'union'),
-}
-
-function text(object: LibraryObject, address: Address | undefined, length: Word | undefined): Value {
-  const count = length === undefined ? undefined : addressOfWord(length)
-  const {memory, limits} = object.reading.environment
-  const found = address === undefined || count === undefined ? undefined : textAt(memory, address, count, limits.bytes)
-  if (!found) return object.missing()
-  return {text: renderText(found), structured: found.text, state: found.left === 0 ? 'ok' : 'cut'}
-}
-
-/** Those of wide characters are shown as they are. */
-function isNarrow({type}: LibraryObject): boolean {
-  return /^basic_string(_view)?<char,/.test(type.name ?? '')
-}
 
 function readString(object: LibraryObject): Value | undefined {
   if (!isNarrow(object) || !object.field('_M_string_length')) return undefined
@@ -138,12 +73,6 @@ function readStringView(object: LibraryObject): Value | undefined {
   return length === undefined ? object.missing() : text(object, object.address('_M_str'), length)
 }
 
-/** `std::vector of length 3, capacity 4 = {1, 2, 3}` */
-function sequence(head: string, parts: readonly Value[], count: number): Value {
-  const whole = list(parts, count - parts.length)
-  return {...whole, text: count === 0 ? head : `${head} = ${whole.text}`}
-}
-
 function readVector(object: LibraryObject): Value | undefined {
   const start = object.field('_M_start')
   if (!start || !object.field('_M_end_of_storage')) return undefined
@@ -157,16 +86,6 @@ function readVector(object: LibraryObject): Value | undefined {
   const parts = take(object, count, index => object.element(element, object.at(first + index * size)))
   const capacity = Math.floor((end - first) / size)
   return sequence(`${object.name} of length ${count}, capacity ${capacity}`, parts, count)
-}
-
-function take(object: LibraryObject, count: number, at: (index: number) => Value): Value[] {
-  const parts: Value[] = []
-  for (let index = 0; index < Math.min(count, object.most); index++) {
-    const value = at(index)
-    if (value.text === '...') break
-    parts.push(value)
-  }
-  return parts
 }
 
 /** vector<bool>: words of bits, from one iterator to another. */
@@ -192,24 +111,6 @@ function readBits(object: LibraryObject): Value | undefined {
     return plainValue(String(isSet), isSet)
   })
   return sequence(`${object.name}<bool> of length ${last - first}`, parts, last - first)
-}
-
-/** A pointer that owns what it points at: both are shown. */
-function pointer(object: LibraryObject, word: Word, target: DataType | undefined, note = ''): Value {
-  if (word === 0n) return plainValue(`${object.name} null`, {pointer: '0x0'})
-  const address = addressOfWord(word)
-  const {environment, depth} = object.reading
-  const fault = address === undefined ? 'not an address' : environment.pointerFault(word)
-  const head = `${object.name}${note} ${hex(word)}`
-  if (address === undefined || fault !== undefined) {
-    return plainValue(`${head} <${fault}>`, {pointer: hex(word), fault: fault ?? null})
-  }
-  if (depth > environment.limits.depth || !target) {
-    return {text: head, structured: {pointer: hex(word)}, state: target ? 'cut' : 'ok'}
-  }
-  // As with any pointer: it is no level of its own.
-  const value = object.read(target, object.at(address), within(object.reading, 0))
-  return {text: `${head}: ${value.text}`, structured: {pointer: hex(word), value: value.structured}, state: value.state}
 }
 
 function readUniquePointer(object: LibraryObject): Value | undefined {
@@ -270,18 +171,6 @@ function counts(object: LibraryObject): string {
   return ` (use count ${uses}, weak count ${uses > 0 ? weak - 1 : weak})`
 }
 
-/** A key with its value where the element is a pair of a map, else the element. */
-function associated(object: LibraryObject, values: readonly Value[], count: number, isMap: boolean): Value {
-  const head = `${object.name} with ${count} ${count === 1 ? 'element' : 'elements'}`
-  if (!isMap) return sequence(head, values, count)
-  const pairs = values.map(({structured}) => structured as {first: Structured; second: Structured})
-  const isTextual = pairs.every(pair => typeof pair?.first === 'string')
-  const structured: Structured = isTextual
-    ? Object.fromEntries(pairs.map(({first, second}) => [String(first), second]))
-    : pairs.map(pair => ({key: pair?.first ?? null, value: pair?.second ?? null}))
-  return {...sequence(head, values, count), structured}
-}
-
 /** Behind the red-black tree's own part of a node (stl_tree.h, _Rb_tree_node_base). */
 const TREE_NODE_SIZE = 32
 
@@ -300,19 +189,6 @@ function readTree(object: LibraryObject): Value | undefined {
     node = nodes.next(node)
   }
   return associated(object, values, count, /^(?:multi)?map$/.test(object.name.slice('std::'.length)))
-}
-
-/** A pair is no level of its own: key and value stand in the container. */
-function entry(object: LibraryObject, element: DataType, view: View): Value {
-  const [first, second] = ['first', 'second'].map(name => element.bare.members.find(member => member.name === name))
-  if (!element.bare.name?.startsWith('pair<') || !first || !second) return object.element(element, view)
-  const [key, value] = [first, second].map(member => object.element(member.type, view.at(member.offset)))
-  if (!key || !value) return object.missing()
-  return {
-    text: `[${key.text}] = ${value.text}`,
-    structured: {first: key.structured, second: value.structured},
-    state: stateOf([key, value]),
-  }
 }
 
 /** In-order steps by the links of each node: parent, left, right at 8, 16 and 24. */

@@ -1,7 +1,7 @@
 import {addressOfWord, hex, type Word} from '../../base/address.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
-import type {ReadValue} from './cxx-library.ts'
 import {type FieldRule, findField, VISITS_MAX} from './field-search.ts'
+import type {ReadValue} from './library-object.ts'
 import {MemoryStorage, View} from './storage.ts'
 import {renderText, textAt} from './text-value.ts'
 import {cutValue, isMissing, missingValue, moreText, plainValue, record, stateOf, type Value} from './value.ts'

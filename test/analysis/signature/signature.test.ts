@@ -341,3 +341,10 @@ test('frames of the kernel and of the seam between stacks are left out', t => {
   const frames = [c('boom'), frame('signal', '__restore_rt'), frame('switch', 'runtime.asmcgocall'), go('main.main')]
   t.deepEqual(sign(SEGV, frames).frames, ['boom', 'main.main'])
 })
+
+test('code without a name is told by what it is, in whatever build and under whatever name of the program', t => {
+  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never, fingerprint: () => '0a1b2c3d'}
+  const at = (module: string, pc: string) => sign(SEGV, [c(null, {module, pc}), go('main.main')], {code})
+  t.deepEqual(at('/usr/lib/libx.so.3', '0x7123').frames, ['libx.so.3~0a1b2c3d', 'main.main'])
+  t.is(at('/srv/prog', '0x7123').exact, at('/tmp/other-name', '0x8123').exact)
+})

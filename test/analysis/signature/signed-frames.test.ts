@@ -13,6 +13,7 @@ const CODE: CodeFacts = {
   calledBefore: () => undefined,
   functionStart: () => undefined,
   calleesOf: () => 1,
+  fingerprint: () => undefined,
   isGoFunction: () => false,
 }
 

@@ -230,3 +230,71 @@ test('limits that allow much are bounded by the parts of one variable', t => {
   t.is(state, 'cut')
   t.true(text.length < 200_000)
 })
+
+/** A type of the library's, in its namespace with a version. */
+const ofStd = (type: DieSpec): DieSpec => ({
+  tag: 'namespace',
+  attributes: [['name', 'string', 'std']],
+  children: [{tag: 'namespace', attributes: [['name', 'string', '__1']], children: [type]}],
+})
+const LONG = die('base_type', 'long', [size(8), ['encoding', 'data1', 5]])
+const parameterOf = (name: string, type: string): DieSpec => ({
+  tag: 'template_type_parameter',
+  attributes: [
+    ['name', 'string', name],
+    ['type', 'ref4', type],
+  ],
+})
+
+test('texts of libc++: short ones in the object, long ones beside it, and lengths that no text has', t => {
+  const string = die('structure_type', 'basic_string<char, x>', [size(24)], [member('__rep_', 'long', 0)])
+  const shown = (memory: MemoryReader, limits?: ValueLimits) => {
+    return read('basic_string<char, x>', {
+      language: CXX,
+      types: [LONG, ofStd(string)],
+      memory,
+      limits: limits ?? LIMITS,
+    })
+  }
+  const short = new BytesBuilder(0x1000).u8(6).bytes(new TextEncoder().encode('abc')).u32(0).u64(0).u64(0)
+  t.is(shown(memoryOf(short)).text, '"abc"')
+  const long = new BytesBuilder(0x1000).u64(33).u64(5).u64(0x2000)
+  const there = new BytesBuilder(0x2000).bytes(new TextEncoder().encode('hello'))
+  t.is(shown(memoryOf(long, there)).text, '"hello"')
+  t.is(
+    shown(
+      memoryOf(
+        new BytesBuilder(0x1000)
+          .u64(33)
+          .u64(2n ** 60n)
+          .u64(0x2000),
+        there,
+      ),
+    ).state,
+    'unreadable',
+  )
+  t.is(shown(memoryOf(new BytesBuilder(0x1000).u8(0xfe).u8(0))).state, 'unreadable')
+})
+
+test('a set of libc++: small values stand in what is left of a node, a tree that leads in a circle ends', t => {
+  const tree = die(
+    'structure_type',
+    '__tree<int>',
+    [size(24)],
+    [member('__begin_node_', 'ptr', 0), member('__size_', 'long', 16)],
+  )
+  const set = die(
+    'structure_type',
+    'set<int>',
+    [size(24)],
+    [member('__tree_', '__tree<int>', 0), parameterOf('_Key', 'int')],
+  )
+  const types = [INT, POINTER, LONG, tree, ofStd(set)]
+  const head = (count: number) => new BytesBuilder(0x1000).u64(0x3000).u64(0x2000).u64(count)
+  const node = (at: number, left: number, right: number, parent: number, value: number) =>
+    new BytesBuilder(at).u64(left).u64(right).u64(parent).u32(1).u32(value)
+  const two = memoryOf(head(2), node(0x2000, 0x3000, 0, 0x1008, 9), node(0x3000, 0, 0, 0x2000, 7))
+  t.is(read('set<int>', {language: CXX, types, memory: two}).text, 'std::set with 2 elements = {7, 9}')
+  const circle = memoryOf(head(9), node(0x3000, 0, 0x3000, 0x3000, 7))
+  t.regex(read('set<int>', {language: CXX, types, memory: circle}).text, /^std::set with 9 elements = \{7, /)
+})

@@ -1,0 +1,23 @@
+// The same function in several links: what it refers to is elsewhere, its code is the same.
+import test from 'ava'
+import {fingerprintOf} from '../../../src/analysis/signature/code-facts.ts'
+import {toAddress} from '../../../src/base/address.ts'
+import {BytesBuilder} from '../../support/bytes-builder.ts'
+
+/** mov slot(%rip),%rax; call f; mov $5,%esi; ret */
+function linked(start: number, targets: {slot: number; call: number}, load = 0x8b, constant = 5) {
+  const code = new BytesBuilder()
+  code.u8(0x48).u8(load).u8(0x05)
+  code.u32((targets.slot - (start + 7) + 2 ** 32) % 2 ** 32)
+  code.u8(0xe8).u32((targets.call - (start + 12) + 2 ** 32) % 2 ** 32)
+  code.u8(0xbe).u32(constant).u8(0xc3)
+  return fingerprintOf(code.build(), toAddress(start), {start: start - 0x1000, end: start + 0x100000})
+}
+
+test('where a linker has put it, and what it refers to, makes no difference', t => {
+  const one = linked(0x401000, {slot: 0x4a0000, call: 0x400800})
+  t.is(linked(0x55550000, {slot: 0x55553000, call: 0x5554f800}), one)
+  t.is(linked(0x401000, {slot: 0x4a0000, call: 0x400800}, 0x8d), one, 'a slot that the linker has left out')
+  t.not(linked(0x401000, {slot: 0x4a0000, call: 0x400800}, 0x8b, 6), one, 'another constant')
+  t.regex(one, /^[0-9a-f]{8}$/)
+})
