@@ -1,5 +1,5 @@
-import {createHash} from 'node:crypto'
 import {directTransfers} from '../../amd64/call-encoding.ts'
+import {fingerprintOf} from '../../amd64/code-digest.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
@@ -75,41 +75,4 @@ function functionEnd(
     else outside = middle
   }
   return toAddress(outside)
-}
-
-const DISTANCE_SIZE = 4
-/** The opcodes that a linker changes where a slot is near enough to be left out (psABI amd64, B.2). */
-const [LOAD, ADDRESS_OF] = [0x8b, 0x8d]
-const [CALL, JUMP, TWO_BYTES] = [0xe8, 0xe9, 0x0f]
-
-/**
- * A digest of code that another link of it has too: where an instruction leads to anywhere else in the module, that is
- * where the linker put it, and counts for nothing.
- */
-export function fingerprintOf(
-  code: Uint8Array,
-  start: Address,
-  module: {readonly start: number; readonly end: number},
-): string {
-  const plain = Uint8Array.from(code)
-  const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
-  for (let at = 1; at + DISTANCE_SIZE <= code.length; ) {
-    const target = start + at + DISTANCE_SIZE + view.getInt32(at, true)
-    const isOwn = target >= start && target < start + code.length
-    if (isOwn || !isDistance(code, at) || target < module.start || target >= module.end) {
-      at++
-      continue
-    }
-    plain.fill(0, at, at + DISTANCE_SIZE)
-    if (plain[at - 2] === LOAD) plain[at - 2] = ADDRESS_OF
-    at += DISTANCE_SIZE
-  }
-  return createHash('sha256').update(plain).digest('hex').slice(0, 8)
-}
-
-/** Behind a call, a jump or a ModRM byte that says RIP-relative (mod 00, r/m 101), four bytes are a distance. */
-function isDistance(code: Uint8Array, at: number): boolean {
-  const before = code[at - 1] as number
-  const isBranch = before >= 0x80 && before < 0x90 && code[at - 2] === TWO_BYTES
-  return before === CALL || before === JUMP || isBranch || (before < 0x40 && before % 8 === 5)
 }

@@ -21,7 +21,7 @@ import type {View} from './storage.ts'
 import {isMissing, missingValue, plainValue, type Value} from './value.ts'
 import {type Reading, within} from './value-reader.ts'
 
-/** Types of libstdc++ and libc++, by the names of their own fields, as gdb's printers show them; undefined for others. */
+/** Types of libstdc++ and libc++, by the names of their own fields, as gdb shows them; undefined for all others. */
 export function readCxxLibrary(type: DataType, view: View, reading: Reading, read: ReadValue): Value | undefined {
   const struct = type.bare
   if (struct.kind !== 'struct' || struct.name === undefined) return undefined

@@ -1,8 +1,8 @@
 // The same function in several links: what it refers to is elsewhere, its code is the same.
 import test from 'ava'
-import {fingerprintOf} from '../../../src/analysis/signature/code-facts.ts'
-import {toAddress} from '../../../src/base/address.ts'
-import {BytesBuilder} from '../../support/bytes-builder.ts'
+import {fingerprintOf} from '../../src/amd64/code-digest.ts'
+import {toAddress} from '../../src/base/address.ts'
+import {BytesBuilder} from '../support/bytes-builder.ts'
 
 /** mov slot(%rip),%rax; call f; mov $5,%esi; ret */
 function linked(start: number, targets: {slot: number; call: number}, load = 0x8b, constant = 5) {
