@@ -61,9 +61,9 @@ export const DIAGNOSTIC_CODES = {
   'source-not-found': 'the source of a frame that was to be shown (`--source`) is not here, or not as it was',
   'split-dwarf-missing': 'a `.dwo` or `.dwp` file was not found',
   'stack-not-in-core': 'a part of a stack that the walk needed was cut off or left out of the core',
+  'symbols-failed': 'a symbol store did not answer as it should',
   'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
-  'symbols-failed': 'a symbol store did not answer as it should',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'too-many-files': 'this process may have no more files open (`ulimit -n`): further ones were not used',
   'too-many-stacks':

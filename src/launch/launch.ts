@@ -6,7 +6,7 @@ import {CodeCache} from './code-cache.ts'
 import {isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
-import {optimizeAsUsual, optimizeLate} from './optimizer.ts'
+import {growHeapAsUsual, optimizeAsUsual, optimizeLate} from './optimizer.ts'
 import {type PartFiles, Parts} from './parts.ts'
 
 /** The first line of main (scripts/bundle.mjs). */
@@ -92,6 +92,7 @@ export async function runProgram({root, files, stamp, build}: Program): Promise<
   optimizeLate()
   await program.start(root)
   optimizeAsUsual()
+  growHeapAsUsual()
   const compiled = cache && parts.compiled()
   if (compiled) cache.replace(compiled)
 }

@@ -26,6 +26,12 @@ export function optimizeAsUsual(): void {
   setFlags('--interrupt-budget=67584', '--incremental-marking')
 }
 
+/** What a run with much to hold has set (base/heap-growth.ts) is undone, for compiled code remembers the flags. */
+export function growHeapAsUsual(): void {
+  const v8: {setFlagsFromString: typeof setFlagsFromString} = require('node:v8')
+  v8.setFlagsFromString('--heap-growing-percent=0')
+}
+
 /** Takes from a cache of compiled code, which was made with the usual flags. */
 export function asUsual<Result>(take: () => Result): Result {
   const wasLate = isLate

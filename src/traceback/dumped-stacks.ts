@@ -1,4 +1,5 @@
 import {InputError} from '../base/errors.ts'
+import {growHeapSlowly, MANY} from '../base/heap-growth.ts'
 import {EMPTY_LIST, Numbering, PrefixTree} from '../base/prefix-tree.ts'
 import type {DumpedFrame, DumpedStack} from './dumped-stack.ts'
 
@@ -31,6 +32,7 @@ export class DumpedStacks implements Iterable<DumpedStack> {
       const message = `${this.#path}: more than ${STACKS_MAX} stacks, or ${FRAMES_MAX} different frames on them`
       throw new InputError('too-large', message, 'compare smaller dumps')
     }
+    if (this.#stacks.length === MANY) growHeapSlowly()
     return this.#stacks.push(this.#hold(stack)) - 1
   }
 

@@ -1,5 +1,6 @@
 import {createHash, type Hash} from 'node:crypto'
 import type {Address} from '../../base/address.ts'
+import {growHeapSlowly, MANY} from '../../base/heap-growth.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -112,6 +113,7 @@ export class GoroutineGroups {
       group = startGroup(this, goroutine, this.#framesLeft >= 0 ? report : undefined)
       if (similar === 'lines' || similar === 'inner') group.shared = new SharedFrames(report.frames)
       this.#byFrames.set(key, group)
+      if (this.#byFrames.size === MANY) growHeapSlowly()
     }
     return group
   }
