@@ -10,7 +10,8 @@ import {parseArgs} from 'node:util'
 import {FUZZED_CRASHES} from '../lab/fuzz/crashes.ts'
 import {FuzzProcess, type TrialResult} from '../lab/fuzz/fuzz-process.ts'
 import {shrink} from '../lab/fuzz/shrink.ts'
-import {type Recipe, SETTINGS} from '../lab/fuzz/working-copy.ts'
+import type {CrashFuzz} from '../lab/fuzz/worker.ts'
+import {type Damage, type Recipe, SETTINGS} from '../lab/fuzz/working-copy.ts'
 
 const {values} = parseArgs({
   options: {
@@ -28,7 +29,7 @@ const end = values.minutes === undefined ? Number.POSITIVE_INFINITY : Date.now()
 /** Trials of one crash in one setting that follow each other, for it takes a second to prepare them. */
 const BATCH = 40
 
-const fuzz = new FuzzProcess()
+const fuzz: CrashFuzz = new FuzzProcess()
 const known = new Set<string>()
 let failures = 0
 let trials = 0
@@ -49,7 +50,7 @@ console.log(`${trials} inputs from seed ${first}: ${failures} failures; slowest 
 process.exitCode = failures > 0 ? 1 : 0
 
 /** One input of each fault is enough; where it is thrown tells faults apart. */
-async function keep(recipe: Recipe, {faults}: TrialResult, seed: number): Promise<void> {
+async function keep(recipe: Recipe, {faults}: TrialResult<readonly Damage[]>, seed: number): Promise<void> {
   failures++
   console.log(`seed ${seed}, ${recipe.crash}, ${recipe.setting}: ${faults[0]?.slice(0, 600)}`)
   const kind = (/\n\s+at [^\n]*\n\s+at [^\n]*/.exec(faults[0] ?? '')?.[0] ?? faults[0] ?? '').replace(/\d{4,}/g, 'N')

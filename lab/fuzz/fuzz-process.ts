@@ -3,11 +3,10 @@ import {closeSync, mkdtempSync, openSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {LIMITS, type Outcome} from './trial.ts'
-import type {Order, Report} from './worker.ts'
-import type {Damage} from './working-copy.ts'
+import {LIMITS} from './command-runner.ts'
+import type {Outcome} from './trial.ts'
 
-const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url))
+const CRASH_WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url))
 /** More than this heap is never needed; what dies of it is told apart from what is merely slow. */
 const HEAP_MEGABYTES = 800
 /** All commands together may take so much CPU, where each alone stays below its limit; beyond it nothing ends. */
@@ -16,20 +15,29 @@ const LOOK_MS = 500
 /** USER_HZ of Linux on amd64: the unit of /proc/PID/stat. */
 const TICKS_PER_SECOND = 100
 
-export interface TrialResult extends Outcome {
-  /** What was done to the crash; null where the process died before it said so. */
-  readonly damages: readonly Damage[] | null
+export interface TrialResult<Damage> extends Outcome {
+  /** What was done to the input; null where the process died before it said so. */
+  readonly damages: Damage | null
 }
 
+/** What the process says before it begins, so that an input that kills it is known too, and what came of it. */
+export type Report<Damage> = {readonly damages: Damage} | Outcome
+
 /** A process that runs many trials, one after the other, and is replaced where one kills it. */
-export class FuzzProcess {
+export class FuzzProcess<Order extends object, Damage> {
+  readonly #worker: string
   #child: ChildProcess | undefined
   #directory: string | undefined
 
-  async run(order: Order): Promise<TrialResult> {
+  /** @param worker the program that takes the orders */
+  constructor(worker = CRASH_WORKER) {
+    this.#worker = worker
+  }
+
+  async run(order: Order): Promise<TrialResult<Damage>> {
     const child = this.#child ?? this.#start()
     return await new Promise(resolve => {
-      let damages: readonly Damage[] | null = null
+      let damages: Damage | null = null
       let startedAt = cpuSecondsOf(child)
       const finish = (outcome: Outcome): void => {
         clearInterval(watch)
@@ -43,7 +51,7 @@ export class FuzzProcess {
         this.close()
         finish({faults: [`does not end: killed after ${Math.round(seconds)} s of CPU`], cpuSeconds: seconds})
       }, LOOK_MS)
-      child.on('message', (report: Report) => {
+      child.on('message', (report: Report<Damage>) => {
         if ('faults' in report) return finish(report)
         damages = report.damages
         startedAt = cpuSecondsOf(child)
@@ -69,7 +77,7 @@ export class FuzzProcess {
   #start(): ChildProcess {
     this.#directory = mkdtempSync(join(tmpdir(), 'gotrace-fuzz-'))
     const outputs = ['stdout', 'stderr'].map(name => openSync(join(this.#directory as string, name), 'a+'))
-    this.#child = fork(WORKER, [this.#directory], {
+    this.#child = fork(this.#worker, [this.#directory], {
       execArgv: ['--import=tsx', `--max-old-space-size=${HEAP_MEGABYTES}`],
       stdio: ['ignore', ...outputs, 'ipc'],
       env: environment(),

@@ -1,14 +1,10 @@
-import {closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, rmSync, writeFileSync} from 'node:fs'
-import {dirname, join} from 'node:path'
-import {fileURLToPath} from 'node:url'
-import {Config, Plugin} from '@oclif/core'
+import {closeSync, openSync, rmSync} from 'node:fs'
 import {analyze} from '../../src/library.ts'
 import {makeLine} from '../../src/triage/core-line.ts'
+import {CommandRunner, LIMITS, measured} from './command-runner.ts'
 import {COMMANDS, type Form, judgeDocument, QUESTIONS, type Question, rawIn, SMALL_CORE} from './questions.ts'
 import type {WorkingCopy} from './working-copy.ts'
 
-/** What one command may take of one input: the committed crashes need 0.2 s and 250 MB, most of that Node's own. */
-export const LIMITS = {cpuSeconds: 20, bytes: 1_000_000_000, outputBytes: 50_000_000} as const
 const EXIT_CODES = new Set([0, 1, 3])
 const SYMBOLIZED_MAX = 12
 
@@ -18,36 +14,16 @@ export interface Outcome {
   readonly cpuSeconds: number
 }
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-
-/**
- * Asks every command about one crash. The commands run in this process, whose standard output and error must be files
- * of their own: they are read back and emptied after each.
- */
+/** Asks every command about one crash, in this process (CommandRunner). */
 export class Trial {
-  readonly #config: Config
+  readonly #runner: CommandRunner
 
-  private constructor(config: Config) {
-    this.#config = config
+  private constructor(runner: CommandRunner) {
+    this.#runner = runner
   }
 
   static async create(): Promise<Trial> {
-    const manifest = readFileSync(join(root, 'package.json'), 'utf8')
-    // The bundler puts it into the library.
-    Object.assign(globalThis, {PACKAGE_JSON: manifest})
-    const pjson = JSON.parse(manifest)
-    const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
-    await plugin.load()
-    const config = new Config({
-      root,
-      pjson,
-      plugins: new Map([[plugin.name, plugin]]),
-      userPlugins: false,
-      devPlugins: false,
-    })
-    await config.load()
-    process.env.GOTRACE_DEBUG = '1'
-    return new Trial(config)
+    return new Trial(await CommandRunner.create())
   }
 
   /** @param form in which every command answers; all by default, which takes as long as they together */
@@ -68,28 +44,15 @@ export class Trial {
   }
 
   async #ask({command, args, judge}: Question, argv: string[]): Promise<string[]> {
-    empty()
     if (args.includes('-')) openAsInput(argv)
     // What is there already would not be written over.
     rmSync(SMALL_CORE, {force: true})
-    const exitCode = await this.#exitCodeOf(command, argv)
-    const [stdout, stderr] = [readAll(1), new TextDecoder().decode(readAll(2))]
+    const {exitCode, stdout, stderr} = await this.#runner.run(COMMANDS[command], argv)
     const faults: string[] = []
     if (!EXIT_CODES.has(exitCode)) faults.push(`exit ${exitCode}: ${stderr.slice(0, 2000)}`)
     if (stdout.length > LIMITS.outputBytes) faults.push(`${stdout.length} bytes of output`)
     if (exitCode !== 0 && stderr === '' && exitCode !== 3) faults.push('an error without a word')
     return [...faults, ...rawIn(stderr, 'stderr'), ...judge(stdout, exitCode)]
-  }
-
-  async #exitCodeOf(command: keyof typeof COMMANDS, argv: string[]): Promise<number> {
-    try {
-      await COMMANDS[command].run(argv, this.#config)
-      return 0
-    } catch (error) {
-      const code = (error as {oclif?: {exit?: number}}).oclif?.exit
-      if (code !== undefined) return code
-      throw error
-    }
   }
 }
 
@@ -136,39 +99,4 @@ async function askBatch({core, sysroot, debugDirectory}: WorkingCopy): Promise<s
   )
   if (line?.error?.code === 'bug') return [line.error.message]
   return line === null ? [] : judgeDocument(JSON.stringify(line), 'batch')
-}
-
-/** Faults, and what was taken beyond the limits. */
-async function measured(work: () => Promise<string[]>): Promise<string[]> {
-  resetPeak()
-  const started = process.cpuUsage()
-  const faults = await work()
-  const {user, system} = process.cpuUsage(started)
-  const seconds = (user + system) / 1e6
-  const peak = peakBytes()
-  return [
-    ...faults,
-    ...(seconds > LIMITS.cpuSeconds ? [`${seconds.toFixed(1)} s of CPU`] : []),
-    ...(peak > LIMITS.bytes ? [`${peak} bytes resident`] : []),
-  ]
-}
-
-function readAll(fd: number): Uint8Array {
-  const bytes = new Uint8Array(fstatSync(fd).size)
-  readSync(fd, bytes, 0, bytes.length, 0)
-  return bytes
-}
-
-function empty(): void {
-  for (const fd of [1, 2]) ftruncateSync(fd, 0)
-}
-
-/** VmHWM begins anew (Linux: Documentation/filesystems/proc.rst, clear_refs). */
-function resetPeak(): void {
-  writeFileSync('/proc/self/clear_refs', '5')
-}
-
-function peakBytes(): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  return Number(kilobytes ?? 0) * 1024
 }

@@ -2,16 +2,16 @@
 import {mkdtempSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
 import {findPlaces, type Places} from './find-places.ts'
+import type {FuzzProcess, Report} from './fuzz-process.ts'
 import {mutate} from './mutator.ts'
 import {FORMS} from './questions.ts'
 import {Random} from './random.ts'
-import {type Outcome, Trial} from './trial.ts'
+import {Trial} from './trial.ts'
 import {type Damage, type Recipe, type Setting, WorkingCopy} from './working-copy.ts'
 
 /** An input that is asked for: one that is known, or whatever comes of a seed, which is asked about in one form. */
 export type Order = Recipe | {readonly crash: string; readonly setting: Setting; readonly seed: number}
-/** What the process says before it begins, so that an input that kills it is known too, and what came of it. */
-export type Report = {readonly damages: readonly Damage[]} | Outcome
+export type CrashFuzz = FuzzProcess<Order, readonly Damage[]>
 
 const directory = process.argv[2] as string
 const subjects = new Map<string, Promise<{copy: WorkingCopy; places: Places}>>()
@@ -40,7 +40,7 @@ async function answer(order: Order): Promise<void> {
   }
 }
 
-function send(report: Report): void {
+function send(report: Report<readonly Damage[]>): void {
   process.send?.(report)
 }
 

@@ -7,8 +7,11 @@ import {FormatError, TruncatedFileError} from '../base/errors.ts'
  * to be read here where they lie.
  */
 const BLOCK = 512
-const MEMBERS_MAX = 100_000
+/** Of members, and of names that come before them. */
+const HEADERS_MAX = 200_000
 const PAX_MAX = 1024 * 1024
+/** Of the length of a record. */
+const LENGTH_DIGITS = 12
 /** Where a header has its fields, and how long they are. */
 const FIELDS = {
   name: {at: 0, size: 100},
@@ -140,9 +143,12 @@ export class SlicedSource implements ByteSource {
 export function readTar(source: ByteSource): Map<string, {start: number; size: number}> {
   const members = new Map<string, {start: number; size: number}>()
   let longName: string | undefined
+  let headers = 0
   for (let at = 0; at + BLOCK <= source.size; ) {
     const header = readHeader(source, at)
     if (!header) break
+    headers++
+    if (headers > HEADERS_MAX) throw new FormatError(placeOf(source, at), 'too many members')
     const {name, size, type} = header
     const start = at + BLOCK
     if (start + size > source.size) throw new TruncatedFileError(`${source.name}(${name})`, size, source.size)
@@ -151,7 +157,6 @@ export function readTar(source: ByteSource): Map<string, {start: number; size: n
       members.set(longName ?? name, {start, size})
       longName = undefined
     }
-    if (members.size > MEMBERS_MAX) throw new FormatError(placeOf(source, at), 'too many members')
     at = start + size + padding(size).length
   }
   return members
@@ -187,8 +192,8 @@ function base256(bytes: Uint8Array): number {
 /** The `path` among the records of a pax header, each of which begins with its length in bytes. */
 function pathOf(bytes: Uint8Array): string | undefined {
   for (let at = 0; at < bytes.length; ) {
-    const text = new TextDecoder().decode(bytes.subarray(at))
-    const length = Number.parseInt(text, 10)
+    const digits = new TextDecoder().decode(bytes.subarray(at, at + LENGTH_DIGITS))
+    const length = Number.parseInt(digits, 10)
     if (!(length > 0)) return undefined
     const record = new TextDecoder().decode(bytes.subarray(at, at + length - 1))
     const [, key, value] = /^\d+ ([^=]*)=([\s\S]*)$/.exec(record) ?? []

@@ -7,14 +7,14 @@ import {FuzzProcess} from '../../lab/fuzz/fuzz-process.ts'
 import {mutate} from '../../lab/fuzz/mutator.ts'
 import type {PlaceList} from '../../lab/fuzz/place.ts'
 import {Random} from '../../lab/fuzz/random.ts'
-import type {Order} from '../../lab/fuzz/worker.ts'
+import type {CrashFuzz, Order} from '../../lab/fuzz/worker.ts'
 import {readRecipe, type Setting} from '../../lab/fuzz/working-copy.ts'
 
 /** Inputs of each crash; more are tried with FUZZ_COUNT=1000, others with FUZZ_SEED, and by `npm run fuzz`. */
 const COUNT = Number(process.env.FUZZ_COUNT ?? 2)
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_122)
 
-const fuzz = new FuzzProcess()
+const fuzz: CrashFuzz = new FuzzProcess()
 test.after.always(() => fuzz.close())
 
 async function check(t: ExecutionContext, order: Order): Promise<void> {
