@@ -126,7 +126,7 @@ function editPart(whole: object, random: Random): void {
       continue
     }
     if (random.once(6)) delete part[key]
-    else if (random.once(6)) part[random.pick(keys)] = inner
+    else if (random.once(5)) part[random.pick(keys)] = inner
     else part[key] = random.pick(VALUES)
     return
   }
