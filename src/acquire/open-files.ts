@@ -7,6 +7,7 @@ import {GotraceError, InputError} from '../base/errors.ts'
 import type {FileRange, ReadRecords} from '../base/read-record.ts'
 import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
+import {SectionBudget} from '../elf/section-budget.ts'
 import {openInput, type Progress} from './core-input.ts'
 import {FileWatch} from './file-watch.ts'
 import type {LastingFiles} from './lasting-files.ts'
@@ -41,6 +42,7 @@ const RESERVE = 16
 
 /** Opened files of a run, so that each is opened once and all are closed. */
 export class OpenFiles {
+  readonly #sections = new SectionBudget()
   readonly diagnostics: Diagnostics
   readonly zstd: ZstdSections
   readonly watch: FileWatch
@@ -157,8 +159,9 @@ export class OpenFiles {
 
   #parse(source: ByteSource, path: string, lasting?: Diagnostics): ElfFile {
     const watched = this.#options.records?.watch(source, path) ?? source
+    const {diagnostics, zstd} = this
     const unpacked = this.#unpackedOf(source)
-    return ElfFile.open(watched, this.diagnostics, {zstd: this.zstd.unpack, unpacked, lasting})
+    return ElfFile.open(watched, diagnostics, {zstd: zstd.unpack, unpacked, lasting, budget: this.#sections})
   }
 
   #unpackedOf(source: ByteSource): UnpackedSections | undefined {

@@ -1,6 +1,7 @@
 import zlib from 'node:zlib'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError, messageOf, UnsupportedError} from '../base/errors.ts'
+import type {SectionBudget} from './section-budget.ts'
 
 /** ch_type (gABI ch. 4, "Section Compression"). */
 const ELFCOMPRESS_ZLIB = 1
@@ -38,9 +39,13 @@ export function builtInZstd(): ZstdUnpack | undefined {
 
 /**
  * The content of an SHF_COMPRESSED section (gABI ch. 4): Elf64_Chdr, then the packed bytes.
- * @throws FormatError · UnsupportedError where zstd is needed and there is none
+ * @throws FormatError · SectionTooLargeError · UnsupportedError where zstd is needed and there is none
  */
-export function unpackSection(bytes: Uint8Array, where: string, zstd: ZstdUnpack | undefined): Uint8Array {
+export function unpackSection(
+  bytes: Uint8Array,
+  where: string,
+  {zstd, budget}: {zstd: ZstdUnpack | undefined; budget: SectionBudget},
+): Uint8Array {
   const header = new Cursor(bytes, where)
   const type = header.u32()
   header.skip(4)
@@ -48,6 +53,7 @@ export function unpackSection(bytes: Uint8Array, where: string, zstd: ZstdUnpack
   const packed = bytes.subarray(CHDR_SIZE)
   header.seek(Math.min(CHDR_SIZE, bytes.length))
   checkSize(size, packed.length, where)
+  budget.take(size, where)
   if (type === ELFCOMPRESS_ZLIB) return inflate(packed, size, where)
   if (type !== ELFCOMPRESS_ZSTD) throw new FormatError(where, `no compression type ${type}`)
   if (!zstd) throw new UnsupportedError(`${where}: compressed with zstd, which was not prepared`)
@@ -55,13 +61,14 @@ export function unpackSection(bytes: Uint8Array, where: string, zstd: ZstdUnpack
 }
 
 /** The content of a `.zdebug_*` section, the form before SHF_COMPRESSED: `ZLIB`, big-endian size, deflated bytes. */
-export function unpackGnuSection(bytes: Uint8Array, where: string): Uint8Array {
+export function unpackGnuSection(bytes: Uint8Array, where: string, budget: SectionBudget): Uint8Array {
   const header = new Cursor(bytes, where)
   if (header.slice(4).cstring() !== 'ZLIB') throw new FormatError(where, 'no ZLIB header')
   let size = 0
   for (let index = 0; index < 8; index++) size = size * 256 + header.u8()
   const packed = bytes.subarray(header.position)
   checkSize(size, packed.length, where)
+  budget.take(size, where)
   return inflate(packed, size, where)
 }
 

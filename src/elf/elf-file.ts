@@ -18,6 +18,7 @@ import {
   SHT,
 } from './elf-headers.ts'
 import {readNotes} from './notes.ts'
+import {SectionBudget, SectionTooLargeError} from './section-budget.ts'
 import {findSegmentSections} from './segment-sections.ts'
 
 export type {Segment} from './elf-headers.ts'
@@ -38,6 +39,8 @@ export interface ElfFileOptions {
   unpacked?: UnpackedSections | undefined
   /** Of a file that is kept for further reports: what tells each of them. */
   lasting?: Diagnostics | undefined
+  /** Shared with the other files of the process; undefined: one of its own. */
+  budget?: SectionBudget | undefined
   /** Of an image in memory: its dynamic section holds addresses where the file has link addresses. */
   loadBias?: number
 }
@@ -48,7 +51,9 @@ const SHF_TLS = 0x400
 const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
-const SECTION_SIZE_MAX = 2 * 1024 * 1024 * 1024
+/** Of the names of all sections; and of a packed section, which is read whole too. */
+const NAMES_SIZE_MAX = 64 * 1024 * 1024
+const PACKED_MAX = 256 * 1024 * 1024
 /** A larger section is looked at in some places before it is read: one of zeros is a hole of a sparse file. */
 const LARGE_SECTION_SIZE = 256 * 1024 * 1024
 const SAMPLES = 64
@@ -66,6 +71,7 @@ export class ElfFile implements SectionSource {
   readonly #header: FileHeader
   readonly #diagnostics: Diagnostics
   readonly #options: ElfFileOptions
+  readonly #budget: SectionBudget
   readonly #loads: readonly Segment[]
   readonly #cache = new Map<string, Section | undefined>()
   #sections: readonly SectionHeader[] | undefined
@@ -77,6 +83,7 @@ export class ElfFile implements SectionSource {
     this.#header = header
     this.#diagnostics = diagnostics
     this.#options = options
+    this.#budget = options.budget ?? new SectionBudget()
     this.type = header.type
     this.entry = header.entry
     this.segments = takeSegments(source, header)
@@ -120,7 +127,8 @@ export class ElfFile implements SectionSource {
     try {
       section = this.#findSection(name)
     } catch (error) {
-      this.#report('bad-section', error, `${this.name}:${name}`)
+      if (error instanceof SectionTooLargeError) this.#reportTooLarge(error, `${this.name}:${name}`)
+      else this.#report('bad-section', error, `${this.name}:${name}`)
     }
     this.#cache.set(name, section)
     return section
@@ -219,7 +227,10 @@ export class ElfFile implements SectionSource {
       const packed = this.sectionHeader(`.z${name.slice(1)}`)
       const section = packed && this.#readSection(packed)
       return (
-        section && {bytes: unpackGnuSection(section.bytes, `${this.name}:.z${name.slice(1)}`), address: NULL_ADDRESS}
+        section && {
+          bytes: unpackGnuSection(section.bytes, `${this.name}:.z${name.slice(1)}`, this.#budget),
+          address: NULL_ADDRESS,
+        }
       )
     }
     if (this.sections.length > 0) return undefined
@@ -230,17 +241,17 @@ export class ElfFile implements SectionSource {
   #readSection(header: SectionHeader): Section | undefined {
     if (header.type === SHT.SHT_NOBITS || header.size === 0) return undefined
     const where = `${this.name}:${header.name}`
-    if (header.size > SECTION_SIZE_MAX) {
-      throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes`)
-    }
     if (header.size > LARGE_SECTION_SIZE && isHole(this.source, header)) {
       throw new Cursor(new Uint8Array(0), where).error(`claims ${header.size} bytes, which are zeros`)
     }
     const {zstd, unpacked} = this.#options
+    const budget = this.#budget
     if (header.compressed) {
-      const unpack = () => unpackSection(this.source.read(header.offset, header.size), where, zstd)
+      if (header.size > PACKED_MAX) throw new SectionTooLargeError(where, header.size)
+      const unpack = () => unpackSection(this.source.read(header.offset, header.size), where, {zstd, budget})
       return {bytes: unpacked ? unpacked.of(header.offset, unpack) : unpack(), address: header.address}
     }
+    budget.take(header.size, where)
     const read = this.source.read(header.offset, header.size)
     // Short reads are views of the source's cache, which the next read may overwrite.
     const owned = read.length === read.buffer.byteLength ? read : read.slice()
@@ -251,7 +262,7 @@ export class ElfFile implements SectionSource {
     try {
       const headers = readSectionHeaders(this.source, this.#header)
       const names = headers[this.#header.sectionNamesIndex]
-      if (!names || names.size > SECTION_SIZE_MAX) return []
+      if (!names || names.size > NAMES_SIZE_MAX) return []
       const strings = new Cursor(Uint8Array.from(this.source.read(names.offset, names.size)), `${this.name}:.shstrtab`)
       return headers.slice(1).map(header => {
         strings.seek(Math.min(header.nameOffset, strings.size))
@@ -267,6 +278,11 @@ export class ElfFile implements SectionSource {
   #report(code: DiagnosticCode, error: unknown, where: string): void {
     const inMemory = this.#options.loadBias !== undefined
     if (!(inMemory && error instanceof TruncatedFileError)) this.#diagnostics.addError(code, error, {where})
+  }
+
+  #reportTooLarge(error: SectionTooLargeError, where: string): void {
+    const hint = 'make it smaller, and name its folder with --debug-dir: dwz, objcopy --remove-section=.debug_loclists'
+    this.#diagnostics.addError('section-too-large', error, {where, hint})
   }
 
   #readBuildIds(): BuildIds {

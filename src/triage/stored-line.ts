@@ -9,7 +9,7 @@ export type StoredLine = Pick<
   error: (Omit<FailureReport, 'code'> & {code: string}) | null
 }
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
 /** A line of ours, or undefined. It may come from a later release: only what is used is looked at. */
 export function parseStoredLine(text: string): StoredLine | undefined {
@@ -42,7 +42,8 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function fieldsOf(value: unknown): Fields | undefined {
+/** undefined where it is no object with names. */
+export function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 }
 

@@ -1,6 +1,7 @@
 // Dumps with very many different stacks, and files that were made to become them, in bounded memory.
-import {Location, Profile, Sample, ValueType} from 'pprof-format'
+
 import test from 'ava'
+import {Location, Profile, Sample, ValueType} from 'pprof-format'
 import {StackSamples} from '../../src/render/stack-samples.ts'
 import type {FrameReport, GoroutineReport} from '../../src/report/core-report.ts'
 import type {DumpedFrame} from '../../src/traceback/dumped-stack.ts'
@@ -65,5 +66,8 @@ test('a profile of nothing but empty messages is refused, in the room that it ta
   const sample = new Sample({locationId: [1], value: [3]})
   const parts = [head, new Profile({sample: [sample], location: [new Location({id: 1})]}).encode()]
   t.is(parsePprof('p.pb', Buffer.concat(parts), whole), 'goroutine')
-  t.deepEqual(Array.from(whole, ({count}) => count), [3])
+  t.deepEqual(
+    Array.from(whole, ({count}) => count),
+    [3],
+  )
 })

@@ -25,6 +25,10 @@ async function siteOf(t: ExecutionContext, lines: readonly BatchLine[], token?: 
   const store = await CrashStore.open(join(directory, `${made}.db`), 'write')
   t.teardown(() => store.close())
   for (const line of lines) await store.add(line)
+  return siteOver(store, token)
+}
+
+function siteOver(store: CrashStore, token?: string): StoreSite {
   const now = () => '2026-11-27T12:00:00.000Z'
   const parseQuery = (query: URLSearchParams) => parsePageQuery(query, Date.parse(now()))
   return new StoreSite({store, tool: {name: 'gotrace-core', version: '0'}, token, author: 'me', now, parseQuery})
@@ -169,4 +173,31 @@ test('another site in the same browser gets nothing', async t => {
   t.is(await ask(mark, {}, 'POST', 'x'.repeat(100_000)), 403)
   const taken = await t.throwsAsync(serveSite(await siteOf(t, []), {host: '127.0.0.1', port: Number(port)}))
   t.regex(taken?.message ?? '', /address already in use/)
+})
+
+test('lines, labels and reports that are damaged are told as far as they go', async t => {
+  const report = join(directory, 'k1.json')
+  writeFileSync(report, '{"schemaVersion": "1"')
+  const path = join(directory, 'damaged.db')
+  const store = await CrashStore.open(path, 'write')
+  t.teardown(() => store.close())
+  await store.add(batchLine('k1', {report}))
+  const site = siteOver(store)
+  const broken = await get(site, '/reports/k1')
+  t.is(broken.status, 400)
+  t.regex(broken.body, /no report, or a damaged one/)
+  const {stack} = JSON.parse((await get(site, `/api/signatures/${A}`)).body)
+  t.deepEqual(stack, [])
+  for (const line of [
+    '{"frames": [null, 7, {"kind": 3}], "report"',
+    '{"frames": [null, 7, {"kind": 3}]}',
+    '[]',
+    'null',
+  ]) {
+    await store.all('UPDATE core SET line = ?, labels = ?', line, line)
+    const {status, body} = await get(site, `/api/signatures/${A}`)
+    t.is(status, 200, body)
+    t.is(complaint('triage-show', JSON.parse(body)), '')
+  }
+  await store.add(batchLine('k1'))
 })

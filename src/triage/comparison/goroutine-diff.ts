@@ -1,5 +1,5 @@
-import type {DiffReport, GoroutineChange} from '../../report/core-report.ts'
 import {EMPTY_LIST, Numbering, PrefixTree} from '../../base/prefix-tree.ts'
+import type {DiffReport, GoroutineChange} from '../../report/core-report.ts'
 import type {DumpedFrame, DumpedStack} from '../../traceback/dumped-stack.ts'
 import {compareCounts, countsOf} from './changes.ts'
 
@@ -134,7 +134,10 @@ class StackGroups implements Iterable<GoroutineChange> {
       list = this.#lists.append(list, this.#numberOf(frames[index] as DumpedFrame))
     }
     const rest = `${states ? stack.state : ''}\n\n${creators ? stack.createdBy : ''}`
-    return this.#lists.append(list, this.#names.numberOf(rest, () => undefined))
+    return this.#lists.append(
+      list,
+      this.#names.numberOf(rest, () => undefined),
+    )
   }
 
   /** The name of a file depends on where and how a program was built; a function has one file anyhow. */

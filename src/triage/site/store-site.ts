@@ -1,6 +1,6 @@
 import {timingSafeEqual} from 'node:crypto'
 import {basename} from 'node:path'
-import {describeFailure, InputError} from '../../base/errors.ts'
+import {describeFailure, InputError, messageOf} from '../../base/errors.ts'
 import {readWholeFile} from '../../base/whole-file.ts'
 import {html} from '../../render/html.ts'
 import {renderFailure, renderWhole} from '../../render/json.ts'
@@ -116,9 +116,7 @@ export class StoreSite {
     }
     const body = new TextDecoder().decode(readWholeFile(path, REPORT_MAX))
     if (isApi) return {status: 200, type: JSON_TYPE, body}
-    const report = reviveReport(JSON.parse(body))
-    const pieces = html.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
-    return {status: 200, type: HTML, body: [...pieces].join('')}
+    return {status: 200, type: HTML, body: renderReport(path, body)}
   }
 
   async #mark(prefix: string, body: string, isApi: boolean): Promise<SiteResponse> {
@@ -135,6 +133,18 @@ export class StoreSite {
     await store.mark({exact, state, build, buildTime: null, note: textOf(fields, 'note'), author})
     if (isApi) return this.#show(exact, true)
     return {status: 303, type: HTML, body: '', location: `/signatures/${encodeURIComponent(exact)}`}
+  }
+}
+
+/** @throws InputError where the file is no report, or a damaged one */
+function renderReport(path: string, body: string): string {
+  try {
+    const report = reviveReport(JSON.parse(body))
+    const pieces = html.renderers.analyze?.(report, {style: PLAIN_STYLE, view: 'whole', registers: false}) ?? []
+    return [...pieces].join('')
+  } catch (cause) {
+    const hint = 'write it anew: gotrace-core batch --reports DIR'
+    throw new InputError('unreadable', `${path}: no report, or a damaged one: ${messageOf(cause)}`, hint, {cause})
   }
 }
 

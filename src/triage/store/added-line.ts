@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
 import {basename} from 'node:path'
 import type {BatchLine, BuildReport} from '../../report/core-report.ts'
-import {parseObject} from '../stored-line.ts'
+import {type Fields, parseObject} from '../stored-line.ts'
 import type {Queries} from './engine.ts'
 
 /** Of SHA-256, in hexadecimal, as the keys of processes. */
@@ -53,8 +53,12 @@ function placeOf({path, size, mtime}: BatchLine): [string, number, string] {
 async function withKnown(queries: Queries, line: BatchLine, key: string): Promise<BatchLine> {
   const [row] = await queries.all('SELECT line, labels FROM core WHERE key = ?', key)
   if (!row) return line
-  const labels = {...parseObject(String(row.labels)), ...line.labels} as BatchLine['labels']
+  const labels: BatchLine['labels'] = {...textsOf(parseObject(String(row.labels))), ...line.labels}
   return {...line, labels, report: line.report ?? reportOf(String(row.line))}
+}
+
+function textsOf(fields: Fields): BatchLine['labels'] {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, String(value)]))
 }
 
 /** The path of the whole report that a line names; null where there is none. */

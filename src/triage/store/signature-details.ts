@@ -1,7 +1,7 @@
 import {InputError} from '../../base/errors.ts'
 import type {BatchFrame, TriageShow} from '../../report/core-report.ts'
 import {COMPARED, findSimilar} from '../similarity.ts'
-import {parseObject} from '../stored-line.ts'
+import {type Fields, fieldsOf, parseObject} from '../stored-line.ts'
 import {nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
 import {fixOrderOf, readHistory, readSightings} from './marks.ts'
@@ -103,7 +103,25 @@ async function readCores(store: CrashStore, exact: string): Promise<Pick<Details
   }
 }
 
+/** What stands there may be damaged, or of a later release: only what is as it should be is told. */
 function parseLine(text: string): {frames: BatchFrame[]; report: string | null} {
   const {frames, report} = parseObject(text)
-  return {frames: Array.isArray(frames) ? frames : [], report: typeof report === 'string' ? report : null}
+  const known = Array.isArray(frames) ? frames.flatMap(each => frameOf(fieldsOf(each)) ?? []) : []
+  return {frames: known, report: typeof report === 'string' ? report : null}
+}
+
+const KINDS: readonly BatchFrame['kind'][] = ['go', 'c', 'signal', 'switch']
+
+function frameOf(fields: Fields | undefined): BatchFrame | undefined {
+  if (!fields) return undefined
+  const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+  return {
+    kind: KINDS.find(kind => kind === fields.kind) ?? 'unknown',
+    function: textOf(fields.function),
+    file: textOf(fields.file),
+    line: Number.isSafeInteger(fields.line) ? (fields.line as number) : null,
+    inlined: fields.inlined === true,
+    module: textOf(fields.module),
+    moduleOffset: textOf(fields.moduleOffset),
+  }
 }

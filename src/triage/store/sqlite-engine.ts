@@ -20,7 +20,8 @@ export class SqliteEngine implements Engine {
   }
 
   pairsOf(column: string): string {
-    return `json_each(${column})`
+    // Damaged text would end the whole query.
+    return `json_each(CASE WHEN json_valid(${column}) THEN ${column} END)`
   }
 
   async all(sql: string, ...values: readonly Value[]): Promise<Row[]> {

@@ -2,6 +2,7 @@ import {type GotraceError, InputError, messageOf} from '../../base/errors.ts'
 
 /** Result codes of SQLite (sqlite.org/rescode.html) that are of the file, the disk or other runs. */
 const SQLITE = {
+  ERROR: 1,
   BUSY: 5,
   LOCKED: 6,
   READONLY: 8,
@@ -9,6 +10,9 @@ const SQLITE = {
   CORRUPT: 11,
   FULL: 13,
   CANTOPEN: 14,
+  TOOBIG: 18,
+  CONSTRAINT: 19,
+  MISMATCH: 20,
   NOTADB: 26,
 } as const
 /** Extended codes carry the primary one in their low byte. */
@@ -38,9 +42,14 @@ const ANOTHER_PLACE = 'name a store that can be written with --store; to read on
 
 /** What went wrong with a store, for a person; what is not of the store is given back as it is. */
 export function explainSqlite(path: string, error: unknown): unknown {
-  const explain = EXPLANATIONS[sqliteCode(error) ?? 0]
+  const code = sqliteCode(error) ?? 0
+  if (code === SQLITE.ERROR && !OTHER_CONTENT.test(messageOf(error))) return error
+  const explain = EXPLANATIONS[code]
   return explain ? explain(path, error) : error
 }
+
+/** What our queries say over tables that are not as we made them; anything else is wrong with the queries. */
+const OTHER_CONTENT = /no such (?:table|column|index)|has no column|malformed|corrupt|unsupported file format/i
 
 type Explain = (path: string, cause: unknown) => GotraceError
 
@@ -71,6 +80,10 @@ const EXPLANATIONS: Readonly<Record<number, Explain>> = {
     new InputError('not-writable', `${path}: ${messageOf(cause)}`, 'make room, or name a store on another disk', {
       cause,
     }),
+  [SQLITE.ERROR]: damaged,
   [SQLITE.CORRUPT]: damaged,
+  [SQLITE.TOOBIG]: damaged,
+  [SQLITE.CONSTRAINT]: damaged,
+  [SQLITE.MISMATCH]: damaged,
   [SQLITE.NOTADB]: damaged,
 }
