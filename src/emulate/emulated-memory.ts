@@ -85,6 +85,11 @@ export class EmulatedMemory {
     return true
   }
 
+  /** Whether it was mapped here, and is nothing of the process. */
+  isOwn(address: number): boolean {
+    return this.#regions.some(({start, end}) => address >= start && address < end)
+  }
+
   #drop(start: number): void {
     const page = this.#pages.get(start)
     if (!page) return

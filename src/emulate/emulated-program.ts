@@ -22,7 +22,7 @@ export interface EmulatedModule {
   readonly programHeaders: {readonly address: Address; readonly count: number} | undefined
   /** A function or object that it defines, by name. */
   readonly lookup: (name: string) => EmulatedSymbol | undefined
-  /** The symbol that covers an address. */
+  /** The symbol that covers an address, by the names that it gives to others. */
   readonly symbolAt: (address: Address) => {name: string; address: Address} | undefined
   /** The name by which a slot of its global offset table is bound. */
   readonly slotName: (place: Address) => string | undefined

@@ -1,5 +1,6 @@
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {REGISTER_SLOTS, type SignalFrame, UCONTEXT} from '../../amd64/signal-context.ts'
+import {SIGSEGV} from '../../amd64/signal-numbers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, hex, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
 import type {Finding} from '../../base/finding.ts'
@@ -27,8 +28,9 @@ const FRAMES_PER_PC = 1000
 const SYMBOLIZER_ARG = {pc: 0, file: 8, lineno: 16, func: 24, entry: 32, more: 40, data: 48, size: 56} as const
 /** cgoTracebackArg: context, sigContext, buf, max. */
 const TRACEBACK_ARG = {context: 0, sigContext: 8, buf: 16, max: 24, size: 32} as const
-/** struct ucontext_t of glibc, and of the kernel's the part that has registers. */
-const UCONTEXT_SIZE = 968
+/** struct ucontext_t of glibc, and of the kernel's the part that has registers; with a stack below it. */
+const UCONTEXT_SIZE = 976
+const SIGNAL_STACK = 256 * 1024
 /** Above it on a signal's stack is the kernel's frame, which begins with where the handler returns to. */
 const WORD = 8
 /** Length of the list that a traceback function fills: cgoCallers, and the buffer of traceback2. */
@@ -61,7 +63,7 @@ interface Session {
 export type CallersQuery =
   | {readonly context: Word}
   | {readonly signal: Pick<SignalFrame, 'ucontext' | 'signal'>}
-  | {readonly registers: Pick<RegisterSet, 'word'>}
+  | {readonly registers: Pick<RegisterSet, 'word'>; readonly restorer: Address | undefined}
 
 type Hook = 'symbolizer' | 'traceback'
 
@@ -130,9 +132,13 @@ export class CgoHooks {
       const {memory} = emulator
       for (let index = 0; index < CALLERS_MAX; index++) memory.setU64(buffer + index * 8, kept[index] ?? 0n)
       const collect = this.#process().runtime?.state.cgoCallers
-      if ('signal' in of && typeof collect === 'number') interrupt(session, collect, of.signal, hook)
+      const signal = signalOf(session, of)
+      if (signal && typeof collect === 'number') interrupt(session, collect, signal, hook)
       else callTraceback(session, hook, of)
-      return Array.from({length: CALLERS_MAX}, (_, index) => memory.u64(buffer + index * 8))
+      const found = Array.from({length: CALLERS_MAX}, (_, index) => memory.u64(buffer + index * 8))
+      // A function that unwinds its own stack has come out of it into nothing.
+      if (found.some(word => memory.isOwn(Number(word)))) throw new CallEnd('unmapped', 'it left the stack of its call')
+      return found
     })
   }
 
@@ -162,7 +168,13 @@ export class CgoHooks {
     emulator.cpu.fsBase = (fsBase === undefined ? undefined : addressOfWord(fsBase)) ?? NULL_ADDRESS
     diagnostics.beforeList(() => reportWorld(process, world))
     const argument = memory.map(SYMBOLIZER_ARG.size + TRACEBACK_ARG.size)
-    return {emulator, world, argument, buffer: memory.map(CALLERS_MAX * 8), ucontext: memory.map(UCONTEXT_SIZE)}
+    return {
+      emulator,
+      world,
+      argument,
+      buffer: memory.map(CALLERS_MAX * 8),
+      ucontext: toAddress(memory.map(SIGNAL_STACK) + SIGNAL_STACK - UCONTEXT_SIZE),
+    }
   }
 }
 
@@ -184,6 +196,15 @@ function reportWorld({diagnostics}: Process, {output}: ClosedWorld): void {
   if (text === '') return
   const message = `a function of the program that was run over the core printed, into nothing: ${printable(text)}`
   diagnostics.add('cgo-hook-refused', message, {severity: 'info', where: 'output'})
+}
+
+/** The frame of a signal, where there is one; with registers alone one is made, as the kernel would have done. */
+function signalOf(session: Session, of: CallersQuery): Pick<SignalFrame, 'ucontext' | 'signal'> | undefined {
+  if ('signal' in of) return of.signal
+  if (!('registers' in of) || of.restorer === undefined) return undefined
+  const ucontext = signalContext(session, of)
+  session.emulator.memory.setU64(ucontext - WORD, BigInt(of.restorer))
+  return {ucontext, signal: SIGSEGV}
 }
 
 /** By one struct, as the runtime itself calls it for a context. */

@@ -3,6 +3,7 @@ import {type ByteSource, BytesSource} from '../../base/byte-source.ts'
 import {Cursor} from '../../base/cursor.ts'
 import type {CoreFile} from '../../elf/core-file.ts'
 import type {CoreExtent} from '../../elf/core-segments.ts'
+import {findDynamicSymbol} from '../../elf/dynamic-symbols.ts'
 import type {Module} from '../../elf/module.ts'
 import {STB, STT, SymbolTable} from '../../elf/symtab.ts'
 import type {MemoryImage} from '../../emulate/emulated-memory.ts'
@@ -65,7 +66,7 @@ function emulatedModule(process: Process, module: Module): EmulatedModule {
     },
     symbolAt: address =>
       inside(address, linkAddress => {
-        const symbol = symbols().find(linkAddress)
+        const symbol = image && findDynamicSymbol(image, linkAddress)
         return symbol && {name: symbol.name, address: module.toAddress(symbol.address)}
       }),
     slotName: place => inside(place, linkAddress => stubs?.slotName(linkAddress)),

@@ -1,4 +1,5 @@
-import type {Word} from '../../base/address.ts'
+import {type Address, toAddress, type Word} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
@@ -22,6 +23,10 @@ import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZer
 import {endsProcess} from './signals.ts'
 import {type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
+import type {ThreadStack} from './thread-walk.ts'
+
+/** The kernel's frame begins with it, below the ucontext (Linux: arch/x86/include/asm/sigframe.h). */
+const RESTORER_DISTANCE = 8
 
 export interface StackRequest {
   goroutine: Goroutine
@@ -103,6 +108,12 @@ export class GoroutineStacks {
     return stitchStack({leaf, go, foundBy: start.foundBy, callbacks, rejoin})
   }
 
+  /** Where handlers of this thread return to, by the frame of any signal that is left. */
+  #restorerOf({interruptions}: ThreadStack): Address | undefined {
+    const frame = interruptions.find(({signal}) => signal !== undefined)?.signal
+    return frame && readAddress(this.#process.memory, toAddress(frame.ucontext - RESTORER_DISTANCE))
+  }
+
   #systemStackOf(goroutine: Goroutine, cgoFrames: CgoFrames): CSegment | undefined {
     return goroutine.id === 0 && cgoFrames === 'auto' ? this.threads.systemStackOf(goroutine) : undefined
   }
@@ -150,7 +161,9 @@ export class GoroutineStacks {
     const first = stack.interruptions.findLast(({index, isPlumbing}) => isPlumbing && (end < 0 || index < end))
     const frame = first && stack.frames[first.index]
     if (!frame || first.isPlaceLost) return undefined
-    const place = first.signal ? {signal: first.signal} : {registers: frame.registers}
+    const place = first.signal
+      ? {signal: first.signal}
+      : {registers: frame.registers, restorer: this.#restorerOf(stack)}
     const found = this.#process.hooks.callers(place)
     return found && untilZero(found)
   }
