@@ -134,6 +134,89 @@ function crash(program: string, name: string, die: string, run: string): {core: 
   return {core: join(run, core), stderr}
 }
 
+/** A traceback function that unwinds its own stack by libgcc, and a symbolizer that asks the loader. */
+const UNWINDING = `package main
+
+/*
+#cgo CFLAGS: -g -O1
+#cgo LDFLAGS: -rdynamic -ldl -lgcc_s
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unwind.h>
+
+struct symbolizer { uintptr_t pc; const char *file; uintptr_t lineno; const char *func; uintptr_t entry, more, data; };
+struct traceback { uintptr_t context, signal, *buf, max; };
+struct walk { uintptr_t *pcs; uintptr_t count, max; };
+static char *nowhere;
+
+static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument) {
+	struct walk *walk = argument;
+	int exact = 0;
+	uintptr_t pc = _Unwind_GetIPInfo(context, &exact);
+	if (walk->count == walk->max) return _URC_END_OF_STACK;
+	walk->pcs[walk->count++] = pc - !exact;
+	return _URC_NO_REASON;
+}
+
+static void unwind(void *argument) {
+	struct traceback *arg = argument;
+	struct walk walk = {arg->buf, 0, arg->max};
+	if (arg->signal) _Unwind_Backtrace(visit, &walk);
+	if (walk.count < walk.max) arg->buf[walk.count] = 0;
+}
+
+static void symbolize(void *argument) {
+	struct symbolizer *arg = argument;
+	Dl_info info;
+	if (arg->pc == 0) {
+		free((void *)arg->data);
+		return;
+	}
+	arg->func = NULL;
+	arg->file = NULL;
+	if (!dladdr((void *)arg->pc, &info)) return;
+	if (!arg->data) arg->data = (uintptr_t)malloc(1000);
+	char *text = (char *)arg->data;
+	snprintf(text, 1000, "%s+%#lx", strrchr(info.dli_fname, '/') + 1, arg->pc - (uintptr_t)info.dli_fbase);
+	arg->file = text;
+	arg->func = info.dli_sname;
+	arg->lineno = strlen(text);
+}
+
+__attribute__((noinline)) static int third(int n) { *nowhere = n; return n + 1; }
+__attribute__((noinline)) static int second(int n) { return third(n * 2) + 1; }
+__attribute__((noinline)) static int first(int n) { return second(n + 1) + 1; }
+static void *unwindOf(void) { return unwind; }
+static void *symbolizeOf(void) { return symbolize; }
+*/
+import "C"
+import "runtime"
+
+func main() {
+	runtime.SetCgoTraceback(0, C.unwindOf(), nil, C.symbolizeOf())
+	C.first(3)
+}
+`
+
+describe('a traceback function that unwinds its own stack', () => {
+  for (const release of installedReleases()) {
+    test(`Go ${release}`, () => {
+      const program = buildSource(release, 'unwinding', UNWINDING)
+      const run = join(directory, `run-${release}-unwinding`)
+      const {core, stderr} = crash(program, '', '', run)
+      const text = gotrace(['analyze', core, '--exe', program, '--traceback', 'crash', '--cgo-frames', 'hooks'])
+      const want = blockOf(parseTraceback(stderr), '1')
+      assert.ok(want && framesOf(want).filter(isCFrame).length > 4, stderr)
+      assert.deepEqual(blockOf(parseTraceback(text.stdout), '1'), want)
+      rmSync(run, {recursive: true, force: true})
+    })
+  }
+})
+
 /**
  * Its hooks are harmless to the runtime that dies: they do their worst from the fifth call on, which only we make. By
  * the C library, and by system calls of their own.
@@ -208,7 +291,7 @@ test('nothing that a hook does reaches the machine', {
 }, () => {
   const release = installedReleases().at(-1)
   if (release === undefined) return assert.fail('no release of Go is installed')
-  const program = buildHostile(release)
+  const program = buildSource(release, 'hostile', HOSTILE)
   const run = join(directory, 'run-hostile')
   const {core, stderr} = crash(program, '', '', run)
   const before = readdirSync(run)
@@ -231,13 +314,13 @@ test('nothing that a hook does reaches the machine', {
   }
 })
 
-function buildHostile(release: string): string {
+function buildSource(release: string, name: string, source: string): string {
   const toolchain = openToolchain(release)
-  const folder = join(directory, 'hostile')
+  const folder = join(directory, `${name}-${release}`)
   mkdirSync(folder, {recursive: true})
-  writeFileSync(join(folder, 'main.go'), HOSTILE)
-  writeFileSync(join(folder, 'go.mod'), `module gotrace.example/hostile\n\ngo ${release}\n`)
-  const env = buildEnvironment(toolchain, labDirectory())
+  writeFileSync(join(folder, 'main.go'), source)
+  writeFileSync(join(folder, 'go.mod'), `module gotrace.example/${name}\n\ngo ${release}\n`)
+  const env = {...buildEnvironment(toolchain, labDirectory()), CGO_LDFLAGS_ALLOW: '-rdynamic'}
   execFileSync(toolchain.go, ['build', '-o', 'program', '.'], {
     cwd: folder,
     env,
