@@ -124,41 +124,60 @@ const BINARY: ReadonlyMap<number, (a: Word, b: Word) => bigint | undefined> = ne
   [DW_OP.ne, (a, b) => BigInt(a !== b)],
 ] as [number, (a: Word, b: Word) => bigint | undefined][])
 
-/** The stack machine of DWARF 5, 2.5.1, on wrapped 64-bit words. */
+/** Size in bytes and DW_ATE_* of a base type. */
+export interface ValueType {
+  readonly size: number
+  readonly encoding: number
+}
+
+/** A word on the stack; without a type it is of the generic one: an unsigned number as large as an address. */
+interface Entry {
+  readonly word: Word
+  readonly type: ValueType | undefined
+}
+
+/** The stack machine of DWARF 5, 2.5.1, on wrapped 64-bit words, each of a type. */
 export class ExpressionStack {
-  readonly #words: Word[]
+  readonly #entries: Entry[]
   readonly #code: Cursor
 
   constructor(code: Cursor, initial: readonly Word[]) {
     this.#code = code
-    this.#words = [...initial]
+    this.#entries = initial.map(word => ({word, type: undefined}))
   }
 
-  push(value: bigint): void {
-    if (this.#words.length >= STACK_LIMIT) throw this.#code.error('expression stack too deep')
-    this.#words.push(wrap(value))
+  push(value: bigint, type?: ValueType): void {
+    if (this.#entries.length >= STACK_LIMIT) throw this.#code.error('expression stack too deep')
+    this.#entries.push({word: wrap(value), type})
   }
 
   pop(): Word {
-    const word = this.#words.pop()
-    if (word === undefined) throw this.#code.error('expression stack is empty')
-    return word
+    return this.popTyped().word
   }
 
-  /** The word that many places below the top, which stays. */
-  pick(depth: number): Word {
-    const word = this.#words[this.#words.length - 1 - depth]
-    if (word === undefined) throw this.#code.error(`no expression stack entry ${depth}`)
-    return word
+  popTyped(): Entry {
+    const entry = this.#entries.pop()
+    if (entry === undefined) throw this.#code.error('expression stack is empty')
+    return entry
   }
 
-  rotate(): void {
-    const top = this.pop()
-    const second = this.pop()
-    const third = this.pop()
-    this.push(top)
-    this.push(third)
-    this.push(second)
+  /** Type of the top; undefined for the generic one, and on an empty stack. */
+  get type(): ValueType | undefined {
+    return this.#entries.at(-1)?.type
+  }
+
+  /** Once more the word that many places below the top. */
+  copy(depth: number): void {
+    const entry = this.#entries[this.#entries.length - 1 - depth]
+    if (entry === undefined) throw this.#code.error(`no expression stack entry ${depth}`)
+    this.push(entry.word, entry.type)
+  }
+
+  /** The top goes below that many others. */
+  sink(depth: number): void {
+    const above = Array.from({length: depth + 1}, () => this.popTyped())
+    const [top, ...others] = above as [Entry, ...Entry[]]
+    for (const {word, type} of [top, ...others.reverse()]) this.push(word, type)
   }
 }
 
@@ -233,26 +252,22 @@ function executeStackOperation(opcode: number, code: Cursor, stack: ExpressionSt
     case DW_OP.nop:
       return true
     case DW_OP.dup:
-      stack.push(stack.pick(0))
+      stack.copy(0)
       return true
     case DW_OP.drop:
       stack.pop()
       return true
     case DW_OP.over:
-      stack.push(stack.pick(1))
+      stack.copy(1)
       return true
     case DW_OP.pick:
-      stack.push(stack.pick(code.u8()))
+      stack.copy(code.u8())
       return true
-    case DW_OP.swap: {
-      const top = stack.pop()
-      const second = stack.pop()
-      stack.push(top)
-      stack.push(second)
+    case DW_OP.swap:
+      stack.sink(1)
       return true
-    }
     case DW_OP.rot:
-      stack.rotate()
+      stack.sink(2)
       return true
     case DW_OP.abs: {
       const value = signed(stack.pop())

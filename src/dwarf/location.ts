@@ -2,7 +2,15 @@ import {addressOfWord, type Word} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {DW_ATE} from './constants.ts'
 import {readBaseType} from './data-type.ts'
-import {DW_OP, type ExpressionContext, ExpressionStack, executeOperation, STEP_LIMIT} from './expression.ts'
+import {
+  DW_OP,
+  type ExpressionContext,
+  ExpressionStack,
+  executeOperation,
+  STEP_LIMIT,
+  type ValueType,
+} from './expression.ts'
+import {convert, goesByType, isUnary, operate, reinterpret} from './typed-arithmetic.ts'
 import type {DieReference, Unit} from './unit.ts'
 
 /** Where a value, or a part of one, is (DWARF 5, 2.6.1). */
@@ -32,6 +40,8 @@ export interface LocationContext extends ExpressionContext {
   readonly unit: Unit
   /** DW_AT_frame_base of the function; undefined where it is not known. */
   frameBase(): Word | undefined
+  /** Of a register for vectors its bytes, by DWARF number; undefined for all others, and where it is not known. */
+  vectorRegister?(number: number): Uint8Array | undefined
   /** What an expression was when the function was entered, told by the call site. */
   entryValue(expression: Uint8Array): Word | undefined
   /** Address of thread-local storage at an offset in the module's block. */
@@ -93,8 +103,6 @@ class LocationProgram {
   #place: Place | undefined
   /** Of a piece that needs what is not known: the rest of its operations is passed through. */
   #lost: Place | undefined
-  /** A word on the stack is a floating-point number. */
-  #hasFloat = false
   /** No operation since the last piece. */
   #isEmpty = true
 
@@ -134,7 +142,6 @@ class LocationProgram {
     const place = this.#lost ?? this.#place ?? {kind: 'memory', address: this.#stack.pop()}
     this.#place = undefined
     this.#lost = undefined
-    this.#hasFloat = false
     return place
   }
 
@@ -164,22 +171,35 @@ class LocationProgram {
 
   /** Operations that leave a word on the stack; any word where it is not known. */
   #compute(opcode: number): void {
+    if (this.#stack.type !== undefined && goesByType(opcode)) {
+      this.#calculate(opcode)
+      return
+    }
     const found = this.#word(opcode)
     if (found === 'other') {
-      if (this.#hasFloat && opcode >= DW_OP.abs && opcode <= DW_OP.ne && opcode !== DW_OP.bra) {
-        throw this.#code.error('arithmetic of floating-point numbers')
-      }
       if (executeOperation(opcode, this.#code, this.#stack, this.#context)) return
     } else if (found !== undefined) {
-      this.#stack.push(found)
+      if (typeof found === 'object') this.#stack.push(found.word, found.type)
+      else this.#stack.push(found)
       return
     }
     this.#lost ??= {kind: 'lost', why: ON_MEMORY.has(opcode) ? 'unreadable' : 'not-saved'}
     this.#stack.push(0n)
   }
 
+  /** On numbers of a type; where one of the two has none, its word counts as one of that type (2.5.1.4). */
+  #calculate(opcode: number): void {
+    const right = this.#stack.popTyped()
+    const operands = isUnary(opcode) ? [right] : [this.#stack.popTyped(), right]
+    const type = operands.find(each => each.type !== undefined)?.type as ValueType
+    const words = operands.map(({word}) => word)
+    const result = this.#lost ? {word: 0n, type} : operate(opcode, words, type)
+    if (!result) throw this.#code.error('numbers that have no result')
+    this.#stack.push(result.word, result.type)
+  }
+
   /** `other`: not an operation of variables alone. */
-  #word(opcode: number): Word | undefined | 'other' {
+  #word(opcode: number): Word | TypedWord | undefined | 'other' {
     const code = this.#code
     const context = this.#context
     switch (opcode) {
@@ -210,64 +230,68 @@ class LocationProgram {
     return value === undefined ? undefined : BigInt(value + bias)
   }
 
-  /**
-   * Values of a base type (2.5.1): as the 64-bit word that has the same value, which all operations keep but those that
-   * floating-point numbers and unsigned ones beyond 2^63 would need another arithmetic for.
-   */
-  #typedWord(opcode: number): Word | undefined | 'other' {
+  /** Numbers of a base type (2.5.1): integers as the 64-bit word that counts the same, others by their bits. */
+  #typedWord(opcode: number): TypedWord | Word | undefined | 'other' {
     const code = this.#code
-    const context = this.#context
     switch (opcode) {
       case DW_OP.const_type:
       case DW_OP.GNU_const_type: {
         const type = this.#baseType(code.uleb128())
-        const bytes = code.take(code.u8())
-        return this.#extend(wordOf(bytes), {...type, size: bytes.length})
+        return this.#typed(wordOf(code.take(code.u8())), type)
       }
       case DW_OP.regval_type:
       case DW_OP.GNU_regval_type: {
-        const word = context.register(code.uleb128())
-        const type = this.#baseType(code.uleb128())
-        return word === undefined ? undefined : this.#extend(word, type)
+        const word = this.#registerWord(code.uleb128())
+        return this.#typed(word, this.#baseType(code.uleb128()))
       }
       case DW_OP.deref_type:
       case DW_OP.GNU_deref_type: {
         const size = code.u8()
         const type = this.#baseType(code.uleb128())
-        const address = this.#stack.pop()
-        const at = addressOfWord(address)
-        const bytes = at === undefined ? undefined : context.memory.read(at, size)
-        return bytes && this.#extend(wordOf(bytes), {...type, size})
+        const at = addressOfWord(this.#stack.pop())
+        const bytes = at === undefined ? undefined : this.#context.memory.read(at, size)
+        return this.#typed(bytes && wordOf(bytes), type)
       }
       case DW_OP.convert:
       case DW_OP.GNU_convert:
       case DW_OP.reinterpret:
-      case DW_OP.GNU_reinterpret:
-        return this.#extend(this.#stack.pop(), this.#baseType(code.uleb128()))
+      case DW_OP.GNU_reinterpret: {
+        const offset = code.uleb128()
+        const type = this.#baseType(offset)
+        const {word, type: from} = this.#stack.popTyped()
+        const isConversion = opcode === DW_OP.convert || opcode === DW_OP.GNU_convert
+        const result = isConversion ? convert(word, from, type) : reinterpret(word, type)
+        if (result === undefined) throw code.error('a number that the type cannot hold')
+        return offset === 0 ? result : {word: result, type}
+      }
       default:
         return 'other'
     }
   }
 
-  #baseType(offset: number): {size: number; encoding: number} {
+  #typed(word: Word | undefined, type: ValueType): TypedWord | undefined {
+    const found = word === undefined ? undefined : reinterpret(word, type)
+    return found === undefined ? undefined : {word: found, type}
+  }
+
+  /** The low 8 bytes of a vector register, too. */
+  #registerWord(register: number): Word | undefined {
+    const bytes = this.#context.vectorRegister?.(register)
+    return bytes ? wordOf(bytes.subarray(0, 8)) : this.#context.register(register)
+  }
+
+  #baseType(offset: number): ValueType {
     if (offset === 0) return {size: 8, encoding: DW_ATE.unsigned}
     const {unit} = this.#context
     const type = readBaseType({unit, offset: unit.header.offset + offset})
     if (!type || type.size > 8) throw this.#code.error('a type that no word holds')
     return type
   }
+}
 
-  /** Of a floating-point number the bits, which may be passed on but not be reckoned with. */
-  #extend(word: Word, {size, encoding}: {size: number; encoding: number}): Word {
-    if (encoding === DW_ATE.float) {
-      this.#hasFloat = true
-      return BigInt.asUintN(size * 8, word)
-    }
-    if (this.#hasFloat) throw this.#code.error('a conversion of a floating-point number')
-    const isSigned = encoding === DW_ATE.signed || encoding === DW_ATE.signed_char
-    const bits = size * 8
-    return BigInt.asUintN(64, isSigned ? BigInt.asIntN(bits, word) : BigInt.asUintN(bits, word))
-  }
+interface TypedWord {
+  readonly word: Word
+  readonly type: ValueType
 }
 
 function wordOf(bytes: Uint8Array): Word {

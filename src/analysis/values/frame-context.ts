@@ -1,6 +1,6 @@
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
-import {vectorIn} from '../../amd64/vector-registers.ts'
+import {vectorIn, vectorOfDwarf} from '../../amd64/vector-registers.ts'
 import {type Address, addressOfWord, toAddress, type Word} from '../../base/address.ts'
 import {GotraceError} from '../../base/errors.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
@@ -81,6 +81,11 @@ export class FrameContext implements LocationContext, PlaceContext {
     return area && vectorIn(area, number)
   }
 
+  vectorRegister(number: number): Uint8Array | undefined {
+    const vector = vectorOfDwarf(number)
+    return vector === undefined ? undefined : this.vector(vector)
+  }
+
   frameBase(): Word | undefined {
     const {frameBase} = this.scopes
     const expression = frameBase && findExpression(frameBase, this.#link)
@@ -96,6 +101,7 @@ export class FrameContext implements LocationContext, PlaceContext {
       loadBias: this.loadBias,
       cfa: this.cfa,
       register: number => this.register(number),
+      vectorRegister: number => this.vectorRegister(number),
       frameBase: () => this.frameBase(),
       entryValue: expression => this.entryValue(expression),
       threadLocal: offset => this.threadLocal(offset),

@@ -139,38 +139,85 @@ export function storageOf(pieces: readonly Piece[], context: PlaceContext): Stor
   return new PiecedStorage(pieces, context)
 }
 
+interface Part {
+  /** In bits, from the start of the value. */
+  readonly start: number
+  readonly length: number
+  /** Where in the place it begins, from the least significant bit. */
+  readonly offset: number
+  readonly storage: Storage | Missing
+}
+
+/** Bits of one read that do not begin or end with bytes. */
+const BITS_MAX = 4096
+
 /** A value in several places (DWARF 5, 2.6.1.2), each of which may be missing alone. */
 class PiecedStorage implements Storage {
-  readonly #parts: {start: number; length: number; storage: Storage | Missing}[] = []
+  readonly #parts: readonly Part[]
 
   constructor(pieces: readonly Piece[], context: PlaceContext) {
     let start = 0
-    for (const {place, bits, bitOffset} of pieces) {
-      const length = (bits ?? 0) / 8
-      const isWhole = Number.isInteger(length) && bitOffset === 0
-      this.#parts.push({start, length, storage: isWhole ? placeStorage(place, context) : 'unreadable'})
-      start += length
-    }
+    this.#parts = pieces.map(({place, bits = 0, bitOffset}) => {
+      const part = {start, length: bits, offset: bitOffset, storage: placeStorage(place, context)}
+      start += bits
+      return part
+    })
   }
 
   read(offset: number, length: number): Uint8Array | Missing {
+    const [first, last] = [offset * 8, (offset + length) * 8]
+    const parts = this.#parts.filter(({start, length: bits}) => start < last && start + bits > first)
     const out = new Uint8Array(length)
     let filled = 0
-    let missing: Missing | undefined
-    for (const part of this.#parts) {
-      const from = Math.max(offset, part.start)
-      const to = Math.min(offset + length, part.start + part.length)
-      if (from >= to) continue
-      const bytes = typeof part.storage === 'string' ? part.storage : part.storage.read(from - part.start, to - from)
-      if (typeof bytes === 'string') missing ??= bytes
-      else out.set(bytes, from - offset)
+    for (const part of parts) {
+      const from = Math.max(first, part.start)
+      const to = Math.min(last, part.start + part.length)
+      if (typeof part.storage === 'string') return part.storage
+      const isWhole = [from, to, part.offset - part.start].every(bit => bit % 8 === 0)
+      const why = isWhole ? copyBytes(part, {from, to, first}, out) : copyBits(part, {from, to, first}, out)
+      if (why !== undefined) return why
       filled += to - from
     }
-    return missing ?? (filled === length ? out : 'optimized-out')
+    return filled === length * 8 ? out : 'optimized-out'
   }
 
   addressOf(offset: number): Address | undefined {
-    const part = this.#parts.find(({start, length}) => offset >= start && offset < start + length)
-    return part && typeof part.storage !== 'string' ? part.storage.addressOf(offset - part.start) : undefined
+    const bit = offset * 8
+    const part = this.#parts.find(({start, length}) => bit >= start && bit < start + length)
+    const at = part && bit - part.start + part.offset
+    return part && at !== undefined && at % 8 === 0 && typeof part.storage !== 'string'
+      ? part.storage.addressOf(at / 8)
+      : undefined
   }
+}
+
+/** Bits of the value, and where the read begins. */
+interface BitRange {
+  readonly from: number
+  readonly to: number
+  readonly first: number
+}
+
+/** Why they are not there; undefined: they are. */
+function copyBytes(part: Part, {from, to, first}: BitRange, out: Uint8Array): Missing | undefined {
+  const storage = part.storage as Storage
+  const bytes = storage.read((from - part.start + part.offset) / 8, (to - from) / 8)
+  if (typeof bytes === 'string') return bytes
+  out.set(bytes, (from - first) / 8)
+  return undefined
+}
+
+function copyBits(part: Part, {from, to, first}: BitRange, out: Uint8Array): Missing | undefined {
+  if (to - from > BITS_MAX) return 'unreadable'
+  const begin = from - part.start + part.offset
+  const byte = Math.floor(begin / 8)
+  const bytes = (part.storage as Storage).read(byte, Math.ceil((begin + to - from) / 8) - byte)
+  if (typeof bytes === 'string') return bytes
+  for (let bit = 0; bit < to - from; bit++) {
+    const source = begin + bit - byte * 8
+    const isSet = Math.floor((bytes[Math.floor(source / 8)] as number) / 2 ** (source % 8)) % 2 === 1
+    const target = from - first + bit
+    if (isSet) out[Math.floor(target / 8)] = (out[Math.floor(target / 8)] as number) + 2 ** (target % 8)
+  }
+  return undefined
 }
