@@ -167,7 +167,7 @@ export class ExpressionStack {
   }
 
   /** Once more the word that many places below the top. */
-  copy(depth: number): void {
+  repeat(depth: number): void {
     const entry = this.#entries[this.#entries.length - 1 - depth]
     if (entry === undefined) throw this.#code.error(`no expression stack entry ${depth}`)
     this.push(entry.word, entry.type)
@@ -252,16 +252,16 @@ function executeStackOperation(opcode: number, code: Cursor, stack: ExpressionSt
     case DW_OP.nop:
       return true
     case DW_OP.dup:
-      stack.copy(0)
+      stack.repeat(0)
       return true
     case DW_OP.drop:
       stack.pop()
       return true
     case DW_OP.over:
-      stack.copy(1)
+      stack.repeat(1)
       return true
     case DW_OP.pick:
-      stack.copy(code.u8())
+      stack.repeat(code.u8())
       return true
     case DW_OP.swap:
       stack.sink(1)
