@@ -113,6 +113,15 @@ export function findSched(newproc: Accesses, mcommoninit: Accesses): Address[] {
   )
 }
 
+/**
+ * main sets the two limits of stacks, and newstack compares with them: maxstacksize and, since 1.17, maxstackceiling
+ * after it (src/runtime/proc.go, stack.go).
+ */
+export function findMaxStackSize(main: Accesses, newstack: Accesses): Address[] {
+  const compared = new Set(targets(newstack, ['load', 'compare'], 8))
+  return targets(main, ['store'], 8).filter(target => compared.has(target))
+}
+
 /** SetCgoTraceback stores its three arguments in order (src/runtime/traceback.go). */
 function findHooks(accesses: Accesses): Candidates {
   const [traceback, context, symbolizer] = targets(accesses, ['store'], 8)

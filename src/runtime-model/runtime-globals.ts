@@ -2,7 +2,7 @@ import {readCodeAccesses} from '../amd64/code-accesses.ts'
 import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {chooseCandidate} from './global-checks.ts'
-import {type Accesses, type Candidates, findSched, RECIPES} from './global-recipes.ts'
+import {type Accesses, type Candidates, findMaxStackSize, findSched, RECIPES} from './global-recipes.ts'
 import type {FoundRoots} from './root-search.ts'
 import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
 
@@ -151,6 +151,9 @@ export class RuntimeGlobals {
     const newproc = this.#accessesOf('runtime.newproc1')
     const mcommoninit = this.#accessesOf('runtime.mcommoninit')
     if (newproc && mcommoninit) add({'runtime.sched': findSched(newproc, mcommoninit)})
+    const main = this.#accessesOf('runtime.main')
+    const newstack = this.#accessesOf('runtime.newstack')
+    if (main && newstack) add({'runtime.maxstacksize': findMaxStackSize(main, newstack)})
     const chosen = new Map<GlobalName, Address>()
     for (const [global, places] of candidates) {
       const address = chooseCandidate(this.#memory, global, places)

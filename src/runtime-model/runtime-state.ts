@@ -1,6 +1,6 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import type {Finding} from '../base/finding.ts'
-import {type MemoryReader, readAddress, readU8, readU32} from '../base/memory-reader.ts'
+import {type MemoryReader, readAddress, readU8, readU32, readWord} from '../base/memory-reader.ts'
 import {PROF_HZ} from './global-recipes.ts'
 import type {GlobalName, RuntimeGlobals} from './runtime-globals.ts'
 
@@ -74,9 +74,9 @@ export class RuntimeState {
   }
 
   /** Bytes that a goroutine's stack may grow to (debug.SetMaxStack). */
-  get maxStackSize(): number | undefined {
-    const low = this.#u32('runtime.maxstacksize')
-    return low === 0 ? undefined : low
+  get maxStackSize(): bigint | undefined {
+    const at = this.#globals.address('runtime.maxstacksize')
+    return at === undefined ? undefined : readWord(this.#memory, at)
   }
 
   /**

@@ -134,3 +134,21 @@ test('where every place that code names is refuted, the data is searched', t => 
   )
   t.is(globals.address('runtime.allm'), found)
 })
+
+for (const [releases, compare] of [
+  ['up to 1.16', ['48 39 1d', '48 8b 05']],
+  ['since 1.17', ['48 8b 35', '48 8b 05']],
+] as const) {
+  test(`main and newstack, ${releases}: the limit of stacks is the first that main sets of those that newstack asks`, t => {
+    const {builder, at} = buildProcess()
+    const [limit, ceiling] = [at.other + 0x40, at.other + 0x48]
+    addCode(builder, 'runtime.main', [
+      ['48 c7 05', at.other, '01 00 00 00'], //      another word that it sets
+      ['48 c7 05', limit, '00 ca 9a 3b'], //         movq $1000000000,maxstacksize
+      ['48 c7 05', ceiling, '00 94 35 77'], //       movq $2000000000,maxstackceiling
+    ])
+    addCode(builder, 'runtime.newstack', [['48 39 15', ceiling], ...compare.map(head => [head, limit] as const)])
+    const globals = new RuntimeGlobals(builder, builder.access.tables, () => undefined)
+    t.is(globals.address('runtime.maxstacksize'), toAddress(limit))
+  })
+}

@@ -13,8 +13,8 @@ import type {Death} from './runtime-death.ts'
 import type {Throwing} from './traceback-level.ts'
 
 const MESSAGE_LIMIT = 64 * 1024
-/** runtime.maxstacksize on 64-bit systems, unless debug.SetMaxStack changed it (runtime/proc.go: main). */
-const DEFAULT_MAX_STACK = 1_000_000_000
+/** runtime.maxstackceiling (1.17+) on 64-bit systems: whatever debug.SetMaxStack was given (runtime/proc.go: main). */
+const STACK_CEILING = 2_000_000_000n
 
 type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
 
@@ -101,10 +101,15 @@ function linesBeforeThrow(
   if (message === 'fault' && saved.number !== 0) return [`unexpected fault address ${hex(saved.code1)}`]
   if (message !== 'stack overflow' || !current) return []
   const {stack, sched} = current
-  const exceeded = `runtime: goroutine stack exceeds ${runtime?.state.maxStackSize ?? DEFAULT_MAX_STACK}-byte limit`
+  const exceeded = `runtime: goroutine stack exceeds ${stackLimit(runtime?.state.maxStackSize, version)}`
   if (!version.atLeast(14)) return [exceeded]
   // The call of morestack cost a word.
   return [exceeded, `runtime: sp=${hex(sched.sp - 8)} stack=[${hex(stack.lo)}, ${hex(stack.hi)}]`]
+}
+
+function stackLimit(size: bigint | undefined, version: DeadProcess['version']): string {
+  if (size === undefined) return 'its limit (how many bytes is not in the core)'
+  return `${version.atLeast(17) && size > STACK_CEILING ? STACK_CEILING : size}-byte limit`
 }
 
 /**
