@@ -110,9 +110,9 @@ function senderOf({core}: DeadProcess, {number, code, address}: FaultSignal): nu
 }
 
 /** Where the signal was; without one, where the thread was. */
-function placeOfDeath({signal, thread}: CrashCause): string | null {
+function placeOfDeath({kind, signal, thread}: CrashCause): string | null {
   if (signal) return signal.isPlaceLost ? null : hex(signalPc(signal))
-  const frame = thread?.frames[thread.base]
+  const frame = kind === 'signal' ? undefined : thread?.frames[thread.base]
   return frame ? hex(frame.pc) : null
 }
 

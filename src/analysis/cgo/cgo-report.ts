@@ -38,9 +38,7 @@ export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
     callsKnown &&= threads.knowsGoroutine(tid, machine) && found.missing === null
     const report = reportThread(process, threads, {machine, tid, goroutine, found})
     reports.push(report)
-    // A panic takes ncgo back before the traceback, though the calls are still on the stack.
-    const isInCall = found.calls.length > 0 || (machine !== undefined && machine.ncgo > 0 && !found.isReturning)
-    if (machine && isInCall) calls.push(reportCall(process, report, found))
+    if (machine && isInCall(machine, found)) calls.push(reportCall(process, report, found))
   }
   const enabled = images.some(({process: {runtime}}) => runtime?.usesCgo) || (program.process.runtime?.usesCgo ?? null)
   return {
@@ -51,6 +49,11 @@ export function reportCgo(images: readonly ThreadStacks[]): CgoReport {
     callsKnown: callsKnown || enabled === false,
     threads: reports,
   }
+}
+
+/** A panic takes ncgo back before the traceback, though the calls are still on the stack. */
+function isInCall({ncgo}: Machine, {calls, isReturning}: CgoCalls): boolean {
+  return calls.length > 0 || (ncgo > 0 && !isReturning)
 }
 
 interface ThreadOfImage extends Pick<ThreadFacts, 'machine' | 'tid'> {

@@ -55,8 +55,9 @@ export function findCrashCause(process: DeadProcess, threads: ThreadStacks): Cra
   const tid = (machine && threads.threadOf(machine)) ?? process.core.threads[0]?.tid
   const thread = tid === undefined ? undefined : threads.ofThread(tid)
   const cause = machine && thread && runtimeCrash(process, threads, machine, thread)
-  const unseen = cause ? undefined : faultWithoutRuntime(process, threads, thread)
-  const found = cause ?? (unseen ? signalledIn(process, unseen) : NO_CRASH)
+  const unseen = cause ? undefined : faultWithoutRuntime(process, threads, thread, machine !== undefined)
+  const lost = machine && thread ? lostCause(process, machine, thread) : NO_CRASH
+  const found = cause ?? (unseen ? signalledIn(process, unseen) : lost)
   // Whoever sends a signal may do so because of a fault elsewhere: a handler that calls kill, or has another thread
   // abort.
   const {kind, signal} = found
@@ -205,6 +206,14 @@ const NO_CRASH: CrashCause = {
   message: null,
   header: [],
   throwing: 0,
+}
+
+/** The M of a runtime that was dying of a signal, whose handler's stack is not in the core. */
+function lostCause(process: DeadProcess, machine: Machine, thread: ThreadStack): CrashCause {
+  const {goroutine} = thread
+  const header = ['Signal ? (which one is not in the core)', `PC=? m=${machine.id}`]
+  const base = {...NO_CRASH, thread, machine, goroutine, current: goroutine}
+  return {...base, kind: 'signal', throwing: throwingOf(process, machine), header}
 }
 
 /** A signal on a thread that no Go runtime saw die. */

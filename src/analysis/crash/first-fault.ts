@@ -73,13 +73,22 @@ export function injectedFault(
   return saved && frame && frame.pc === saved.pc ? {...saved, registers: frame.registers} : undefined
 }
 
-/** No Go runtime saw it: on a C thread, in a kernel core without Go's handler; undefined in a live process. */
+/**
+ * No Go runtime saw it: on a C thread, in a kernel core without Go's handler; undefined in a live process. `isDying`: a
+ * runtime was ending the process because of something on the first thread: what others handle are its own signals.
+ */
 export function faultWithoutRuntime(
   process: DeadProcess,
   threads: ThreadStacks,
   first: ThreadStack | undefined,
+  isDying: boolean,
 ): ThreadFault | undefined {
-  const thread = diesOf(process, first) ? first : findFaultingThread(process, threads, () => true)
+  const isFirst = diesOf(process, first)
+  if (isDying && !isFirst && first) {
+    reportUnexplained(process, first)
+    return undefined
+  }
+  const thread = isFirst ? first : findFaultingThread(process, threads, () => true)
   if (!thread) return undefined
   const fault = firstFault(thread)
   if (fault) return {thread, signal: fault}

@@ -6,6 +6,7 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {isElsewhere} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
@@ -139,7 +140,7 @@ function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Gorout
     const bp = isOnStack(goroutine.stack, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
-  if (sched.sp === NULL_ADDRESS) return undefined
+  if (sched.sp === NULL_ADDRESS || isElsewhere(process, threads, goroutine)) return undefined
   const planted = status.text === 'running' ? behindSystemStack(process, goroutine) : undefined
   if (planted) return planted
   const bp =

@@ -1,4 +1,4 @@
-import {type Address, toAddress, type Word} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress, type Word} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {GoTables} from '../../gosym/func-table.ts'
@@ -76,7 +76,9 @@ export class GoroutineStacks {
   #remarks({goroutine, start}: StackRequest): string[] {
     const {tables} = this.#process
     const {pc, sp} = start ?? findStart(this.#process, this.threads, goroutine)
-    return !tables || tables.functionAt(pc) ? [] : describeUnknownPc(this.#process, goroutine, pc, sp)
+    return !tables || sp === NULL_ADDRESS || tables.functionAt(pc)
+      ? []
+      : describeUnknownPc(this.#process, goroutine, pc, sp)
   }
 
   #print(request: StackRequest, filter: FrameFilter): PrintedStack {

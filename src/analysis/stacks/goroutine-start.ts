@@ -1,3 +1,4 @@
+import {NULL_ADDRESS} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {machineOf} from '../../runtime-model/machine.ts'
@@ -22,8 +23,27 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
   const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
   if (running && !(inSyscall && !isOnStack(goroutine.stack, running.sp))) return running
   if (inSyscall) return inSyscall
+  if (isElsewhere(process, threads, goroutine)) return LOST_START
   const {sched} = goroutine
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
+}
+
+/** Nothing tells where the goroutine is. */
+const LOST_START: FoundStart = {pc: NULL_ADDRESS, sp: NULL_ADDRESS, trap: false, isSyscall: false, foundBy: 'gobuf'}
+
+/**
+ * Whether a goroutine runs, and its thread is neither on its stack nor on that of g0: in a handler whose stack is not in
+ * the core. What the scheduler saved is then where the goroutine last was, not where it is.
+ */
+export function isElsewhere({runtime}: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): boolean {
+  const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined
+  if (!machine || machine.curg !== goroutine.address) return false
+  const thread = threads.ofMachine(machine)
+  const first = thread?.frames[thread.base]
+  const g0 = runtime?.goroutineAt(machine.g0)
+  return (
+    first !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, first.sp) && !isOnStack(g0.stack, first.sp)
+  )
 }
 
 /** What entersyscall saved; undefined outside of system calls and C. */

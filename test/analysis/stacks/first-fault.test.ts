@@ -3,10 +3,13 @@ import test from 'ava'
 import {RegisterSet} from '../../../src/amd64/register-set.ts'
 import type {SignalFrame} from '../../../src/amd64/signal-context.ts'
 import {USER_REGS} from '../../../src/amd64/user-regs.ts'
+import {faultWithoutRuntime} from '../../../src/analysis/crash/first-fault.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {findBase, findFirstFault, type Interruption, withReason} from '../../../src/analysis/stacks/signals.ts'
+import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import type {ThreadStack} from '../../../src/analysis/stacks/thread-walk.ts'
 import {toAddress} from '../../../src/base/address.ts'
+import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 const SIGQUIT = 3
@@ -121,4 +124,28 @@ test('what the processor said of an older fault is no reason', t => {
   t.is(reason('90', {number: 6}), undefined)
   t.is(reason('90', {number: 0}), undefined)
   t.is(reason('90', {number: 99}), undefined)
+})
+
+/** What began it in a process whose first thread shows nothing, and whose second one handles a signal. */
+function faultBesides(number: number, isDying: boolean) {
+  const diagnostics = new Diagnostics()
+  const {frames, interruptions} = stackOf('runtime.sighandler', `${number}! work`)
+  const signal = {signal: number, code: 0, faultAddress: 0n, pc: toAddress(0x1000)}
+  const second = {
+    thread: {tid: 2},
+    frames,
+    interruptions: interruptions.map(each => ({...each, signal})),
+    base: 1,
+  } as unknown as ThreadStack
+  const first = {thread: {tid: 1}, frames: [], interruptions: [], base: 0} as unknown as ThreadStack
+  const core = {threads: [{tid: 1}, {tid: 2}], signal: undefined}
+  const process = {core, diagnostics} as unknown as DeadProcess
+  const threads = {ofThread: (tid: number) => (tid === 1 ? first : second)} as unknown as ThreadStacks
+  const fault = faultWithoutRuntime(process, threads, first, isDying)
+  return {thread: fault?.thread.thread.tid, codes: diagnostics.list().map(({code}) => code)}
+}
+
+test('where a runtime was dying on a thread whose stack is lost, what it sent to the others is not the cause', t => {
+  t.deepEqual(faultBesides(SIGQUIT, true), {thread: undefined, codes: ['cause-lost']})
+  t.deepEqual(faultBesides(SIGQUIT, false), {thread: 2, codes: []})
 })

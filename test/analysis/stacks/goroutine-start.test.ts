@@ -27,9 +27,11 @@ interface Situation {
   base?: number
   vdso?: {pc: number; sp: number}
   isOther?: boolean
+  /** Where the stack of g0 is known. */
+  g0?: {lo: number; hi: number}
 }
 
-function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false}: Situation) {
+function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false, g0}: Situation) {
   const address = toAddress(0x5000)
   const goroutine = {
     address,
@@ -40,7 +42,8 @@ function start({status = 'running', syscall, frames, base = 0, vdso, isOther = f
     status: {text: status},
   }
   const machine = {curg: isOther ? 0x9000 : address, vdso}
-  const process = {runtime: {machineAt: () => machine}} as unknown as DeadProcess
+  const goroutineAt = () => g0 && {stack: g0}
+  const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
   const threads = {ofMachine: () => frames && {frames, base}} as unknown as ThreadStacks
   const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
   return [pc, trap, isSyscall, foundBy]
@@ -99,3 +102,11 @@ for (const [what, [situation, expected]] of Object.entries(SITUATIONS)) {
     t.deepEqual(start(situation), expected)
   })
 }
+
+test('who runs in a handler whose stack is lost is not where the scheduler last saw it', t => {
+  const frames = [go(0x3000, {sp: ELSEWHERE})]
+  const g0 = {lo: ELSEWHERE + 0x10000, hi: ELSEWHERE + 0x20000}
+  t.deepEqual(start({frames, g0}), [0, false, false, 'gobuf'])
+  t.deepEqual(start({frames, g0: {lo: ELSEWHERE - 0x1000, hi: ELSEWHERE + 0x1000}}), FROM_GOBUF)
+  t.deepEqual(start({frames, g0, status: 'waiting'}), FROM_GOBUF)
+})
