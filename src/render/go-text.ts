@@ -286,7 +286,8 @@ function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail, showsP
 /** Code that nothing names: where it lies in its file is what a symbolizer needs later. */
 function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
   const place = placeInModule(frame) ?? '?'
-  const stack = detail === 'full' && frame.sp !== null ? ` fp=${frame.fp ?? '0x0'} sp=${frame.sp}` : ''
+  const fp = frame.fp === null ? '' : ` fp=${frame.fp}`
+  const stack = detail === 'full' && frame.sp !== null ? `${fp} sp=${frame.sp}` : ''
   return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${foundNote(frame, style)}\n`
 }
 

@@ -32,8 +32,8 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
 const LOST_START: FoundStart = {pc: NULL_ADDRESS, sp: NULL_ADDRESS, trap: false, isSyscall: false, foundBy: 'gobuf'}
 
 /**
- * Whether a goroutine runs, and its thread is neither on its stack nor on that of g0: in a handler whose stack is not in
- * the core. What the scheduler saved is then where the goroutine last was, not where it is.
+ * Whether a goroutine runs, and its thread is neither on its stack nor on that of g0: in a handler whose stack is lost.
+ * What the scheduler saved is then where the goroutine last was, not where it is.
  */
 export function isElsewhere({runtime}: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): boolean {
   const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined

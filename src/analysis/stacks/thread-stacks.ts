@@ -158,7 +158,7 @@ export class ThreadStacks {
     const machine = this.#machineOfGoroutine(goroutine)
     const isOnMachine = machine?.curg === goroutine.address
     const stack = isOnMachine && this.goroutineOn(machine) ? this.ofMachine(machine) : undefined
-    if (!stack) return !isOnMachine && this.#hasCalledC(goroutine) ? LOST_CALL : undefined
+    if (!stack) return this.#hasCalledC(goroutine) ? LOST_CALL : undefined
     const leaf = behindHandlers(stack, goroutine)
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
   }
