@@ -1,75 +1,116 @@
 import {existsSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {type BenchCore, delveScript} from './cores.ts'
+import {type BenchInput, delveScript} from './cores.ts'
+import {newestDelve} from './delve.ts'
 
 export interface Contestant {
   name: string
   tool: string
-  isPeer: boolean
-  command(core: BenchCore): string[]
+  command(input: BenchInput): string[]
 }
 
 const entry = join(dirname(fileURLToPath(import.meta.url)), '../bin/run.cjs')
 
-/** Us, with a command and its flags. */
+/** Us, with a command and its flags, asked about a core. */
 export function ourselves(...words: readonly string[]): Contestant {
   return {
     name: `gotrace-core ${words.join(' ')}`,
     tool: 'node',
-    isPeer: false,
     command: ({core, executable}) => [process.execPath, entry, ...words, core, '-e', executable],
   }
+}
+
+/** Us, about nothing. */
+export const OUR_HELP: Contestant = {
+  name: 'gotrace-core --help',
+  tool: 'node',
+  command: () => [process.execPath, entry, '--help'],
+}
+
+export const OUR_SYMBOLIZER: Contestant = {
+  name: 'gotrace-core symbolize',
+  tool: 'node',
+  command: ({executable}) => [process.execPath, entry, 'symbolize', executable],
 }
 
 export const BARE_NODE: Contestant = {
   name: 'bare node',
   tool: 'node',
-  isPeer: false,
   command: () => [process.execPath, '-e', '0'],
 }
 
-const PEERS: readonly Contestant[] = [
+function delveOf(core: string, executable: string): string[] {
+  const flags = ['--check-go-version=false', '--allow-non-terminal-interactive=true', '--init', delveScript()]
+  return [newestDelve() ?? 'dlv', 'core', ...flags, executable, core]
+}
+
+export const DEBUGGERS: readonly Contestant[] = [
   {
     name: 'dlv core (goroutines -t)',
     tool: 'dlv',
-    isPeer: true,
-    command: ({core, executable}) => [
-      'dlv',
-      'core',
-      '--check-go-version=false',
-      '--allow-non-terminal-interactive=true',
-      '--init',
-      delveScript(),
-      executable,
-      core,
-    ],
+    command: ({core, executable}) => delveOf(core, executable),
   },
   {
     name: 'gdb (thread apply all bt)',
     tool: 'gdb',
-    isPeer: true,
     command: ({core, executable}) => ['gdb', '-nx', '-batch', '-ex', 'thread apply all bt', executable, core],
   },
   {
     name: 'eu-stack --core',
     tool: 'eu-stack',
-    isPeer: true,
     // All frames of a stack, not the first 256 alone.
     command: ({core, executable}) => ['eu-stack', '-n', '0', '--core', core, '-e', executable],
   },
 ]
 
+export const DELVE: readonly Contestant[] = DEBUGGERS.filter(({tool}) => tool === 'dlv')
+
+export const SYMBOLIZERS: readonly Contestant[] = [
+  {
+    name: 'llvm-symbolizer',
+    tool: 'llvm-symbolizer',
+    command: ({executable}) => ['llvm-symbolizer', '-e', executable],
+  },
+  {
+    name: 'addr2line -f -i -C',
+    tool: 'addr2line',
+    command: ({executable}) => ['addr2line', '-f', '-i', '-C', '-e', executable],
+  },
+]
+
+/** The cores of a folder, in one run of ours. */
+export const OUR_BATCH: Contestant = {
+  name: 'gotrace-core batch -j 2',
+  tool: 'node',
+  command: ({core}) => [process.execPath, entry, 'batch', '-j', '2', core],
+}
+
+/** One after the other: `{}` stands for the core, in front of it or behind it the command. */
+function loop(name: string, tool: string, words: readonly string[]): Contestant {
+  const script = `for core in "$0"/core*; do ${words.map(word => (word === '{}' ? '"$core"' : `'${word}'`)).join(' ')}; done`
+  return {name, tool, command: ({core}) => ['bash', '-c', script, core]}
+}
+
+export const OUR_LOOP = loop('a loop of gotrace-core analyze --json', 'node', [
+  process.execPath,
+  entry,
+  'analyze',
+  '--json',
+  '{}',
+])
+
 /** Those that are installed. */
-export function peers(): Contestant[] {
-  return PEERS.filter(({tool}) => isInstalled(tool))
+export function installed(peers: readonly Contestant[]): Contestant[] {
+  return peers.filter(({tool}) => isInstalled(tool))
 }
 
 export function missingPeers(): string[] {
-  return PEERS.map(({tool}) => tool).filter(tool => !isInstalled(tool))
+  return [...DEBUGGERS, ...SYMBOLIZERS].map(({tool}) => tool).filter(tool => !isInstalled(tool))
 }
 
 function isInstalled(tool: string): boolean {
+  if (tool === 'dlv' && newestDelve() !== undefined) return true
   const path = (process.env.PATH ?? '/usr/bin').split(':')
   return path.some(directory => existsSync(join(directory, tool)))
 }

@@ -1,20 +1,27 @@
 import {execFileSync, spawnSync} from 'node:child_process'
-import {copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync} from 'node:fs'
-import {dirname, join} from 'node:path'
+import {copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {basename, dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {checkCorePattern} from '../lab/crash.ts'
+import {Random} from '../lab/fuzz/random.ts'
 import {buildEnvironment, openToolchain} from '../lab/toolchain.ts'
 
-export interface BenchCore {
+/** What a contestant is asked about. */
+export interface BenchInput {
   directory: string
+  /** A core, or a folder of some. */
   core: string
+  /** The program of the core, or the file whose addresses are asked for. */
   executable: string
+  /** Of the core. */
   size: number
+  /** What stands on standard input. */
+  input?: string
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-function benchDirectory(): string {
+export function benchDirectory(): string {
   return process.env.GOTRACE_BENCH ?? '/tmp/gotrace-bench'
 }
 
@@ -36,7 +43,7 @@ export interface CoreShape {
 }
 
 /** Crashes the program once; a core that an earlier run of the same executable left is used again. */
-export function makeCore(executable: string, {arguments: words, compressed}: CoreShape): BenchCore {
+export function makeCore(executable: string, {arguments: words, compressed}: CoreShape): BenchInput {
   const directory = join(dirname(executable), words.join('-'))
   const core = join(directory, 'core')
   if (!existsSync(core) || statSync(core).mtimeMs < statSync(executable).mtimeMs) {
@@ -66,4 +73,38 @@ export function delveScript(): string {
   const path = join(benchDirectory(), 'delve-commands')
   writeFileSync(path, 'goroutines -t\nexit -c\n')
   return path
+}
+
+/** A shared library of this machine, by its name. */
+export function debianLibrary(name: RegExp): string {
+  const folder = '/usr/lib/x86_64-linux-gnu'
+  const found = readdirSync(folder).find(each => name.test(each))
+  if (found === undefined) throw new Error(`no ${name} in ${folder} (apt-get install libc6-dbg llvm)`)
+  return join(folder, found)
+}
+
+/** Addresses of a file's .text, the same ones in every run. */
+export function randomAddresses(module: string, count: number): BenchInput {
+  const headers = execFileSync('readelf', ['-SW', module], {encoding: 'utf8'})
+  const [, start = '', size = ''] = /\s\.text\s+PROGBITS\s+([0-9a-f]+)\s+[0-9a-f]+\s+([0-9a-f]+)/.exec(headers) ?? []
+  const [first, length] = [Number.parseInt(start, 16), Number.parseInt(size, 16)]
+  const random = new Random(1)
+  const addresses = Array.from({length: count}, () => `0x${(first + random.below(length)).toString(16)}`)
+  const directory = join(benchDirectory(), 'addresses')
+  mkdirSync(directory, {recursive: true})
+  const input = join(directory, basename(module))
+  writeFileSync(input, `${addresses.join('\n')}\n`)
+  return {directory, core: '', executable: module, size: statSync(module).size, input}
+}
+
+/** A folder in which each core stands so many times. */
+export function copiesOf(cores: readonly BenchInput[], count: number): BenchInput {
+  const directory = join(benchDirectory(), 'copies')
+  rmSync(directory, {recursive: true, force: true})
+  mkdirSync(directory, {recursive: true})
+  for (const [program, {core}] of cores.entries()) {
+    for (let copy = 0; copy < count; copy++) linkSync(core, join(directory, `core.${program}-${copy}`))
+  }
+  const [first] = cores
+  return {directory, core: directory, executable: first?.executable ?? '', size: first?.size ?? 0}
 }

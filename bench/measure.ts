@@ -9,27 +9,37 @@ export interface Measure {
   kilobytes: number
 }
 
-/** One run under GNU time, its output thrown away. */
-export function measure(command: string, args: readonly string[]): Measure {
+/** bash counts in milliseconds, GNU time in hundredths of a second, but GNU time alone knows the memory. */
+const SCRIPT = `TIMEFORMAT='%3R %3U %3S'
+report=$1; input=$2; shift 2
+time /usr/bin/time -q -o "$report" -f %M "$@" <"$input" >/dev/null 2>&1`
+
+/** One run, its output thrown away. @param input what it reads; nothing by default */
+export function measure(command: readonly string[], input = '/dev/null'): Measure {
   const directory = mkdtempSync(join(tmpdir(), 'gotrace-bench-'))
-  const report = join(directory, 'time')
-  const nowhere = openSync('/dev/null', 'r+')
+  const report = join(directory, 'memory')
+  const times = join(directory, 'times')
+  const fd = openSync(times, 'w')
   const {NODE_EXTRA_CA_CERTS: _costly, ...env} = process.env
   try {
-    const {status, error} = spawnSync('/usr/bin/time', ['-q', '-o', report, '-f', '%e %U %S %M', command, ...args], {
-      stdio: [nowhere, nowhere, nowhere],
-      env: {...env, DEBUGINFOD_URLS: ''},
+    const {error} = spawnSync('bash', ['-c', SCRIPT, 'bash', report, input, ...command], {
+      stdio: ['ignore', 'ignore', fd],
+      env: {...env, DEBUGINFOD_URLS: '', LC_ALL: 'C'},
       timeout: 1_200_000,
     })
-    if (error) throw new Error(`/usr/bin/time cannot be run (apt-get install time): ${error.message}`)
-    const line = readFileSync(report, 'utf8').trim().split('\n').at(-1) ?? ''
-    const [seconds = 0, user = 0, system = 0, kilobytes = 0] = line.split(' ').map(Number)
-    if (status === null) throw new Error(`${command} was killed`)
-    return {seconds, cpuSeconds: user + system, kilobytes}
+    if (error) throw new Error(`${command[0]}: ${error.message}`)
+    const [seconds = 0, user = 0, system = 0] = lastLine(times).split(' ').map(Number)
+    return {seconds, cpuSeconds: user + system, kilobytes: Number(lastLine(report))}
+  } catch (cause) {
+    throw new Error(`${command.join(' ')} cannot be measured (apt-get install time)`, {cause})
   } finally {
-    closeSync(nowhere)
+    closeSync(fd)
     rmSync(directory, {recursive: true, force: true})
   }
+}
+
+function lastLine(path: string): string {
+  return readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? ''
 }
 
 export function median(values: readonly number[]): number {

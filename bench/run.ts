@@ -1,20 +1,22 @@
-// How long and how large: gotrace-core beside Delve, gdb and eu-stack, on the same cores in one run.
+// How long and how large: gotrace-core beside Delve, gdb, eu-stack and symbolizers, on the same files in one run.
 //
 //	npm run bench                       all cores but the largest; rounds are interleaved, medians compared
 //	npm run bench -- --rounds 11 --only small --only crowd-10000
 //	npm run bench -- --only crowd-1000000
 //	npm run bench -- --write            the tables go into bench/RESULTS.md, the numbers into bench/results/
 //
-// Peers that are not installed are named: apt-get install delve gdb elfutils time zstd. The Go release is the newest
-// that Delve of that release accepts (--go, default 1.24; scripts/go-toolchains.sh 1.24 installs it).
+// Peers that are not installed are named: apt-get install delve gdb elfutils llvm binutils libc6-dbg time zstd.
+// Delve of Debian sid is put beside once, without being installed: npm run bench -- --fetch-delve. The Go release is
+// --go, by default 1.24; scripts/go-toolchains.sh 1.24 installs it.
 import {execFileSync} from 'node:child_process'
 import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {cpus, loadavg} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {parseArgs} from 'node:util'
-import {BARE_NODE, type Contestant, missingPeers, peers} from './contestants.ts'
-import {type BenchCore, buildProgram, makeCore} from './cores.ts'
+import {type Contestant, installed, missingPeers} from './contestants.ts'
+import type {BenchInput} from './cores.ts'
+import {fetchDelve, newestDelve} from './delve.ts'
 import {type Measure, measure, median} from './measure.ts'
 import {SUBJECTS, type Subject} from './subjects.ts'
 
@@ -24,6 +26,7 @@ const {values} = parseArgs({
     only: {type: 'string', multiple: true},
     go: {type: 'string', default: '1.24'},
     write: {type: 'boolean', default: false},
+    'fetch-delve': {type: 'boolean', default: false},
   },
 })
 
@@ -39,7 +42,8 @@ interface Row {
 interface Result {
   name: string
   what: string
-  coreBytes: number
+  goal: string | undefined
+  bytes: number
   machine: string
   versions: string
   /** Of the last minute, when it began: medians of a busy machine are not those of a quiet one. */
@@ -47,11 +51,12 @@ interface Result {
   rows: Row[]
 }
 
-function runSubject(core: BenchCore, subject: Subject, rounds: number): Row[] {
-  const present = [...subject.ours, BARE_NODE, ...(subject.alone ? [] : peers())]
+function runSubject(core: BenchInput, subject: Subject, asked: number): Row[] {
+  const present = [...subject.ours, ...installed(subject.peers)]
   const rows = present.map(({name}): Row => ({contestant: name, runs: []}))
-  // Two runs each that do not count: page cache, code cache.
-  for (const contestant of [...present, ...present]) runOnce(contestant, core)
+  const rounds = Math.min(asked, subject.roundsMax ?? asked)
+  // A run each that does not count: page cache, code cache.
+  if (rounds > 1) for (const contestant of present) runOnce(contestant, core)
   for (let round = 0; round < rounds; round++) {
     present.forEach((contestant, index) => {
       rows[index]?.runs.push(runOnce(contestant, core))
@@ -60,18 +65,18 @@ function runSubject(core: BenchCore, subject: Subject, rounds: number): Row[] {
   return rows
 }
 
-function runOnce(contestant: Contestant, core: BenchCore): Measure {
-  const [command = '', ...args] = contestant.command(core)
-  return measure(command, args)
+function runOnce(contestant: Contestant, core: BenchInput): Measure {
+  return measure(contestant.command(core), core.input)
 }
 
 /** The ratios are ours to each of the others. */
-function table({name, what, coreBytes, load, rows}: Result): string {
+function table({name, what, goal, bytes, load, rows}: Result): string {
   const [ours] = rows
+  const aim = goal === undefined ? '' : `; goal: ${goal}`
   const lines = [
-    `### ${name}: ${what}, core of ${Math.round(coreBytes / 1e6)} MB`,
+    `### ${name}: ${what} (${Math.round(bytes / 1e6)} MB)`,
     '',
-    `${ours?.runs.length} interleaved rounds; load of the machine ${load.toFixed(1)}`,
+    `${ours?.runs.length} interleaved rounds; load of the machine ${load.toFixed(1)}${aim}`,
     '',
     '| tool | CPU (median) | CPU (least) | wall (median) | peak memory | our CPU / its | our wall / its |',
     '| --- | --- | --- | --- | --- | --- | --- |',
@@ -101,12 +106,16 @@ function versionOf(command: string, args: readonly string[]): string {
   }
 }
 
+if (values['fetch-delve']) fetchDelve()
+
 const versions = [
   `Node ${process.versions.node}`,
   `Go ${values.go}`,
-  `Delve ${versionOf('dlv', ['version'])}`,
+  `Delve ${versionOf(newestDelve() ?? 'dlv', ['version'])}`,
   `gdb ${versionOf('gdb', ['--version'])}`,
   `elfutils ${versionOf('eu-stack', ['--version'])}`,
+  `LLVM ${versionOf('llvm-symbolizer', ['--version'])}`,
+  `binutils ${versionOf('addr2line', ['--version'])}`,
 ].join(', ')
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`
 console.log(`${machine}; ${versions}`)
@@ -115,11 +124,11 @@ if (missingPeers().length > 0) console.log(`not installed: ${missingPeers().join
 const resultsDirectory = join(here, 'results')
 for (const subject of SUBJECTS) {
   if (values.only ? !values.only.includes(subject.name) : subject.isLarge) continue
-  const core = makeCore(buildProgram(subject.program, values.go), subject)
+  const core = subject.prepare(values.go)
   const [load = 0] = loadavg()
   const rows = runSubject(core, subject, Math.max(1, Number(values.rounds)))
-  const {name, what} = subject
-  const result: Result = {name, what, coreBytes: core.size, machine, versions, load, rows}
+  const {name, what, goal} = subject
+  const result: Result = {name, what, goal, bytes: core.size, machine, versions, load, rows}
   console.log(`\n${table(result)}`)
   if (core.size > LARGE_CORE) rmSync(core.directory, {recursive: true, force: true})
   if (!values.write) continue

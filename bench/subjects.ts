@@ -1,51 +1,150 @@
-import {type Contestant, ourselves} from './contestants.ts'
-import type {CoreShape} from './cores.ts'
+import {
+  BARE_NODE,
+  type Contestant,
+  DEBUGGERS,
+  DELVE,
+  OUR_BATCH,
+  OUR_HELP,
+  OUR_LOOP,
+  OUR_SYMBOLIZER,
+  ourselves,
+  SYMBOLIZERS,
+} from './contestants.ts'
+import {type BenchInput, buildProgram, copiesOf, debianLibrary, makeCore, randomAddresses} from './cores.ts'
 
-/** One core, and what is asked of it. */
-export interface Subject extends CoreShape {
+/** One piece of work, and who does it. */
+export interface Subject {
   name: string
-  program: 'crowd' | 'deep' | 'threads'
   what: string
+  /** What is to be reached. */
+  goal?: string
+  prepare(release: string): BenchInput
   ours: readonly Contestant[]
-  /** Peers take minutes here, or do not read it: we run alone. */
-  alone?: boolean
+  peers: readonly Contestant[]
   /** Made only when it is asked for by name: gigabytes, and minutes. */
   isLarge?: boolean
+  /** At most so many rounds: each takes long. */
+  roundsMax?: number
 }
 
-const ANALYZE = [ourselves('analyze')]
+type Rest = Omit<Subject, 'name' | 'what' | 'prepare' | 'ours' | 'peers'> & Partial<Subject>
 
-function crowd(goroutines: number, rest: Partial<Subject> = {}): Subject {
-  const what = `${goroutines.toLocaleString('en')} goroutines`
+const ANALYZE = [ourselves('analyze')]
+const SMALL = {program: 'crowd', arguments: [4, 1]}
+
+function crowd(goroutines: number, rest: Rest): Subject {
   const name = `crowd-${goroutines}`
-  return {name, program: 'crowd', arguments: [goroutines, 1], what, ours: ANALYZE, ...rest}
+  const what = `${goroutines.toLocaleString('en')} goroutines`
+  const prepare = (release: string) => makeCore(buildProgram('crowd', release), {arguments: [goroutines, 1]})
+  return {name, what, prepare, ours: ANALYZE, peers: DELVE, ...rest}
 }
 
 function deep(frames: number): Subject {
+  const prepare = (release: string) => makeCore(buildProgram('deep', release), {arguments: [frames]})
   const what = `a fault below ${frames.toLocaleString('en')} frames of C`
-  return {name: `deep-${frames}`, program: 'deep', arguments: [frames], what, ours: ANALYZE}
+  return {name: `deep-${frames}`, what, prepare, ours: ANALYZE, peers: DEBUGGERS}
+}
+
+function symbolize(name: string, what: string, module: (release: string) => string): Subject {
+  return {
+    name: `symbolize-${name}`,
+    what: `100,000 random addresses of ${what}`,
+    goal: 'faster than each',
+    prepare: release => randomAddresses(module(release), 100_000),
+    ours: [OUR_SYMBOLIZER],
+    peers: SYMBOLIZERS,
+    roundsMax: 3,
+  }
 }
 
 export const SUBJECTS: readonly Subject[] = [
-  crowd(4, {name: 'small', ours: [ourselves('analyze'), ourselves('info'), ourselves('threads')]}),
-  crowd(4, {name: 'small-zst', compressed: true, alone: true}),
-  crowd(1000),
-  crowd(10_000),
-  crowd(10_000, {name: 'crowd-10000-heap', arguments: [10_000, 2000]}),
-  crowd(100_000, {
-    ours: [ourselves('analyze'), ourselves('analyze', '--json'), ourselves('goroutines', '--group')],
-    alone: true,
+  crowd(4, {
+    name: 'small',
+    what: 'a small cgo crash: 4 goroutines',
+    goal: 'analyze: bare node + 45 ms, 0.45 of Delve, 0.2 of gdb; info, --help: bare node + 20 ms; --values: 60 ms more',
+    ours: [
+      ...ANALYZE,
+      ourselves('info'),
+      OUR_HELP,
+      ourselves('threads'),
+      ourselves('analyze', '--values=all'),
+      BARE_NODE,
+    ],
+    peers: DEBUGGERS,
   }),
-  crowd(1_000_000, {ours: [ourselves('analyze'), ourselves('goroutines', '--group')], alone: true, isLarge: true}),
+  crowd(4, {
+    name: 'small-zst',
+    what: 'the small crash, packed with zstd',
+    goal: '1.4 times the raw one',
+    prepare: release => makeCore(buildProgram(SMALL.program, release), {...SMALL, compressed: true}),
+    ours: [...ANALYZE, BARE_NODE],
+    peers: [],
+  }),
+  {
+    name: 'large',
+    what: 'a fault in a large Go executable with DWARF',
+    goal: '1.1 times the small one',
+    prepare: release => makeCore(buildProgram('large', release), {arguments: [8]}),
+    ours: ANALYZE,
+    peers: DEBUGGERS,
+  },
+  crowd(1000, {}),
+  crowd(10_000, {goal: '0.06 of Delve', roundsMax: 5}),
+  crowd(100_000, {
+    goal: 'analyze: 0.03 of Delve; --json, --ndjson: 1.5 times the text',
+    ours: [
+      ...ANALYZE,
+      ourselves('analyze', '--json'),
+      ourselves('analyze', '--format=ndjson'),
+      ourselves('goroutines', '--group'),
+    ],
+    peers: [],
+    roundsMax: 3,
+  }),
+  crowd(100_000, {
+    name: 'crowd-100000-delve',
+    goal: 'analyze: 0.03 of Delve',
+    isLarge: true,
+    roundsMax: 1,
+  }),
+  crowd(1_000_000, {
+    goal: 'analyze: 9 µs a goroutine, 150 MB; --group: 5 s',
+    ours: [...ANALYZE, ourselves('goroutines', '--group')],
+    peers: [],
+    isLarge: true,
+    roundsMax: 1,
+  }),
   deep(10),
   deep(100),
   deep(1000),
   deep(10_000),
   {
     name: 'threads',
-    program: 'threads',
-    arguments: [200, 100],
     what: '200 threads of 100 frames of C',
+    goal: '0.1 of eu-stack',
+    prepare: release => makeCore(buildProgram('threads', release), {arguments: [200, 100]}),
     ours: [ourselves('threads')],
+    peers: DEBUGGERS.filter(({tool}) => tool === 'eu-stack'),
+    roundsMax: 3,
+  },
+  symbolize('libc', "Debian's libc, with its debug file", () => debianLibrary(/^libc\.so\.6$/)),
+  symbolize('cxx', 'a C++ library of 100 MB', () => debianLibrary(/^libLLVM-\d+\.so\.1$/)),
+  symbolize('go', 'a Go executable', release => buildProgram('large', release)),
+  {
+    name: 'batch',
+    what: '198 small cores of three programs',
+    goal: '15 ms a core after the first of a program; 5 times the throughput of a loop',
+    prepare: release =>
+      copiesOf(
+        [
+          makeCore(buildProgram('crowd', release), {arguments: [4, 1]}),
+          makeCore(buildProgram('deep', release), {arguments: [10]}),
+          makeCore(buildProgram('large', release), {arguments: [8]}),
+        ],
+        66,
+      ),
+    ours: [OUR_BATCH, OUR_LOOP],
+    peers: [],
+    roundsMax: 1,
   },
 ]
