@@ -57,12 +57,21 @@ async function toCommonJs(text, options) {
       return list === undefined ? loaded : `const{${pairs(list, ':').join(',')}}=${loaded}`
     })
     .replace(PART_LATE, (_, file) => `Promise.resolve().then(()=>require("./${file}.cjs"))`)
-  const {code} = await transform(body, {...options, format: 'cjs', loader: 'js', platform: 'node', logLevel: 'error'})
+  const output = await transform(body, {...options, format: 'cjs', loader: 'js', platform: 'node', logLevel: 'error'})
+  const code = withoutCopies(output.code)
   if (/"\.\/[\w.-]+\.js"/.test(code)) throw new Error('the bundler writes imports of parts in another way now')
   const url = code.includes('__moduleUrl') ? MODULE_URL : ''
   // One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
   const ascii = code.replace(/[\u0080-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
   return `${url}${ascii}${exported}\n`
+}
+
+/** `import zlib from 'node:zlib'` need not copy all names of a module of Node, and load it for them. */
+function withoutCopies(code) {
+  return code.replace(/\b(\w+)=__toESM\((require\("node:[a-z/_]+"\))(?:,1)?\)/g, (whole, name, required) => {
+    const isDefault = !new RegExp(`(?<![\\w$.])${name}(?!=__toESM|\\.default\\b|[\\w$])`).test(code)
+    return isDefault ? `${name}={get default(){return ${required}}}` : whole
+  })
 }
 
 /** @throws where two parts import each other: one would see the other's names before they have a value */

@@ -1,5 +1,4 @@
 import {arch, platform, release} from 'node:os'
-import process from 'node:process'
 import {compress} from '../acquire/compressor.ts'
 import {packageMembers} from '../acquire/package-writer.ts'
 import {writeTar} from '../acquire/tar-archive.ts'
