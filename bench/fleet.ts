@@ -68,11 +68,11 @@ try {
   }
   const postgres = (): number => cpuSeconds(server.pid)
   const program = join(dirname(fileURLToPath(import.meta.url)), '../bin/run.cjs')
-  const put = measure(process.execPath, [program, 'batch', folder, '--queue', server.url, '--quiet'])
+  const put = measure([process.execPath, program, 'batch', folder, '--queue', server.url, '--quiet'])
   const before = postgres()
   const sysroots = fixtures.flatMap(({sysroot}) => ['--sysroot', sysroot])
   const work = ['worker', '--queue', server.url, '--until-empty', '--jobs', String(SLOTS), ...sysroots]
-  const run = measure(process.execPath, [program, ...work])
+  const run = measure([process.execPath, program, ...work])
   const database = postgres() - before
   const results = Number(server.sql('SELECT count(*) FROM gotrace_core.core WHERE error IS NULL'))
   if (results !== count) throw new Error(`${results} results of ${count} cores`)
@@ -82,7 +82,7 @@ try {
         WHERE n.nspname = '${schema}' AND c.relkind = 'r'`),
     )
   const bytes = (schema: string): string => `${Math.round(sizeOf(schema) / count)} bytes`
-  const list = measure(process.execPath, [program, 'triage', 'list', '--store', server.url])
+  const list = measure([process.execPath, program, 'triage', 'list', '--store', server.url])
   const alone = gotrace(['--version']).stdout.trim()
   const each = (total: number): string => ((total / count) * 1000).toFixed(1)
   console.log(`${alone}; ${count} cores; ${cpus().length} × ${cpus()[0]?.model}; load ${loadavg()[0]?.toFixed(1)}`)

@@ -91,11 +91,12 @@ export const SUBJECTS: readonly Subject[] = [
   crowd(1000, {}),
   crowd(10_000, {goal: '0.06 of Delve', roundsMax: 5}),
   crowd(100_000, {
-    goal: 'analyze: 0.03 of Delve; --json, --ndjson: 1.5 times the text',
+    goal: 'JSON and NDJSON: 1.5 times the text',
     ours: [
       ...ANALYZE,
       ourselves('analyze', '--json'),
-      ourselves('analyze', '--format=ndjson'),
+      ourselves('goroutines', '--format=ndjson'),
+      ourselves('goroutines'),
       ourselves('goroutines', '--group'),
     ],
     peers: [],
