@@ -95,7 +95,7 @@ export const SUBJECTS: readonly Subject[] = [
     ours: [
       ...ANALYZE,
       ourselves('analyze', '--json'),
-      ourselves('goroutines', '--format=ndjson'),
+      ourselves('goroutines', '--ndjson'),
       ourselves('goroutines'),
       ourselves('goroutines', '--group'),
     ],

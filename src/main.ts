@@ -1,14 +1,16 @@
-import {type Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
+import {Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
 import {unknownCommand} from './commands/slips.ts'
+import {SUMMARIES} from './commands/summaries.ts'
 import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
 /**
  * By what oclif calls them: a word behind a colon is the second word of the command. A command is loaded when it is
  * asked for.
  */
-const LOADERS: Readonly<Record<string, () => Promise<{default: Command.Class}>>> = {
+type CommandId = keyof typeof SUMMARIES
+const LOADERS: Readonly<Record<CommandId, () => Promise<{default: Command.Class}>>> = {
   analyze: () => import('./commands/analyze.ts'),
   batch: () => import('./commands/batch.ts'),
   'batch-worker': () => import('./commands/batch-worker.ts'),
@@ -33,8 +35,6 @@ const LOADERS: Readonly<Record<string, () => Promise<{default: Command.Class}>>>
 }
 
 const asked = process.argv[2]
-/** Where all commands are looked at: for help, and for the completion of them all. */
-const looksAtAll = !isCommandName(asked) || asked === 'completion'
 
 /** What oclif loads (package.json, "oclif.commands"): filled by `loadCommands` before it does. */
 export const COMMANDS: Record<string, Command.Class> = {}
@@ -45,6 +45,17 @@ export async function loadCommands(name?: CommandName): Promise<Readonly<Record<
     if (name === undefined || id === name || id.startsWith(`${name}:`)) COMMANDS[id] = (await load()).default
   }
   return COMMANDS
+}
+
+/** All commands as a list of them tells them. */
+function listCommands(): void {
+  for (const [id, summary] of Object.entries(SUMMARIES)) {
+    COMMANDS[id] = class extends Command {
+      static override summary = summary
+      static override hidden = id === 'batch-worker'
+      async run(): Promise<void> {}
+    }
+  }
 }
 
 /** What oclif prints help with (package.json, "oclif.helpClass"). */
@@ -69,7 +80,8 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
   const pjson = manifest ?? JSON.parse(typeof PACKAGE_JSON === 'string' ? PACKAGE_JSON : '{}')
   const isUnknown = asked !== undefined && !asked.startsWith('-') && !isCommandName(asked)
   // A package that is not whole ends here.
-  if (!isUnknown) await loadCommands(looksAtAll ? undefined : asked)
+  if (!isCommandName(asked)) listCommands()
+  else await loadCommands(asked === 'completion' ? undefined : asked)
   try {
     if (isUnknown) {
       throw unknownCommand(

@@ -5,10 +5,11 @@ import {renderCause} from '../render/go-text.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
 import {readOwnRules, signatureFlags} from './signature-flags.ts'
+import {SUMMARIES} from './summaries.ts'
 import {valueFlags, valueOptions} from './value-flags.ts'
 
 export default class Analyze extends CoreCommand {
-  static override summary = 'the whole report of a core: crash, goroutines, C frames, in the format of Go'
+  static override summary = SUMMARIES.analyze
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }

@@ -1,6 +1,7 @@
 import {Command, Flags} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
 import {tidyOnSignal} from './signals.ts'
+import {SUMMARIES} from './summaries.ts'
 
 /**
  * A process that runs out of memory aborts, and the kernel writes its core to where it works (core(5)): in a folder of
@@ -25,7 +26,7 @@ function leaveFolder(): void {
  */
 export default class BatchWorker extends Command {
   static override hidden = true
-  static override summary = 'analyses cores for batch and worker, which start it'
+  static override summary = SUMMARIES['batch-worker']
 
   static override flags = {parent: Flags.integer({description: 'the process that started this one'})}
 

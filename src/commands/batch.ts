@@ -18,12 +18,13 @@ import {coreFlags} from './core-command.ts'
 import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {parseLabels} from './labels.ts'
 import {writeStandardError} from './standard-streams.ts'
+import {SUMMARIES} from './summaries.ts'
 
 /** 128 + the number, as a shell reports them. */
 const STOP_SIGNALS = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143} as const
 
 export default class Batch extends BaseCommand {
-  static override summary = 'many cores: one NDJSON line each, grouped by signature, resumable'
+  static override summary = SUMMARIES.batch
   static override description =
     'Analyses every core that the paths stand for: files, folders (searched through) and quoted patterns ' +
     '(* ? [] **). In folders and behind patterns a core is known by its content, packed ones too; a file that is ' +

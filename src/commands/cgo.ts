@@ -2,9 +2,10 @@ import {Args} from '@oclif/core'
 import {analyzeCgo} from '../analysis/analyze-cgo.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Cgo extends CoreCommand {
-  static override summary = 'the cgo calls in progress, and what the runtime had saved of their C stacks'
+  static override summary = SUMMARIES.cgo
   static override description =
     `Lists who called which C function, by function; then, for each thread, the C stack that the runtime's
 signal handler had saved (m.cgoCallers), held against the real one, and whether a signal now would make it save one, and if not, why.`

@@ -5,12 +5,13 @@ import {fishScript} from './completion/fish-script.ts'
 import {grammarOf} from './completion/grammar.ts'
 import {zshScript} from './completion/zsh-script.ts'
 import {EXIT, withoutStrict} from './errors.ts'
+import {SUMMARIES} from './summaries.ts'
 
 const SHELLS = ['bash', 'fish', 'zsh'] as const
 const SCRIPTS = {bash: bashScript, fish: fishScript, zsh: zshScript} as const
 
 export default class Completion extends BaseCommand {
-  static override summary = 'a script that lets bash, zsh or fish complete commands, flags, values and file names'
+  static override summary = SUMMARIES.completion
   static override description =
     'Prints the script. It stands for itself: it starts nothing, and needs no other package. Put it where the shell ' +
     'looks for completions, and start a new shell.'

@@ -16,11 +16,12 @@ import {BaseCommand, outputFlags, searchFlags, timeoutFlag} from './base-command
 import {coreFlags} from './core-command.ts'
 import {EXIT, REPORT_EXIT_CODES} from './errors.ts'
 import {analysisOptions, openFromFlags} from './open-core.ts'
+import {SUMMARIES} from './summaries.ts'
 import {ALL_CHANGES} from './triage/diff.ts'
 import {failOnFlag, parseWords} from './triage/triage-command.ts'
 
 export default class Diff extends BaseCommand {
-  static override summary = 'what became of goroutines or crashes: two cores, texts, profiles, batches or stores'
+  static override summary = SUMMARIES.diff
   static override description =
     'Compares the goroutines of two dumps by their stacks: a core, a traceback of Go (standard error of a crash, ' +
     'SIGQUIT, runtime.Stack, /debug/pprof/goroutine?debug=2) or a goroutine profile (debug=1, or in the format of ' +

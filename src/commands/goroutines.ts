@@ -6,9 +6,10 @@ import {InputError} from '../base/errors.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {parseDuration, parsePattern} from './goroutine-flags.ts'
 import {analysisOptions} from './open-core.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Goroutines extends CoreCommand {
-  static override summary = 'goroutines of a core: filtered, sorted, grouped by identical stack'
+  static override summary = SUMMARIES.goroutines
   static override description =
     'Prints the blocks of the goroutines for which all conditions hold, as analyze prints them; with ' +
     '--group one block for all that have the same state and stack, the biggest group first. How long a ' +

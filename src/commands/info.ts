@@ -2,10 +2,10 @@ import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
 import {outputFlags, redactFlag, searchFlags, timeoutFlag} from './base-command.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Info extends CoreCommand {
-  static override summary =
-    'facts about a core without unwinding: signal, command line, Go build, modules, completeness'
+  static override summary = SUMMARIES.info
   static override description =
     'Says what the core and the files it names say of themselves: which signal ended the process, how Go ' +
     'built it, which module files and symbols were found and why others were refused, and which part of a ' +

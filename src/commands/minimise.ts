@@ -7,9 +7,10 @@ import {readSecrets, refuseSecrets} from './secrets.ts'
 import {planSmallCore} from './small-core.ts'
 import {LEFT_BY_REDACTION, smallCoreFlags} from './small-core-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Minimise extends BaseCommand {
-  static override summary = 'a small core with only the memory that the report is made of'
+  static override summary = SUMMARIES.minimise
   static override description =
     'Writes a valid core that holds those parts of CORE alone that the commands of gotrace-core, and debuggers for ' +
     'their stacks, read; every command answers from it as from the whole core. With --redact all that is no pointer, ' +

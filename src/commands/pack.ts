@@ -10,9 +10,10 @@ import {readSecrets, refuseSecrets} from './secrets.ts'
 import {planSmallCore} from './small-core.ts'
 import {LEFT_BY_REDACTION, smallCoreFlags} from './small-core-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Pack extends BaseCommand {
-  static override summary = 'one file that holds a crash: the core, and the files of its process'
+  static override summary = SUMMARIES.pack
   static override description =
     'Writes a package that every command reads in place of CORE, on any machine, without network: the core reduced to ' +
     'what reports are made of, the program, the libraries, the debug files that were found. It is a tar archive, packed ' +

@@ -4,13 +4,14 @@ import {serveSite} from '../triage/site/http-server.ts'
 import {StoreSite} from '../triage/site/store-site.ts'
 import {CrashStore} from '../triage/store/crash-store.ts'
 import {EXIT, withoutStrict} from './errors.ts'
+import {SUMMARIES} from './summaries.ts'
 import {parsePageQuery} from './triage/signature-query.ts'
 import {nameOfUser, storeFlags, TriageCommand} from './triage/triage-command.ts'
 
 const TOKEN_BYTES = 18
 
 export default class Serve extends TriageCommand {
-  static override summary = 'pages over a store, for a browser on this machine: signatures, builds, reports'
+  static override summary = SUMMARIES.serve
   static override description =
     'Serves the store on this machine alone (127.0.0.1), until it is interrupted; the address is printed. What the ' +
     'pages show is JSON too: /api/signatures with the flags of triage list as parameters, /api/signatures/SIGNATURE, ' +

@@ -13,9 +13,10 @@ import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {BaseCommand, operandsOf, outputFlags, redactFlag, searchFlags} from './base-command.ts'
 import {EXIT, tellError, withoutStrict} from './errors.ts'
 import {openModuleFromFlags} from './open-core.ts'
+import {SUMMARIES} from './summaries.ts'
 
 export default class Symbolize extends BaseCommand {
-  static override summary = 'addresses of one executable or library to functions, files and lines'
+  static override summary = SUMMARIES.symbolize
   static override description =
     'Addresses are link addresses of the module, as addr2line takes them, in hexadecimal with or without 0x: arguments, ' +
     'or on standard input, one or more a line, where each is answered as it comes. Text is what the Go runtime prints for C frames; --json gives the struct of ' +

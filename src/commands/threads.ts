@@ -2,10 +2,11 @@ import {Args, Flags} from '@oclif/core'
 import {analyzeThreads} from '../analysis/analyze-threads.ts'
 import {CoreCommand, coreFlags} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
+import {SUMMARIES} from './summaries.ts'
 import {valueFlags, valueOptions} from './value-flags.ts'
 
 export default class Threads extends CoreCommand {
-  static override summary = 'every OS thread of a core: its m, its goroutine, its full native stack'
+  static override summary = SUMMARIES.threads
   static override description =
     'The crashing thread comes first, with the instruction that faulted, the operand, and what its ' +
     'address is: null plus an offset, a stack’s guard page, unmapped next to a mapping, a read-only page. ' +

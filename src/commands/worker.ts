@@ -7,12 +7,13 @@ import {analystFlags, checkAnalystFlags, coreTimeoutFlag, openAnalysts} from './
 import {BaseCommand} from './base-command.ts'
 import {EXIT, withoutStrict} from './errors.ts'
 import {writeStandardError} from './standard-streams.ts'
+import {SUMMARIES} from './summaries.ts'
 
 /** A core may take as long as pg-boss allows a job, less what starting and writing takes. */
 const TIMEOUT_MAX = 80_000
 
 export default class Worker extends BaseCommand {
-  static override summary = 'takes cores from a queue in PostgreSQL, analyses them, and writes what they are'
+  static override summary = SUMMARIES.worker
   static override description =
     'Any number of workers, on any machines, take what `batch --queue` put in: each core is analysed in a process of ' +
     'its own and has exactly one result in the store of the same database, which `triage` and `serve` read with ' +

@@ -8,10 +8,11 @@ import {EXIT, REPORT_EXIT_CODES} from '../errors.ts'
 import {searchOptions} from '../open-core.ts'
 import {ProgressLine} from '../progress-line.ts'
 import {tidyOnSignal} from '../signals.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {SymbolsCommand} from './symbols-command.ts'
 
 export default class SymbolsPull extends SymbolsCommand {
-  static override summary = 'copies the files of a core, or of build IDs, out of symbol stores'
+  static override summary = SUMMARIES['symbols:pull']
   static override description =
     'Fetches the program, the libraries and the debug files of the process of CORE, or of build IDs (GNU’s, or Go’s as ' +
     '`go tool buildid` prints it), from --symbols and debuginfod servers into a folder, which is a store then: for ' +

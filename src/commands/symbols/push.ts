@@ -10,12 +10,13 @@ import {EXIT, withoutStrict} from '../errors.ts'
 import {searchOptions} from '../open-core.ts'
 import {ProgressLine} from '../progress-line.ts'
 import {tidyOnSignal} from '../signals.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {SymbolsCommand} from './symbols-command.ts'
 
 const {symbols: _symbols, ...places} = searchFlags
 
 export default class SymbolsPush extends SymbolsCommand {
-  static override summary = 'puts programs, libraries and debug files into a symbol store'
+  static override summary = SUMMARIES['symbols:push']
   static override description =
     'Files, those in folders, or those of the process of a core or a package, go by build ID into a folder or a bucket, ' +
     'laid out as debuginfod serves them (buildid/ID/executable, debuginfo); a folder is a build-ID tree as well. Go’s ' +

@@ -5,12 +5,13 @@ import type {DiffReport} from '../../report/core-report.ts'
 import {CHANGES, type Change} from '../../report/vocabulary.ts'
 import {diffSignatures, type SignatureSet, signaturesOfStore} from '../../triage/comparison/signature-diff.ts'
 import {EXIT} from '../errors.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {failOnFlag, parseMoment, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
 
 export const ALL_CHANGES = Object.keys(CHANGES) as Change[]
 
 export default class TriageDiff extends TriageCommand {
-  static override summary = 'signatures of a time against the time before, or of two stores'
+  static override summary = SUMMARIES['triage:diff']
   static override description =
     'Compares how many cores of each signature were written since --since (until --until, or now) with how many in a ' +
     'time of the same length before. With --with another store is what they are compared with; diff compares files ' +

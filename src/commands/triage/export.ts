@@ -4,12 +4,13 @@ import {renderCoresCsv, renderSignaturesCsv} from '../../render/triage-csv.ts'
 import type {CrashStore} from '../../triage/store/crash-store.ts'
 import {listCoreRows} from '../../triage/store/export.ts'
 import {EVERYTHING, listSignatures} from '../../triage/store/signature-list.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {storeFlags, TriageCommand} from './triage-command.ts'
 
 const FORMATS = ['ndjson', 'csv'] as const
 
 export default class TriageExport extends TriageCommand {
-  static override summary = 'all cores of a store, or all signatures, as NDJSON or CSV'
+  static override summary = SUMMARIES['triage:export']
   static override description =
     'Cores are the lines that batch wrote, which diff and batch --resume read. Text in CSV that a spreadsheet would ' +
     'take for a formula gets an apostrophe before it.'

@@ -2,11 +2,12 @@ import {Flags} from '@oclif/core'
 import {renderTriageList} from '../../render/triage-text.ts'
 import {describeStore, LIST_ORDERS, listSignatures} from '../../triage/store/signature-list.ts'
 import {EXIT} from '../errors.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {parseSignatureQuery, STATES} from './signature-query.ts'
 import {failOnFlag, parseWords, storeFlags, TriageCommand} from './triage-command.ts'
 
 export default class TriageList extends TriageCommand {
-  static override summary = 'signatures in a store: new, known, fixed, regressed'
+  static override summary = SUMMARIES['triage:list']
   static override description =
     'Lists the signatures for which all conditions hold. A core is counted at the time when it was written (mtime). ' +
     'A signature that was marked as fixed is regressed when it is seen in that build or in a later one: by the time of ' +

@@ -3,12 +3,13 @@ import {renderTriageMark} from '../../render/triage-text.ts'
 import type {TriageMark as TriageMarkReport} from '../../report/core-report.ts'
 import type {MarkState} from '../../report/vocabulary.ts'
 import {findSignature, showSignature} from '../../triage/store/signature-details.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {nameOfUser, parseMoment, storeFlags, TriageCommand} from './triage-command.ts'
 
 const WAYS = ['known', 'fixed-in', 'wont-fix', 'new']
 
 export default class TriageMark extends TriageCommand {
-  static override summary = 'say of a signature that it is known, or in which build it is fixed'
+  static override summary = SUMMARIES['triage:mark']
   static override description =
     'What was said before stays in the history (triage show). A build is named by the version of its main module, or ' +
     'by the beginning of its commit or of its build ID; of one that no core of the store is of, --build-time says how ' +

@@ -1,10 +1,11 @@
 import {Args, Flags} from '@oclif/core'
 import {renderTriageShow} from '../../render/triage-text.ts'
 import {findSignature, showSignature} from '../../triage/store/signature-details.ts'
+import {SUMMARIES} from '../summaries.ts'
 import {storeFlags, TriageCommand} from './triage-command.ts'
 
 export default class TriageShow extends TriageCommand {
-  static override summary = 'one signature in a store: builds, cores, who is affected, history'
+  static override summary = SUMMARIES['triage:show']
   static override args = {
     signature: Args.string({required: true, name: 'SIGNATURE', description: 'the signature, or its beginning'}),
   }
