@@ -1,5 +1,15 @@
 import {execFileSync, spawnSync} from 'node:child_process'
-import {copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import {basename, dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {checkCorePattern} from '../lab/crash.ts'
@@ -30,10 +40,17 @@ export function buildProgram(name: string, release: string): string {
   const toolchain = openToolchain(release)
   const directory = join(benchDirectory(), `go${release}`, name)
   mkdirSync(directory, {recursive: true})
-  for (const file of ['main.go', 'go.mod']) copyFileSync(join(here, 'programs', name, file), join(directory, file))
+  const [program, sources] = [join(directory, name), ['main.go', 'go.mod']]
+  const isCopied = (file: string): boolean => {
+    const [copy, source] = [join(directory, file), join(here, 'programs', name, file)]
+    return existsSync(copy) && readFileSync(copy).equals(readFileSync(source))
+  }
+  // The toolchain would give it a new time, and its cores would be made again.
+  if (existsSync(program) && sources.every(isCopied)) return program
+  for (const file of sources) copyFileSync(join(here, 'programs', name, file), join(directory, file))
   const env = buildEnvironment(toolchain, benchDirectory())
   execFileSync(toolchain.go, ['build', '-o', name, '.'], {cwd: directory, env, stdio: 'inherit'})
-  return join(directory, name)
+  return program
 }
 
 export interface CoreShape {

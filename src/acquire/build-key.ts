@@ -19,7 +19,12 @@ export function goBuildKey(goBuildId: string): string {
 }
 
 /** What a file goes by, the commonest first; none where it has no build ID. */
-export function buildKeys({gnu, go}: BuildIds): string[] {
-  const keys = [gnu, go === undefined || go === '' ? undefined : goBuildKey(go)]
-  return keys.filter(key => key !== undefined && isBuildKey(key)) as string[]
+export function buildKeys(ids: BuildIds): string[] {
+  return [...eachBuildKey(ids)]
+}
+
+/** The same in turn: most files are found by the first one, and the next is not made. */
+export function* eachBuildKey({gnu, go}: BuildIds): Generator<string> {
+  if (gnu !== undefined && isBuildKey(gnu)) yield gnu
+  if (go !== undefined && go !== '') yield goBuildKey(go)
 }

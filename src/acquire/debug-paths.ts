@@ -2,7 +2,7 @@ import {realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import type {BuildIds} from '../elf/build-id.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
-import {buildKeys} from './build-key.ts'
+import {eachBuildKey} from './build-key.ts'
 import type {SupplementaryLink} from './debug-links.ts'
 import type {Place, SearchPlaces} from './search-places.ts'
 
@@ -47,7 +47,7 @@ export class FileDebugPaths implements DebugPaths {
 
   *separate(ids: BuildIds, linkName: string | undefined): Generator<string | undefined> {
     const trees = [...this.#places.debugTrees()]
-    for (const key of buildKeys(ids)) for (const locate of trees) yield locate(buildIdName(key, '.debug'))
+    for (const key of eachBuildKey(ids)) for (const locate of trees) yield locate(buildIdName(key, '.debug'))
     const {path} = this.#subject
     const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
     for (const name of names) {

@@ -5,7 +5,7 @@ import type {ElfFile} from '../elf/elf-file.ts'
 import {PT, type Segment, SHT} from '../elf/elf-headers.ts'
 import type {LoadedImage} from '../elf/loaded-image.ts'
 import type {FileMapping} from '../elf/notes.ts'
-import {buildKeys} from './build-key.ts'
+import {eachBuildKey} from './build-key.ts'
 import {liesInFolder} from './core-place.ts'
 import {buildIdName} from './debug-paths.ts'
 import type {FileTree} from './file-tree.ts'
@@ -94,7 +94,9 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
   const {path} = image
   const {places, exe} = search
   const name = basename(path)
-  const ids = buildKeys(image.buildIds).map(key => buildIdName(key, ''))
+  const keyed = function* (locate: Lookup): Generator<string> {
+    for (const key of eachBuildKey(image.buildIds)) yield* located(locate(buildIdName(key, '')))
+  }
   if (image.isExecutable && exe !== undefined) yield exe
   for (const tree of places.sysroots) {
     const locate: Lookup = each => tree.locate(each)
@@ -102,12 +104,12 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
     for (const directory of LIBRARY_DIRS) yield* packed(locate, join(directory, name))
   }
   for (const locate of places.debugDirs) {
-    for (const id of ids) yield* located(locate(id))
+    yield* keyed(locate)
     yield* packed(locate, path)
     yield* packed(locate, name)
   }
   if (places.host) yield* hostPaths(image, places.host, search.corePath)
-  for (const locate of places.debugTrees()) for (const id of ids) yield* located(locate(id))
+  for (const locate of places.debugTrees()) yield* keyed(locate)
 }
 
 /** At the path that the process knew, and beside the core, where that has a place. */
