@@ -240,17 +240,19 @@ function compareExchange([to, from]: readonly Operand[]): Execute {
   }
 }
 
-export const ARITHMETIC: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = {
-  ...Object.fromEntries(
-    Object.entries(OPERATIONS).map(([name, operation]) => [
-      name,
-      ({operands}: DecodedInstruction) => binary(operation, operands),
-    ]),
-  ),
-  inc: ({operands}) => step('inc', operands),
-  dec: ({operands}) => step('dec', operands),
-  neg: ({operands}) => negate(operands),
-  not: ({operands}) => invert(operands),
-  xadd: ({operands}) => exchangeAdd(operands),
-  cmpxchg: ({operands}) => compareExchange(operands),
+export function arithmetic(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return {
+    ...Object.fromEntries(
+      Object.entries(OPERATIONS).map(([name, operation]) => [
+        name,
+        ({operands}: DecodedInstruction) => binary(operation, operands),
+      ]),
+    ),
+    inc: ({operands}) => step('inc', operands),
+    dec: ({operands}) => step('dec', operands),
+    neg: ({operands}) => negate(operands),
+    not: ({operands}) => invert(operands),
+    xadd: ({operands}) => exchangeAdd(operands),
+    cmpxchg: ({operands}) => compareExchange(operands),
+  }
 }

@@ -170,25 +170,28 @@ function checksum({operands: [to, from]}: DecodedInstruction): Execute {
   }
 }
 
-export const BITS: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = {
-  ...Object.fromEntries(
-    Object.entries(CHANGES).map(([name, change]) => [
-      name,
-      (instruction: DecodedInstruction) => testBit(change, instruction),
-    ]),
-  ),
-  bsf: instruction => scan(trailingZeros, instruction),
-  bsr: instruction => scan((value, bits) => bits - 1 - leadingZeros(value, bits), instruction),
-  tzcnt: instruction => count(trailingZeros, instruction),
-  lzcnt: instruction => count(leadingZeros, instruction),
-  popcnt: population,
-  andn: ({operands: [to, from, by]}) => combine(andNot, to, from, by),
-  bextr: ({operands: [to, from, by]}) => combine(extractBits, to, from, by),
-  bzhi: ({operands: [to, from, by]}) => combine(zeroHigh, to, from, by),
-  blsi: ({operands: [to, from]}) => combine(value => ({result: value & -value, carry: value !== 0n}), to, from),
-  blsr: ({operands: [to, from]}) => combine(value => ({result: value & (value - 1n), carry: value === 0n}), to, from),
-  blsmsk: ({operands: [to, from]}) => combine(value => ({result: value ^ (value - 1n), carry: value === 0n}), to, from),
-  pdep: instruction => deposit(true, instruction),
-  pext: instruction => deposit(false, instruction),
-  crc32: checksum,
+export function bitOperations(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return {
+    ...Object.fromEntries(
+      Object.entries(CHANGES).map(([name, change]) => [
+        name,
+        (instruction: DecodedInstruction) => testBit(change, instruction),
+      ]),
+    ),
+    bsf: instruction => scan(trailingZeros, instruction),
+    bsr: instruction => scan((value, bits) => bits - 1 - leadingZeros(value, bits), instruction),
+    tzcnt: instruction => count(trailingZeros, instruction),
+    lzcnt: instruction => count(leadingZeros, instruction),
+    popcnt: population,
+    andn: ({operands: [to, from, by]}) => combine(andNot, to, from, by),
+    bextr: ({operands: [to, from, by]}) => combine(extractBits, to, from, by),
+    bzhi: ({operands: [to, from, by]}) => combine(zeroHigh, to, from, by),
+    blsi: ({operands: [to, from]}) => combine(value => ({result: value & -value, carry: value !== 0n}), to, from),
+    blsr: ({operands: [to, from]}) => combine(value => ({result: value & (value - 1n), carry: value === 0n}), to, from),
+    blsmsk: ({operands: [to, from]}) =>
+      combine(value => ({result: value ^ (value - 1n), carry: value === 0n}), to, from),
+    pdep: instruction => deposit(true, instruction),
+    pext: instruction => deposit(false, instruction),
+    crc32: checksum,
+  }
 }

@@ -6,7 +6,7 @@ import {RED_ZONE} from '../amd64/signal-context.ts'
 import {type Address, hex, toAddress, type Word} from '../base/address.ts'
 import {CallEnd} from './call-end.ts'
 import type {EmulatedMemory} from './emulated-memory.ts'
-import {compileInstruction} from './instruction-set.ts'
+import {InstructionSet} from './instruction-set.ts'
 import type {Execute} from './operands.ts'
 import {Processor} from './processor.ts'
 
@@ -51,6 +51,7 @@ export class Emulator {
   readonly #world: EmulatedWorld
   readonly #limits: EmulationLimits
   readonly #disassembler: Disassembler
+  readonly #set = new InstructionSet()
   readonly #steps = new Map<number, Step>()
   /** Functions that the world answers for, of those that were called. */
   readonly #answers = new Map<number, ((emulator: Emulator) => void) | null>()
@@ -199,7 +200,7 @@ export class Emulator {
       return undefined
     }
     const instruction = this.#decode(pc)
-    const execute = compileInstruction(instruction, {
+    const execute = this.#set.compile(instruction, {
       through: place => this.#world.jumpThrough(this, toAddress(place)),
       enter: () => this.#checkStack(),
       system: () => this.#world.systemCall(this),

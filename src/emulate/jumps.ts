@@ -93,40 +93,42 @@ const nothing: Execute = () => {}
 
 type Compile = (instruction: DecodedInstruction, crossing: Crossing) => Execute
 
-export const JUMPS: Readonly<Record<string, Compile>> = {
-  jmp: targetOf,
-  jcc: jumpIf,
-  call,
-  ret: giveBack,
-  loop: instruction => loop(() => true, instruction),
-  loope: instruction => loop(cpu => cpu.zero === 1, instruction),
-  loopne: instruction => loop(cpu => cpu.zero === 0, instruction),
-  jrcxz:
-    ({target}) =>
-    cpu => {
-      if (cpu.general[GENERAL.rcx] === 0n && target !== undefined) cpu.pc = target
-    },
-  syscall: (_, {system}) => system,
-  cpuid: () => identify,
-  ud2: () => trap('ud2'),
-  int3: () => trap('int3'),
-  hlt: () => trap('hlt'),
-  ...Object.fromEntries(
-    [
-      'nop',
-      'endbr64',
-      'pause',
-      'mfence',
-      'lfence',
-      'sfence',
-      'prefetcht0',
-      'prefetcht1',
-      'prefetcht2',
-      'prefetchnta',
-      'prefetchw',
-      'emms',
-      'rdsspd',
-      'rdsspq',
-    ].map(name => [name, () => nothing]),
-  ),
+export function jumps(): Readonly<Record<string, Compile>> {
+  return {
+    jmp: targetOf,
+    jcc: jumpIf,
+    call,
+    ret: giveBack,
+    loop: instruction => loop(() => true, instruction),
+    loope: instruction => loop(cpu => cpu.zero === 1, instruction),
+    loopne: instruction => loop(cpu => cpu.zero === 0, instruction),
+    jrcxz:
+      ({target}) =>
+      cpu => {
+        if (cpu.general[GENERAL.rcx] === 0n && target !== undefined) cpu.pc = target
+      },
+    syscall: (_, {system}) => system,
+    cpuid: () => identify,
+    ud2: () => trap('ud2'),
+    int3: () => trap('int3'),
+    hlt: () => trap('hlt'),
+    ...Object.fromEntries(
+      [
+        'nop',
+        'endbr64',
+        'pause',
+        'mfence',
+        'lfence',
+        'sfence',
+        'prefetcht0',
+        'prefetcht1',
+        'prefetcht2',
+        'prefetchnta',
+        'prefetchw',
+        'emms',
+        'rdsspd',
+        'rdsspq',
+      ].map(name => [name, () => nothing]),
+    ),
+  }
 }

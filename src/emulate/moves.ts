@@ -208,55 +208,57 @@ function translate(cpu: Processor): void {
 const CARRY = 1
 const STATUS = 0xd5
 
-export const MOVES: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = {
-  mov: move,
-  movnti: move,
-  movzx: extendWithZeros,
-  movsx: extendWithSign,
-  movsxd: extendWithSign,
-  lea: loadAddress,
-  xchg: exchange,
-  cmovcc: moveIf,
-  setcc: setIf,
-  push,
-  pop,
-  leave: () => leave,
-  cbw: () => spread(2),
-  cwde: () => spread(4),
-  cdqe: () => spread(8),
-  cwd: () => spreadSign(2),
-  cdq: () => spreadSign(4),
-  cqo: () => spreadSign(8),
-  bswap: reverseBytes,
-  movbe: instruction => reversed(...pairOf(instruction)),
-  xlatb: () => translate,
-  fnstenv: storeEnvironment,
-  fldenv: instruction => loadEnvironment(28, instruction),
-  fnstcw: storeControl,
-  fldcw: instruction => loadEnvironment(2, instruction),
-  pushfq: () => cpu => cpu.push(BigInt(cpu.flags)),
-  popfq: () => cpu => {
-    cpu.flags = Number(cpu.pop() & 0xffffn)
-  },
-  lahf: () => cpu => {
-    cpu.bytes[1] = (cpu.flags & STATUS) | 2
-  },
-  sahf: () => cpu => {
-    cpu.flags = (cpu.flags & ~STATUS) | ((cpu.bytes[1] as number) & STATUS)
-  },
-  clc: () => cpu => {
-    cpu.carry = 0
-  },
-  stc: () => cpu => {
-    cpu.carry = CARRY
-  },
-  cmc: () => cpu => {
-    cpu.carry ^= 1
-  },
-  cld: () => cpu => {
-    cpu.direction = 0
-  },
-  std: () => cpu => {
-    cpu.direction = 1
-  },
+export function moves(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return {
+    mov: move,
+    movnti: move,
+    movzx: extendWithZeros,
+    movsx: extendWithSign,
+    movsxd: extendWithSign,
+    lea: loadAddress,
+    xchg: exchange,
+    cmovcc: moveIf,
+    setcc: setIf,
+    push,
+    pop,
+    leave: () => leave,
+    cbw: () => spread(2),
+    cwde: () => spread(4),
+    cdqe: () => spread(8),
+    cwd: () => spreadSign(2),
+    cdq: () => spreadSign(4),
+    cqo: () => spreadSign(8),
+    bswap: reverseBytes,
+    movbe: instruction => reversed(...pairOf(instruction)),
+    xlatb: () => translate,
+    fnstenv: storeEnvironment,
+    fldenv: instruction => loadEnvironment(28, instruction),
+    fnstcw: storeControl,
+    fldcw: instruction => loadEnvironment(2, instruction),
+    pushfq: () => cpu => cpu.push(BigInt(cpu.flags)),
+    popfq: () => cpu => {
+      cpu.flags = Number(cpu.pop() & 0xffffn)
+    },
+    lahf: () => cpu => {
+      cpu.bytes[1] = (cpu.flags & STATUS) | 2
+    },
+    sahf: () => cpu => {
+      cpu.flags = (cpu.flags & ~STATUS) | ((cpu.bytes[1] as number) & STATUS)
+    },
+    clc: () => cpu => {
+      cpu.carry = 0
+    },
+    stc: () => cpu => {
+      cpu.carry = CARRY
+    },
+    cmc: () => cpu => {
+      cpu.carry ^= 1
+    },
+    cld: () => cpu => {
+      cpu.direction = 0
+    },
+    std: () => cpu => {
+      cpu.direction = 1
+    },
+  }
 }

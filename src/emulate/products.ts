@@ -97,12 +97,14 @@ function addWith(flag: 'carry' | 'overflow', {operands: [to, from]}: DecodedInst
   }
 }
 
-export const PRODUCTS: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = {
-  mul: instruction => multiplyWide(false, instruction),
-  imul: multiply,
-  mulx: multiplyPlain,
-  div: instruction => divide(false, instruction),
-  idiv: instruction => divide(true, instruction),
-  adcx: instruction => addWith('carry', instruction),
-  adox: instruction => addWith('overflow', instruction),
+export function products(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return {
+    mul: instruction => multiplyWide(false, instruction),
+    imul: multiply,
+    mulx: multiplyPlain,
+    div: instruction => divide(false, instruction),
+    idiv: instruction => divide(true, instruction),
+    adcx: instruction => addWith('carry', instruction),
+    adox: instruction => addWith('overflow', instruction),
+  }
 }

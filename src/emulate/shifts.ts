@@ -167,20 +167,22 @@ function narrowShift(kind: 'shl' | 'shr' | 'sar', instruction: DecodedInstructio
   }
 }
 
-export const SHIFTS: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = {
-  shl: instruction => narrowShift('shl', instruction, shiftLeft),
-  sal: instruction => narrowShift('shl', instruction, shiftLeft),
-  shr: instruction => narrowShift('shr', instruction, shiftRight),
-  sar: instruction => narrowShift('sar', instruction, shiftSign),
-  rol: instruction => shiftBy(rotateLeft, instruction),
-  ror: instruction => shiftBy(rotateRight, instruction),
-  rcl: instruction => shiftBy(rotateCarryLeft, instruction),
-  rcr: instruction => shiftBy(rotateCarryRight, instruction),
-  shld: instruction => shiftDouble(true, instruction),
-  shrd: instruction => shiftDouble(false, instruction),
-  shlx: instruction => plain((value, count) => value << BigInt(count), instruction),
-  shrx: instruction => plain((value, count) => value >> BigInt(count), instruction),
-  sarx: instruction => plain((value, count, bits) => BigInt.asIntN(bits, value) >> BigInt(count), instruction),
-  rorx: instruction =>
-    plain((value, count, bits) => (value >> BigInt(count)) | (value << BigInt(bits - count)), instruction),
+export function shifts(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return {
+    shl: instruction => narrowShift('shl', instruction, shiftLeft),
+    sal: instruction => narrowShift('shl', instruction, shiftLeft),
+    shr: instruction => narrowShift('shr', instruction, shiftRight),
+    sar: instruction => narrowShift('sar', instruction, shiftSign),
+    rol: instruction => shiftBy(rotateLeft, instruction),
+    ror: instruction => shiftBy(rotateRight, instruction),
+    rcl: instruction => shiftBy(rotateCarryLeft, instruction),
+    rcr: instruction => shiftBy(rotateCarryRight, instruction),
+    shld: instruction => shiftDouble(true, instruction),
+    shrd: instruction => shiftDouble(false, instruction),
+    shlx: instruction => plain((value, count) => value << BigInt(count), instruction),
+    shrx: instruction => plain((value, count) => value >> BigInt(count), instruction),
+    sarx: instruction => plain((value, count, bits) => BigInt.asIntN(bits, value) >> BigInt(count), instruction),
+    rorx: instruction =>
+      plain((value, count, bits) => (value >> BigInt(count)) | (value << BigInt(bits - count)), instruction),
+  }
 }

@@ -87,11 +87,13 @@ function stringOperation(name: string, instruction: DecodedInstruction): Execute
   return repeat(element, size, instruction, name === 'scas' || name === 'cmps')
 }
 
-export const STRINGS: Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> = Object.fromEntries(
-  Object.keys(ELEMENTS).flatMap(name =>
-    ['b', 'w', 'd', 'q'].map(width => [
-      `${name}${width}`,
-      (instruction: DecodedInstruction) => stringOperation(name, instruction),
-    ]),
-  ),
-)
+export function stringOperations(): Readonly<Record<string, (instruction: DecodedInstruction) => Execute>> {
+  return Object.fromEntries(
+    Object.keys(ELEMENTS).flatMap(name =>
+      ['b', 'w', 'd', 'q'].map(width => [
+        `${name}${width}`,
+        (instruction: DecodedInstruction) => stringOperation(name, instruction),
+      ]),
+    ),
+  )
+}

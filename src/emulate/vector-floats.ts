@@ -367,10 +367,12 @@ function* arithmetic(): Generator<[string, Compile]> {
   }
 }
 
-export const VECTOR_FLOATS: Readonly<Record<string, Compile>> = {
-  ...Object.fromEntries(arithmetic()),
-  cvtss2sd: convertScalar(SINGLE, DOUBLE),
-  cvtsd2ss: convertScalar(DOUBLE, SINGLE),
-  cvtps2pd: convertPacked(4, 8, convertElement(SINGLE, DOUBLE)),
-  cvtpd2ps: convertPacked(8, 4, convertElement(DOUBLE, SINGLE)),
+export function vectorFloats(): Readonly<Record<string, Compile>> {
+  return {
+    ...Object.fromEntries(arithmetic()),
+    cvtss2sd: convertScalar(SINGLE, DOUBLE),
+    cvtsd2ss: convertScalar(DOUBLE, SINGLE),
+    cvtps2pd: convertPacked(4, 8, convertElement(SINGLE, DOUBLE)),
+    cvtpd2ps: convertPacked(8, 4, convertElement(DOUBLE, SINGLE)),
+  }
 }

@@ -205,10 +205,14 @@ function* comparisons(): Generator<[string, Compile]> {
 }
 
 /** Instructions whose first operand is an opmask register, without the `v`. */
-export const MASK_RESULTS: Readonly<Record<string, Compile>> = Object.fromEntries(comparisons())
+export function maskResults(): Readonly<Record<string, Compile>> {
+  return Object.fromEntries(comparisons())
+}
 
-export const VECTOR_MASKS: Readonly<Record<string, Compile>> = {
-  ...Object.fromEntries(maskRegisters()),
-  ...Object.fromEntries(Object.entries(WIDTHS).map(([suffix, size]) => [`pmovm2${suffix}`, toVector(size)])),
-  ...Object.fromEntries(Object.entries(WIDTHS).map(([suffix, size]) => [`pblendm${suffix}`, blendByMask(size)])),
+export function vectorMasks(): Readonly<Record<string, Compile>> {
+  return {
+    ...Object.fromEntries(maskRegisters()),
+    ...Object.fromEntries(Object.entries(WIDTHS).map(([suffix, size]) => [`pmovm2${suffix}`, toVector(size)])),
+    ...Object.fromEntries(Object.entries(WIDTHS).map(([suffix, size]) => [`pblendm${suffix}`, blendByMask(size)])),
+  }
 }

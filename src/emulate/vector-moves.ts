@@ -211,26 +211,28 @@ function compress(size: number): Compile {
   }
 }
 
-export const VECTOR_MOVES: Readonly<Record<string, Compile>> = {
-  ...Object.fromEntries(
-    Object.entries(WHOLE_MOVES).map(([name, [element, isAligned]]) => [name, move(element, isAligned)]),
-  ),
-  movd: moveElement(4),
-  movq: moveElement(8),
-  movss: moveScalar(4),
-  movsd: moveScalar(8),
-  movlps: moveHalf(0, 8),
-  movlpd: moveHalf(0, 8),
-  movhps: moveHalf(8, 0),
-  movhpd: moveHalf(8, 0),
-  movhlps: moveHalf(0, 8),
-  movlhps: moveHalf(8, 0),
-  zeroupper: () => clearUpper(16),
-  zeroall: () => clearUpper(0),
-  ldmxcsr: loadControl,
-  stmxcsr: storeControl,
-  pcompressb: compress(1),
-  pcompressw: compress(2),
-  pcompressd: compress(4),
-  pcompressq: compress(8),
+export function vectorMoves(): Readonly<Record<string, Compile>> {
+  return {
+    ...Object.fromEntries(
+      Object.entries(WHOLE_MOVES).map(([name, [element, isAligned]]) => [name, move(element, isAligned)]),
+    ),
+    movd: moveElement(4),
+    movq: moveElement(8),
+    movss: moveScalar(4),
+    movsd: moveScalar(8),
+    movlps: moveHalf(0, 8),
+    movlpd: moveHalf(0, 8),
+    movhps: moveHalf(8, 0),
+    movhpd: moveHalf(8, 0),
+    movhlps: moveHalf(0, 8),
+    movlhps: moveHalf(8, 0),
+    zeroupper: () => clearUpper(16),
+    zeroall: () => clearUpper(0),
+    ldmxcsr: loadControl,
+    stmxcsr: storeControl,
+    pcompressb: compress(1),
+    pcompressw: compress(2),
+    pcompressd: compress(4),
+    pcompressq: compress(8),
+  }
 }

@@ -148,11 +148,13 @@ function storeMask(cpu: Processor, bits: number, {size, isLast}: Control, clears
   for (let at = 0; at < 16; at++) cpu.vectors[at] = (bits >> Math.floor(at / size)) & 1 ? 0xff : 0
 }
 
-export const VECTOR_TEXT: Readonly<Record<string, Compile>> = {
-  pcmpistri: compareTexts(false, true),
-  pcmpistrm: compareTexts(false, false),
-  pcmpestri: compareTexts(true, true),
-  pcmpestri64: compareTexts(true, true),
-  pcmpestrm: compareTexts(true, false),
-  pcmpestrm64: compareTexts(true, false),
+export function vectorText(): Readonly<Record<string, Compile>> {
+  return {
+    pcmpistri: compareTexts(false, true),
+    pcmpistrm: compareTexts(false, false),
+    pcmpestri: compareTexts(true, true),
+    pcmpestri64: compareTexts(true, true),
+    pcmpestrm: compareTexts(true, false),
+    pcmpestrm64: compareTexts(true, false),
+  }
 }

@@ -4,6 +4,7 @@ import type {CgoCallReport, CgoReport, CgoThreadReport} from '../../report/core-
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {reportNativeFrame, reportSavedPcs} from '../frames/c-frames.ts'
+import {reportUnknownHooks} from '../process/cgo-hooks.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {imageName} from '../process/process-facts.ts'
 import {checkSavedCallers} from '../stacks/saved-callers-check.ts'
@@ -185,13 +186,7 @@ function groupCalls(calls: readonly CgoCallReport[]): CgoReport['groups'] {
 export function reportHooks(process: DeadProcess): Pick<CgoReport, 'hooks' | 'hooksKnown'> {
   const {cgoTraceback, cgoContext, cgoSymbolizer} = process.runtime?.state ?? {}
   const hooksKnown = cgoTraceback !== undefined && cgoContext !== undefined && cgoSymbolizer !== undefined
-  if (process.runtime && !hooksKnown) {
-    process.diagnostics.add(
-      'cgo-hooks-unknown',
-      'what the program gave to runtime.SetCgoTraceback, if anything, cannot be found out',
-      {hint: process.advice ?? 'give the executable that made the core with --exe'},
-    )
-  }
+  if (!hooksKnown) reportUnknownHooks(process)
   const hooks = {
     traceback: reportHook(process, cgoTraceback),
     context: reportHook(process, cgoContext),

@@ -79,7 +79,7 @@ export function reportSavedPcs(
   {pcs, recovered}: {pcs: readonly Address[]; recovered: Address | undefined},
 ): FrameReport[] {
   const {hooks, memory} = process
-  const isNeeded = hooks.hasSymbolizer && pcs.some(pc => !memory.moduleAt(pc))
+  const isNeeded = pcs.some(pc => !memory.moduleAt(pc)) && hooks.hasSymbolizer
   const byHook = isNeeded ? hooks.symbolize(pcs.map(pc => BigInt(pc))) : undefined
   return pcs.flatMap((pc, index) => {
     const own = byHook?.[index]

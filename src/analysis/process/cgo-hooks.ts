@@ -47,7 +47,7 @@ export interface HookFrame {
 
 type Process = Pick<
   DeadProcess,
-  'core' | 'modules' | 'memory' | 'isExecutable' | 'runtime' | 'diagnostics' | 'deadline'
+  'core' | 'modules' | 'memory' | 'isExecutable' | 'runtime' | 'diagnostics' | 'deadline' | 'advice'
 >
 
 /** The emulator, and the places in its memory where arguments lie. */
@@ -85,6 +85,7 @@ export class CgoHooks {
     const {runtime} = this.#process()
     const state = runtime?.state
     const address = hook === 'symbolizer' ? state?.cgoSymbolizer : state?.cgoTraceback
+    if (address === undefined) reportUnknownHooks(this.#process())
     return address !== null && this.#stopped.has(hook) ? undefined : address
   }
 
@@ -176,6 +177,20 @@ export class CgoHooks {
       ucontext: toAddress(memory.map(SIGNAL_STACK) + SIGNAL_STACK - UCONTEXT_SIZE),
     }
   }
+}
+
+/** What the program registered is in variables that are found by its symbols, its debug information or its code. */
+export function reportUnknownHooks({
+  runtime,
+  diagnostics,
+  advice,
+}: Pick<DeadProcess, 'runtime' | 'diagnostics' | 'advice'>): void {
+  if (!runtime) return
+  diagnostics.add(
+    'cgo-hooks-unknown',
+    'what the program gave to runtime.SetCgoTraceback, if anything, cannot be found out',
+    {hint: advice ?? 'give the executable that made the core with --exe'},
+  )
 }
 
 /** What the calls wanted of the world around them. */
