@@ -245,12 +245,22 @@ class Analysis implements CoreReport {
   wantedSources(): readonly SourceRequest[] {
     const sources = this.#sources
     if (!sources) return []
-    const stacks = [this.#framesOfCrash()]
+    const ofCrash = goroutinesOfCrash(this.#cause)
+    const stacks = [this.#framesOfCrash(), ...ofCrash.map(goroutine => this.#reportOfCrash(goroutine).frames)]
     for (const {process, reporter} of this.#asked ? this.#listedImages() : []) {
-      const others = this.#othersOf(process, goroutinesOfCrash(this.#cause))
+      const others = this.#othersOf(process, ofCrash)
       for (const goroutine of others) stacks.push(reporter.report(goroutine, false).frames)
     }
+    const first = this.crash.kind === 'none' && !this.#asked ? this.#firstGoroutine() : undefined
+    if (first) stacks.push(this.#reporter.report(first, false).frames)
     return stacks.flatMap(frames => sources.wanted(frames))
+  }
+
+  #firstGoroutine(): Goroutine | undefined {
+    for (const goroutine of this.#process.runtime?.goroutines() ?? []) {
+      if (goroutine.id === FIRST_GOROUTINE) return goroutine
+    }
+    return undefined
   }
 
   conclude(): void {

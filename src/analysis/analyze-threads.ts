@@ -1,10 +1,11 @@
 import {InputError} from '../base/errors.ts'
 import type {CoreThread} from '../elf/core-file.ts'
-import type {CrashReport, ThreadReport, ThreadsReport} from '../report/core-report.ts'
+import type {CrashReport, SourceRequest, ThreadReport, ThreadsReport} from '../report/core-report.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import {findCrash} from './crash/crashed-image.ts'
 import {tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
+import {SourceLines} from './frames/source-lines.ts'
 import {Losses} from './losses.ts'
 import {examineProcess} from './process/examine-process.ts'
 import {FrameOrigins} from './process/frame-origins.ts'
@@ -41,6 +42,8 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
   const crash = values ? withOperand(known) : known
   const facts = reportCoreFacts(process, files)
   const losses = new Losses(process)
+  const go = reportGo(process)
+  const sources = files.sources && new SourceLines(threads.process, files.sources, go)
   /** With the variables that the operand of the faulting instruction was made of. */
   function withOperand(report: CrashReport): CrashReport {
     const {instruction} = report
@@ -49,24 +52,32 @@ export function analyzeThreads(files: ProcessFiles & CoreOrigin, options: Thread
     const variables = explainOperand(instruction, frames.slice(handlerFrames), cause.signal?.registers)
     return {...report, instruction: {...instruction, variables}}
   }
+  const crashing = core.threads.filter(({tid}) => tid === crash.thread)
+  const others = core.threads.filter(({tid}) => tid !== crash.thread)
+  const wanted = [...crashing, ...others].filter(({tid}) => options.threads?.includes(tid) ?? true)
+  /** Those that are asked for; else that of the crash, or the first one. */
+  const withSource = options.threads ? wanted : wanted.slice(0, 1)
   function* reportThreads(): Generator<ThreadReport> {
-    const crashing = core.threads.filter(({tid}) => tid === crash.thread)
-    const others = core.threads.filter(({tid}) => tid !== crash.thread)
-    for (const thread of [...crashing, ...others]) {
-      if (options.threads && !options.threads.includes(thread.tid)) continue
+    for (const thread of wanted) {
       const isOfCrash = thread.tid === crash.thread
       const report = (isOfCrash ? reportThread : reportThreadInTime)(images, thread, blocking, values)
       losses.add(report, `thread ${report.id}`)
-      yield report
+      const shown = sources && withSource.includes(thread) ? {...report, frames: sources.addTo(report.frames)} : report
+      yield shown
     }
+  }
+  function wantedSources(): SourceRequest[] {
+    if (!sources) return []
+    return withSource.flatMap(thread => sources.wanted(reportThread(images, thread, blocking, undefined).frames))
   }
   return {
     schemaVersion: '1',
     tool: options.tool,
     core: facts,
-    go: reportGo(process),
+    go,
     crash,
     threads: reportThreads(),
+    wantedSources,
     blocking: () => blocking.report(),
     diagnostics: () => {
       losses.conclude(blocking)

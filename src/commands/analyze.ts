@@ -2,9 +2,10 @@ import {Args, Flags} from '@oclif/core'
 import {analyzeCore} from '../analysis/analyze-core.ts'
 import {SignatureRules} from '../analysis/signature/rules.ts'
 import {renderCause} from '../render/go-text.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {CoreCommand, coreFlags, formatFlag} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
 import {readOwnRules, signatureFlags} from './signature-flags.ts'
+import {sourceFlags} from './source-flags.ts'
 import {SUMMARIES} from './summaries.ts'
 import {valueFlags, valueOptions} from './value-flags.ts'
 
@@ -15,25 +16,14 @@ export default class Analyze extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    format: formatFlag('analyze'),
     ...valueFlags,
     brief: Flags.boolean({
       description: 'the summary and the goroutine that crashed',
       exclusive: ['goroutine', 'traceback'],
     }),
     html: Flags.string({description: 'write a page that opens anywhere; as -o FILE.html', helpValue: 'FILE'}),
-    source: Flags.integer({
-      description: 'show so many lines of source around the top frames of the crash (default: 5)',
-      helpValue: 'N',
-      min: 0,
-      max: 1000,
-    }),
-    'source-dir': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      description: 'where sources are now: a folder instead of the one they were built in, or a folder to search',
-      helpValue: 'FROM=TO',
-      dependsOn: ['source'],
-    }),
+    ...sourceFlags,
     'no-pager': Flags.boolean({
       description: 'on a terminal: no pager (PAGER, else `less -FRX`)',
       default: false,

@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core'
 import {analyzeCgo} from '../analysis/analyze-cgo.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {CoreCommand, coreFlags, formatFlag} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
 import {SUMMARIES} from './summaries.ts'
 
@@ -12,7 +12,7 @@ signal handler had saved (m.cgoCallers), held against the real one, and whether 
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }
-  static override flags = coreFlags
+  static override flags = {...coreFlags, format: formatFlag('cgo')}
   static override examples = ['<%= config.bin %> cgo core.1234', '<%= config.bin %> cgo core.1234 --json']
 
   async run(): Promise<void> {

@@ -37,12 +37,6 @@ export const coreFlags = {
     description: 'write the report to a file, whose ending names the format',
     helpValue: 'FILE',
   }),
-  format: Flags.option({
-    options: FORMAT_NAMES,
-    description: 'how the report is written',
-    helpValue: 'NAME',
-    exclusive: ['json'],
-  })(),
   strict: Flags.boolean({description: 'exit with 3 when the report is incomplete'}),
   redact: redactFlag,
   timeout: timeoutFlag,
@@ -52,6 +46,15 @@ export const coreFlags = {
   }),
   'max-frames': Flags.integer({description: 'frames per stack', helpValue: 'N', min: 1, default: 1000}),
   'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
+}
+
+/** The formats of one command, which a shell offers too. */
+export function formatFlag(name: keyof Answers) {
+  return Flags.option({
+    options: formatsOf(name),
+    description: 'how the report is written',
+    exclusive: ['json'],
+  })()
 }
 
 export type CoreFlags = Interfaces.InferredFlags<typeof coreFlags>

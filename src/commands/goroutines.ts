@@ -3,7 +3,7 @@ import {analyzeGoroutines} from '../analysis/analyze-goroutines.ts'
 import {type GoroutineQuery, SORTS} from '../analysis/goroutines/goroutine-query.ts'
 import {SIMILARITIES, type Similarity} from '../analysis/goroutines/shared-frames.ts'
 import {InputError} from '../base/errors.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {CoreCommand, coreFlags, formatFlag} from './core-command.ts'
 import {parseDuration, parsePattern} from './goroutine-flags.ts'
 import {analysisOptions} from './open-core.ts'
 import {SUMMARIES} from './summaries.ts'
@@ -19,6 +19,7 @@ export default class Goroutines extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    format: formatFlag('goroutines'),
     state: Flags.string({description: 'only those whose text in brackets matches', helpValue: 'REGEX'}),
     function: Flags.string({description: 'only those with a frame of such a function, Go or C', helpValue: 'REGEX'}),
     label: Flags.string({

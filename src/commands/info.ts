@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
 import {outputFlags, redactFlag, searchFlags, timeoutFlag} from './base-command.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {CoreCommand, coreFlags, formatFlag} from './core-command.ts'
 import {SUMMARIES} from './summaries.ts'
 
 export default class Info extends CoreCommand {
@@ -15,7 +15,7 @@ export default class Info extends CoreCommand {
   }
   static override flags = {
     exe: coreFlags.exe,
-    format: coreFlags.format,
+    format: formatFlag('info'),
     ...searchFlags,
     ...outputFlags,
     redact: redactFlag,

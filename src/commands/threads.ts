@@ -1,7 +1,8 @@
 import {Args, Flags} from '@oclif/core'
 import {analyzeThreads} from '../analysis/analyze-threads.ts'
-import {CoreCommand, coreFlags} from './core-command.ts'
+import {CoreCommand, coreFlags, formatFlag} from './core-command.ts'
 import {analysisOptions} from './open-core.ts'
+import {sourceFlags} from './source-flags.ts'
 import {SUMMARIES} from './summaries.ts'
 import {valueFlags, valueOptions} from './value-flags.ts'
 
@@ -16,13 +17,16 @@ export default class Threads extends CoreCommand {
   }
   static override flags = {
     ...coreFlags,
+    format: formatFlag('threads'),
     ...valueFlags,
+    ...sourceFlags,
     registers: Flags.boolean({description: 'the registers of each thread below its frames'}),
     thread: Flags.integer({multiple: true, multipleNonGreedy: true, description: 'only this thread', helpValue: 'TID'}),
   }
   static override examples = [
     '<%= config.bin %> threads core.1234',
     '<%= config.bin %> threads core.1234 --registers --thread 1234',
+    '<%= config.bin %> threads core.1234 --source --thread 1234',
     '<%= config.bin %> threads core.zst --json',
   ]
 
@@ -36,6 +40,7 @@ export default class Threads extends CoreCommand {
           values: valueOptions(flags),
           threads: flags.thread,
         }),
+      sources: report => report.wantedSources(),
     })
   }
 }

@@ -116,6 +116,7 @@ type WholeThreads = z.infer<typeof answer.threadsReportSchema>
 /** What `threads` answers. `threads` can be iterated once; `diagnostics()` is called after that. */
 export interface ThreadsReport extends Omit<WholeThreads, 'threads' | 'blocking' | 'diagnostics'>, Answer {
   readonly threads: Iterable<ThreadReport>
+  wantedSources(): readonly SourceRequest[]
   blocking(): BlockingReport
   diagnostics(): WholeThreads['diagnostics']
 }

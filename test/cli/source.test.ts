@@ -94,3 +94,15 @@ test('a folder that is none ends the command with what to do', async t => {
   t.is(alone.exitCode, 2)
   t.regex(alone.stderr, /--source/)
 })
+
+test('threads shows the lines of the thread that crashed, or of those that are asked for', async t => {
+  const {core, sysroot} = await openFixture('cfault-segv-go1.27')
+  const args = ['threads', core, '--sysroot', sysroot, '--source', '0', '--source-dir', cfault]
+  const {stdout, exitCode, stderr} = runCommand(args)
+  t.is(exitCode, 0, stderr)
+  const [at = ''] = linesOf('fault.c', 27, 27).map(line => line.replaceAll('\t', '    '))
+  t.true(stdout.includes(`\t=> 27: ${at}\n`), stdout)
+  const {threads} = JSON.parse(runCommand([...args, '--json']).stdout)
+  t.true(threads[0].frames.some((frame: {source?: {state: string}}) => frame.source?.state === 'newer'))
+  t.false(JSON.stringify(threads.slice(1)).includes('"source"'))
+})

@@ -96,10 +96,16 @@ test('the ending of the output names the format, a flag goes before it; what a c
   t.is(written('a.speedscope.json'), printed('--format', 'speedscope'))
   t.is(written('b.json', '--tree'), printed('--format', 'tree'))
   t.is(written('a.pb.gz').slice(0, 2), '\x1f\x8b')
-  const {status, stderr} = run('analyze', ...core, '--format', 'folded')
+  const {status, stderr} = run('analyze', ...core, '-o', join(directory, 'x.folded'))
   t.deepEqual(
     [status, stderr],
     [2, 'gotrace-core: analyze has no format folded\n  it has text, json, html, markdown\n'],
+  )
+  const other = run('analyze', ...core, '--format', 'folded')
+  t.is(other.status, 2)
+  t.regex(
+    other.stderr,
+    /--format=folded to be one of: text, json, html, markdown\n {2}see `gotrace-core analyze --help`/,
   )
 })
 

@@ -9,8 +9,9 @@ const LANGUAGE_LIBRARIES =
 const SYSTEM_FOLDERS = /^\/(?:usr\/)?lib(?:32|64|x32)?\/|^\/(?:nix|gnu)\/store\//
 /** Sources of the libraries of C++ and Rust, of which parts are compiled into each program. */
 const LANGUAGE_SOURCES = /\/include\/c\+\+\/|^\/rustc\/[0-9a-f]+\/|\/rust\/library\//
+/** Types of Rust without a path are the language's own, or stand for any: what they do is of its library. */
 const LANGUAGE_NAMES =
-  /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/
+  /^(?:[\w:*&<> ]+ )?<?(?:std|core|alloc|__gnu_cxx|__cxxabiv1)::|^<[^:]+ as (?:std|core|alloc)::|^_{2,}longjmp|^__cxa_|boost::(?:throw_exception|[\w:]*::throw_)|^OPENSSL_die$/
 
 /**
  * Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the

@@ -22,6 +22,7 @@ export const DEFAULT_RULES: RulesText = {
 [inside c: library of C++ or Rust]
 ^(?:std|core|alloc|__gnu_cxx|__cxxabiv1|hashbrown)::
 ^<(?:std|core|alloc|&?(?:dyn )?(?:std|core|alloc))[:\w< ]
+^<[^:]+ as (?:std|core|alloc)::
 
 [inside go: standard library]
 ^(?:archive|bufio|bytes|cmp|compress|container|context|crypto|database|debug|embed|encoding|errors|expvar|flag|fmt|go|hash|html|image|index|internal|io|iter|log|maps|math|mime|net|os|path|plugin|reflect|regexp|slices|sort|strconv|strings|structs|sync|syscall|testing|text|time|unicode|unique|vendor|weak)(?:/[\w./-]+)?\.[(\w]

@@ -348,3 +348,16 @@ test('code without a name is told by what it is, in whatever build and under wha
   t.deepEqual(at('/usr/lib/libx.so.3', '0x7123').frames, ['libx.so.3~0a1b2c3d', 'main.main'])
   t.is(at('/srv/prog', '0x7123').exact, at('/tmp/other-name', '0x8123').exact)
 })
+
+test('what Rust does for its own types, or for any, is of its library; a trait of it for a type of the program is not', t => {
+  const index = '<usize as core::slice::index::SliceIndex<[T]>>::index'
+  const sum = '<u32 as core::iter::traits::accum::Sum>::sum'
+  for (const name of [index, sum, '<&mut I as core::iter::Iterator>::next', '<[T] as core::fmt::Debug>::fmt']) {
+    t.is(
+      sign(ABRT, [c(name), c('ledger::Ledger::lookup'), ...WORK]).family,
+      'signal SIGABRT main.work ledger::Ledger::lookup',
+    )
+  }
+  const own = '<ledger::Ledger as core::ops::drop::Drop>::drop'
+  t.is(sign(ABRT, [c(own), c('ledger::close'), ...WORK]).family, `signal SIGABRT main.work ${own}`)
+})
