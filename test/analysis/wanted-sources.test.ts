@@ -24,7 +24,12 @@ for (const name of [
     const process = await openProcess(core, {diagnostics, exe: executable, sysroots: [sysroot]})
     t.teardown(() => process.close())
     const read: SourceRequest[] = []
-    const sources = {read: (request: SourceRequest) => (read.push(request), NOT_FOUND)}
+    const sources = {
+      read: (request: SourceRequest) => {
+        read.push(request)
+        return NOT_FOUND
+      },
+    }
     const deadline = new Deadline(600, diagnostics)
     const options = {tool: {name: 'x', version: '0'}, maxFrames: 1000, demangle: true, deadline, diagnostics}
     const files = {...process, sources}
