@@ -2,13 +2,15 @@ import {spawnSync} from 'node:child_process'
 import {basename, dirname, join} from 'node:path'
 import {isThere, readFileHead} from '../base/file-head.ts'
 
+/** Who took the core. */
+export const HANDLERS = ['systemd', 'apport', 'abrt', 'gotrace-core'] as const
 /** How the record was found. */
-export type RecordSource = 'file-name' | 'attributes' | 'folder'
+export const RECORD_SOURCES = ['file-name', 'attributes', 'folder', 'package'] as const
 
 /** What the program that took the core from the kernel noted beside it. Nothing of it is in the core itself. */
 export interface CrashRecord {
-  readonly handler: 'systemd' | 'apport' | 'abrt'
-  readonly source: RecordSource
+  readonly handler: (typeof HANDLERS)[number]
+  readonly source: (typeof RECORD_SOURCES)[number]
   /** Of the process, as the kernel had it: 15 bytes at most. */
   readonly name: string | undefined
   /** As the host sees it, where the process was in a container. */
@@ -21,6 +23,10 @@ export interface CrashRecord {
   readonly exe: string | undefined
   /** Of systemd. */
   readonly unit: string | undefined
+  /** The ID of the container, as its runtime has it. */
+  readonly container: string | undefined
+  /** Path of the control group, as the host sees it. */
+  readonly cgroup: string | undefined
   readonly host: string | undefined
 }
 
@@ -32,6 +38,8 @@ const NOTHING = {
   signal: undefined,
   exe: undefined,
   unit: undefined,
+  container: undefined,
+  cgroup: undefined,
   host: undefined,
 }
 
@@ -111,7 +119,7 @@ function readAbrt(corePath: string, fileName: string): CrashRecord | undefined {
     pid: numberOf(text('global_pid') ?? text('pid')),
     uid: numberOf(text('uid')),
     host: text('hostname'),
-    unit: /\/([^/\s]+\.(?:service|scope))(?=\/|\s|$)/.exec(text('cgroup') ?? '')?.[1],
+    ...placeInGroups(text('cgroup') ?? ''),
     signal: numberOf(text('signal')),
   }
 }
@@ -140,4 +148,14 @@ function timeOf(digits: string): string | undefined {
 function unescaped(text: string): string {
   const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return new TextDecoder().decode(Uint8Array.from(bytes, char => char.charCodeAt(0)))
+}
+
+/** What /proc/PID/cgroup says (cgroups(7)): the group, the unit of systemd, the container of Docker, containerd, CRI-O. */
+export function placeInGroups(text: string): Pick<CrashRecord, 'cgroup' | 'unit' | 'container'> {
+  const paths = text.split('\n').map(line => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1))
+  const unified = /^0::(.*)$/m.exec(text)?.[1]
+  const cgroup = [unified, ...paths].find(path => path !== undefined && path !== '' && path !== '/')
+  const unit = /\/([^/\s]+\.(?:service|scope))(?=\/|\s|$)/.exec(text)?.[1]
+  const container = /[/-]([0-9a-f]{64})(?:\.scope)?(?=\/|\s|$)/.exec(text)?.[1]
+  return {cgroup, unit, container}
 }

@@ -11,7 +11,7 @@ import {sameBuild} from '../elf/build-id.ts'
 import {CoreFile, readCoreHeader} from '../elf/core-file.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {findLoadedImages, type LoadedImage} from '../elf/loaded-image.ts'
-import {MinimalCore} from '../elf/minimal-core.ts'
+import {type KeptSignature, MinimalCore} from '../elf/minimal-core.ts'
 import type {Module} from '../elf/module.ts'
 import {type Belongings, belongingsOf} from './belongings.ts'
 import {type Compression, openInput, type Progress} from './core-input.ts'
@@ -86,6 +86,8 @@ export interface OpenProcess {
   hasChanged(): boolean
   /** Texts and values were left out of the core when it was minimised. */
   isRedacted: boolean
+  /** That the core had before; undefined where it was not redacted, or nothing was kept. */
+  signed: KeptSignature | undefined
   /** What would bring the names and lines of a module, the likeliest first. */
   remediesFor(module: Module): readonly string[]
   /** undefined: none is to be read. */
@@ -125,11 +127,14 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     if (packed) refuseSearch(corePath, options)
     const {manifest} = packed ?? {}
     const path = manifest?.core.path ?? remoteName(corePath)
-    const {source, isRedacted} = wholeCore(packed?.member(packed.manifest.core.member, path) ?? input.source, options)
+    const {source, isRedacted, signed} = wholeCore(
+      packed?.member(packed.manifest.core.member, path) ?? input.source,
+      options,
+    )
     const core = inTime(options, () => CoreFile.open(source, diagnostics))
     const places = new SearchPlaces(options)
     const servers = packed ? undefined : symbolServers(options)
-    const recorded = packed || !liesInFolder(corePath) ? undefined : readCrashRecord(corePath)
+    const recorded = packed ? (manifest?.core.recorded ?? undefined) : recordBeside(corePath)
     const placed = packed
       ? await placePacked(core, packed, files)
       : await findModules(core, {files, corePath, places, servers, recorded}, options)
@@ -150,6 +155,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       recorded,
       hasChanged: () => files.watch.hasChanges(),
       isRedacted,
+      signed,
       remediesFor,
       sources,
       belongings: () => placed.map(({debug}, index) => belongingsOf(modules[index] as Module, debug.used, files)),
@@ -160,6 +166,10 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     close()
     throw error
   }
+}
+
+function recordBeside(corePath: string): CrashRecord | undefined {
+  return liesInFolder(corePath) ? readCrashRecord(corePath) : undefined
 }
 
 /** @throws InputError: what was found when a package was made is what it has */
@@ -180,11 +190,15 @@ function openSources(
 function wholeCore(
   source: ByteSource,
   {diagnostics, record}: OpenProcessOptions,
-): {source: ByteSource; isRedacted: boolean} {
+): {source: ByteSource; isRedacted: boolean; signed: KeptSignature | undefined} {
   const minimal = MinimalCore.open(source, readCoreHeader(source), () => tellMissing(source, diagnostics))
   if (minimal?.isCut) tellMissing(source, diagnostics)
   const whole = minimal ?? source
-  return {source: record ? new RecordedSource(whole, record) : whole, isRedacted: minimal?.isRedacted === true}
+  return {
+    source: record ? new RecordedSource(whole, record) : whole,
+    isRedacted: minimal?.isRedacted === true,
+    signed: minimal?.signature,
+  }
 }
 
 function tellMissing({name}: ByteSource, diagnostics: Diagnostics): void {

@@ -3,6 +3,7 @@ import {DIAGNOSTIC_CODES, type Diagnostic, type DiagnosticCode} from '../base/di
 import {FormatError, messageOf, UnsupportedError} from '../base/errors.ts'
 import type {FileRange} from '../base/read-record.ts'
 import type {Compression} from './core-input.ts'
+import {type CrashRecord, HANDLERS, RECORD_SOURCES} from './crash-record.ts'
 
 /** The first member of a package, by which it is known. */
 export const MANIFEST_NAME = 'gotrace-core.json'
@@ -45,6 +46,8 @@ export interface PackageManifest {
     readonly compression: Compression
     /** Where the program was found, if the core does not tell where it lay. */
     readonly program: string | null
+    /** What the program that took the core noted of the crash. */
+    readonly recorded: CrashRecord | null
   }
   readonly modules: readonly PackedModule[]
   /** What the search for the files met. */
@@ -53,7 +56,9 @@ export interface PackageManifest {
 
 export function makeManifest(content: Omit<PackageManifest, 'format' | 'version'>): Uint8Array {
   const manifest: PackageManifest = {format: FORMAT, version: VERSION, ...content}
-  return new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`)
+  // What is not known is null, never left out.
+  const text = JSON.stringify(manifest, (_, value) => (value === undefined ? null : value), 1)
+  return new TextEncoder().encode(`${text}\n`)
 }
 
 /** Whether these bytes begin a package: the name of its first member. */
@@ -85,6 +90,8 @@ export function readManifest(source: ByteSource): PackageManifest {
       path: core.of('path').text(),
       compression: core.of('compression').choice(['none', 'gzip', 'zstd', 'lz4', 'xz'] as const),
       program: core.of('program').orNull(each => each.text()),
+      // Packages of an earlier version of this program have none.
+      recorded: core.has('recorded') ? core.of('recorded').orNull(toRecord) : null,
     },
     modules: field.of('modules').list(toModule),
     diagnostics: field.of('diagnostics').list(toDiagnostic),
@@ -107,6 +114,28 @@ function toModule(field: Field): PackedModule {
     packages: field.of('packages').list(toFile),
   }
 }
+
+function toRecord(field: Field): CrashRecord {
+  const text = (name: TextFact): string | undefined => field.of(name).orNull(each => each.text()) ?? undefined
+  const count = (name: CountFact): number | undefined => field.of(name).orNull(each => each.count()) ?? undefined
+  return {
+    handler: field.of('handler').choice(HANDLERS),
+    source: field.of('source').choice(RECORD_SOURCES),
+    name: text('name'),
+    pid: count('pid'),
+    uid: count('uid'),
+    time: text('time'),
+    signal: count('signal'),
+    exe: text('exe'),
+    unit: text('unit'),
+    container: text('container'),
+    cgroup: text('cgroup'),
+    host: text('host'),
+  }
+}
+
+type CountFact = 'pid' | 'uid' | 'signal'
+type TextFact = Exclude<keyof CrashRecord, CountFact | 'handler' | 'source'>
 
 function toFile(field: Field): PackedFile {
   return {
@@ -145,6 +174,11 @@ class Field {
     const value = this.#value
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) throw this.error(`no ${name}`)
     return new Field((value as Readonly<Record<string, unknown>>)[name], `${this.#where}.${name}`)
+  }
+
+  has(name: string): boolean {
+    const value = this.#value
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
   }
 
   text(): string {

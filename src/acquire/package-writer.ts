@@ -3,6 +3,7 @@ import type {ByteSource} from '../base/byte-source.ts'
 import type {Diagnostic, DiagnosticCode} from '../base/diagnostics.ts'
 import type {FileRange, ReadRecord} from '../base/read-record.ts'
 import type {Belongings, OpenedFile} from './belongings.ts'
+import type {CrashRecord} from './crash-record.ts'
 import type {OpenProcess} from './open-process.ts'
 import {
   MANIFEST_NAME,
@@ -39,6 +40,10 @@ export interface PackageContent {
   readonly diagnostics: readonly Diagnostic[]
   /** What was read of each file, by path: other code of it is left out. undefined: files are packed whole. */
   readonly fileRecords: ReadonlyMap<string, ReadRecord> | undefined
+  /** Texts and values were left out of the core. */
+  readonly isRedacted: boolean
+  /** What is noted of the crash; undefined: what the program that took the core noted. */
+  readonly record?: CrashRecord | undefined
   /** Further members, by name. */
   readonly beside?: Readonly<Record<string, Uint8Array>>
 }
@@ -50,7 +55,13 @@ export function* packageMembers(process: OpenProcess, content: PackageContent): 
   const program = belongings.find(({module}) => module.isExecutable)?.image
   const manifest = makeManifest({
     tool: content.tool,
-    core: {member: 'core', path: process.path, compression: process.compression, program: program?.path ?? null},
+    core: {
+      member: 'core',
+      path: process.path,
+      compression: process.compression,
+      program: program?.path ?? null,
+      recorded: recordOf(process, content),
+    },
     modules: belongings.map(each => packModule(each, process.remediesFor(each.module), box)),
     diagnostics: content.diagnostics.filter(({code}) => OF_SEARCH.includes(code)),
   })
@@ -60,6 +71,15 @@ export function* packageMembers(process: OpenProcess, content: PackageContent): 
     yield {name, size: bytes.length, chunks: () => [bytes]}
   }
   yield* box.members()
+}
+
+/** Of a core that is to be clean no name of a machine or of what ran on it. */
+function recordOf(process: OpenProcess, {record, isRedacted}: PackageContent): CrashRecord | null {
+  const recorded = record ?? process.recorded
+  if (!recorded) return null
+  return isRedacted
+    ? {...recorded, unit: undefined, container: undefined, cgroup: undefined, host: undefined}
+    : recorded
 }
 
 function packModule(each: Belongings, remedies: readonly string[], box: Box): PackedModule {

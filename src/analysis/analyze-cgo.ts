@@ -8,7 +8,10 @@ import {type CoreOrigin, reportCoreFacts, reportGo} from './process/process-fact
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import {Blocking} from './waits/blocking.ts'
 
-export type CgoOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'>
+export type CgoOptions = Pick<
+  AnalysisOptions,
+  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined'
+>
 
 /** What `cgo` answers about a core: threads are walked, goroutines only where one is in C. */
 export function analyzeCgo(files: ProcessFiles & CoreOrigin, options: CgoOptions): CgoAnswer {

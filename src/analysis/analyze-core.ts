@@ -1,5 +1,6 @@
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {KeptSignature} from '../elf/minimal-core.ts'
 import type {
   BlockingReport,
   CompletenessReport,
@@ -35,7 +36,7 @@ import {readCodeFacts} from './signature/code-facts.ts'
 import {DeathStacks} from './signature/death-stack.ts'
 import {programIdentity, programName} from './signature/program-name.ts'
 import {SignatureRules} from './signature/rules.ts'
-import {makeSignature} from './signature/signature.ts'
+import {asSigned, makeSignature} from './signature/signature.ts'
 import {GoroutineStacks, liveFrames} from './stacks/goroutine-stacks.ts'
 import type {CgoFrames} from './stacks/shown-stack.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
@@ -63,6 +64,8 @@ export interface AnalysisOptions {
   signatureRules?: SignatureRules | undefined
   /** undefined: no variables are read. */
   values?: ValueOptions | undefined
+  /** The process, where an answer before this one has examined it: with what `values` needs, if they are read. */
+  examined?: DeadProcess | undefined
   /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
   waits?: 'left-out' | undefined
 }
@@ -95,6 +98,7 @@ class Analysis implements CoreReport {
   readonly #ofCrash = new Map<Goroutine, GoroutineReport>()
   #modules: ModuleReport[] | undefined
   #signature: SignatureReport | undefined
+  readonly #signed: KeptSignature | undefined
   #summary: SummaryReport | undefined
   #waits: BlockingReport | undefined
   readonly #losses: Losses
@@ -118,6 +122,7 @@ class Analysis implements CoreReport {
     this.#reporter = this.#reporterOf(threads.process, this.#stacks)
     this.tool = options.tool
     this.core = reportCoreFacts(process, origin)
+    this.#signed = origin.signed
     this.go = reportGo(process)
     this.crash = reportCrash(cause, this.#stacks, this.#level)
     if (options.values && this.crash.instruction) this.crash = this.#withOperand(this.crash)
@@ -350,7 +355,8 @@ class Analysis implements CoreReport {
       blocked: () => stacks.blocked(),
       code: readCodeFacts(this.#process),
     }
-    return makeSignature(facts, this.#options.signatureRules ?? new SignatureRules())
+    const made = makeSignature(facts, this.#options.signatureRules ?? new SignatureRules())
+    return this.#signed ? asSigned(made, this.#signed) : made
   }
 
   get completeness(): CompletenessReport {

@@ -12,11 +12,11 @@ import {signalCodeName, signalName} from './process/signal-names.ts'
 /** What a core and the files that it names say of themselves: no stack is walked, no goroutine read. */
 export function analyzeInfo(
   files: ProcessFiles & CoreOrigin,
-  {tool, deadline, diagnostics}: Pick<AnalysisOptions, 'tool' | 'deadline' | 'diagnostics'>,
+  {tool, deadline, diagnostics, examined}: Pick<AnalysisOptions, 'tool' | 'deadline' | 'diagnostics' | 'examined'>,
 ): InfoReport {
   const {core, modules} = files
   // The same reader as of all commands: what they say of the program never differs.
-  const process = examineProcess(files, {maxFrames: 1, demangle: true, deadline, diagnostics})
+  const process = examineProcess(files, {maxFrames: 1, demangle: true, deadline, diagnostics, examined})
   const reports = reportModules({modules}).map((report, index) => {
     const module = modules[index]
     return {...report, goBuildId: module?.goBuildId ?? null, debugInfo: module?.debug.dwarf?.name ?? null}

@@ -18,7 +18,10 @@ import {explainOperand} from './values/fault-variables.ts'
 import {FrameValues, type ValueOptions} from './values/frame-values.ts'
 import {Blocking} from './waits/blocking.ts'
 
-export type ThreadsOptions = Pick<AnalysisOptions, 'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics'> & {
+export type ThreadsOptions = Pick<
+  AnalysisOptions,
+  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined'
+> & {
   /** Only these; undefined: all. */
   threads: readonly number[] | undefined
   /** undefined: no variables are read. */

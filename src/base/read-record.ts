@@ -1,4 +1,7 @@
+import {number64At} from './address.ts'
 import type {ByteSource} from './byte-source.ts'
+
+const WORD = 8
 
 /** The grain of a record: of a goroutine's stack, 2 KiB at the least, a walk reads a few hundred bytes. */
 export const RECORD_GRAIN = 256
@@ -77,6 +80,16 @@ export class RecordedSource implements ByteSource {
     if (length > 0) this.#record.mark(offset, length)
     return bytes
   }
+
+  number64(offset: number): number {
+    const value = this.#source.number64?.(offset) ?? wordOf(this.#source.read(offset, WORD))
+    this.#record.mark(offset, WORD)
+    return value
+  }
+}
+
+function wordOf(bytes: Uint8Array): number {
+  return number64At(new DataView(bytes.buffer, bytes.byteOffset, WORD), 0)
 }
 
 /** Records of several files, by path. */

@@ -51,7 +51,14 @@ export async function writeBugReport(path: string, report: BugReport): Promise<v
     const core = planSmallCore(opened, record, asked, {config, attempt, diagnostics, deadline})
     const {name, version} = config
     const beside = {[REPORT_NAME]: describe(report, failures, diagnostics)}
-    const content = {tool: {name, version}, core, diagnostics: diagnostics.list(), fileRecords: records.byPath, beside}
+    const content = {
+      tool: {name, version},
+      core,
+      diagnostics: diagnostics.list(),
+      fileRecords: records.byPath,
+      isRedacted: true,
+      beside,
+    }
     await compress(writeTar(packageMembers(opened, content)), bytes => sink.write(bytes))
   } catch (error) {
     sink.discard()

@@ -46,7 +46,13 @@ export default class Pack extends BaseCommand {
       const core = planSmallCore(opened, record, flags, {config, diagnostics, deadline})
       const fileRecords = flags.text ? undefined : records.byPath
       const {name, version} = config
-      const content = {tool: {name, version}, core, diagnostics: diagnostics.list(), fileRecords}
+      const content = {
+        tool: {name, version},
+        core,
+        diagnostics: diagnostics.list(),
+        fileRecords,
+        isRedacted: flags.redact,
+      }
       const size = await this.#write(flags.output, refuseSecrets(writeTar(packageMembers(opened, content)), secrets))
       if (flags.quiet) return
       this.showBeside()

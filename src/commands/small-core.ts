@@ -4,9 +4,10 @@ import type {ReadRecord} from '../base/read-record.ts'
 import {runWithin} from '../base/time-limit.ts'
 import {CoreRedaction} from '../elf/core-redaction.ts'
 import {fineRanges} from '../elf/debugger-reads.ts'
+import type {KeptSignature} from '../elf/minimal-core.ts'
 import {type MinimalCorePlan, planMinimalCore} from '../elf/minimal-core-writer.ts'
 import {analysisOptions, type RunContext} from './open-core.ts'
-import {readWhole, runtimeStructures} from './whole-reading.ts'
+import {readWhole, runtimeStructures, type WholeReading} from './whole-reading.ts'
 
 interface SmallCoreFlags {
   readonly redact: boolean
@@ -25,12 +26,30 @@ export function planSmallCore(
   return runWithin(context.deadline, () => {
     const options = {...analysisOptions({...flags, 'no-demangle': false}, config), ...context}
     const isBlanked = flags.redact || opened.isRedacted
-    readWhole(opened, options, isBlanked ? undefined : {choice: 'all', limits: DEFAULT_VALUE_LIMITS}, attempt)
+    const read = readWhole(
+      opened,
+      options,
+      isBlanked ? undefined : {choice: 'all', limits: DEFAULT_VALUE_LIMITS},
+      attempt,
+    )
     const {core, modules} = opened
     const fine = fineRanges(core, modules)
     if (!isBlanked) return planMinimalCore(core.source, record.ranges(), {fine})
-    const redaction = new CoreRedaction(core, modules, runtimeStructures(opened, options))
+    const redaction = new CoreRedaction(core, modules, runtimeStructures(opened, read.process), factsOf(read))
     const blank = (bytes: Uint8Array, offset: number) => redaction.blank(bytes, offset)
-    return planMinimalCore(core.source, record.ranges(), {fine, blank})
+    return planMinimalCore(core.source, record.ranges(), {fine, blank, signature: keptOf(read)})
   })
+}
+
+/** Where the program crashed, and at what: words of a report, whatever they look like. */
+function factsOf({crash}: WholeReading): bigint[] {
+  const words = [crash?.pc, crash?.faultAddress]
+  return words.filter(word => typeof word === 'string').map(word => BigInt(word))
+}
+
+/** The text of a panic is a part of its signature, and is blanked. */
+function keptOf({signature}: WholeReading): KeptSignature | undefined {
+  if (!signature) return undefined
+  const {version, exact, family} = signature
+  return exact === null || family === null ? undefined : {version, exact, family}
 }

@@ -4,18 +4,30 @@ import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import {analyzeGoroutines} from '../analysis/analyze-goroutines.ts'
 import {analyzeInfo} from '../analysis/analyze-info.ts'
 import {analyzeThreads} from '../analysis/analyze-threads.ts'
+import type {DeadProcess} from '../analysis/process/dead-process.ts'
 import {examineProcess} from '../analysis/process/examine-process.ts'
+import {FrameOrigins} from '../analysis/process/frame-origins.ts'
 import {SignatureRules} from '../analysis/signature/rules.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {readForDebuggers} from '../elf/debugger-reads.ts'
 import type {Answers} from '../render/format.ts'
 import {FORMATS} from '../render/formats.ts'
 import {PLAIN_STYLE} from '../render/style.ts'
+import type {CrashReport, SignatureReport} from '../report/core-report.ts'
 import type {analysisOptions, RunContext} from './open-core.ts'
 
 type Options = RunContext & ReturnType<typeof analysisOptions>
 
 const LOOKS = {style: PLAIN_STYLE, view: 'whole', registers: true} as const
+
+/** What a reading of all leaves. */
+export interface WholeReading {
+  /** undefined where that failed. */
+  readonly process: DeadProcess | undefined
+  readonly signature: SignatureReport | undefined
+  /** undefined where that failed. */
+  readonly crash: CrashReport | undefined
+}
 
 /**
  * Has every command read of a process all that it ever reads, and reads what debuggers need: a record of the core then
@@ -23,26 +35,39 @@ const LOOKS = {style: PLAIN_STYLE, view: 'whole', registers: true} as const
  * @param attempt runs each part: one that fails may be let pass
  */
 export function readWhole(
-  process: OpenProcess,
+  files: OpenProcess,
   options: Options,
   values: AnalysisOptions['values'],
   attempt: (part: () => void) => void = part => part(),
-): void {
-  const all = {...options, goroutines: undefined, signatureRules: new SignatureRules()}
+): WholeReading {
+  let process: DeadProcess | undefined
+  let signature: SignatureReport | undefined
+  let crash: CrashReport | undefined
+  attempt(() => {
+    process = examineProcess(files, {...options, demangle: true, origins: values && new FrameOrigins()})
+  })
+  const once = {...options, examined: process}
+  const all = {...once, goroutines: undefined, signatureRules: new SignatureRules()}
   const query = {state: undefined, function: undefined, labels: [], minWait: undefined, ids: undefined}
   const listing = {query, sort: 'wait', limit: undefined, traceback: 'crash', cgoFrames: 'auto'} as const
   const parts = [
-    () => readAnswer('info', analyzeInfo(process, options)),
-    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'auto', values})),
-    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: undefined, cgoFrames: 'saved'})),
-    () => readAnswer('analyze', analyzeCore(process, {...all, traceback: 'crash', cgoFrames: 'hooks'})),
-    () => readAnswer('threads', analyzeThreads(process, {...options, threads: undefined, values})),
-    () => readAnswer('cgo', analyzeCgo(process, options)),
-    () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'goroutines'})),
-    () => readAnswer('goroutines', analyzeGoroutines(process, {...all, ...listing, show: 'groups'})),
-    () => readForDebuggers(process.core, process.modules),
+    () => readAnswer('info', analyzeInfo(files, once)),
+    () => {
+      const report = analyzeCore(files, {...all, traceback: 'crash', cgoFrames: 'auto', values})
+      signature = report.signature
+      crash = report.crash
+      readAnswer('analyze', report)
+    },
+    () => readAnswer('analyze', analyzeCore(files, {...all, traceback: undefined, cgoFrames: 'saved'})),
+    () => readAnswer('analyze', analyzeCore(files, {...all, traceback: 'crash', cgoFrames: 'hooks'})),
+    () => readAnswer('threads', analyzeThreads(files, {...once, threads: undefined, values})),
+    () => readAnswer('cgo', analyzeCgo(files, once)),
+    () => readAnswer('goroutines', analyzeGoroutines(files, {...all, ...listing, show: 'goroutines'})),
+    () => readAnswer('goroutines', analyzeGoroutines(files, {...all, ...listing, show: 'groups'})),
+    () => readForDebuggers(files.core, files.modules),
   ]
   for (const part of parts) attempt(part)
+  return {process, signature, crash}
 }
 
 /** As JSON, which leaves nothing out. */
@@ -52,12 +77,11 @@ function readAnswer<Name extends keyof Answers>(name: Name, answer: Answers[Name
 
 /** Where the structures of the Go runtimes of a process lie, and what the linker wrote of how they were built. */
 export function* runtimeStructures(
-  process: OpenProcess,
-  {maxFrames, demangle, deadline, diagnostics}: Options,
+  files: OpenProcess,
+  process: DeadProcess | undefined,
 ): Generator<{start: Address; end: Address}> {
-  const {images} = examineProcess(process, {maxFrames, demangle: demangle ?? true, deadline, diagnostics})
-  for (const {runtime} of images) if (runtime) yield* runtime.structures()
-  for (const module of process.modules) {
+  for (const {runtime} of process?.images ?? []) if (runtime) yield* runtime.structures()
+  for (const module of files.modules) {
     const built = module.image?.sectionHeader('.go.buildinfo')
     if (!built) continue
     yield {start: module.toAddress(built.address), end: module.toAddress(toAddress(built.address + built.size))}

@@ -7,6 +7,7 @@ import {PT, readFileHeader, readProgramHeaders} from './elf-headers.ts'
 import {type ElfNote, NT, readNotes} from './notes.ts'
 
 const WORD = 8
+const HALF = 2n ** 32n
 /**
  * Numbers up to here are lengths, counts, states, offsets; what two characters of a text make is below it, what three
  * letters make is above.
@@ -58,15 +59,28 @@ export class CoreRedaction {
   readonly #starts: Float64Array
   /** The runtime's structures, sorted by address. */
   readonly #structures: {readonly starts: Float64Array; readonly ends: Float64Array}
+  /** The high halves of the words that stay wherever they stand, by their low halves. */
+  readonly #facts = new Map<number, Set<number>>()
   /** Mapped memory around the last pointer. */
   #mapped = {start: 0, end: 0}
 
   /**
    * @param images where files were loaded
    * @param structures where the Go runtime's own structures lie
+   * @param facts words that the report tells anyhow, such as the pc of a jump to nowhere
    */
-  constructor(core: CoreFile, images: readonly AddressRange[], structures: Iterable<AddressRange>) {
+  constructor(
+    core: CoreFile,
+    images: readonly AddressRange[],
+    structures: Iterable<AddressRange>,
+    facts: Iterable<bigint> = [],
+  ) {
     this.#core = core
+    for (const word of facts) {
+      const low = Number(BigInt.asUintN(32, word))
+      const highs = this.#facts.get(low) ?? new Set()
+      this.#facts.set(low, highs.add(Number(BigInt.asUintN(64, word) / HALF)))
+    }
     this.#regions = [...regionsOf(core, images)].sort((a, b) => a.start - b.start)
     this.#starts = Float64Array.from(this.#regions, ({start}) => start)
     const sorted = [...structures].sort((a, b) => a.start - b.start)
@@ -116,6 +130,7 @@ export class CoreRedaction {
     if (low < SMALL_MAX && high < SMALL_MAX) return true
     if (areFlags(view, at)) return true
     if (high === HIGH_ONES && low > HIGH_ONES - ERROR_MAX) return true
+    if (this.#facts.get(low)?.has(high)) return true
     return this.#isMapped(number64At(view, at)) || this.#isStructure(address)
   }
 

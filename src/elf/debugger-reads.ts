@@ -2,7 +2,7 @@ import {USER_REGS} from '../amd64/user-regs.ts'
 import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import type {FileRange} from '../base/read-record.ts'
-import {lastAtOrBelow, SortedRanges} from '../base/sorted-ranges.ts'
+import {SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
 import {PT, readFileHeader, readProgramHeaders} from './elf-headers.ts'
 import {readLinkMap} from './link-map.ts'
@@ -64,22 +64,33 @@ function readVariables(core: CoreFile, image: AddressRange): void {
 }
 
 /**
- * Where a minimal core may hold less than whole pages: memory of no file and no thread, which is the heap, with the
- * stacks of goroutines. What debuggers look at in pages lies elsewhere.
+ * Where a minimal core may hold less than whole pages: memory of no file, which is the heap, with the stacks of
+ * goroutines. What debuggers look at in pages lies elsewhere, or around a thread: one may be on a goroutine's stack.
  */
 export function fineRanges({source, threads}: CoreFile, images: readonly Module[]): FileRange[] {
   const files = new SortedRanges(images.map(image => ({...extentOf(image), value: true})))
   const places = threads.flatMap(({registers}) => [registers[USER_REGS.rsp], registers[USER_REGS.fs_base]])
-  const owned = Float64Array.from(places, word => addressOfWord(word ?? 0n) ?? 0).sort()
+  const held = places.map(word => addressOfWord(word ?? 0n) ?? 0).sort((a, b) => a - b)
   const ranges: FileRange[] = []
-  for (const {type, address, fileSize, memorySize, offset} of readProgramHeaders(source, readFileHeader(source))) {
-    const isHeld = (owned[lastAtOrBelow(owned, address + memorySize - 1)] ?? 0) >= address
-    const isLarge = fileSize >= FINE_MIN
-    if (type === PT.PT_LOAD && isLarge && !isHeld && !files.find(address)) {
-      ranges.push({start: offset, end: offset + fileSize})
+  for (const {type, address, fileSize, offset} of readProgramHeaders(source, readFileHeader(source))) {
+    if (type !== PT.PT_LOAD || fileSize < FINE_MIN || files.find(address)) continue
+    for (const {start, end} of withoutThreads({start: address, end: address + fileSize}, held)) {
+      ranges.push({start: offset + start - address, end: offset + end - address})
     }
   }
   return ranges
+}
+
+/** The parts of a range that are not around one of the addresses, which are sorted. */
+function* withoutThreads(range: FileRange, addresses: readonly number[]): Generator<FileRange> {
+  let at = range.start
+  for (const address of addresses) {
+    const [start, end] = [Math.floor((address - PAGE) / PAGE) * PAGE, Math.ceil((address + STACK_MAX) / PAGE) * PAGE]
+    if (end <= at || start >= range.end) continue
+    if (start > at) yield {start: at, end: start}
+    at = end
+  }
+  if (at < range.end) yield {start: at, end: range.end}
 }
 
 function readNotesWhole(core: CoreFile): void {

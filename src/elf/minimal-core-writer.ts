@@ -2,7 +2,7 @@ import type {ByteSource} from '../base/byte-source.ts'
 import {type FileRange, RECORD_GRAIN} from '../base/read-record.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {ET, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
-import {MINIMAL_NOTE, NOTE_HEAD_WORDS, OWNER_SIZE, PIECE_WORDS} from './minimal-core.ts'
+import {type KeptSignature, MINIMAL_NOTE, NOTE_HEAD_WORDS, OWNER_SIZE, PIECE_WORDS} from './minimal-core.ts'
 
 const HEADER_SIZE = 64
 const PROGRAM_HEADER_SIZE = 56
@@ -47,6 +47,8 @@ export interface MinimalCoreOptions {
   readonly fine?: readonly FileRange[]
   /** Blanks a piece of the core that begins at a file offset: the core is then a redacted one. */
   readonly blank?: Blank | undefined
+  /** Of the core before it was blanked. */
+  readonly signature?: KeptSignature | undefined
 }
 
 type Blank = (bytes: Uint8Array, offset: number) => void
@@ -59,14 +61,15 @@ type Blank = (bytes: Uint8Array, offset: number) => void
 export function planMinimalCore(
   source: ByteSource,
   kept: Iterable<FileRange>,
-  {fine = [], blank}: MinimalCoreOptions = {},
+  {fine = [], blank, signature}: MinimalCoreOptions = {},
 ): MinimalCorePlan {
   const header = readFileHeader(source)
   const ranges = splitZeros(source, joinNear(wholePages(kept, fine), source.size))
   const segments = [...readProgramHeaders(source, header)]
   const loads = segments.filter(({type, memorySize}) => type === PT.PT_LOAD && memorySize > 0)
   const notes = segments.filter(({type, fileSize}) => type === PT.PT_NOTE && fileSize > 0)
-  const noteSize = NOTE_HEADER_SIZE + OWNER_SIZE + WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * ranges.length)
+  const tail = signature ? signatureBytes(signature) : new Uint8Array(0)
+  const noteSize = NOTE_HEADER_SIZE + OWNER_SIZE + WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * ranges.length) + tail.length
   // How many headers there are does not depend on where the pieces lie, but where they lie does on how many there are.
   const count = 1 + notes.length + headersOf(loads, place(ranges, RECORD_GRAIN)).length
   const isExtended = count >= PN_XNUM
@@ -86,7 +89,7 @@ export function planMinimalCore(
       head.fileHeader(headers.length)
       for (const each of headers) head.programHeader(each)
       if (isExtended) head.firstSection(headers.length)
-      head.note(source.size, blank !== undefined, pieces)
+      head.note(source.size, blank !== undefined, pieces, tail)
       yield head.bytes
       let written = head.bytes.length
       for (const piece of pieces) {
@@ -97,6 +100,15 @@ export function planMinimalCore(
       }
     },
   }
+}
+
+/** Its length, then JSON, to the end of a word. */
+function signatureBytes({version, exact, family}: KeptSignature): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify({version, exact, family}))
+  const bytes = new Uint8Array(WORD + Math.ceil(text.length / WORD) * WORD)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true)
+  bytes.set(text, WORD)
+  return bytes
 }
 
 function grainEnd(offset: number): number {
@@ -305,14 +317,16 @@ class HeadWriter {
     this.#at = start + SECTION_HEADER_SIZE
   }
 
-  note(size: number, isRedacted: boolean, pieces: readonly Piece[]): void {
+  note(size: number, isRedacted: boolean, pieces: readonly Piece[], tail: Uint8Array): void {
     const {owner, type, version} = MINIMAL_NOTE
     this.#u32(owner.length + 1)
-    this.#u32(WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * pieces.length))
+    this.#u32(WORD * (NOTE_HEAD_WORDS + PIECE_WORDS * pieces.length) + tail.length)
     this.#u32(type)
     this.bytes.set(new TextEncoder().encode(owner), this.#at)
     this.#at += OWNER_SIZE
     for (const word of [version, size, isRedacted ? 1 : 0, pieces.length]) this.#u64(word)
     for (const {start, end, place: at} of pieces) for (const word of [start, end - start, at]) this.#u64(word)
+    this.bytes.set(tail, this.#at)
+    this.#at += tail.length
   }
 }

@@ -11,7 +11,7 @@ import {type FileHeader, PT, readProgramHeaders, type Segment} from './elf-heade
  *
  * Elf64_Nhdr (gABI ch. 5, "Note Section"), then, in 64-bit words: version, size of the other core, 1 where it was
  * redacted, number of pieces; a piece: offset in the other core, length, offset here, which is 0 for zeros that are not
- * stored.
+ * stored. Where texts were blanked, the signature that the other core had may follow: its length in bytes, then JSON.
  */
 export const MINIMAL_NOTE = {owner: 'GOTRACE-CORE', type: 0x6774_7263, version: 1} as const
 
@@ -33,26 +33,39 @@ interface Pieces {
   readonly places: Float64Array
 }
 
+/** What makes two crashes the same bug, as it was before the core's texts were blanked, for they are a part of it. */
+export interface KeptSignature {
+  /** Of the rules. */
+  readonly version: string
+  readonly exact: string
+  readonly family: string
+}
+
 /** What the note says. */
 interface Note {
   readonly size: number
   readonly isRedacted: boolean
   readonly pieces: Pieces
+  readonly signature: KeptSignature | undefined
 }
+
+const SIGNATURE_MAX = 64 * 1024
 
 /** The other core, as far as a minimal one holds it. */
 export class MinimalCore implements ByteSource {
   readonly size: number
   /** Texts and values were left out. */
   readonly isRedacted: boolean
+  readonly signature: KeptSignature | undefined
   readonly #source: ByteSource
   readonly #pieces: Pieces
   readonly #onMissing: () => void
 
-  private constructor(source: ByteSource, {size, isRedacted, pieces}: Note, onMissing: () => void) {
+  private constructor(source: ByteSource, {size, isRedacted, pieces, signature}: Note, onMissing: () => void) {
     this.#source = source
     this.size = size
     this.isRedacted = isRedacted
+    this.signature = signature
     this.#pieces = pieces
     this.#onMissing = onMissing
   }
@@ -68,7 +81,8 @@ export class MinimalCore implements ByteSource {
     if (note.u64() !== MINIMAL_NOTE.version) throw note.error('a minimal core of a later version of gotrace-core', 0)
     const size = note.u64()
     const isRedacted = note.u64() !== 0
-    return new MinimalCore(source, {size, isRedacted, pieces: readPieces(note, size)}, onMissing)
+    const pieces = readPieces(note, size)
+    return new MinimalCore(source, {size, isRedacted, pieces, signature: readSignature(note)}, onMissing)
   }
 
   get name(): string {
@@ -176,4 +190,18 @@ function readPieces(note: Cursor, size: number): Pieces {
     end = offset + length
   }
   return pieces
+}
+
+/** undefined where there is none, or it is damaged: the rest of the core is as good without. */
+function readSignature(note: Cursor): KeptSignature | undefined {
+  if (note.remaining < WORD) return undefined
+  const length = note.u64()
+  if (length > Math.min(note.remaining, SIGNATURE_MAX)) return undefined
+  try {
+    const {version, exact, family} = JSON.parse(new TextDecoder().decode(note.take(length)))
+    const isWhole = [version, exact, family].every(each => typeof each === 'string')
+    return isWhole ? {version, exact, family} : undefined
+  } catch {
+    return undefined
+  }
 }

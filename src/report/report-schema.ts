@@ -239,11 +239,13 @@ const originSchema = z
       systemd: 'systemd-coredump',
       apport: 'apport of Ubuntu',
       abrt: 'ABRT',
+      'gotrace-core': '`collect` of this program',
     }).describe('the program that took the core from the kernel'),
     source: oneOf({
       'file-name': 'the name of the core',
       attributes: 'the extended attributes of the core, and its name',
       folder: 'the files beside the core',
+      package: 'the package that the core is in',
     }).describe('where it was noted'),
     name: text.describe('of the process, as the kernel had it'),
     pid: count.describe('of the process, as the host saw it'),
@@ -252,6 +254,8 @@ const originSchema = z
     signal: count.describe('number of the signal that ended it'),
     exe: text.describe('path of the program'),
     unit: text.describe('of systemd, that it ran in'),
+    container: text.describe('ID of the container that it ran in'),
+    cgroup: text.describe('path of its control group'),
     host: text.describe('name of the machine'),
   })
   .meta({

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
-import {readCrashRecord} from '../../src/acquire/crash-record.ts'
+import {placeInGroups, readCrashRecord} from '../../src/acquire/crash-record.ts'
 import {openProcess} from '../../src/acquire/open-process.ts'
 import {programNames} from '../../src/acquire/program-names.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
@@ -15,7 +15,14 @@ const directory = mkdtempSync(join(tmpdir(), 'gotrace-record-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
 
 const BOOT = '5b2f1e0c9d8a47b6a1f0c3d2e4b5a697'
-const UNKNOWN = {signal: undefined, exe: undefined, unit: undefined, host: undefined}
+const UNKNOWN = {
+  signal: undefined,
+  exe: undefined,
+  unit: undefined,
+  container: undefined,
+  cgroup: undefined,
+  host: undefined,
+}
 
 test('the name that systemd-coredump gives a core tells the process, the user and the time', t => {
   const record = {handler: 'systemd', source: 'file-name', ...UNKNOWN} as const
@@ -80,6 +87,8 @@ test('ABRT keeps what it knows in files beside the core', t => {
     pid: 4711,
     host: 'web-3',
     unit: 'web@3.service',
+    container: undefined,
+    cgroup: '/system.slice/web@3.service/worker',
     signal: undefined,
   })
 })
@@ -167,4 +176,21 @@ test('what was recorded stands in info and in the summary, in text and JSON', as
   const [first] = origins
   t.is(first.pid, 23560)
   for (const origin of origins) t.deepEqual(origin, first)
+})
+
+test('the control group tells the unit and the container, as each runtime writes it', t => {
+  const id = 'ab12'.repeat(16)
+  const told = (text: string) => {
+    const {cgroup, unit, container} = placeInGroups(text)
+    return [cgroup, unit, container]
+  }
+  t.deepEqual(told('0::/system.slice/server.service\n'), ['/system.slice/server.service', 'server.service', undefined])
+  const docker = `/system.slice/docker-${id}.scope`
+  t.deepEqual(told(`0::${docker}\n`), [docker, `docker-${id}.scope`, id])
+  const kubernetes = `/kubepods.slice/kubepods-besteffort.slice/cri-containerd-${id}.scope`
+  t.deepEqual(told(`0::${kubernetes}\n`), [kubernetes, `cri-containerd-${id}.scope`, id])
+  const old = `12:cpu,cpuacct:/docker/${id}\n1:name=systemd:/docker/${id}\n0::/\n`
+  t.deepEqual(told(old), [`/docker/${id}`, undefined, id])
+  t.deepEqual(told('0::/\n'), [undefined, undefined, undefined])
+  t.deepEqual(told(''), [undefined, undefined, undefined])
 })

@@ -1,5 +1,6 @@
 import {spawnSync} from 'node:child_process'
 import test from 'ava'
+import type {CrashRecord} from '../../src/acquire/crash-record.ts'
 import {isPackageHead, makeManifest, type PackageManifest, readManifest} from '../../src/acquire/package-manifest.ts'
 import {PackedFiles} from '../../src/acquire/packed-files.ts'
 import {readTar, SlicedSource, type TarMember, writeTar} from '../../src/acquire/tar-archive.ts'
@@ -74,9 +75,24 @@ test('a member of 10 GB has its size in base 256', t => {
   t.is(readTar(source).get('big')?.size, size)
 })
 
+const RECORD: CrashRecord = {
+  handler: 'systemd',
+  source: 'attributes',
+  name: 'server',
+  pid: 7,
+  uid: undefined,
+  time: '2026-11-27T10:00:00.000Z',
+  signal: 11,
+  exe: '/bin/server',
+  unit: 'server.service',
+  container: undefined,
+  cgroup: '/system.slice/server.service',
+  host: 'node1',
+}
+
 const MANIFEST: Omit<PackageManifest, 'format' | 'version'> = {
   tool: {name: 'gotrace-core', version: '1'},
-  core: {member: 'core', path: '/cores/core', compression: 'none', program: null},
+  core: {member: 'core', path: '/cores/core', compression: 'none', program: null, recorded: RECORD},
   modules: [
     {
       path: '/bin/server',
@@ -96,6 +112,10 @@ test('a manifest comes back as it was written, and is known by its first bytes',
   const bytes = makeManifest(MANIFEST)
   const {format: _, version: __, ...read} = readManifest(new BytesSource(bytes, 'manifest'))
   t.deepEqual(read, MANIFEST)
+  const older = JSON.parse(new TextDecoder().decode(bytes))
+  delete older.core.recorded
+  const text = new TextEncoder().encode(JSON.stringify(older))
+  t.is(readManifest(new BytesSource(text, 'manifest')).core.recorded, null)
   const head = archive([member('gotrace-core.json', 'x')]).slice(0, 32)
   t.true(isPackageHead(head))
   t.false(isPackageHead(whole.slice(0, 32)))

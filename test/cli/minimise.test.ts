@@ -80,3 +80,17 @@ test('a core is not written over a core', async t => {
   t.is(exitCode, 2)
   t.regex(stderr, /would be lost/)
 })
+
+test('the signature of a redacted core is that of the whole one, though the text of the panic is gone', async t => {
+  const fixture = await openFixture('blocked-panic-go1.27')
+  const clean = join(folder, 'clean-panic')
+  const asked = ['minimise', fixture.core, ...files(fixture), '--quiet', '--redact', '-o', clean]
+  t.is(runCommand(asked).exitCode, 0)
+  const [whole, other] = [fixture.core, clean].map(core => {
+    const {signature, crash} = JSON.parse(runCommand(['analyze', core, ...files(fixture), '--json']).stdout)
+    return {message: crash.message, exact: signature.exact, family: signature.family, explain: signature.explain}
+  })
+  t.not(other?.message, whole?.message)
+  t.deepEqual([other?.exact, other?.family], [whole?.exact, whole?.family])
+  t.is(other?.explain.at(-1), 'signed as the core was before its texts were blanked')
+})

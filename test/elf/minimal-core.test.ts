@@ -126,6 +126,22 @@ test('a core of more pieces than a program header count holds', t => {
   }
 })
 
+test('a minimal core keeps the signature of the whole one, and is as good where that is damaged', t => {
+  const whole = new BytesSource(buildCore(spec), 'core')
+  const record = new ReadRecord()
+  readForDebuggers(CoreFile.open(new RecordedSource(whole, record), new Diagnostics()), [])
+  const signature = {version: '1', exact: '0123', family: 'main.main é'}
+  const bytes = join(planMinimalCore(whole, record.ranges(), {blank: () => {}, signature}).chunks())
+  const minimal = open(new BytesSource(bytes, 'small'))
+  t.true(minimal.isRedacted)
+  t.deepEqual(minimal.signature, signature)
+  const at = Buffer.from(bytes).indexOf('{"version"')
+  bytes[at] = 0
+  const damaged = open(new BytesSource(bytes, 'small'))
+  t.is(damaged.signature, undefined)
+  t.deepEqual(damaged.read(0, 64), minimal.read(0, 64))
+})
+
 test('a minimal core that was cut says so, and a damaged list is no list', t => {
   const {small} = minimise(core => readForDebuggers(core, []))
   const bytes = small.read(0, small.size)

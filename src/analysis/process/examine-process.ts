@@ -26,10 +26,13 @@ export interface ExamineOptions {
   diagnostics: Diagnostics
   /** undefined: nobody asks for the variables of frames. */
   origins?: FrameOrigins | undefined
+  /** The process, where an answer before this one has examined it. */
+  examined?: DeadProcess | undefined
 }
 
 /** Finds the Go code and the runtimes in a process, and sets up what walks and names its stacks. */
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
+  if (options.examined) return options.examined
   const {core, modules, addressSpace: memory} = files
   const {deadline, diagnostics, maxFrames} = options
   reportFilter(core, diagnostics)

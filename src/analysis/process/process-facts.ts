@@ -1,6 +1,7 @@
 import {hex} from '../../base/address.ts'
 import type {SectionSource} from '../../base/section-source.ts'
 import {ElfFile} from '../../elf/elf-file.ts'
+import type {KeptSignature} from '../../elf/minimal-core.ts'
 import type {Module} from '../../elf/module.ts'
 import {STT, SymbolTable} from '../../elf/symtab.ts'
 import type {BuildInfo} from '../../gosym/build-info.ts'
@@ -19,6 +20,8 @@ export interface CoreOrigin {
   compression: string | null
   /** What the program that took it noted of the crash. */
   recorded?: CrashRecord | undefined
+  /** The signature that it had before its texts were blanked. */
+  signed?: KeptSignature | undefined
 }
 
 type OriginReport = NonNullable<CoreReport['core']['origin']>
@@ -47,7 +50,7 @@ export function reportCoreFacts(
   }
 }
 
-function reportOrigin({handler, source, name, pid, uid, time, signal, exe, unit, host}: CrashRecord): OriginReport {
+function reportOrigin({handler, source, name, pid, uid, time, signal, exe, unit, ...place}: CrashRecord): OriginReport {
   return {
     handler,
     source,
@@ -58,7 +61,9 @@ function reportOrigin({handler, source, name, pid, uid, time, signal, exe, unit,
     signal: signal ?? null,
     exe: exe ?? null,
     unit: unit ?? null,
-    host: host ?? null,
+    container: place.container ?? null,
+    cgroup: place.cgroup ?? null,
+    host: place.host ?? null,
   }
 }
 

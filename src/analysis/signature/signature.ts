@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto'
+import type {KeptSignature} from '../../elf/minimal-core.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
 import type {CodeFacts} from './code-facts.ts'
 import {type CrashClass, classifyCrash} from './crash-class.ts'
@@ -54,6 +55,17 @@ export function makeSignature(facts: SignatureFacts, rules: SignatureRules): Sig
   const known = classifyCrash(crash, pid)
   if (known.isFromOutside) return signer.signKill(known)
   return known.isDeadlock ? signer.signDeadlock(known) : signer.signCrash(known)
+}
+
+/** The signature that a core had before its texts were blanked, as far as the same rules made it. */
+export function asSigned(made: SignatureReport, signed: KeptSignature): SignatureReport {
+  if (made.exact === null || made.exact === signed.exact) return made
+  if (made.version === signed.version) {
+    const why = 'signed as the core was before its texts were blanked'
+    return {...made, exact: signed.exact, family: signed.family, explain: [...made.explain, why]}
+  }
+  const why = `not the signature that the core had before its texts were blanked: that is of rules ${signed.version}`
+  return {...made, explain: [...made.explain, why]}
 }
 
 class Signer {

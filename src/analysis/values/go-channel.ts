@@ -1,4 +1,5 @@
 import {type Address, addressOfWord, toAddress} from '../../base/address.ts'
+import {BoundedCache} from '../../base/bounded-cache.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
 import type {GoValues} from './go-value.ts'
 import type {View} from './storage.ts'
@@ -16,6 +17,15 @@ export interface ChannelType {
 const WAITERS_SHOWN = 8
 /** A damaged queue has no end. */
 const WAITERS_MAX = 100_000
+/** Goroutines in the queues that are kept. */
+const KEPT_MAX = 1_000_000
+
+/** Queues that were read, by address and field: of thousands that wait for one channel each has it among its values. */
+export type ChannelQueues = BoundedCache<string, readonly (number | null)[]>
+
+export function newChannelQueues(): ChannelQueues {
+  return new BoundedCache(KEPT_MAX, queue => 1 + queue.length)
+}
 
 /** `chan int 2/4 [11,22]`, `chan string 0/0 (1 sends: goroutine 7)`: what is in it, and who waits (runtime.hchan). */
 export function readChannel(values: GoValues, type: ChannelType, view: View, reading: Reading): Value {
@@ -30,7 +40,8 @@ export function readChannel(values: GoValues, type: ChannelType, view: View, rea
   const field = (path: string) => fieldOf(channel, there, path)
   const [length, capacity] = [field('qcount'), field('dataqsiz')]
   if (length === undefined || capacity === undefined || length > capacity) return missingValue('unreadable')
-  const queue = (path: string) => waiters(values, channel, {there, path}, reading)
+  const queue = (path: string) =>
+    values.queues.of(`${address}.${path}`, () => waiters(values, channel, {there, path}, reading))
   return describe(name, {
     length,
     capacity,

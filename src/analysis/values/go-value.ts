@@ -2,7 +2,7 @@ import {type Address, addressOfWord, hex, toAddress, type Word} from '../../base
 import {readWord} from '../../base/memory-reader.ts'
 import {DW_ATE} from '../../dwarf/constants.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
-import {readChannel} from './go-channel.ts'
+import {type ChannelQueues, newChannelQueues, readChannel} from './go-channel.ts'
 import {describeContext} from './go-context.ts'
 import {readErrorText} from './go-error.ts'
 import {readLibraryType} from './go-library.ts'
@@ -71,6 +71,7 @@ export function goKindOf(declared: DataType): {type: DataType; kind: number} | u
 /** Values of Go as Delve writes them. */
 export class GoValues {
   readonly types: GoTypes
+  readonly queues: ChannelQueues = newChannelQueues()
 
   constructor(types: GoTypes) {
     this.types = types
