@@ -15,6 +15,7 @@ const LOADERS: Readonly<Record<CommandId, () => Promise<{default: Command.Class}
   batch: () => import('./commands/batch.ts'),
   'batch-worker': () => import('./commands/batch-worker.ts'),
   cgo: () => import('./commands/cgo.ts'),
+  collect: () => import('./commands/collect.ts'),
   completion: () => import('./commands/completion.ts'),
   diff: () => import('./commands/diff.ts'),
   goroutines: () => import('./commands/goroutines.ts'),

@@ -150,7 +150,7 @@ function unescaped(text: string): string {
   return new TextDecoder().decode(Uint8Array.from(bytes, char => char.charCodeAt(0)))
 }
 
-/** What /proc/PID/cgroup says (cgroups(7)): the group, the unit of systemd, the container of Docker, containerd, CRI-O. */
+/** What /proc/PID/cgroup says (cgroups(7)): the group, systemd's unit, the container of Docker, containerd or CRI-O. */
 export function placeInGroups(text: string): Pick<CrashRecord, 'cgroup' | 'unit' | 'container'> {
   const paths = text.split('\n').map(line => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1))
   const unified = /^0::(.*)$/m.exec(text)?.[1]

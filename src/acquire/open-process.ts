@@ -58,6 +58,8 @@ export interface OpenProcessOptions extends AcquireOptions {
   exe?: string | undefined
   /** undefined: no source is read. */
   sources?: SourceOptions | undefined
+  /** What the core is called in answers, where that is not its path. */
+  coreName?: string | undefined
   /** Notes what is read of the core. */
   record?: ReadRecord | undefined
 }
@@ -126,7 +128,8 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const packed = isPackage ? new PackedFiles(input.source) : undefined
     if (packed) refuseSearch(corePath, options)
     const {manifest} = packed ?? {}
-    const path = manifest?.core.path ?? remoteName(corePath)
+    const called = options.coreName ?? remoteName(corePath)
+    const path = manifest?.core.path ?? called
     const {source, isRedacted, signed} = wholeCore(
       packed?.member(packed.manifest.core.member, path) ?? input.source,
       options,
@@ -142,7 +145,7 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
     const addressSpace = new AddressSpace(core, modules)
     const sources = options.sources && openSources(options.sources, {places, servers, corePath, modules})
     const asked = options.debuginfod?.urls ?? []
-    const remedies = new Remedies({...options, corePath: remoteName(corePath), servers: asked}, places)
+    const remedies = new Remedies({...options, corePath: called, servers: asked}, places)
     const remediesFor = (module: Module): readonly string[] =>
       manifest ? (manifest.modules[modules.indexOf(module)]?.remedies ?? []) : remedies.of(module)
     return {

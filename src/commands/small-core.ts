@@ -16,13 +16,18 @@ interface SmallCoreFlags {
 
 type Attempt = (part: () => void) => void
 
+export interface SmallCorePlan extends MinimalCorePlan {
+  /** Of the core as it is; undefined: it has none. */
+  readonly signature: KeptSignature | undefined
+}
+
 /** Reads a core as every command does, and plans one of what was read. */
 export function planSmallCore(
   opened: OpenProcess,
   record: ReadRecord,
   flags: SmallCoreFlags,
   {config, attempt, ...context}: RunContext & {config: {name: string; version: string}; attempt?: Attempt},
-): MinimalCorePlan {
+): SmallCorePlan {
   return runWithin(context.deadline, () => {
     const options = {...analysisOptions({...flags, 'no-demangle': false}, config), ...context}
     const isBlanked = flags.redact || opened.isRedacted
@@ -34,10 +39,11 @@ export function planSmallCore(
     )
     const {core, modules} = opened
     const fine = fineRanges(core, modules)
-    if (!isBlanked) return planMinimalCore(core.source, record.ranges(), {fine})
+    const signature = keptOf(read)
+    if (!isBlanked) return {...planMinimalCore(core.source, record.ranges(), {fine}), signature}
     const redaction = new CoreRedaction(core, modules, runtimeStructures(opened, read.process), factsOf(read))
     const blank = (bytes: Uint8Array, offset: number) => redaction.blank(bytes, offset)
-    return planMinimalCore(core.source, record.ranges(), {fine, blank, signature: keptOf(read)})
+    return {...planMinimalCore(core.source, record.ranges(), {fine, blank, signature}), signature}
   })
 }
 

@@ -4,6 +4,7 @@ export const SUMMARIES = {
   batch: 'many cores: one NDJSON line each, grouped by signature, resumable',
   'batch-worker': 'analyses cores for batch and worker, which start it',
   cgo: 'the cgo calls in progress, and what the runtime had saved of their C stacks',
+  collect: 'takes cores from the kernel: the handler of core_pattern',
   completion: 'a script that lets bash, zsh or fish complete commands, flags, values and file names',
   diff: 'what became of goroutines or crashes: two cores, texts, profiles, batches or stores',
   goroutines: 'goroutines of a core: filtered, sorted, grouped by identical stack',

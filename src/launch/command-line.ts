@@ -7,6 +7,7 @@ export const COMMAND_NAMES = [
   'batch',
   'batch-worker',
   'cgo',
+  'collect',
   'completion',
   'diff',
   'goroutines',
@@ -49,7 +50,7 @@ export function settleCommandLine(typed: readonly string[], isFile: (path: strin
 }
 
 /** Commands that are given any number of words, which they take apart again (operandsOf). */
-const TAKES_MANY = ['batch', 'symbolize', 'symbols']
+const TAKES_MANY = ['batch', 'collect', 'symbolize', 'symbols']
 
 /** What a flag means that stands without a value. */
 const VALUES: Readonly<Record<string, {value: string; pattern: RegExp}>> = {

@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
 import {type Fixture, openFixture} from '../../lab/fixtures.ts'
+import {asSigned} from '../../src/analysis/signature/signature.ts'
 import {runCommand} from '../support/run-command.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gotrace-minimise-'))
@@ -88,9 +89,14 @@ test('the signature of a redacted core is that of the whole one, though the text
   t.is(runCommand(asked).exitCode, 0)
   const [whole, other] = [fixture.core, clean].map(core => {
     const {signature, crash} = JSON.parse(runCommand(['analyze', core, ...files(fixture), '--json']).stdout)
-    return {message: crash.message, exact: signature.exact, family: signature.family, explain: signature.explain}
+    return {message: crash.message, exact: signature.exact, family: signature.family}
   })
   t.not(other?.message, whole?.message)
   t.deepEqual([other?.exact, other?.family], [whole?.exact, whole?.family])
-  t.is(other?.explain.at(-1), 'signed as the core was before its texts were blanked')
+  const made = {version: '3', exact: 'aaaa', family: 'panic main.main -', frames: ['main.main'], explain: []}
+  const kept = asSigned(made, {version: '3', exact: 'bbbb', family: 'panic main.main -'})
+  t.deepEqual([kept.exact, kept.explain], ['bbbb', ['signed as the core was before its texts were blanked']])
+  const older = asSigned(made, {version: '2', exact: 'bbbb', family: 'panic main.main -'})
+  t.is(older.exact, 'aaaa')
+  t.regex(older.explain[0] ?? '', /^not the signature that the core had .* rules 2$/)
 })

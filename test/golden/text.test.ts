@@ -10,6 +10,7 @@ import {matchGolden, withoutPlaces} from './golden-file.ts'
 const commands = [
   'analyze',
   'cgo',
+  'collect',
   'completion',
   'goroutines',
   'info',
