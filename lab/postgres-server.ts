@@ -106,13 +106,20 @@ export class PostgresServer {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
+/** Below those that the kernel gives to clients (ip(7), ip_local_port_range): the server comes back to it. */
+const PORTS = {first: 15_000, count: 17_000} as const
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(done => {
     const server = createServer()
-    server.once('error', failed)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0))
-    })
+    server.once('error', () => done(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)))
   })
 }

@@ -69,6 +69,7 @@ interface PutCounts {
 /** Cores that are put in at once: a batch that is killed has put in all before. */
 const CHUNK = 64
 const WAIT_MS = 1000
+const PATIENCE_MS = 60_000
 
 /**
  * Puts the cores that the paths and addresses stand for into a queue.
@@ -120,7 +121,8 @@ async function putChunk(
   const {priority, attempts, again, 'queue-depth': depthMax, 'queue-full': whenFull} = request
   let isTold = request.quiet
   for (let left = chunk; left.length > 0; ) {
-    const result = await queue.put(left, {depthMax, priority, attempts, again})
+    const waiting = left
+    const result = await patiently(() => queue.put(waiting, {depthMax, priority, attempts, again}))
     counts.queued += result.queued
     counts.known += result.known
     left = result.left
@@ -129,6 +131,19 @@ async function putChunk(
     if (!isTold) request.tell(`${depthMax} cores wait; going on when there is room`)
     isTold = true
     await sleep(WAIT_MS)
+  }
+}
+
+/** A database that restarts is waited for, for some time. @throws InputError */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  const {isPassing} = await import('../triage/store/postgres-errors.ts')
+  for (let left = PATIENCE_MS; ; left -= WAIT_MS) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left <= 0 || !isPassing(error)) throw error
+      await sleep(WAIT_MS)
+    }
   }
 }
 

@@ -124,6 +124,16 @@ test('a store in PostgreSQL and one in a file give the same answers', () => {
   assert.equal(diff.exitCode, 0, diff.stdout + diff.stderr)
 })
 
+test('who comes first makes the tables, and those who come at the same moment wait', async () => {
+  for (let round = 0; round < 5; round++) {
+    emptyDatabase()
+    const all = [put(cores), put(cores), worker('--until-empty', '--drain', '0'), put(copies)]
+    const [first, second, , third] = await Promise.all(all.map(({ended}) => ended))
+    assert.deepEqual([first, second, third], [0, 0, 0], all.map(({stderr}) => stderr).join(''))
+    assert.equal(await all[2]?.ended, 0, all[2]?.stderr)
+  }
+})
+
 test('two batches at once, copies, a worker killed in mid-core, a database that restarts', async () => {
   emptyDatabase()
   const batches = [put(cores, copies), put(copies, cores)]
@@ -172,6 +182,8 @@ test('a full database is waited for; nothing is lost and nothing is there twice'
   await until('the worker meets the full disk', () => /No space left on device/.test(busy.stderr))
   assert.equal(busy.process.exitCode, null)
   server.sql('DROP TABLE public.filler')
+  // A later recovery would fill the disk again.
+  server.sql('CHECKPOINT')
   const other = worker('--until-empty')
   assert.equal(await other.ended, 0, other.stderr)
   busy.process.kill('SIGTERM')

@@ -3,7 +3,7 @@ import {InputError} from '../../base/errors.ts'
 import type {BatchLine} from '../../report/core-report.ts'
 import {errorLine, type LineKey} from '../core-line.ts'
 import {isWorthAnother} from '../known-cores.ts'
-import {addLine} from '../store/added-line.ts'
+import {addLine, locksOf} from '../store/added-line.ts'
 import {type Connection, isDatabaseUrl, type PostgresPool, shownUrl} from '../store/postgres.ts'
 import {lockFor, makeStore, openStorePool, queriesOf} from '../store/postgres-engine.ts'
 import {type Boss, type BossJob, databaseOf, fetchJob, makeBoss, QUEUE_SCHEMA} from './boss.ts'
@@ -95,14 +95,18 @@ export class CoreQueue {
     if (!isDatabaseUrl(url)) throw noQueue(url)
     const pool = openStorePool(url, CONNECTIONS + (options.slots ?? 0), 'write')
     try {
-      await makeStore(pool)
       const boss = makeBoss(pool, options.slots !== undefined)
       // What goes wrong in its own time is tried again in its own time.
       boss.on('error', () => {})
-      await boss.start()
-      const retries = {retryBackoff: true, retryDelay: RETRY_DELAY_SECONDS, retentionMinutes: RETENTION_MINUTES}
-      await boss.createQueue(QUEUE, {...retries, retryLimit: 0, expireInSeconds: EXPIRE_SECONDS})
-      await makeQueueViews(pool)
+      // Two that make it at once are in each other's way.
+      await pool.transaction(async connection => {
+        await lockFor(connection, 'opening')
+        await makeStore(pool)
+        await boss.start()
+        const retries = {retryBackoff: true, retryDelay: RETRY_DELAY_SECONDS, retentionMinutes: RETENTION_MINUTES}
+        await boss.createQueue(QUEUE, {...retries, retryLimit: 0, expireInSeconds: EXPIRE_SECONDS})
+        await makeQueueViews(pool)
+      })
       return new CoreQueue(pool, boss, options)
     } catch (error) {
       await pool.close()
@@ -174,7 +178,7 @@ export class CoreQueue {
     const line = this.#shown(lineOf(core, {...answer, attempt}))
     const isRetry = line.error !== null && isWorthAnother(line.error.code)
     return this.#pool.transaction(async connection => {
-      await lockFor(connection, line.path)
+      for (const lock of locksOf(line)) await lockFor(connection, lock)
       const isOurs = await dropLease(connection, job, worker)
       await addResult(connection, core, line)
       // Another worker has it by now, and says what becomes of it; but a result is a result.

@@ -1,5 +1,4 @@
 import type {PostgresPool} from '../store/postgres.ts'
-import {lockFor} from '../store/postgres-engine.ts'
 import {QUEUE_SCHEMA} from './boss.ts'
 
 /**
@@ -23,12 +22,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGI
 END $$;
 CREATE OR REPLACE VIEW dead_letters AS SELECT * FROM read_dead_letters();`
 
-/** Two runs may make them at once. */
+/** To be called by one run at a time. */
 export async function makeQueueViews(pool: PostgresPool): Promise<void> {
   const [found] = await pool.query("SELECT to_regclass('dead_letters') IS NOT NULL AS found")
-  if (found?.found === true) return
-  await pool.transaction(async connection => {
-    await lockFor(connection, 'tables')
-    await connection.query(QUEUE_VIEWS)
-  })
+  if (found?.found !== true) await pool.query(QUEUE_VIEWS)
 }

@@ -1,6 +1,6 @@
 import {timingSafeEqual} from 'node:crypto'
 import {basename} from 'node:path'
-import {describeFailure, InputError, messageOf} from '../../base/errors.ts'
+import {describeFailure, type ErrorCode, InputError, messageOf} from '../../base/errors.ts'
 import {readWholeFile} from '../../base/whole-file.ts'
 import {html} from '../../render/html.ts'
 import {renderFailure, renderWhole} from '../../render/json.ts'
@@ -40,6 +40,8 @@ export interface SiteOptions {
   readonly parseQuery: (query: URLSearchParams) => SignatureQuery
 }
 
+/** Of what is not wrong with the request. */
+const STATUS_OF: Partial<Readonly<Record<ErrorCode, number>>> = {'not-found': 404, bug: 500, unreachable: 503}
 const HTML = 'text/html; charset=utf-8'
 const JSON_TYPE = 'application/json'
 const REPORT_MAX = 256 * 1024 * 1024
@@ -69,8 +71,7 @@ export class StoreSite {
       return (await this.#route(request, parts, isApi)) ?? fail(404, isApi, 'there is nothing here', 'begin at /')
     } catch (error) {
       const {code, message, hint} = describeFailure(error instanceof URIError ? badAddress(error) : error)
-      const status = code === 'not-found' ? 404 : code === 'bug' ? 500 : 400
-      return fail(status, isApi, message, hint, code)
+      return fail(STATUS_OF[code] ?? 400, isApi, message, hint, code)
     }
   }
 

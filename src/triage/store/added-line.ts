@@ -28,6 +28,11 @@ export async function addLine(queries: Queries, line: BatchLine, now: string): P
   await queries.run('DELETE FROM core WHERE error IS NOT NULL AND key = ? AND key <> ?', keyOfFile(line), key)
 }
 
+/** What is asked of rows before they are written must hold until they are: of the process, and of the file. */
+export function locksOf({key, path}: BatchLine): string[] {
+  return key === null ? [path] : [key, path]
+}
+
 async function addSignature(queries: Queries, {signature, crash}: BatchLine, now: string): Promise<string | null> {
   if (!signature || signature.exact === null) return null
   const {exact, version, family, frames} = signature

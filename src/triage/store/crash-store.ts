@@ -1,6 +1,6 @@
 import type {BatchLine} from '../../report/core-report.ts'
 import {parseStoredLine, type StoredLine} from '../stored-line.ts'
-import {addLine} from './added-line.ts'
+import {addLine, locksOf} from './added-line.ts'
 import type {Access, Engine, Row, Value} from './engine.ts'
 import {isDatabaseUrl} from './postgres.ts'
 import {PostgresEngine} from './postgres-engine.ts'
@@ -61,7 +61,7 @@ export class CrashStore {
 
   /** A core with its signature and its build; in the place of what was there of the same process. */
   async add(line: BatchLine): Promise<void> {
-    await this.#engine.transaction(line.path, queries => addLine(queries, line, this.#now()))
+    await this.#engine.transaction(locksOf(line), queries => addLine(queries, line, this.#now()))
   }
 
   /** The line of each file that was analysed, under its own path: copies of a core have one each. */
@@ -99,7 +99,7 @@ export class CrashStore {
 
   async mark({exact, state, build, buildTime, note, author}: NewMark): Promise<void> {
     const values = [exact, state, build, buildTime, note, author, this.#now()]
-    await this.#engine.transaction(exact, queries => queries.run(INSERT_MARK, ...values))
+    await this.#engine.transaction([exact], queries => queries.run(INSERT_MARK, ...values))
   }
 
   close(): Promise<void> {

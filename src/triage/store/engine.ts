@@ -19,9 +19,10 @@ export interface Engine extends Queries {
   /** Pairs `key`, `value` of a column that holds a JSON object of texts, for FROM. */
   pairsOf(column: string): string
   /**
-   * All of the work or nothing of it. Works that name the same lock come one after the other.
+   * All of the work or nothing of it. Works that name the same lock come one after the other; locks are taken in
+   * their order.
    * @throws InputError where the database cannot be reached, is full or the like
    */
-  transaction(lock: string, work: (queries: Queries) => Promise<void>): Promise<void>
+  transaction(locks: readonly string[], work: (queries: Queries) => Promise<void>): Promise<void>
   close(): Promise<void>
 }

@@ -55,9 +55,9 @@ export class PostgresEngine implements Engine {
     return queriesOf(this.#pool).run(sql, ...values)
   }
 
-  transaction(lock: string, work: (queries: Queries) => Promise<void>): Promise<void> {
+  transaction(locks: readonly string[], work: (queries: Queries) => Promise<void>): Promise<void> {
     return this.#pool.transaction(async connection => {
-      await lockFor(connection, lock)
+      for (const lock of locks) await lockFor(connection, lock)
       await work(queriesOf(connection))
     })
   }
@@ -70,7 +70,7 @@ export class PostgresEngine implements Engine {
 /** Connections that find the tables of the store without the name of their schema. */
 export function openStorePool(url: string, size: number, access: Access): PostgresPool {
   const readOnly = access === 'read' ? '; SET default_transaction_read_only = on' : ''
-  return new PostgresPool(url, size, `SET search_path = ${STORE_SCHEMA}${readOnly}`)
+  return new PostgresPool(url, {size, access, settings: `SET search_path = ${STORE_SCHEMA}${readOnly}`})
 }
 
 /** Until the end of the transaction nobody else has the lock of that name. */
@@ -135,8 +135,13 @@ async function checkVersion(pool: PostgresPool): Promise<void> {
 
 /** Versions of the tables and of the views; undefined where there is no store. */
 async function readAbout(connection: Connection): Promise<{tables: number; views: number} | undefined> {
-  const [found] = await connection.query(`SELECT to_regclass('${STORE_SCHEMA}.about') IS NOT NULL AS found`)
-  if (found?.found !== true) return undefined
+  // to_regclass() would answer from a cache that knows nothing yet of what another run has just made.
+  const [found] = await connection.query(
+    `SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = 'about'`,
+    [STORE_SCHEMA],
+  )
+  if (!found) return undefined
   const [row] = await connection.query(`SELECT tables, views FROM ${STORE_SCHEMA}.about`)
   return row && {tables: Number(row.tables), views: Number(row.views)}
 }

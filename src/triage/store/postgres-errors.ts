@@ -1,4 +1,5 @@
 import {type GotraceError, InputError, messageOf} from '../../base/errors.ts'
+import type {Access} from './engine.ts'
 
 /** SQLSTATE (PostgreSQL manual, appendix A) or the code of a system error; undefined for what is neither. */
 export function postgresCode(error: unknown): string | undefined {
@@ -29,16 +30,16 @@ export function isPassing(error: unknown): boolean {
   return PASSING_TEXT.test(messageOf(error)) || causes.some(each => each instanceof Error && isPassing(each))
 }
 
-type Explain = (path: string, cause: unknown) => GotraceError
+type Explain = (path: string, cause: unknown, access: Access) => GotraceError
 
 const said = (path: string, cause: unknown): string => `${path}: ${messageOf(cause) || postgresCode(cause)}`
 
 const CREDENTIALS =
   'name the user in the address, and give the password with PGPASSWORD or in ~/.pgpass; pg_hba.conf of the server says who may'
 const refused: Explain = (path, cause) => new InputError('unreadable', said(path, cause), CREDENTIALS, {cause})
-const forbidden: Explain = (path, cause) =>
+const forbidden: Explain = (path, cause, access) =>
   new InputError(
-    'not-writable',
+    access === 'read' ? 'unreadable' : 'not-writable',
     said(path, cause),
     'use a user who owns the schemas, or grant this one what is missing (docs/scaling.md)',
     {cause},
@@ -63,10 +64,10 @@ const EXPLANATIONS: readonly [RegExp, Explain][] = [
 ]
 
 /** What went wrong with a database, for a person; what is not of a database is given back as it is. */
-export function explainPostgres(path: string, error: unknown): unknown {
+export function explainPostgres(path: string, error: unknown, access: Access = 'write'): unknown {
   if (error instanceof InputError) return error
   const code = postgresCode(error)
   const explain = EXPLANATIONS.find(([pattern]) => code !== undefined && pattern.test(code))?.[1]
-  if (explain) return explain(path, error)
-  return isPassing(error) ? unreachable(path, error) : error
+  if (explain) return explain(path, error, access)
+  return isPassing(error) ? unreachable(path, error, access) : error
 }

@@ -1,5 +1,6 @@
 import {InputError, messageOf} from '../../base/errors.ts'
 import {loadPeer} from '../optional-peer.ts'
+import type {Access} from './engine.ts'
 import {explainPostgres} from './postgres-errors.ts'
 
 /** The part of `pg` that is used. */
@@ -53,9 +54,11 @@ export class PostgresPool implements Connection {
   /** The address without its password. */
   readonly name: string
   readonly #pool: Pool
+  readonly #access: Access
 
   /** @param settings statements that each new connection begins with · @throws InputError */
-  constructor(url: string, size: number, settings: string) {
+  constructor(url: string, {size, access, settings}: {size: number; access: Access; settings: string}) {
+    this.#access = access
     this.name = shownUrl(url)
     const {Pool} = loadPeer<Driver>('pg', 'a store or a queue in PostgreSQL', INSTALL)
     this.#pool = new Pool({
@@ -76,7 +79,7 @@ export class PostgresPool implements Connection {
     try {
       return rowsOf(await this.#pool.query(sql, values && [...values]))
     } catch (error) {
-      throw explainPostgres(this.name, error)
+      throw explainPostgres(this.name, error, this.#access)
     }
   }
 
@@ -101,7 +104,7 @@ export class PostgresPool implements Connection {
         },
         () => {},
       )
-      throw explainPostgres(this.name, error)
+      throw explainPostgres(this.name, error, this.#access)
     } finally {
       client?.release(broken)
     }

@@ -32,7 +32,7 @@ export class SqliteEngine implements Engine {
     this.#explained(() => this.#statement(sql).run(...values))
   }
 
-  transaction(_lock: string, work: (queries: Queries) => Promise<void>): Promise<void> {
+  transaction(_locks: readonly string[], work: (queries: Queries) => Promise<void>): Promise<void> {
     const done = this.#turn.then(() => this.#transact(work))
     this.#turn = done.catch(() => {})
     return done
