@@ -364,3 +364,9 @@ test('one that is read is not changed', async t => {
   t.teardown(() => store.close())
   t.like(await t.throwsAsync(store.add(batchLine('k1'))), {code: 'not-writable'})
 })
+
+test('texts of a damaged store that are no UTF-8 are read as far as they go', async t => {
+  const store = await storeWith(t, [batchLine('k1')])
+  await store.all("UPDATE core SET line = CAST(x'7bff22' AS TEXT), path = CAST(x'2ff8' AS TEXT) RETURNING key")
+  t.is((await showSignature(store, A, {...EVERYTHING, now: NOW, days: 1})).cores[0]?.path, '/\ufffd')
+})

@@ -1,6 +1,7 @@
 import {createRequire} from 'node:module'
 import {InputError} from '../../base/errors.ts'
 import type {Row, Value} from './engine.ts'
+import {withSafeTexts} from './libsql.ts'
 
 export interface Statement {
   run(...values: readonly Value[]): void
@@ -39,7 +40,7 @@ function ofNode(require: NodeJS.Require): Open | undefined {
 
 function ofLibsql(require: NodeJS.Require): Open | undefined {
   const Driver = load<new (path: string) => Database>(require, 'libsql')
-  return Driver && (path => new Driver(path))
+  return Driver && (path => withSafeTexts(new Driver(path)))
 }
 
 function load<Exports>(require: NodeJS.Require, name: string): Exports | undefined {
