@@ -28,8 +28,8 @@ export function openOutputFile(path: string, {keep}: {keep: boolean}): number {
 const PRECIOUS = ['7f454c46', '1f8b', '28b52ffd', 'fd377a58', '04224d18']
 
 const HEAD_SIZE = 512
-/** Of field 1, in bytes that are counted (protobuf.dev, "Encoding"). */
-const PROFILE_FIRST_TAG = 0x0a
+/** Of sample_type and of sample, in bytes that are counted (protobuf.dev, "Encoding"): ours begins with samples. */
+const PROFILE_FIRST_TAGS = [0x0a, 0x12]
 
 /** A slip of the pen (`-o core`) must not cost the only core. @throws InputError not-writable */
 function refuseCore(path: string): void {
@@ -51,10 +51,10 @@ function refuseCore(path: string): void {
   throw new InputError('not-writable', `${path}: a core, a program or something packed, which would be lost`, ADVICE)
 }
 
-/** What `goroutines -o FILE.pb.gz` wrote may be written anew: a profile.proto that begins with its sample_type. */
+/** What `goroutines -o FILE.pb.gz` wrote may be written anew: a profile.proto. */
 function isProfile(head: Uint8Array): boolean {
   try {
-    return gunzipSync(head, {finishFlush: zlib.Z_SYNC_FLUSH})[0] === PROFILE_FIRST_TAG
+    return PROFILE_FIRST_TAGS.includes(gunzipSync(head, {finishFlush: zlib.Z_SYNC_FLUSH})[0] ?? 0)
   } catch {
     return false
   }

@@ -4,6 +4,7 @@ import {type DecodedInstruction, decodeInstruction} from '../amd64/instruction.t
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
@@ -44,6 +45,8 @@ export class FallbackRows {
   readonly #code: CodeMap
   readonly #disassembler: Disassembler
   readonly #callees: CalleeCheck
+  /** Of the calls before return addresses. */
+  readonly #targets = new BoundedCache<Address, Address | undefined>(ROW_CACHE_LIMIT)
   readonly #instructions = new Map<Address, DecodedInstruction>()
   #budget = DECODE_BUDGET
   readonly #rows = new Map<string, readonly UnwindRow[]>()
@@ -105,7 +108,7 @@ export class FallbackRows {
    * whose function begins at `entry`: then that word was written over, whatever told that it is there.
    */
   isRefuted(returnPc: Address, entry: Address, callee: CodePlace): boolean {
-    const target = callTarget(this.#memory, returnPc)
+    const target = this.#targets.of(returnPc, () => callTarget(this.#memory, returnPc))
     if (target === undefined || target === entry) return false
     return this.#callees.callLeadsTo(returnPc, callee) === false
   }
