@@ -380,6 +380,16 @@ function end(name: string): Answer {
 
 const ENDS = ['abort', '__stack_chk_fail', '__assert_fail', '__fortify_fail', '__chk_fail', 'exit', '_exit', '_Exit', 'quick_exit', 'raise', 'longjmp', 'siglongjmp'] // biome-ignore format: a list
 
+/** There is no time in a core that goes on; their own code would ask the processor. */
+const CLOCKS = ['clock_gettime', 'gettimeofday', 'time', 'clock', 'times', 'timespec_get']
+
+function withoutClock(name: string): Answer {
+  return (_, {output}) => {
+    output.refuse(name)
+    return FAILED
+  }
+}
+
 const PROGRAM: Readonly<Record<string, Answer>> = {
   ...Object.fromEntries(ENDS.map(name => [name, end(name)])),
   dl_iterate_phdr: eachModule,
@@ -393,6 +403,7 @@ const PROGRAM: Readonly<Record<string, Answer>> = {
     }
     return 0
   },
+  ...Object.fromEntries(CLOCKS.map(name => [name, withoutClock(name)])),
   fork: () => FAILED,
   vfork: () => FAILED,
   system: () => FAILED,
