@@ -9,7 +9,7 @@ import {examineProcess} from '../analysis/process/examine-process.ts'
 import {FrameOrigins} from '../analysis/process/frame-origins.ts'
 import {SignatureRules} from '../analysis/signature/rules.ts'
 import {type Address, toAddress} from '../base/address.ts'
-import {readForDebuggers} from '../elf/debugger-reads.ts'
+import {linkerNames, readForDebuggers} from '../elf/debugger-reads.ts'
 import type {Answers} from '../render/format.ts'
 import {FORMATS} from '../render/formats.ts'
 import {PLAIN_STYLE} from '../render/style.ts'
@@ -75,12 +75,13 @@ function readAnswer<Name extends keyof Answers>(name: Name, answer: Answers[Name
   for (const piece of FORMATS.json.renderers[name]?.(answer, LOOKS) ?? []) void piece
 }
 
-/** Where the structures of the Go runtimes of a process lie, and what the linker wrote of how they were built. */
+/** Where the structures of Go runtimes lie, what the linker wrote of how they were built, and names of loaded files. */
 export function* runtimeStructures(
   files: OpenProcess,
   process: DeadProcess | undefined,
 ): Generator<{start: Address; end: Address}> {
   for (const {runtime} of process?.images ?? []) if (runtime) yield* runtime.structures()
+  yield* linkerNames(files.core)
   for (const module of files.modules) {
     const built = module.image?.sectionHeader('.go.buildinfo')
     if (!built) continue

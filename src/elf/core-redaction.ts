@@ -48,9 +48,9 @@ interface Region extends FileRange {
  * What is left of a core's bytes when everything is blanked that is no pointer, no length and no structure of the Go
  * runtime: stacks can be walked and named as before, and texts and values of the program are gone.
  *
- * Kept as they are: code and the read-only data of loaded files, the runtime's own structures, NT_FILE, NT_AUXV and
- * NT_SIGINFO, and of each thread the registers that say where it was. Kept where they look like it: words that point
- * into mapped memory, and small numbers. All else becomes zeros.
+ * Kept as they are: code and the read-only data of loaded files, the runtime's own structures, the linker's names of
+ * those files, NT_FILE, NT_AUXV and NT_SIGINFO, and of each thread the registers that say where it was. Kept where they
+ * look like it: words that point into mapped memory, and small numbers. All else becomes zeros.
  */
 export class CoreRedaction {
   readonly #core: CoreFile

@@ -6,7 +6,7 @@ import {SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
 import {PT, readFileHeader, readProgramHeaders} from './elf-headers.ts'
 import {readLinkMap} from './link-map.ts'
-import {openMemoryImage} from './memory-image.ts'
+import {type MemoryImage, openMemoryImage} from './memory-image.ts'
 import type {Module} from './module.ts'
 import {AT} from './notes.ts'
 
@@ -15,6 +15,7 @@ const STACK_MAX = 256 * 1024
 /** What a leaf function may use below its stack pointer (psABI, 3.2.2). */
 const RED_ZONE = 128
 const PAGE = 4096
+const WORD = 8
 /** Of what was dumped of one file, its variables for the most part: a program with more has buffers among them. */
 const VARIABLES_MAX = 4 * 1024 * 1024
 
@@ -112,13 +113,27 @@ function readAround({segments}: CoreFile, address: Address, size: number): void 
   for (let at: number = address; at < last; at += PAGE) segments.read(toAddress(at), Math.min(PAGE, last - at))
 }
 
-function readLinkerList(core: CoreFile): void {
+/** Where the dynamic linker keeps the paths of what it loaded, in whole words: debuggers find libraries by them. */
+export function* linkerNames(core: CoreFile): Generator<AddressRange> {
+  const program = openProgram(core)
+  if (!program) return
+  for (const {path, name} of readLinkMap(core.memory, program.elf, program.loadBias)) {
+    const end = name + new TextEncoder().encode(path).length + 1
+    yield {start: toAddress(Math.floor(name / WORD) * WORD), end: toAddress(Math.ceil(end / WORD) * WORD)}
+  }
+}
+
+/** The image of the program, as far as the core holds it. */
+function openProgram(core: CoreFile): MemoryImage | undefined {
   const headers = addressOfWord(core.auxv.get(AT.AT_PHDR) ?? 0n)
   const mapping = core.mappings.find(({start, end}) => headers !== undefined && headers >= start && headers < end)
-  if (!mapping) return
-  const image = openMemoryImage(core.memory, mapping.start, mapping.path, new Diagnostics())
-  if (!image) return
-  const {elf, loadBias} = image
+  return mapping && openMemoryImage(core.memory, mapping.start, mapping.path, new Diagnostics())
+}
+
+function readLinkerList(core: CoreFile): void {
+  const program = openProgram(core)
+  if (!program) return
+  const {elf, loadBias} = program
   const lists = elf.segments.filter(({type}) => type === PT.PT_DYNAMIC).map(({address}) => address + loadBias)
   for (const {address} of readLinkMap(core.memory, elf, loadBias)) lists.push(address)
   // Before the first entry there is struct r_debug, of which that one is the head.

@@ -11,6 +11,8 @@ export interface LinkMapEntry {
   loadBias: number
   /** Of the entry itself. */
   address: Address
+  /** Of the path. */
+  name: Address
 }
 
 const ENTRIES_MAX = 65536
@@ -37,7 +39,7 @@ export function* readLinkMap(memory: MemoryReader, program: ElfFile, loadBias: n
     if (bias === undefined) return
     const loadBias = addressOfWord(bias)
     const path = name ? readCString(memory, name) : undefined
-    if (path !== undefined && loadBias !== undefined) yield {path, loadBias, address: entry}
+    if (name && path !== undefined && loadBias !== undefined) yield {path, loadBias, address: entry, name}
     entry = readAddress(memory, toAddress(entry + 24))
   }
 }

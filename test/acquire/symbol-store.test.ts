@@ -12,6 +12,7 @@ import {
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
+import {S3Server} from '../../lab/s3-server.ts'
 import {artifactsOf} from '../../src/acquire/build-file.ts'
 import {buildKeys, goBuildKey} from '../../src/acquire/build-key.ts'
 import {FolderStore} from '../../src/acquire/folder-store.ts'
@@ -210,4 +211,41 @@ test('of many that store the same at once each has it whole', async t => {
     Array.from({length: 8}, () => all(new FolderStore(store).keep(new BytesSource(bytes, 'file'), entries))),
   )
   t.deepEqual(filesBelow(store), [`buildid/${GNU}/debuginfo`, `buildid/${GNU}/executable`])
+})
+
+test('a bucket is a store: filled once, read by the same keys, closed to others', async t => {
+  const server = await S3Server.start()
+  try {
+    const from = newFolder()
+    const bytes = image({gnu: GNU, debug: true})
+    writeFileSync(join(from, 'server'), bytes)
+    Object.assign(process.env, server.environment)
+    const store = 's3://symbols/linux/a b'
+    const names = ['executable', 'debuginfo'].map(artifact => `${GNU} ${artifact}`)
+    const pushTo = async () =>
+      (await all(pushSymbols([from], await openSymbolStore(store, process.env), options()))).map(
+        ({state, key, artifact}) => [state, key, artifact].join(' '),
+      )
+    t.deepEqual(
+      await pushTo(),
+      names.map(name => `stored ${name}`),
+    )
+    t.deepEqual(
+      await pushTo(),
+      names.map(name => `held ${name}`),
+    )
+    t.deepEqual(new Uint8Array(server.objects.get(`/symbols/linux/a b/buildid/${GNU}/executable`) ?? []), bytes)
+    t.deepEqual(
+      await pull([GNU], [`${store}/`], newFolder()),
+      names.map(name => `stored ${name}`),
+    )
+    const diagnostics = new Diagnostics()
+    process.env.AWS_SECRET_ACCESS_KEY = 'guessed'
+    t.deepEqual(await pull([GNU], [store], newFolder(), diagnostics), [`missing ${GNU} `])
+    t.regex(diagnostics.list()[0]?.message ?? '', /^symbol store: HTTP status 403/)
+    await t.throwsAsync(pushTo(), {instanceOf: InputError, message: /403/})
+  } finally {
+    for (const name of Object.keys(server.environment)) delete process.env[name]
+    server.close()
+  }
 })

@@ -59,6 +59,8 @@ test('a redacted core has the stacks of the whole one, and none of its texts', a
   t.is(existsSync(join(folder, 'refused')) ? readFileSync(join(folder, 'refused')).length : 0, 0)
   t.is(runCommand([...asked, '-o', clean, '--redact', '--secrets', secrets]).exitCode, 0)
   t.false(readFileSync(clean).includes('GOTRACEBACK='))
+  // The dynamic linker's own name of it, by which debuggers find it; NT_FILE has another.
+  t.true(readFileSync(clean).includes('\0/lib/x86_64-linux-gnu/libc.so.6\0'))
   for (const question of QUESTIONS.slice(0, 1)) {
     t.is(ask(question, clean, fixture), ask([...question, '--redact'], fixture.core, fixture))
   }
