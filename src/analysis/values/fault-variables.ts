@@ -26,12 +26,19 @@ export function explainOperand(
   const variables = frames
     .filter(({pc, variables: own}) => pc === innermost.pc && own)
     .flatMap(each => each.variables ?? [])
-  const names = new Set([...instruction.operand.matchAll(/%(r\w+)/g)].map(([, name]) => name as string))
+  const names = new Set(
+    [...instruction.operand.matchAll(/%([re]\w+)/g)].map(([, name]) => wholeRegister(name as string)),
+  )
   return [...names].flatMap(name => {
     const number = (DWARF_REGISTER as Readonly<Record<string, number>>)[name]
     const word = number === undefined ? undefined : registers.word(number)
     return word === undefined ? [] : (explainRegister(name, word, variables) ?? [])
   })
+}
+
+/** `eax` and `r8d` are the lower halves of `rax` and `r8`. */
+function wholeRegister(name: string): string {
+  return name.replace(/^e/, 'r').replace(/^(r\d+)[dwb]$/, '$1')
 }
 
 function explainRegister(
@@ -52,7 +59,13 @@ function explainRegister(
 function pathsTo({name, type, structured}: VariableReport, value: string): Pick<OperandReport, 'name' | 'type'>[] {
   if (name === null) return []
   if (isPointer(structured, value)) return [{name, type}]
+  // A pointer to a pointer.
+  if (isPointer(targetOf(structured), value)) return [{name: `*${name}`, type: null}]
   return fieldsWith(structured, value, FIELD_DEPTH).map(path => ({name: name + path, type: null}))
+}
+
+function targetOf(data: Structured): Structured {
+  return typeof data === 'object' && data !== null && !Array.isArray(data) ? (data.value ?? null) : null
 }
 
 function isPointer(data: Structured, value: string): boolean {
