@@ -168,6 +168,35 @@ test('two batches at once, copies, a worker killed in mid-core, a database that 
   assert.match(again.stderr, new RegExp(`0 queued, ${NAMES.length * 2 + 2} known`))
 })
 
+test('a core whose worker dies at the last attempt has a result that says so; one that was only silent is no harm', async () => {
+  emptyDatabase()
+  const [one = '', two = ''] = NAMES.map(name => join(cores, name))
+  const hasCore = (): boolean => server.sql('SELECT count(*) FROM gotrace_core.lease') === '1'
+  assert.equal(await put(one, '--attempts', '1').ended, 0)
+  const killed = worker()
+  await until('it has the core', hasCore)
+  killed.process.kill('SIGKILL')
+  assert.equal(await worker('--until-empty').ended, 0)
+  const told = 'SELECT path, error, attempt FROM gotrace_core.core'
+  assert.equal(server.sql(told), `${one}|analysis-died|1`)
+  assert.equal(server.sql('SELECT path, code FROM gotrace_core.dead_letters'), `${one}|analysis-died`)
+  assert.equal(await put(one, '--again').ended, 0)
+  assert.equal(await worker('--until-empty').ended, 0)
+  assert.equal(server.sql(told), `${one}||1`)
+
+  assert.equal(await put(two).ended, 0)
+  const silent = worker()
+  await until('it has the core', hasCore)
+  silent.process.kill('SIGSTOP')
+  assert.equal(await worker('--until-empty').ended, 0)
+  assert.equal(server.sql(`${told} WHERE path = '${two}'`), `${two}||2`)
+  silent.process.kill('SIGCONT')
+  silent.process.kill('SIGTERM')
+  assert.equal(await silent.ended, 0, silent.stderr)
+  assert.equal(server.sql('SELECT count(*), count(error) FROM gotrace_core.core'), '2|0')
+  assert.equal(server.sql('SELECT count(*) FROM gotrace_core.queue'), '0')
+})
+
 test('a full database is waited for; nothing is lost and nothing is there twice', async () => {
   emptyDatabase()
   assert.equal(await put(cores).ended, 0)
