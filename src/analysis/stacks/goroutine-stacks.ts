@@ -144,11 +144,10 @@ export class GoroutineStacks {
     if (cgoFrames === 'saved') return reportSavedPcs(this.#process, saved)
     const anew = this.#collectAnew(machine)
     if (anew) return reportByHook(this.#process, anew, 'hook')
-    return reportByHook(
-      this.#process,
-      saved.pcs.map(pc => BigInt(pc)),
-      'saved-cgo-callers',
-    )
+    // Of a list that was read the first pc is told by the signal; where nothing follows, nothing tells of a list.
+    const isGuess = saved.recovered !== undefined && saved.pcs.length === 1
+    const pcs = isGuess ? [] : saved.pcs.map(pc => BigInt(pc))
+    return reportByHook(this.#process, pcs, 'saved-cgo-callers')
   }
 
   /**

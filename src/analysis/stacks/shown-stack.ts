@@ -125,8 +125,8 @@ export class ShownStack {
         'report' in shown ? shown.report : goFrames.report(shown.frame, shown.logical, shown.foundBy),
       ),
       elided: isCut ? {after: frames.length, count: null} : elided,
-      // The text without C frames is what Go alone prints.
-      missing: this.#cgoFrames === 'none' ? [] : missing,
+      // What Go alone prints, and with the hooks of the program, has no such notes.
+      missing: this.#cgoFrames === 'none' || this.#cgoFrames === 'hooks' ? [] : missing,
       stop: isLimited ? firstStop(stop, 'frame-limit') : stop,
     }
   }

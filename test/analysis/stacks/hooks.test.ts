@@ -37,3 +37,22 @@ test('nothing of the program is run where nobody asks for it', async t => {
     )
   }
 })
+
+test('a program without hooks is as Go alone prints it: no guessed first frame, no notes of ours', async t => {
+  for (const name of fixtureNames(/^(thin-old-hook-all|crossings-deep|cfault-segv)-go1\.27/)) {
+    const fixture = await openFixture(name)
+    const flags = [
+      'analyze',
+      fixture.core,
+      '--sysroot',
+      fixture.sysroot,
+      '-e',
+      fixture.executable,
+      '--traceback',
+      'crash',
+    ]
+    const [hooks] = parseTraceback(runCommand([...flags, '--cgo-frames', 'hooks']).stdout).blocks
+    const [want] = parseTraceback(fixture.stderr).blocks
+    t.deepEqual(hooks, want, name)
+  }
+})
