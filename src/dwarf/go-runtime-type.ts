@@ -7,6 +7,8 @@ import type {DieReference, Unit} from './unit.ts'
 const HIT_LIMIT = 20_000
 /** Longest name of a type that is looked for, with what else stands before the attribute. */
 const DIE_HEAD_MAX = 4096
+/** Bytes of the attributes between the name and the descriptor. */
+const NUMBERS_MAX = 64
 
 /**
  * The DIE of a Go type by its descriptor in the process: DW_AT_go_runtime_type holds its link address, since Go 1.26
@@ -20,20 +22,35 @@ export function findRuntimeType(file: DwarfFile, number: number): DieReference |
   needle.writeBigUInt64LE(BigInt(number))
   let at = section.indexOf(needle)
   for (let hits = 0; at >= 0 && hits < HIT_LIMIT; hits++) {
-    const die = dieWith(file, at)
+    const die = dieWith(file, at, lowestStart(section, at))
     if (die) return die
     at = section.indexOf(needle, at + 1)
   }
   return undefined
 }
 
+/**
+ * Where the DIE can begin at the earliest: its abbreviation's code stands right before its name, which is text up to a
+ * NUL, and between that and the attribute there are numbers alone. The code may look like text too.
+ */
+function lowestStart(section: Uint8Array, at: number): number {
+  let lowest = at
+  for (let nul = at - 1; nul >= Math.max(0, at - NUMBERS_MAX); nul--) {
+    if (section[nul] !== 0) continue
+    let before = nul - 1
+    while (before >= 0 && (section[before] as number) >= 0x20 && nul - before < DIE_HEAD_MAX) before--
+    lowest = Math.min(lowest, before - 1)
+  }
+  return lowest
+}
+
 /** The DIE whose DW_AT_go_runtime_type stands at a section offset. */
-function dieWith(file: DwarfFile, at: number): DieReference | undefined {
+function dieWith(file: DwarfFile, at: number, lowest: number): DieReference | undefined {
   const unit = file.info.containing(at)
   if (!unit) return undefined
   // The text of a name may look like a DIE itself: the one that begins first is the one.
   let found: DieReference | undefined
-  for (let offset = at - 2; offset >= Math.max(unit.header.firstDie, at - DIE_HEAD_MAX); offset--) {
+  for (let offset = at - 2; offset >= Math.max(unit.header.firstDie, lowest); offset--) {
     if (holdsAt(unit, offset, at)) found = {unit, offset}
   }
   return found
