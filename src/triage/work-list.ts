@@ -2,6 +2,7 @@ import {closeSync, type Dirent, readdirSync, type Stats, statSync} from 'node:fs
 import {basename, join, resolve} from 'node:path'
 import {detectPacking, isUnpacked} from '../acquire/core-input.ts'
 import {isPackageHead} from '../acquire/package-manifest.ts'
+import {isRemote} from '../acquire/remote-file.ts'
 import {InputError} from '../base/errors.ts'
 import {openFailed, openRegularFile, readRegularFile, requireRegular} from '../base/regular-file.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
@@ -9,7 +10,7 @@ import {type GlobSegment, hasGlobCharacters, parseGlob} from './glob.ts'
 
 /** A file to analyse. */
 export interface WorkItem {
-  /** Absolute. */
+  /** Absolute, or an address. */
   readonly path: string
   readonly size: number | null
   /** ISO 8601, UTC. */
@@ -61,6 +62,10 @@ export function* listWork(paths: readonly string[]): Generator<WorkItem | Passed
 }
 
 function* itemsOf(path: string): Generator<WorkItem | PassedOver> {
+  if (isRemote(path)) {
+    yield {path, size: null, mtime: null, uncertain: false, attempt: 1, error: undefined}
+    return
+  }
   const absolute = resolve(path)
   const stat = statOrError(absolute)
   if (!(stat instanceof InputError)) {

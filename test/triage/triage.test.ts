@@ -28,6 +28,7 @@ import {LineStore} from '../../src/triage/line-store.ts'
 import {SignatureGroups} from '../../src/triage/signature-groups.ts'
 import type {StoredLine} from '../../src/triage/stored-line.ts'
 import {listWork, type PassedOver, type WorkItem} from '../../src/triage/work-list.ts'
+import {batchLine} from '../support/batch-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-triage-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
@@ -564,4 +565,16 @@ test('a run that is stopped begins nothing more', async t => {
   const abort = new AbortController()
   abort.abort()
   t.deepEqual((await runAll(t, [item('answer')], abort.signal)).lines, [])
+})
+
+test('an address is work as it stands, and is known by what lines call it', t => {
+  const address = 'https://me:secret@host/core?signature=x'
+  const [item] = [...listWork([address])] as [WorkItem]
+  t.deepEqual(item, {path: address, size: null, mtime: null, uncertain: false, attempt: 1, error: undefined})
+  const known = new KnownCores(3)
+  known.add(batchLine('k', {path: 'https://host/core', size: null, mtime: null}))
+  t.is(known.attemptOf(item), undefined)
+  t.is(known.attemptOf({...item, path: 'https://host/other'}), 1)
+  const line = errorLine(item, {name: 'gotrace-core', version: '0'}, {code: 'unreachable', message: '', hint: null})
+  t.is(line.path, 'https://host/core')
 })
