@@ -23,8 +23,8 @@ import {SUMMARIES} from './summaries.ts'
 const GIBIBYTE = 1024 ** 3
 /** Of the pipe that the kernel writes to. */
 const STANDARD_INPUT = 0
-/** Behind all else that the machine does (setpriority(2)). */
-const LOWEST_PRIORITY = 19
+/** Behind what the machine does, but not so far that a busy one never comes to it (setpriority(2)). */
+const LOW_PRIORITY = 10
 const MAX_FRAMES = 1000
 /** Further members of a package: what happened to the core on its way here, and the arguments if they are wanted. */
 const NOTE_NAME = 'collect.json'
@@ -227,7 +227,7 @@ function noteOf({notice, dying}: Arrival, {size, lost}: SpilledCore, {cmdline, r
 function releaseProcess(): void {
   closePipe(STANDARD_INPUT)
   try {
-    setPriority(LOWEST_PRIORITY)
+    setPriority(LOW_PRIORITY)
   } catch {
     // Not allowed: then at the priority that it has.
   }
