@@ -1,3 +1,4 @@
+import {NULL_ADDRESS} from '../base/address.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {KeptSignature} from '../elf/minimal-core.ts'
@@ -22,6 +23,7 @@ import type {CrashCause} from './crash/crash-cause.ts'
 import {findCrash, imageOnThread} from './crash/crashed-image.ts'
 import {type Traceback, type TracebackLevel, tracebackLevel} from './crash/traceback-level.ts'
 import {reportCrash} from './crash-report.ts'
+import {reportNativeFrame} from './frames/c-frames.ts'
 import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
@@ -298,7 +300,7 @@ class Analysis implements CoreReport {
       core: this.core,
       go: this.go,
       crash: this.crash,
-      frames: this.#framesOfDeath(),
+      frames: [...this.#lostFault(), ...this.#framesOfDeath()],
       framesOfMain: () => (main ? this.#reporter.report(main, false).frames : []),
       census,
       isListIncomplete: this.#process.images.some(
@@ -417,6 +419,24 @@ class Analysis implements CoreReport {
     const {goroutine, current} = this.#cause
     const below = goroutine && current && current !== goroutine ? liveFrames(this.#reportOfCrash(current)) : []
     return [...this.#framesOfCrash(), ...below]
+  }
+
+  /** Where C faulted, as the runtime has recorded it, if the stack there is lost. */
+  #lostFault(): readonly FrameReport[] {
+    const {signal, duringCgo} = this.#cause
+    const {tables, symbolizer} = this.#process
+    if (!signal || !duringCgo || signal.isPlaceLost || tables?.functionAt(signal.pc)) return []
+    if (this.#framesOfCrash()[0]?.pc === this.crash.pc) return []
+    const {pc} = signal
+    if (symbolizer.locate(pc, pc).every(({function: name}) => name === null)) return []
+    return reportNativeFrame(this.#process, {
+      pc,
+      lookupPc: pc,
+      sp: NULL_ADDRESS,
+      cfa: undefined,
+      foundBy: 'signal-frame',
+      kind: 'native',
+    })
   }
 
   #makeTail(): ReportTail {

@@ -1,4 +1,4 @@
-import {NULL_ADDRESS} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {machineOf} from '../../runtime-model/machine.ts'
@@ -39,11 +39,17 @@ export function isElsewhere({runtime}: DeadProcess, threads: ThreadStacks, gorou
   const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined
   if (!machine || machine.curg !== goroutine.address) return false
   const thread = threads.ofMachine(machine)
-  const first = thread?.frames[thread.base]
+  const sp = thread?.frames[thread.base]?.sp
   const g0 = runtime?.goroutineAt(machine.g0)
-  return (
-    first !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, first.sp) && !isOnStack(g0.stack, first.sp)
-  )
+  return sp !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
+}
+
+/** Less than any two stacks lie apart, and more than the runtime needs of its own. */
+const SYSTEM_STACK_REACH = 64 * 1024
+
+/** On the stack of g0 as the runtime knows it, or below the place on a coroutine's where C had called Go last. */
+function isOnSystemStack({stack, sched}: Goroutine, sp: Address): boolean {
+  return isOnStack(stack, sp) || (sp <= sched.sp && sched.sp - sp < SYSTEM_STACK_REACH)
 }
 
 /** What entersyscall saved; undefined outside of system calls and C. */

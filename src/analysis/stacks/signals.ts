@@ -158,7 +158,19 @@ export function findFirstFault(
 function isFirstFault(frames: readonly UnwindFrame[], {index, signal, isPlumbing}: Interruption): boolean {
   if (!signal) return isPlumbing
   const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)
-  return ends && !isRaisedAgain(frames, index)
+  return ends && !isRaisedAgain(frames, index) && !isHandedOver(frames[index], signal.signal)
+}
+
+/** Up to 1.17 sigpanic alone. */
+const PANIC_ENTRIES = new Set(['runtime.sigpanic', 'runtime.sigpanic0'])
+
+/**
+ * Whether Go's handler has made a panic of a fault (runtime.sigctxt.preparePanic): what is left of its frame says that
+ * sigpanic itself was interrupted, before its first instruction. What came then is another matter.
+ */
+function isHandedOver(frame: UnwindFrame | undefined, signal: number): boolean {
+  const {go, pc} = frame ?? {}
+  return go !== undefined && isFault(signal) && PANIC_ENTRIES.has(go.name) && go.entry === pc
 }
 
 /**

@@ -13,6 +13,7 @@ import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 const SIGQUIT = 3
+const SIGTRAP = 5
 const SIGABRT = 6
 const SIGSEGV = 11
 const SIGUSR2 = 12
@@ -47,6 +48,17 @@ test('the outermost fault came first, whoever handled it', t => {
 test('a signal of a timer, whose handler faults, is not what went wrong', t => {
   t.is(first('runtime.sighandler', `${SIGSEGV}! poke`, 'on_timer', `${SIGPROF} work`, 'main'), 1)
   t.is(first('runtime.sighandler', `${SIGSEGV}! poke`, 'on_usr2', 'runtime.sigfwd', `${SIGUSR2}! work`, 'main'), 1)
+})
+
+test('a fault that Go’s handler has made a panic of is not what ended the process afterwards', t => {
+  const atEntry = (name: string) => {
+    const {frames, interruptions} = stackOf('runtime.sighandler', `${SIGTRAP}! runtime.abort`, `${SIGSEGV}! ${name}`)
+    const placed = frames.map(frame => ({...frame, pc: 0x1000, go: frame.go && {...frame.go, entry: 0x1000}}))
+    return findFirstFault(placed as unknown as ThreadStack['frames'], interruptions)?.index
+  }
+  t.is(atEntry('runtime.sigpanic'), 1)
+  t.is(atEntry('runtime.sigpanic0'), 1)
+  t.is(atEntry('runtime.mallocgc'), 2)
 })
 
 test('a request for the stacks is first where the runtime faults while it prints them', t => {

@@ -29,9 +29,11 @@ interface Situation {
   isOther?: boolean
   /** Where the stack of g0 is known. */
   g0?: {lo: number; hi: number}
+  /** Where C had called Go last. */
+  called?: number
 }
 
-function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false, g0}: Situation) {
+function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false, g0, called = 0}: Situation) {
   const address = toAddress(0x5000)
   const goroutine = {
     address,
@@ -42,7 +44,7 @@ function start({status = 'running', syscall, frames, base = 0, vdso, isOther = f
     status: {text: status},
   }
   const machine = {curg: isOther ? 0x9000 : address, vdso}
-  const goroutineAt = () => g0 && {stack: g0}
+  const goroutineAt = () => g0 && {stack: g0, sched: {sp: called}}
   const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
   const threads = {ofMachine: () => frames && {frames, base}} as unknown as ThreadStacks
   const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
@@ -109,4 +111,5 @@ test('who runs in a handler whose stack is lost is not where the scheduler last 
   t.deepEqual(start({frames, g0}), [0, false, false, 'gobuf'])
   t.deepEqual(start({frames, g0: {lo: ELSEWHERE - 0x1000, hi: ELSEWHERE + 0x1000}}), FROM_GOBUF)
   t.deepEqual(start({frames, g0, status: 'waiting'}), FROM_GOBUF)
+  t.deepEqual(start({frames, g0, called: ELSEWHERE + 0x800}), FROM_GOBUF, 'systemstack on a coroutine')
 })
