@@ -46,7 +46,7 @@ export const MISSING_REASONS = {
   abandoned: 'a panic or `runtime.Goexit` has left this callback, and its C stack was used anew',
   left: 'C has left the calls below by longjmp: the Go runtime lists them, but they are no part of the stack any more',
   rejoined: 'C has not left the calls below: here the stack goes on as it is',
-  frameless: 'code that is not at hand was interrupted, and a function without a frame hides its caller',
+  frameless: 'without the code, a function without a frame, or what older calls left, may hide a caller',
   ...UNFINISHED,
 } as const satisfies Readonly<Record<string, string>>
 

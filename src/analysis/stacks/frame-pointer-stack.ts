@@ -31,9 +31,10 @@ export function* walkBareStack(
   goroutine: Goroutine,
 ): Generator<BareFrame, StopReason> {
   let seed = findSeed(process, threads, goroutine)
+  let isAmbiguous = false
   const seen = new Set<Address>()
   while (seed) {
-    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed)
+    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed, isAmbiguous)
     if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
     // A g0 is entered by mcall or systemstack, and called by nothing on its own stack.
     if (goroutine.id === 0) return stop
@@ -44,6 +45,7 @@ export function* walkBareStack(
     const call = findCallOfC(process, goroutine, last.sp)
     if (call?.frameless) yield {...call.frameless, foundBy: 'scan', kind: 'native'}
     seed = call?.seed
+    isAmbiguous = call?.isAmbiguous === true
   }
   return seen.size === 0 ? 'unmapped' : 'no-unwind-info'
 }
@@ -54,7 +56,12 @@ interface WalkEnd {
 }
 
 /** The frames of one walk as far as frame pointers lead on the goroutine's stack. */
-function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Generator<BareFrame, WalkEnd> {
+function* walkFrom(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  seed: Seed,
+  isAmbiguous: boolean,
+): Generator<BareFrame, WalkEnd> {
   const started = yield* walkFrameless(process, goroutine, seed)
   const walk = process.unwinder.frames(started)
   const isSuspect = suspectOf(goroutine, seed)
@@ -67,9 +74,12 @@ function* walkFrom(process: DeadProcess, goroutine: Goroutine, seed: Seed): Gene
     const isGuess = last !== undefined && !last.interrupted && frame.foundBy === 'scan'
     if (isGuess || !isOnStack(goroutine.stack, frame.sp)) return {stop: 'no-unwind-info', last}
     if (isFaultOf(goroutine, frame)) {
-      return yield* walkFrom(process, goroutine, {registers: frame.registers, foundBy: frame.foundBy, exactPc: true})
+      const {registers, foundBy} = frame
+      return yield* walkFrom(process, goroutine, {registers, foundBy, exactPc: true}, false)
     }
-    const isHidden = isSuspect(index++) ? holdsReturn(process, frame) : mayHideCaller(process, frame)
+    const isHidden =
+      (isAmbiguous && index === 0) || (isSuspect(index) ? holdsReturn(process, frame) : mayHideCaller(process, frame))
+    index++
     last = frame
     yield isHidden ? {...frame, cfa: undefined, mayHideCaller: true} : frame
   }
@@ -211,19 +221,39 @@ function hasSwitched({sched, syscall}: Goroutine): boolean {
 
 /**
  * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.
+ * Of several that lead to the same one the outermost: the others are what older calls from there left.
  */
-function findFrameRecord({memory, isExecutable}: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
+function findFrameRecord(process: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
+  return findRecords(process, goroutine, sp).at(-1)
+}
+
+function findRecords(process: DeadProcess, goroutine: Goroutine, sp: Address): Address[] {
+  const found: Address[] = []
+  let end: Address = goroutine.stack.hi
   for (let index = 0; index < RECORD_SEARCH; index++) {
     const slot = toAddress(sp + index * 8)
-    if (slot + 16 > goroutine.stack.hi) return undefined
-    const saved = readAddress(memory, slot)
-    const returnPc = readAddress(memory, toAddress(slot + 8))
-    if (saved === undefined || returnPc === undefined) continue
-    const isRecord =
-      saved === NULL_ADDRESS ? index > 0 : saved > slot && isOnStack(goroutine.stack, saved) && saved % 8 === 0
-    if (isRecord && isExecutable(returnPc)) return slot
+    if (slot + 16 > end) break
+    const leadsTo = readRecord(process, goroutine, slot, index > 0)
+    if (leadsTo === undefined || (found.length > 0 && leadsTo !== end)) continue
+    found.push(slot)
+    if (leadsTo === NULL_ADDRESS) break
+    end = leadsTo
   }
-  return undefined
+  return found
+}
+
+/** The frame pointer of a record, where there is one; 0, that of the outermost, only where `mayBeLast`. */
+function readRecord(
+  {memory, isExecutable}: DeadProcess,
+  {stack}: Goroutine,
+  slot: Address,
+  mayBeLast: boolean,
+): Address | undefined {
+  const saved = readAddress(memory, slot)
+  const returnPc = readAddress(memory, toAddress(slot + 8))
+  if (saved === undefined || returnPc === undefined || !isExecutable(returnPc)) return undefined
+  const leadsOn = saved > slot && isOnStack(stack, saved) && saved % 8 === 0
+  return leadsOn || (saved === NULL_ADDRESS && mayBeLast) ? saved : undefined
 }
 
 /**
@@ -246,16 +276,20 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
       return {seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
     }
     const cfa = toAddress(sp + 8)
-    const record = !hasRecord && isCode(next) ? findFrameRecord(process, goroutine, cfa) : undefined
+    const records = !hasRecord && isCode(next) ? findRecords(process, goroutine, cfa) : []
+    const record = records.at(-1)
     if (record === undefined) continue
     const frameless = {pc, lookupPc: toAddress(pc - 1), sp, cfa}
-    return {frameless, seed: {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}}
+    const seed: Seed = {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}
+    return {frameless, seed, isAmbiguous: records.length > 1}
   }
   return undefined
 }
 
 interface CallOfC {
   readonly seed: Seed
+  /** Several frame records may be that of the seed's function. */
+  readonly isAmbiguous?: boolean
   /** asmcgocall or systemstack_switch, where it has no frame record of its own. */
   readonly frameless?: Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa'>
 }

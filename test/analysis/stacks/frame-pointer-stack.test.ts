@@ -156,3 +156,12 @@ test('systemstack_switch is no frame of a goroutine that runs on another stack',
   t.deepEqual(walk([0x77, ...bare.slice(1)], {...running, bp: LOW + 0x110, minor: 15}).found[0], '401808 gobuf')
   t.deepEqual(walk(bare, {...running, bp: LOW + 0x110, minor: 22}).found[0]?.slice(0, 12), '401808 gobuf')
 })
+
+test('of records that lead to one place the outermost is taken, and that a frame may be missing is marked', t => {
+  // cgocallback's frame; above it what it pushed, cgocall's return address, and in cgocall's frame a leftover record.
+  const words = [0x7ffc0000, 0x401111, 0x401222, 0x401333, LOW + 0x180, 0x401999, LOW + 0x180, 0x401444]
+  words.push(0, 0, 0, 0, 0, 0, 0, 0, LOW + 0x200, 0x401555)
+  const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
+  const called = found.slice(found.findIndex(line => line.startsWith('401333')))
+  t.deepEqual(called.slice(0, 3), ['401333 scan (frameless?)', '401444 frame-pointer', '401555 frame-pointer'])
+})
