@@ -75,6 +75,7 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
     // Of what no command waited for: what is on standard output by then is not known, so no JSON goes behind it.
     process.exit(tellError(error, {usage: 'gotrace-core', json: false}))
   })
+  process.on('exit', tellUnsettled)
   if (process.env.NO_COLOR !== undefined && process.env.FORCE_COLOR === undefined) process.env.FORCE_COLOR = '0'
   process.env.GOTRACE_CORE_DISABLE_THEME = '1'
   settings.enableAutoTranspile = false
@@ -102,5 +103,13 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
     })
   } catch (error) {
     process.exitCode = tellError(error, {usage: 'gotrace-core', json: wantsJson(process.argv)})
+  } finally {
+    process.off('exit', tellUnsettled)
   }
+}
+
+/** Where nothing is left to wait for and the work is not done, Node would end with 0 and without a word. */
+function tellUnsettled(code: number): void {
+  if (code !== 0) return
+  process.exitCode = tellError(new Error('it waits for nothing, and is not done'), {usage: 'gotrace-core', json: false})
 }

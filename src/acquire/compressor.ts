@@ -32,15 +32,23 @@ export async function compress(chunks: Iterable<Uint8Array>, write: (bytes: Uint
 async function throughProgram(source: Readable, sink: Writable): Promise<void> {
   const child = spawn(PROGRAM.name, PROGRAM.arguments, {stdio: ['pipe', 'pipe', 'ignore']})
   const ended = new Promise<number | null>(resolve => child.on('close', resolve))
-  const fed = pipeline(source, child.stdin)
-  const taken = pipeline(child.stdout, sink)
-  // What is on its way when the one fails must not be written after the other has given up.
-  fed.catch(() => sink.destroy())
-  const [first, second] = await Promise.allSettled([fed, taken])
-  if (first.status === 'rejected' || second.status === 'rejected') child.kill('SIGKILL')
+  // What the program was not started for: 'close' comes after it.
+  child.on('error', () => {})
+  const broken = new AbortController()
+  const {signal} = broken
+  let failure: {readonly reason: unknown} | undefined
+  // Where one of them fails the other may wait for ever: for a program that waits for it.
+  const fail = (reason: unknown): void => {
+    failure ??= {reason}
+    child.kill('SIGKILL')
+    broken.abort()
+  }
+  await Promise.all([
+    pipeline(source, child.stdin, {signal}).catch(fail),
+    pipeline(child.stdout, sink, {signal}).catch(fail),
+  ])
   const status = await ended
-  if (first.status === 'rejected') throw first.reason
-  if (second.status === 'rejected') throw second.reason
+  if (failure) throw failure.reason
   if (status === 0) return
   throw new InputError('unreadable', `zstd ended with ${status}`, 'run `zstd --version` to see whether it works')
 }

@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs'
+import {chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -7,8 +7,8 @@ import {fileURLToPath} from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /**
- * Lays out what `npm install gotrace-core` does: the published files, and beside them what they depend on. Any user may
- * read it, wherever this checkout lies.
+ * Lays out what `npm install gotrace-core` does: the published files, and inside of them what they depend on. Any user
+ * may read it, wherever this checkout lies.
  * @returns the starter, `bin/run.cjs`; `remove` takes all away
  */
 export function installPackage(): {directory: string; entry: string; remove: () => void} {
@@ -22,10 +22,6 @@ export function installPackage(): {directory: string; entry: string; remove: () 
   execFileSync('tar', ['-xzf', join(directory, tarball), '-C', modules])
   const installed = join(modules, 'gotrace-core')
   renameSync(join(modules, 'package'), installed)
-  const {dependencies} = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-  for (const name of Object.keys(dependencies)) {
-    cpSync(join(root, 'node_modules', name), join(modules, name), {recursive: true})
-  }
   return {
     directory,
     entry: join(installed, 'bin', 'run.cjs'),
