@@ -63,6 +63,12 @@ export interface Member {
   readonly isEmbedded: boolean
 }
 
+/** A number of elements that only the running program tells (DWARF 5, 5.13): by a variable or an expression. */
+export type DynamicBound = ({readonly variable: DieReference} | {readonly expression: Uint8Array}) & {
+  /** The highest index, not the number of them. */
+  readonly isUpper: boolean
+}
+
 export interface Enumerator {
   readonly name: string
   readonly value: bigint
@@ -182,6 +188,11 @@ export class DataType {
     return this.#read().dimensions
   }
 
+  /** For each dimension what tells its elements where the type itself does not. */
+  get dynamicBounds(): readonly (DynamicBound | undefined)[] {
+    return this.#read().dynamicBounds
+  }
+
   get parameters(): readonly (DataType | undefined)[] {
     return this.#read().parameters
   }
@@ -249,6 +260,7 @@ interface Children {
   members: Member[]
   enumerators: Enumerator[]
   dimensions: (number | undefined)[]
+  dynamicBounds: (DynamicBound | undefined)[]
   parameters: (DataType | undefined)[]
   templateTypes: Map<string, DataType>
   variantPart: VariantPart | undefined
@@ -261,6 +273,7 @@ function readChildren(table: TypeTable, reference: DieReference): Children {
     members: [],
     enumerators: [],
     dimensions: [],
+    dynamicBounds: [],
     parameters: [],
     templateTypes: new Map(),
     variantPart: undefined,
@@ -303,6 +316,7 @@ function readChild(
     }
     case DW_TAG.subrange_type:
       children.dimensions.push(readCount(attributes))
+      children.dynamicBounds.push(readDynamicBound(unit, attributes))
       return
     case DW_TAG.formal_parameter:
       children.parameters.push(table.at(unit.reference(attributes, DW_AT.type)))
@@ -338,6 +352,21 @@ function readCount(attributes: DieAttributes): number | undefined {
   // GCC writes -1, in as many bytes as it takes, for an array of no elements.
   if (upper === undefined) return undefined
   return upper < 0 || upper >= 0xffffffff ? 0 : upper - (constant(DW_AT.lower_bound) ?? 0) + 1
+}
+
+function readDynamicBound(unit: Unit, attributes: DieAttributes): DynamicBound | undefined {
+  for (const name of [DW_AT.count, DW_AT.upper_bound]) {
+    const isUpper = name === DW_AT.upper_bound
+    const slot = attributes.find(name)
+    if (slot < 0) continue
+    const length = attributes.length(slot)
+    if (length > 0) {
+      return {expression: unit.cursorAt(unit.header.offset + attributes.value(slot)).take(length), isUpper}
+    }
+    const variable = isReference(attributes.form(slot)) ? unit.reference(attributes, name) : undefined
+    if (variable) return {variable, isUpper}
+  }
+  return undefined
 }
 
 function isReference(form: number): boolean {

@@ -4,11 +4,12 @@ import {hex, type Word} from '../../base/address.ts'
 import type {Deadline} from '../../base/deadline.ts'
 import {GotraceError} from '../../base/errors.ts'
 import {DW_ATE} from '../../dwarf/constants.ts'
-import type {DataType} from '../../dwarf/data-type.ts'
-import {evaluateLocation, type Piece, registerOfExpression} from '../../dwarf/location.ts'
+import type {DataType, DynamicBound} from '../../dwarf/data-type.ts'
+import {evaluateLocation, evaluateWord, type Piece, registerOfExpression} from '../../dwarf/location.ts'
 import {findExpression, isLocationList, type LocationAttribute, someExpression} from '../../dwarf/location-list.ts'
 import {type ConstantValue, readVariableAt, type ScopeVariable} from '../../dwarf/scope-variables.ts'
 import {typeName} from '../../dwarf/type-name.ts'
+import type {DieReference} from '../../dwarf/unit.ts'
 import type {FrameReport, VariableReport} from '../../report/core-report.ts'
 import type {Goroutine, StackBounds} from '../../runtime-model/goroutine.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -21,6 +22,7 @@ import type {ValueLimits} from './limits.ts'
 import {BytesStorage, type Storage, storageOf, View} from './storage.ts'
 import {ThreadLocalBlocks} from './thread-local-blocks.ts'
 import {isMissing, missingValue, type Value} from './value.ts'
+import type {Reading} from './value-reader.ts'
 import {Values} from './values.ts'
 
 /** Which variables of a frame are read. */
@@ -116,7 +118,8 @@ export class FrameValues {
     try {
       const {storage, pieces} = locate(variable, context, type)
       if (isMissing(storage)) return {...none, ...this.#withoutStorage(storage, pieces, context)}
-      const read = this.#values.readVariable(name, type, new View(storage), context.dwarf)
+      const counts = type && countsOf(type.bare, context)
+      const read = this.#values.readVariable(name, type, new View(storage), context.dwarf, counts)
       const {text, structured, state} = read.value
       const at = read.address ?? storage.addressOf(0)
       return {
@@ -175,6 +178,33 @@ function joinMoved(reports: readonly VariableReport[], variables: readonly Scope
     return {...there, kind: report.kind}
   })
   return joined.filter((_, index) => !taken.has(reports[index] as VariableReport))
+}
+
+/** More elements no array of a stack has. */
+const COUNT_MAX = 2n ** 32n
+
+/** The elements of an array whose length is a value of the function; undefined for all other types. */
+function countsOf(type: DataType, context: FrameContext): Reading['counts'] {
+  if (type.kind !== 'array' || type.dimensions.every(count => count !== undefined)) return undefined
+  const bounds = type.dynamicBounds
+  const dimensions = type.dimensions.map((count, index) => count ?? boundOf(bounds[index], context))
+  return {type, dimensions}
+}
+
+function boundOf(bound: DynamicBound | undefined, context: FrameContext): number | undefined {
+  if (!bound) return undefined
+  const word = 'expression' in bound ? evaluateWord(bound.expression, context) : numberAt(bound.variable, context)
+  if (word === undefined) return undefined
+  const count = BigInt.asIntN(64, word) + (bound.isUpper ? 1n : 0n)
+  return count >= 0n && count < COUNT_MAX ? Number(count) : undefined
+}
+
+function numberAt(reference: DieReference, context: FrameContext): Word | undefined {
+  const variable = readVariableAt(reference)
+  const size = variable && context.dwarf.types.at(variable.type)?.size
+  const {storage} = variable ? locate(variable, context) : {storage: 'unreadable' as const}
+  const word = isMissing(storage) || size === undefined ? undefined : new View(storage).unsigned(Math.min(size, 8))
+  return typeof word === 'bigint' ? word : undefined
 }
 
 /** What the hidden parameter holds that tells a generic function its types. */

@@ -126,10 +126,11 @@ export class NativeValues {
 
   #dimension(type: DataType, index: number, view: View, reading: Reading): Value {
     const element = type.target
-    const inner = type.dimensions.slice(index + 1)
+    const dimensions = reading.counts?.type === type ? reading.counts.dimensions : type.dimensions
+    const inner = dimensions.slice(index + 1)
     const elementSize = element?.size
     const size = elementSize === undefined ? undefined : inner.reduce<number>((all, n) => all * (n ?? 0), elementSize)
-    const count = type.dimensions[index]
+    const count = dimensions[index]
     if (count === undefined || size === undefined) return plainValue('<array of unknown length>', null)
     if (inner.length === 0 && isCharacter(element?.bare) && size === 1) return characters(view, count, reading)
     const shown = Math.min(count, reading.environment.limits.elements)

@@ -31,6 +31,8 @@ export interface Reading {
   readonly depth: number
   /** Pointers of C that were followed to it: one alone is. */
   readonly pointers: number
+  /** Elements of the variable's own type, an array whose frame tells them. */
+  readonly counts?: {readonly type: DataType; readonly dimensions: readonly (number | undefined)[]} | undefined
   /** Types that are open around it, structs or not. */
   readonly nesting: number
 }

@@ -63,7 +63,13 @@ export class Values {
     }
   }
 
-  readVariable(name: string | undefined, type: DataType | undefined, view: View, dwarf: DwarfInfo): ReadVariable {
+  readVariable(
+    name: string | undefined,
+    type: DataType | undefined,
+    view: View,
+    dwarf: DwarfInfo,
+    counts?: Reading['counts'],
+  ): ReadVariable {
     if (!type) return {name, type, value: missingValue('unreadable'), address: undefined}
     const reading: Reading = {
       environment: this.environment,
@@ -72,6 +78,7 @@ export class Values {
       depth: 0,
       nesting: 0,
       pointers: 0,
+      counts,
     }
     const escaped =
       name?.startsWith('&') && type.language === 'go' ? this.#escaped(name, type, view, reading) : undefined

@@ -298,3 +298,42 @@ test('a set of libc++: small values stand in what is left of a node, a tree that
   const circle = memoryOf(head(9), node(0x3000, 0, 0x3000, 0x3000, 7))
   t.regex(read('set<int>', {language: CXX, types, memory: circle}).text, /^std::set with 9 elements = \{7, /)
 })
+
+test('an array whose length only the frame knows: what tells it is kept, and without it there is no value', t => {
+  const range = (attributes: readonly AttributeSpec[]): DieSpec => ({tag: 'subrange_type', attributes})
+  const array: DieSpec = {
+    tag: 'array_type',
+    label: 'vla',
+    attributes: [['type', 'ref4', 'int']],
+    children: [
+      range([['upper_bound', 'exprloc', Uint8Array.of(0x33)]]),
+      range([['count', 'ref4', 'int']]),
+      range([['count', 'data4', 3]]),
+    ],
+  }
+  const variable: DieSpec = {
+    tag: 'variable',
+    attributes: [
+      ['name', 'string', 'v'],
+      ['type', 'ref4', 'vla'],
+    ],
+  }
+  const place: AttributeSpec[] = [
+    ['low_pc', 'addr', 0x1000],
+    ['high_pc', 'data4', 0x100],
+  ]
+  const root: DieSpec = {
+    tag: 'compile_unit',
+    attributes: [['language', 'data1', C], ...place],
+    children: [INT, array, {tag: 'subprogram', attributes: place, children: [variable]}],
+  }
+  const sections = sectionSource(new DwarfBuilder().unit({version: 5, root}).build())
+  const dwarf = new DwarfInfo(sections, {diagnostics: new Diagnostics()})
+  const type = dwarf.types.at(dwarf.scopesAt(toAddress(0x1000))?.scopes[0]?.variables[0]?.type)
+  t.deepEqual(type?.dimensions, [undefined, undefined, 3])
+  const [first, second, third] = type?.dynamicBounds ?? []
+  t.deepEqual(first, {expression: Uint8Array.of(0x33), isUpper: true})
+  t.true(second !== undefined && 'variable' in second && !second.isUpper)
+  t.is(third, undefined)
+  t.is(read('vla', {language: C, types: [INT, array], memory: everywhere(1n)}).text, '<array of unknown length>')
+})
