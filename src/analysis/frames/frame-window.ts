@@ -54,6 +54,11 @@ export class FrameWindow<T extends {readonly isGo: boolean}> {
     this.#leftC += count
   }
 
+  /** The outer end begins anew with what comes next: nothing between is shown. */
+  leaveOuter(): void {
+    this.#leave(this.#outer.length)
+  }
+
   /** Frames are missing here. */
   mark(reason: MissingReason): void {
     const position = this.#inner.length + this.#leftGo + this.#leftC + this.#outer.length

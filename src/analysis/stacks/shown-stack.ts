@@ -10,6 +10,7 @@ import {FrameWindow, GO_FRAMES} from '../frames/frame-window.ts'
 import type {FrameFilter, GoFrameReports, Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type BareFrame, reportBareFrame} from './frame-pointer-stack.ts'
+import {HookLimits} from './hook-limits.ts'
 import {firstStop, type Seam, type StitchedFrame, type StitchedGo} from './stitched-stack.ts'
 
 /** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
@@ -38,6 +39,7 @@ export class ShownStack {
   /** Of the callbacks whose frames are still to come, the newest last; undefined: they are not asked. */
   readonly #contexts: Word[] | undefined
   #callers: Word[] = []
+  readonly #limits: HookLimits | undefined
 
   constructor(
     process: DeadProcess,
@@ -51,6 +53,8 @@ export class ShownStack {
     this.#foreign = new ForeignFrames(process, request.visibility)
     this.#isOld = !process.version.atLeast(21)
     this.#contexts = request.cgoFrames === 'hooks' ? [...request.goroutine.cgoCtxt] : undefined
+    const walkMax = this.#isOld ? OLD_FRAME_LIMIT : undefined
+    this.#limits = this.#contexts && new HookLimits(walkMax, !process.hooks.isWithoutSymbolizer)
     this.#window = new FrameWindow(this.#isOld ? Number.POSITIVE_INFINITY : GO_FRAMES, process.maxFrames)
   }
 
@@ -89,12 +93,13 @@ export class ShownStack {
   }
 
   #addGo({frame, foundBy}: StitchedGo): void {
+    if (this.#limits?.beginFrame() === false) return
     this.#count++
     const visible = this.#filter.visible(frame)
     if (visible.length > 0) {
       // The walk uses its frame again.
       const kept = {...frame}
-      for (const logical of visible) this.#window.add({isGo: true, frame: kept, logical, foundBy})
+      for (const logical of visible) this.#commit({isGo: true, frame: kept, logical, foundBy}, false)
     }
     if (frame.fn.funcID === 'cgocallback') this.#addContext()
   }
@@ -107,7 +112,14 @@ export class ShownStack {
     const found = this.#process.hooks.callers({context}, this.#isOld ? [] : this.#callers)
     if (!found) return
     this.#callers = found
-    for (const report of reportByHook(this.#process, untilZero(found), 'hook')) this.#window.add({isGo: true, report})
+    for (const report of reportByHook(this.#process, untilZero(found), 'hook')) this.#commit({isGo: true, report}, true)
+    if (this.#limits?.takeLost()) this.#addContext()
+  }
+
+  #commit(frame: ShownFrame, isContext: boolean): void {
+    const place = this.#limits?.take(isContext) ?? 'kept'
+    if (place === 'resumed') this.#window.leaveOuter()
+    if (place !== 'dropped') this.#window.add(frame)
   }
 
   /** Without function tables nothing tells which frames the runtime would hide. */
@@ -124,11 +136,16 @@ export class ShownStack {
       frames: frames.map(shown =>
         'report' in shown ? shown.report : goFrames.report(shown.frame, shown.logical, shown.foundBy),
       ),
-      elided: isCut ? {after: frames.length, count: null} : elided,
+      elided: isCut ? {after: frames.length, count: null} : this.#elidedByHooks(frames.length, elided),
       // What Go alone prints, and with the hooks of the program, has no such notes.
       missing: this.#cgoFrames === 'none' || this.#cgoFrames === 'hooks' ? [] : missing,
       stop: isLimited ? firstStop(stop, 'frame-limit') : stop,
     }
+  }
+
+  #elidedByHooks(frames: number, elided: PrintedStack['elided']): PrintedStack['elided'] {
+    const resumed = this.#limits?.resumed
+    return resumed ? {after: frames - resumed.behind, count: resumed.count} : elided
   }
 }
 
