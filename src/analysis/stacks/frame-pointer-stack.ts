@@ -14,10 +14,14 @@ import type {ThreadStacks} from './thread-stacks.ts'
 export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> {
   /** Its function may have had no frame, and the frame pointer, of its caller, leads over that. */
   readonly mayHideCaller?: boolean
+  /** Frames further in are missing. */
+  readonly isBehindGap?: boolean
 }
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512
+/** From the stack pointer of cgocallback to what it pushed, on all releases (src/runtime/asm_amd64.s). */
+const CGOCALLBACK_FRAME = 0x60
 /** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
 const SWITCH_RECORDS = 2
 
@@ -32,9 +36,10 @@ export function* walkBareStack(
 ): Generator<BareFrame, StopReason> {
   let seed = findSeed(process, threads, goroutine)
   let isAmbiguous = false
+  let isBehindGap = false
   const seen = new Set<Address>()
   while (seed) {
-    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed, isAmbiguous)
+    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed, {isAmbiguous, isBehindGap})
     if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
     // A g0 is entered by mcall or systemstack, and called by nothing on its own stack.
     if (goroutine.id === 0) return stop
@@ -43,7 +48,11 @@ export function* walkBareStack(
     if (seen.has(last.sp)) return 'no-progress'
     seen.add(last.sp)
     const call = findCallOfC(process, goroutine, last.sp)
-    if (call?.frameless) yield {...call.frameless, foundBy: 'scan', kind: 'native'}
+    isBehindGap = call !== undefined && call.sp - last.sp > CGOCALLBACK_FRAME
+    if (call?.frameless) {
+      yield {...call.frameless, foundBy: 'scan', kind: 'native', isBehindGap}
+      isBehindGap = false
+    }
     seed = call?.seed
     isAmbiguous = call?.isAmbiguous === true
   }
@@ -60,7 +69,7 @@ function* walkFrom(
   process: DeadProcess,
   goroutine: Goroutine,
   seed: Seed,
-  isAmbiguous: boolean,
+  {isAmbiguous = false, isBehindGap = false}: {isAmbiguous?: boolean; isBehindGap?: boolean} = {},
 ): Generator<BareFrame, WalkEnd> {
   const started = yield* walkFrameless(process, goroutine, seed)
   const walk = process.unwinder.frames(started)
@@ -75,15 +84,19 @@ function* walkFrom(
     if (isGuess || !isOnStack(goroutine.stack, frame.sp)) return {stop: 'no-unwind-info', last}
     if (isFaultOf(goroutine, frame)) {
       const {registers, foundBy} = frame
-      return yield* walkFrom(process, goroutine, {registers, foundBy, exactPc: true}, false)
+      return yield* walkFrom(process, goroutine, {registers, foundBy, exactPc: true})
     }
-    const isHidden =
-      (isAmbiguous && index === 0) || (isSuspect(index) ? holdsReturn(process, frame) : mayHideCaller(process, frame))
-    index++
+    const isFirst = index === 0
+    const mayHide = isSuspect(index++) ? holdsReturn(process, frame) : mayHideCaller(process, frame)
     last = frame
-    yield isHidden ? {...frame, cfa: undefined, mayHideCaller: true} : frame
+    yield marked(frame, isFirst && isAmbiguous ? true : mayHide, isFirst && isBehindGap)
   }
   return {stop: next.value, last}
+}
+
+function marked(frame: UnwindFrame, mayHide: boolean, isBehindGap: boolean): BareFrame {
+  const shown = isBehindGap ? {...frame, isBehindGap} : frame
+  return mayHide ? {...shown, cfa: undefined, mayHideCaller: true} : shown
 }
 
 /** What asyncPreempt2 and asyncPreempt stand on. */
@@ -273,7 +286,7 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
     const next = word(index)
     if (pc === undefined || next === undefined || !isCode(pc)) continue
     if (hasRecord && next > sp && isOnStack(goroutine.stack, next) && isCode(word(index + 1))) {
-      return {seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
+      return {sp, seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
     }
     const cfa = toAddress(sp + 8)
     const records = !hasRecord && isCode(next) ? findRecords(process, goroutine, cfa) : []
@@ -281,12 +294,14 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
     if (record === undefined) continue
     const frameless = {pc, lookupPc: toAddress(pc - 1), sp, cfa}
     const seed: Seed = {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}
-    return {frameless, seed, isAmbiguous: records.length > 1}
+    return {sp, frameless, seed, isAmbiguous: records.length > 1}
   }
   return undefined
 }
 
 interface CallOfC {
+  /** Above what cgocallback had pushed. */
+  readonly sp: Address
   readonly seed: Seed
   /** Several frame records may be that of the seed's function. */
   readonly isAmbiguous?: boolean

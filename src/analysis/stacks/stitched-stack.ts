@@ -158,6 +158,7 @@ export function* stitchBareStack(
   if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
   let next = bare.next()
   for (; !next.done; next = bare.next()) {
+    if (next.value.isBehindGap) yield {kind: 'seam', into: 'go', missing: 'no-unwind-info'}
     yield {kind: 'bare', frame: next.value}
     if (next.value.mayHideCaller) yield {kind: 'seam', into: 'go', missing: 'frameless'}
   }

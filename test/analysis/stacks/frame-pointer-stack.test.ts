@@ -54,8 +54,10 @@ function walk(words: readonly number[], saved: Saved = {}) {
   const found: string[] = []
   let next = frames.next()
   for (; !next.done; next = frames.next()) {
-    const {foundBy, mayHideCaller} = next.value
-    found.push(`${next.value.pc.toString(16)} ${foundBy}${mayHideCaller ? ' (frameless?)' : ''}`)
+    const {foundBy, mayHideCaller, isBehindGap} = next.value
+    found.push(
+      `${next.value.pc.toString(16)} ${foundBy}${mayHideCaller ? ' (frameless?)' : ''}${isBehindGap ? ' (gap)' : ''}`,
+    )
   }
   return {found, stop: next.value}
 }
@@ -164,4 +166,13 @@ test('of records that lead to one place the outermost is taken, and that a frame
   const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
   const called = found.slice(found.findIndex(line => line.startsWith('401333')))
   t.deepEqual(called.slice(0, 3), ['401333 scan (frameless?)', '401444 frame-pointer', '401555 frame-pointer'])
+})
+
+test('where the walk ends far below the call of C that it goes on from, frames are missing', t => {
+  const cgocall = [0x401222, LOW + 0x380, 0x401444]
+  const below = (gap: number) => [0x7ffc0000, 0x401111, ...new Array<number>(gap).fill(0x77), ...cgocall, 0, 0, 0]
+  const marks = (gap: number) =>
+    walk(below(gap), {minor: 22, bp: LOW + 0x100}).found.filter(line => line.endsWith('(gap)'))
+  t.deepEqual(marks(2), [])
+  t.is(marks(30).length, 1)
 })
