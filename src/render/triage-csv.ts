@@ -1,3 +1,4 @@
+import {printableLines} from '../base/printable.ts'
 import type {StoredSignature} from '../report/core-report.ts'
 
 /** A cell of RFC 4180. Spreadsheets take what begins with these for a formula, which may do anything. */
@@ -60,7 +61,8 @@ function rowOf(cells: readonly (string | number | null)[]): string {
 }
 
 function cellOf(value: string | number | null): string {
-  const text = String(value ?? '')
+  // A table is looked at on terminals too.
+  const text = printableLines(String(value ?? ''))
   const safe = typeof value === 'string' && FORMULA.test(text) ? `'${text}` : text
   return QUOTED.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -161,7 +161,7 @@ test('names out of a store obey no terminal and forge no line; a spreadsheet tak
     t.false(stdout.includes('\u001b') || stdout.includes('\u202e') || stdout.includes('\n[forged]'), stdout)
   }
   const {stdout} = runCommand(['triage', 'export', '--store', store, '--format', 'csv'])
-  t.true(stdout.includes(`"'${hostile}"`))
+  t.true(stdout.includes('"\'=cmd|x!A1\\x1b[2J\n[forged]\\u202e"'), stdout)
   t.false(/(^|,)"?=cmd/m.test(stdout), stdout)
 })
 
