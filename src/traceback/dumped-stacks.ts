@@ -51,7 +51,10 @@ export class DumpedStacks implements Iterable<DumpedStack> {
       const frame = stack.frames[index]
       if (frame) list = this.#lists.append(list, this.#numberOf(frame))
     }
-    return new HeldStack(this, list, stack, {state: this.#textOf(stack.state), createdBy: this.#textOf(stack.createdBy)})
+    return new HeldStack(this, list, stack, {
+      state: this.#textOf(stack.state),
+      createdBy: this.#textOf(stack.createdBy),
+    })
   }
 
   /** The frames of a list, innermost first. */
@@ -73,13 +76,14 @@ export class DumpedStacks implements Iterable<DumpedStack> {
 
 class HeldStack implements DumpedStack {
   readonly count: number
-  readonly goroutines: readonly number[]
   readonly state: string | null
   readonly createdBy: string | null
   readonly isPartial: boolean
   readonly cutAfter: number | null
   readonly #holder: DumpedStacks
   readonly #list: number
+  /** One alone, as most have in a dump of very many, needs no list. */
+  readonly #goroutines: number | readonly number[]
 
   constructor(
     holder: DumpedStacks,
@@ -90,11 +94,16 @@ class HeldStack implements DumpedStack {
     this.#holder = holder
     this.#list = list
     this.count = count
-    this.goroutines = goroutines.slice(0, IDS_KEPT)
+    const [first] = goroutines
+    this.#goroutines = goroutines.length === 1 && first !== undefined ? first : goroutines.slice(0, IDS_KEPT)
     this.state = state
     this.createdBy = createdBy
     this.isPartial = isPartial
     this.cutAfter = cutAfter
+  }
+
+  get goroutines(): readonly number[] {
+    return typeof this.#goroutines === 'number' ? [this.#goroutines] : this.#goroutines
   }
 
   get frames(): readonly DumpedFrame[] {

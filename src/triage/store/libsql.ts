@@ -17,10 +17,31 @@ interface LibsqlDatabase extends Database {
  */
 export function withSafeTexts(database: Database): Database {
   const libsql = database as LibsqlDatabase
+  let isChecked = false
+  const query = (sql: string): Statement => {
+    if (!isChecked) checkNames(libsql)
+    isChecked = true
+    return safeQuery(libsql, sql)
+  }
   return {
     exec: sql => libsql.exec(sql),
-    prepare: sql => (/^\s*(?:SELECT|WITH)\b/i.test(sql) ? safeQuery(libsql, sql) : libsql.prepare(sql)),
+    prepare: sql => (/^\s*(?:SELECT|WITH)\b/i.test(sql) ? query(sql) : libsql.prepare(sql)),
     close: () => libsql.close(),
+  }
+}
+
+/** SQLITE_CORRUPT (sqlite.org/rescode.html), as the driver gives it. */
+const CORRUPT = 11
+
+/** Names of columns end the process too. @throws Error as the driver throws it, where a table has a name in no UTF-8 */
+function checkNames(database: LibsqlDatabase): void {
+  const rows = database.prepare("SELECT hex(coalesce(sql, '')) AS written FROM sqlite_master").all()
+  for (const {written} of rows) {
+    try {
+      new TextDecoder('utf-8', {fatal: true}).decode(Buffer.from(String(written), 'hex'))
+    } catch (cause) {
+      throw Object.assign(new Error('malformed database schema', {cause}), {rawCode: CORRUPT})
+    }
   }
 }
 
