@@ -70,7 +70,8 @@ function planted(json: Record<string, unknown>): Record<string, unknown> {
 function answerOf(name: keyof Answers, json: Record<string, unknown>): object {
   const later = (key: string) => () => json[key]
   if (name === 'goroutines' || name === 'threads') {
-    return {...json, blocking: later('blocking'), counts: later('counts'), diagnostics: later('diagnostics')}
+    const lists = {blocking: later('blocking'), counts: later('counts'), diagnostics: later('diagnostics')}
+    return {...json, ...lists, noteLimit: () => {}}
   }
   const threads = json.threads as unknown[]
   return name === 'analyze' ? {...json, detail: 'full', threadsWithoutGoroutine: () => threads, tail: () => json} : json
