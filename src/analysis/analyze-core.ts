@@ -424,11 +424,10 @@ class Analysis implements CoreReport {
   /** Where C faulted, as the runtime has recorded it, if the stack there is lost. */
   #lostFault(): readonly FrameReport[] {
     const {signal, duringCgo} = this.#cause
-    const {tables, symbolizer} = this.#process
+    const {tables} = this.#process
     if (!signal || !duringCgo || signal.isPlaceLost || tables?.functionAt(signal.pc)) return []
     if (this.#framesOfCrash()[0]?.pc === this.crash.pc) return []
     const {pc} = signal
-    if (symbolizer.locate(pc, pc).every(({function: name}) => name === null)) return []
     return reportNativeFrame(this.#process, {
       pc,
       lookupPc: pc,

@@ -69,7 +69,7 @@ const CODE: ReadonlySet<FrameReport['kind']> = new Set(['go', 'c', 'unknown'])
  */
 function languageOf({kind, pc, duringCgo}: CrashReport, frames: readonly FrameReport[]): 'go' | 'c' | undefined {
   const [inner] = frames.filter(frame => CODE.has(frame.kind))
-  const isLost = kind === 'signal' && (pc === null || (duringCgo && inner?.pc !== pc))
+  const isLost = kind === 'signal' && pc === null
   const innermost = isLost ? undefined : inner?.kind
   if (innermost === 'go' || innermost === 'c') return innermost
   return duringCgo && (isLost || innermost === 'unknown') ? 'c' : undefined
