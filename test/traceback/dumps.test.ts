@@ -125,7 +125,11 @@ test('a profile with debug=1 counts stacks', t => {
   ].join('\n')
   t.true(text.split('\n').some(startsGoroutineProfile))
   t.deepEqual(
-    stacksOf(parseGoroutineProfile, text).map(({count, state, frames}) => [count, state, frames.map(frame => frame.function)]),
+    stacksOf(parseGoroutineProfile, text).map(({count, state, frames}) => [
+      count,
+      state,
+      frames.map(frame => frame.function),
+    ]),
     [
       [3, null, ['main.(*T).run', 'runtime.main']],
       [1, null, ['main.main.func1']],

@@ -73,10 +73,10 @@ export function describeThrow(
   const lines = savedSignalLines(goroutine)
   const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
   const text = fatalLines(message ?? '(its text is not in the core)', process.version, pending)
-  // Up to 1.20 a fault in C became this throw: the fault is the cause.
-  const isFaultInC = signal !== undefined && message === 'unexpected signal during runtime execution'
-  const kind = isFaultInC ? 'signal' : 'fatal'
-  return {kind, signal, duringCgo: isFaultInC, message, header: [...before, ...text, ...lines]}
+  // A fault in the runtime becomes this throw, up to 1.20 one in C too: the fault is the cause.
+  const isFault = signal !== undefined && message === 'unexpected signal during runtime execution'
+  const duringCgo = isFault && process.tables?.functionAt(signal.pc) === undefined
+  return {kind: isFault ? 'signal' : 'fatal', signal, duringCgo, message, header: [...before, ...text, ...lines]}
 }
 
 /** The line that the signal which the goroutine keeps is printed as. */

@@ -6,7 +6,11 @@ import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {everyRelease} from '../../support/release-rows.ts'
 
-const PROCESS = {version: GoVersion.ofMinor(27), tables: {}} as unknown as DeadProcess
+const GO_PC = 0x470000
+const PROCESS = {
+  version: GoVersion.ofMinor(27),
+  tables: {functionAt: (pc: number) => (pc === GO_PC ? {name: 'runtime.memmove'} : undefined)},
+} as unknown as DeadProcess
 const NO_SIGNAL = {number: 0, code0: 0n, code1: 0n, pc: 0n}
 const SEGV = {number: 11, code0: 1n, code1: 0x5000n, pc: 0x401000n}
 const LINE = '[signal SIGSEGV: segmentation violation code=0x1 addr=0x5000 pc=0x401000]'
@@ -63,6 +67,12 @@ test('up to 1.20 a fault in C became a throw: the fault is the cause', t => {
   const described = describeThrow(PROCESS, goroutine({signal: SEGV}), undefined, message)
   t.like(described, {kind: 'signal', duringCgo: true, message})
   t.deepEqual(described.header, [`fatal error: ${message}`, LINE])
+})
+
+test('a fault in code of the runtime became the same throw, and no C ran', t => {
+  const message = 'unexpected signal during runtime execution'
+  const described = describeThrow(PROCESS, goroutine({signal: {...SEGV, pc: BigInt(GO_PC)}}), undefined, message)
+  t.like(described, {kind: 'signal', duringCgo: false, message})
 })
 
 test('a throw whose text is lost says so', t => {

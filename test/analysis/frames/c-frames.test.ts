@@ -96,7 +96,8 @@ test('pcs that the runtime saved are looked up as they are, and say so; the firs
       return [source('f')]
     },
   }
-  const process = {symbolizer} as unknown as DeadProcess
+  const memory = {moduleAt: () => ({start: 0x1000, path: '/opt/a'})}
+  const process = {symbolizer, memory, hooks: {hasSymbolizer: true}} as unknown as DeadProcess
   const pcs = [toAddress(0x1004), toAddress(0x2008)]
   const foundBy = (recovered: (typeof pcs)[number] | undefined) =>
     reportSavedPcs(process, {pcs, recovered}).map(frame => frame.foundBy)
