@@ -18,14 +18,18 @@ export function* renderCgoText({cgo, blocking}: CgoAnswer, style: Style): Genera
   }
   yield renderHooks(cgo, style)
   yield '\n'
-  if (cgo.calls.length === 0) yield `${cgo.callsKnown ? NO_CALL : NO_CALL_FOUND}\n`
-  for (const group of cgo.groups) {
-    yield `${style.header(`${group.count} ${group.count === 1 ? 'goroutine' : 'goroutines'} in ${cName(group.entry)}`)}\n`
-    for (const call of cgo.calls) if (call.entry === group.entry) yield renderCall(call, style)
-  }
-  if (cgo.calls.length > 0 && !cgo.callsKnown) yield `${style.note(MORE_CALLS)}\n`
+  yield* renderCalls(cgo, style)
   yield* renderBlocking(blocking, style)
   for (const [state, names] of groupByState(cgo.threads, style)) yield `\n${names.join('')}${state}`
+}
+
+function* renderCalls({calls, callsKnown, groups}: CgoReport, style: Style): Generator<string> {
+  if (calls.length === 0) yield `${callsKnown ? NO_CALL : NO_CALL_FOUND}\n`
+  for (const {entry, count} of groups) {
+    yield `${style.header(`${count} ${count === 1 ? 'goroutine' : 'goroutines'} in ${cName(entry)}`)}\n`
+    for (const call of calls) if (call.entry === entry) yield renderCall(call, style)
+  }
+  if (calls.length > 0 && !callsKnown) yield `${style.note(MORE_CALLS)}\n`
 }
 
 const NO_CALL = 'no call from Go into C is in progress'

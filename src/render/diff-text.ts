@@ -15,17 +15,24 @@ export function* renderDiff(report: DiffAnswer, style: Style): Generator<string>
   yield describeCompared('-', before, noun, style)
   yield describeCompared('+', after, noun, style)
   const changes: Iterable<SignatureChange | GoroutineChange> = signatures ?? goroutines ?? []
+  yield* renderChanges(changes, signatures ? 'signature' : 'stack', style)
+  if (by === 'function') yield `\n${style.note('compared by function alone: the two were built differently')}\n`
+}
+
+function* renderChanges(
+  changes: Iterable<SignatureChange | GoroutineChange>,
+  noun: string,
+  style: Style,
+): Generator<string> {
   const counts = new Map<Change, number>()
   for (const {change} of changes) counts.set(change, (counts.get(change) ?? 0) + 1)
   for (const change of ORDER) {
     const count = counts.get(change)
     if (count === undefined) continue
-    const what = signatures ? 'signature' : 'stack'
-    yield `\n${style.header(`${change}: ${count} ${what}${count === 1 ? '' : 's'}`)}\n`
+    yield `\n${style.header(`${change}: ${count} ${noun}${count === 1 ? '' : 's'}`)}\n`
     if (change === 'same') continue
     for (const each of changes) if (each.change === change) yield* renderChange(each, style)
   }
-  if (by === 'function') yield `\n${style.note('compared by function alone: the two were built differently')}\n`
 }
 
 function describeCompared(
