@@ -40,7 +40,7 @@ test('samples of a profile: 200 bytes each', t => {
   t.is([...(samples ?? [])].length, STACKS)
 })
 
-test('two dumps that are compared: 600 bytes for each of a stack in either', t => {
+test('two dumps that are compared: 350 bytes for each of a stack in either', t => {
   const compared = {path: '/x', kind: 'traceback', count: STACKS, since: null, until: null}
   let changes: Iterable<unknown> = []
   const bytes = heldBy(() => {
@@ -48,7 +48,7 @@ test('two dumps that are compared: 600 bytes for each of a stack in either', t =
     if (before && after) changes = diffGoroutines(before, after).goroutines
     return [before, after, changes]
   })
-  t.true(bytes < STACKS * 2 * 600, `${bytes / STACKS / 2}`)
+  t.true(bytes < STACKS * 2 * 350, `${bytes / STACKS / 2}`)
   t.is([...changes].length, STACKS * 1.5)
 })
 

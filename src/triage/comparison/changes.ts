@@ -18,9 +18,11 @@ function changeOf(before: number, after: number): Change {
   return after > before ? 'grown' : 'shrunk'
 }
 
+type Pair = Pick<Counts, 'before' | 'after'>
+
 /** The biggest difference first; of equal ones what is new. */
-export function compareCounts(a: Counts, b: Counts): number {
-  const difference = ({before, after}: Counts): number => Math.abs(after - before)
-  const isNew = ({before}: Counts): number => Number(before === 0)
+export function compareCounts(a: Pair, b: Pair): number {
+  const difference = ({before, after}: Pair): number => Math.abs(after - before)
+  const isNew = ({before}: Pair): number => Number(before === 0)
   return difference(b) - difference(a) || isNew(b) - isNew(a) || b.after - a.after
 }

@@ -59,7 +59,18 @@ function chooseLines(
   byFunction: Common,
 ): StackGroups | undefined {
   const groups = new StackGroups(before, after, byLine)
-  return groups.haveShared || !new StackGroups(before, after, byFunction).haveShared ? groups : undefined
+  return groups.haveShared || !haveSharedStack(before, after, byFunction) ? groups : undefined
+}
+
+function haveSharedStack(before: GoroutineSet, after: GoroutineSet, common: Common): boolean {
+  const lists = new StackLists(common)
+  const known = new Set<number>()
+  for (const stack of before.stacks) known.add(lists.listOf(stack))
+  for (const stack of after.stacks) {
+    const list = lists.listOf(stack)
+    if (known.has(list) && !lists.isBare(list)) return true
+  }
+  return false
 }
 
 function all(stacks: Iterable<DumpedStack>, holds: (stack: DumpedStack) => boolean): boolean {
@@ -67,68 +78,21 @@ function all(stacks: Iterable<DumpedStack>, holds: (stack: DumpedStack) => boole
   return true
 }
 
-/** Goroutines that are the same in two dumps. */
-interface Group {
-  before: number
-  after: number
-  /** Of the second where it has one, which is told. */
-  stack: DumpedStack
-  isPartial: boolean
-  /** In the dump of `stack`; undefined: those of `stack` alone. */
-  goroutines: number[] | undefined
-}
-
-/** What is compared of the stacks of two dumps, each a list of numbers, so that a million of them need little room. */
-class StackGroups implements Iterable<GoroutineChange> {
-  readonly common: Common
+/** What is compared of stacks, each a list of numbers, so that a million of them need little room. */
+class StackLists {
+  readonly #common: Common
   readonly #lists = new PrefixTree()
   readonly #names = new Numbering<undefined>()
   readonly #numbers = new Map<DumpedFrame, number>()
-  readonly #groups = new Map<number, Group>()
 
-  constructor(before: GoroutineSet, after: GoroutineSet, common: Common) {
-    this.common = common
-    for (const stack of before.stacks) this.#add(stack, false)
-    for (const stack of after.stacks) this.#add(stack, true)
+  constructor(common: Common) {
+    this.#common = common
   }
 
-  /** Whether one is in both. A stack with nothing on it is no sign of one build. */
-  get haveShared(): boolean {
-    for (const [list, {before, after}] of this.#groups) {
-      if (before > 0 && after > 0 && this.#lists.parentOf(list) !== EMPTY_LIST) return true
-    }
-    return false
-  }
-
-  *[Symbol.iterator](): Generator<GoroutineChange> {
-    const groups = [...this.#groups.values()]
-    const orders = groups.map(({before, after}, index) => ({index, ...countsOf(before, after)}))
-    orders.sort((a, b) => compareCounts(a, b) || a.index - b.index)
-    for (const {index, ...counts} of orders) yield reportChange(groups[index] as Group, this.common, counts)
-  }
-
-  #add(stack: DumpedStack, isAfter: boolean): void {
-    const list = this.#listOf(stack)
-    const group = this.#groups.get(list)
-    const {count, isPartial} = stack
-    if (!group) {
-      const counts = isAfter ? {before: 0, after: count} : {before: count, after: 0}
-      this.#groups.set(list, {...counts, stack, isPartial, goroutines: undefined})
-      return
-    }
-    if (isAfter && group.after === 0) Object.assign(group, {stack, isPartial, goroutines: undefined})
-    else {
-      group.goroutines ??= [...group.stack.goroutines]
-      group.goroutines.push(...stack.goroutines.slice(0, Math.max(0, IDS_SHOWN - group.goroutines.length)))
-      group.isPartial ||= isPartial
-    }
-    group[isAfter ? 'after' : 'before'] += count
-  }
-
-  /** What is compared of a stack; in one group are those that have one list. */
-  #listOf(stack: DumpedStack): number {
-    const {states, creators} = this.common
-    const frames = comparedFrames(stack, this.common)
+  /** Those that are the same have one list. */
+  listOf(stack: DumpedStack): number {
+    const {states, creators} = this.#common
+    const frames = comparedFrames(stack, this.#common)
     let list = EMPTY_LIST
     for (let index = frames.length - 1; index >= 0; index--) {
       list = this.#lists.append(list, this.#numberOf(frames[index] as DumpedFrame))
@@ -140,14 +104,104 @@ class StackGroups implements Iterable<GoroutineChange> {
     )
   }
 
+  /** Whether it is of a stack with nothing on it that is compared. */
+  isBare(list: number): boolean {
+    return this.#lists.parentOf(list) === EMPTY_LIST
+  }
+
   /** The name of a file depends on where and how a program was built; a function has one file anyhow. */
   #numberOf(frame: DumpedFrame): number {
     const known = this.#numbers.get(frame)
     if (known !== undefined) return known
     const {function: name, line} = frame
-    const number = this.#names.numberOf(this.common.lines ? `${name}:${line}` : name, () => undefined)
+    const number = this.#names.numberOf(this.#common.lines ? `${name}:${line}` : name, () => undefined)
     this.#numbers.set(frame, number)
     return number
+  }
+}
+
+/** Goroutines that are the same in two dumps. */
+interface Group {
+  readonly stack: DumpedStack
+  readonly isPartial: boolean
+  readonly goroutines: readonly number[]
+}
+
+/** The groups of two dumps, column by column: an object for each of two million would be half a gigabyte. */
+class StackGroups implements Iterable<GoroutineChange> {
+  readonly common: Common
+  readonly #lists: StackLists
+  /** By the list of its stacks. */
+  readonly #groups = new Map<number, number>()
+  readonly #before: number[] = []
+  readonly #after: number[] = []
+  /** Of the second dump where it has one, which is told. */
+  readonly #stacks: DumpedStack[] = []
+  readonly #partial = new Set<number>()
+  /** In the dump of the stack that is told; of a group that is not here: those of that stack alone. */
+  readonly #goroutines = new Map<number, number[]>()
+
+  constructor(before: GoroutineSet, after: GoroutineSet, common: Common) {
+    this.common = common
+    this.#lists = new StackLists(common)
+    for (const stack of before.stacks) this.#add(stack, false)
+    for (const stack of after.stacks) this.#add(stack, true)
+  }
+
+  /** Whether one is in both. A stack with nothing on it is no sign of one build. */
+  get haveShared(): boolean {
+    for (const [list, group] of this.#groups) {
+      if (this.#before[group] !== 0 && this.#after[group] !== 0 && !this.#lists.isBare(list)) return true
+    }
+    return false
+  }
+
+  *[Symbol.iterator](): Generator<GoroutineChange> {
+    const order = Uint32Array.from(this.#stacks, (_, group) => group)
+    order.sort((a, b) => compareCounts(this.#pairOf(a), this.#pairOf(b)) || a - b)
+    for (const group of order) {
+      const {before, after} = this.#pairOf(group)
+      yield reportChange(this.#groupAt(group), this.common, countsOf(before, after))
+    }
+  }
+
+  #pairOf(group: number): {before: number; after: number} {
+    return {before: this.#before[group] as number, after: this.#after[group] as number}
+  }
+
+  #groupAt(group: number): Group {
+    const stack = this.#stacks[group] as DumpedStack
+    const goroutines = this.#goroutines.get(group) ?? stack.goroutines
+    return {stack, isPartial: this.#partial.has(group), goroutines}
+  }
+
+  #add(stack: DumpedStack, isAfter: boolean): void {
+    const list = this.#lists.listOf(stack)
+    let group = this.#groups.get(list)
+    if (group === undefined) {
+      group = this.#stacks.push(stack) - 1
+      this.#groups.set(list, group)
+      this.#before.push(0)
+      this.#after.push(0)
+      if (stack.isPartial) this.#partial.add(group)
+    } else if (isAfter && this.#after[group] === 0) this.#tell(group, stack)
+    else this.#join(group, stack)
+    const counts = isAfter ? this.#after : this.#before
+    counts[group] = (counts[group] as number) + stack.count
+  }
+
+  #tell(group: number, stack: DumpedStack): void {
+    this.#stacks[group] = stack
+    this.#goroutines.delete(group)
+    if (stack.isPartial) this.#partial.add(group)
+    else this.#partial.delete(group)
+  }
+
+  #join(group: number, stack: DumpedStack): void {
+    const {goroutines} = this.#groupAt(group)
+    if (goroutines.length < IDS_SHOWN)
+      this.#goroutines.set(group, [...goroutines, ...stack.goroutines].slice(0, IDS_SHOWN))
+    if (stack.isPartial) this.#partial.add(group)
   }
 }
 
@@ -173,7 +227,7 @@ function isOfRuntime(name: string): boolean {
 }
 
 function reportChange(
-  {stack, goroutines = [...stack.goroutines], isPartial}: Group,
+  {stack, goroutines, isPartial}: Group,
   common: Common,
   counts: ReturnType<typeof countsOf>,
 ): GoroutineChange {
