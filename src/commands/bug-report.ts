@@ -47,7 +47,7 @@ export async function writeBugReport(path: string, report: BugReport): Promise<v
         failures.push(traceOf(error))
       }
     }
-    const asked = {redact: true, 'max-frames': flags['max-frames'] ?? 1000}
+    const asked = {redact: true, values: false, 'max-frames': flags['max-frames'] ?? 1000}
     const core = planSmallCore(opened, record, asked, {config, attempt, diagnostics, deadline})
     const {name, version} = config
     const beside = {[REPORT_NAME]: describe(report, failures, diagnostics)}

@@ -135,7 +135,7 @@ export default class Collect extends BaseCommand {
       const plan = planSmallCore(
         opened,
         record,
-        {redact: flags.redact, 'max-frames': MAX_FRAMES},
+        {redact: flags.redact, values: true, 'max-frames': MAX_FRAMES},
         {config, diagnostics, deadline},
       )
       const signature = plan.signature?.exact ?? null

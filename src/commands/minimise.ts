@@ -1,10 +1,10 @@
-import {Args} from '@oclif/core'
+import {Args, Flags} from '@oclif/core'
 import {Deadline} from '../base/deadline.ts'
 import {ReadRecord} from '../base/read-record.ts'
 import {BaseCommand} from './base-command.ts'
 import {openFromFlags} from './open-core.ts'
 import {readSecrets, refuseSecrets} from './secrets.ts'
-import {planSmallCore} from './small-core.ts'
+import {MANY_GOROUTINES, planSmallCore} from './small-core.ts'
 import {LEFT_BY_REDACTION, smallCoreFlags} from './small-core-flags.ts'
 import {writeStandardError} from './standard-streams.ts'
 import {SUMMARIES} from './summaries.ts'
@@ -18,7 +18,14 @@ export default class Minimise extends BaseCommand {
   static override args = {
     core: Args.string({required: true, name: 'CORE', description: 'the core file; may be compressed'}),
   }
-  static override flags = smallCoreFlags
+  static override flags = {
+    ...smallCoreFlags,
+    'all-values': Flags.boolean({
+      description: `keep what --values shows of every goroutine; of more than ${MANY_GOROUTINES} only that of the crash is kept else`,
+      exclusive: ['redact'],
+      default: false,
+    }),
+  }
   static override examples = [
     '<%= config.bin %> minimise core.1234 -o small.core',
     '<%= config.bin %> minimise core.1234 -o clean.core --redact --secrets secrets.txt',
@@ -32,7 +39,12 @@ export default class Minimise extends BaseCommand {
     const record = new ReadRecord()
     const opened = await openFromFlags(args.core, flags, {diagnostics, deadline}, {record})
     try {
-      const plan = planSmallCore(opened, record, flags, {config, diagnostics, deadline})
+      const plan = planSmallCore(
+        opened,
+        record,
+        {...flags, values: flags['all-values']},
+        {config, diagnostics, deadline},
+      )
       const pieces = refuseSecrets(plan.chunks(), secrets)
       this.writeAll([{path: flags.output, isAllOrNothing: true, pieces}])
       if (flags.quiet) return

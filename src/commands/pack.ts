@@ -43,7 +43,7 @@ export default class Pack extends BaseCommand {
     const [record, records] = [new ReadRecord(), new ReadRecords()]
     const opened = await openFromFlags(args.core, flags, {diagnostics, deadline}, {record, records})
     try {
-      const core = planSmallCore(opened, record, flags, {config, diagnostics, deadline})
+      const core = planSmallCore(opened, record, {...flags, values: true}, {config, diagnostics, deadline})
       const fileRecords = flags.text ? undefined : records.byPath
       const {name, version} = config
       const content = {

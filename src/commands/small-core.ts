@@ -9,8 +9,13 @@ import {type MinimalCorePlan, planMinimalCore} from '../elf/minimal-core-writer.
 import {analysisOptions, type RunContext} from './open-core.ts'
 import {readWhole, runtimeStructures, type WholeReading} from './whole-reading.ts'
 
+/** With more goroutines than these, what their frames held is half of all that is read. */
+export const MANY_GOROUTINES = 1000
+
 interface SmallCoreFlags {
   readonly redact: boolean
+  /** Whether what `--values` shows of every goroutine is kept, however many they are. */
+  readonly values: boolean
   readonly 'max-frames': number
 }
 
@@ -31,12 +36,9 @@ export function planSmallCore(
   return runWithin(context.deadline, () => {
     const options = {...analysisOptions({...flags, 'no-demangle': false}, config), ...context}
     const isBlanked = flags.redact || opened.isRedacted
-    const read = readWhole(
-      opened,
-      options,
-      isBlanked ? undefined : {choice: 'all', limits: DEFAULT_VALUE_LIMITS},
-      attempt,
-    )
+    const goroutinesMax = flags.values ? Number.POSITIVE_INFINITY : MANY_GOROUTINES
+    const values = {options: {choice: 'all', limits: DEFAULT_VALUE_LIMITS}, goroutinesMax} as const
+    const read = readWhole(opened, options, isBlanked ? undefined : values, attempt)
     const {core, modules} = opened
     const fine = fineRanges(core, modules)
     const signature = keptOf(read)

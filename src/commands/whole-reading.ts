@@ -29,6 +29,13 @@ export interface WholeReading {
   readonly crash: CrashReport | undefined
 }
 
+/** Values that are to be read too. */
+export interface ValueReading {
+  readonly options: NonNullable<AnalysisOptions['values']>
+  /** Of more goroutines than these only that which crashed is asked. */
+  readonly goroutinesMax: number
+}
+
 /**
  * Has every command read of a process all that it ever reads, and reads what debuggers need: a record of the core then
  * knows what a report is made of.
@@ -37,7 +44,7 @@ export interface WholeReading {
 export function readWhole(
   files: OpenProcess,
   options: Options,
-  values: AnalysisOptions['values'],
+  values: ValueReading | undefined,
   attempt: (part: () => void) => void = part => part(),
 ): WholeReading {
   let process: DeadProcess | undefined
@@ -49,18 +56,26 @@ export function readWhole(
   const once = {...options, examined: process}
   const all = {...once, goroutines: undefined, signatureRules: new SignatureRules()}
   const query = {state: undefined, function: undefined, labels: [], minWait: undefined, ids: undefined}
+  const whole = {...all, traceback: 'crash', cgoFrames: 'auto'} as const
+  let count = 0
   const listing = {query, sort: 'wait', limit: undefined, traceback: 'crash', cgoFrames: 'auto'} as const
   const parts = [
     () => readAnswer('info', analyzeInfo(files, once)),
     () => {
-      const report = analyzeCore(files, {...all, traceback: 'crash', cgoFrames: 'auto', values})
+      const report = analyzeCore(files, whole)
       signature = report.signature
       crash = report.crash
+      count = report.summary.who.goroutines ?? 0
       readAnswer('analyze', report)
+    },
+    () => {
+      if (!values) return
+      const goroutines = count > values.goroutinesMax ? 'crashing' : undefined
+      readAnswer('analyze', analyzeCore(files, {...whole, values: values.options, goroutines}))
     },
     () => readAnswer('analyze', analyzeCore(files, {...all, traceback: undefined, cgoFrames: 'saved'})),
     () => readAnswer('analyze', analyzeCore(files, {...all, traceback: 'crash', cgoFrames: 'hooks'})),
-    () => readAnswer('threads', analyzeThreads(files, {...once, threads: undefined, values})),
+    () => readAnswer('threads', analyzeThreads(files, {...once, threads: undefined, values: values?.options})),
     () => readAnswer('cgo', analyzeCgo(files, once)),
     () => readAnswer('goroutines', analyzeGoroutines(files, {...all, ...listing, show: 'goroutines'})),
     () => readAnswer('goroutines', analyzeGoroutines(files, {...all, ...listing, show: 'groups'})),

@@ -31,7 +31,7 @@ const LINES = [
   ['gotrace-core threads core.12', 'gotrace-core threads core.1234'],
   ['gotrace-core core.1234 --max-', 'gotrace-core core.1234 --max-frames'],
   ['gotrace-core completion z', 'gotrace-core completion zsh'],
-  ['gotrace-core help sy', 'gotrace-core help symbolize'],
+  ['gotrace-core help symboli', 'gotrace-core help symbolize'],
 ] as const
 
 const STARTS = {
