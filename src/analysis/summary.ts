@@ -52,6 +52,7 @@ export function summarize(facts: SummaryFacts): SummaryReport {
       threads: core.threadCount,
       goroutines: census?.count ?? null,
       inC: census?.inC ?? null,
+      systemAmong: census?.systemAmong ?? false,
       atLeast: isListIncomplete,
     },
     waits: describeWaits(facts),

@@ -116,7 +116,7 @@ function describeProgram(who: SummaryReport['who']): string {
 
 /** Which goroutine and thread, of how many; `nameImage` writes the path of the Go runtime that they are of. */
 export function describeActors(
-  {thread, image, goroutine, threads, goroutines, inC, atLeast}: SummaryReport['who'],
+  {thread, image, goroutine, threads, goroutines, inC, atLeast, systemAmong}: SummaryReport['who'],
   nameImage: (path: string) => string,
 ): string {
   const words: string[] = []
@@ -124,7 +124,9 @@ export function describeActors(
   if (thread !== null) words.push(`thread ${thread}`)
   const counts: string[] = []
   if (goroutines !== null) {
-    counts.push(`${atLeast ? 'at least ' : ''}${plural(goroutines, 'goroutine')} (${inC === 0 ? 'none' : inC} in C)`)
+    const whole = atLeast ? 'at least ' : ''
+    const among = systemAmong ? " with the runtime's own" : ''
+    counts.push(`${whole}${plural(goroutines, 'goroutine')}${among} (${inC === 0 ? 'none' : inC} in C)`)
   }
   counts.push(plural(threads, 'thread'))
   const of = counts.join(', ')

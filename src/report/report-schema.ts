@@ -46,7 +46,10 @@ export const goroutineSchema = z
     waitReason: text.describe('why it is blocked, in the words of that release; null: it is not'),
     waitMinutes: count.describe('it has waited at least so long; null: under a minute, or not known'),
     lockedToThread: z.boolean().describe('by runtime.LockOSThread'),
-    system: z.boolean().describe('started by the runtime for itself'),
+    system: z
+      .boolean()
+      .nullable()
+      .describe('started by the runtime for itself; null: the function that it started in is not known'),
     labels: z.record(z.string(), z.string()).describe('labels of the profiler (runtime/pprof), by key'),
     address: address.describe('of its g'),
     m: count.describe('ID of the M that it is on; null: none'),

@@ -48,6 +48,11 @@ export const summarySchema = z
         threads: z.number().int().describe('how many threads'),
         goroutines: count.describe('how many goroutines, without those of the runtime itself; null: no Go runtime'),
         inC: count.describe('how many of them are in a call of C; null: no Go runtime'),
+        systemAmong: z
+          .boolean()
+          .describe(
+            'goroutines of the runtime itself may be among them: the functions that they started in are not known',
+          ),
         atLeast: z
           .boolean()
           .describe(

@@ -315,7 +315,7 @@ export class GoRuntime {
     return machine.isExtra && !machine.isExtraInC && this.machines.some(isTwin)
   }
 
-  isSystemGoroutine(goroutine: Goroutine): boolean {
+  isSystemGoroutine(goroutine: Goroutine): boolean | undefined {
     const {startpc} = goroutine
     const kind = this.#startKinds.of(startpc, () => startKind(this.#access, startpc))
     if (kind === 'user' || kind === 'system') return kind === 'system'

@@ -31,6 +31,7 @@ const summary: SummaryReport = {
     threads: 5,
     goroutines: 2,
     inC: 1,
+    systemAmong: false,
     atLeast: false,
   },
   waits: [],

@@ -33,7 +33,7 @@ export function reportOf(text: string, goroutines: number): CoreReport {
       where: [place],
       who: {
         ...{program: '/bin/server', version: 'v1.2.3', revision: 'abc', modified: null, goVersion: 'go1.27.4'},
-        ...{thread: 7, goroutine: 1, threads: 2, goroutines, inC: 1, atLeast: false, image: null},
+        ...{thread: 7, goroutine: 1, threads: 2, goroutines, inC: 1, systemAmong: false, atLeast: false, image: null},
       },
       waits: [text],
       missing: {what: text, command: 'name it: --exe FILE'},

@@ -13,6 +13,8 @@ type Threads = Pick<ThreadStacks, 'process' | 'isInCgo'>
 export class GoroutineCensus {
   count = 0
   inC = 0
+  /** Those of the runtime itself may be among them: what some of them started in is not known. */
+  systemAmong = false
   /** Goroutine 1 of the runtime that died, with whose end the program would have ended. */
   main: Goroutine | undefined
   readonly #states = new Map<string, number>()
@@ -27,6 +29,7 @@ export class GoroutineCensus {
     const facts = new GoroutineFacts(process)
     for (const goroutine of goroutines) {
       this.count++
+      if (process.runtime?.isSystemGoroutine(goroutine) === undefined) this.systemAmong = true
       if (threads.isInCgo(goroutine)) this.inC++
       const {waitReason, status} = facts.of(goroutine)
       const state = waitReason ?? status

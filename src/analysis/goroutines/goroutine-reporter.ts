@@ -67,7 +67,7 @@ export class GoroutineReporter {
       waitReason: facts.waitReason,
       waitMinutes: facts.waitMinutes,
       lockedToThread: facts.isLockedToThread,
-      system: runtime?.isSystemGoroutine(goroutine) ?? false,
+      system: runtime?.isSystemGoroutine(goroutine) ?? null,
       labels: goroutine.hasLabels ? Object.fromEntries(goroutine.labels) : {},
       address: `0x${goroutine.address.toString(16)}`,
       m: machine?.id ?? null,
