@@ -1,4 +1,5 @@
 import {Worker} from 'node:worker_threads'
+import {checkRange} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {InputError, TruncatedFileError} from '../base/errors.ts'
 import {unreachable} from './http-exchange.ts'
@@ -104,9 +105,7 @@ export class RangedSource implements ClosableSource {
 
   /** @throws TruncatedFileError · InputError where the server does not give it */
   read(offset: number, length: number): Uint8Array {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.size)
-    }
+    checkRange(this, offset, length)
     const first = Math.floor(offset / BLOCK_SIZE)
     const within = offset - first * BLOCK_SIZE
     if (within + length <= BLOCK_SIZE) return this.#block(first).subarray(within, within + length)

@@ -1,8 +1,7 @@
 import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
-import {type ByteSource, FileSource} from '../base/byte-source.ts'
-import {TruncatedFileError} from '../base/errors.ts'
+import {type ByteSource, checkRange, FileSource} from '../base/byte-source.ts'
 import {noRoom, tooMuchDisk} from './unpack-limits.ts'
 
 const BLOCK_SIZE = 65536
@@ -127,12 +126,6 @@ function openUnlinked(name: string): number {
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
   let done = 0
   while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
-}
-
-function checkRange(source: ByteSource, offset: number, length: number): void {
-  if (!(offset >= 0 && length >= 0 && offset + length <= source.size)) {
-    throw new TruncatedFileError(`${source.name}+0x${offset.toString(16)}`, length, source.size)
-  }
 }
 
 /** Blocks in memory, those of zeros left out. */

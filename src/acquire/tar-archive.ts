@@ -1,4 +1,4 @@
-import type {ByteSource} from '../base/byte-source.ts'
+import {type ByteSource, checkRange} from '../base/byte-source.ts'
 import {FormatError, TruncatedFileError} from '../base/errors.ts'
 
 /**
@@ -129,9 +129,7 @@ export class SlicedSource implements ByteSource {
   }
 
   read(offset: number, length: number): Uint8Array {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.size)
-    }
+    checkRange(this, offset, length)
     return this.#source.read(this.#start + offset, length)
   }
 }

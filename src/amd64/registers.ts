@@ -21,7 +21,7 @@ export const DWARF_REGISTER = {
 
 export const REGISTER_COUNT = 17
 
-const {rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15} = DWARF_REGISTER
+const {rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15} = DWARF_REGISTER
 
 /**
  * Registers that a function gives back as it got them (System V ABI, AMD64 supplement, figure 3.4); rsp is one too, by
@@ -31,18 +31,7 @@ export const CALLEE_SAVED = [rbx, rbp, r12, r13, r14, r15] as const
 /** Registers that a function may change without a word. */
 export const CALLER_SAVED = [rax, rdx, rcx, rsi, rdi, r8, r9, r10, r11] as const
 
-/**
- * The order in which instructions number the general registers (Intel SDM 2, table 3-1): DWARF differs in the first
- * eight.
- */
-const ENCODED = [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15] as const
-
-/** DWARF number of the register that an instruction encodes as `encoding`; undefined past r15. */
-export function dwarfOfEncoding(encoding: number): number | undefined {
-  return ENCODED[encoding]
-}
-
-/** Numbers that instructions have for the general registers (Intel SDM 2, table 3-1). */
+/** Numbers that instructions have for the general registers (Intel SDM 2, table 3-1): DWARF differs in the first. */
 export const GENERAL = {
   rax: 0,
   rcx: 1,
@@ -61,3 +50,10 @@ export const GENERAL = {
   r14: 14,
   r15: 15,
 } as const
+
+const ENCODED = (Object.keys(GENERAL) as (keyof typeof GENERAL)[]).map(name => DWARF_REGISTER[name])
+
+/** DWARF number of the register that an instruction encodes as `encoding`; undefined past r15. */
+export function dwarfOfEncoding(encoding: number): number | undefined {
+  return ENCODED[encoding]
+}

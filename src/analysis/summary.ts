@@ -69,9 +69,8 @@ const CODE: ReadonlySet<FrameReport['kind']> = new Set(['go', 'c', 'unknown'])
  * frame further out does either, but the runtime knows whether it was in a call of C.
  */
 function languageOf({kind, pc, duringCgo}: CrashReport, frames: readonly FrameReport[]): 'go' | 'c' | undefined {
-  const [inner] = frames.filter(frame => CODE.has(frame.kind))
   const isLost = kind === 'signal' && pc === null
-  const innermost = isLost ? undefined : inner?.kind
+  const innermost = isLost ? undefined : frames.find(frame => CODE.has(frame.kind))?.kind
   if (innermost === 'go' || innermost === 'c') return innermost
   return duringCgo && (isLost || innermost === 'unknown') ? 'c' : undefined
 }

@@ -22,6 +22,13 @@ export interface ByteSource {
   number64?(offset: number): number
 }
 
+/** @throws TruncatedFileError where a source does not have that part */
+export function checkRange(source: Pick<ByteSource, 'name' | 'size'>, offset: number, length: number): void {
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.size)) {
+    throw new TruncatedFileError(`${source.name}+0x${offset.toString(16)}`, length, source.size)
+  }
+}
+
 /** As `source.read`; undefined where the source ends before, as a file does that became shorter. */
 export function readPresent(source: ByteSource, offset: number, length: number): Uint8Array | undefined {
   try {
@@ -61,9 +68,7 @@ export class BytesSource implements ByteSource {
   }
 
   read(offset: number, length: number): Uint8Array {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.#bytes.length)) {
-      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.#bytes.length)
-    }
+    checkRange(this, offset, length)
     return this.#bytes.subarray(offset, offset + length)
   }
 }
@@ -134,17 +139,13 @@ export class FileSource implements ByteSource {
   }
 
   read(offset: number, length: number): Uint8Array {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, length, this.size)
-    }
+    checkRange(this, offset, length)
     if (length >= BYPASS_LENGTH) return this.#readAround(offset, length)
     return this.#pages.read(offset, length)
   }
 
   number64(offset: number): number {
-    if (!(offset >= 0 && offset + 8 <= this.size)) {
-      throw new TruncatedFileError(`${this.name}+0x${offset.toString(16)}`, 8, this.size)
-    }
+    checkRange(this, offset, 8)
     return this.#pages.number64(offset)
   }
 

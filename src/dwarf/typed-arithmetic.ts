@@ -7,7 +7,7 @@ type Numeric = {readonly kind: 'float'; readonly value: number} | {readonly kind
 
 const GENERIC: ValueType = {size: 8, encoding: DW_ATE.unsigned}
 
-export function isFloat(type: ValueType | undefined): boolean {
+function isFloat(type: ValueType | undefined): boolean {
   return type?.encoding === DW_ATE.float
 }
 

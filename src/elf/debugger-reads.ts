@@ -1,3 +1,4 @@
+import {RED_ZONE} from '../amd64/signal-context.ts'
 import {USER_REGS} from '../amd64/user-regs.ts'
 import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
@@ -12,8 +13,6 @@ import {AT} from './notes.ts'
 
 /** Of a thread's stack: debuggers look past what a walk needs, at arguments and locals. */
 const STACK_MAX = 256 * 1024
-/** What a leaf function may use below its stack pointer (psABI, 3.2.2). */
-const RED_ZONE = 128
 const PAGE = 4096
 const WORD = 8
 /** Of what was dumped of one file, its variables for the most part: a program with more has buffers among them. */

@@ -81,11 +81,6 @@ export class Emulator {
     return this.#memory
   }
 
-  /** Instructions that were run. */
-  get instructions(): number {
-    return this.#limits.instructions - this.#left
-  }
-
   /**
    * Calls a function, inside of another call too.
    * @returns rax

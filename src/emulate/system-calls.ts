@@ -36,7 +36,7 @@ const PROT_EXEC = 4
 /** struct stat (asm/stat.h). */
 const STAT = {size: 144, mode: 24, length: 48, blockSize: 56, blocks: 64} as const
 const S_IFREG_READABLE = 0o100444
-const AT_FDCWD_FLAGS = {AT_EMPTY_PATH: 0x1000} as const
+const AT_EMPTY_PATH = 0x1000
 
 type Answer = (call: SystemCall) => number
 
@@ -227,17 +227,14 @@ function describe(call: SystemCall, source: ByteSource | undefined, place: numbe
   return 0
 }
 
-function describeOpen(call: SystemCall): number {
+function describeOpen(call: SystemCall, at: number): number {
   const file = fileOf(call, call.argument(0))
-  return file ? describe(call, file.source, call.argument(1)) : -EBADF
+  return file ? describe(call, file.source, call.argument(at)) : -EBADF
 }
 
 function describeAt(call: SystemCall): number {
   const path = decode(call.memory.cString(call.argument(1), PATH_MAX))
-  if (path === '' && call.argument(3) & AT_FDCWD_FLAGS.AT_EMPTY_PATH) {
-    const file = fileOf(call, call.argument(0))
-    return file ? describe(call, file.source, call.argument(2)) : -EBADF
-  }
+  if (path === '' && call.argument(3) & AT_EMPTY_PATH) return describeOpen(call, 2)
   return describe(call, call.program.open(path), call.argument(2))
 }
 
@@ -312,7 +309,7 @@ const ANSWERS: Readonly<Record<number, Answer>> = {
   3: ({descriptors, argument}) => (descriptors.close(argument(0)) ? 0 : -EBADF),
   4: call =>
     describe(call, call.program.open(decode(call.memory.cString(call.argument(0), PATH_MAX))), call.argument(1)),
-  5: describeOpen,
+  5: call => describeOpen(call, 1),
   8: seek,
   9: map,
   11: unmap,

@@ -1,5 +1,6 @@
 import type {DecodedInstruction} from '../amd64/decoded-instruction.ts'
 import {type Execute, readAny, writeAny} from './operands.ts'
+import {relationOf} from './relations.ts'
 import {loadOperand, maskingOf, splitImmediate, storeOperand, Vector, wholeVectors} from './vector-operands.ts'
 
 type Compile = (instruction: DecodedInstruction) => Execute
@@ -151,22 +152,11 @@ function compareScalar(format: Format): Compile {
   }
 }
 
-const RELATIONS: readonly ((left: number, right: number) => boolean)[] = [
-  (left, right) => left === right,
-  (left, right) => left < right,
-  (left, right) => left <= right,
-  () => false,
-  (left, right) => left !== right,
-  (left, right) => left >= right,
-  (left, right) => left > right,
-  () => true,
-]
-
 /** Whether each of 16 predicates holds where one of the two is no number (Intel SDM 2, CMPPD, table 3-1). */
 const UNORDERED = [3, 4, 5, 6, 8, 9, 10, 15]
 
 function compareElement(format: Format, predicate: number): Element {
-  const relation = RELATIONS[predicate & 7] as (left: number, right: number) => boolean
+  const relation = relationOf<number>(predicate)
   const holdsUnordered = UNORDERED.includes(predicate)
   return (left, right, out, index) => {
     const isUnordered = format.isNaN(left, index) || format.isNaN(right, index)

@@ -1,23 +1,12 @@
 import type {DecodedInstruction, Operand} from '../amd64/decoded-instruction.ts'
 import {type Execute, readAny, writeAny} from './operands.ts'
 import type {Processor} from './processor.ts'
+import {relationOf} from './relations.ts'
 import {getElement, setElement} from './vector-integers.ts'
 import {loadOperand, maskingOf, splitImmediate, storeOperand, Vector} from './vector-operands.ts'
 
 type Compile = (instruction: DecodedInstruction) => Execute
 const WIDTHS = {b: 1, w: 2, d: 4, q: 8} as const
-
-/** Comparisons of two elements, by the number that VPCMP has for them. */
-const PREDICATES: readonly ((left: bigint, right: bigint) => boolean)[] = [
-  (left, right) => left === right,
-  (left, right) => left < right,
-  (left, right) => left <= right,
-  () => false,
-  (left, right) => left !== right,
-  (left, right) => left >= right,
-  (left, right) => left > right,
-  () => true,
-]
 
 /** Element by element into an opmask register; where there is a mask, other elements give 0. */
 function toMask(
@@ -49,7 +38,7 @@ function toMask(
 function compare(size: number, isSigned: boolean): Compile {
   return instruction => {
     const {immediate} = splitImmediate(instruction.operands)
-    return toMask(instruction, size, PREDICATES[immediate & 7] as (left: bigint, right: bigint) => boolean, isSigned)
+    return toMask(instruction, size, relationOf<bigint>(immediate), isSigned)
   }
 }
 

@@ -35,11 +35,7 @@ export class PltStubs {
 
   /** `memcpy@plt`, where the stub's target is known. */
   find(linkAddress: Address): {name: string; entry: Address} | undefined {
-    this.#sections ??= STUB_SECTIONS.flatMap(({name, stride}) => {
-      const header = this.#image.sectionHeader(name)
-      return header ? [{start: header.address, end: header.address + header.size, stride}] : []
-    })
-    for (const {start, end, stride} of this.#sections) {
+    for (const {start, end, stride} of this.#stubSections()) {
       if (linkAddress < start || linkAddress >= end) continue
       // .plt.got has stubs of 16 bytes where control-flow enforcement made them longer
       for (const length of stride === 8 ? [8, 16] : [16]) {
@@ -59,10 +55,15 @@ export class PltStubs {
 
   /** Whether an address is in a stub. */
   covers(linkAddress: Address): boolean {
-    return STUB_SECTIONS.some(({name}) => {
+    return this.#stubSections().some(({start, end}) => linkAddress >= start && linkAddress < end)
+  }
+
+  #stubSections(): readonly {start: number; end: number; stride: number}[] {
+    this.#sections ??= STUB_SECTIONS.flatMap(({name, stride}) => {
       const header = this.#image.sectionHeader(name)
-      return header !== undefined && linkAddress >= header.address && linkAddress < header.address + header.size
+      return header ? [{start: header.address, end: header.address + header.size, stride}] : []
     })
+    return this.#sections
   }
 
   /** The slot that a stub's jump goes through. */

@@ -5,15 +5,13 @@ import type {CoreFile} from '../../elf/core-file.ts'
 import type {CoreExtent} from '../../elf/core-segments.ts'
 import {findDynamicSymbol} from '../../elf/dynamic-symbols.ts'
 import type {Module} from '../../elf/module.ts'
+import {AT} from '../../elf/notes.ts'
 import {STB, STT, SymbolTable} from '../../elf/symtab.ts'
 import type {MemoryImage} from '../../emulate/emulated-memory.ts'
 import type {EmulatedModule, EmulatedProgram} from '../../emulate/emulated-program.ts'
 import {PltStubs} from '../../symbolize/plt-stubs.ts'
 import type {DeadProcess} from './dead-process.ts'
 
-/** Entries of the auxiliary vector (linux/auxvec.h). */
-const AT_PHDR = 3
-const AT_PHNUM = 5
 /** Where an ELF header has its fields (gABI ch. 4, Elf64_Ehdr). */
 const EHDR_SIZE = 64
 const E_PHOFF = 32
@@ -76,7 +74,7 @@ function emulatedModule(process: Process, module: Module): EmulatedModule {
 
 /** The kernel tells where those of the program are; a library has them behind its ELF header. */
 function programHeaders({core, memory}: Process, module: Module): EmulatedModule['programHeaders'] {
-  const [address, count] = [core.auxv.get(AT_PHDR), core.auxv.get(AT_PHNUM)]
+  const [address, count] = [core.auxv.get(AT.AT_PHDR), core.auxv.get(AT.AT_PHNUM)]
   const told = address === undefined ? undefined : addressOfWord(address)
   if (module.isExecutable && told !== undefined && count !== undefined) return {address: told, count: Number(count)}
   const bytes = memory.read(module.start, EHDR_SIZE)

@@ -1,5 +1,6 @@
 import {basename} from 'node:path'
 import type {Address} from '../../base/address.ts'
+import {lastAtOrBelow} from '../../base/sorted-ranges.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {ArenaSearch, type Block, freedIn} from './malloc-arena.ts'
 import {MallocChunks} from './malloc-chunks.ts'
@@ -24,13 +25,8 @@ export class FreedBlocks {
   stateOf(address: Address): 'freed' | 'not allocated' | undefined {
     if (!this.#starts) this.#search()
     const [starts, ends] = [this.#starts as Float64Array, this.#ends as Float64Array]
-    let [low, high] = [0, starts.length]
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      if ((starts[middle] as number) <= address) low = middle + 1
-      else high = middle
-    }
-    if (low > 0 && address < (ends[low - 1] as number)) return 'freed'
+    const last = lastAtOrBelow(starts, address)
+    if (last >= 0 && address < (ends[last] as number)) return 'freed'
     return this.#tops.some(({start, end}) => address >= start && address < end) ? 'not allocated' : undefined
   }
 

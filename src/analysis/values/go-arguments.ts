@@ -4,6 +4,7 @@ import type {GoFunction} from '../../gosym/go-function.ts'
 import type {VariableReport} from '../../report/core-report.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {FrameOrigin} from '../process/frame-origins.ts'
+import {littleEndian} from './storage.ts'
 import {renderText, textAt} from './text-value.ts'
 import {cutValue, missingValue, plainValue, stateOf, type Value} from './value.ts'
 import type {ValueEnvironment} from './value-reader.ts'
@@ -104,7 +105,7 @@ class ArgumentArea {
     if (!(isLive ?? this.#isFilled)) return 'not-saved'
     const at = offsetAddress(this.#start, offset)
     const bytes = at === undefined ? undefined : this.#environment.memory.read(at, Math.min(size, 8))
-    return bytes?.reduceRight<bigint>((word, byte) => word * 256n + BigInt(byte), 0n) ?? 'unreadable'
+    return bytes ? littleEndian(bytes) : 'unreadable'
   }
 
   /** Whether a number has a sign the tables do not tell: as the traceback of Go writes it. */

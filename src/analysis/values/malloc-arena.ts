@@ -1,4 +1,4 @@
-import {toAddress} from '../../base/address.ts'
+import {number64At, toAddress} from '../../base/address.ts'
 import type {CoreSegments} from '../../elf/core-segments.ts'
 import {BLOCK_ALIGNMENT, CHUNK_HEADER, type MallocChunks} from './malloc-chunks.ts'
 
@@ -99,7 +99,7 @@ export class ArenaSearch {
     if (!bytes) return undefined
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const isEmpty = (at: number) =>
-      wordAt(view, at) === start + at - BIN_SIZE && wordAt(view, at + 8) === start + at - BIN_SIZE
+      number64At(view, at) === start + at - BIN_SIZE && number64At(view, at + 8) === start + at - BIN_SIZE
     // Lists that are in use stand between empty ones: of the places that look like it one has the most empty ones.
     let best = {bins: -1, empty: EMPTY_MIN}
     for (let last = (BINS - 1) * BIN_SIZE; last + BIN_SIZE <= length; last += 8) {
@@ -111,10 +111,6 @@ export class ArenaSearch {
     }
     return best.bins < 0 ? undefined : best.bins
   }
-}
-
-function wordAt(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true)
 }
 
 /** What an arena has in its lists: fastbins, then those of blocks that were merged with free neighbours. */

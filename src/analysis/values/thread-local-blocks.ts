@@ -10,6 +10,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 
 /** Relocations of thread-local storage (psABI amd64, 4.4.1; TLSDESC: RFC by Alexandre Oliva). */
 const R_X86_64 = {DTPMOD64: 16, TPOFF64: 18, TLSDESC: 36} as const
+const TYPES: ReadonlySet<number> = new Set(Object.values(R_X86_64))
 const RELA_SIZE = 24
 /** Relocations of one module that are looked through. */
 const RELOCATIONS_MAX = 2_000_000
@@ -142,7 +143,7 @@ function* localRelocations(image: ElfFile): Generator<LocalRelocation> {
       const type = cursor.u32()
       const symbol = cursor.u32()
       const offset = cursor.number64()
-      const isLocal = symbol === 0 && (Object.values(R_X86_64) as number[]).includes(type)
+      const isLocal = symbol === 0 && TYPES.has(type)
       if (isLocal && Number.isSafeInteger(slot) && Number.isSafeInteger(offset)) yield {slot, type, offset}
     }
   }

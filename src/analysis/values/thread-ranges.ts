@@ -1,14 +1,11 @@
+import {RED_ZONE} from '../../amd64/signal-context.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
 import {type Address, addressOfWord, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {CoreExtent} from '../../elf/core-segments.ts'
+import {AT} from '../../elf/notes.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-
-/** Below the stack pointer of code that calls nothing (psABI amd64, 3.2.2). */
-const RED_ZONE = 128
-/** Of the auxiliary vector: an address near the bottom of the first thread's stack. */
-const AT_RANDOM = 25
 
 /** The stack that the system, or libc, gave a thread. */
 export interface ThreadRange {
@@ -33,7 +30,7 @@ function rangeOf(
 ): ThreadRange | undefined {
   const sp = addressOfWord(registers[USER_REGS.rsp] ?? 0n)
   const isFirst = tid === core.process?.pid
-  const inside = isFirst ? addressOfWord(core.auxv.get(AT_RANDOM) ?? 0n) : controlBlock(memory, registers)
+  const inside = isFirst ? addressOfWord(core.auxv.get(AT.AT_RANDOM) ?? 0n) : controlBlock(memory, registers)
   const extent = inside === undefined ? undefined : core.segments.extentAt(inside)
   if (inside === undefined || !extent?.writable) return undefined
   const [start, end] = [toAddress(extent.start), isFirst ? toAddress(extent.end) : inside]

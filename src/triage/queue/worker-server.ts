@@ -1,6 +1,5 @@
 import {createServer} from 'node:http'
-import type {AddressInfo} from 'node:net'
-import {InputError, messageOf} from '../../base/errors.ts'
+import {type ListeningServer, listenAt} from '../listening-server.ts'
 import type {QueueCounts} from './core-queue.ts'
 import type {WorkerMetrics} from './worker-metrics.ts'
 
@@ -25,8 +24,8 @@ const TEXT = 'text/plain; version=0.0.4; charset=utf-8'
  */
 export async function serveWorker(
   options: WorkerServerOptions,
-  {host, port}: {host: string; port: number},
-): Promise<{url: string; close(): Promise<void>}> {
+  place: {host: string; port: number},
+): Promise<ListeningServer> {
   const server = createServer((request, response) => {
     void answerWorker(request.url ?? '/', options).then(({status, body}) => {
       response.writeHead(status, {
@@ -37,22 +36,7 @@ export async function serveWorker(
       response.end(body)
     })
   })
-  await new Promise<void>((done, failed) => {
-    server.once('error', cause => {
-      const message = `${host}:${port}: ${messageOf(cause)}`
-      failed(new InputError('bad-argument', message, 'choose another --metrics-port, or 0', {cause}))
-    })
-    server.listen({host, port}, () => done())
-  })
-  const {port: actual} = server.address() as AddressInfo
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}/`,
-    close: () =>
-      new Promise(done => {
-        server.close(() => done())
-        server.closeAllConnections()
-      }),
-  }
+  return listenAt(server, place, '--metrics-port')
 }
 
 /** Never rejects. */

@@ -1,6 +1,6 @@
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
-import {InputError, messageOf} from '../../base/errors.ts'
+import {type ListeningServer, listenAt} from '../listening-server.ts'
 import type {SiteRequest, SiteResponse, StoreSite} from './store-site.ts'
 
 const BODY_MAX = 64 * 1024
@@ -15,35 +15,14 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 }
 
-export interface ListeningServer {
-  readonly url: string
-  close(): Promise<void>
-}
-
 /**
  * Serves a site. A page of another site in the same browser gets nothing: requests must name this server as their
  * host, which a name that was bound anew to this address does not.
  * @throws InputError where the port is taken or may not be used
  */
-export async function serveSite(site: StoreSite, {host, port}: {host: string; port: number}): Promise<ListeningServer> {
+export async function serveSite(site: StoreSite, place: {host: string; port: number}): Promise<ListeningServer> {
   const server = createServer((request, response) => void handle(site, server, request, response))
-  await new Promise<void>((done, failed) => {
-    server.once('error', cause =>
-      failed(
-        new InputError('bad-argument', `${host}:${port}: ${messageOf(cause)}`, 'choose another --port, or 0', {cause}),
-      ),
-    )
-    server.listen({host, port}, () => done())
-  })
-  const {port: actual} = server.address() as AddressInfo
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}/`,
-    close: () =>
-      new Promise(done => {
-        server.close(() => done())
-        server.closeAllConnections()
-      }),
-  }
+  return listenAt(server, place, '--port')
 }
 
 async function handle(
