@@ -34,9 +34,9 @@ export function isRemote(path: string): boolean {
   return /^(?:s3|https?):\/\//.test(path)
 }
 
-/** What a remote file is called in messages and reports: nothing that lets anybody in. */
+/** What a file is called in messages and reports: of an address nothing that lets anybody in. */
 export function remoteName(address: string): string {
-  if (isS3(address) || !URL.canParse(address)) return address
+  if (!isRemote(address) || isS3(address) || !URL.canParse(address)) return address
   const url = new URL(address)
   return `${url.protocol}//${url.host}${url.pathname}`
 }

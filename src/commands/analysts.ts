@@ -1,6 +1,7 @@
 import {totalmem} from 'node:os'
 import {resolve} from 'node:path'
 import {Flags, type Interfaces} from '@oclif/core'
+import {isRemote} from '../acquire/remote-file.ts'
 import {SearchPlaces} from '../acquire/search-places.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {makeFolder} from '../base/replaced-file.ts'
@@ -91,11 +92,12 @@ function reportFolder(directory: string, redact: boolean): LineOptions['reports'
 
 /** The processes work in another folder. */
 function absolute(search: LineOptions['search']): LineOptions['search'] {
-  const {exe, sysroots = [], debugDirs = []} = search
+  const {exe, sysroots = [], debugDirs = [], symbols = []} = search
   return {
     ...search,
     exe: exe === undefined ? undefined : resolve(exe),
     sysroots: sysroots.map(path => resolve(path)),
     debugDirs: debugDirs.map(path => resolve(path)),
+    symbols: symbols.map(store => (isRemote(store) ? store : resolve(store))),
   }
 }

@@ -4,7 +4,7 @@ import type {LastingFiles} from '../acquire/lasting-files.ts'
 import type {UnpackedCache} from '../acquire/open-files.ts'
 import {type OpenProcess, type OpenProcessOptions, openProcess} from '../acquire/open-process.ts'
 import {isPackageHead} from '../acquire/package-manifest.ts'
-import {isRemote, remoteName} from '../acquire/remote-file.ts'
+import {remoteName} from '../acquire/remote-file.ts'
 import {type AnalysisOptions, analyzeCore} from '../analysis/analyze-core.ts'
 import type {Tool} from '../analysis/process/process-facts.ts'
 import {type RulesText, SignatureRules} from '../analysis/signature/rules.ts'
@@ -181,8 +181,8 @@ function lineHead(
   tool: Tool,
   key: string | null,
 ): Pick<BatchLine, 'schemaVersion' | 'tool' | 'key' | keyof LineKey> {
-  const shown = isRemote(path) ? remoteName(path) : path
-  return {schemaVersion: '1', tool: {name: tool.name, version: tool.version}, path: shown, size, mtime, key, attempt}
+  const {name, version} = tool
+  return {schemaVersion: '1', tool: {name, version}, path: remoteName(path), size, mtime, key, attempt}
 }
 
 /** The line of a core that could not be analysed. */

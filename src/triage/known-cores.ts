@@ -1,4 +1,4 @@
-import {isRemote, remoteName} from '../acquire/remote-file.ts'
+import {remoteName} from '../acquire/remote-file.ts'
 import type {StoredLine} from './stored-line.ts'
 import type {WorkItem} from './work-list.ts'
 
@@ -38,6 +38,6 @@ export class KnownCores {
   }
 
   #keyOf({path, size, mtime}: Key): string {
-    return `${this.#shown(isRemote(path) ? remoteName(path) : path)}\0${size}\0${mtime}`
+    return `${this.#shown(remoteName(path))}\0${size}\0${mtime}`
   }
 }

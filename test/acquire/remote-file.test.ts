@@ -86,11 +86,17 @@ test('a fault of the server is waited out; what it refuses is told with what it 
 test('a server that is not there is unreachable, and no longer asked than there is time', async t => {
   const started = await startHttpStub(whole)
   started.close()
-  const deadline = new Deadline(0.3, new Diagnostics())
+  const deadline = new Deadline(1, new Diagnostics())
   const begun = Date.now()
   const address = `${started.url}/core`
   t.regex(await failure(RemoteFile.open(address, {environment: {}, deadline})), /^unreachable: .*ECONNREFUSED/)
   t.true(Date.now() - begun < 2000)
+})
+
+test('a path with a colon is no address, and keeps its name', t => {
+  const names = ['core:1234', 'a:b/c', '/var/crash/12:30/core', './core:1']
+  t.deepEqual(names.map(remoteName), names)
+  t.is(remoteName('https://me:secret@host/core?token=x'), 'https://host/core')
 })
 
 test('a file that is replaced while it is read is no file', async t => {

@@ -20,6 +20,13 @@ test('what push put into a store, analysis finds there and pull takes out of it'
   // Nothing else is at hand: the machine of the sysroot is an empty one.
   const flags = ['--sysroot', folder]
   t.is(runCommand(['analyze', core, ...flags, '--symbols', store]).stdout, whole.stdout)
+  // The processes of batch work in another folder.
+  const lines = [store, 'store'].map(symbols => {
+    const line = JSON.parse(runCommand(['batch', core, ...flags, '--symbols', symbols], {cwd: folder}).stdout)
+    return {frames: line.frames, signature: line.signature}
+  })
+  t.true(lines[0]?.frames.length > 0)
+  t.deepEqual(lines[1], lines[0])
   const env = {GOTRACE_SYMBOLS: store}
   const got = runCommand(['symbols', 'pull', core, '-d', pulled, '--json', '--strict'], {env})
   t.is(got.exitCode, 0, got.stderr)
