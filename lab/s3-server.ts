@@ -3,7 +3,7 @@ import {createServer, type IncomingMessage, type ServerResponse} from 'node:http
 import type {AddressInfo} from 'node:net'
 
 /** Who may ask. */
-export const S3_LOGIN = {AWS_ACCESS_KEY_ID: 'AKIDLAB', AWS_SECRET_ACCESS_KEY: 'lab/secret+key', AWS_REGION: 'eu-lab-1'}
+const S3_LOGIN = {AWS_ACCESS_KEY_ID: 'AKIDLAB', AWS_SECRET_ACCESS_KEY: 'lab/secret+key', AWS_REGION: 'eu-lab-1'}
 
 /**
  * A server of objects by the protocol of S3, as far as it is used: PUT, HEAD and GET, ranges too, of buckets named in

@@ -1,12 +1,12 @@
-import {closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync} from 'node:fs'
+import {closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
 import {messageOf} from '../base/errors.ts'
+import {isZero, writeAll} from './zero-pages.ts'
 
 /** As much as is read of the pipe at once. */
 const CHUNK_SIZE = 1024 * 1024
 /** Less of it that is all zeros takes room. */
 const PAGE = 4096
-const ZEROS = new Uint8Array(PAGE)
 /** Where the pipe was made not to block, and nothing is there yet. */
 const PAUSE_MS = 2
 
@@ -95,18 +95,13 @@ function keep(fd: number, bytes: Uint8Array, offset: number): string | undefined
       let last = end
       while (last < bytes.length && !isZero(bytes, last, Math.min(last + PAGE, bytes.length))) last += PAGE
       last = Math.min(last, bytes.length)
-      for (let done = at; done < last; ) done += writeSync(fd, bytes, done, last - done, offset + done)
+      writeAll(fd, bytes.subarray(at, last), offset + at)
       at = last
     }
     return undefined
   } catch (error) {
     return messageOf(error)
   }
-}
-
-function isZero(bytes: Uint8Array, start: number, end: number): boolean {
-  const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
-  return part.equals(ZEROS.subarray(0, end - start))
 }
 
 /** @throws what the system says */

@@ -52,7 +52,7 @@ const TAIL_SIZE = 1024 * 1024
 const MINUTE_MS = 60_000
 /** Of one program, whatever its bugs are: so many times what one signature may have. */
 const PROGRAM_SHARE = 5
-export const PACKAGE_SUFFIX = '.gtc'
+const PACKAGE_SUFFIX = '.gtc'
 const TEMPORARY = /^\.collect-(\d+)-.*\.tmp$/
 /** A spill folder is there for a moment. */
 const SPILL = /^\.spill-/

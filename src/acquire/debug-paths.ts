@@ -2,6 +2,7 @@ import {realpathSync} from 'node:fs'
 import {basename, dirname, isAbsolute, join} from 'node:path'
 import type {BuildIds} from '../elf/build-id.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
+import type {Artifact} from '../report/vocabulary.ts'
 import {eachBuildKey} from './build-key.ts'
 import type {SupplementaryLink} from './debug-links.ts'
 import type {Place, SearchPlaces} from './search-places.ts'
@@ -18,7 +19,8 @@ export interface DebugSubject {
 }
 
 /** The name of a build-ID tree's entry (GDB manual, "Separate Debug Files"). */
-export function buildIdName(buildId: string, suffix: string): string {
+export function buildIdName(buildId: string, artifact: Artifact): string {
+  const suffix = artifact === 'debuginfo' ? '.debug' : ''
   return join('.build-id', buildId.slice(0, 2), `${buildId.slice(2)}${suffix}`)
 }
 
@@ -47,7 +49,7 @@ export class FileDebugPaths implements DebugPaths {
 
   *separate(ids: BuildIds, linkName: string | undefined): Generator<string | undefined> {
     const trees = [...this.#places.debugTrees()]
-    for (const key of eachBuildKey(ids)) for (const locate of trees) yield locate(buildIdName(key, '.debug'))
+    for (const key of eachBuildKey(ids)) for (const locate of trees) yield locate(buildIdName(key, 'debuginfo'))
     const {path} = this.#subject
     const names = new Set([linkName, `${basename(path)}.debug`, `${basename(path)}.dbg`])
     for (const name of names) {
@@ -83,7 +85,7 @@ export class FileDebugPaths implements DebugPaths {
       yield place?.tree.locate(`${dirname(place.name)}/${name}`)
     }
     const trees = [...places.debugTrees()]
-    if (isBuildId(id)) for (const locate of trees) yield locate(buildIdName(id, '.debug'))
+    if (isBuildId(id)) for (const locate of trees) yield locate(buildIdName(id, 'debuginfo'))
     // Debian names /usr/lib/debug/.dwz/x86_64-linux-gnu/NAME, which may lie in a tree of its own
     const tail = name.lastIndexOf('.dwz/')
     for (const locate of trees) {

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto'
-import {readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
+import {renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
 import {isAbsolute, join, normalize, resolve} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
@@ -14,6 +14,7 @@ import type {Environment} from './aws-settings.ts'
 import {buildKeys, isBuildKey} from './build-key.ts'
 import type {Progress} from './core-input.ts'
 import {buildIdName} from './debug-paths.ts'
+import {removeLeftBehind} from './left-behind.ts'
 import {Patience} from './patience.ts'
 import {withoutLogin} from './remote-file.ts'
 import {isS3} from './s3-bucket.ts'
@@ -75,8 +76,8 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** How long "no server has it" is believed (elfutils: debuginfod-client.c, cache_miss_default_s). */
 const MISS_SECONDS = 600
 const ATTEMPTS = 2
-/** A file that was being fetched and has not grown for so long is what a killed run left. */
-const LEFT_BEHIND_MS = 3_600_000
+/** What a file is called while it is fetched. */
+const PARTIAL_FILE = /^(executable|debuginfo|source-[0-9a-f]+)\.[0-9a-z]+\.[0-9a-z]+$/
 const DISK_ERRORS = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EFBIG', 'EIO'])
 
 /** What the environment says, in the variables of elfutils' client (debuginfod_find_debuginfo(3)). */
@@ -126,7 +127,7 @@ export class DebuginfodClient {
   async find(buildId: string, artifact: Artifact): Promise<string | undefined> {
     const sizeMax = this.#options.sizeMax ?? DEFAULT_SIZE_MAX
     const paths = [`buildid/${buildId}/${artifact}`]
-    if (this.#options.isStore) paths.push(buildIdName(buildId, artifact === 'debuginfo' ? '.debug' : ''))
+    if (this.#options.isStore) paths.push(buildIdName(buildId, artifact))
     return this.#find({buildId, paths, name: artifact, isElf: true, sizeMax})
   }
 
@@ -157,7 +158,7 @@ export class DebuginfodClient {
     if (this.#isLate()) return undefined
     try {
       makeFolders(directory, 0o700)
-      removeLeftBehind(directory)
+      removeLeftBehind(directory, name => PARTIAL_FILE.test(name))
       return await this.#fetchAny(wanted, path)
     } catch (error) {
       this.#report(cacheDir, error)
@@ -377,16 +378,6 @@ async function writeBody(body: AsyncIterable<Uint8Array>, path: string): Promise
     await file.close()
   }
   return done
-}
-
-/** No handler runs when a process is killed: the next one that fetches into the folder tidies up. */
-function removeLeftBehind(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    if (!/^(executable|debuginfo|source-[0-9a-f]+)\.[0-9a-z]+\.[0-9a-z]+$/.test(name)) continue
-    const path = join(directory, name)
-    const stat = statSync(path, {throwIfNoEntry: false})
-    if (stat && Date.now() - stat.mtimeMs > LEFT_BEHIND_MS) rmSync(path, {force: true})
-  }
 }
 
 /** A page of some proxy, or a file that is not the one asked for, must not stay in a cache that others use too. */

@@ -1,20 +1,16 @@
-import {closeSync, fsyncSync, linkSync, openSync, readdirSync, renameSync, rmSync, statSync, symlinkSync} from 'node:fs'
+import {closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync, symlinkSync} from 'node:fs'
 import {dirname, join, relative} from 'node:path'
 import type {ByteSource} from '../base/byte-source.ts'
 import {InputError, messageOf} from '../base/errors.ts'
 import {writeOutput} from '../base/output-file.ts'
 import {makeFolder} from '../base/replaced-file.ts'
-import type {Artifact} from '../report/vocabulary.ts'
+import {ARTIFACT_NAMES, type Artifact} from '../report/vocabulary.ts'
 import {hasKey} from './build-file.ts'
 import {buildIdName} from './debug-paths.ts'
+import {removeLeftBehind} from './left-behind.ts'
 import type {Kept, StoreEntry, SymbolStore} from './symbol-store.ts'
 
-const ARTIFACTS = ['executable', 'debuginfo'] as const
-/** What a build-ID tree calls them (GDB manual, "Separate Debug Files"). */
-const SUFFIXES: Readonly<Record<Artifact, string>> = {executable: '', debuginfo: '.debug'}
 const COPY_SIZE = 1024 * 1024
-/** A file that was being written and has not grown for so long is what a killed run left. */
-const LEFT_BEHIND_MS = 3_600_000
 
 /**
  * A symbol store in a folder: `buildid/KEY/executable` and `debuginfo`, and links to them as a build-ID tree has them,
@@ -29,7 +25,7 @@ export class FolderStore implements SymbolStore {
 
   /** Where the file lies; undefined where there is none. */
   locate(key: string, artifact: Artifact): string | undefined {
-    const paths = [this.#pathOf(key, artifact), join(this.name, buildIdName(key, SUFFIXES[artifact]))]
+    const paths = [this.#pathOf(key, artifact), join(this.name, buildIdName(key, artifact))]
     return paths.find(path => statSync(path, {throwIfNoEntry: false})?.isFile())
   }
 
@@ -39,7 +35,7 @@ export class FolderStore implements SymbolStore {
       const path = this.#pathOf(key, artifact)
       const isHeld = statSync(path, {throwIfNoEntry: false})?.isFile() && hasKey(path, key)
       makeFolder(dirname(path))
-      removeLeftBehind(dirname(path))
+      removeLeftBehind(dirname(path), name => name.endsWith('.tmp'))
       if (!isHeld) first = storeFile(path, file, first)
       this.link(key)
       yield isHeld ? 'held' : 'stored'
@@ -48,9 +44,9 @@ export class FolderStore implements SymbolStore {
 
   /** Has the build-ID tree tell of what is there; not all file systems have links. */
   link(key: string): void {
-    for (const artifact of ARTIFACTS) {
+    for (const artifact of ARTIFACT_NAMES) {
       const path = this.#pathOf(key, artifact)
-      const name = join(this.name, buildIdName(key, SUFFIXES[artifact]))
+      const name = join(this.name, buildIdName(key, artifact))
       if (!statSync(path, {throwIfNoEntry: false})) continue
       makeFolder(dirname(name))
       try {
@@ -109,14 +105,5 @@ function writeFile(path: string, file: ByteSource): void {
     fsyncSync(fd)
   } finally {
     closeSync(fd)
-  }
-}
-
-/** No handler runs when a process is killed: the next one that stores there tidies up. */
-function removeLeftBehind(folder: string): void {
-  for (const each of readdirSync(folder)) {
-    if (!each.endsWith('.tmp')) continue
-    const stat = statSync(join(folder, each), {throwIfNoEntry: false})
-    if (stat && Date.now() - stat.mtimeMs > LEFT_BEHIND_MS) rmSync(join(folder, each), {force: true})
   }
 }

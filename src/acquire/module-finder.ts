@@ -95,7 +95,7 @@ function* candidatePaths(image: LoadedImage, search: ModuleSearch): Generator<st
   const {places, exe} = search
   const name = basename(path)
   const keyed = function* (locate: Lookup): Generator<string> {
-    for (const key of eachBuildKey(image.buildIds)) yield* located(locate(buildIdName(key, '')))
+    for (const key of eachBuildKey(image.buildIds)) yield* located(locate(buildIdName(key, 'executable')))
   }
   if (image.isExecutable && exe !== undefined) yield exe
   for (const tree of places.sysroots) {

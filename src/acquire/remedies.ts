@@ -92,7 +92,7 @@ export class Remedies {
       return [`${this.#command()} --exe ${file === '' || path.startsWith('/memfd:') ? 'FILE' : shellWord(file)}`]
     if (imageOrigin !== 'file') return [`add --sysroot DIR, with a copy of ${shellWord(path)} in DIR`]
     if (buildId === undefined) return [`build ${file} with -g and a build ID (-Wl,--build-id), and keep that file`]
-    const debugFile = buildIdName(buildId, '.debug')
+    const debugFile = buildIdName(buildId, 'debuginfo')
     return [`add --debug-dir DIR, with the debug file of ${file} as DIR/${debugFile}`]
   }
 

@@ -1,18 +1,14 @@
-import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync} from 'node:fs'
+import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {type ByteSource, checkRange, FileSource} from '../base/byte-source.ts'
 import {noRoom, tooMuchDisk} from './unpack-limits.ts'
+import {isZero, writeAll} from './zero-pages.ts'
 
 const BLOCK_SIZE = 65536
 const ZEROS = new Uint8Array(BLOCK_SIZE)
 /** Unpacked data that is kept in memory; cores are mostly zeros, so most need no temporary file. */
 const MEMORY_MAX = 128 * 1024 * 1024
-
-function isZero(bytes: Uint8Array): boolean {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return view.equals(bytes.length === BLOCK_SIZE ? ZEROS : ZEROS.subarray(0, bytes.length))
-}
 
 export interface ClosableSource extends ByteSource {
   close(): void
@@ -121,11 +117,6 @@ function openUnlinked(name: string): number {
   } finally {
     if (directory !== undefined) rmSync(directory, {recursive: true, force: true})
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-  let done = 0
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
 }
 
 /** Blocks in memory, those of zeros left out. */

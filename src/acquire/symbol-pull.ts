@@ -4,7 +4,7 @@ import {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
 import {isThere} from '../base/file-head.ts'
 import type {BuildIds} from '../elf/build-id.ts'
-import type {Artifact} from '../report/vocabulary.ts'
+import {ARTIFACT_NAMES, type Artifact} from '../report/vocabulary.ts'
 import {hasKey} from './build-file.ts'
 import {buildKeys, isBuildKey} from './build-key.ts'
 import {FolderStore} from './folder-store.ts'
@@ -29,7 +29,6 @@ interface Wanted {
   readonly module: string | null
 }
 
-const ARTIFACTS = ['executable', 'debuginfo'] as const
 /** Four parts with slashes between them (cmd/go/internal/work/buildid.go). */
 const GO_BUILD_ID = /^[\w-]+(?:\/[\w-]+){1,3}$/
 
@@ -83,7 +82,7 @@ async function modulesOf(core: string, options: OpenProcessOptions): Promise<Wan
 
 async function* pull({ids, module}: Wanted, store: FolderStore, servers: SymbolServers): AsyncGenerator<Pulled> {
   let isMissing = true
-  for (const artifact of ARTIFACTS) {
+  for (const artifact of ARTIFACT_NAMES) {
     const found = heldIn(store, ids, artifact) ?? (await fetchInto(store, ids, artifact, servers))
     if (!found) continue
     isMissing = false

@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import {Flags} from '@oclif/core'
+import {isRemote} from '../acquire/remote-file.ts'
 import {describeFailure, InputError} from '../base/errors.ts'
 import {printable} from '../base/printable.ts'
 import {renderPassedOver} from '../render/batch-text.ts'
@@ -159,12 +160,12 @@ type Found = QueuedCore | PassedOver | Error
 
 /** Files first: an address may take its time. */
 async function* findCores(operands: readonly string[], {labels}: QueueRequest): AsyncGenerator<Found> {
-  const {identifyAddress, identifyFile, isAddress} = await import('../triage/queue/core-identity.ts')
-  for (const item of listWork(operands.filter(operand => !isAddress(operand)))) {
+  const {identifyAddress, identifyFile} = await import('../triage/queue/core-identity.ts')
+  for (const item of listWork(operands.filter(operand => !isRemote(operand)))) {
     if (!isFound(item)) yield item
     else yield item.error ?? (await identifyFile(item, labels)) ?? 'packed, no core'
   }
-  for (const address of operands.filter(isAddress)) {
+  for (const address of operands.filter(isRemote)) {
     yield await identifyAddress(address, labels, {environment: process.env}).catch((error: Error) => error)
   }
 }

@@ -38,7 +38,7 @@ function testBitFar(change: Change | undefined, to: Operand & {kind: 'memory'}, 
   }
 }
 
-export function trailingZeros(value: bigint, bits: number): number {
+function trailingZeros(value: bigint, bits: number): number {
   const low = Number(value & 0xffffffffn)
   if (low !== 0) return 31 - Math.clz32(low & -low)
   const high = Number(value >> 32n)
@@ -50,7 +50,7 @@ function leadingZeros(value: bigint, bits: number): number {
   return (high !== 0 ? Math.clz32(high) : 32 + Math.clz32(Number(value & 0xffffffffn))) - (64 - bits)
 }
 
-export function countOnes(value: bigint): number {
+function countOnes(value: bigint): number {
   let count = 0
   for (let rest = value; rest !== 0n; rest &= rest - 1n) count++
   return count

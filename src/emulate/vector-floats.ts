@@ -175,7 +175,7 @@ function compare(format: Format, isScalar: boolean): Compile {
 }
 
 /** The nearest integer, of two equally near the even one. */
-export function roundToEven(value: number): number {
+function roundToEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor
   if (rest !== 0.5) return Math.round(value)

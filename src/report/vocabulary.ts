@@ -123,6 +123,8 @@ export const ARTIFACTS = {
   debuginfo: 'debug information: a debug file, or a program that has it inside',
 } as const satisfies Readonly<Record<string, string>>
 
+export const ARTIFACT_NAMES = Object.keys(ARTIFACTS) as Artifact[]
+
 /** What became of a file of a symbol store. */
 export const SYMBOL_FILE_STATES = {
   stored: 'it was put there',

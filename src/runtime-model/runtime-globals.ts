@@ -10,7 +10,7 @@ import {parseSigtramp, type SigtrampFacts} from './sigtramp-offsets.ts'
  * Variables of the runtime that we read, by the names of their ELF symbols; extram became extraM in 1.21, fingRunning
  * fingStatus in 1.20.
  */
-export const GLOBAL_NAMES = [
+const GLOBAL_NAMES = [
   'runtime.allgs',
   'runtime.allm',
   'runtime.allp',

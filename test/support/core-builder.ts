@@ -72,7 +72,7 @@ export function buildCore(spec: CoreSpec): Uint8Array {
 }
 
 /** The notes in the kernel's order: the first thread's status, the process, the signal, auxv, files, other threads. */
-export function buildCoreNotes(spec: CoreSpec): Uint8Array {
+function buildCoreNotes(spec: CoreSpec): Uint8Array {
   const notes = new BytesBuilder()
   const [first, ...others] = spec.threads ?? [{tid: 1}]
   if (first) notes.bytes(buildNote('CORE', NOTE.PRSTATUS, buildPrstatus(first)))

@@ -162,7 +162,7 @@ export function lineTable(files: readonly string[], program: (lines: LineProgram
 }
 
 /** Line table opcodes by what they do. */
-export class LineProgramBuilder {
+class LineProgramBuilder {
   readonly bytes: BytesBuilder
   #line = 1
 

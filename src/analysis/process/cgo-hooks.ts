@@ -34,7 +34,7 @@ const SIGNAL_STACK = 256 * 1024
 /** Above it on a signal's stack is the kernel's frame, which begins with where the handler returns to. */
 const WORD = 8
 /** Length of the list that a traceback function fills: cgoCallers, and the buffer of traceback2. */
-export const CALLERS_MAX = 32
+const CALLERS_MAX = 32
 
 /** What a symbolizer said of a pc, as the runtime would print it. */
 export interface HookFrame {

@@ -64,7 +64,7 @@ const UNITS: readonly (readonly [unit: string, size: bigint])[] = [
 ]
 
 /** time.Duration.String: `1h2m3.5s`, `1.5ms`. */
-export function durationText(value: bigint): string {
+function durationText(value: bigint): string {
   const [sign, size] = value < 0n ? ['-', -value] : ['', value]
   if (size === 0n) return '0s'
   if (size < NANOSECONDS) {

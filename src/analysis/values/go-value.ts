@@ -27,7 +27,7 @@ import {
 import {type Reading, refuse, within} from './value-reader.ts'
 
 /** reflect.Kind, in its numbering (src/internal/abi/type.go; the same since 1.7). */
-export const GO_KIND = {
+const GO_KIND = {
   bool: 1,
   int: 2,
   int64: 6,
@@ -58,7 +58,7 @@ const TYPED: GoStyle = {showsType: true}
 const BARE: GoStyle = {showsType: false}
 
 /** The type in a chain of names that says what it is of Go. */
-export function goKindOf(declared: DataType): {type: DataType; kind: number} | undefined {
+function goKindOf(declared: DataType): {type: DataType; kind: number} | undefined {
   let type: DataType | undefined = declared
   for (let step = 0; type && step < 16; step++) {
     if (type.goKind !== undefined && type.goKind !== 0) return {type, kind: type.goKind}
@@ -414,7 +414,7 @@ export function words(view: View, count: number): Word[] | Missing {
 }
 
 /** `name [1,2,3,...+5 more]` */
-export function goList(start: string, values: readonly Value[], count: number): Value {
+function goList(start: string, values: readonly Value[], count: number): Value {
   const left = count - values.length
   const texts = values.map(({text}) => text)
   if (left > 0) texts.push(moreText(left))

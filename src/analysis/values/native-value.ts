@@ -2,7 +2,7 @@ import {addressOfWord, hex} from '../../base/address.ts'
 import {DW_ATE} from '../../dwarf/constants.ts'
 import type {DataType, Member} from '../../dwarf/data-type.ts'
 import {readScalar, scalarOf} from './scalar-value.ts'
-import {BytesStorage, littleEndian, MemoryStorage, View} from './storage.ts'
+import {littleEndian, MemoryStorage, View} from './storage.ts'
 import {type FoundText, renderText, terminatedTextAt, textOf} from './text-value.ts'
 import {cutValue, integer, isMissing, missingValue, moreText, plainValue, record, stateOf, type Value} from './value.ts'
 import {type Reading, refuse, type TypeReader, within} from './value-reader.ts'
@@ -272,9 +272,4 @@ function bitField({bits, type}: Member, view: View): Value {
   if (bare?.encoding === DW_ATE.boolean) return scalarOf(DW_ATE.boolean, Uint8Array.of(Number(raw)))
   const value = isSigned ? BigInt.asIntN(size, raw) : raw
   return plainValue(String(value), integer(value))
-}
-
-/** Bytes of a value that is nowhere in the process. */
-export function viewOfBytes(bytes: Uint8Array): View {
-  return new View(new BytesStorage(bytes))
 }

@@ -92,7 +92,7 @@ function floatValue(value: number, print: (value: number) => string): Value {
 }
 
 /** The shortest text that reads back as the same 32 bits. */
-export function shortestFloat32(value: number): string {
+function shortestFloat32(value: number): string {
   for (let digits = 1; digits <= 9; digits++) {
     const text = value.toPrecision(digits)
     if (Math.fround(Number(text)) === value) return String(Number(text))

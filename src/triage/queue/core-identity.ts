@@ -1,4 +1,4 @@
-import {isRemote, RemoteFile, type RemoteOptions, remoteName} from '../../acquire/remote-file.ts'
+import {RemoteFile, type RemoteOptions, remoteName} from '../../acquire/remote-file.ts'
 import {FileSource} from '../../base/byte-source.ts'
 import {Deadline} from '../../base/deadline.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
@@ -57,9 +57,6 @@ function keyOfProcess(path: string): string | undefined {
     file?.close()
   }
 }
-
-/** Whether a core is named by an address. */
-export const isAddress = isRemote
 
 /** A file on a server, known by its address, size and version. @throws InputError where it is not there */
 export async function identifyAddress(

@@ -10,7 +10,7 @@ import {type Boss, type BossJob, databaseOf, fetchJob, makeBoss, QUEUE_SCHEMA} f
 import {makeQueueViews} from './queue-views.ts'
 import {jobIdOf, parseQueuedCore, type QueuedCore} from './queued-core.ts'
 
-export const QUEUE = 'cores'
+const QUEUE = 'cores'
 
 /** The first retry comes after so many seconds, each later one after twice as many (pg-boss, retryBackoff). */
 const RETRY_DELAY_SECONDS = 10

@@ -5,7 +5,7 @@ import {describeTables, FLEET_TABLES, otherVersion, TABLES_VERSION} from './tabl
 import {VIEWS, VIEWS_VERSION} from './views.ts'
 
 /** The schema (in the sense of PostgreSQL) that the tables and views of a store are in. */
-export const STORE_SCHEMA = 'gotrace_core'
+const STORE_SCHEMA = 'gotrace_core'
 
 /** Texts are compared by their bytes, as SQLite does: the order of times depends on it. */
 const TEXT = 'text COLLATE "C"'
