@@ -1,5 +1,5 @@
-import {createRequire} from 'node:module'
 import {InputError} from '../base/errors.ts'
+import {loadPeer} from '../base/optional-peer.ts'
 import {type AwsSettings, type Environment, readAwsSettings} from './aws-settings.ts'
 
 /** What is used of the package aws4fetch: it signs requests (AWS General Reference, "Signature Version 4"). */
@@ -7,10 +7,6 @@ interface Signer {
   sign(url: string, init: RequestInit & {aws?: {signQuery: boolean}}): Promise<Request>
 }
 type SignerPackage = {AwsClient: new (options: Record<string, string | undefined>) => Signer}
-
-/** An optional peer: few have their cores in a bucket. */
-const PACKAGE = 'aws4fetch'
-const INSTALL = `install it beside gotrace-core: npm install ${PACKAGE}@1.0.20`
 
 /** An object's place: `s3://BUCKET/KEY`, the key as it is, nothing of it escaped. */
 export interface S3Place {
@@ -42,9 +38,12 @@ export class S3Bucket {
     this.#signer = signer
   }
 
-  /** @throws InputError where the package or the credentials are missing */
+  /**
+   * Few have their cores in a bucket: the package is an optional peer.
+   * @throws InputError where it or the credentials are missing
+   */
   static async open(bucket: string, environment: Environment): Promise<S3Bucket> {
-    const {AwsClient} = loadSigner()
+    const {AwsClient} = loadPeer<SignerPackage>('aws4fetch', 's3://', 'aws4fetch@1.0.20')
     const settings = await readAwsSettings(environment)
     const {region, credentials} = settings
     return new S3Bucket(baseOf(bucket, settings), new AwsClient({...credentials, region, service: 's3'}))
@@ -67,14 +66,6 @@ export class S3Bucket {
 
   #addressOf(key: string): string {
     return `${this.#base}/${key.split('/').map(escapePart).join('/')}`
-  }
-}
-
-function loadSigner(): SignerPackage {
-  try {
-    return createRequire(import.meta.url)(PACKAGE) as SignerPackage
-  } catch (cause) {
-    throw new InputError('unsupported', `s3:// needs the package ${PACKAGE}`, INSTALL, {cause})
   }
 }
 

@@ -1,4 +1,4 @@
-import {loadPeer} from '../optional-peer.ts'
+import {loadPeer} from '../../base/optional-peer.ts'
 import type {Connection, PostgresPool} from '../store/postgres.ts'
 
 /** The schema of PostgreSQL that pg-boss has its tables in. */

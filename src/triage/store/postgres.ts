@@ -1,5 +1,5 @@
 import {InputError, messageOf} from '../../base/errors.ts'
-import {loadPeer} from '../optional-peer.ts'
+import {loadPeer} from '../../base/optional-peer.ts'
 import type {Access} from './engine.ts'
 import {explainPostgres} from './postgres-errors.ts'
 
