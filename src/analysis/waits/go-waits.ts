@@ -65,7 +65,8 @@ const PLACES_LIMIT = 2 ** 16
 interface PlaceOfWait {
   readonly acquires: boolean
   readonly listens: boolean
-  readonly primitive: Primitive | undefined
+  /** Of the functions at it, the innermost first. */
+  readonly primitives: readonly Primitive[]
 }
 
 /** The places in the code of one process that goroutines wait at: thousands wait at the same few. */
@@ -85,10 +86,18 @@ export class WaitingPlaces {
       return {
         acquires: fn.name === 'runtime.semacquire1',
         listens: fn.name.endsWith('.runtime_notifyListWait') || fn.name === 'runtime.notifyListWait',
-        primitive: primitives.find(primitive => primitive !== undefined),
+        primitives: primitives.filter(primitive => primitive !== undefined),
       }
     })
   }
+}
+
+/**
+ * What the program asked for, by what it led to, the innermost first: a writer waits for the other writers in the mutex
+ * that its RWMutex begins with.
+ */
+export function kindAsked(asked: readonly Primitive[]): Primitive | undefined {
+  return asked[0] === 'sync.Mutex' && asked.at(-1) === 'sync.RWMutex' ? 'sync.RWMutex' : asked[0]
 }
 
 /** By the frames between gopark and the program: who asked, and the sudog that queued the goroutine. */
@@ -104,13 +113,18 @@ function findSync(
   const start = {pc, sp, trap: false, isSyscall: false}
   let semaphore: Address | undefined
   let list: Address | undefined
+  const asked: Primitive[] = []
   const walk = new GoStackWalk(start, {memory, sites, maxFrames: DEPTH})
   for (let frame = walk.next(); frame; frame = walk.next()) {
-    const {acquires, listens, primitive} = places.of(frame)
+    const {acquires, listens, primitives} = places.of(frame)
     if (acquires) semaphore ??= findSemaphore(process, goroutine, frame)
     if (listens) list ??= firstArgument(process, frame)
-    if (primitive) return {kind: primitive, address: addressOfPrimitive(process, primitive, semaphore, list)}
+    asked.push(...primitives)
+    if (asked.length > 0 && (primitives.length === 0 || asked.at(-1) !== 'sync.Mutex')) break
   }
+  const [primitive] = asked
+  const kind = kindAsked(asked)
+  if (primitive && kind) return {kind, address: addressOfPrimitive(process, primitive, semaphore, list)}
   return semaphore === undefined ? undefined : {kind: 'semaphore', address: semaphore}
 }
 

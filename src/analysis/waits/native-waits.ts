@@ -1,13 +1,15 @@
 import type {RegisterSet} from '../../amd64/register-set.ts'
 import {findSystemCall, loadsNumber, SYSTEM_CALL} from '../../amd64/system-call.ts'
+import {CALLEE_SAVED} from '../../amd64/registers.ts'
 import {USER_REGS} from '../../amd64/user-regs.ts'
-import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {Cursor} from '../../base/cursor.ts'
 import {type MemoryReader, readAddress, readU32} from '../../base/memory-reader.ts'
-import {findCallee} from '../frames/c-frames.ts'
-import {libcName} from '../frames/irrelevant-frames.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type LibcKind, threadOfMuslState, threadOfRecord} from '../process/thread-records.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
+import {findWaitingFunction, type WaitingFunction} from './waiting-function.ts'
 
 export const NATIVE_LOCK_KINDS = [
   'pthread mutex',
@@ -43,9 +45,6 @@ const LOCK_PI = new Set([6, 13])
 const FUTEX_TID_MASK = 0x3fffffff
 /** lll_lock: locked, and someone waits. */
 const LLL_CONTENDED = 2
-/** Frames between the system call and the function that the program called. */
-const DEPTH = 6
-
 interface FutexCall {
   word: Address
   command: number
@@ -93,31 +92,43 @@ function readFutexCall(
 type Place = Omit<NativeWait, 'tid'>
 
 function identify(process: DeadProcess, stack: ThreadStack, libc: LibcKind, call: FutexCall): Place | undefined {
-  const {memory} = process
-  const {word, command} = call
-  if (LOCK_PI.has(command)) {
-    return {kind: 'pthread mutex', address: word, owner: ownerOf((readU32(memory, word) ?? 0) % (FUTEX_TID_MASK + 1))}
-  }
-  const {waiter, isNamed} = findWaiter(process, stack)
-  if (waiter) return PLACES[libc](process, waiter, call)
-  return (isNamed ? undefined : mutexByShape(process, call)) ?? {kind: 'futex', address: word, owner: undefined}
+  const place = PLACES[libc]
+  const {waiter, isNamed, frames} = findWaitingFunction(process, stack)
+  if (waiter) return place(process, {...call, waiter, frames})
+  const mutex = isNamed ? undefined : mutexByShape(process, call)
+  return (
+    mutex ?? {
+      kind: 'futex',
+      address: call.word,
+      owner: LOCK_PI.has(call.command) ? ownerIn(process, call.word) : undefined,
+    }
+  )
 }
 
-const PLACES: Record<LibcKind, (process: DeadProcess, waiter: Waiter, call: FutexCall) => Place> = {
+/** A call of futex(2), and who made it. */
+interface FutexWait extends FutexCall {
+  waiter: WaitingFunction['waiter'] & string
+  frames: readonly UnwindFrame[]
+}
+
+const PLACES: Record<LibcKind, (process: DeadProcess, wait: FutexWait) => Place> = {
   glibc: placeInGlibc,
   musl: placeInMusl,
 }
 
-function placeInGlibc(process: DeadProcess, waiter: Waiter, {word, expected}: FutexCall): Place {
+function placeInGlibc(process: DeadProcess, {waiter, word, expected, command, frames}: FutexWait): Place {
+  const {memory} = process
   switch (waiter) {
     case 'pthread mutex':
-      return glibcMutex(process.memory, word)
+      return LOCK_PI.has(command)
+        ? {kind: waiter, address: word, owner: ownerIn(process, word)}
+        : glibcMutex(memory, word)
     case 'pthread rwlock':
-      return glibcRwlock(process.memory, word, expected)
+      return glibcRwlock(memory, word, expected)
     case 'pthread condition':
-      return {kind: waiter, address: glibcCondition(word), owner: undefined}
+      return {kind: waiter, address: glibcCondition(memory, word, frames), owner: undefined}
     case 'pthread barrier':
-      return {kind: waiter, address: toAddress(word - GLIBC_ROUND), owner: undefined}
+      return {kind: waiter, address: glibcBarrier(word), owner: undefined}
     case 'end of a thread':
       // The thread's own field of its tid, which the kernel clears; the value that was seen is in the call.
       return {kind: waiter, address: word, owner: ownerOf(expected)}
@@ -131,7 +142,7 @@ function placeInGlibc(process: DeadProcess, waiter: Waiter, {word, expected}: Fu
 /**
  * musl keeps conditions and barriers in words of a waiter's stack (pthread_cond_timedwait.c, pthread_barrier_wait.c).
  */
-function placeInMusl(process: DeadProcess, waiter: Waiter, {word}: FutexCall): Place {
+function placeInMusl(process: DeadProcess, {waiter, word}: FutexWait): Place {
   switch (waiter) {
     case 'pthread mutex':
       return muslMutex(process.memory, word)
@@ -149,51 +160,9 @@ function ownerOf(tid: number): number | undefined {
   return tid === 0 ? undefined : tid
 }
 
-type Waiter = Exclude<NativeLockKind, 'futex' | 'lock of a stdio stream'>
-
-/**
- * Functions of glibc and musl by the start of their names, without what glibc puts before them (`__GI_`, underscores).
- */
-const WAITERS: readonly (readonly [RegExp, Waiter])[] = [
-  [/^pthread_mutex_(lock|timedlock|clocklock|cond_lock)/, 'pthread mutex'],
-  [/^(lll_mutex_lock|mutex_lock_optimized)/, 'pthread mutex'],
-  [/^pthread_rwlock_/, 'pthread rwlock'],
-  [/^(pthread_cond_|cnd_)/, 'pthread condition'],
-  [/^pthread_barrier_wait/, 'pthread barrier'],
-  [/^(pthread_once|call_once)/, 'pthread once'],
-  [/^cxa_guard_acquire/, 'initialization of a static variable'],
-  [/^(new_)?sem_(wait|timedwait|clockwait)/, 'semaphore'],
-  [/^(pthread_(clock|timed|try)?join|thrd_join)/, 'end of a thread'],
-]
-
-/**
- * The first function on the way out that is known to wait. `isNamed`: the function that made the system call has a
- * name.
- */
-function findWaiter(process: DeadProcess, stack: ThreadStack): {waiter: Waiter | undefined; isNamed: boolean} {
-  const names = [...namesOfCallers(process, stack)]
-  const isNamed = names[0] !== undefined
-  const plain = names.map(name => libcName(name ?? null))
-  for (const name of plain) {
-    const waiter = WAITERS.find(([pattern]) => pattern.test(name))?.[1]
-    if (waiter) return {waiter, isNamed}
-  }
-  return {waiter: plain.some(name => name.startsWith('lll_lock_wait')) ? 'lock inside of libc' : undefined, isNamed}
-}
-
-/**
- * A libc without debug symbols names what it exports alone, and that leaves itself by a jump (pthread_join, sem_wait):
- * the call that led to a function without a name still names it.
- */
-function* namesOfCallers(process: DeadProcess, {frames, base}: ThreadStack): Generator<string | undefined> {
-  for (let index = base; index < base + DEPTH; index++) {
-    const frame = frames[index]
-    if (frame?.kind !== 'native') return
-    const names = process.symbolizer.locate(frame.pc, frame.lookupPc).map(({function: name}) => name ?? undefined)
-    yield* names
-    const caller = frames.slice(index + 1).find(({foundBy}) => foundBy !== 'tail-call')
-    if (names.every(name => name === undefined) && caller) yield findCallee(process, caller.pc)?.name
-  }
+/** The kernel's own rule of locks that inherit priorities, and that of musl: the word holds the owner. */
+function ownerIn({memory}: DeadProcess, word: Address): number | undefined {
+  return ownerOf((readU32(memory, word) ?? 0) % (FUTEX_TID_MASK + 1))
 }
 
 /**
@@ -236,16 +205,43 @@ function glibcRwlock(memory: MemoryReader, futex: Address, expected: number): Pl
   return {kind: 'pthread rwlock', address, owner: ownerOf(readU32(memory, toAddress(address + 24)) ?? 0)}
 }
 
-/** The second word of struct pthread_barrier, the round that waiters wait for the end of (glibc, internaltypes.h). */
-const GLIBC_ROUND = 4
 /**
- * __g_signals, a word for each of the two groups of waiters; the condition is aligned to 8 (glibc 2.25,
- * thread-shared-types.h).
+ * struct pthread_barrier is aligned to 8. Waiters wait for the end of a round, its second word; up to glibc 2.24 the
+ * round is the first (internaltypes.h).
  */
-const GLIBC_SIGNALS = 40
+function glibcBarrier(futex: Address): Address {
+  return toAddress(futex - (futex % 8))
+}
 
-function glibcCondition(futex: Address): Address {
-  return toAddress(futex - GLIBC_SIGNALS - (futex % 8))
+/**
+ * Where in a condition there are words to wait on (glibc, thread-shared-types.h), by the offset of a pair of them: it
+ * is aligned to 8. __g_signals of the two groups of waiters is at 40, since __g_refs is gone (2.42) at 32; __wrefs,
+ * which pthread_cond_destroy waits for, is the second word of the pair before; __g_refs, which pthread_cond_signal
+ * waits for, is at 16. Up to 2.24 __futex is at 4.
+ */
+const GLIBC_CONDITION = [40, 32, 24, 16]
+/** What a function of libc keeps on its stack. */
+const FRAME_LIMIT = 1024
+
+/**
+ * Which of them it is the code tells: until it returns, a register or a word of the frames below the function that was
+ * called holds the address of the condition.
+ */
+function glibcCondition(memory: MemoryReader, futex: Address, frames: readonly UnwindFrame[]): Address | undefined {
+  const held = wordsHeld(memory, frames)
+  const pair = toAddress(futex - (futex % 8))
+  const offsets = futex === pair ? GLIBC_CONDITION : [...GLIBC_CONDITION, 0]
+  return offsets.map(offset => toAddress(pair - offset)).find(address => held.has(address))
+}
+
+function wordsHeld(memory: MemoryReader, frames: readonly UnwindFrame[]): ReadonlySet<Address | undefined> {
+  const held = new Set(frames.flatMap(({registers}) => CALLEE_SAVED.map(register => registers.address(register))))
+  const start = frames[0]?.sp ?? NULL_ADDRESS
+  const size = (frames.at(-1)?.cfa ?? NULL_ADDRESS) - start
+  const bytes = size > 0 && size <= FRAME_LIMIT ? memory.read(start, size)?.slice() : undefined
+  const words = new Cursor(bytes ?? new Uint8Array(), 'frames of libc')
+  while (words.remaining >= 8) held.add(addressOfWord(words.word()))
+  return held
 }
 
 /** _IO_lock_t: lock, count and owner, which is named by its thread pointer (glibc, sysdeps/nptl/stdio-lock.h). */
@@ -260,9 +256,11 @@ function streamLock(process: DeadProcess, lock: Address): Place | undefined {
  * Where the code has no names: a contended lock whose owner field names a thread of this process can only be a glibc
  * mutex.
  */
-function mutexByShape({memory, core}: DeadProcess, {word, expected}: FutexCall): Place | undefined {
-  if (expected !== LLL_CONTENDED || readU32(memory, word) !== LLL_CONTENDED) return undefined
+function mutexByShape(process: DeadProcess, {word, expected, command}: FutexCall): Place | undefined {
+  const {memory, core} = process
   const owner = readU32(memory, toAddress(word + GLIBC_OWNER))
+  const isContended = expected === LLL_CONTENDED && readU32(memory, word) === LLL_CONTENDED
+  if (LOCK_PI.has(command) ? owner !== ownerIn(process, word) : !isContended) return undefined
   const users = readU32(memory, toAddress(word + GLIBC_USERS)) ?? 0
   const isThread = core.threads.some(({tid}) => tid === owner)
   return isThread && users >= 1 ? {kind: 'pthread mutex', address: word, owner} : undefined

@@ -3,6 +3,7 @@ import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import {Blocking} from '../../../src/analysis/waits/blocking.ts'
+import {kindAsked} from '../../../src/analysis/waits/go-waits.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
@@ -59,4 +60,11 @@ test('no waits, no diagnostics', t => {
   const diagnostics = new Diagnostics()
   blockingOf().blocking.addDiagnostics(diagnostics)
   t.deepEqual(diagnostics.list(), [])
+})
+
+test('a writer behind another writer waits for its RWMutex, not for the mutex in it', t => {
+  t.is(kindAsked(['sync.Mutex', 'sync.Mutex', 'sync.RWMutex']), 'sync.RWMutex')
+  t.is(kindAsked(['sync.Mutex', 'sync.Cond']), 'sync.Mutex')
+  t.is(kindAsked(['sync.RWMutex, for reading']), 'sync.RWMutex, for reading')
+  t.is(kindAsked([]), undefined)
 })

@@ -8,13 +8,15 @@ import {innerThreadIds, libcOfThreads} from '../../../src/analysis/process/threa
 import type {ThreadStack} from '../../../src/analysis/stacks/thread-walk.ts'
 import {GO_LOCK_KINDS} from '../../../src/analysis/waits/go-waits.ts'
 import {findNativeWait, NATIVE_LOCK_KINDS} from '../../../src/analysis/waits/native-waits.ts'
-import {toAddress} from '../../../src/base/address.ts'
+import {NULL_ADDRESS, toAddress} from '../../../src/base/address.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 
 const CODE = 0x1000
+const PROGRAM = 0x9000
 const LOCK = 0x2000
 const THREAD = 0x7000
-const FUTEX_WAIT_PRIVATE = 128n
+const FUTEX_PRIVATE_FLAG = 128n
+const FUTEX_LOCK_PI = 6
 
 interface Waiting {
   /** From futex out; null where the code has no name. */
@@ -26,6 +28,11 @@ interface Waiting {
   /** Offset of the futex word from the lock. */
   at?: number
   lock?: BytesBuilder
+  /** Functions, from futex out, that lie in libc; the others are the program's. */
+  inLibc?: number
+  /** Offset from the lock of what the functions hold in rbx. */
+  held?: number
+  command?: number
 }
 
 /**
@@ -40,8 +47,10 @@ function threadRecord(libc: 'glibc' | 'musl', self: number, other: number, tid: 
 /** Thread 7 waits; thread 8 is the other one, and has its thread pointer at THREAD. */
 function processOf(lock: BytesBuilder, tids: readonly number[] = [7, 8], libc: 'glibc' | 'musl' = 'glibc') {
   const [first, second] = [THREAD, THREAD + 0x1000]
+  const code = new BytesBuilder().padTo(0x40).hex('b8 ca 00 00 00 0f 05 90').build()
   const pieces = [
-    {start: CODE - 0x40, bytes: new BytesBuilder().padTo(0x40).hex('b8 ca 00 00 00 0f 05 90').build()},
+    {start: CODE - 0x40, bytes: code},
+    {start: PROGRAM - 0x40, bytes: code},
     {start: LOCK, bytes: lock.padTo(64).build()},
     {start: first, bytes: threadRecord(libc, first, second, 12)},
     {start: second, bytes: threadRecord(libc, second, first, 11)},
@@ -61,24 +70,30 @@ function processOf(lock: BytesBuilder, tids: readonly number[] = [7, 8], libc: '
   return {memory, core: {threads}}
 }
 
-function waitOf({functions, at = 0, lock = new BytesBuilder(), libc, expected = 2, systemCall = 202}: Waiting) {
+function waitOf(waiting: Waiting) {
+  const {functions, at = 0, lock = new BytesBuilder(), libc, expected = 2, systemCall = 202} = waiting
+  const {inLibc = functions.length, held = 0, command = 0} = waiting
   const {memory, core} = processOf(lock, [7, 8], libc)
   const [waiter] = core.threads
   if (waiter) waiter.registers[USER_REGS.orig_rax] = BigInt(systemCall)
   const words = new BigUint64Array(27)
   words[USER_REGS.rdi] = BigInt(LOCK + at)
-  words[USER_REGS.rsi] = FUTEX_WAIT_PRIVATE
+  words[USER_REGS.rsi] = FUTEX_PRIVATE_FLAG + BigInt(command)
+  words[USER_REGS.rbx] = BigInt(LOCK + held)
   words[USER_REGS.rdx] = BigInt(expected)
   words[USER_REGS.rip] = BigInt(CODE + 7)
   const registers = RegisterSet.ofUserRegs(words)
   const frames = functions.map((_, index) => ({
     kind: 'native',
-    pc: toAddress(CODE + 7),
+    pc: toAddress((index < inLibc ? CODE : PROGRAM) + 7),
+    sp: NULL_ADDRESS,
     lookupPc: toAddress(index),
     registers,
   }))
   const symbolizer = {locate: (_: number, index: number) => [{function: functions[index], module: '/lib/libc.so.6'}]}
-  const process = {memory, core, symbolizer} as unknown as DeadProcess
+  const [program, library] = [{isExecutable: true}, {isExecutable: false}]
+  const moduleAt = (pc: number) => (pc > PROGRAM ? program : library)
+  const process = {memory: {...memory, moduleAt}, core, symbolizer} as unknown as DeadProcess
   const stack = {thread: core.threads[0], frames, base: 0} as unknown as ThreadStack
   return findNativeWait(process, stack, libcOfThreads(process) ?? 'glibc')
 }
@@ -89,10 +104,53 @@ test('a condition is told by its own address, whichever group of waiters the thr
   t.like(waitOf({functions, at: 44}), {kind: 'pthread condition', address: LOCK})
 })
 
+test('which words of a condition are waited on differs between releases of glibc: the code holds its address', t => {
+  const functions = ['__futex_abstimed_wait_common', '__pthread_cond_wait_common', '___pthread_cond_wait']
+  for (const at of [32, 36, 4]) t.like(waitOf({functions, at}), {kind: 'pthread condition', address: LOCK})
+  t.like(waitOf({functions, at: 40, held: 0x100}), {kind: 'pthread condition', address: undefined})
+  t.like(waitOf({functions: ['futex_wait', '___pthread_cond_destroy'], at: 36}), {address: LOCK})
+})
+
 test('a barrier is told by its own address', t => {
-  t.like(waitOf({functions: ['futex_wait', '___pthread_barrier_wait'], at: 4}), {
-    kind: 'pthread barrier',
+  const functions = ['futex_wait', '___pthread_barrier_wait']
+  t.like(waitOf({functions, at: 4}), {kind: 'pthread barrier', address: LOCK})
+  // Up to glibc 2.24 the round is the first word.
+  t.like(waitOf({functions, at: 0}), {kind: 'pthread barrier', address: LOCK})
+})
+
+test('what a program waits for in the function that it gave to pthread_once is not the once', t => {
+  const functions = ['syscall', 'wait_by_hand', 'initialize', '__pthread_once_slow']
+  t.like(waitOf({functions, inLibc: 1}), {kind: 'futex', address: LOCK})
+  // Within one static program too, and without symbols.
+  t.like(waitOf({functions, inLibc: 0}), {kind: 'futex', address: LOCK})
+  t.like(waitOf({functions: ['wait_by_hand', '__pthread_once_slow'], inLibc: 0}), {kind: 'futex', address: LOCK})
+  const process = waitOf({functions: [null, null, null, 'pthread_once'], inLibc: 0, lock: new BytesBuilder().u32(2)})
+  t.like(process, {kind: 'pthread once'})
+})
+
+test("a function of the program whose name begins like one of libc is the program's", t => {
+  for (const name of ['sem_wait_for_work', 'pthread_mutex_lock_profiled', 'pthread_cond_wait_by_hand']) {
+    t.like(waitOf({functions: [name], at: 40, inLibc: 0}), {kind: 'futex', address: LOCK + 40})
+    t.like(waitOf({functions: ['syscall', name], at: 40, inLibc: 1}), {kind: 'futex', address: LOCK + 40})
+  }
+})
+
+test('a lock that inherits priorities has its owner in its word', t => {
+  const lock = () => new BytesBuilder().u32(0x80000008, 0, 8, 1)
+  const command = FUTEX_LOCK_PI
+  t.like(waitOf({functions: ['futex_lock_pi64', '__pthread_mutex_lock_full'], lock: lock(), command}), {
+    kind: 'pthread mutex',
     address: LOCK,
+    owner: 8,
+  })
+  t.like(waitOf({functions: [null], lock: lock(), command}), {kind: 'pthread mutex', address: LOCK, owner: 8})
+  t.like(waitOf({functions: ['syscall', 'lock_by_hand'], lock: lock(), command}), {kind: 'futex', owner: 8})
+  const musl = new BytesBuilder().u32(8, 0x80000008)
+  const functions = ['__futex4', 'pthread_mutex_timedlock_pi', '__pthread_mutex_timedlock']
+  t.like(waitOf({functions, libc: 'musl', at: 4, lock: musl, command}), {
+    kind: 'pthread mutex',
+    address: LOCK,
+    owner: 8,
   })
 })
 
