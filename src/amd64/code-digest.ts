@@ -1,5 +1,5 @@
-import {createHash} from 'node:crypto'
 import type {Address} from '../base/address.ts'
+import {sha256} from '../base/sha256.ts'
 
 const DISTANCE_SIZE = 4
 /** The opcodes that a linker changes where a slot is near enough to be left out (psABI amd64, B.2). */
@@ -28,7 +28,7 @@ export function fingerprintOf(
     if (plain[at - 2] === LOAD) plain[at - 2] = ADDRESS_OF
     at += DISTANCE_SIZE
   }
-  return createHash('sha256').update(plain).digest('hex').slice(0, 8)
+  return sha256(plain).slice(0, 8)
 }
 
 /** Behind a call, a jump or a ModRM byte that says RIP-relative (mod 00, r/m 101), four bytes are a distance. */

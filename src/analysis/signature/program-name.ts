@@ -1,5 +1,5 @@
-import {createHash} from 'node:crypto'
 import {basename, dirname, isAbsolute} from 'node:path'
+import {sha256} from '../../base/sha256.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 /** What `go build FILE` calls each program. */
@@ -33,11 +33,7 @@ export function programIdentity(process: DeadProcess, executable: string | null)
   if (!tables || name === buildInfo?.path || (goModule && !goModule.isExecutable)) return name
   const main = tables.functionNamed('main.main')
   const functions = [...new Set(tables.namesBeginning('main.'))].filter(each => MAIN_FUNCTION.test(each)).sort()
-  if (functions.length > 1) return `${name}~${hashOf(functions.join('\n'))}`
+  if (functions.length > 1) return `${name}~${sha256(functions.join('\n')).slice(0, 8)}`
   const {file} = main?.fileLine(main.entry) ?? {file: ''}
   return isAbsolute(file) ? `${basename(dirname(file))}/${name}` : name
-}
-
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }

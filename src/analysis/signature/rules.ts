@@ -1,6 +1,6 @@
-import {createHash} from 'node:crypto'
 import {BoundedCache} from '../../base/bounded-cache.ts'
 import {InputError} from '../../base/errors.ts'
+import {sha256} from '../../base/sha256.ts'
 import {DEFAULT_RULES, SIGNATURE_VERSION} from './default-rules.ts'
 
 /** What a rule does with a frame. The first three are those of Socorro, Mozilla's collector of crashes. */
@@ -61,7 +61,7 @@ export class SignatureRules {
 
   /** @throws InputError that names file and line */
   constructor(own?: RulesText) {
-    this.version = own ? `${SIGNATURE_VERSION}+${digest(own.text)}` : SIGNATURE_VERSION
+    this.version = own ? `${SIGNATURE_VERSION}+${sha256(own.text).slice(0, 8)}` : SIGNATURE_VERSION
     defaults ??= parseRules(DEFAULT_RULES)
     this.#rules = [...(own ? parseRules(own) : []), ...defaults]
   }
@@ -151,8 +151,4 @@ const KNOWN_WORDS = `kinds: ${Object.keys(RULE_KINDS).join(', ')}; subjects: ${[
 
 function wrong(message: string, hint: string): InputError {
   return new InputError('bad-argument', message, hint)
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }

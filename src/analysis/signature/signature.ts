@@ -1,4 +1,4 @@
-import {createHash} from 'node:crypto'
+import {sha256} from '../../base/sha256.ts'
 import type {KeptSignature} from '../../elf/minimal-core.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
 import type {CodeFacts} from './code-facts.ts'
@@ -163,7 +163,7 @@ class Signer {
     const {version} = this.#rules
     return {
       version,
-      exact: digest([version, kind, detail, ...parts].join('\n')).slice(0, 16),
+      exact: sha256([version, kind, detail, ...parts].join('\n')).slice(0, 16),
       family: `${kind} ${family}`,
       frames,
       explain: [`class: ${kind}${detail === '' ? '' : `, ${detail}`}`, ...explain],
@@ -197,8 +197,4 @@ function isRaisedAgain({kind, header}: CrashReport): boolean {
 function explainFolding(all: readonly SignedFrame[], kept: readonly SignedFrame[]): string[] {
   const difference = all.length - kept.length
   return difference > 0 ? [`${difference} of the frames used are folded: recursion, or beyond ${FRAME_LIMIT}`] : []
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }
