@@ -3,6 +3,7 @@ import {createHash} from 'node:crypto'
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {basename, join} from 'node:path'
 import {build, transform} from 'esbuild'
+import {lateModules, withLateParts} from './late-modules.mjs'
 
 /** A declaration as TypeScript writes an import: const name_1 = __importDefault(require("./name")); */
 const REQUIRED = /^(?:const|var) (\w+) = ((?:__importDefault|__importStar)\()?require\("([^"]+)"\)\)?;$/gm
@@ -46,7 +47,7 @@ async function toCommonJs(text, options) {
   const names = list => list.split(',').filter(Boolean)
   const pairs = (list, joint) => names(list).map(name => name.replace(/^([\w$]+) as ([\w$]+)$/, `$1${joint}$2`))
   let exported = ''
-  const body = text
+  const body = withLateParts(text)
     .replace(EXPORTS, (_, list) => {
       const named = names(list).map(name => /^([\w$]+)(?: as ([\w$]+))?$/.exec(name).slice(1))
       exported = named.map(([name, as = name]) => `exports.${as}=${name};`).join('')
@@ -88,6 +89,52 @@ function checkOrder(metafile) {
   for (const part of Object.keys(metafile.outputs)) visit(part, [])
 }
 
+/** What is loaded together lies in one file: the first of these that needs a part has it. */
+const PACKS = {
+  start: ['src/main.ts'],
+  core: ['src/commands/info.ts'],
+  stacks: ['src/commands/analyze.ts', 'late-part:stacks'],
+}
+
+/** @returns the pack of each part that lies in one, by the part's name */
+function packOf({outputs}) {
+  const packs = new Map()
+  const take = (path, pack) => {
+    const name = basename(path, '.js')
+    if (packs.has(name)) return
+    packs.set(name, pack)
+    for (const {path: next, kind} of outputs[path].imports) {
+      if (kind === 'import-statement' && outputs[next]) take(next, pack)
+    }
+  }
+  for (const [pack, entries] of Object.entries(PACKS)) {
+    for (const [path, {entryPoint}] of Object.entries(outputs)) if (entries.includes(entryPoint)) take(path, pack)
+  }
+  packs.delete('main')
+  return packs
+}
+
+/**
+ * @param parts [name, text as a module of CommonJS]
+ * @returns [name, text] of each file: main, a pack, or a part alone. V8 does not look into a part of a pack that a run
+ *   does not ask for.
+ */
+function packTogether(parts, packs) {
+  const named = text =>
+    text.replace(/require\("\.\/([\w.-]+)\.cjs"\)/g, (whole, name) =>
+      packs.has(name) ? `require("./${packs.get(name)}.cjs").part("${name}")` : whole,
+    )
+  const alone = parts.filter(([name]) => !packs.has(name)).map(([name, text]) => [name, named(text)])
+  const together = Object.keys(PACKS).map(pack => {
+    const held = parts.filter(([name]) => packs.get(name) === pack)
+    const made = held.map(([name, text]) => `${JSON.stringify(name)}(exports){${named(text)}}`)
+    return [pack, `const parts={${made.join(',\n')}},made={};${PART}`]
+  })
+  return [...alone, ...together]
+}
+
+const PART = `exports.part=name=>{let part=made[name];if(part===undefined){part=made[name]={};parts[name](part)}return part}\n`
+
 /**
  * Writes dist/main.cjs and its parts beside it, in dist/parts.
  * @returns esbuild's description of what is in them
@@ -105,25 +152,28 @@ export async function buildProgram(root, {plugins = [], ...options}) {
     write: false,
     entryPoints: ['src/main.ts'],
     outdir: 'dist/parts',
-    plugins: [oclifWhenUsed, ...plugins],
+    plugins: [lateModules(root), oclifWhenUsed, ...plugins],
   })
   checkOrder(metafile)
   const style = {target, charset, legalComments, minifySyntax, minifyWhitespace}
   const parts = await Promise.all(
-    outputFiles.map(async ({path, text}) => [`${basename(path, '.js')}.cjs`, await toCommonJs(text, style)]),
+    outputFiles.map(async ({path, text}) => [basename(path, '.js'), await toCommonJs(text, style)]),
   )
-  parts.sort(([a], [b]) => (a < b ? -1 : 1))
+  const files = packTogether(
+    parts.sort(([a], [b]) => (a < b ? -1 : 1)),
+    packOf(metafile),
+  )
   const digest = createHash('sha256')
-  for (const part of parts) digest.update(part.join('\n'))
+  for (const file of files) digest.update(file.join('\n'))
   const folder = join(root, 'dist', 'parts')
   rmSync(folder, {recursive: true, force: true})
   mkdirSync(folder)
-  for (const [name, text] of parts) {
-    if (name !== 'main.cjs') writeFileSync(join(folder, name), text)
+  for (const [name, text] of files) {
+    if (name !== 'main') writeFileSync(join(folder, `${name}.cjs`), text)
     // The launcher tells by its first line which compiled code is of this program.
     else {
       const named = text.replaceAll('require("./', 'require("./parts/')
-      writeFileSync(join(root, 'dist', name), `// ${digest.digest('hex').slice(0, 16)}\n${named}`)
+      writeFileSync(join(root, 'dist', 'main.cjs'), `// ${digest.digest('hex').slice(0, 16)}\n${named}`)
     }
   }
   return metafile

@@ -62,7 +62,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   for (const image of [first, ...others.filter(({runtime}) => runtime)]) {
     if (!image) continue
     const {version} = image
-    const unwinder = new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
+    let unwinder: Unwinder | undefined
     const advice = adviceForLost(files)
     const shared = {
       core,
@@ -83,7 +83,10 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
       ...shared,
       ...image,
       remediesFor,
-      unwinder,
+      get unwinder() {
+        unwinder ??= new Unwinder({memory, modules: lookup, go, version, isExecutable, diagnostics})
+        return unwinder
+      },
       images,
       isPartial: () => isPartialProcess(files, images) || deadline.hasStruck,
     }
