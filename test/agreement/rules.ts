@@ -76,6 +76,10 @@ function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Gener
   yield* lostFrames(goroutine, thread)
 }
 
+function isSamePlace(a: FrameReport | undefined, b: FrameReport | undefined): boolean {
+  return a?.pc === b?.pc && a?.sp === b?.sp
+}
+
 function isUnnamedGo({kind, function: name}: FrameReport): boolean {
   return name === null && (kind === 'go' || kind === 'unknown')
 }
@@ -166,6 +170,20 @@ export const RULES: Readonly<Record<string, Rule>> = {
       for (const {image, goroutine} of onThread(thread)) {
         const other = goroutine === null ? thread.id : goroutineOf(documents, image, goroutine)?.thread
         if (other !== thread.id) yield `thread ${thread.id} is on goroutine ${goroutine}, which is on thread ${other}`
+      }
+    }
+  },
+
+  'a frame that may be missing on a thread may be missing of its goroutine': function* ({documents}) {
+    for (const {id, image, thread: tid, frames, missing} of documents.analyze.goroutines) {
+      const thread = threadOf(documents, tid)
+      if (!thread || id === 0 || !onThread(thread).some(each => each.goroutine === id && each.image === image)) continue
+      for (const {after, reason} of thread.missing) {
+        const outer = thread.frames[after]
+        const at = outer ? frames.findIndex(frame => isSamePlace(frame, outer)) : -1
+        const isShown = at > 0 && isSamePlace(frames[at - 1], thread.frames[after - 1])
+        const isMarked = missing.some(mark => mark.after === at)
+        if (isShown && !isMarked) yield `goroutine ${id}: ${reason} before ${outer?.pc} on thread ${tid} alone`
       }
     }
   },

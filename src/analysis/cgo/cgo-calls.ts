@@ -77,10 +77,10 @@ export function findCgoCalls(process: DeadProcess, threads: ThreadStacks, gorout
 function findBareCall(process: DeadProcess, goroutine: Goroutine, leaf: CSegment | undefined): CgoCalls {
   const calls: CgoCall[] = []
   if (leaf && goroutine.syscall.sp !== NULL_ADDRESS && isInC(process, goroutine)) {
-    const {frames, stop} = beforeOwnStack(leaf, sp => isOnStack(goroutine.stack, sp))
-    const segment = emptySegment(stop === 'end-of-stack' ? null : stop)
+    const {frames, missing, elided, stop} = beforeOwnStack(leaf, sp => isOnStack(goroutine.stack, sp))
+    const segment = emptySegment(missing[0]?.reason ?? (stop === 'end-of-stack' ? null : stop))
     for (const frame of frames) if (frame.kind === 'native') segment.frames.push(frame)
-    segment.leftOut = leaf.elided?.count ?? 0
+    segment.leftOut = elided?.count ?? 0
     calls.push({entry: null, caller: null, segment})
   }
   return {calls, callbacks: [], inCallback: false, isReturning: false, missing: 'no-unwind-info'}

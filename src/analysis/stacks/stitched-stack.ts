@@ -153,9 +153,7 @@ export function* stitchBareStack(
   bare: Generator<BareFrame, StopReason>,
   isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  const {frames, stop: inner} = leaf ? beforeOwnStack(leaf, isOwnStack) : NO_FRAMES
-  for (const frame of frames) yield {kind: 'native', frame}
-  if (inner !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: inner}
+  const inner = leaf ? yield* stitchSegment(beforeOwnStack(leaf, isOwnStack)) : 'end-of-stack'
   let next = bare.next()
   for (; !next.done; next = bare.next()) {
     if (next.value.isBehindGap) yield {kind: 'seam', into: 'go', missing: 'no-unwind-info'}
@@ -166,23 +164,26 @@ export function* stitchBareStack(
   return firstStop(inner, next.value)
 }
 
-const NO_FRAMES = {frames: [], stop: 'end-of-stack'} as const
-
 /** Of a leaf that was walked without function tables the part before the goroutine's own stack, and how that ends. */
-export function beforeOwnStack(
-  {frames, missing, stop}: CSegment,
-  isOwnStack: (sp: Address) => boolean,
-): {readonly frames: readonly UnwindFrame[]; readonly stop: StopReason} {
+export function beforeOwnStack(leaf: CSegment, isOwnStack: (sp: Address) => boolean): CSegment {
+  const {frames, missing, elided} = leaf
   const own = frames.findIndex(({sp}) => isOwnStack(sp))
-  if (own < 0) return {frames, stop}
+  if (own < 0) return leaf
   const jump = missing.find(({after, reason}) => after === own && reason !== 'frame-limit')
-  return {frames: frames.slice(0, own), stop: jump ? stopOf(jump.reason) : 'end-of-stack'}
+  return {
+    frames: frames.slice(0, own),
+    missing: missing.filter(({after}) => after < own),
+    elided: elided && elided.after <= own ? elided : null,
+    landing: undefined,
+    stop: jump ? stopOf(jump.reason) : 'end-of-stack',
+  }
 }
 
 /** The stack of a g0 that died in C: the runtime's own frames below it are Go frames like any other. */
-export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<StitchedFrame, StopReason> {
+export function* stitchSystemStack(segment: CSegment): Generator<StitchedFrame, StopReason> {
+  const {frames, stop} = segment
   for (const [index, frame] of frames.entries()) {
-    if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
+    yield* notesBefore(segment, index)
     const {go, pc, lookupPc, sp, cfa, foundBy} = frame
     if (!go) yield {kind: 'native', frame}
     else
@@ -195,7 +196,14 @@ export function* stitchSystemStack({frames, elided, stop}: CSegment): Generator<
       }
   }
   if (stop !== 'end-of-stack') yield {kind: 'seam', into: 'go', missing: stop}
-  return stop
+  return stopOfSegment(segment)
+}
+
+/** What is missing, or was left out, before one of a segment's frames. */
+function* notesBefore({missing, elided}: CSegment, index: number): Generator<Seam | LeftOut> {
+  const jump = missing.find(({after, reason}) => after === index && reason !== 'frame-limit')
+  if (jump) yield {kind: 'seam', into: 'go', missing: jump.reason}
+  if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
 }
 
 /** What is behind a cgocallback frame: the C frames that called it, or why there are none. */
@@ -206,11 +214,9 @@ function* stitchCallers(segment: CSegment | MissingReason): Generator<StitchedFr
 
 /** A segment and the seam behind it. The result says why it is not whole. */
 function* stitchSegment(segment: CSegment): Generator<StitchedFrame, StopReason> {
-  const {frames, elided, missing, stop} = segment
+  const {frames, elided, stop} = segment
   for (const [index, frame] of frames.entries()) {
-    const jump = missing.find(({after, reason}) => after === index && reason !== 'frame-limit')
-    if (jump) yield {kind: 'seam', into: 'go', missing: jump.reason}
-    if (elided?.after === index) yield {kind: 'left-out', count: elided.count}
+    yield* notesBefore(segment, index)
     yield {kind: 'native', frame}
   }
   if (elided?.after === frames.length) yield {kind: 'left-out', count: elided.count}

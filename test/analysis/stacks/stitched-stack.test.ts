@@ -1,8 +1,14 @@
 // One goroutine's stack across the stacks that it is on. The thread is that of callback-process: Go → C → Go → C.
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
-import {CallbackSegments, expectLanding, walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
-import {type StitchedFrame, stitchStack} from '../../../src/analysis/stacks/stitched-stack.ts'
+import {CallbackSegments, type CSegment, expectLanding, walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
+import type {BareFrame} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
+import {
+  type StitchedFrame,
+  stitchBareStack,
+  stitchStack,
+  stitchSystemStack,
+} from '../../../src/analysis/stacks/stitched-stack.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import {Deadline} from '../../../src/base/deadline.ts'
 import {Diagnostics} from '../../../src/base/diagnostics.ts'
@@ -11,7 +17,7 @@ import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {GoSites} from '../../../src/unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../../src/unwind/goroutine-walk.ts'
-import type {StackSwitches, StopReason} from '../../../src/unwind/unwind-frame.ts'
+import type {StackSwitches, StopReason, UnwindFrame} from '../../../src/unwind/unwind-frame.ts'
 import {type CallbackProcess, callbackProcess} from '../../unwind/callback-process.ts'
 import {at} from '../../unwind/process.ts'
 
@@ -175,4 +181,43 @@ test('of a long segment both ends are there', t => {
     'native 2010',
     'into go',
   ])
+})
+
+/** Frames of a system stack, and behind them two of the goroutine's own. */
+const LEAF: CSegment = {
+  frames: [0x10, 0x20, 0x30, 0x1040, 0x1050].map(sp => ({pc: toAddress(sp), sp: toAddress(sp)}) as UnwindFrame),
+  missing: [
+    {after: 1, reason: 'frameless'},
+    {after: 4, reason: 'frameless'},
+  ],
+  elided: {after: 2, count: 7},
+  landing: undefined,
+  stop: 'end-of-stack',
+}
+
+function itemsOf(steps: Generator<StitchedFrame, StopReason>) {
+  const items: string[] = []
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) items.push(describe(step.value))
+  return {items, stop: step.value}
+}
+
+test('without function tables what may be missing above the goroutine is told, and what was left out', t => {
+  const frame: BareFrame = {...LEAF.frames[3], cfa: undefined} as BareFrame
+  function* bare(): Generator<BareFrame, StopReason> {
+    yield frame
+    return 'end-of-stack'
+  }
+  t.deepEqual(itemsOf(stitchBareStack(LEAF, bare(), sp => sp >= 0x1000)), {
+    items: ['native 10', 'into go: frameless', 'native 20', '7 left out', 'native 30', 'into go', 'bare 1040'],
+    stop: 'end-of-stack',
+  })
+})
+
+test('a system stack tells between which of its frames some are missing', t => {
+  const missing = [{after: 1, reason: 'no-unwind-info' as const}]
+  t.deepEqual(itemsOf(stitchSystemStack({...LEAF, frames: LEAF.frames.slice(0, 3), missing, elided: null})), {
+    items: ['native 10', 'into go: no-unwind-info', 'native 20', 'native 30'],
+    stop: 'no-unwind-info',
+  })
 })
