@@ -4,7 +4,7 @@ import {join} from 'node:path'
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import {InputError} from '../../src/base/errors.ts'
-import {type Analysed, analyse} from '../support/incomplete-process.ts'
+import {type Analysed, type AnalyseOptions, analyse} from '../support/incomplete-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-cut-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
@@ -20,11 +20,15 @@ function cut(core: string, name: string, length: number): string {
   return path
 }
 
-async function analyseCut(name: string, length: number): Promise<Analysed | InputError> {
+async function analyseCut(
+  name: string,
+  length: number,
+  options: Omit<AnalyseOptions, 'core'> = {},
+): Promise<Analysed | InputError> {
   const fixture = await openFixture(name)
   const core = cut(fixture.core, name, length)
   try {
-    return await analyse(fixture, {core})
+    return await analyse(fixture, {...options, core})
   } catch (error) {
     if (error instanceof InputError) return error
     throw error
@@ -120,6 +124,23 @@ for (const name of ['blocked-fault-go1.15', 'blocked-panic-go1.15', 'blocked-qui
     }
   })
 }
+
+test('without the program, too, what the runtime did to die stands above no goroutine', async t => {
+  const name = 'blocked-fault-go1.15'
+  const fixture = await openFixture(name)
+  const {goroutines} = await analyse(fixture, {withoutExecutable: true, cgoFrames: 'auto'})
+  const whole = goroutines[0]?.frames.map(({pc}) => pc) ?? []
+  const length = Math.floor(statSync(fixture.core).size * 0.35)
+  const part = await analyseCut(name, length, {withoutExecutable: true, cgoFrames: 'auto'})
+  if (part instanceof InputError) return t.fail(part.message)
+  const [first] = part.goroutines
+  t.is(first?.id, goroutines[0]?.id)
+  t.deepEqual(
+    first?.frames.map(({pc}) => pc),
+    whole.slice(whole.length - (first?.frames.length ?? 0)),
+  )
+  t.deepEqual(first?.missing, [{after: 0, reason: 'no-unwind-info'}])
+})
 
 for (const name of ['blocked-fault-go1.15', 'blocked-fault-go1.22-pie-nosymbols', 'cfault-segv-go1.27-pie']) {
   test(`${name}: without its M in the core what a thread runs is unknown, and no executable is to blame`, async t => {

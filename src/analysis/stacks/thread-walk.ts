@@ -171,6 +171,8 @@ class LeafWalk {
     if (injected) {
       leaf = join(leaf.frames.slice(0, injected.index), this.#segment(injected.registers, 'frame-pointer'))
       known.push({index: injected.index, signal: undefined, isPlumbing: true})
+    } else if (this.#isOfDyingRuntime(leaf)) {
+      known.push({index: leaf.frames.length, signal: undefined, isPlumbing: true})
     }
     const fault = this.#findNamelessFault(leaf)
     if (fault) leaf = join(leaf.frames.slice(0, fault.index), this.#segment(fault.registers, fault.foundBy))
@@ -224,11 +226,9 @@ class LeafWalk {
    * frame record returns to the place that g0.sigpc knows, which no call stands before.
    */
   #findNamelessInjection({frames}: CSegment): {index: number; registers: RegisterSet} | undefined {
-    const {machine} = this.#facts
-    const {runtime, tables, memory} = this.#process
-    const signal = machine && machine.throwing !== 0 ? runtime?.goroutineAt(machine.g0)?.signal : undefined
-    const pc = signal && signal.number !== 0 ? addressOfWord(signal.pc) : undefined
-    if (tables || pc === undefined) return undefined
+    const {memory} = this.#process
+    const pc = this.#namelessFaultPc()
+    if (pc === undefined) return undefined
     for (const [index, {registers}] of frames.entries()) {
       const {bp} = registers
       if (bp === undefined || readAddress(memory, toAddress(bp + 8)) !== pc) continue
@@ -236,6 +236,21 @@ class LeafWalk {
       return {index: index + 1, registers: interrupted}
     }
     return undefined
+  }
+
+  /** Where C faulted on the system stack of an M that throws for it (up to 1.20), where no function table tells. */
+  #namelessFaultPc(): Address | undefined {
+    const {machine} = this.#facts
+    const {runtime, tables} = this.#process
+    const signal = machine && machine.throwing !== 0 ? runtime?.goroutineAt(machine.g0)?.signal : undefined
+    return !tables && signal && signal.number !== 0 ? addressOfWord(signal.pc) : undefined
+  }
+
+  /** Whether a walk that did not come to the fault shows nothing but how the runtime throws. */
+  #isOfDyingRuntime({frames, landing, stop}: CSegment): boolean {
+    const pc = this.#namelessFaultPc()
+    if (pc === undefined || landing || stop === 'end-of-stack') return false
+    return frames.length > 0 && frames.every(frame => frame.pc !== pc)
   }
 
   /** The frame of Go code that faulted, which no function table tells to have been interrupted. */
