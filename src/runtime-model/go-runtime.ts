@@ -32,7 +32,7 @@ import {RuntimeGlobals} from './runtime-globals.ts'
 import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors} from './runtime-lists.ts'
 import {RuntimeState} from './runtime-state.ts'
 import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
-import {isSystem, type StartKind, startKind} from './system-goroutine.ts'
+import {isSystem, isSystemByItself, type StartKind, startKind} from './system-goroutine.ts'
 import {WaitReasons} from './wait-reason.ts'
 
 export interface GoRuntimeInput {
@@ -318,6 +318,7 @@ export class GoRuntime {
   isSystemGoroutine(goroutine: Goroutine): boolean | undefined {
     const {startpc} = goroutine
     const kind = this.#startKinds.of(startpc, () => startKind(this.#access, startpc))
+    if (kind === 'unknown') return isSystemByItself(goroutine)
     if (kind === 'user' || kind === 'system') return kind === 'system'
     const {finalizerRunning} = this.state
     return isSystem(kind, {finalizerRunning, cleanupRunning: goroutine.runningCleanups})

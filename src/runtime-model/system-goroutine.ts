@@ -1,6 +1,8 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
-
+import type {Goroutine} from './goroutine.ts'
+import {GOROUTINE_STATUS} from './goroutine-status.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
+import {isHelperReason} from './wait-reason.ts'
 
 /** By the start function. Finalizer and cleanup goroutines are the program's own only while they run its functions. */
 export type StartKind = 'user' | 'system' | 'finalizers' | 'cleanups' | 'unknown'
@@ -30,9 +32,19 @@ export interface HelperState {
   readonly cleanupRunning: boolean
 }
 
-/** undefined: without the function that it started in nothing tells. */
-export function isSystem(kind: StartKind, state: HelperState): boolean | undefined {
-  if (kind === 'unknown') return undefined
+/** By the function that it started in. */
+export function isSystem(kind: Exclude<StartKind, 'unknown'>, state: HelperState): boolean {
   if (kind === 'finalizers') return !state.finalizerRunning
   return kind === 'cleanups' ? !state.cleanupRunning : kind === 'system'
 }
+
+/**
+ * The same where the function that it started in has no name: goroutine 1 is runtime.main's, and only the runtime's own
+ * have some reasons to wait. undefined where nothing tells.
+ */
+export function isSystemByItself({id, status, waitReason}: Goroutine): boolean | undefined {
+  if (id === MAIN_ID) return false
+  return status.number === GOROUTINE_STATUS._Gwaiting && isHelperReason(waitReason) ? true : undefined
+}
+
+const MAIN_ID = 1

@@ -6,10 +6,10 @@ import {decideHandler, type HandlerHooks, readSavedCallers} from '../../src/runt
 import {formatShortest, printFloat} from '../../src/runtime-model/go-float.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 import {Goroutine} from '../../src/runtime-model/goroutine.ts'
-import {statusOf} from '../../src/runtime-model/goroutine-status.ts'
+import {GOROUTINE_STATUS, statusOf} from '../../src/runtime-model/goroutine-status.ts'
 import {readInterfaceValue} from '../../src/runtime-model/interface-value.ts'
 import {Machine} from '../../src/runtime-model/machine.ts'
-import {isSystem as isSystemKind, startKind} from '../../src/runtime-model/system-goroutine.ts'
+import {isSystemByItself, isSystem as isSystemKind, startKind} from '../../src/runtime-model/system-goroutine.ts'
 import {openProcess} from './open-process.ts'
 import {ProcessBuilder} from './process-builder.ts'
 
@@ -351,7 +351,10 @@ test("system goroutines are the helpers that are not in the program's code", t =
   const builder = new ProcessBuilder(26)
   const at = (name: string) => builder.functionNamed(name)
   const idle = {finalizerRunning: false, cleanupRunning: false}
-  const isSystem = (name: string, state = idle) => isSystemKind(startKind(builder.access, at(name)), state)
+  const isSystem = (name: string, state = idle) => {
+    const kind = startKind(builder.access, at(name))
+    return kind !== 'unknown' && isSystemKind(kind, state)
+  }
   t.true(isSystem('runtime.bgsweep'))
   t.false(isSystem('runtime.main'))
   t.false(isSystem('main.worker'))
@@ -364,6 +367,42 @@ test("system goroutines are the helpers that are not in the program's code", t =
   t.is(startKind(old.access, old.functionNamed('runtime.timerproc')), 'system')
   t.is(startKind(old.access, old.functionNamed('runtime.gopanic')), 'user')
   t.is(startKind(old.access, old.functionNamed('runtime.ensureSigM.func1')), 'user', 'up to 1.10 four are named')
+})
+
+/** The reasons of a release with which the runtime's own goroutines alone wait, by their numbers. */
+function helperReasons(minor: number): string[] {
+  const builder = new ProcessBuilder(minor)
+  const found: string[] = []
+  for (let waitreason = 0; waitreason < 50; waitreason++) {
+    const g = builder.struct('g', {goid: 7, atomicstatus: GOROUTINE_STATUS._Gwaiting, waitreason})
+    const goroutine = Goroutine.read(builder.access, g) as Goroutine
+    if (isSystemByItself(goroutine) === true) found.push(goroutine.waitReason)
+  }
+  return found
+}
+
+test('without a name for where it started a goroutine is a helper by a reason that no other has to wait', t => {
+  const [sweep, scavenge, finalizer, force] = ['GC sweep wait', 'GC scavenge wait', 'finalizer wait', 'force gc (idle)']
+  const workers = ['GC worker (idle)', 'GC worker (active)']
+  const timers = 'timer goroutine (idle)'
+  t.deepEqual(helperReasons(11), [sweep, finalizer, force, timers, workers[0]])
+  t.deepEqual(helperReasons(15), [sweep, scavenge, finalizer, force, timers, workers[0]])
+  t.deepEqual(helperReasons(22), [sweep, scavenge, finalizer, force, ...workers])
+  t.deepEqual(helperReasons(26), [
+    ...[sweep, scavenge, finalizer, force, 'GOMAXPROCS updater (idle)'],
+    ...[...workers, 'cleanup wait'],
+  ])
+})
+
+test('a wait that is over proves nothing, and goroutine 1 is the program’s', t => {
+  const builder = new ProcessBuilder(26)
+  const isSystem = (fields: Record<string, number>) =>
+    isSystemByItself(Goroutine.read(builder.access, builder.struct('g', fields)) as Goroutine)
+  const {_Gwaiting, _Grunning} = GOROUTINE_STATUS
+  t.true(isSystem({goid: 2, atomicstatus: _Gwaiting, waitreason: 11}))
+  t.is(isSystem({goid: 2, atomicstatus: _Grunning, waitreason: 11}), undefined)
+  t.is(isSystem({goid: 2, atomicstatus: _Gwaiting, waitreason: 19}), undefined)
+  t.false(isSystem({goid: 1, atomicstatus: _Gwaiting, waitreason: 19}))
 })
 
 test('saved callers are empty, saved, consumed or busy by the first pc and the use count', t => {
