@@ -1,4 +1,4 @@
-import type {Address} from '../base/address.ts'
+import {type Address, toAddress} from '../base/address.ts'
 import {sha256} from '../base/sha256.ts'
 
 const DISTANCE_SIZE = 4
@@ -8,13 +8,16 @@ const [CALL, JUMP, TWO_BYTES] = [0xe8, 0xe9, 0x0f]
 
 /**
  * A digest of code that another link of it has too: where an instruction leads to anywhere else in the module, that is
- * where the linker put it, and counts for nothing.
+ * where the linker put it, and counts for nothing; a constant text there counts by what it says.
+ * @param textAt the constant text at an address; undefined where there is none
  */
 export function fingerprintOf(
   code: Uint8Array,
   start: Address,
   module: {readonly start: number; readonly end: number},
+  textAt: (address: Address) => string | undefined = () => undefined,
 ): string {
+  const texts: string[] = []
   const plain = Uint8Array.from(code)
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
   for (let at = 1; at + DISTANCE_SIZE <= code.length; ) {
@@ -25,10 +28,12 @@ export function fingerprintOf(
       continue
     }
     plain.fill(0, at, at + DISTANCE_SIZE)
+    const text = plain[at - 2] === ADDRESS_OF ? textAt(toAddress(target)) : undefined
+    if (text !== undefined) texts.push(text)
     if (plain[at - 2] === LOAD) plain[at - 2] = ADDRESS_OF
     at += DISTANCE_SIZE
   }
-  return sha256(plain).slice(0, 8)
+  return sha256(Uint8Array.of(...new TextEncoder().encode(texts.join('')), ...plain)).slice(0, 8)
 }
 
 /** Behind a call, a jump or a ModRM byte that says RIP-relative (mod 00, r/m 101), four bytes are a distance. */

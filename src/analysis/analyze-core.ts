@@ -36,6 +36,7 @@ import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
 import {readCodeFacts} from './signature/code-facts.ts'
 import {DeathStacks} from './signature/death-stack.ts'
+import {readPanicValues} from './signature/panic-values.ts'
 import {programIdentity, programName} from './signature/program-name.ts'
 import {SignatureRules} from './signature/rules.ts'
 import {asSigned, makeSignature} from './signature/signature.ts'
@@ -343,13 +344,17 @@ class Analysis implements CoreReport {
 
   #sign(): SignatureReport {
     const {crash, core} = this
-    const isWhole = this.#options.cgoFrames === 'auto' && (this.#level.wholeCrash || this.#level.level > 1)
+    // Releases up to 1.20 print no outer end of a deep stack.
+    const hasEnds = this.#process.version.atLeast(21)
+    const isWhole = hasEnds && this.#options.cgoFrames === 'auto' && (this.#level.wholeCrash || this.#level.level > 1)
     const known = (goroutine: Goroutine) => (isWhole ? [...liveFrames(this.#reportOfCrash(goroutine))] : undefined)
     const stacks = new DeathStacks(this.#process, this.#stacks, {cause: this.#cause, known})
     const frames = stacks.frames()
+    const panics = this.#cause.goroutine?.panics ?? []
     const facts = {
       crash,
       pid: core.pid,
+      panics: readPanicValues(this.#process.images, panics, frames),
       frames: frames.length > 0 ? frames : this.#framesOfCrash(),
       modules: this.#reportModules(),
       program: programName(this.#process, core.executable),

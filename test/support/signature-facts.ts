@@ -62,7 +62,7 @@ export const fatalOf = (message: string): CrashReport => ({...SEGV, kind: 'fatal
 const NO_CODE: CodeFacts = {
   calledBefore: () => undefined,
   functionStart: () => undefined,
-  calleesOf: () => 1,
+  calleesOf: () => new Set(),
   fingerprint: () => undefined,
   isGoFunction: () => false,
 }
@@ -80,6 +80,7 @@ export function sign(
     frames,
     modules: MODULES,
     pid: 7,
+    panics: [],
     program,
     identity: () => program,
     blocked: () => [],

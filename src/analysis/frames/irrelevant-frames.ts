@@ -24,9 +24,9 @@ const DEATH = new Set([
   'pthread_kill',
   'raise',
   'tgkill',
-  '__gnu_cxx::__verbose_terminate_handler()',
-  '__cxxabiv1::__terminate(void (*)())',
-  'std::terminate()',
+  '__gnu_cxx::__verbose_terminate_handler',
+  '__cxxabiv1::__terminate',
+  'std::terminate',
   '__cxa_throw',
   '__cxa_rethrow',
   '__cxa_pure_virtual',
@@ -63,7 +63,9 @@ const BEGINNING_OF_RUST =
 
 /** Whether a C function is on the stack only because the process was ending. */
 export function isDeathOfC(name: string): boolean {
-  return DEATH.has(withoutAlias(name)) || (DEATH_OF_RUST.test(name) && !BEGINNING_OF_RUST.test(name))
+  return (
+    DEATH.has(withoutAlias(name).replace(/\(.*\)$/, '')) || (DEATH_OF_RUST.test(name) && !BEGINNING_OF_RUST.test(name))
+  )
 }
 
 /** Why a C frame does not tell one bug from another, or undefined where it does. */

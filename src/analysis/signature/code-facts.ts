@@ -2,7 +2,8 @@ import {directTransfers} from '../../amd64/call-encoding.ts'
 import {fingerprintOf} from '../../amd64/code-digest.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
-import type {MemoryReader} from '../../base/memory-reader.ts'
+import {type MemoryReader, readCString} from '../../base/memory-reader.ts'
+import type {AddressSpace} from '../../elf/address-space.ts'
 import {CfiRows} from '../../unwind/cfi-rows.ts'
 import {findCallee} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -13,8 +14,8 @@ export interface CodeFacts {
   calledBefore(returnAddress: Address): string | undefined
   /** Start of the function around a place in C code. */
   functionStart(pc: Address): Address | undefined
-  /** How many other functions of its own module a function calls or jumps to directly, by its start. */
-  calleesOf(start: Address): number
+  /** Starts of the other functions of its own module that a function calls or jumps to directly, by its start. */
+  calleesOf(start: Address): ReadonlySet<number>
   /** What the code of a function is, wherever it lies and whatever it refers to, by its start: eight hex digits. */
   fingerprint(start: Address): string | undefined
   /** Whether there is a Go function of that name. */
@@ -32,12 +33,12 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
       return callee?.isStub ? callee.name : undefined
     },
     functionStart: (pc: Address) => rows.rowAt(pc)?.functionStart,
-    calleesOf: start => countCallees(memory, start, pc => rows.rowAt(pc)?.functionStart),
+    calleesOf: start => findCallees(memory, start, pc => rows.rowAt(pc)?.functionStart),
     fingerprint: start => {
       const module = memory.moduleAt(start)
       const end = module && functionEnd(start, module.end, pc => rows.rowAt(pc)?.functionStart)
       const code = end === undefined ? undefined : memory.read(start, Math.min(end - start, FINGERPRINT_MAX))
-      return code && module && fingerprintOf(code, start, {start: module.start, end: module.end})
+      return code && module && fingerprintOf(code, start, module, at => constantText(memory, at))
     },
     isGoFunction: name => tables?.functionNamed(name) !== undefined,
   }
@@ -47,13 +48,27 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
 const CODE_LIMIT = 2048
 
 /** Told by the bytes of calls and jumps that lead to the start of a function; those of Go have no such start. */
-function countCallees(memory: MemoryReader, start: Address, startOf: (pc: Address) => Address | undefined): number {
+function findCallees(memory: MemoryReader, start: Address, startOf: (pc: Address) => Address | undefined): Set<number> {
   const callees = new Set<number>()
   for (const {at, target} of directTransfers(memory.read(start, CODE_LIMIT) ?? new Uint8Array(), start)) {
     if (startOf(at) !== start) break
     if (target > 0 && target !== start && startOf(toAddress(target)) === target) callees.add(target)
   }
-  return callees.size
+  return callees
+}
+
+const TEXT_LIMIT = 256
+// biome-ignore lint/suspicious/noControlCharactersInRegex: texts of programs have no others
+const TEXT = /^[^\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f\ufffd]{2,}$/
+
+/** A text of C in memory that is neither written to nor run. */
+function constantText(memory: AddressSpace, at: Address): string | undefined {
+  const module = memory.moduleAt(at)
+  const link = module?.linkAddress(at)
+  const load = link === undefined ? undefined : module?.image?.loadAt(link)
+  if (!load || load.writable || load.executable) return undefined
+  const text = readCString(memory, at, TEXT_LIMIT)
+  return text !== undefined && TEXT.test(text) ? text : undefined
 }
 
 /** Longer functions are told by how they begin. */

@@ -1,5 +1,6 @@
 import {SI_KERNEL, SI_USER} from '../../amd64/signal-numbers.ts'
 import type {CrashReport} from '../../report/core-report.ts'
+import type {PanicValue} from './panic-values.ts'
 
 /** What kind of death it was. */
 export interface CrashClass {
@@ -17,7 +18,8 @@ export interface CrashClass {
 
 const TEXT_LIMIT = 200
 
-export function classifyCrash(crash: CrashReport, pid: number | null): CrashClass {
+/** @param panics those that were under way, the newest first */
+export function classifyCrash(crash: CrashReport, pid: number | null, panics: readonly PanicValue[] = []): CrashClass {
   const {message} = crash
   const sender = outsider(crash, pid)
   const isOverflow = message === 'stack overflow'
@@ -25,9 +27,14 @@ export function classifyCrash(crash: CrashReport, pid: number | null): CrashClas
   const kind = crash.kind === 'signal' ? `signal ${crash.signal ?? ''}`.trim() : crash.kind
   const traits = {kind, isFromOutside: sender !== undefined, isOverflow, isDeadlock}
   if (sender !== undefined) return {...traits, kind: `${kind} from ${sender}`, detail: ''}
-  if (crash.kind === 'panic') return {...traits, detail: classOfPanic(message ?? '')}
+  if (crash.kind === 'panic') return {...traits, detail: classOfPanics(message, panics)}
   if (crash.kind === 'fatal') return {...traits, detail: [foldText(message ?? ''), crash.signal ?? ''].join(' ').trim()}
-  return {...traits, detail: crash.cause === null ? '' : classOfCause(crash.cause)}
+  return {...traits, detail: crash.cause === null ? (isRaised(crash) ? 'raised' : '') : classOfCause(crash.cause)}
+}
+
+/** The process sent a signal to itself that is else one of the processor; abort sends no other than its own. */
+function isRaised({signal, code}: CrashReport): boolean {
+  return signal !== 'SIGABRT' && code !== null && SENT.has(code)
 }
 
 /** What a process sends to itself, by abort or raise, has a stack that did it. */
@@ -46,8 +53,35 @@ const SENT: ReadonlySet<number> = new Set([SI_USER, -1, SI_TKILL])
 
 const SENT_BY_KERNEL: ReadonlySet<string> = new Set(['SIGQUIT', 'SIGXCPU', 'SIGABRT', 'SIGTERM', 'SIGINT', 'SIGHUP'])
 
+/** Panics of one goroutine that are told apart. */
+const PANICS_LIMIT = 8
+
+/** A panic while another one was under way is another bug than the same alone; one that is raised again is not. */
+function classOfPanics(message: string | null, panics: readonly PanicValue[]): string {
+  const [{type} = {type: null}, ...older] = panics
+  const classes = [classOfPanic(message ?? '', type)]
+  for (const each of older.slice(0, PANICS_LIMIT)) {
+    if (each.text === null || each.text === message) continue
+    classes.push(classOfPanic(each.text, each.type))
+  }
+  return [...new Set(classes)].join(', during panic ')
+}
+
+/** A string tells all by its text, and an error of the runtime too. */
+const TOLD_BY_TEXT = /^(?:string$|runtime\.|\*runtime\.)/
+
+function classOfPanic(message: string, type: string | null): string {
+  const text = classOfText(message)
+  return type === null || TOLD_BY_TEXT.test(type) ? text : `${stableTypeName(type)}: ${text}`
+}
+
+/** Without the arguments of generic types; what io/fs took over from os in Go 1.16 is called as it is since. */
+function stableTypeName(type: string): string {
+  return type.replace(/\[.*\]/s, '[...]').replace(/^\*os\.PathError$/, '*fs.PathError')
+}
+
 /** Of an error of the runtime its kind alone: which index, which length, which bound of a slice is the data's. */
-function classOfPanic(message: string): string {
+function classOfText(message: string): string {
   const text = message.replace(/^runtime error: /, '')
   const known =
     /^(?:index out of range|slice bounds out of range|slice length too short|makeslice: |hash of unhashable)/
@@ -56,8 +90,13 @@ function classOfPanic(message: string): string {
   const conversion = /^interface conversion: (?:.*? is .*?, not (.*)|.* is not (.*?): (missing method \S+))$/.exec(text)
   if (conversion)
     return `interface conversion: not ${[conversion[1], conversion[2], conversion[3]].filter(Boolean).join(': ')}`
-  return foldText(text)
+  const pointer = CGO_CHECK.exec(text)
+  return pointer ? `Go pointer in ${pointer[1] ? 'an argument' : 'a result'} of cgo` : foldText(text)
 }
+
+/** Of a pointer that C must not have; said otherwise up to 1.20, since 1.21 and since 1.26 (runtime/cgocall.go). */
+const CGO_CHECK =
+  /^(?:(cgo argument|argument of cgo function)|cgo result|result of Go function \S+ called from cgo) .*Go/
 
 /** What C code said of its own end: without the place, which frames tell, and without what the data were. */
 function classOfCause({kind, text}: NonNullable<CrashReport['cause']>): string {

@@ -54,7 +54,7 @@ export class DeathStacks {
 
   #walk(goroutine: Goroutine, start?: FoundStart): FrameReport[] {
     const visibility = {version: this.#process.version, level: 2, whole: true} as const
-    const request = {goroutine, visibility, cgoFrames: 'auto'} as const
+    const request = {goroutine, visibility, cgoFrames: 'auto', bothEnds: true} as const
     return [...liveFrames(this.#stacks.assemble(start ? {...request, start} : request))]
   }
 }

@@ -48,12 +48,14 @@ export interface ChoiceFacts {
   readonly buildIdOf: (module: string) => string | null
   /** A deferred function recovered a panic and raised it again. */
   readonly isRaisedAgain: boolean
+  /** An exception of C++ ended it: the class of the crash names that. */
+  readonly isThrown: boolean
 }
 
 /** Decides for each frame of the crashing stack whether it is a part of the signature, and under which name. */
 export function chooseFrames(
   frames: readonly FrameReport[],
-  {rules, code, buildIdOf, isRaisedAgain}: ChoiceFacts,
+  {rules, code, buildIdOf, isRaisedAgain, isThrown}: ChoiceFacts,
 ): ChosenFrames {
   const choices = frames.map(frame => nameFrame(frame, rules, code))
   leaveOutPlumbing(choices)
@@ -63,6 +65,7 @@ export function chooseFrames(
   for (const choice of choices) judge(choice, rules)
   nameUnnamed(choices, code, buildIdOf)
   cutAtBounds(choices, rules)
+  if (isThrown) leaveOutThrower(choices)
   joinInsides(choices, rules, code)
   const used = choices.filter(({out, name}) => out === undefined && name !== undefined)
   return {
@@ -96,19 +99,43 @@ function leaveOutPlumbing(choices: readonly Choice[]): void {
   const firstGo = choices.findIndex(({frame}) => frame.kind === 'go')
   const native = firstGo < 0 ? choices : choices.slice(0, firstGo)
   const death = native.findLastIndex(({frame}) => frame.kind === 'c' && isDeathOfC(frame.function ?? ''))
+  const callsOfNothing = callersOfWildPcs(choices)
   for (const [depth, choice] of choices.entries()) {
     const {frame} = choice
     if (depth <= death) choice.out = 'the end of the process'
     else if (frame.kind === 'signal' || frame.kind === 'switch') choice.out = 'signal or stack switch'
-    else if (frame.foundBy === 'scan') choice.out = 'guessed by a scan of the stack'
+    else if (frame.foundBy === 'scan' && !callsOfNothing.has(frame.pc)) choice.out = 'guessed by a scan of the stack'
     else if (frame.foundBy === 'tail-call') choice.out = 'left by a jump, which other builds may not have'
   }
 }
+
+/**
+ * Where a call through a null or wild pointer met the fault the return address had just been pushed: it is no guess of
+ * a scan. That frame may have others inlined, which have the same pc.
+ */
+function callersOfWildPcs(choices: readonly Choice[]): ReadonlySet<string | null> {
+  const callers = new Set<string | null>()
+  for (const [index, {frame}] of choices.entries()) {
+    const caller = choices[index + 1]?.frame
+    if (frame.module === null && STARTS.has(frame.foundBy) && caller?.foundBy === 'scan') callers.add(caller.pc)
+  }
+  return callers
+}
+
+/** Places that were saved as they were: by the kernel, or by the runtime on its way to print them. */
+const STARTS: ReadonlySet<FrameReport['foundBy']> = new Set(['context', 'signal-frame', 'gobuf'])
 
 /** Above the outermost panic stands what recovered it and raised the same value again. */
 function leaveOutHandlers(choices: readonly Choice[]): void {
   const first = choices.findLastIndex(({frame}) => frame.kind === 'go' && frame.function === 'panic')
   for (const choice of choices.slice(0, Math.max(first, 0))) choice.out ??= 'raised again what it had recovered'
+}
+
+/** Which function of a library threw is up to what the compiler put into its callers; the exception tells as much. */
+function leaveOutThrower(choices: readonly Choice[]): void {
+  const left = choices.filter(({out}) => out === undefined)
+  const end = left.findIndex(({kind, inside}) => kind !== 'c' || inside === undefined)
+  for (const choice of left.slice(0, Math.max(end, 0))) choice.out = `threw: ${choice.inside}`
 }
 
 /** Code of C that no wrapper of cgo called is runtime/cgo's, for the runtime itself called it: a thread's start. */
@@ -196,14 +223,22 @@ function nameOutermost(segment: readonly Choice[], wrapper: Wrapper, target: str
   if (!outermost || !next || next.name !== undefined || next.out !== undefined) return false
   if (next.frame.module === null || next.frame.module !== outermost.frame.module) return false
   const start = startOf(next.frame, code)
-  // A wrapper that calls several functions has the one that is meant inlined in it.
-  if (start === undefined || (wrapper.start !== undefined && code.calleesOf(wrapper.start) > 1)) return false
+  if (start === undefined || (wrapper.start !== undefined && !mayBeOnlyCallee(start, code.calleesOf(wrapper.start))))
+    return false
   for (const choice of segment) {
     if (choice.name !== undefined || startOf(choice.frame, code) !== start) continue
     choice.name = target
     choice.folded = 'named by its caller in Go'
   }
   return true
+}
+
+/**
+ * A wrapper that calls several functions has the one that is meant inlined in it; one that calls a single other one
+ * meant that, which has left by a jump.
+ */
+function mayBeOnlyCallee(start: Address, callees: ReadonlySet<number>): boolean {
+  return callees.size === 0 || (callees.size === 1 && callees.has(start))
 }
 
 function startOf({pc, foundBy}: FrameReport, code: CodeFacts): Address | undefined {
@@ -356,7 +391,9 @@ function nameByCaller(
   // A function that left by a jump has no call of its own.
   const caller = below.find(({frame}) => frame.foundBy !== 'tail-call')
   const pc = caller?.kind === 'c' && caller.frame.kind === 'c' ? placeOf(caller.frame.pc) : undefined
-  const called = pc === undefined ? undefined : code.calledBefore(pc)
+  // A template's instance, and what is inlined in the caller, is in the caller's module and named by itself.
+  const isNamed = outer.name !== undefined && outer.frame.module === caller?.frame.module
+  const called = pc === undefined || isNamed ? undefined : code.calledBefore(pc)
   const name = called ?? run.findLast(choice => choice.name !== undefined)?.name
   if (name === undefined) return
   const {name: folded} = rules.fold('c', stableCName(name))

@@ -56,7 +56,7 @@ function stableScopedName(name: string): string {
     .replace(/\[abi:\w+\]/g, '')
     .replace(/^(?:non-)?virtual thunk to /, '')
     .replaceAll('(anonymous namespace)', '{anonymous}')
-    .replace(/\{lambda\((?:[^(){}]|\([^()]*\))*\)#\d+\}|\{unnamed type#\d+\}|'lambda\d*'|\$_\d+/g, '{lambda}')
+    .replace(/\{lambda\((?:[^(){}]|\([^()]*\))*\)#\d+\}|\{unnamed type(?:#\d+)?\}|'lambda\d*'|\$_\d+/g, '{lambda}')
   const lone = withoutReturnType(withoutParameters(withoutTemplates(plain)))
   return (
     lone

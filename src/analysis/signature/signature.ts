@@ -5,6 +5,7 @@ import type {CodeFacts} from './code-facts.ts'
 import {type CrashClass, classifyCrash} from './crash-class.ts'
 import {foldCycles, foldOverflow} from './cycles.ts'
 import {type ChosenFrames, chooseFrames, type SignedFrame} from './frame-choice.ts'
+import type {PanicValue} from './panic-values.ts'
 import type {SignatureRules} from './rules.ts'
 
 /** Frames of the crashing stack that a signature is made of, at most. */
@@ -31,6 +32,8 @@ export interface SignatureFacts {
   readonly frames: readonly FrameReport[]
   readonly modules: readonly ModuleReport[]
   readonly pid: number | null
+  /** Those that were under way, the newest first. */
+  readonly panics: readonly PanicValue[]
   /** What the program is called, whatever the name of the file that it was built to. */
   readonly program: string
   /** The same where nothing else tells the program from others; asked for when that is so. */
@@ -45,14 +48,14 @@ export interface SignatureFacts {
  * machine, build or patch release has too.
  */
 export function makeSignature(facts: SignatureFacts, rules: SignatureRules): SignatureReport {
-  const {crash, pid} = facts
+  const {crash, pid, panics} = facts
   const {version} = rules
   if (crash.kind === 'none') {
     const why = 'the process had not crashed: there is nothing to sign'
     return {version, exact: null, family: null, frames: [], explain: [why]}
   }
   const signer = new Signer(facts, rules)
-  const known = classifyCrash(crash, pid)
+  const known = classifyCrash(crash, pid, panics)
   if (known.isFromOutside) return signer.signKill(known)
   return known.isDeadlock ? signer.signDeadlock(known) : signer.signCrash(known)
 }
@@ -173,7 +176,9 @@ class Signer {
   #choose(frames: readonly FrameReport[]): ChosenFrames {
     const {code, modules, crash} = this.#facts
     const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
-    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isRaisedAgain(crash)})
+    const isThrown = crash.cause?.kind === 'c++ exception'
+    const isAgain = isRaisedAgain(crash)
+    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isAgain, isThrown})
   }
 
   /** The instruction is looked at only where the stack is deep: that takes the decoder. */

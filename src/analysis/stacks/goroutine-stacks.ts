@@ -34,6 +34,8 @@ export interface StackRequest {
   cgoFrames: CgoFrames
   /** The crashing goroutine: frames of dying above this position are left out. */
   start?: FoundStart
+  /** Both ends of the stack, as releases since 1.21 print them, of any release: earlier ones end after 100 frames. */
+  bothEnds?: true
 }
 
 export type StackParts = PrintedStack & Pick<GoroutineReport, 'remarks' | 'createdBy' | 'ancestors'>
@@ -91,7 +93,7 @@ export class GoroutineStacks {
   }
 
   /** The stack from where the runtime begins to print it. */
-  #stitch({goroutine, cgoFrames, ...request}: StackRequest): Generator<StitchedFrame, StopReason> {
+  #stitch({goroutine, cgoFrames, bothEnds, ...request}: StackRequest): Generator<StitchedFrame, StopReason> {
     const {version, tables, deadline} = this.#process
     const start = request.start ?? findStart(this.#process, this.threads, goroutine)
     const systemStack = this.#systemStackOf(goroutine, cgoFrames)
@@ -102,7 +104,7 @@ export class GoroutineStacks {
       return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
     }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
-    const maxFrames = version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
+    const maxFrames = bothEnds || version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     this.#window.moveTo(start.sp, goroutine.stack.hi)
     const sites = this.#sitesOf(tables, goroutine)
     const go = new GoStackWalk(start, {memory: this.#window, sites, maxFrames, deadline})

@@ -43,7 +43,7 @@ export class ShownStack {
 
   constructor(
     process: DeadProcess,
-    request: {goroutine: Goroutine; visibility: Visibility; cgoFrames: CgoFrames},
+    request: {goroutine: Goroutine; visibility: Visibility; cgoFrames: CgoFrames; bothEnds?: true},
     filter: FrameFilter,
   ) {
     this.#process = process
@@ -51,7 +51,7 @@ export class ShownStack {
     this.#cgoFrames = request.cgoFrames
     this.#filter = filter
     this.#foreign = new ForeignFrames(process, request.visibility)
-    this.#isOld = !process.version.atLeast(21)
+    this.#isOld = !request.bothEnds && !process.version.atLeast(21)
     this.#contexts = request.cgoFrames === 'hooks' ? [...request.goroutine.cgoCtxt] : undefined
     const walkMax = this.#isOld ? OLD_FRAME_LIMIT : undefined
     this.#limits = this.#contexts && new HookLimits(walkMax, !process.hooks.isWithoutSymbolizer)

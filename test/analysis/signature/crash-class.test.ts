@@ -49,6 +49,58 @@ for (const [what, crash, expected] of CLASSES) {
   })
 }
 
+const POINTER = 'Go pointer in an argument of cgo'
+
+const VALUES: readonly (readonly [
+  what: string,
+  panics: [type: string | null, text: string | null][],
+  detail: string,
+])[] = [
+  ['a string tells all by its text', [['string', 'no file']], 'no file'],
+  ['an error has a type', [['*errors.errorString', 'no file']], '*errors.errorString: no file'],
+  ['another error has another', [['main.failure', 'row 4']], 'main.failure: row #'],
+  ['a number', [['int', '17']], 'int: #'],
+  ['a type that is not known', [[null, 'no file']], 'no file'],
+  ['an error of the runtime', [['runtime.boundsError', 'index out of range [5] with length 0']], 'index out of range'],
+  ['arguments of a generic type', [['main.failure[int,main.T[string]]', 'no']], 'main.failure[...]: no'],
+  ['a pointer that C must not have', [['runtime.errorString', 'cgo argument has Go pointer to Go pointer']], POINTER],
+  [
+    'the same since 1.26',
+    [['runtime.errorString', 'argument of cgo function has Go pointer to unpinned Go slice']],
+    POINTER,
+  ],
+  ['one that C was returned', [['runtime.errorString', 'cgo result has Go pointer']], 'Go pointer in a result of cgo'],
+  ['a type that was moved', [['*os.PathError', 'open x']], '*fs.PathError: open x'],
+  [
+    'a panic of a deferred function',
+    [
+      ['runtime.errorString', 'invalid memory address or nil pointer dereference'],
+      [null, 'job 7'],
+    ],
+    'invalid memory address or nil pointer dereference, during panic job #',
+  ],
+  [
+    'one that is raised again',
+    [
+      ['string', 'job 7'],
+      [null, 'job 7'],
+    ],
+    'job #',
+  ],
+]
+
+for (const [what, panics, detail] of VALUES) {
+  test(`class of a panic: ${what}`, t => {
+    const values = panics.map(([type, text]) => ({type, text}))
+    t.is(classifyCrash(panicOf(values[0]?.text ?? ''), PID, values).detail, detail)
+  })
+}
+
+test('a signal that the process sent to itself is no fault', t => {
+  const raised = {...SEGV, code: -6, senderPid: PID}
+  t.is(classOf(raised), 'signal SIGSEGV | raised')
+})
+
 test('a program is named by its main package, else by the file with its main function, else by its file', t => {
   const main = {entry: 0x4000, fileLine: () => ({file: '/src/cmd/serve.go', line: 3})}
   const tables = {functionNamed: (name: string) => (name === 'main.main' ? main : undefined)}

@@ -9,7 +9,7 @@ test('meaningful frames are used, plumbing on both sides is not', t => {
   const signature = sign(SEGV, frames)
   t.deepEqual(signature.frames, ['boom', 'f', 'main.work', 'main.main'])
   t.is(signature.family, 'signal SIGSEGV main.work boom')
-  t.is(signature.version, '2')
+  t.is(signature.version, '3')
   t.deepEqual(signature.explain, [
     'class: signal SIGSEGV',
     'used boom',
@@ -132,7 +132,7 @@ test('a C function that Go called is named by the Go side, stripped or not, inli
 })
 
 test('a function that was inlined in its wrapper is not taken for one that it called', t => {
-  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never, calleesOf: () => 2}
+  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never, calleesOf: () => new Set([0x7100, 0x7200])}
   const at = (pc: string) => c(null, {pc, moduleOffset: `0x${pc.slice(3)}`})
   const called = (pc: string) => sign(SEGV, [at(pc), at('0x7310'), ...WORK], {code})
   t.deepEqual(called('0x7210').frames, ['libx.so@abcdef01+0x200', 'f', 'main.work', 'main.main'])
@@ -142,6 +142,22 @@ test('a function that was inlined in its wrapper is not taken for one that it ca
   const jumped = (pc: string) => sign(SEGV, [at(pc), cgocall, ...WORK.slice(1)], {code})
   t.deepEqual(jumped('0x7210').frames, ['libx.so@abcdef01+0x200', 'f', 'main.work', 'main.main'])
   t.deepEqual(jumped('0x7310').frames, ['f', 'main.work', 'main.main'])
+})
+
+test('a function that has left by a jump is not taken for the one that it jumped to', t => {
+  const code = {functionStart: (pc: number) => (pc - (pc % 0x100)) as never, calleesOf: () => new Set([0x7500])}
+  const at = (pc: string) => c(null, {pc, moduleOffset: `0x${pc.slice(3)}`})
+  const stack = [at('0x7210'), at('0x7310'), ...WORK]
+  t.deepEqual(sign(SEGV, stack, {code}).frames, ['libx.so@abcdef01+0x200', 'f', 'main.work', 'main.main'])
+  t.deepEqual(sign(SEGV, [at('0x7510'), at('0x7310'), ...WORK], {code}).frames, ['f', 'main.work', 'main.main'])
+})
+
+test('who called through a null pointer is known: the return address had just been pushed', t => {
+  const wild = c(null, {module: null, moduleOffset: null, pc: '0x0', foundBy: 'context'})
+  const stack = [wild, c('inner', {foundBy: 'scan', inlined: true}), c('outer', {foundBy: 'scan'}), ...WORK]
+  t.deepEqual(sign(SEGV, stack).frames, ['inner', 'outer', 'f', 'main.work', 'main.main'])
+  const further = [wild, c('f', {foundBy: 'scan'}), c('guess', {foundBy: 'scan', pc: '0x7444'}), go('main.main')]
+  t.deepEqual(sign(SEGV, further).frames, ['f', 'main.main'])
 })
 
 test('code of runtime/cgo without names is none of the program', t => {

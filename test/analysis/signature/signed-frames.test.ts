@@ -12,13 +12,13 @@ const RULES = new SignatureRules()
 const CODE: CodeFacts = {
   calledBefore: () => undefined,
   functionStart: () => undefined,
-  calleesOf: () => 1,
+  calleesOf: () => new Set(),
   fingerprint: () => undefined,
   isGoFunction: () => false,
 }
 
 function choose(frames: readonly FrameReport[], isRaisedAgain = false): ChosenFrames {
-  return chooseFrames(frames, {rules: RULES, code: CODE, buildIdOf: () => null, isRaisedAgain})
+  return chooseFrames(frames, {rules: RULES, code: CODE, buildIdOf: () => null, isRaisedAgain, isThrown: false})
 }
 
 test('what ends a process, crosses stacks or is guessed is no part of a signature', t => {
@@ -35,6 +35,37 @@ test('what ends a process, crosses stacks or is guessed is no part of a signatur
     'used broken',
     'used main.work',
   ])
+})
+
+const EXE = '/opt/app/app'
+
+test('what is inlined in the caller is named by itself, and not by what the caller calls for it', t => {
+  const frames = [
+    libc(null),
+    c('std::map<int, int>::at(int const&)', {module: EXE, inlined: true}),
+    c('look', {module: EXE}),
+  ]
+  const code = {...CODE, calledBefore: () => '_ZSt20__throw_out_of_rangePKc'}
+  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false}
+  const names = (isThrown: boolean) => chooseFrames(frames, {...facts, isThrown}).frames.map(({name}) => name)
+  t.deepEqual(names(false), ['std::map::at', 'look'])
+  t.deepEqual(names(true), ['look'], 'which function of a library threw is up to the compiler')
+})
+
+test('what a compiler makes of static initialisers, and the end of a process by its short name, are no frames', t => {
+  const made = ['_GLOBAL__sub_I_bugs.cc', '_Z41__static_initialization_and_destruction_0ii', 'std::terminate']
+  t.deepEqual(
+    choose([...made.map(name => c(name)), c('init')]).frames.map(({name}) => name),
+    ['init'],
+  )
+})
+
+test('a lambda that debug information does not name is one as the linker names them', t => {
+  const names = ['work::{unnamed type}::operator()', 'work::{lambda(int)#2}::operator()(int) const']
+  t.deepEqual(
+    choose(names.map(name => c(name))).frames.map(({name}) => name),
+    Array(2).fill('work::{lambda}::operator()'),
+  )
 })
 
 test('what recovered a panic and raised it again is left out', t => {
