@@ -1,4 +1,5 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Extent} from '../base/extent.ts'
 import {type CallSite, readCallSite, readTailCalls, type TailCallSite} from './call-sites.ts'
 import {DW_AT} from './constants.ts'
 import {type DieNames, readNames} from './die-names.ts'
@@ -23,6 +24,7 @@ export class CompiledUnit {
   #lines: LineTable | null | undefined
   #functions: FunctionIndex | null | undefined
   readonly #trees = new Map<number, InlineTree | undefined>()
+  readonly #stacks = new Map<number, object>()
   readonly #names = new Map<number, DieNames>()
   readonly #tailCalls = new Map<number, readonly TailCallSite[] | undefined>()
 
@@ -70,8 +72,8 @@ export class CompiledUnit {
     return this.#lines ?? undefined
   }
 
-  findLine(address: number): LineRow | undefined {
-    return this.lines?.find(address)
+  findLine(address: number, extent?: Extent): LineRow | undefined {
+    return this.lines?.find(address, extent)
   }
 
   get functions(): FunctionIndex | undefined {
@@ -83,6 +85,22 @@ export class CompiledUnit {
 
   /** The inlined calls of a function of `functions` that an address is inside of, innermost first. */
   inlinedCalls(functionIndex: number, address: number): InlinedCall[] {
+    return this.#tree(functionIndex)?.find(address) ?? []
+  }
+
+  /** One object for all addresses inside the same function of `functions` and the same inlined calls. */
+  stackAt(functionIndex: number, address: number, extent: Extent): object {
+    const call = functionIndex < 0 ? -1 : (this.#tree(functionIndex)?.innermost(address, extent) ?? -1)
+    const key = (functionIndex + 1) * STACKS_OF_FUNCTION + call + 1
+    let stack = this.#stacks.get(key)
+    if (!stack) {
+      stack = {}
+      this.#stacks.set(key, stack)
+    }
+    return stack
+  }
+
+  #tree(functionIndex: number): InlineTree | undefined {
     if (!this.#trees.has(functionIndex)) {
       const offset = this.functions?.offset(functionIndex) ?? 0
       this.#trees.set(
@@ -90,7 +108,7 @@ export class CompiledUnit {
         this.#attempt(() => InlineTree.parse(this.#bodyUnit(), offset)),
       )
     }
-    return this.#trees.get(functionIndex)?.find(address) ?? []
+    return this.#trees.get(functionIndex)
   }
 
   /** The tail calls of a function of `functions`; undefined where they are not known to be all. */
@@ -138,6 +156,9 @@ export class CompiledUnit {
     return this.#attempt(() => readScope(named, inFunctions))
   }
 }
+
+/** More inlined calls than a function can have: each takes bytes of a section. */
+const STACKS_OF_FUNCTION = 2 ** 27
 
 /** Languages whose compilers write qualified names into DW_AT_name, and that without scopes. */
 const NAMED_IN_FULL: ReadonlySet<string> = new Set(['ada', 'c', 'go'])

@@ -1,5 +1,6 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Extent} from '../base/extent.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import type {CallSite, TailCallSite} from './call-sites.ts'
 import {CompiledUnit} from './compiled-unit.ts'
@@ -9,6 +10,7 @@ import {DebugSections} from './debug-sections.ts'
 import type {DieNames} from './die-names.ts'
 import {DwarfFile} from './dwarf-file.ts'
 import {findRuntimeType} from './go-runtime-type.ts'
+import type {LineRow} from './line-program.ts'
 import {findNamedDies, findVariableAddresses} from './name-search.ts'
 import type {FunctionScopes} from './scope-variables.ts'
 import type {SplitUnitFinder} from './split-unit.ts'
@@ -34,6 +36,12 @@ export interface DwarfFrame {
   entry: Address | undefined
   inlined: boolean
   language: string | undefined
+}
+
+/** All addresses of one `stack` have the same frames, but for the position of the innermost one, which is `row`. */
+export interface DwarfPlace {
+  readonly stack: object
+  readonly row: LineRow | undefined
 }
 
 export interface DwarfFunction {
@@ -93,6 +101,15 @@ export class DwarfInfo {
     const names = index < 0 ? NO_NAMES : unit.functionNames(index)
     frames.push(frameOf(unit, names, {file, line, column, entry, inlined: false}))
     return frames
+  }
+
+  /** What `locate` says of an address, without the names; undefined: no frames. */
+  placeAt(address: Address, extent: Extent): DwarfPlace | undefined {
+    const unit = this.#unitAt(address, extent) ?? this.#unitBefore(address, extent)
+    if (!unit) return undefined
+    const index = unit.functions?.find(address, extent) ?? -1
+    const row = unit.findLine(address, extent)
+    return index < 0 && !row ? undefined : {stack: unit.stackAt(index, address, extent), row}
   }
 
   /** The function whose code an address is in, inlined ones left aside. */
@@ -188,18 +205,18 @@ export class DwarfInfo {
     return findVariableAddresses(this.#file, names, this.#options.diagnostics)
   }
 
-  #unitAt(address: Address): CompiledUnit | undefined {
+  #unitAt(address: Address, extent?: Extent): CompiledUnit | undefined {
     this.#index ??= new UnitIndex(this.#file, this.#options.diagnostics)
-    return this.#unit(this.#index.find(address))
+    return this.#unit(this.#index.find(address, extent))
   }
 
   /**
    * Functions that a compiler made up have lines but no DIE, and no place in their unit's ranges (GNAT's instances of
    * generics); the line table of the unit around them covers them.
    */
-  #unitBefore(address: Address): CompiledUnit | undefined {
+  #unitBefore(address: Address, extent?: Extent): CompiledUnit | undefined {
     const unit = this.#unit(this.#index?.findBefore(address) ?? -1)
-    return unit?.findLine(address) ? unit : undefined
+    return unit?.findLine(address, extent) ? unit : undefined
   }
 
   #unit(index: number): CompiledUnit | undefined {

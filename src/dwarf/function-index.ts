@@ -1,3 +1,4 @@
+import type {Extent} from '../base/extent.ts'
 import {DW_AT, DW_TAG} from './constants.ts'
 import {mayHoldFunctions} from './die-names.ts'
 import {DieWalker} from './die-walker.ts'
@@ -53,8 +54,8 @@ export class FunctionIndex {
   }
 
   /** Number of the function that covers an address, or -1; of nested ones the innermost. */
-  find(address: number): number {
-    return this.#ranges.find(address)
+  find(address: number, extent?: Extent): number {
+    return this.#ranges.find(address, extent)
   }
 
   forEachRange(sink: RangeSink): void {
@@ -76,7 +77,7 @@ export class FunctionIndex {
   }
 }
 
-interface Extent {
+interface CodeOf {
   entry: number
   /** End of the range that starts at the entry. */
   end: number
@@ -84,7 +85,7 @@ interface Extent {
 }
 
 /** A subprogram's ranges; its entry is DW_AT_low_pc or DW_AT_entry_pc, else where its first range starts. */
-function readExtent(unit: Unit, attributes: DieAttributes, onError: (error: unknown) => void): Extent | undefined {
+function readExtent(unit: Unit, attributes: DieAttributes, onError: (error: unknown) => void): CodeOf | undefined {
   if (!attributes.has(DW_AT.low_pc) && !attributes.has(DW_AT.ranges)) return undefined
   const ranges: {start: number; end: number}[] = []
   try {

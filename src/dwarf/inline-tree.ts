@@ -1,3 +1,4 @@
+import type {Extent} from '../base/extent.ts'
 import {DW_AT, DW_TAG} from './constants.ts'
 import {mayHoldFunctions} from './die-names.ts'
 import {DieWalker} from './die-walker.ts'
@@ -65,10 +66,15 @@ export class InlineTree {
     return new InlineTree(unit, ranges.build(), rows)
   }
 
+  /** Number of the innermost call that an address is inside of, or -1. */
+  innermost(address: number, extent?: Extent): number {
+    return this.#ranges.find(address, extent)
+  }
+
   /** The calls that an address is inside of, innermost first. */
   find(address: number): InlinedCall[] {
     const calls: InlinedCall[] = []
-    for (let row = this.#ranges.find(address); row >= 0; row = this.#parents[row] as number) {
+    for (let row = this.innermost(address); row >= 0; row = this.#parents[row] as number) {
       calls.push({
         callee: {unit: this.#unit, offset: this.#offsets[row] as number},
         callFile: this.#files[row] as number,

@@ -1,4 +1,5 @@
 import type {Cursor} from '../base/cursor.ts'
+import type {Extent} from '../base/extent.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import {DW_LNE, DW_LNS} from './constants.ts'
 import {type LineHeader, linePath, readLineHeader} from './line-header.ts'
@@ -62,10 +63,12 @@ export class LineTable {
   }
 
   /** The row that covers an address; of several that start at one address the last (the others cover nothing). */
-  find(address: number): LineRow | undefined {
-    const sequence = this.#sequences.find(address)
+  find(address: number, extent?: Extent): LineRow | undefined {
+    const sequence = this.#sequences.find(address, extent)
     if (sequence < 0) return undefined
-    const row = this.#rows.find(address, this.#bounds[sequence * 2] as number, this.#bounds[sequence * 2 + 1] as number)
+    const end = this.#bounds[sequence * 2 + 1] as number
+    const row = this.#rows.find(address, this.#bounds[sequence * 2] as number, end)
+    extent?.narrow(this.#rows.address(row), row + 1 < end ? this.#rows.address(row + 1) : Number.POSITIVE_INFINITY)
     return {file: this.path(this.#rows.file(row)), line: this.#rows.line(row), column: this.#rows.column(row)}
   }
 

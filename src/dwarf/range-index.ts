@@ -1,3 +1,4 @@
+import type {Extent} from '../base/extent.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 
 /** Grows columns of (start, end, value); where ranges overlap, the one added last wins, or the one added first. */
@@ -45,9 +46,15 @@ export class RangeIndex {
   }
 
   /** The value of the range that holds `address`; -1 where none does. */
-  find(address: number): number {
+  find(address: number, extent?: Extent): number {
     const at = lastAtOrBelow(this.#starts, address)
-    return at >= 0 && address < (this.#ends[at] as number) ? (this.#values[at] as number) : -1
+    const end = at < 0 ? 0 : (this.#ends[at] as number)
+    if (address < end) {
+      extent?.narrow(this.#starts[at] as number, end)
+      return this.#values[at] as number
+    }
+    extent?.narrow(end, this.#starts[at + 1] ?? Number.POSITIVE_INFINITY)
+    return -1
   }
 
   /** The last range that starts at or below `address`, whether or not it reaches so far. */

@@ -1,5 +1,6 @@
 import type {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Extent} from '../base/extent.ts'
 import {DW_TAG, DW_UT} from './constants.ts'
 import type {DwarfFile} from './dwarf-file.ts'
 import {FunctionIndex} from './function-index.ts'
@@ -23,10 +24,10 @@ export class UnitIndex {
   }
 
   /** Index of the unit in `file.info`, or -1. */
-  find(address: number): number {
+  find(address: number, extent?: Extent): number {
     for (let step = 0; step < 3; step++) {
       this.#steps[step] ??= this.#buildStep(step)
-      const unit = this.#steps[step]?.find(address) ?? -1
+      const unit = this.#steps[step]?.find(address, extent) ?? -1
       if (unit >= 0) return unit
     }
     return -1

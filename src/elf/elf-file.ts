@@ -3,6 +3,7 @@ import type {ByteSource} from '../base/byte-source.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {DiagnosticCode, Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, TruncatedFileError} from '../base/errors.ts'
+import type {Extent} from '../base/extent.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
 import {type BuildIds, findBuildIds, findPackageNote} from './build-id.ts'
 import {unpackGnuSection, unpackSection, type ZstdUnpack} from './compressed-section.ts'
@@ -185,10 +186,12 @@ export class ElfFile implements SectionSource {
   }
 
   /** The section that a link address is in. */
-  sectionAt(address: Address): SectionHeader | undefined {
+  sectionAt(address: Address, extent?: Extent): SectionHeader | undefined {
     return this.sections.find(section => {
       if (!flag(section.flags, SHF_ALLOC) || flag(section.flags, SHF_TLS)) return false
-      return address >= section.address && address < section.address + section.size
+      const {address: start, size} = section
+      extent?.split(start, start + size, address)
+      return address >= start && address < start + size
     })
   }
 

@@ -1,6 +1,7 @@
 import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {hashBytes} from '../base/byte-hash.ts'
+import type {Extent} from '../base/extent.ts'
 import {decodeName, NAME_MAX} from '../base/foreign-name.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 import type {ElfFile} from './elf-file.ts'
@@ -78,9 +79,10 @@ export class SymbolTable {
   }
 
   /** The function or object that covers the address; a symbol of size 0 reaches to the next one. */
-  find(linkAddress: Address): ElfSymbol | undefined {
+  find(linkAddress: Address, extent?: Extent): ElfSymbol | undefined {
     const columns = this.#sorted()
     const last = lastAtOrBelow(columns.addresses, linkAddress, columns.count)
+    if (extent) narrowBySymbols(extent, columns, last, linkAddress)
     const best = bestCovering(columns, last, linkAddress)
     return best < 0 ? undefined : this.#found.of(best, () => this.#symbol(columns, best))
   }
@@ -220,6 +222,17 @@ function bestCovering(columns: Columns, last: number, address: number): number {
     if (covers && (best < 0 || rank(columns, index) >= rank(columns, best))) best = index
   }
   return best
+}
+
+/** How far the symbols that cover an address are the same ones: to where any begins or ends that `bestCovering` looks at. */
+function narrowBySymbols(extent: Extent, {addresses, sizes, count}: Columns, last: number, address: number): void {
+  const next = last + 1 < count ? (addresses[last + 1] as number) : Number.POSITIVE_INFINITY
+  extent.narrow(last < 0 ? 0 : (addresses[last] as number), next)
+  for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
+    const end = (addresses[index] as number) + (sizes[index] as number)
+    if (end > address) extent.narrow(0, end)
+    else extent.narrow(end, Number.POSITIVE_INFINITY)
+  }
 }
 
 /** Where strings end in these bytes; a name may be the end of a longer one (gABI ch. 4, "String Table"). */

@@ -1,7 +1,8 @@
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Extent} from '../base/extent.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {GoFunction} from './go-function.ts'
+import {GoFunction, type GoPlace} from './go-function.ts'
 import type {ScanRange} from './memory-scan.ts'
 import {
   effectiveVersion,
@@ -75,6 +76,8 @@ export class GoTables {
   readonly lostModule: Address | undefined
   readonly #tables: readonly GoModuleTables[]
   readonly #byPc = new Map<number, GoFunction | undefined>()
+  /** Of `placeAt`. */
+  #last: GoFunction | undefined
 
   private constructor(
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
@@ -164,11 +167,23 @@ export class GoTables {
     return found
   }
 
-  #locate(pc: Address): GoFunction | undefined {
+  /** What is at a pc (GoFunction.placeAt), undefined where no function is. Many pcs are asked for in ascending order. */
+  placeAt(pc: Address, extent: Extent): GoPlace | undefined {
+    const last = this.#last
+    const found = last && pc >= last.entry && pc < last.end ? last : this.#locate(pc, extent)
+    this.#last = found
+    return found?.placeAt(pc, extent)
+  }
+
+  #locate(pc: Address, extent?: Extent): GoFunction | undefined {
     for (const tables of this.#tables) {
-      if (pc < tables.minpc || pc >= tables.maxpc) continue
+      const {minpc, maxpc} = tables
+      extent?.split(minpc, maxpc, pc)
+      if (pc < minpc || pc >= maxpc) continue
       const index = tables.pclntab.findIndex(pc)
-      return index === undefined ? undefined : this.#functionOf(tables, index)
+      const found = index === undefined ? undefined : this.#functionOf(tables, index)
+      if (!found || pc < found.entry || pc >= found.end) extent?.narrowTo(pc)
+      return found
     }
     return undefined
   }

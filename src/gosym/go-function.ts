@@ -1,5 +1,6 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
+import type {Extent} from '../base/extent.ts'
 import {type MemoryReader, readU32} from '../base/memory-reader.ts'
 import {
   type ArgLiveness,
@@ -27,6 +28,11 @@ export interface FileLine {
   file: string
   /** 0 where the tables say nothing. */
   line: number
+}
+
+/** All pcs of one `stack` have the same frames, but for the position of the innermost one, which this is. */
+export interface GoPlace extends FileLine {
+  readonly stack: object
 }
 
 /** One function call as the source has it: an inlined one, or the physical function itself. */
@@ -81,6 +87,7 @@ export class GoFunction {
   readonly #record: FuncRecord
   readonly #tables = new Map<number, PcValueTable>()
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
+  readonly #stacks = new Map<number, object>()
   readonly #argTemplates = new Map<number, ArgTemplate | string>()
   #name: string | undefined
   #funcID: FuncID | undefined
@@ -166,9 +173,9 @@ export class GoFunction {
   }
 
   /** Position of the instruction at `pc`, in the innermost inlined call (runtime, funcline1). */
-  fileLine(pc: Address): FileLine {
-    const number = this.#valueAt(this.#record.pcfile, pc)
-    const line = this.#valueAt(this.#record.pcln, pc)
+  fileLine(pc: Address, extent?: Extent): FileLine {
+    const number = this.#valueAt(this.#record.pcfile, pc, extent)
+    const line = this.#valueAt(this.#record.pcln, pc, extent)
     if (number === NO_VALUE || line === NO_VALUE) return {file: '?', line: 0}
     const file = this.#pclntab.file(this.#record.cuOffset, number)
     return file === undefined ? {file: '?', line: 0} : {file, line}
@@ -183,6 +190,18 @@ export class GoFunction {
       this.#frames.set(lookupPc, frames)
     }
     return frames
+  }
+
+  /** What `inlineFrames` says of a pc of this function, without the names. */
+  placeAt(pc: Address, extent: Extent): GoPlace {
+    extent.narrow(this.entry, this.end)
+    const index = this.#pcdataAt(this.#pclntab.places.release.indices.pcdataInlTree, pc, extent)
+    let stack = this.#stacks.get(index)
+    if (!stack) {
+      stack = {}
+      this.#stacks.set(index, stack)
+    }
+    return {stack, ...this.fileLine(pc, extent)}
   }
 
   /**
@@ -302,20 +321,21 @@ export class GoFunction {
     return this.#pclntab.funcdata(this.#record.address, this.#record.npcdata, index)
   }
 
-  #pcdataAt(index: number | undefined, pc: Address): number {
+  #pcdataAt(index: number | undefined, pc: Address, extent?: Extent): number {
     if (index === undefined || index >= this.#record.npcdata) return NO_VALUE
     const {func} = this.#pclntab.places.release
     const offset = readU32(this.#pclntab.memory, toAddress(this.#record.address + func.pcdata + index * 4))
-    return offset === undefined ? NO_VALUE : this.#valueAt(offset, pc)
+    return offset === undefined ? NO_VALUE : this.#valueAt(offset, pc, extent)
   }
 
   /** Value of the table at `offset`; tables are kept by offset, for functions share equal ones. */
-  #valueAt(offset: number, pc: Address): number {
+  #valueAt(offset: number, pc: Address, extent?: Extent): number {
     let table = this.#tables.get(offset)
     if (!table) {
       table = this.#pclntab.pcValues(offset, this.end - this.entry) ?? PcValueTable.EMPTY
       this.#tables.set(offset, table)
     }
+    if (extent) table.narrow(extent, this.entry, pc - this.entry)
     return table.valueAt(pc - this.entry)
   }
 }

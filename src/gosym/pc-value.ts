@@ -1,4 +1,5 @@
 import {type Address, toAddress} from '../base/address.ts'
+import type {Extent} from '../base/extent.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 
@@ -20,6 +21,15 @@ export class PcValueTable {
   /** The value at an offset from the entry: that of the first range that ends above it, else NO_VALUE. */
   valueAt(offset: number): number {
     return offset < 0 ? NO_VALUE : (this.values[lastAtOrBelow(this.ends, offset) + 1] ?? NO_VALUE)
+  }
+
+  /** How far `valueAt` is the same. @param entry of the function, by which the extent counts addresses */
+  narrow(extent: Extent, entry: Address, offset: number): void {
+    const before = lastAtOrBelow(this.ends, offset)
+    extent.narrow(
+      before < 0 ? entry : entry + (this.ends[before] as number),
+      entry + (this.ends[before + 1] ?? Number.POSITIVE_INFINITY),
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import {decodeInstruction} from '../amd64/instruction.ts'
 import {type Address, number64At} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {Cursor} from '../base/cursor.ts'
+import type {Extent} from '../base/extent.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {type ElfSymbol, STB, STT, SymbolTable, withoutVersion} from '../elf/symtab.ts'
 import {PltStubs} from './plt-stubs.ts'
@@ -43,11 +44,14 @@ export class ElfSymbols {
     this.#stubs = image && new PltStubs(image)
   }
 
-  find(linkAddress: Address): NamedEntry | undefined {
-    const stub = this.#stubs?.find(linkAddress)
+  find(linkAddress: Address, extent?: Extent): NamedEntry | undefined {
+    const stub = this.#stubs?.find(linkAddress, extent)
     if (stub) return {...stub, isLocal: false, file: undefined}
-    const symbol: ElfSymbol | undefined = this.#table.find(linkAddress)
-    if (!symbol || !this.#shareSection(symbol, linkAddress) || this.#isElsewhere(symbol, linkAddress)) return undefined
+    const symbol: ElfSymbol | undefined = this.#table.find(linkAddress, extent)
+    // Of a label without a size the code may be followed, address by address.
+    if (extent && symbol?.size === 0) extent.narrowTo(linkAddress)
+    if (!symbol || !this.#shareSection(symbol, linkAddress, extent) || this.#isElsewhere(symbol, linkAddress))
+      return undefined
     const isLocal = symbol.binding === STB.STB_LOCAL
     const file = isLocal && symbol.type !== STT.STT_OBJECT ? this.#sourceFile(symbol.address) : undefined
     return {name: withoutVersion(symbol.name), entry: symbol.address, isLocal, file}
@@ -92,8 +96,8 @@ export class ElfSymbols {
   /**
    * A label without a size (`_init`) reaches to the next symbol, but not into another section, nor out of all of them.
    */
-  #shareSection(symbol: ElfSymbol, address: Address): boolean {
-    const section = this.#image?.sectionAt(address)
+  #shareSection(symbol: ElfSymbol, address: Address, extent?: Extent): boolean {
+    const section = this.#image?.sectionAt(address, extent)
     if (section) return symbol.address >= section.address && symbol.address < section.address + section.size
     return symbol.size > 0 || symbol.address === address || (this.#image?.sections.length ?? 0) === 0
   }

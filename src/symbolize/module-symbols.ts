@@ -1,8 +1,9 @@
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Extent} from '../base/extent.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import type {TailCallSite} from '../dwarf/call-sites.ts'
-import {type DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
+import {type DwarfFrame, DwarfInfo, type DwarfPlace} from '../dwarf/dwarf-info.ts'
 import type {SplitUnitFinder} from '../dwarf/split-unit.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {ElfSymbols, type NamedEntry} from './elf-symbols.ts'
@@ -74,6 +75,11 @@ export class ModuleSymbols {
     return this.dwarf?.locate(linkAddress) ?? []
   }
 
+  /** What `locate` says, without the names; undefined where DWARF says nothing. */
+  placeAt(linkAddress: Address, extent: Extent): DwarfPlace | undefined {
+    return this.dwarf?.placeAt(linkAddress, extent)
+  }
+
   /** By DWARF, where the function begins that an address is in; its code may be in several places. */
   entryOf(linkAddress: Address): Address | undefined {
     return this.dwarf?.functionAt(linkAddress)?.entry
@@ -90,7 +96,7 @@ export class ModuleSymbols {
   }
 
   /** By the symbol tables and the stubs of the PLT. */
-  findSymbol(linkAddress: Address): NamedEntry | undefined {
-    return this.#elf.find(linkAddress)
+  findSymbol(linkAddress: Address, extent?: Extent): NamedEntry | undefined {
+    return this.#elf.find(linkAddress, extent)
   }
 }

@@ -2,6 +2,7 @@ import {slotOfJump} from '../amd64/call-encoding.ts'
 import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {FormatError} from '../base/errors.ts'
+import type {Extent} from '../base/extent.ts'
 import type {ElfFile} from '../elf/elf-file.ts'
 import {withoutVersion} from '../elf/symtab.ts'
 
@@ -34,16 +35,26 @@ export class PltStubs {
   }
 
   /** `memcpy@plt`, where the stub's target is known. */
-  find(linkAddress: Address): {name: string; entry: Address} | undefined {
+  find(linkAddress: Address, extent?: Extent): {name: string; entry: Address} | undefined {
     for (const {start, end, stride} of this.#stubSections()) {
+      extent?.split(start, end, linkAddress)
       if (linkAddress < start || linkAddress >= end) continue
-      // .plt.got has stubs of 16 bytes where control-flow enforcement made them longer
-      for (const length of stride === 8 ? [8, 16] : [16]) {
-        const entry = linkAddress - ((linkAddress - start) % length)
-        const slot = this.#jumpSlot(toAddress(entry), length)
-        const target = slot === undefined ? undefined : this.#slotNames().get(slot)
-        if (target !== undefined) return {name: `${target}${STUB_SUFFIX}`, entry: toAddress(entry)}
-      }
+      const first = linkAddress - ((linkAddress - start) % stride)
+      extent?.narrow(first, first + stride)
+      const found = this.#stubAt(linkAddress, start, stride)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  /** @param start of the section */
+  #stubAt(linkAddress: Address, start: number, stride: number): {name: string; entry: Address} | undefined {
+    // .plt.got has stubs of 16 bytes where control-flow enforcement made them longer
+    for (const length of stride === 8 ? [8, 16] : [16]) {
+      const entry = linkAddress - ((linkAddress - start) % length)
+      const slot = this.#jumpSlot(toAddress(entry), length)
+      const target = slot === undefined ? undefined : this.#slotNames().get(slot)
+      if (target !== undefined) return {name: `${target}${STUB_SUFFIX}`, entry: toAddress(entry)}
     }
     return undefined
   }

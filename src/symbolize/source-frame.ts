@@ -1,4 +1,5 @@
 import type {Address, ModuleOffset} from '../base/address.ts'
+import type {Extent} from '../base/extent.ts'
 
 /** Where a pc lies, whatever is known of it. */
 export interface FramePlace {
@@ -43,11 +44,22 @@ export function unknownFrame(place: FramePlace): SourceFrame {
 /** What is needed of the Go tables (gosym's GoTables is one). */
 export interface GoFunctionSource {
   functionAt(pc: Address): GoFunctionFrames | undefined
+  /**
+   * For many pcs of one file: all pcs of one `stack` have the same frames, but for the position of the innermost one,
+   * which is given.
+   */
+  placeAt?(pc: Address, extent: Extent): (GoPosition & {readonly stack: object}) | undefined
+}
+
+/** The tables write `?` and line 0 for a position that they do not have. */
+export interface GoPosition {
+  readonly file: string
+  readonly line: number
 }
 
 export interface GoFunctionFrames {
   readonly entry: Address
-  inlineFrames(lookupPc: Address): readonly {linkedName: string; file: string; line: number; inlined: boolean}[]
+  inlineFrames(lookupPc: Address): readonly (GoPosition & {linkedName: string; inlined: boolean})[]
 }
 
 /** Frames of a Go pc by the runtime's own tables, by the names that the linker wrote; undefined for other code. */
@@ -58,13 +70,17 @@ export function locateGo(tables: GoFunctionSource, lookupPc: Address, place: Fra
     kind: 'go',
     function: frame.linkedName === '' ? null : frame.linkedName,
     linkageName: null,
-    // the tables write `?` and line 0 for a position that they do not have
-    file: frame.file === '?' || frame.file === '' ? null : frame.file,
-    line: frame.line > 0 ? frame.line : null,
-    column: null,
+    ...positionOf(frame),
     entry: found.entry,
     inlined: frame.inlined,
     language: 'go',
     ...place,
   }))
+}
+
+/** Where a frame is in its source; what is unknown is null. */
+export type FramePosition = Pick<SourceFrame, 'file' | 'line' | 'column'>
+
+export function positionOf({file, line}: GoPosition): FramePosition {
+  return {file: file === '?' || file === '' ? null : file, line: line > 0 ? line : null, column: null}
 }

@@ -2,11 +2,20 @@ import {type Address, type ModuleOffset, moduleOffset, toAddress} from '../base/
 import {BoundedCache} from '../base/bounded-cache.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
+import type {Extent} from '../base/extent.ts'
 import {Demangler} from '../demangle/demangler.ts'
-import type {DwarfFrame, DwarfInfo} from '../dwarf/dwarf-info.ts'
+import type {DwarfFrame, DwarfInfo, DwarfPlace} from '../dwarf/dwarf-info.ts'
+import type {Answer, FrameStack} from './answer.ts'
 import type {NamedEntry} from './elf-symbols.ts'
 import {ModuleSymbols, type SymbolSource} from './module-symbols.ts'
-import {type FramePlace, type GoFunctionSource, locateGo, type SourceFrame, unknownFrame} from './source-frame.ts'
+import {
+  type FramePlace,
+  type GoFunctionSource,
+  locateGo,
+  positionOf,
+  type SourceFrame,
+  unknownFrame,
+} from './source-frame.ts'
 
 export interface SymbolizerInput {
   moduleAt(address: Address): SymbolSource | undefined
@@ -14,8 +23,6 @@ export interface SymbolizerInput {
   diagnostics: Diagnostics
   /** Whether `function` is made readable; `linkageName` never is. */
   demangle?: boolean
-  /** Weight of the frames that are kept for the next time that their pc is asked for. */
-  kept?: number
 }
 
 /** Where a function ends in a jump to another one: the jump, or what is behind it. */
@@ -35,10 +42,14 @@ export class Symbolizer {
   readonly #demangler: Demangler | undefined
   readonly #modules = new Map<SymbolSource, ModuleSymbols>()
   readonly #frames: BoundedCache<number, readonly SourceFrame[]>
+  /** Of `answerAt`, by the objects that stand for stacks of DWARF and of Go's tables. */
+  readonly #stacks = new Map<object, FrameStack>()
+  readonly #stacksBySymbol = new Map<object, Map<string, FrameStack>>()
+  readonly #unnamed = new Set<object>()
 
   constructor(input: SymbolizerInput) {
     this.#input = input
-    this.#frames = new BoundedCache(input.kept ?? CACHE_LIMIT, weightOf)
+    this.#frames = new BoundedCache(CACHE_LIMIT, weightOf)
     this.#demangler = input.demangle === false ? undefined : new Demangler()
   }
 
@@ -49,6 +60,24 @@ export class Symbolizer {
   locate(pc: Address, lookupPc: Address): readonly SourceFrame[] {
     const key = pc === lookupPc ? lookupPc * 2 : lookupPc * 2 + 1
     return this.#frames.of(key, () => this.#find(pc, lookupPc))
+  }
+
+  /**
+   * As `locate` for a pc itself, of a file that is not loaded: with how far around it the stack and the position of its
+   * innermost frame are the same, so that nothing is found twice where many addresses are asked for.
+   */
+  answerAt(pc: Address, extent: Extent): Answer {
+    const module = this.#input.moduleAt(pc)
+    try {
+      const {go} = this.#input
+      const isLoneFile = module?.linkAddress(pc) === pc && (!go || go.placeAt)
+      if (module && isLoneFile) return this.#answerIn(module, pc, extent)
+    } catch (error) {
+      // Something cannot be read: whatever it is, it is told and passed over as it is for one address.
+      if (!(error instanceof GotraceError)) throw error
+    }
+    extent.narrowTo(pc)
+    return answerOf({frames: this.#find(pc, pc)})
   }
 
   /** The tail calls of the function that begins at an address; undefined where they are not known to be all. */
@@ -93,6 +122,17 @@ export class Symbolizer {
   #locateNative(module: SymbolSource, linkAddress: Address, place: FramePlace): SourceFrame[] | undefined {
     const symbols = this.#symbolsOf(module)
     const frames = this.#attempt(module, () => symbols.locate(linkAddress)) ?? []
+    return this.#nameFrames(module, linkAddress, frames, place)
+  }
+
+  /** @param frames of DWARF; where there are none, the symbol is all that is known */
+  #nameFrames(
+    module: SymbolSource,
+    linkAddress: Address,
+    frames: readonly DwarfFrame[],
+    place: FramePlace,
+  ): SourceFrame[] | undefined {
+    const symbols = this.#symbolsOf(module)
     const outer = frames[frames.length - 1]
     if (!outer) {
       const symbol = symbols.findSymbol(linkAddress)
@@ -101,11 +141,63 @@ export class Symbolizer {
       const names = this.#names({linkageName: name})
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const isNamed = outer.linkageName !== undefined || (isPlainC(outer) && !symbols.hasMangledNames)
-    const symbol = isNamed ? undefined : symbols.findSymbol(linkAddress)
+    const symbol = isNamed(outer, symbols) ? undefined : symbols.findSymbol(linkAddress)
     const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
     const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
+  }
+
+  #answerIn(module: SymbolSource, pc: Address, extent: Extent): Answer {
+    const {go} = this.#input
+    const inGo = go?.placeAt?.(pc, extent)
+    if (inGo) return {stack: this.#stackOf(inGo.stack, () => this.#find(pc, pc)), position: positionOf(inGo)}
+    const place = this.#symbolsOf(module).placeAt(pc, extent)
+    if (!place) return answerOf(this.#bySymbol(NO_STACK, module, pc, extent))
+    const {row} = place
+    const position = {file: row?.file ?? null, line: positive(row?.line), column: positive(row?.column)}
+    return {stack: this.#nativeStack(place, module, pc, extent), position}
+  }
+
+  #nativeStack({stack}: DwarfPlace, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
+    const known = this.#stacks.get(stack)
+    if (known) return known
+    if (this.#unnamed.has(stack)) return this.#bySymbol(stack, module, linkAddress, extent)
+    const symbols = this.#symbolsOf(module)
+    const frames = symbols.locate(linkAddress)
+    const outer = frames[frames.length - 1]
+    if (outer && isNamed(outer, symbols)) {
+      return this.#stackOf(stack, () => this.#nameFrames(module, linkAddress, frames, NO_PLACE))
+    }
+    this.#unnamed.add(stack)
+    return this.#bySymbol(stack, module, linkAddress, extent)
+  }
+
+  /** Of frames whose names depend on the symbol. */
+  #bySymbol(stack: object, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
+    const symbols = this.#symbolsOf(module)
+    const symbol = symbols.findSymbol(linkAddress, extent)
+    const key = `${symbol?.entry} ${symbol?.name}`
+    let known = this.#stacksBySymbol.get(stack)
+    if (!known) {
+      known = new Map()
+      this.#stacksBySymbol.set(stack, known)
+    }
+    let found = known.get(key)
+    if (!found) {
+      const frames = stack === NO_STACK ? [] : symbols.locate(linkAddress)
+      found = {frames: this.#nameFrames(module, linkAddress, frames, NO_PLACE) ?? [unknownFrame(NO_PLACE)]}
+      known.set(key, found)
+    }
+    return found
+  }
+
+  #stackOf(stack: object, find: () => readonly SourceFrame[] | undefined): FrameStack {
+    let known = this.#stacks.get(stack)
+    if (!known) {
+      known = {frames: find() ?? [unknownFrame(NO_PLACE)]}
+      this.#stacks.set(stack, known)
+    }
+    return known
   }
 
   #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
@@ -113,8 +205,8 @@ export class Symbolizer {
       kind: frame.language === 'go' ? 'go' : 'c',
       ...this.#names(frame),
       file: frame.file ?? null,
-      line: frame.line > 0 ? frame.line : null,
-      column: frame.column > 0 ? frame.column : null,
+      line: positive(frame.line),
+      column: positive(frame.column),
       entry: frame.entry === undefined ? null : module.toAddress(frame.entry),
       inlined: frame.inlined,
       language: frame.language ?? null,
@@ -145,6 +237,24 @@ export class Symbolizer {
     }
     return symbols
   }
+}
+
+const NO_PLACE: FramePlace = {module: null, moduleOffset: null}
+/** Stands for the frames of an address of which DWARF knows nothing. */
+const NO_STACK = {}
+
+function answerOf(stack: FrameStack): Answer {
+  const {file = null, line = null, column = null} = stack.frames[0] ?? {}
+  return {stack, position: {file, line, column}}
+}
+
+function positive(value: number | undefined): number | null {
+  return value !== undefined && value > 0 ? value : null
+}
+
+/** Whether the name in DWARF is all that can be known. */
+function isNamed(outer: DwarfFrame, symbols: ModuleSymbols): boolean {
+  return outer.linkageName !== undefined || (isPlainC(outer) && !symbols.hasMangledNames)
 }
 
 /** A function of C, of which a symbol that is not mangled tells nothing. */

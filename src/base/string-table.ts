@@ -1,0 +1,67 @@
+/** Below it a number names a text; 0 names none. */
+const NONE = 0
+
+/** Texts by number, each kept once. Those of a file are decoded when they are first asked for. */
+export class StringTable {
+  readonly #offsets: Uint32Array
+  readonly #text: Uint8Array
+  readonly #texts: (string | undefined)[] = []
+  readonly #decoder = new TextDecoder('utf-8', {ignoreBOM: true})
+  /** Of those that were asked for or added. */
+  #numbers: Map<string, number> | undefined
+  #count: number
+
+  /** @param offsets where each begins in the text, and behind the last one */
+  constructor(offsets: Uint32Array = Uint32Array.of(0), text: Uint8Array = new Uint8Array(0)) {
+    this.#offsets = offsets
+    this.#text = text
+    this.#count = Math.max(offsets.length - 1, 0)
+  }
+
+  /** null for 0, and for a number that names nothing. */
+  at(number: number): string | null {
+    if (number === NONE || number > this.#count) return null
+    let text = this.#texts[number]
+    if (text === undefined) {
+      text = this.#decoder.decode(this.#text.subarray(this.#offsets[number - 1], this.#offsets[number]))
+      this.#texts[number] = text
+    }
+    return text
+  }
+
+  /** The number of a text, from now on; 0 for null. */
+  numberOf(text: string | null): number {
+    if (text === null) return NONE
+    const numbers = this.#numberedTexts()
+    let number = numbers.get(text)
+    if (number === undefined) {
+      number = ++this.#count
+      numbers.set(text, number)
+      this.#texts[number] = text
+    }
+    return number
+  }
+
+  #numberedTexts(): Map<string, number> {
+    if (!this.#numbers) {
+      this.#numbers = new Map()
+      for (let number = 1; number <= this.#count; number++) this.#numbers.set(this.at(number) as string, number)
+    }
+    return this.#numbers
+  }
+
+  /** As the constructor takes it. */
+  parts(): {strings: Uint32Array; text: Uint8Array} {
+    const encoder = new TextEncoder()
+    const pieces: Uint8Array[] = []
+    const strings = new Uint32Array(this.#count + 1)
+    for (let number = 1; number <= this.#count; number++) {
+      const piece = encoder.encode(this.at(number) as string)
+      pieces.push(piece)
+      strings[number] = (strings[number - 1] as number) + piece.length
+    }
+    const text = new Uint8Array(strings[this.#count] as number)
+    for (const [index, piece] of pieces.entries()) text.set(piece, strings[index])
+    return {strings, text}
+  }
+}

@@ -1,0 +1,43 @@
+import {type Address, toAddress} from '../base/address.ts'
+import {Extent} from '../base/extent.ts'
+import {AnswerTable} from './answer-table.ts'
+import type {SourceFrame} from './source-frame.ts'
+import type {Symbolizer} from './symbolizer.ts'
+
+/** Answers for many addresses of one file that is not running: what is the same for several is found once. */
+export class AddressAnswers {
+  readonly table: AnswerTable
+  readonly #open: () => Symbolizer
+  #symbolizer: Symbolizer | undefined
+
+  /** @param open is called when something is asked that the table does not know */
+  constructor(base: Address, open: () => Symbolizer, table = new AnswerTable(base)) {
+    this.table = table
+    this.#open = open
+  }
+
+  /** Finds what the table does not know yet of these addresses. @param goOn is asked before each */
+  prepare(addresses: readonly Address[], goOn: () => boolean): void {
+    const unknown = Float64Array.from(addresses.filter(address => !this.table.seek(address))).sort()
+    let extent = new Extent()
+    extent.narrow(0, 0)
+    for (const address of unknown) {
+      if (address < extent.end) continue
+      if (!goOn()) break
+      extent = new Extent()
+      const answer = this.#symbols.answerAt(toAddress(address), extent)
+      this.table.add(extent, answer)
+    }
+    this.table.settle()
+  }
+
+  /** Innermost inline first; never empty. */
+  framesAt(address: Address): readonly SourceFrame[] {
+    return this.table.seek(address) ? this.table.frames : this.#symbols.locate(address, address)
+  }
+
+  get #symbols(): Symbolizer {
+    this.#symbolizer ??= this.#open()
+    return this.#symbolizer
+  }
+}
