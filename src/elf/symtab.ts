@@ -224,7 +224,7 @@ function bestCovering(columns: Columns, last: number, address: number): number {
   return best
 }
 
-/** How far the symbols that cover an address are the same ones: to where any begins or ends that `bestCovering` looks at. */
+/** To where any symbol begins or ends that `bestCovering` looks at: so far the best one is the same. */
 function narrowBySymbols(extent: Extent, {addresses, sizes, count}: Columns, last: number, address: number): void {
   const next = last + 1 < count ? (addresses[last + 1] as number) : Number.POSITIVE_INFINITY
   extent.narrow(last < 0 ? 0 : (addresses[last] as number), next)

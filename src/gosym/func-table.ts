@@ -167,7 +167,7 @@ export class GoTables {
     return found
   }
 
-  /** What is at a pc (GoFunction.placeAt), undefined where no function is. Many pcs are asked for in ascending order. */
+  /** GoFunction.placeAt; undefined where no function is. Many pcs are asked for in ascending order. */
   placeAt(pc: Address, extent: Extent): GoPlace | undefined {
     const last = this.#last
     const found = last && pc >= last.entry && pc < last.end ? last : this.#locate(pc, extent)

@@ -5,7 +5,7 @@ import {StringTable} from '../base/string-table.ts'
 import type {Answer, FrameStack} from './answer.ts'
 import type {SourceFrame} from './source-frame.ts'
 
-/** One row for each range of addresses: [start, end) from the table's base; 0 for a file, line or column that is unknown. */
+/** A row for each range of addresses, [start, end) from the table's base; 0 for what is unknown of its position. */
 const ROW = {start: 0, end: 1, stack: 2, file: 3, line: 4, column: 5} as const
 const ROW_COLUMNS = 6
 /** A frame of a stack; strings by number; the entry in two halves, the upper one NO_ENTRY where it is unknown. */
