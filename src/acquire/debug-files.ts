@@ -18,6 +18,8 @@ export interface UsedDebugFiles {
   readonly supplementary: string | undefined
   readonly split: readonly {name: string; compDir: string | undefined; path: string}[]
   readonly packages: readonly string[]
+  /** Some unit is in a file of its own, found or not. */
+  readonly asksForSplit: boolean
 }
 
 interface FoundFile {
@@ -38,6 +40,7 @@ export class ModuleDebugFiles implements DebugFiles {
   #fetchedSupplementary: string | undefined
   #supplementary: FoundFile | undefined
   readonly #split: {name: string; compDir: string | undefined; path: string}[] = []
+  #asksForSplit = false
   #packages: {path: string; opened: SplitPackage}[] | undefined
 
   constructor(subject: DebugSubject, files: OpenFiles, paths: DebugPaths) {
@@ -53,6 +56,7 @@ export class ModuleDebugFiles implements DebugFiles {
       supplementary: this.#supplementary?.path,
       split: this.#split,
       packages: (this.#packages ?? []).map(({path}) => path),
+      asksForSplit: this.#asksForSplit,
     }
   }
 
@@ -83,6 +87,7 @@ export class ModuleDebugFiles implements DebugFiles {
   }
 
   splitUnit(name: string, compDir: string | undefined, dwoId: bigint | undefined): SectionSource | undefined {
+    this.#asksForSplit = true
     for (const path of this.#paths.split(name, compDir)) {
       const file = path === undefined ? undefined : this.#files.elf(path)
       if (path === undefined || !file || !hasDebugInfo(file)) continue

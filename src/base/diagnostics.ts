@@ -105,6 +105,7 @@ export class Diagnostics {
   readonly #byKey = new Map<string, Diagnostic>()
   readonly #placesOfCode = new Map<string, number>()
   readonly #checks: (() => void)[] = []
+  #told = 0
 
   /** What can only be told when all is read: `check` runs before each listing. */
   beforeList(check: () => void): void {
@@ -112,6 +113,7 @@ export class Diagnostics {
   }
 
   add(code: DiagnosticCode, message: string, details: DiagnosticDetails = {}): void {
+    this.#told++
     const places = this.#placesOfCode.get(code) ?? 0
     const key = places >= PLACES_PER_CODE ? code : `${code}\0${details.where ?? ''}`
     const known = this.#byKey.get(key) ?? this.#byKey.get(`${code}\0${details.where ?? ''}`)
@@ -150,6 +152,11 @@ export class Diagnostics {
   addKnown({code, message, severity, where, count, hint}: Diagnostic): void {
     const details = {severity, ...(where === null ? {} : {where}), ...(hint === null ? {} : {hint})}
     for (let time = 0; time < Math.min(count, COUNT_MAX); time++) this.add(code, message, details)
+  }
+
+  /** How often something was told by now. */
+  get told(): number {
+    return this.#told
   }
 
   list(): Diagnostic[] {

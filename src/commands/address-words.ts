@@ -75,18 +75,44 @@ class WordLines {
 
   wordsIn(text: string): AddressWord[] {
     const words: AddressWord[] = []
-    for (const [piece] of text.matchAll(/\n|[^\s]+/g)) {
-      if (piece === '\n') {
-        this.#number++
-        continue
-      }
+    for (const [index, line] of text.split('\n').entries()) {
+      if (index > 0) this.#number++
+      const number = plainNumber(line)
+      if (number >= 0) words.push(number)
+      else this.#addWords(line, words)
+    }
+    return words
+  }
+
+  #addWords(line: string, words: AddressWord[]): void {
+    for (const piece of line.split(/\s+/)) {
+      if (piece === '') continue
       const word = parseWord(piece)
       if (word === undefined) this.#tell(notAnAddress(piece, `standard input, line ${this.#number}: `))
       else words.push(word)
     }
-    return words
   }
 }
+
+/** A line that is one exact number and nothing else, as nearly all are; else -1. */
+function plainNumber(line: string): number {
+  const start = line.startsWith('0x') ? 2 : 0
+  if (line.length === start || line.length > start + EXACT_DIGITS) return -1
+  let value = 0
+  for (let at = start; at < line.length; at++) {
+    const digit = DIGITS[line.charCodeAt(at)] ?? NO_DIGIT
+    if (digit === NO_DIGIT) return -1
+    value = value * 16 + digit
+  }
+  return value
+}
+
+const NO_DIGIT = 16
+/** What a hexadecimal digit stands for, by its code in ASCII. */
+const DIGITS = Uint8Array.from({length: 128}, (_, code) => {
+  const digit = Number.parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(digit) ? NO_DIGIT : digit
+})
 
 /** Of a word that may go on. */
 function startOfLastWord(text: string): number {

@@ -1,5 +1,7 @@
 import {Args, Flags} from '@oclif/core'
+import {AnswerCache} from '../acquire/answer-cache.ts'
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import {openCacheHome} from '../base/cache-directory.ts'
 import {DEFAULT_TIMEOUT_SECONDS, Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {InputError} from '../base/errors.ts'
@@ -9,8 +11,10 @@ import type {Style} from '../render/style.ts'
 import {renderSymbolizerCall, renderSymbolizerCalls, StackTexts} from '../render/symbolizer-calls.ts'
 import {AddressAnswers} from '../symbolize/address-answers.ts'
 import {CgoSymbolizer, emptySymbolizerArg} from '../symbolize/cgo-symbolizer.ts'
+import {AnswerTable} from '../symbolize/answer-table.ts'
 import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
+import {packTable, unpackTable} from '../symbolize/table-file.ts'
 import {type AddressWord, addressOf, parseWords, readWords} from './address-words.ts'
 import {BaseCommand, operandsOf, outputFlags, redactFlag, searchFlags} from './base-command.ts'
 import {EXIT, tellError, withoutStrict} from './errors.ts'
@@ -47,6 +51,10 @@ export default class Symbolize extends BaseCommand {
       min: 1,
       max: 1_000_000,
     }),
+    'no-cache': Flags.boolean({
+      description:
+        'neither use nor keep what runs before found of the same files (GOTRACE_CACHE=off: nor compiled code)',
+    }),
     'no-demangle': Flags.boolean({description: 'keep C++ and Rust names as the linker knows them'}),
   }
   static override examples = [
@@ -68,17 +76,19 @@ export default class Symbolize extends BaseCommand {
     const limit = (): Deadline => new Deadline(flags.timeout ?? DEFAULT_TIMEOUT_SECONDS, diagnostics)
     let deadline = limit()
     const opened = await openModuleFromFlags(path, flags, {diagnostics, deadline})
+    const cache = cacheOf(opened.module, flags)
     const sink = this.openSink(flags.output)
     try {
       const answers = new Answers(opened.module, diagnostics, {
         demangle: !flags['no-demangle'],
         json: flags.json,
         style: await this.style(flags.color, flags.output),
+        cache,
       })
       for await (const batch of words.length > 0 ? [words] : readWords(tell, flags.timeout && deadline.left)) {
         if (flags.timeout === undefined) deadline = limit()
         const isRead = runWithin(deadline, () => {
-          const goOn = (): boolean => isInTime(deadline)
+          const goOn = inTimeOf(deadline)
           answers.prepare(batch, goOn)
           return batch.every(word => goOn() && sink.write(shown(answers.to(word))))
         })
@@ -87,6 +97,8 @@ export default class Symbolize extends BaseCommand {
       }
       if (!isInTime(deadline)) throw timeIsOver()
       sink.write(shown(answers.end()))
+      sink.flush()
+      answers.keep()
     } finally {
       sink.close()
       opened.close()
@@ -100,10 +112,32 @@ function isInTime(deadline: Deadline): boolean {
   return !deadline.isOver('the list of answers')
 }
 
+/** An answer takes less time than to ask for the time. */
+const ANSWERS_A_LOOK = 64
+
+/** Looks at the time when it is asked first, and then from time to time. */
+function inTimeOf(deadline: Deadline): () => boolean {
+  let asked = 0
+  let is = true
+  return () => {
+    if (asked++ % ANSWERS_A_LOOK === 0) is = isInTime(deadline)
+    return is
+  }
+}
+
+/** What was found of the module by runs of this very program. */
+function cacheOf(module: Module, flags: {'no-cache': boolean; 'no-demangle': boolean}): AnswerCache | undefined {
+  const build = process.env.GOTRACE_BUILD
+  const isUsed = build !== undefined && !flags['no-cache']
+  const words = [build ?? '', flags['no-demangle'] ? 'mangled' : 'demangled']
+  return AnswerCache.of(module, words, isUsed ? openCacheHome(process.env) : undefined)
+}
+
 interface AnswerLooks {
   demangle: boolean
   json: boolean
   style: Style
+  cache: AnswerCache | undefined
 }
 
 /** The answers to one address after the other, as one caller of the symbolizer function gets them. */
@@ -113,6 +147,9 @@ class Answers {
   readonly #arg = emptySymbolizerArg()
   readonly #looks: AnswerLooks
   readonly #texts: StackTexts
+  readonly #diagnostics: Diagnostics
+  /** How often something was told before anything was looked for. */
+  readonly #told: number
 
   constructor(module: Module, diagnostics: Diagnostics, looks: AnswerLooks) {
     const moduleAt = (address: Address) => (address >= module.start && address < module.end ? module : undefined)
@@ -120,7 +157,10 @@ class Answers {
       const go = module.image && openGoFileTables(module.image, diagnostics)
       return new Symbolizer({moduleAt, go, diagnostics, demangle: looks.demangle})
     }
-    this.#answers = new AddressAnswers(module.start, open)
+    this.#diagnostics = diagnostics
+    this.#told = diagnostics.told
+    const kept = looks.cache?.read()
+    this.#answers = new AddressAnswers(open, new AnswerTable(module.start, kept && unpackTable(kept)))
     this.#cgo = new CgoSymbolizer(pc => this.#answers.framesAt(pc))
     this.#looks = looks
     this.#texts = new StackTexts(this.#answers.table, looks.style)
@@ -142,6 +182,12 @@ class Answers {
     const calls = address === NULL_ADDRESS ? [this.#cgo.clear(this.#arg)] : [...this.#cgo.steps(this.#arg, address)]
     if (json) return renderSymbolizerCalls(word, calls)
     return calls.map(call => renderSymbolizerCall(call, word, style)).join('')
+  }
+
+  /** For the next run: what cannot be told again without reading the files is not kept. */
+  keep(): void {
+    const {table, isRicher} = this.#answers
+    if (isRicher && this.#diagnostics.told === this.#told) this.#looks.cache?.write(packTable(table.parts()))
   }
 
   /** What stands behind the last one. */

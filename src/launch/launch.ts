@@ -1,7 +1,7 @@
 import {closeSync, fstatSync, openSync, readSync, statSync} from 'node:fs'
 import {Module} from 'node:module'
-import {dirname, isAbsolute, join} from 'node:path'
-import {openCacheDirectory} from './cache-directory.ts'
+import {dirname, join} from 'node:path'
+import {openCacheHome} from '../base/cache-directory.ts'
 import {CodeCache} from './code-cache.ts'
 import {isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
@@ -85,6 +85,9 @@ function readWrapped(path: string): string {
  */
 export async function runProgram({root, files, stamp, build}: Program): Promise<void> {
   settleEnvironment(process.env)
+  // What is kept between runs is of one build: that of another one may answer otherwise.
+  if (build === undefined) delete process.env.GOTRACE_BUILD
+  else process.env.GOTRACE_BUILD = build
   process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
   const cache = openCodeCache(stamp, build)
   const parts = new Parts(files, cache?.read() ?? new Map())
@@ -99,23 +102,13 @@ export async function runProgram({root, files, stamp, build}: Program): Promise<
 
 /** undefined where compiled code has no place of which it is certain that only this user writes there. */
 function openCodeCache(stamp: string, build: string | undefined): CodeCache | undefined {
-  const uid = process.geteuid?.()
-  const base = cacheHome()
-  if (process.platform !== 'linux' || uid === undefined || base === undefined || build === undefined) return undefined
-  const directory = openCacheDirectory(base, 'gotrace-core', uid)
-  if (directory === undefined) return undefined
+  const home = build === undefined ? undefined : openCacheHome(process.env)
+  if (!home) return undefined
   const written = statSync(stamp)
   // Code compiled by another build of the same V8 can kill the process: it refers to objects by their place.
   const node = statSync(process.execPath)
   const key = [build, Math.trunc(written.mtimeMs), process.version, process.arch, node.size, Math.trunc(node.mtimeMs)]
-  return new CodeCache(directory, `code-${commandName()}-${key.join('-')}`, uid)
-}
-
-/** The XDG Base Directory Specification: a path that is not absolute is not valid. Without a home there is none. */
-function cacheHome(): string | undefined {
-  const {XDG_CACHE_HOME: own, HOME: home = ''} = process.env
-  const path = own ? own : join(home, '.cache')
-  return isAbsolute(path) ? path : undefined
+  return new CodeCache(home.directory, `${commandName()}-${key.join('-')}`, home.uid)
 }
 
 /** Each command compiles other functions, so each has a cache of its own. */

@@ -1,18 +1,24 @@
 import {type Address, toAddress} from '../base/address.ts'
 import {Extent} from '../base/extent.ts'
-import {AnswerTable} from './answer-table.ts'
+import type {AnswerTable} from './answer-table.ts'
 import type {SourceFrame} from './source-frame.ts'
 import type {Symbolizer} from './symbolizer.ts'
+
+/** Of what is known, which would all be written again. */
+const SHARE_OF_NEWS = 1 / 16
 
 /** Answers for many addresses of one file that is not running: what is the same for several is found once. */
 export class AddressAnswers {
   readonly table: AnswerTable
+  /** How many ranges the table had when it came. */
+  readonly #known: number
   readonly #open: () => Symbolizer
   #symbolizer: Symbolizer | undefined
 
   /** @param open is called when something is asked that the table does not know */
-  constructor(base: Address, open: () => Symbolizer, table = new AnswerTable(base)) {
+  constructor(open: () => Symbolizer, table: AnswerTable) {
     this.table = table
+    this.#known = table.size
     this.#open = open
   }
 
@@ -29,6 +35,11 @@ export class AddressAnswers {
       this.table.add(extent, answer)
     }
     this.table.settle()
+  }
+
+  /** Whether it is worth to keep the table, for something was found, and more than a little beside what was known. */
+  get isRicher(): boolean {
+    return this.table.size > this.#known * (1 + SHARE_OF_NEWS)
   }
 
   /** Innermost inline first; never empty. */

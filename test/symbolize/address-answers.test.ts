@@ -68,7 +68,7 @@ for (const name of PROGRAMS) {
     const {image, symbolizer} = open(executable)
     const alone = symbolizer()
     const asked = addressesOf(image)
-    const answers = new AddressAnswers(image.linkStart, symbolizer)
+    const answers = new AddressAnswers(symbolizer, new AnswerTable(image.linkStart))
     answers.prepare(asked.slice(0, ASKED / 2), () => true)
     answers.prepare(asked, () => true)
     const right = (address: Address) => withoutPlace(alone.locate(address, address))

@@ -1,4 +1,5 @@
 import {closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, type Stats} from 'node:fs'
+import {isAbsolute, join} from 'node:path'
 
 /**
  * open(2): a descriptor of the directory itself, which needs no right to list it. Linux has it, Node has no name for
@@ -11,6 +12,27 @@ const LINKS_MAX = 40
 const WRITABLE_BY_OTHERS = 0o022
 const STICKY = 0o1000
 
+/** Where this user's caches are. */
+export interface CacheHome {
+  /** A path that ends in a slash, for as long as the process lives. */
+  readonly directory: string
+  readonly uid: number
+}
+
+/**
+ * The folder of our caches by the XDG Base Directory Specification: a path that is not absolute is not valid, and
+ * without a home there is none. undefined too where it is not certain that only this user writes there, and with
+ * GOTRACE_CACHE=off.
+ */
+export function openCacheHome(environment: NodeJS.ProcessEnv): CacheHome | undefined {
+  const {XDG_CACHE_HOME: own, HOME: home = '', GOTRACE_CACHE: wanted} = environment
+  const base = own ? own : join(home, '.cache')
+  const uid = process.geteuid?.()
+  if (process.platform !== 'linux' || uid === undefined || !isAbsolute(base) || wanted === 'off') return undefined
+  const directory = openCacheDirectory(base, 'gotrace-core', uid)
+  return directory === undefined ? undefined : {directory, uid}
+}
+
 /**
  * Opens NAME below BASE, a directory in which only this user and root can put files, and makes either if need be. The
  * path is walked a name at a time, each in the directory that was opened and checked before it (openat(2), which Node
@@ -18,7 +40,7 @@ const STICKY = 0o1000
  * @param base absolute
  * @returns a path through the open descriptor, which is kept; undefined where the place cannot be trusted or made
  */
-export function openCacheDirectory(base: string, name: string, uid: number): string | undefined {
+function openCacheDirectory(base: string, name: string, uid: number): string | undefined {
   const place = new Place()
   try {
     if (!walk(place, namesOf(`${base}/${name}`), uid)) return undefined

@@ -1,0 +1,94 @@
+import {spawnSync} from 'node:child_process'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
+
+const entry = join(dirname(fileURLToPath(import.meta.url)), '../../bin/run.cjs')
+const directory = mkdtempSync(join(tmpdir(), 'gotrace-answers-'))
+test.after.always(() => rmSync(directory, {recursive: true, force: true}))
+
+const {executable} = await openFixture('cxx-fault-go1.27')
+/** In Go, C and C++, in stubs and in nothing. */
+const addresses = Array.from({length: 400}, (_, index) => (0x401000 + index * 2711).toString(16)).join('\n')
+
+interface Answer {
+  exitCode: number | null
+  stdout: string
+  stderr: string
+}
+
+function run(home: string, words: readonly string[] = [], path = executable, input = addresses): Answer {
+  const env = {PATH: process.env.PATH, HOME: home}
+  const {status, stdout, stderr} = spawnSync(process.execPath, [entry, 'symbolize', path, ...words], {
+    encoding: 'utf8',
+    env,
+    input,
+  })
+  return {exitCode: status, stdout, stderr}
+}
+
+const newHome = (): string => mkdtempSync(join(directory, 'home-'))
+
+function filesOf(home: string): string[] {
+  const folder = join(home, '.cache', 'gotrace-core')
+  return readdirSync(folder)
+    .filter(name => name.startsWith('answers-'))
+    .map(name => join(folder, name))
+}
+
+const right = run(newHome(), ['--no-cache'])
+
+test('answers are the same without a cache, with a cold and with a warm one, and with a part of it', t => {
+  t.is(right.exitCode, 0)
+  t.regex(right.stdout, /\.go:\d+ pc=/)
+  const home = newHome()
+  t.deepEqual(run(home, ['--no-cache']), right)
+  t.deepEqual(filesOf(home), [])
+  t.is(run(home, [], executable, addresses.slice(0, 1000)).exitCode, 0)
+  t.is(filesOf(home).length, 1)
+  t.deepEqual(run(home), right)
+  const [path = ''] = filesOf(home)
+  const {ino, mode} = statSync(path)
+  t.is(mode & 0o777, 0o600)
+  t.deepEqual(run(home), right)
+  t.is(statSync(path).ino, ino, 'nothing new is not written')
+  t.deepEqual(run(home, ['--json']), run(newHome(), ['--json', '--no-cache']))
+  t.deepEqual(run(home, ['--no-demangle']), run(newHome(), ['--no-demangle', '--no-cache']))
+  t.is(filesOf(home).length, 2, 'names that are not demangled are others')
+})
+
+test('a damaged cache of answers is not used, and replaced', t => {
+  const home = newHome()
+  run(home)
+  const [path = ''] = filesOf(home)
+  const whole = readFileSync(path)
+  const flipped = (at: number) => whole.map((byte, index) => (index === at ? byte ^ 4 : byte))
+  for (const damaged of [flipped(1), flipped(9), flipped(whole.length - 1), whole.subarray(0, whole.length - 8)]) {
+    writeFileSync(path, damaged)
+    t.deepEqual(run(home), right)
+    t.deepEqual(readFileSync(path), whole)
+  }
+})
+
+test('answers belong to the file as it is: another one in its place is read', t => {
+  const home = newHome()
+  const copy = join(directory, 'program')
+  copyFileSync(executable, copy)
+  const ours = run(home, [], copy)
+  t.is(filesOf(home).length, 1)
+  utimesSync(copy, 1, 1)
+  t.deepEqual(run(home, [], copy), ours)
+  t.is(filesOf(home).length, 2)
+})
