@@ -46,6 +46,8 @@ const FUTEX_TID_MASK = 0x3fffffff
 /** lll_lock: locked, and someone waits. */
 const LLL_CONTENDED = 2
 interface FutexCall {
+  /** Else the call is futex(2) where a function of libc made it that waits in no other. */
+  isProven: boolean
   word: Address
   command: number
   expected: number
@@ -65,9 +67,8 @@ export function findNativeWait(process: DeadProcess, stack: ThreadStack, libc: L
 }
 
 /**
- * The thread is in futex(2) where its pc is behind a syscall instruction that was given that number, or at one that a
- * signal handler with SA_RESTART will make again. After a stop, one with a time limit is restart_syscall; its arguments
- * are what they were.
+ * The thread is in a system call where its pc is behind a syscall instruction, or at one that a signal handler with
+ * SA_RESTART will make again.
  */
 function readFutexCall(
   memory: MemoryReader,
@@ -78,15 +79,28 @@ function readFutexCall(
   const at = findSystemCall(memory, pc)
   if (at === undefined) return undefined
   const number = original ?? (at === pc ? registers.word(SYSTEM_CALL.number) : undefined)
-  const isNamed = number !== undefined && number !== BigInt(SYS_restart_syscall)
-  if (isNamed ? number !== BigInt(SYS_futex) : !loadsNumber(memory, at, SYS_futex)) return undefined
+  const isProven = isFutex(memory, at, number)
+  if (isProven === false) return undefined
   const [first, second, third] = SYSTEM_CALL.arguments
   const word = registers.address(first)
   const operation = registers.word(second)
   const expected = registers.word(third)
   if (word === undefined || word === NULL_ADDRESS || operation === undefined || expected === undefined) return undefined
   const command = Number(operation % 128n)
-  return WAITING.has(command) ? {word, command, expected: Number(expected % 0x100000000n)} : undefined
+  return WAITING.has(command)
+    ? {isProven: isProven === true, word, command, expected: Number(expected % 0x100000000n)}
+    : undefined
+}
+
+/**
+ * Whether a system call is futex(2); undefined where it may be. After a stop, one with a time limit is restart_syscall,
+ * and its arguments are what they were. Which it had been the code before it tells, but what makes a call that can be
+ * cancelled is given the number by its caller (musl's __syscall_cp_asm, from glibc 2.41 __syscall_cancel_arch).
+ */
+function isFutex(memory: MemoryReader, at: Address, number: bigint | undefined): boolean | undefined {
+  const isKnown = number !== undefined && number !== BigInt(SYS_restart_syscall)
+  if (isKnown) return number === BigInt(SYS_futex)
+  return loadsNumber(memory, at, SYS_futex) || (number === undefined ? false : undefined)
 }
 
 type Place = Omit<NativeWait, 'tid'>
@@ -95,7 +109,8 @@ function identify(process: DeadProcess, stack: ThreadStack, libc: LibcKind, call
   const place = PLACES[libc]
   const {waiter, isNamed, frames} = findWaitingFunction(process, stack)
   if (waiter) return place(process, {...call, waiter, frames})
-  const mutex = isNamed ? undefined : mutexByShape(process, call)
+  if (!call.isProven) return undefined
+  const mutex = isNamed || libc !== 'glibc' ? undefined : mutexByShape(process, call)
   return (
     mutex ?? {
       kind: 'futex',

@@ -17,6 +17,8 @@ const LOCK = 0x2000
 const THREAD = 0x7000
 const FUTEX_PRIVATE_FLAG = 128n
 const FUTEX_LOCK_PI = 6
+/** mov $202,%eax; syscall */
+const MOV_FUTEX_SYSCALL = 'b8 ca 00 00 00 0f 05 90'
 
 interface Waiting {
   /** From futex out; null where the code has no name. */
@@ -33,6 +35,8 @@ interface Waiting {
   /** Offset from the lock of what the functions hold in rbx. */
   held?: number
   command?: number
+  /** Up to and with the system call. */
+  code?: string
 }
 
 /**
@@ -45,9 +49,14 @@ function threadRecord(libc: 'glibc' | 'musl', self: number, other: number, tid: 
 }
 
 /** Thread 7 waits; thread 8 is the other one, and has its thread pointer at THREAD. */
-function processOf(lock: BytesBuilder, tids: readonly number[] = [7, 8], libc: 'glibc' | 'musl' = 'glibc') {
+function processOf(
+  lock: BytesBuilder,
+  tids: readonly number[] = [7, 8],
+  libc: 'glibc' | 'musl' = 'glibc',
+  instructions = MOV_FUTEX_SYSCALL,
+) {
   const [first, second] = [THREAD, THREAD + 0x1000]
-  const code = new BytesBuilder().padTo(0x40).hex('b8 ca 00 00 00 0f 05 90').build()
+  const code = new BytesBuilder().padTo(0x40).hex(instructions).build()
   const pieces = [
     {start: CODE - 0x40, bytes: code},
     {start: PROGRAM - 0x40, bytes: code},
@@ -73,7 +82,7 @@ function processOf(lock: BytesBuilder, tids: readonly number[] = [7, 8], libc: '
 function waitOf(waiting: Waiting) {
   const {functions, at = 0, lock = new BytesBuilder(), libc, expected = 2, systemCall = 202} = waiting
   const {inLibc = functions.length, held = 0, command = 0} = waiting
-  const {memory, core} = processOf(lock, [7, 8], libc)
+  const {memory, core} = processOf(lock, [7, 8], libc, waiting.code)
   const [waiter] = core.threads
   if (waiter) waiter.registers[USER_REGS.orig_rax] = BigInt(systemCall)
   const words = new BigUint64Array(27)
@@ -188,6 +197,20 @@ test('a wait with a time limit that a stop interrupted is the wait that it was',
   const lock = new BytesBuilder().u32(2, 1, 8, 1)
   t.like(waitOf({functions, lock, systemCall: 219}), {kind: 'pthread mutex', address: LOCK, owner: 8})
   t.is(waitOf({functions, lock, systemCall: 230}), undefined)
+})
+
+test('after a stop the function that waits tells the call whose number the code was given', t => {
+  // mov %rsi,%rax; syscall, as in musl's __syscall_cp_asm
+  const code = '48 89 f0 90 90 0f 05 90'
+  const functions = ['__syscall_cp_asm', '__syscall_cp_c', '__timedwait_cp', 'sem_timedwait']
+  t.like(waitOf({functions, libc: 'musl', systemCall: 219, code}), {kind: 'semaphore', address: LOCK})
+  t.is(waitOf({functions: ['syscall', 'wait_by_hand'], libc: 'musl', systemCall: 219, code}), undefined)
+  t.is(waitOf({functions: [null], systemCall: 219, code, lock: new BytesBuilder().u32(2, 1, 8, 1)}), undefined)
+})
+
+test('what looks like a mutex of glibc is none under musl', t => {
+  const lock = new BytesBuilder().u32(2, 1, 8, 1)
+  t.like(waitOf({functions: [null], libc: 'musl', lock}), {kind: 'futex', owner: undefined})
 })
 
 test('a reader behind a waiting writer waits at the start of a lock that prefers writers', t => {
