@@ -121,7 +121,7 @@ class GoroutineListing implements GoroutinesReport {
       return groups
     })
     const order = GROUP_ORDER[this.#options.sort]
-    const sorted = found.flatMap(groups => groups.list()).sort(order)
+    const sorted = found.flatMap(groups => groups.list).sort(order)
     for (const group of sorted.slice(0, this.#options.limit)) {
       const report = group.owner.report(group)
       this.#losses.add(report, `goroutine ${report.goroutines[0] ?? '?'}`)

@@ -24,6 +24,12 @@ export interface DumpedStack {
   readonly cutAfter: number | null
 }
 
+/** The stacks of a dump, an array for one, by index; those that are read again are made again. */
+export interface StackList extends Iterable<DumpedStack> {
+  at(index: number): DumpedStack | undefined
+  entries(): Iterable<[number, DumpedStack]>
+}
+
 /** Stacks of a profile end there: at 32 up to Go 1.22, then at 128 (runtime/pprof, maxProfStackDepth). */
 export const PROFILE_DEPTH = 32
 

@@ -1,7 +1,8 @@
+import {Column} from '../base/column.ts'
 import {InputError} from '../base/errors.ts'
 import {growHeapSlowly, MANY} from '../base/heap-growth.ts'
 import {EMPTY_LIST, Numbering, PrefixTree} from '../base/prefix-tree.ts'
-import type {DumpedFrame, DumpedStack} from './dumped-stack.ts'
+import type {DumpedFrame, DumpedStack, StackList} from './dumped-stack.ts'
 
 /** Different stacks of one dump that are held: more than any process has had. */
 const STACKS_MAX = 2_000_000
@@ -10,13 +11,29 @@ const FRAMES_MAX = 16_000_000
 /** IDs that are kept of the goroutines with one stack. */
 const IDS_KEPT = 20
 
-/** The stacks of one dump, a million of them in some 200 MB: a frame is a number, and outer frames are shared. */
-export class DumpedStacks implements Iterable<DumpedStack> {
+/** In place of a number: there is none. */
+const NONE = 2 ** 32 - 1
+
+/**
+ * The stacks of one dump, a million of them in some 100 MB: a frame is a number, outer frames are shared, and what is
+ * told of a stack stands in columns.
+ */
+export class DumpedStacks implements StackList {
   readonly #path: string
-  readonly #lists = new PrefixTree()
+  readonly #tree = new PrefixTree()
   readonly #frames = new Numbering<DumpedFrame>()
   readonly #texts = new Numbering<string>()
-  readonly #stacks: (HeldStack | undefined)[] = []
+  /** Of the frames; `NONE`: a stack that was taken away. */
+  readonly #lists = Column.ofUint32()
+  readonly #counts = Column.ofNumbers()
+  readonly #states = Column.ofUint32()
+  readonly #creators = Column.ofUint32()
+  /** One more than where the dump leaves out frames; 0: it leaves out none. */
+  readonly #cuts = Column.ofUint32()
+  readonly #partial = Column.ofUint32()
+  /** Most stacks of very many are those of one goroutine. */
+  readonly #firstIds = Column.ofNumbers()
+  readonly #otherIds = new Map<number, readonly number[]>()
 
   /** @param path of the dump, for what is said of it */
   constructor(path: string) {
@@ -28,38 +45,68 @@ export class DumpedStacks implements Iterable<DumpedStack> {
    * @throws InputError where there are more than a process can have
    */
   add(stack: DumpedStack): number {
-    if (this.#stacks.length >= STACKS_MAX || this.#lists.size >= FRAMES_MAX) {
+    const index = this.#lists.length
+    if (index >= STACKS_MAX || this.#tree.size >= FRAMES_MAX) {
       const message = `${this.#path}: more than ${STACKS_MAX} stacks, or ${FRAMES_MAX} different frames on them`
       throw new InputError('too-large', message, 'compare smaller dumps')
     }
-    if (this.#stacks.length === MANY) growHeapSlowly()
-    return this.#stacks.push(this.#hold(stack)) - 1
+    if (index === MANY) growHeapSlowly()
+    this.#hold(index, stack)
+    return index
   }
 
   /** Puts another stack in the place of one; undefined: none. */
   replace(index: number, stack: DumpedStack | undefined): void {
-    this.#stacks[index] = stack && this.#hold(stack)
+    if (stack) this.#hold(index, stack)
+    else this.#lists.set(index, NONE)
   }
 
   *[Symbol.iterator](): Generator<DumpedStack> {
-    for (const stack of this.#stacks) if (stack) yield stack
+    for (const [, stack] of this.entries()) yield stack
   }
 
-  #hold(stack: DumpedStack): HeldStack {
-    let list = EMPTY_LIST
-    for (let index = stack.frames.length - 1; index >= 0; index--) {
-      const frame = stack.frames[index]
-      if (frame) list = this.#lists.append(list, this.#numberOf(frame))
+  *entries(): Generator<[number, DumpedStack]> {
+    for (let index = 0; index < this.#lists.length; index++) {
+      const stack = this.at(index)
+      if (stack) yield [index, stack]
     }
-    return new HeldStack(this, list, stack, {
-      state: this.#textOf(stack.state),
-      createdBy: this.#textOf(stack.createdBy),
-    })
   }
 
-  /** The frames of a list, innermost first. */
-  framesOf(list: number): DumpedFrame[] {
-    return Array.from(this.#lists.backwards(list), number => this.#frames.values[number] as DumpedFrame)
+  at(index: number): DumpedStack | undefined {
+    if (index >= this.#lists.length || this.#lists.at(index) === NONE) return undefined
+    const cut = this.#cuts.at(index)
+    return {
+      count: this.#counts.at(index),
+      goroutines: this.#idsOf(index),
+      state: this.#textAt(this.#states.at(index)),
+      frames: Array.from(this.#tree.backwards(this.#lists.at(index)), each => this.#frames.values[each] as DumpedFrame),
+      createdBy: this.#textAt(this.#creators.at(index)),
+      isPartial: this.#partial.at(index) === 1,
+      cutAfter: cut === 0 ? null : cut - 1,
+    }
+  }
+
+  #hold(index: number, {count, goroutines, state, frames, createdBy, isPartial, cutAfter}: DumpedStack): void {
+    let list = EMPTY_LIST
+    for (let place = frames.length - 1; place >= 0; place--) {
+      const frame = frames[place]
+      if (frame) list = this.#tree.append(list, this.#numberOf(frame))
+    }
+    this.#lists.set(index, list)
+    this.#counts.set(index, count)
+    this.#states.set(index, this.#numberOfText(state))
+    this.#creators.set(index, this.#numberOfText(createdBy))
+    this.#cuts.set(index, cutAfter === null ? 0 : cutAfter + 1)
+    this.#partial.set(index, Number(isPartial))
+    const [first = Number.NaN, ...others] = goroutines.slice(0, IDS_KEPT)
+    this.#firstIds.set(index, first)
+    if (others.length > 0) this.#otherIds.set(index, others)
+    else this.#otherIds.delete(index)
+  }
+
+  #idsOf(index: number): readonly number[] {
+    const first = this.#firstIds.at(index)
+    return Number.isNaN(first) ? [] : [first, ...(this.#otherIds.get(index) ?? [])]
   }
 
   #numberOf(frame: DumpedFrame): number {
@@ -68,46 +115,12 @@ export class DumpedStacks implements Iterable<DumpedStack> {
     return this.#frames.numberOf(key, () => ({function: detached(name), file: detached(file), line, isC}))
   }
 
-  /** One text for all that are equal. */
-  #textOf(text: string | null): string | null {
-    return text === null ? null : (this.#texts.values[this.#texts.numberOf(text, () => detached(text))] ?? null)
-  }
-}
-
-class HeldStack implements DumpedStack {
-  readonly count: number
-  readonly state: string | null
-  readonly createdBy: string | null
-  readonly isPartial: boolean
-  readonly cutAfter: number | null
-  readonly #holder: DumpedStacks
-  readonly #list: number
-  /** One alone, as most have in a dump of very many, needs no list. */
-  readonly #goroutines: number | readonly number[]
-
-  constructor(
-    holder: DumpedStacks,
-    list: number,
-    {count, goroutines, isPartial, cutAfter}: DumpedStack,
-    {state, createdBy}: Pick<DumpedStack, 'state' | 'createdBy'>,
-  ) {
-    this.#holder = holder
-    this.#list = list
-    this.count = count
-    const [first] = goroutines
-    this.#goroutines = goroutines.length === 1 && first !== undefined ? first : goroutines.slice(0, IDS_KEPT)
-    this.state = state
-    this.createdBy = createdBy
-    this.isPartial = isPartial
-    this.cutAfter = cutAfter
+  #numberOfText(text: string | null): number {
+    return text === null ? NONE : this.#texts.numberOf(text, () => detached(text))
   }
 
-  get goroutines(): readonly number[] {
-    return typeof this.#goroutines === 'number' ? [this.#goroutines] : this.#goroutines
-  }
-
-  get frames(): readonly DumpedFrame[] {
-    return this.#holder.framesOf(this.#list)
+  #textAt(number: number): string | null {
+    return this.#texts.values[number] ?? null
   }
 }
 

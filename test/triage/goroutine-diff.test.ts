@@ -93,3 +93,18 @@ test('counts tell what grew; what a profile does not tell is no difference', t =
   const other = stack(['main.f'], {createdBy: 'main.other'})
   t.is(changes(setOf('core', [stack(['main.f'])]), setOf('traceback', [other])).length, 2)
 })
+
+test('a stack that none has is told as the second dump has it; goroutines are named of the dump that is told', t => {
+  const none = stack(['main.f'], {count: 0, goroutines: []})
+  const before = [stack(['main.g'], {goroutines: [7]}), stack(['main.g'], {goroutines: [8]})]
+  t.deepEqual(
+    Array.from(
+      diffGoroutines(setOf('core', before), setOf('core', [stack(['main.g'], {goroutines: [9]}), none])).goroutines,
+      ({change, frames, goroutines}) => [change, frames[0]?.function, goroutines],
+    ),
+    [
+      ['shrunk', 'main.g', [9]],
+      ['same', 'main.f', []],
+    ],
+  )
+})

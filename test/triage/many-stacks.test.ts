@@ -40,15 +40,18 @@ test('samples of a profile: 200 bytes each', t => {
   t.is([...(samples ?? [])].length, STACKS)
 })
 
-test('two dumps that are compared: 350 bytes for each of a stack in either', t => {
+test('two dumps that are compared: 250 bytes for each of a stack in either', t => {
   const compared = {path: '/x', kind: 'traceback', count: STACKS, since: null, until: null}
   let changes: Iterable<unknown> = []
-  const bytes = heldBy(() => {
+  const compare = () => {
     const [before, after] = [dumpOf(0), dumpOf(STACKS / 2)].map(stacks => ({compared, buildId: null, stacks}))
     if (before && after) changes = diffGoroutines(before, after).goroutines
     return [before, after, changes]
-  })
-  t.true(bytes < STACKS * 2 * 350, `${bytes / STACKS / 2}`)
+  }
+  // What V8 makes of the code is no part of it.
+  compare()
+  const bytes = heldBy(compare)
+  t.true(bytes < STACKS * 2 * 250, `${bytes / STACKS / 2}`)
   t.is([...changes].length, STACKS * 1.5)
 })
 

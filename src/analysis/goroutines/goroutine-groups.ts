@@ -1,6 +1,7 @@
 import {createHash, type Hash} from 'node:crypto'
 import type {Address} from '../../base/address.ts'
 import {growHeapSlowly, MANY} from '../../base/heap-growth.ts'
+import {KeyTable} from '../../base/key-table.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
 import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -14,9 +15,9 @@ import {SharedFrames, type Similarity} from './shared-frames.ts'
 
 /** Frames that stand in a key as they are: of a deeper stack a hash stands for the others. */
 const KEY_FRAMES = 64
-/** Of longer keys a hash is kept. */
-const KEY_LENGTH = 80
 const WALK_LIMIT = 32_000_000
+/** In place of an index. */
+const UNWANTED = 2 ** 32 - 2
 
 /** Frames that are kept of groups, until they are reported: the stacks of further groups are read again then. */
 const FRAMES_KEPT = 50_000
@@ -39,9 +40,11 @@ export class GoroutineGroups {
   readonly #options: GroupOptions
   readonly #window: MemoryWindow
   #sites: GoSites | undefined
-  /** undefined for stacks that are not wanted. */
-  readonly #byPcs = new Map<string, GoroutineGroup | undefined>()
-  readonly #byFrames = new Map<string, GoroutineGroup>()
+  /** In the order in which their first ones are listed. */
+  readonly list: GoroutineGroup[] = []
+  /** Where in the list; `UNWANTED` for stacks that are not wanted. */
+  readonly #byPcs = new KeyTable()
+  readonly #byFrames = new KeyTable()
   /** Of the stack at hand; filled anew for each. */
   readonly #numbers: number[] = []
   #framesLeft: number
@@ -57,21 +60,16 @@ export class GoroutineGroups {
 
   add(goroutine: Goroutine): void {
     const key = this.#options.similar === 'exact' ? undefined : this.#keyOf(goroutine)
-    let group = key === undefined ? undefined : this.#byPcs.get(key)
-    if (!group) {
-      if (key !== undefined && this.#byPcs.has(key)) return
+    let index = key === undefined ? undefined : this.#byPcs.get(key)
+    if (index === undefined) {
       const report = this.#options.report(goroutine)
-      group = report && this.#groupOf(goroutine, report)
-      if (key !== undefined) this.#byPcs.set(key, group)
-      if (!group) return
+      index = report ? this.#groupOf(goroutine, report) : UNWANTED
+      if (key !== undefined) this.#byPcs.add(key, index)
     }
+    const group = this.list[index]
+    if (!group) return
     this.matched++
     count(group, goroutine, this.#process)
-  }
-
-  /** In the order in which their first ones are listed. */
-  list(): GoroutineGroup[] {
-    return [...this.#byFrames.values()]
   }
 
   /** undefined where the stack is not on the goroutine's own alone: on a thread, in C. */
@@ -95,27 +93,31 @@ export class GoroutineGroups {
       numbers.push((walk.site as GoSite).number)
     }
     // Joined: a template would be kept as the tree of its parts.
-    const key = [goroutine.state, goroutine.gopc, rest?.digest('base64') ?? '', textOf(numbers)].join('\n')
-    return key.length > KEY_LENGTH ? shortened(createHash('sha256').update(key, 'utf16le')) : key
+    return [goroutine.state, goroutine.gopc, rest?.digest('base64') ?? '', textOf(numbers)].join('\n')
   }
 
-  /** Stacks that differ in frames of the runtime alone, which are not shown, are one. */
-  #groupOf(goroutine: Goroutine, report: GoroutineReport): GoroutineGroup {
+  /**
+   * Where in the list the group of a stack is. Stacks that differ in frames of the runtime alone, which are not shown,
+   * are one.
+   */
+  #groupOf(goroutine: Goroutine, report: GoroutineReport): number {
     const {similar = 'arguments'} = this.#options
     const key = GROUP_KEYS[similar](goroutine.state, report)
-    let group = this.#byFrames.get(key)
-    if (group) {
+    const known = this.#byFrames.get(key)
+    const group = known === undefined ? undefined : this.list[known]
+    if (known !== undefined && group) {
       group.shared?.add(report.frames)
       addState(group, goroutine.state)
-    } else {
-      // The goroutines of a crash, which are listed before all others, are kept and never read again.
-      this.#framesLeft -= report.frames.length
-      group = startGroup(this, goroutine, this.#framesLeft >= 0 ? report : undefined)
-      if (similar === 'lines' || similar === 'inner') group.shared = new SharedFrames(report.frames)
-      this.#byFrames.set(key, group)
-      if (this.#byFrames.size === MANY) growHeapSlowly()
+      return known
     }
-    return group
+    // The goroutines of a crash, which are listed before all others, are kept and never read again.
+    this.#framesLeft -= report.frames.length
+    const made = startGroup(this, goroutine, this.#framesLeft >= 0 ? report : undefined)
+    if (similar === 'lines' || similar === 'inner') made.shared = new SharedFrames(report.frames)
+    const index = this.list.push(made) - 1
+    this.#byFrames.add(key, index)
+    if (index === MANY) growHeapSlowly()
+    return index
   }
 
   /** What is told of a group of `list`. */

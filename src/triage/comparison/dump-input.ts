@@ -6,7 +6,7 @@ import {InputError} from '../../base/errors.ts'
 import {readLines} from '../../base/text-lines.ts'
 import {runWithin} from '../../base/time-limit.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../../elf/core-file.ts'
-import type {DumpedStack} from '../../traceback/dumped-stack.ts'
+import type {StackList} from '../../traceback/dumped-stack.ts'
 import {DumpedStacks} from '../../traceback/dumped-stacks.ts'
 import {parseGoTraceback, startsTraceback} from '../../traceback/go-traceback.ts'
 import {parseGoroutineProfile, startsGoroutineProfile} from '../../traceback/goroutine-profile.ts'
@@ -20,7 +20,7 @@ import {type SignatureSet, signaturesOfLines} from './signature-diff.ts'
 export type DumpInput =
   | {readonly kind: 'core'}
   | {readonly kind: 'store'}
-  | {readonly kind: 'traceback' | 'profile'; readonly stacks: Iterable<DumpedStack>}
+  | {readonly kind: 'traceback' | 'profile'; readonly stacks: StackList}
   | {readonly kind: 'lines'; readonly signatures: SignatureSet}
 
 const HEAD_SIZE = 64

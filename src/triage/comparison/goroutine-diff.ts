@@ -1,6 +1,7 @@
+import {Column} from '../../base/column.ts'
 import {EMPTY_LIST, Numbering, PrefixTree} from '../../base/prefix-tree.ts'
 import type {DiffReport, GoroutineChange} from '../../report/core-report.ts'
-import type {DumpedFrame, DumpedStack} from '../../traceback/dumped-stack.ts'
+import type {DumpedFrame, DumpedStack, StackList} from '../../traceback/dumped-stack.ts'
 import {compareCounts, countsOf} from './changes.ts'
 
 /** The goroutines of one dump. */
@@ -8,7 +9,7 @@ export interface GoroutineSet {
   readonly compared: DiffReport['before']
   /** Of the program, where that is known: two builds have one function on different lines. */
   readonly buildId: string | null
-  readonly stacks: Iterable<DumpedStack>
+  readonly stacks: StackList
 }
 
 /** IDs that a group names. */
@@ -64,11 +65,11 @@ function chooseLines(
 
 function haveSharedStack(before: GoroutineSet, after: GoroutineSet, common: Common): boolean {
   const lists = new StackLists(common)
-  const known = new Set<number>()
-  for (const stack of before.stacks) known.add(lists.listOf(stack))
+  const known = Column.ofUint32()
+  for (const stack of before.stacks) known.set(lists.listOf(stack), 1)
   for (const stack of after.stacks) {
     const list = lists.listOf(stack)
-    if (known.has(list) && !lists.isBare(list)) return true
+    if (known.at(list) === 1 && !lists.isBare(list)) return true
   }
   return false
 }
@@ -130,83 +131,86 @@ interface Group {
 /** The groups of two dumps, column by column: an object for each of two million would be half a gigabyte. */
 class StackGroups implements Iterable<GoroutineChange> {
   readonly common: Common
+  readonly #sets: readonly GoroutineSet[]
   readonly #lists: StackLists
-  /** By the list of its stacks. */
-  readonly #groups = new Map<number, number>()
-  readonly #before: number[] = []
-  readonly #after: number[] = []
-  /** Of the second dump where it has one, which is told. */
-  readonly #stacks: DumpedStack[] = []
-  readonly #partial = new Set<number>()
+  /** By the list of its stacks: one more than the group. */
+  readonly #groups = Column.ofUint32()
+  /** By group: its list. */
+  readonly #listsOf = Column.ofUint32()
+  readonly #before = Column.ofNumbers()
+  readonly #after = Column.ofNumbers()
+  /** Which stack is told, twice its index; one more: of the second dump, where that has one. */
+  readonly #told = Column.ofUint32()
+  readonly #partial = Column.ofUint32()
   /** In the dump of the stack that is told; of a group that is not here: those of that stack alone. */
   readonly #goroutines = new Map<number, number[]>()
 
   constructor(before: GoroutineSet, after: GoroutineSet, common: Common) {
     this.common = common
+    this.#sets = [before, after]
     this.#lists = new StackLists(common)
-    for (const stack of before.stacks) this.#add(stack, false)
-    for (const stack of after.stacks) this.#add(stack, true)
+    for (const [index, stack] of before.stacks.entries()) this.#add(index, stack, false)
+    for (const [index, stack] of after.stacks.entries()) this.#add(index, stack, true)
   }
 
   /** Whether one is in both. A stack with nothing on it is no sign of one build. */
   get haveShared(): boolean {
-    for (const [list, group] of this.#groups) {
-      if (this.#before[group] !== 0 && this.#after[group] !== 0 && !this.#lists.isBare(list)) return true
+    for (let group = 0; group < this.#listsOf.length; group++) {
+      const {before, after} = this.#pairOf(group)
+      if (before !== 0 && after !== 0 && !this.#lists.isBare(this.#listsOf.at(group))) return true
     }
     return false
   }
 
   *[Symbol.iterator](): Generator<GoroutineChange> {
-    const order = Uint32Array.from(this.#stacks, (_, group) => group)
+    const order = Uint32Array.from({length: this.#listsOf.length}, (_, group) => group)
     order.sort((a, b) => compareCounts(this.#pairOf(a), this.#pairOf(b)) || a - b)
     for (const group of order) {
       const {before, after} = this.#pairOf(group)
-      yield reportChange(this.#groupAt(group), this.common, countsOf(before, after))
+      const found = this.#groupAt(group)
+      if (found) yield reportChange(found, this.common, countsOf(before, after))
     }
   }
 
   #pairOf(group: number): {before: number; after: number} {
-    return {before: this.#before[group] as number, after: this.#after[group] as number}
+    return {before: this.#before.at(group), after: this.#after.at(group)}
   }
 
-  #groupAt(group: number): Group {
-    const stack = this.#stacks[group] as DumpedStack
+  #groupAt(group: number): Group | undefined {
+    const told = this.#told.at(group)
+    const stack = this.#sets[told % 2]?.stacks.at(Math.floor(told / 2))
+    if (!stack) return undefined
     const goroutines = this.#goroutines.get(group) ?? stack.goroutines
-    return {stack, isPartial: this.#partial.has(group), goroutines}
+    return {stack, isPartial: this.#partial.at(group) === 1, goroutines}
   }
 
-  #add(stack: DumpedStack, isAfter: boolean): void {
+  #add(index: number, stack: DumpedStack, isAfter: boolean): void {
     const list = this.#lists.listOf(stack)
-    let group = this.#groups.get(list)
-    if (group === undefined) {
-      group = this.#stacks.push(stack) - 1
-      this.#groups.set(list, group)
-      this.#before.push(0)
-      this.#after.push(0)
-      if (stack.isPartial) this.#partial.add(group)
-    } else if (isAfter && this.#after[group] === 0) this.#tell(group, stack)
+    const known = this.#groups.at(list)
+    const group = known === 0 ? this.#listsOf.push(list) : known - 1
+    if (known === 0) this.#groups.set(list, group + 1)
+    if (known === 0 || (isAfter && this.#told.at(group) % 2 === 0))
+      this.#tell(group, 2 * index + Number(isAfter), stack)
     else this.#join(group, stack)
     const counts = isAfter ? this.#after : this.#before
-    counts[group] = (counts[group] as number) + stack.count
+    counts.set(group, counts.at(group) + stack.count)
   }
 
-  #tell(group: number, stack: DumpedStack): void {
-    this.#stacks[group] = stack
+  #tell(group: number, told: number, {isPartial}: DumpedStack): void {
+    this.#told.set(group, told)
     this.#goroutines.delete(group)
-    if (stack.isPartial) this.#partial.add(group)
-    else this.#partial.delete(group)
+    this.#partial.set(group, Number(isPartial))
   }
 
-  #join(group: number, stack: DumpedStack): void {
-    const {goroutines} = this.#groupAt(group)
-    if (goroutines.length < IDS_SHOWN)
-      this.#goroutines.set(group, [...goroutines, ...stack.goroutines].slice(0, IDS_SHOWN))
-    if (stack.isPartial) this.#partial.add(group)
+  #join(group: number, {goroutines, isPartial}: DumpedStack): void {
+    const known = this.#groupAt(group)?.goroutines ?? []
+    if (known.length < IDS_SHOWN) this.#goroutines.set(group, [...known, ...goroutines].slice(0, IDS_SHOWN))
+    if (isPartial) this.#partial.set(group, 1)
   }
 }
 
 /** Go shows frames of its runtime and wrappers in some dumps and not in others; those of C hardly anywhere. */
-function comparedFrames({frames}: DumpedStack, {isWhole, depth}: Common): readonly DumpedFrame[] {
+function comparedFrames({frames}: Pick<DumpedStack, 'frames'>, {isWhole, depth}: Common): readonly DumpedFrame[] {
   const compared = isWhole ? frames : frames.filter(({function: name, isC}) => !isC && !isOfRuntime(name))
   return compared.length > depth ? compared.slice(0, depth) : compared
 }
@@ -216,7 +220,7 @@ function shortestCut(stacks: Iterable<DumpedStack>, common: Common): number {
   let shortest = Number.POSITIVE_INFINITY
   for (const stack of stacks) {
     if (stack.cutAfter === null) continue
-    const before = {...stack, frames: stack.frames.slice(0, stack.cutAfter)}
+    const before = {frames: stack.frames.slice(0, stack.cutAfter)}
     shortest = Math.min(shortest, comparedFrames(before, common).length)
   }
   return shortest

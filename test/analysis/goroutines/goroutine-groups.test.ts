@@ -93,7 +93,7 @@ function groupsOf(
   for (const [each] of list) groups.add(each)
   return {
     groups: groups
-      .list()
+      .list
       .sort(GROUP_ORDER.runtime)
       .map(group => groups.report(group)),
     matched: groups.matched,
