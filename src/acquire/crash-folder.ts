@@ -8,12 +8,12 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  statSync,
   writeSync,
 } from 'node:fs'
 import {join} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import {InputError, messageOf} from '../base/errors.ts'
+import {pathStats} from '../base/path-stats.ts'
 import {makeFolder} from '../base/replaced-file.ts'
 
 /** What a folder of crashes may come to. */
@@ -90,7 +90,7 @@ export class CrashFolder {
   note(line: JournalLine): void {
     const path = join(this.path, JOURNAL)
     try {
-      if ((statSync(path, {throwIfNoEntry: false})?.size ?? 0) > JOURNAL_MAX) renameSync(path, `${path}.1`)
+      if ((pathStats(path)?.size ?? 0) > JOURNAL_MAX) renameSync(path, `${path}.1`)
       appendFileSync(path, `${JSON.stringify(line)}\n`, {mode: 0o600})
     } catch {
       // What is to be kept is kept without it.
@@ -199,7 +199,7 @@ export class CrashFolder {
     for (const name of readdirSync(this.path)) {
       if (!name.endsWith(PACKAGE_SUFFIX) || name.startsWith('.')) continue
       const path = join(this.path, name)
-      const stat = statSync(path, {throwIfNoEntry: false})
+      const stat = pathStats(path)
       if (stat?.isFile()) found.push({path, size: stat.size, modified: stat.mtimeMs})
     }
     return found.sort((a, b) => a.modified - b.modified)
@@ -210,7 +210,7 @@ export class CrashFolder {
     for (const name of readdirSync(this.path)) {
       const pid = TEMPORARY.exec(name)?.[1]
       const isLeft = pid !== undefined && !existsSync(`/proc/${pid}`)
-      const stat = SPILL.test(name) ? statSync(join(this.path, name), {throwIfNoEntry: false}) : undefined
+      const stat = SPILL.test(name) ? pathStats(join(this.path, name)) : undefined
       const isOld = stat !== undefined && Date.now() - stat.mtimeMs > MINUTE_MS
       if (isLeft || isOld) rmSync(join(this.path, name), {recursive: true, force: true})
     }

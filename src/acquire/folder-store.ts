@@ -1,8 +1,9 @@
-import {closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync, symlinkSync} from 'node:fs'
+import {closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, symlinkSync} from 'node:fs'
 import {dirname, join, relative} from 'node:path'
 import type {ByteSource} from '../base/byte-source.ts'
 import {InputError, messageOf} from '../base/errors.ts'
 import {writeOutput} from '../base/output-file.ts'
+import {pathStats} from '../base/path-stats.ts'
 import {makeFolder} from '../base/replaced-file.ts'
 import {ARTIFACT_NAMES, type Artifact} from '../report/vocabulary.ts'
 import {hasKey} from './build-file.ts'
@@ -26,14 +27,14 @@ export class FolderStore implements SymbolStore {
   /** Where the file lies; undefined where there is none. */
   locate(key: string, artifact: Artifact): string | undefined {
     const paths = [this.#pathOf(key, artifact), join(this.name, buildIdName(key, artifact))]
-    return paths.find(path => statSync(path, {throwIfNoEntry: false})?.isFile())
+    return paths.find(path => pathStats(path)?.isFile())
   }
 
   async *keep(file: ByteSource, entries: readonly StoreEntry[]): AsyncGenerator<Kept> {
     let first: string | undefined
     for (const {key, artifact} of entries) {
       const path = this.#pathOf(key, artifact)
-      const isHeld = statSync(path, {throwIfNoEntry: false})?.isFile() && hasKey(path, key)
+      const isHeld = pathStats(path)?.isFile() && hasKey(path, key)
       makeFolder(dirname(path))
       removeLeftBehind(dirname(path), name => name.endsWith('.tmp'))
       if (!isHeld) first = storeFile(path, file, first)
@@ -47,7 +48,7 @@ export class FolderStore implements SymbolStore {
     for (const artifact of ARTIFACT_NAMES) {
       const path = this.#pathOf(key, artifact)
       const name = join(this.name, buildIdName(key, artifact))
-      if (!statSync(path, {throwIfNoEntry: false})) continue
+      if (!pathStats(path)) continue
       makeFolder(dirname(name))
       try {
         symlinkSync(relative(dirname(name), path), name)

@@ -1,7 +1,8 @@
 import {createHash} from 'node:crypto'
-import {closeSync, statSync} from 'node:fs'
+import {closeSync} from 'node:fs'
 import {isAbsolute, join} from 'node:path'
 import {GotraceError} from '../base/errors.ts'
+import {pathStats} from '../base/path-stats.ts'
 import {openRegularFile, readRegularFile} from '../base/regular-file.ts'
 import type {Module} from '../elf/module.ts'
 import type {SourceReport, SourceRequest} from '../report/core-report.ts'
@@ -198,12 +199,8 @@ function isDigest(written: string, md5: string): boolean {
 
 /** When a file was last written to, in milliseconds since the epoch. */
 function timeOf(path: string): number | undefined {
-  try {
-    const stat = statSync(path, {throwIfNoEntry: false})
-    return stat?.isFile() ? stat.mtimeMs : undefined
-  } catch {
-    return undefined
-  }
+  const stat = pathStats(path)
+  return stat?.isFile() ? stat.mtimeMs : undefined
 }
 
 function cutLine(line: string): string {

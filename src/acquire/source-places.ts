@@ -1,6 +1,6 @@
-import {statSync} from 'node:fs'
 import {isAbsolute, join, normalize} from 'node:path'
 import {InputError} from '../base/errors.ts'
+import {pathStats} from '../base/path-stats.ts'
 import type {SourceReport, SourceRequest} from '../report/core-report.ts'
 import {requireFolder, type SearchPlaces} from './search-places.ts'
 
@@ -140,7 +140,7 @@ export class SourcePlaces {
 /** @throws InputError */
 function parseFolder(text: string): SourceFolder {
   const at = text.indexOf('=')
-  const isWhole = at < 0 || statSync(text, {throwIfNoEntry: false})?.isDirectory() === true
+  const isWhole = at < 0 || pathStats(text)?.isDirectory() === true
   const [from, to] = isWhole ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)]
   if (from === '') {
     throw new InputError(

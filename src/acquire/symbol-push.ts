@@ -1,4 +1,4 @@
-import {readdirSync, statSync} from 'node:fs'
+import {type Dirent, readdirSync, statSync} from 'node:fs'
 import {join} from 'node:path'
 import {type ByteSource, BytesSource, FileSource} from '../base/byte-source.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
@@ -76,12 +76,25 @@ async function* pushFolder(
   depth = 0,
 ): AsyncGenerator<Pushed> {
   if (depth > DEPTH_MAX) return
-  const entries = readdirSync(path, {withFileTypes: true}).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const entries = readEntries(path)
+  if (entries instanceof InputError) {
+    if (depth === 0) throw entries
+    yield {state: 'left-out', key: null, artifact: null, path, reason: entries.message}
+    return
+  }
   for (const entry of entries) {
     const inner = join(path, entry.name)
     if (options.deadline?.isOver('putting files into the store')) return
     if (entry.isDirectory()) yield* pushFolder(inner, store, options, depth + 1)
     else if (entry.isFile() && (await kindOrOther(inner)) === 'elf') yield* pushFile(inner, store, options)
+  }
+}
+
+function readEntries(folder: string): Dirent[] | InputError {
+  try {
+    return readdirSync(folder, {withFileTypes: true}).sort((a, b) => (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    return openFailed(folder, error)
   }
 }
 

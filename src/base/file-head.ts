@@ -1,4 +1,5 @@
-import {closeSync, statSync} from 'node:fs'
+import {closeSync} from 'node:fs'
+import {pathStats} from './path-stats.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
 
 /** The first bytes of a file, fewer where it is shorter. @throws InputError not-found, unreadable */
@@ -13,5 +14,5 @@ export function readFileHead(path: string, length: number): Uint8Array {
 }
 
 export function isThere(path: string): boolean {
-  return statSync(path, {throwIfNoEntry: false}) !== undefined
+  return pathStats(path) !== undefined
 }

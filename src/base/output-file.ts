@@ -1,6 +1,7 @@
-import {closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats, statSync, writeSync} from 'node:fs'
+import {closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync} from 'node:fs'
 import {gunzipSync, constants as zlib} from 'node:zlib'
 import {InputError, messageOf} from './errors.ts'
+import {pathStats} from './path-stats.ts'
 import {openRegularFile, readRegularFile} from './regular-file.ts'
 
 const ADVICE = 'name a file that can be written with --output'
@@ -16,7 +17,7 @@ export function openOutputFile(path: string, {keep}: {keep: boolean}): number {
   if (!keep) refuseCore(path)
   const {O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_CREAT, O_NONBLOCK, O_NOCTTY} = constants
   try {
-    const isPlain = statSync(path, {throwIfNoEntry: false})?.isFile() ?? true
+    const isPlain = pathStats(path)?.isFile() ?? true
     const access = keep ? (isPlain ? O_RDWR : O_WRONLY) | O_APPEND : O_WRONLY | O_TRUNC
     return openSync(path, access | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o666)
   } catch (cause) {
@@ -62,14 +63,10 @@ function isProfile(head: Uint8Array): boolean {
 
 function reasonOf(cause: unknown, path: string): string {
   const {code} = cause as NodeJS.ErrnoException
-  if (code === 'ENXIO' && statOf(path)?.isFIFO()) return 'a FIFO that nobody reads'
-  if (code === 'ENXIO' && statOf(path)?.isSocket()) return 'a socket'
+  if (code === 'ENXIO' && pathStats(path)?.isFIFO()) return 'a FIFO that nobody reads'
+  if (code === 'ENXIO' && pathStats(path)?.isSocket()) return 'a socket'
   if (code === 'EISDIR') return 'a directory'
   return messageOf(cause)
-}
-
-function statOf(path: string): Stats | undefined {
-  return statSync(path, {throwIfNoEntry: false})
 }
 
 /**

@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import {tmpdir} from 'node:os'
@@ -249,3 +251,76 @@ test('a bucket is a store: filled once, read by the same keys, closed to others'
     server.close()
   }
 })
+
+test('whatever lies in the places of a store, it is passed over or stands in an error that says what is wrong', async t => {
+  const server = join(newFolder(), 'server')
+  writeFileSync(server, image({gnu: GNU}))
+  /** @param lay puts something odd into the folder of the build */
+  const outcome = async (lay: (store: string, folder: string) => void): Promise<string[]> => {
+    const store = newFolder()
+    const folder = join(store, 'buildid', GNU)
+    mkdirSync(folder, {recursive: true})
+    lay(store, folder)
+    const said: string[] = []
+    for (const act of [() => pull([GNU], [store], newFolder()), () => push([server], store)]) {
+      try {
+        said.push(...(await act()))
+      } catch (error) {
+        said.push(error instanceof InputError ? error.code : `${error}`)
+      }
+    }
+    return said
+  }
+  const [missing, stored] = [`missing ${GNU} `, `stored ${GNU} executable`]
+  const loop = (path: string): void => symlinkSync(path, path)
+  t.deepEqual(await outcome((_, folder) => loop(join(folder, 'executable'))), [missing, stored])
+  t.deepEqual(await outcome((_, folder) => symlinkSync('a'.repeat(4000), join(folder, 'executable'))), [
+    missing,
+    stored,
+  ])
+  t.deepEqual(await outcome((_, folder) => loop(join(folder, 'x.tmp'))), [missing, stored])
+  t.deepEqual(
+    await outcome((_, folder) => {
+      mkdirSync(join(folder, 'old.tmp'))
+      utimesSync(join(folder, 'old.tmp'), 1, 1)
+    }),
+    [missing, stored],
+  )
+  const refused = [missing, 'not-writable']
+  const replaced = (lay: (path: string) => void) => (_: string, folder: string) => {
+    rmSync(folder, {recursive: true})
+    lay(folder)
+  }
+  t.deepEqual(await outcome(replaced(loop)), refused)
+  t.deepEqual(await outcome(replaced(path => writeFileSync(path, ''))), refused)
+  t.deepEqual(await outcome(store => writeFileSync(join(store, '.build-id'), '')), refused)
+})
+
+test.serial(
+  'a folder within one that is pushed and cannot be read is told of; one that was named is an error',
+  async t => {
+    const [from, store] = [newFolder(), newFolder()]
+    const inner = join(from, 'inner')
+    mkdirSync(inner)
+    for (const [path, mode] of [
+      [root, 0o755],
+      [store, 0o777],
+      [inner, 0],
+    ] as const)
+      chmodSync(path, mode)
+    // Root may read everything.
+    const isRoot = process.geteuid?.() === 0
+    if (isRoot) process.seteuid?.(65_534)
+    try {
+      const pushed = await all(pushSymbols([from], await openSymbolStore(store, {}), options()))
+      t.deepEqual(
+        pushed.map(({state, path, reason}) => [state, path, /permission/.test(reason ?? '')]),
+        [['left-out', inner, true]],
+      )
+      await t.throwsAsync(push([inner], store), {instanceOf: InputError, message: /permission/})
+    } finally {
+      if (isRoot) process.seteuid?.(0)
+      chmodSync(inner, 0o755)
+    }
+  },
+)
