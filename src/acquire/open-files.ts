@@ -1,9 +1,10 @@
-import {readdirSync, readFileSync, statSync} from 'node:fs'
+import {readdirSync, readFileSync} from 'node:fs'
 import type {BoundedCache} from '../base/bounded-cache.ts'
 import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError, InputError} from '../base/errors.ts'
+import {pathStats} from '../base/path-stats.ts'
 import type {FileRange, ReadRecords} from '../base/read-record.ts'
 import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
 import {readFileHeader} from '../elf/elf-headers.ts'
@@ -19,6 +20,8 @@ export interface OpenFilesOptions {
   readonly deadline?: Deadline | undefined
   readonly progress?: Progress | undefined
   readonly unpackLimits?: UnpackLimits | undefined
+  /** Bytes that the sections of all files may take together. */
+  readonly sectionMemory?: number | undefined
   /** Keeps what was unpacked of files, for the next core. */
   readonly unpacked?: UnpackedCache | undefined
   /** Files that are kept for the next core, with what was parsed of them. */
@@ -42,7 +45,7 @@ const RESERVE = 16
 
 /** Opened files of a run, so that each is opened once and all are closed. */
 export class OpenFiles {
-  readonly #sections = new SectionBudget()
+  readonly #sections: SectionBudget
   readonly diagnostics: Diagnostics
   readonly zstd: ZstdSections
   readonly watch: FileWatch
@@ -58,6 +61,7 @@ export class OpenFiles {
     this.diagnostics = options.diagnostics
     this.watch = new FileWatch(options.diagnostics)
     this.#options = options
+    this.#sections = new SectionBudget(options.sectionMemory)
     this.#lasting = options.records ? undefined : options.lasting
     this.#lasting?.begin(options.diagnostics)
     this.zstd = this.#lasting?.zstd ?? new ZstdSections()
@@ -204,10 +208,5 @@ function descriptorsLeft(): number {
 
 /** A folder of the name is nothing odd, and no candidate; what is no file otherwise is told of. */
 export function isCandidate(path: string): boolean {
-  try {
-    return statSync(path, {throwIfNoEntry: false})?.isDirectory() === false
-  } catch {
-    // A loop of links, a folder that may not be entered, a name that no file can have.
-    return false
-  }
+  return pathStats(path)?.isDirectory() === false
 }

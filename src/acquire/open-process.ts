@@ -45,6 +45,8 @@ export interface AcquireOptions extends SearchOptions {
   progress?: Progress | undefined
   tidyOnSignal?: TidyOnSignal | undefined
   unpackLimits?: UnpackLimits | undefined
+  /** Bytes that the sections of all files may take together. */
+  sectionMemory?: number | undefined
   /** Keeps what is unpacked of files, for the next core. */
   unpacked?: UnpackedCache | undefined
   /** Keeps the files of the process, and what is parsed of them, for the next core. */

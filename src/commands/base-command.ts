@@ -6,6 +6,7 @@ import {InputError} from '../base/errors.ts'
 import {splitOperands} from '../base/operands.ts'
 import {printable} from '../base/printable.ts'
 import {TextSink} from '../base/text-sink.ts'
+import {DEFAULT_SECTION_MEMORY} from '../elf/section-budget.ts'
 import {Redaction} from '../render/redaction.ts'
 import {inTurns} from '../render/shared-answer.ts'
 import type {Style} from '../render/style.ts'
@@ -13,6 +14,7 @@ import {type ColorChoice, colorLevel, colouredStyle} from './color.ts'
 import {tellError, wantsJson} from './errors.ts'
 import {writeStandardError} from './standard-streams.ts'
 
+export const MEBIBYTE = 1024 ** 2
 const GIBIBYTE = 1024 ** 3
 
 /** Flags of every command. */
@@ -88,6 +90,13 @@ export const searchFlags = {
     min: 1,
     max: 1_000_000_000,
     default: DEFAULT_UNPACK_LIMITS.ratioMax,
+  }),
+  'section-memory': Flags.integer({
+    description: 'memory for the sections of all files together: debug information, tables, symbols',
+    helpValue: 'MB',
+    min: 1,
+    max: 1_000_000,
+    default: DEFAULT_SECTION_MEMORY / MEBIBYTE,
   }),
 }
 

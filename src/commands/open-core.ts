@@ -13,7 +13,7 @@ import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {ReadRecord, ReadRecords} from '../base/read-record.ts'
-import {type SearchFlags, unpackLimits} from './base-command.ts'
+import {MEBIBYTE, type SearchFlags, unpackLimits} from './base-command.ts'
 import type {CoreFlags} from './core-command.ts'
 import {ProgressLine} from './progress-line.ts'
 import {tidyOnSignal} from './signals.ts'
@@ -37,6 +37,7 @@ export function searchOptions(
     symbols: flags.symbols ?? symbolStores(process.env),
     debuginfod: debuginfodSettings(process.env, flags.debuginfod),
     unpackLimits: unpackLimits(flags),
+    sectionMemory: flags['section-memory'] * MEBIBYTE,
   }
 }
 

@@ -7,8 +7,6 @@ import type {SectionBudget} from './section-budget.ts'
 const ELFCOMPRESS_ZLIB = 1
 const ELFCOMPRESS_ZSTD = 2
 const CHDR_SIZE = 24
-/** The largest section that is worth unpacking in one piece; real .debug_info of large C++ programs stay below. */
-const SIZE_MAX = 1024 * 1024 * 1024
 /** deflate cannot do better than 1:1032, zstd's runs do but no linker's sections come near. */
 const RATIO_MAX = 2048
 /** Past some size sections of debug information pack to a half or a tenth, never to so little: more is a bomb. */
@@ -74,7 +72,7 @@ export function unpackGnuSection(bytes: Uint8Array, where: string, budget: Secti
 
 function checkSize(size: number, packedSize: number, where: string): void {
   const ratioMax = size > LARGE_SIZE ? LARGE_RATIO_MAX : RATIO_MAX
-  if (size > SIZE_MAX || size > packedSize * ratioMax) {
+  if (size > packedSize * ratioMax) {
     throw new FormatError(where, `claims to unpack from ${packedSize} to ${size} bytes`)
   }
 }

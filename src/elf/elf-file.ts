@@ -52,9 +52,8 @@ const SHF_TLS = 0x400
 const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
-/** Of the names of all sections; and of a packed section, which is read whole too. */
+/** Of the names of all sections. */
 const NAMES_SIZE_MAX = 64 * 1024 * 1024
-const PACKED_MAX = 256 * 1024 * 1024
 /** A larger section is looked at in some places before it is read: one of zeros is a hole of a sparse file. */
 const LARGE_SECTION_SIZE = 256 * 1024 * 1024
 const SAMPLES = 64
@@ -250,7 +249,7 @@ export class ElfFile implements SectionSource {
     const {zstd, unpacked} = this.#options
     const budget = this.#budget
     if (header.compressed) {
-      if (header.size > PACKED_MAX) throw new SectionTooLargeError(where, header.size)
+      budget.checkPacked(header.size, where)
       const unpack = () => unpackSection(this.source.read(header.offset, header.size), where, {zstd, budget})
       return {bytes: unpacked ? unpacked.of(header.offset, unpack) : unpack(), address: header.address}
     }
@@ -284,7 +283,8 @@ export class ElfFile implements SectionSource {
   }
 
   #reportTooLarge(error: SectionTooLargeError, where: string): void {
-    const hint = 'make it smaller, and name its folder with --debug-dir: dwz, objcopy --remove-section=.debug_loclists'
+    const hint =
+      'allow more: --section-memory MB; or make it smaller, and name its folder with --debug-dir: dwz, objcopy --remove-section=.debug_loclists'
     this.#diagnostics.addError('section-too-large', error, {where, hint})
   }
 
