@@ -92,10 +92,7 @@ function groupsOf(
   })
   for (const [each] of list) groups.add(each)
   return {
-    groups: groups
-      .list
-      .sort(GROUP_ORDER.runtime)
-      .map(group => groups.report(group)),
+    groups: groups.list.sort(GROUP_ORDER.runtime).map(group => groups.report(group)),
     matched: groups.matched,
     asked: () => asked,
   }
