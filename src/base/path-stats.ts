@@ -2,7 +2,7 @@ import {type Stats, statSync} from 'node:fs'
 
 /**
  * What is at a path; undefined where nothing can be used there: no such file, a file in place of a folder above it, a
- * loop of links, a folder that may not be entered, a name that no file can have. `throwIfNoEntry` covers the first alone.
+ * loop of links, a folder that may not be entered, a name that no file can have.
  */
 export function pathStats(path: string): Stats | undefined {
   try {

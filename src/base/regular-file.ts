@@ -40,7 +40,10 @@ export function describeRegular(fd: number, path: string): RegularFile {
 /** One read takes less than 2 GiB (read(2)). */
 const READ_MAX = 1024 ** 3
 
-/** The bytes that were read: fewer at the file's end, and of very many. @throws InputError where the disk or the network fails */
+/**
+ * The bytes that were read: fewer at the file's end, and of very many.
+ * @throws InputError where the disk or the network fails
+ */
 export function readRegularFile(fd: number, into: Uint8Array, offset: number, name: string): number {
   try {
     return readSync(fd, into, 0, Math.min(into.length, READ_MAX), offset)
