@@ -90,7 +90,10 @@ export class CrashFolder {
   note(line: JournalLine): void {
     const path = join(this.path, JOURNAL)
     try {
-      if ((pathStats(path)?.size ?? 0) > JOURNAL_MAX) renameSync(path, `${path}.1`)
+      const stats = pathStats(path)
+      // A FIFO would be waited for, for ever.
+      if (stats && !stats.isFile()) return
+      if ((stats?.size ?? 0) > JOURNAL_MAX) renameSync(path, `${path}.1`)
       appendFileSync(path, `${JSON.stringify(line)}\n`, {mode: 0o600})
     } catch {
       // What is to be kept is kept without it.
@@ -187,7 +190,7 @@ export class CrashFolder {
     let left = packages.length
     for (const each of packages) {
       if (left <= count && sum <= size && this.#free() >= free) break
-      rmSync(each.path, {force: true})
+      if (!isRemoved(each.path)) continue
       sum -= each.size
       left--
     }
@@ -196,7 +199,7 @@ export class CrashFolder {
   /** The oldest first. */
   #packages(): {path: string; size: number; modified: number}[] {
     const found: {path: string; size: number; modified: number}[] = []
-    for (const name of readdirSync(this.path)) {
+    for (const name of this.#names()) {
       if (!name.endsWith(PACKAGE_SUFFIX) || name.startsWith('.')) continue
       const path = join(this.path, name)
       const stat = pathStats(path)
@@ -205,15 +208,34 @@ export class CrashFolder {
     return found.sort((a, b) => a.modified - b.modified)
   }
 
+  /** What lies there; nothing, where the folder may be written to and not read. */
+  #names(): string[] {
+    try {
+      return readdirSync(this.path)
+    } catch {
+      return []
+    }
+  }
+
   /** What killed runs left. */
   #tidy(): void {
-    for (const name of readdirSync(this.path)) {
+    for (const name of this.#names()) {
       const pid = TEMPORARY.exec(name)?.[1]
       const isLeft = pid !== undefined && !existsSync(`/proc/${pid}`)
       const stat = SPILL.test(name) ? pathStats(join(this.path, name)) : undefined
       const isOld = stat !== undefined && Date.now() - stat.mtimeMs > MINUTE_MS
-      if (isLeft || isOld) rmSync(join(this.path, name), {recursive: true, force: true})
+      if (isLeft || isOld) isRemoved(join(this.path, name))
     }
+  }
+}
+
+/** Whatever stands in the way of tidying, it costs no core. */
+function isRemoved(path: string): boolean {
+  try {
+    rmSync(path, {recursive: true, force: true})
+    return true
+  } catch {
+    return false
   }
 }
 
