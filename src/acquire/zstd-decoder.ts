@@ -1,18 +1,41 @@
-import {FormatError, messageOf, UnsupportedError} from '../base/errors.ts'
+import {FormatError, UnsupportedError} from '../base/errors.ts'
 import {builtInZstd, type ZstdUnpack} from '../elf/compressed-section.ts'
 
-interface StreamDecoder {
-  decodeStreaming(chunks: Iterable<Uint8Array>): Generator<Uint8Array>
+/** What the package's WebAssembly exports (zstd.h); pointers are offsets in its memory. */
+interface Zstd {
+  readonly memory: {readonly buffer: ArrayBuffer}
+  malloc(size: number): number
+  free(pointer: number): void
+  ZSTD_createDCtx(): number
+  ZSTD_freeDCtx(context: number): number
+  ZSTD_DStreamOutSize(): number
+  /** @returns 0 at the end of a frame, less than 0 for an error */
+  ZSTD_decompressStream(context: number, output: number, input: number): number
 }
 
-/** The decoder's loop never looks at zstd's errors: on bad input it hands out nothing for ever. */
-const EMPTY_CHUNKS_MAX = 1000
+/** ZSTD_outBuffer and ZSTD_inBuffer: a pointer, a size and a position each. */
+const BUFFERS_SIZE = 24
+const [OUTPUT_POSITION, INPUT, INPUT_POSITION] = [8, 12, 20]
 
-async function loadDecoder(): Promise<StreamDecoder> {
-  const {ZSTDDecoder} = await import('zstddec/stream')
-  const decoder = new ZSTDDecoder()
-  await withoutFetch(() => decoder.init())
-  return decoder
+let loading: Promise<Zstd> | undefined
+
+/**
+ * The package's own loop copies all that it hands out, which takes many times as long as to unpack zeros, and never
+ * looks at errors; so the loop is ours.
+ */
+function loadZstd(): Promise<Zstd> {
+  loading ??= import('zstddec/stream').then(async ({ZSTDDecoder}) => {
+    const decoder = new ZSTDDecoder()
+    const keep = decoder._init
+    let zstd: Zstd | undefined
+    decoder._init = source => {
+      keep(source)
+      zstd = source.instance.exports as unknown as Zstd
+    }
+    await withoutFetch(() => decoder.init())
+    return zstd as unknown as Zstd
+  })
+  return loading
 }
 
 /**
@@ -31,35 +54,51 @@ function withoutFetch<T>(begin: () => T): T {
   }
 }
 
-/** Unpacks zstd frames from chunks. */
+/** Unpacks zstd frames from chunks. Each piece holds until the next one is asked for. */
 export async function openZstdStream(): Promise<(chunks: Iterable<Uint8Array>, name: string) => Generator<Uint8Array>> {
-  const decoder = await loadDecoder()
-  return (chunks, name) => unpackGuarded(decoder, chunks, name)
+  const zstd = await loadZstd()
+  return (chunks, name) => unpackChunks(zstd, chunks, name)
 }
 
 /** @throws FormatError where the input is corrupt or ends early */
-function* unpackGuarded(decoder: StreamDecoder, chunks: Iterable<Uint8Array>, name: string): Generator<Uint8Array> {
-  let empty = 0
-  function* counted(): Generator<Uint8Array> {
+function* unpackChunks(zstd: Zstd, chunks: Iterable<Uint8Array>, name: string): Generator<Uint8Array> {
+  const size = zstd.ZSTD_DStreamOutSize()
+  const context = zstd.ZSTD_createDCtx()
+  const output = allocate(zstd, size, name)
+  const buffers = allocate(zstd, BUFFERS_SIZE, name)
+  let wanted = 0
+  try {
     for (const chunk of chunks) {
-      empty = 0
-      yield chunk
+      const input = allocate(zstd, chunk.length, name)
+      try {
+        new Uint8Array(zstd.memory.buffer).set(chunk, input)
+        for (let read = 0, made = 0; read < chunk.length || made === size; ) {
+          const words = [output, size, 0, input, chunk.length, read]
+          new Uint32Array(zstd.memory.buffer, buffers, words.length).set(words)
+          wanted = zstd.ZSTD_decompressStream(context, buffers, buffers + INPUT)
+          if (wanted < 0) throw new FormatError(`${name}:zstd`, 'corrupt')
+          // The memory may be another one now: it grows.
+          const after = new DataView(zstd.memory.buffer, buffers, BUFFERS_SIZE)
+          made = after.getUint32(OUTPUT_POSITION, true)
+          read = after.getUint32(INPUT_POSITION, true)
+          if (made > 0) yield new Uint8Array(zstd.memory.buffer, output, made)
+        }
+      } finally {
+        zstd.free(input)
+      }
     }
+    if (wanted !== 0) throw new FormatError(`${name}:zstd`, 'it ends early')
+  } finally {
+    zstd.ZSTD_freeDCtx(context)
+    zstd.free(output)
+    zstd.free(buffers)
   }
-  const output = decoder.decodeStreaming(counted())
-  for (;;) {
-    let next: IteratorResult<Uint8Array>
-    try {
-      next = output.next()
-    } catch (cause) {
-      throw new FormatError(`${name}:zstd`, messageOf(cause), {cause})
-    }
-    if (next.done) return
-    if (next.value.length > 0) {
-      empty = 0
-      yield next.value
-    } else if (++empty > EMPTY_CHUNKS_MAX) throw new FormatError(`${name}:zstd`, 'corrupt')
-  }
+}
+
+function allocate(zstd: Zstd, size: number, name: string): number {
+  const pointer = zstd.malloc(Math.max(size, 1))
+  if (pointer === 0) throw new FormatError(`${name}:zstd`, 'more than fits into the memory of the decoder')
+  return pointer
 }
 
 /**
@@ -80,15 +119,15 @@ export class ZstdSections {
 
   async prepare(): Promise<void> {
     if (this.#unpack) return
-    const decoder = await loadDecoder()
-    this.#unpack = (bytes, size, where) => unpackWhole(decoder, bytes, size, where)
+    const zstd = await loadZstd()
+    this.#unpack = (bytes, size, where) => unpackWhole(zstd, bytes, size, where)
   }
 }
 
-function unpackWhole(decoder: StreamDecoder, bytes: Uint8Array, size: number, where: string): Uint8Array {
+function unpackWhole(zstd: Zstd, bytes: Uint8Array, size: number, where: string): Uint8Array {
   const whole = new Uint8Array(size)
   let done = 0
-  for (const chunk of unpackGuarded(decoder, [bytes], where)) {
+  for (const chunk of unpackChunks(zstd, [bytes], where)) {
     if (done + chunk.length > size) throw new FormatError(where, `unpacks to more than ${size} bytes`)
     whole.set(chunk, done)
     done += chunk.length
