@@ -2,9 +2,10 @@ import type {setFlagsFromString} from 'node:v8'
 
 /**
  * Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones
- * choose better). Marking the heap piece by piece, as for a program that must answer meanwhile, costs some percent of a
- * short run, and nothing waits here for the end of a whole collection. While a flag is not what it was when code was
- * cached, V8 takes nothing from that cache, Node's own included.
+ * choose better), and so does a decoder in wasm that unpacks many hundred megabytes. Marking the heap piece by piece,
+ * as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits here for the end of
+ * a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that cache, Node's
+ * own included.
  */
 const isOld = process.versions.v8.startsWith('11.')
 
@@ -18,12 +19,12 @@ let isLate = false
 
 export function optimizeLate(): void {
   isLate = true
-  setFlags('--interrupt-budget=1000000', '--no-incremental-marking')
+  setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=1000000000', '--no-incremental-marking')
 }
 
 export function optimizeAsUsual(): void {
   isLate = false
-  setFlags('--interrupt-budget=67584', '--incremental-marking')
+  setFlags('--interrupt-budget=67584', '--wasm-tiering-budget=1800000', '--incremental-marking')
 }
 
 /** What a run with much to hold has set (base/heap-growth.ts) is undone, for compiled code remembers the flags. */
