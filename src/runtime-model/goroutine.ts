@@ -194,13 +194,18 @@ export class Goroutine {
     return readLabels(this.#access, this.#g.pointer('labels'))
   }
 
+  /** Of its newest panic; 0 where there is none. */
+  get panicAddress(): Address {
+    return this.#g.pointer('_panic')
+  }
+
   /** Its panics, newest first. */
   get panics(): PanicRecord[] {
-    return readPanics(this.#access, this.#g.pointer('_panic'))
+    return readPanics(this.#access, this.panicAddress)
   }
 
   get hasPanics(): boolean {
-    return this.#g.pointer('_panic') !== NULL_ADDRESS
+    return this.panicAddress !== NULL_ADDRESS
   }
 
   /** Opaque values of the context function, oldest first: one for each callback that is in progress. */

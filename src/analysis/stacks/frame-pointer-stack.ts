@@ -207,7 +207,7 @@ function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Go
   if (!thread || !first || !isOnStack(goroutine.stack, first.sp)) return undefined
   return {
     registers: first.registers,
-    foundBy: thread.base === 0 ? 'context' : 'signal-frame',
+    foundBy: first.foundBy,
     exactPc: first.interrupted,
   }
 }

@@ -16,6 +16,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {isFaultOf} from './frame-pointer-stack.ts'
 import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
+import {findNamelessPanic} from './nameless-panic.ts'
 import {
   endsProcess,
   findBase,
@@ -71,7 +72,8 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
     const returned = findReturnedHandler(process, killedBy, registers, gsignal)
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
   }
-  const base = findBase(frames, interruptions, killedBy)
+  const panic = process.tables || !machine || !goroutine ? undefined : findNamelessPanic(frames, machine, goroutine)
+  const base = Math.max(findBase(frames, interruptions, killedBy), panic ?? 0)
   reportOverwritten(process, thread.tid, interruptions)
   return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base}
 }
