@@ -112,14 +112,13 @@ export function isLive(liveness: ArgLiveness | undefined, offset: number, slot: 
 }
 
 /** Up to 1.16: the words of the argument and result area, without their types. */
-export function renderArgWords(argsSize: number, base: Address, memory: MemoryReader): string {
+export function makeWordTemplate(argsSize: number): ArgTemplate {
   // An unknown size is negative, which the runtime takes for a very large one.
   const count = argsSize < 0 ? Number.POSITIVE_INFINITY : Math.floor(argsSize / WORD_SIZE)
-  const words: string[] = []
-  for (let index = 0; index < Math.min(count, WORD_LIMIT); index++) {
-    words.push(readValue(memory, base, index * WORD_SIZE, WORD_SIZE) ?? '?')
-  }
-  return words.join(', ') + (count > WORD_LIMIT ? ', ...' : '')
+  const values = Array.from({length: Math.min(count, WORD_LIMIT)}, (_, index) => {
+    return {before: index === 0 ? '' : ', ', offset: index * WORD_SIZE, size: WORD_SIZE, isLive: true}
+  })
+  return {values, after: count > WORD_LIMIT ? ', ...' : ''}
 }
 
 /** `size` bytes, little-endian and zero-extended, as hex. */

@@ -6,10 +6,10 @@ import {
   type ArgLiveness,
   type ArgTemplate,
   makeArgTemplate,
+  makeWordTemplate,
   readArgLiveness,
   readArgProgram,
   renderArgs,
-  renderArgWords,
 } from './arg-info.ts'
 import {type FuncID, funcIDOf} from './func-id.ts'
 import {isUserVisible} from './func-name.ts'
@@ -76,6 +76,7 @@ const PCDATA_LIMIT = 64
 const OLD_WORDS_MAX = 10
 /** pcs with kept frames, per function. */
 const FRAME_CACHE_LIMIT = 4096
+const NO_ARGUMENTS: ArgTemplate = {values: [], after: ''}
 
 /** A physical Go function. Its tables are read at first use and kept; what they do not tell is undefined or `?`. */
 export class GoFunction {
@@ -88,7 +89,7 @@ export class GoFunction {
   readonly #tables = new Map<number, PcValueTable>()
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
   readonly #stacks = new Map<number, object>()
-  readonly #argTemplates = new Map<number, ArgTemplate | string>()
+  readonly #argTemplates = new Map<number, ArgTemplate>()
   #name: string | undefined
   #funcID: FuncID | undefined
   #argProgram: Uint8Array | null | 'missing' | undefined
@@ -209,9 +210,18 @@ export class GoFunction {
    * `lookupPc`: where liveness is looked up; `cfa`: where the caller's frame, and so the argument area, starts.
    */
   argText(lookupPc: Address, cfa: Address, memory: MemoryReader): string {
-    if (!this.version.atLeast(17)) return renderArgWords(this.#record.args, cfa, memory)
-    const template = this.#argTemplate(lookupPc)
-    return typeof template === 'string' ? template : renderArgs(template, cfa, memory)
+    return renderArgs(this.argTemplate(lookupPc), cfa, memory)
+  }
+
+  /** What `argText` has around the values. */
+  argTemplate(lookupPc: Address): ArgTemplate {
+    let template = this.#argTemplates.get(lookupPc)
+    if (!template) {
+      template = this.#makeArgTemplate(lookupPc)
+      if (this.#argTemplates.size >= FRAME_CACHE_LIMIT) this.#argTemplates.clear()
+      this.#argTemplates.set(lookupPc, template)
+    }
+    return template
   }
 
   /**
@@ -241,17 +251,11 @@ export class GoFunction {
     return Math.floor(this.flag / FUNC_FLAG.ASM) % 2 === 1
   }
 
-  /** The text itself where it has no values. */
-  #argTemplate(lookupPc: Address): ArgTemplate | string {
-    let template = this.#argTemplates.get(lookupPc)
-    if (template === undefined) {
-      const program = this.#readArgProgram()
-      if (program === 'missing') template = '...'
-      else template = program ? makeArgTemplate(program, this.#argLiveness(lookupPc)) : ''
-      if (this.#argTemplates.size >= FRAME_CACHE_LIMIT) this.#argTemplates.clear()
-      this.#argTemplates.set(lookupPc, template)
-    }
-    return template
+  #makeArgTemplate(lookupPc: Address): ArgTemplate {
+    if (!this.version.atLeast(17)) return makeWordTemplate(this.#record.args)
+    const program = this.#readArgProgram()
+    if (program === 'missing') return {values: [], after: '...'}
+    return program ? makeArgTemplate(program, this.#argLiveness(lookupPc)) : NO_ARGUMENTS
   }
 
   /**

@@ -88,6 +88,8 @@ export class GoRuntime {
   #machinesByAddress: ReadonlyMap<Address, Machine> | undefined
   #processors: readonly Processor[] | undefined
   #nowLowerBound: bigint | undefined
+  /** The latest g.waitsince. */
+  #latestWait: number | undefined
   #isIncomplete = false
   #unlisted = 0
   #hasAllMachines = false
@@ -173,6 +175,8 @@ export class GoRuntime {
   /** All goroutines in allgs order, dead ones too, read one at a time: memory does not grow with their number. */
   *goroutines(): Generator<Goroutine> {
     let passed = 0
+    let unread = 0
+    let latest = 0
     for (const address of this.#goroutineAddresses()) {
       if (this.#deadline?.isOver('the list of goroutines')) {
         this.#unlisted = Math.max(this.#unlisted, this.#listLength - passed)
@@ -181,12 +185,15 @@ export class GoRuntime {
       passed++
       const goroutine = Goroutine.read(this.#access, address)
       if (goroutine) {
+        latest = later(latest, goroutine.waitSinceNumber)
         yield goroutine
         continue
       }
+      unread++
       this.#isIncomplete = true
       this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
     }
+    if (unread === 0) this.#latestWait ??= latest
   }
 
   /** How many goroutines, dead ones too, time did not allow to come to. */
@@ -388,30 +395,35 @@ export class GoRuntime {
 
   /**
    * The latest moment (monotonic nanoseconds) that the core proves to have passed: no core stores the time of death.
-   * One pass over the waiting times of all goroutines, made once.
+   * The waiting times of all goroutines tell; the first pass over the list has noted them, else they have one of their
+   * own.
    */
   nowLowerBound(): bigint {
     if (this.#nowLowerBound === undefined) {
       const sched = this.#sched()
       let latest = sched ? maximum(sched.i64('lastpoll'), sched.i64('procresizetime')) : 0n
       for (const p of this.processors) latest = maximum(latest, maximum(p.schedwhen, p.syscallwhen))
-      this.#nowLowerBound = maximum(latest, this.#latestWait())
+      this.#latestWait ??= this.#findLatestWait()
+      this.#nowLowerBound = maximum(latest, BigInt(this.#latestWait))
     }
     return this.#nowLowerBound
   }
 
-  /** g.waitsince alone, word by word: to copy each g a second time would double the time of a core with many. */
-  #latestWait(): bigint {
+  /** g.waitsince alone, word by word. */
+  #findLatestWait(): number {
     const offset = this.layouts.g.offset('waitsince')
-    if (offset === undefined) return 0n
+    if (offset === undefined) return 0
     let latest = 0
     for (const address of this.#goroutineAddresses()) {
-      const since = readNumber64(this.#access.memory, toAddress(address + offset)) ?? 0
-      // Negative ones, which only damage makes, read as huge.
-      if (since > latest && since < 2 ** 63) latest = since
+      latest = later(latest, readNumber64(this.#access.memory, toAddress(address + offset)) ?? 0)
     }
-    return BigInt(latest)
+    return latest
   }
+}
+
+/** Of two times the later one; negative ones, which only damage makes, read as huge. */
+function later(latest: number, since: number): number {
+  return since > latest && since < 2 ** 63 ? since : latest
 }
 
 function isUsed({pcs, tail}: SavedCallers): boolean {

@@ -116,9 +116,9 @@ export class Goroutine {
     return (isWaiting ? this.waitReason : '') || text
   }
 
-  /** Whether the collector has seen it blocked; told without a bigint. */
-  get hasWaited(): boolean {
-    return this.#g.number('waitsince') !== 0
+  /** `waitSince` without a bigint, as a double. */
+  get waitSinceNumber(): number {
+    return this.#g.double('waitsince')
   }
 
   /** Monotonic nanoseconds when the collector first saw it blocked; 0 when none did. */

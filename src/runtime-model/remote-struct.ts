@@ -65,11 +65,15 @@ export class RemoteStruct<S extends StructName> {
     return offset === undefined ? 0n : this.#bytes.i64(offset)
   }
 
+  /** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */
+  double(field: FieldName<S>): number {
+    const offset = this.layout.offset(field)
+    return offset === undefined ? 0 : this.#bytes.number64(offset)
+  }
+
   /** A count or an id as a number; a word that a double would round reads as Infinity, which no bound lets pass. */
   number(field: FieldName<S>): number {
-    const offset = this.layout.offset(field)
-    if (offset === undefined) return 0
-    const value = this.#bytes.number64(offset)
+    const value = this.double(field)
     return value < ADDRESS_LIMIT ? value : Number.POSITIVE_INFINITY
   }
 

@@ -1,6 +1,7 @@
-import {hex} from '../../base/address.ts'
+import {type Address, hex} from '../../base/address.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
+import {type ArgTemplate, renderArgs} from '../../gosym/arg-info.ts'
 import type {FuncID} from '../../gosym/func-id.ts'
 import {isWrapperShownFor, nameForTraceback} from '../../gosym/func-name.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
@@ -70,13 +71,20 @@ export class FrameFilter {
 /** What the pc of a frame alone tells, whichever goroutine it is in. */
 type PcFacts = Omit<FrameReport, 'sp' | 'fp' | 'args' | 'foundBy'>
 
+/** What all frames at one pc have in common. */
+export interface FramePlace {
+  readonly facts: PcFacts
+  /** null: an inlined call. */
+  readonly args: ArgTemplate | null
+}
+
 /** Makes reports of Go frames; what is the same for all frames at one pc is made once. */
 export class GoFrameReports {
   readonly #version: GoVersion
   readonly #memory: AddressSpace
   readonly #stack: MemoryReader
   readonly #origins: FrameOrigins | undefined
-  readonly #facts = new Map<LogicalFrame, {pc: number; facts: PcFacts}>()
+  readonly #places = new Map<LogicalFrame, {pc: number; place: FramePlace}>()
   #lastFp = -1
   #lastFpText = ''
 
@@ -92,7 +100,7 @@ export class GoFrameReports {
   }
 
   report(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
-    const report = this.#make(physical, logical, foundBy)
+    const report = this.reportAt(this.placeOf(physical, logical), physical.sp, physical.fp, foundBy)
     return this.#origins ? this.#note(this.#origins, report, physical, logical) : report
   }
 
@@ -103,17 +111,14 @@ export class GoFrameReports {
     return origins.note(report, {...place, index: all.indexOf(logical), count: all.length})
   }
 
-  #make(physical: GoFrame, logical: LogicalFrame, foundBy: FrameReport['foundBy']): FrameReport {
-    const {fn, sp, fp, symPc} = physical
-    // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
-    const livenessPc = this.#version.atLeast(21) ? symPc : (logical.pc ?? symPc)
+  /** A frame at a place that is known; `sp` and `fp` as GoFrame has them. Its origin is not noted. */
+  reportAt({facts, args}: FramePlace, sp: Address, fp: Address, foundBy: FrameReport['foundBy']): FrameReport {
     // The caller's sp is the callee's fp.
     const spText = sp === this.#lastFp ? this.#lastFpText : hex(sp)
     if (fp !== this.#lastFp) {
       this.#lastFp = fp
       this.#lastFpText = hex(fp)
     }
-    const facts = this.#factsOf(physical, logical)
     return {
       kind: facts.kind,
       function: facts.function,
@@ -125,7 +130,7 @@ export class GoFrameReports {
       offset: facts.offset,
       sp: spText,
       fp: this.#lastFpText,
-      args: logical.inlined ? null : fn.argText(livenessPc, fp, this.#stack),
+      args: args && renderArgs(args, fp, this.#stack),
       inlined: facts.inlined,
       module: facts.module,
       moduleOffset: facts.moduleOffset,
@@ -135,10 +140,16 @@ export class GoFrameReports {
   }
 
   /** The logical frames of a pc are kept by its function, so each is a key; a trap and a call can share one. */
-  #factsOf({fn, pc}: GoFrame, logical: LogicalFrame): PcFacts {
-    const known = this.#facts.get(logical)
-    if (known?.pc === pc) return known.facts
-    if (this.#facts.size >= FACTS_LIMIT) this.#facts.clear()
+  placeOf(physical: GoFrame, logical: LogicalFrame): FramePlace {
+    const known = this.#places.get(logical)
+    if (known?.pc === physical.pc) return known.place
+    if (this.#places.size >= FACTS_LIMIT) this.#places.clear()
+    const place = this.#describe(physical, logical)
+    this.#places.set(logical, {pc: physical.pc, place})
+    return place
+  }
+
+  #describe({fn, pc, symPc}: GoFrame, logical: LogicalFrame): FramePlace {
     const module = this.#memory.moduleAt(pc)
     const facts: PcFacts = {
       kind: 'go',
@@ -154,7 +165,8 @@ export class GoFrameReports {
       moduleOffset: module ? hex(pc - module.start) : null,
       language: 'Go',
     }
-    this.#facts.set(logical, {pc, facts})
-    return facts
+    // Up to 1.20 liveness was looked up where inlined code was called (runtime.gentraceback: tracepc).
+    const livenessPc = this.#version.atLeast(21) ? symPc : (logical.pc ?? symPc)
+    return {facts, args: logical.inlined ? null : fn.argTemplate(livenessPc)}
   }
 }

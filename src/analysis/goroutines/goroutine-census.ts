@@ -1,9 +1,9 @@
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {Blocking} from '../waits/blocking.ts'
-import {GoroutineFacts} from './goroutine-facts.ts'
 import {listedGoroutines} from './goroutine-order.ts'
 
 /** Of one Go runtime; who is in C they tell. */
@@ -24,15 +24,16 @@ export class GoroutineCensus {
     return [...this.#states].sort(([, a], [, b]) => b - a)
   }
 
-  add(goroutines: Iterable<Goroutine>, threads: Threads): void {
-    const {process} = threads
-    const facts = new GoroutineFacts(process)
+  /** `hasMain`: of the runtime that died. */
+  add(goroutines: Iterable<Goroutine>, threads: Threads, hasMain: boolean): void {
+    const {runtime} = threads.process
     for (const goroutine of goroutines) {
       this.count++
-      if (process.runtime?.isSystemGoroutine(goroutine) === undefined) this.systemAmong = true
+      if (hasMain && goroutine.id === 1) this.main = goroutine
+      if (!this.systemAmong && runtime?.isSystemGoroutine(goroutine) === undefined) this.systemAmong = true
       if (threads.isInCgo(goroutine)) this.inC++
-      const {waitReason, status} = facts.of(goroutine)
-      const state = waitReason ?? status
+      const {number, text} = goroutine.status
+      const state = (number === GOROUTINE_STATUS._Gwaiting && goroutine.waitReason) || text
       this.#states.set(state, (this.#states.get(state) ?? 0) + 1)
     }
   }
@@ -55,17 +56,10 @@ export function takeCensus(
     if (!runtime) continue
     census ??= new GoroutineCensus()
     const all = blocking.noting(process, runtime.goroutines())
-    if (process !== crashed) census.add(listedGoroutines(runtime, NO_CRASH, false, all), threads)
-    else census.add(notingMain(census, listedGoroutines(runtime, cause, false, all)), threads)
+    const isCrashed = process === crashed
+    census.add(listedGoroutines(runtime, isCrashed ? cause : NO_CRASH, false, all), threads, isCrashed)
   }
   return census
 }
 
 const NO_CRASH = {goroutine: undefined, current: undefined, kept: undefined}
-
-function* notingMain(census: GoroutineCensus, goroutines: Iterable<Goroutine>): Generator<Goroutine> {
-  for (const goroutine of goroutines) {
-    if (goroutine.id === 1) census.main = goroutine
-    yield goroutine
-  }
-}

@@ -45,7 +45,7 @@ export class GoroutineFacts {
    */
   #waitMinutes(goroutine: Goroutine): number | null {
     const {runtime} = this.#process
-    if (!runtime || !goroutine.hasWaited || goroutine.waitSince <= 0n) return null
+    if (!runtime || goroutine.waitSinceNumber === 0 || goroutine.waitSince <= 0n) return null
     const now = runtime.nowLowerBound()
     return now - goroutine.waitSince < ONE_MINUTE ? null : (goroutine.waitMinutes(now) ?? null)
   }

@@ -18,6 +18,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
+import {ParkedStacks} from './parked-stacks.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
 import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZero} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
@@ -48,6 +49,7 @@ export class GoroutineStacks {
   readonly #goFrames: GoFrameReports
   readonly #creation: Creation
   #sites: GoSites | undefined
+  #parked: ParkedStacks | undefined
 
   constructor(process: DeadProcess, threads: ThreadStacks) {
     this.#process = process
@@ -58,6 +60,27 @@ export class GoroutineStacks {
   }
 
   assemble(request: StackRequest): StackParts {
+    const {goroutine, visibility} = request
+    const createdBy = this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility)
+    const ancestors = this.#creation.reportAncestors(goroutine, visibility)
+    const frames = this.#parkedFrames(request)
+    if (frames) return {remarks: [], frames, elided: null, missing: [], stop: 'end-of-stack', createdBy, ancestors}
+    return {...this.#walk(request), createdBy, ancestors}
+  }
+
+  /** Of one that is parked like others, without a walk of its own. */
+  #parkedFrames({goroutine, visibility, cgoFrames, start}: StackRequest): FrameReport[] | undefined {
+    const {tables, origins, maxFrames} = this.#process
+    // Of a g0 other functions end a stack; hooks are asked about each goroutine.
+    if (goroutine.id === 0 || start || !tables || origins || cgoFrames === 'hooks') return undefined
+    this.#parked ??= new ParkedStacks(this.#window, this.#sitesOf(tables, goroutine), this.#goFrames, {
+      rules: {...visibility, whole: false},
+      framesMax: maxFrames,
+    })
+    return this.#parked.report(goroutine, visibility)
+  }
+
+  #walk(request: StackRequest): PrintedStack & Pick<GoroutineReport, 'remarks'> {
     const {goroutine, visibility, cgoFrames} = request
     // Of a g0 that died in C the runtime shows nothing: what is its own there is what tells who called C.
     const isHidden = this.#systemStackOf(goroutine, cgoFrames) !== undefined
@@ -67,12 +90,7 @@ export class GoroutineStacks {
     const isRepeated = isHidden || filter.shown === 0
     // Nothing to show: the runtime then walks again and shows everything, its remarks too.
     if (filter.shown === 0) printed = this.#print(request, new FrameFilter(visibility, true))
-    return {
-      remarks: isRepeated ? [...remarks, ...remarks] : remarks,
-      ...printed,
-      createdBy: this.#creation.report(goroutine.gopc, goroutine.id, goroutine.parentGoid, visibility),
-      ancestors: this.#creation.reportAncestors(goroutine, visibility),
-    }
+    return {remarks: isRepeated ? [...remarks, ...remarks] : remarks, ...printed}
   }
 
   #remarks({goroutine, start}: StackRequest): string[] {

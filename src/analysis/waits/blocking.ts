@@ -8,7 +8,7 @@ import {imageName} from '../process/process-facts.ts'
 import {innerThreadIds, libcOfThreads} from '../process/thread-records.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import {DeadlockSearch, type Deadlocks, joinLinks} from './deadlocks.ts'
-import {findGoWait, type GoWait, WaitingPlaces} from './go-waits.ts'
+import {findGoWait, type GoWait, isOfSync, WaitingPlaces} from './go-waits.ts'
 import {LockList} from './lock-list.ts'
 import {findNativeWait, type NativeWait} from './native-waits.ts'
 import {Parties} from './parties.ts'
@@ -170,18 +170,14 @@ export class Blocking {
 }
 
 function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine, places: WaitingPlaces): void {
-  if (!mayWaitForLock(goroutine)) return
+  // Told without a walk.
+  if (!isOfSync(goroutine.state)) return
   const wait = findGoWait(process, goroutine, places)
   if (!wait?.kind.startsWith('sync.') || wait.address === undefined) return
   // One lock, whether for reading or writing.
   const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
   const isKept = locks.size < GO_LOCKS || locks.has(lock)
   if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id, image: imageName(process)}, null)
-}
-
-/** Told without a walk: the wait reasons of package sync. */
-function mayWaitForLock(goroutine: Goroutine): boolean {
-  return /^(sem|sync\.)/.test(goroutine.state)
 }
 
 function reportGoWait(wait: GoWait): WaitReport {

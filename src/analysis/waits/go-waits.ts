@@ -1,6 +1,7 @@
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {BoundedCache} from '../../base/bounded-cache.ts'
 import {Cursor} from '../../base/cursor.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import {RemoteStruct} from '../../runtime-model/remote-struct.ts'
@@ -33,10 +34,15 @@ export function findGoWait(
   const kind = goroutine.state
   const channels = goroutine.waitingOn.map(({channel}) => channel).filter(channel => channel !== NULL_ADDRESS)
   if (channels.length > 0) return {kind, address: channels[0], addresses: channels}
-  if (!/^(sem|sync\.)/.test(kind)) return {kind, address: undefined, addresses: []}
+  if (!isOfSync(kind)) return {kind, address: undefined, addresses: []}
   const found = findSync(process, goroutine, places)
   if (!found) return {kind, address: undefined, addresses: []}
   return {...found, addresses: found.address === undefined ? [] : [found.address]}
+}
+
+/** The wait reasons of package sync. */
+export function isOfSync(waitReason: string): boolean {
+  return waitReason.startsWith('sem') || waitReason.startsWith('sync.')
 }
 
 export const GO_LOCK_KINDS = [
@@ -64,6 +70,8 @@ const PLACES_LIMIT = 2 ** 16
 /** What part a function has in a wait. */
 interface PlaceOfWait {
   readonly acquires: boolean
+  /** Where from sp on the frame had its sudog when one was found here last. */
+  sudogAt: number | undefined
   readonly listens: boolean
   /** Of the functions at it, the innermost first. */
   readonly primitives: readonly Primitive[]
@@ -85,6 +93,7 @@ export class WaitingPlaces {
       const primitives = names.map(name => PRIMITIVES.find(([pattern]) => pattern.test(name))?.[1])
       return {
         acquires: fn.name === 'runtime.semacquire1',
+        sudogAt: undefined,
         listens: fn.name.endsWith('.runtime_notifyListWait') || fn.name === 'runtime.notifyListWait',
         primitives: primitives.filter(primitive => primitive !== undefined),
       }
@@ -116,8 +125,9 @@ function findSync(
   const asked: Primitive[] = []
   const walk = new GoStackWalk(start, {memory, sites, maxFrames: DEPTH})
   for (let frame = walk.next(); frame; frame = walk.next()) {
-    const {acquires, listens, primitives} = places.of(frame)
-    if (acquires) semaphore ??= findSemaphore(process, goroutine, frame)
+    const place = places.of(frame)
+    const {acquires, listens, primitives} = place
+    if (acquires) semaphore ??= findSemaphore(process, goroutine, frame, place)
     if (listens) list ??= firstArgument(process, frame)
     asked.push(...primitives)
     if (asked.length > 0 && (primitives.length === 0 || asked.at(-1) !== 'sync.Mutex')) break
@@ -128,29 +138,54 @@ function findSync(
   return semaphore === undefined ? undefined : {kind: 'semaphore', address: semaphore}
 }
 
-/** semacquire1 keeps its sudog in its frame: a pointer to one that names this goroutine, and the semaphore. */
-function findSemaphore(process: DeadProcess, goroutine: Goroutine, {sp, fp}: GoFrame): Address | undefined {
-  const {memory, runtime} = process
+/**
+ * semacquire1 keeps its sudog in its frame: a pointer to one that names this goroutine, and the semaphore. A goroutine
+ * has one such sudog, so where the last frame had it is looked at first.
+ */
+function findSemaphore(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  {sp, fp}: GoFrame,
+  place: PlaceOfWait,
+): Address | undefined {
   const size = fp - sp
-  const bytes = size > 0 && size <= FRAME_LIMIT ? memory.read(sp, size)?.slice() : undefined
-  if (!bytes || !runtime) return undefined
-  const words = new Cursor(bytes, 'frame of semacquire1')
-  while (words.remaining >= 8) {
-    const at = addressOfWord(words.word())
-    if (at === undefined || at < 4096 || at % 8 !== 0) continue
-    const sudog = RemoteStruct.read(memory, at, runtime.layouts.sudog)
-    if (sudog?.pointer('g') !== goroutine.address || !sudog.has('elem')) continue
-    const element = sudog.pointer('elem') || secondWord(process, sudog.address, sudog.layout.offset('elem'))
-    if (element !== NULL_ADDRESS && element % 4 === 0 && sudog.pointer('c') === NULL_ADDRESS) return element
+  if (!(size > 0 && size <= FRAME_LIMIT)) return undefined
+  const {sudogAt} = place
+  const known = sudogAt === undefined ? undefined : semaphoreOf(process, goroutine, toAddress(sp + sudogAt))
+  if (known !== undefined) return known
+  for (let at = 0; at + 8 <= size; at += 8) {
+    const found = semaphoreOf(process, goroutine, toAddress(sp + at))
+    if (found === undefined) continue
+    place.sudogAt = at
+    return found
   }
   return undefined
+}
+
+/** What the goroutine waits for by the sudog that a slot points at; undefined where that is no sudog of it. */
+function semaphoreOf(
+  {memory, version, runtime}: DeadProcess,
+  {address}: Goroutine,
+  slot: Address,
+): Address | undefined {
+  const at = readAddress(memory, slot)
+  if (!runtime || at === undefined || at < 4096 || at % 8 !== 0) return undefined
+  const sudog = RemoteStruct.read(memory, at, runtime.layouts.sudog)
+  if (sudog?.pointer('g') !== address || !sudog.has('elem') || sudog.pointer('c') !== NULL_ADDRESS) return undefined
+  const offset = sudog.layout.offset('elem')
+  const element = sudog.pointer('elem') || secondWord({memory, version}, sudog.address, offset)
+  return element !== NULL_ADDRESS && element % 4 === 0 ? element : undefined
 }
 
 /**
  * From 1.26 elem is a pointer and its copy that the collector does not trace; a leak check clears the pointer for a
  * while.
  */
-function secondWord({memory, version}: DeadProcess, sudog: Address, elem: number | undefined): Address {
+function secondWord(
+  {memory, version}: Pick<DeadProcess, 'memory' | 'version'>,
+  sudog: Address,
+  elem: number | undefined,
+): Address {
   if (elem === undefined || !version.atLeast(26)) return NULL_ADDRESS
   const bytes = memory.read(toAddress(sudog + elem + 8), 8)
   return (bytes && addressOfWord(new Cursor(bytes, 'sudog.elem').word())) ?? NULL_ADDRESS

@@ -109,9 +109,9 @@ function reportOf(minor: number, logical: Partial<LogicalFrame>, pc: number) {
   const asked: Address[] = []
   const fn = {
     entry: ENTRY,
-    argText(at: Address) {
+    argTemplate(at: Address) {
       asked.push(at)
-      return '0x1'
+      return {values: [], after: '0x1'}
     },
   }
   const memory = {moduleAt: () => ({start: 0x400, path: '/opt/a'})}

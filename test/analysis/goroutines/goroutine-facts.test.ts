@@ -21,7 +21,7 @@ function factsOf(fields: object, {minor = 27, tracebackLabels = true} = {}) {
     status: {number: GOROUTINE_STATUS._Gwaiting, text: 'waiting', scan: false},
     waitReason: 'sleep',
     waitSince: 0n,
-    hasWaited: false,
+    waitSinceNumber: 0,
     waitMinutes: (now: bigint) => Number((now - (fields as {waitSince: bigint}).waitSince) / MINUTE),
     lockedToThread: false,
     m: 0,
@@ -56,11 +56,11 @@ test('a bubble was a group, named by its root, in 1.24', t => {
 })
 
 test('a wait is told in whole minutes from one on, as far as the core proves it', t => {
-  const minutesOf = (waitSince: bigint) => factsOf({hasWaited: true, waitSince}).waitMinutes
+  const minutesOf = (waitSince: bigint) => factsOf({waitSinceNumber: Number(waitSince), waitSince}).waitMinutes
   t.is(minutesOf(NOW - MINUTE + 1n), null)
   t.is(minutesOf(NOW - MINUTE), 1)
   t.is(minutesOf(NOW - 12n * MINUTE), 12)
-  t.is(factsOf({hasWaited: false}).waitMinutes, null)
+  t.is(factsOf({waitSinceNumber: 0}).waitMinutes, null)
 })
 
 test('labels are told where the program asks the runtime to print them', t => {

@@ -23,7 +23,7 @@ function goFunction(name: string, entry: number): GoFunction {
     isWrapper: false,
     fileLine: () => logical,
     inlineFrames: () => [logical],
-    argText: () => '',
+    argTemplate: () => ({values: [], after: ''}),
   } as unknown as GoFunction
 }
 
