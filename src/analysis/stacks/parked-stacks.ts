@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import type {Finding} from '../../base/finding.ts'
 import type {MemoryWindow} from '../../base/memory-window.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -25,7 +26,7 @@ class StackPlace {
   /** undefined for the innermost frame. */
   readonly callee: StackPlace | undefined
   /** Of a stack that ends here, what is shown; null: not by this means. */
-  shown: readonly ShownPlace[] | null | undefined
+  shown: Finding<readonly ShownPlace[]>
   #caller: StackPlace | undefined
   #others: Map<Address, StackPlace> | undefined
 

@@ -22,6 +22,7 @@ function goroutine(id: number): Goroutine {
     waitReason: 'chan receive',
     lockedToThread: false,
     hasLabels: false,
+    waitSinceNumber: 0,
     labels: new Map(),
     syscall: {sp: 0, pc: 0},
     sched: {sp: 0, pc: 0},
