@@ -2,7 +2,7 @@ import {closeSync} from 'node:fs'
 import {number64At} from './address.ts'
 import {TruncatedFileError} from './errors.ts'
 import {PageCache} from './page-cache.ts'
-import {describeRegular, openRegularFile, type RegularFile, readRegularFile} from './regular-file.ts'
+import {describeRegular, openRegularFile, type RegularFile, readAhead, readRegularFile} from './regular-file.ts'
 
 /** Random access to bytes that do not change. */
 export interface ByteSource {
@@ -99,8 +99,10 @@ export class FileSource implements ByteSource {
     this.#fd = fd
     this.size = size
     this.#modified = modified
-    this.#pages = new PageCache((page, offset) => {
-      this.#fill(page.subarray(0, Math.min(page.length, size - offset)), offset)
+    this.#pages = new PageCache({
+      size,
+      fill: (page, offset) => this.#fill(page.subarray(0, Math.min(page.length, size - offset)), offset),
+      fillAhead: (pages, offset) => this.#fillAhead(pages, offset),
     })
   }
 
@@ -147,6 +149,12 @@ export class FileSource implements ByteSource {
   number64(offset: number): number {
     checkRange(this, offset, 8)
     return this.#pages.number64(offset)
+  }
+
+  #fillAhead(pages: readonly Uint8Array[], offset: number): number {
+    const count = readAhead(this.#fd, pages, offset)
+    // The last page of a file need not be full.
+    return offset + count === this.size ? pages.length : Math.floor(count / (pages[0]?.length ?? 1))
   }
 
   #readAround(offset: number, length: number): Uint8Array {

@@ -10,8 +10,19 @@ const WAYS = 4
 /** Pages in the whole cache; each gets its memory when it is first filled. */
 const DEFAULT_PAGES = 512
 
-/** Fills `page` from the file offset, as far as the file goes. @throws where the file is shorter than it was */
-export type PageReader = (page: Uint8Array, offset: number) => void
+/** Pages that are read in one go by who reads in order: the disk is waited for once, not for each. */
+const READ_AHEAD = 16
+/** Order is told over so many pages: stacks are handed out from the end of a span, and spans in order. */
+const REACH = 4
+
+/** The file whose pages are kept. Pages are filled from a file offset, as far as the file goes. */
+export interface PagedFile {
+  readonly size: number
+  /** @throws where the file is shorter than it was */
+  fill(page: Uint8Array, offset: number): void
+  /** Pages that follow each other; how many of them were filled, which may be none. */
+  fillAhead(pages: readonly Uint8Array[], offset: number): number
+}
 
 interface Page {
   readonly bytes: Uint8Array
@@ -25,7 +36,7 @@ function newPage(): Page {
 }
 
 export class PageCache {
-  readonly #readPage: PageReader
+  readonly #file: PagedFile
   readonly #sets: number
   /** Page number + 1 per slot; 0 is empty. */
   readonly #tags: Float64Array
@@ -33,8 +44,8 @@ export class PageCache {
   readonly #victims: Uint8Array
   readonly #pages: (Page | undefined)[]
 
-  constructor(readPage: PageReader, pages = DEFAULT_PAGES) {
-    this.#readPage = readPage
+  constructor(file: PagedFile, pages = DEFAULT_PAGES) {
+    this.#file = file
     this.#sets = pages / WAYS
     this.#tags = new Float64Array(pages)
     this.#victims = new Uint8Array(this.#sets)
@@ -74,20 +85,55 @@ export class PageCache {
 
   /** The page, after reading it if need be. */
   #pageOf(number: number): Page {
-    const set = number % this.#sets
-    const first = set * WAYS
+    return this.#find(number) ?? this.#load(number)
+  }
+
+  #find(number: number): Page | undefined {
+    const first = (number % this.#sets) * WAYS
     const tag = number + 1
     for (let slot = first; slot < first + WAYS; slot++) {
-      if (this.#tags[slot] === tag) return this.#pages[slot] as Page
+      if (this.#tags[slot] === tag) return this.#pages[slot]
     }
+    return undefined
+  }
+
+  #load(number: number): Page {
+    const first = this.#firstOfRun(number)
+    const page = first === undefined ? undefined : this.#loadAhead(first, number)
+    if (page) return page
+    const slot = this.#vacate(number)
+    const own = this.#pages[slot] as Page
+    this.#file.fill(own.bytes, number * PAGE_SIZE)
+    this.#tags[slot] = number + 1
+    return own
+  }
+
+  /** Behind pages that are there, where those that are not go on to this one: whoever reads in order goes on. */
+  #firstOfRun(number: number): number | undefined {
+    let first = number
+    while (first > 1 && number - first < REACH && !this.#find(first - 1)) first--
+    return first > 1 && this.#find(first - 1) && this.#find(first - 2) ? first : undefined
+  }
+
+  /** The page, if it came with those from `first` on. */
+  #loadAhead(first: number, number: number): Page | undefined {
+    const limit = Math.min(number + READ_AHEAD, Math.ceil(this.#file.size / PAGE_SIZE))
+    const slots: number[] = []
+    for (let next = first; next < limit && !this.#find(next); next++) slots.push(this.#vacate(next))
+    const pages = slots.map(slot => (this.#pages[slot] as Page).bytes)
+    const filled = this.#file.fillAhead(pages, first * PAGE_SIZE)
+    for (let index = 0; index < filled; index++) this.#tags[slots[index] as number] = first + index + 1
+    return this.#find(number)
+  }
+
+  /** A slot for a page; what was there is gone. */
+  #vacate(number: number): number {
+    const set = number % this.#sets
     const way = this.#victims[set] as number
     this.#victims[set] = (way + 1) % WAYS
-    const slot = first + way
-    const page = this.#pages[slot] ?? newPage()
-    this.#pages[slot] = page
+    const slot = set * WAYS + way
+    this.#pages[slot] ??= newPage()
     this.#tags[slot] = 0
-    this.#readPage(page.bytes, number * PAGE_SIZE)
-    this.#tags[slot] = tag
-    return page
+    return slot
   }
 }

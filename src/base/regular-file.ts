@@ -1,4 +1,4 @@
-import {closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync} from 'node:fs'
+import {closeSync, constants, fstatSync, openSync, readSync, readvSync, type Stats, statSync} from 'node:fs'
 import {InputError, messageOf} from './errors.ts'
 
 /** An open file that is one: no FIFO, no socket, no device, no directory. */
@@ -51,6 +51,15 @@ export function readRegularFile(fd: number, into: Uint8Array, offset: number, na
     throw new InputError('unreadable', `${name}: ${messageOf(cause)}`, 'copy the file to another disk and try again', {
       cause,
     })
+  }
+}
+
+/** Into one piece after the other; the number of bytes that came, 0 where the disk or the network fails. */
+export function readAhead(fd: number, into: readonly Uint8Array[], offset: number): number {
+  try {
+    return readvSync(fd, into, offset)
+  } catch {
+    return 0
   }
 }
 

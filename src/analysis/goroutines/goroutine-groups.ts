@@ -1,4 +1,4 @@
-import {createHash, type Hash} from 'node:crypto'
+import {createHash, type Hash, hash} from 'node:crypto'
 import type {Address} from '../../base/address.ts'
 import {growHeapSlowly, MANY} from '../../base/heap-growth.ts'
 import {KeyTable} from '../../base/key-table.ts'
@@ -178,14 +178,14 @@ function digest(
   describe: (frame: FrameReport) => string,
   more?: boolean,
 ): string {
-  const hash = createHash('sha256').update(`${state}\n${more ?? ''}${JSON.stringify(elided)}\n`)
-  for (const frame of frames) hash.update(`${describe(frame)}\n`)
-  return shortened(hash.update(`${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`))
+  const begin = `${createdBy?.function} ${createdBy?.file} ${createdBy?.line}`
+  const lines = [state, `${more ?? ''}${JSON.stringify(elided)}`, ...frames.map(describe), begin]
+  return shortened(lines.join('\n'))
 }
 
 /** 120 bits are enough for a key: no two of a million stacks share that many. */
-function shortened(hash: Hash): string {
-  return hash.digest().toString('latin1', 0, 15)
+function shortened(key: string): string {
+  return hash('sha256', key, 'buffer').toString('latin1', 0, 15)
 }
 
 function placeOf({function: name, file, line, offset}: Omit<FrameReport, 'args'>): string {

@@ -12,6 +12,7 @@ const VISIT_LIMIT = 256
 const DEPTH_LIMIT = 32
 /** Functions whose tail calls are remembered. */
 const FUNCTIONS_KEPT = 65_536
+const CALLS_KEPT = 65_536
 /** Lengths of jumps: rel32, rel8, near conditional or through a slot, and that with a prefix. */
 const JUMP_LENGTHS = [5, 2, 6, 7] as const
 
@@ -32,6 +33,8 @@ export class TailCalls {
   readonly #disassembler: Disassembler
   /** Of a function that begins there; undefined where a tail call is not known, or where it leads. */
   readonly #sites = new BoundedCache<Address, readonly Site[] | undefined>(FUNCTIONS_KEPT)
+  /** Where the calls before return addresses lead. */
+  readonly #called = new BoundedCache<Address, Address | undefined>(CALLS_KEPT)
 
   constructor(memory: MemoryReader, symbolizer: Pick<Symbolizer, 'locate' | 'tailCallsOf'>) {
     this.#memory = memory
@@ -43,7 +46,7 @@ export class TailCalls {
   between(callee: UnwindFrame, caller: UnwindFrame): UnwindFrame[] {
     if (callee.kind !== 'native' || caller.kind !== 'native' || caller.interrupted) return []
     if (caller.foundBy === 'scan') return []
-    const called = callTarget(this.#memory, caller.pc)
+    const called = this.#called.of(caller.pc, () => callTarget(this.#memory, caller.pc))
     if (called === undefined || called === callee.start) return []
     const entry = this.#symbolizer.locate(callee.pc, callee.lookupPc).at(-1)?.entry ?? callee.start
     if (entry === undefined || entry === null || called === entry) return []
