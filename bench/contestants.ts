@@ -66,6 +66,13 @@ export const DEBUGGERS: readonly Contestant[] = [
 
 export const DELVE: readonly Contestant[] = DEBUGGERS.filter(({tool}) => tool === 'dlv')
 
+/** Inlined calls cost it a search of the DWARF for each frame. */
+export const EU_STACK_INLINES: Contestant = {
+  name: 'eu-stack --inlines --core',
+  tool: 'eu-stack',
+  command: ({core, executable}) => ['eu-stack', '-i', '-n', '0', '--core', core, '-e', executable],
+}
+
 export const SYMBOLIZERS: readonly Contestant[] = [
   {
     name: 'llvm-symbolizer',

@@ -40,7 +40,8 @@ export function buildProgram(name: string, release: string): string {
   const toolchain = openToolchain(release)
   const directory = join(benchDirectory(), `go${release}`, name)
   mkdirSync(directory, {recursive: true})
-  const [program, sources] = [join(directory, name), ['main.go', 'go.mod']]
+  const program = join(directory, name)
+  const sources = readdirSync(join(here, 'programs', name))
   const isCopied = (file: string): boolean => {
     const [copy, source] = [join(directory, file), join(here, 'programs', name, file)]
     return existsSync(copy) && readFileSync(copy).equals(readFileSync(source))

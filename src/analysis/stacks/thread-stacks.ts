@@ -1,5 +1,6 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import type {Address} from '../../base/address.ts'
+import type {CoreThread} from '../../elf/core-file.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import {type Machine, machineInCgo, machineOf} from '../../runtime-model/machine.ts'
@@ -28,6 +29,7 @@ export class ThreadStacks {
   /** The same threads as the process's other runtimes see them. */
   #others: readonly ThreadStacks[] = []
   readonly #stacks = new Map<number, ThreadStack>()
+  #threads: ReadonlyMap<number, CoreThread> | undefined
   readonly #machines: ReadonlyMap<number, Machine | null>
   readonly #threadIds: ReadonlyMap<Address, number>
   /** Of goroutines whose thread is not in the core. */
@@ -132,7 +134,7 @@ export class ThreadStacks {
   ofThread(tid: number): ThreadStack | undefined {
     const known = this.#stacks.get(tid)
     if (known) return known
-    const thread = this.process.core.threads.find(candidate => candidate.tid === tid)
+    const thread = this.#threadWith(tid)
     if (!thread) return undefined
     const machine = this.machineOf(tid)
     const goroutine = machine && this.goroutineOn(machine)
@@ -180,11 +182,16 @@ export class ThreadStacks {
 
   /** Told without a walk of the stack, for most threads that are in C. */
   #isInNativeCode(machine: Machine): boolean {
-    const {core, tables} = this.process
+    const {tables} = this.process
     const tid = this.threadOf(machine)
-    const thread = core.threads.find(candidate => candidate.tid === tid)
+    const thread = tid === undefined ? undefined : this.#threadWith(tid)
     const pc = thread && RegisterSet.ofUserRegs(thread.registers).pc
     return pc !== undefined && tables !== undefined && tables.functionAt(pc) === undefined
+  }
+
+  #threadWith(tid: number): CoreThread | undefined {
+    this.#threads ??= new Map(this.process.core.threads.map(thread => [thread.tid, thread]))
+    return this.#threads.get(tid)
   }
 
   /** Whether it is in C by what it saved itself, whatever M it is on. */

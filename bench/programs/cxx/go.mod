@@ -1,0 +1,3 @@
+module cxx
+
+go 1.15
