@@ -89,6 +89,7 @@ export class CodeMap {
   /** Whether `pc`, found right below `cfa`, is what a signal handler returns to: the kernel's frame follows it. */
   isHandlerReturn(pc: Address, cfa: Address): boolean {
     const {memory} = this.#input
-    return isSignalRestorer(memory, pc) && readSignalFrame(memory, cfa) !== undefined
+    // Told first where it costs least: a stack's words are asked for one by one.
+    return this.isCode(pc, true) && isSignalRestorer(memory, pc) && readSignalFrame(memory, cfa) !== undefined
   }
 }

@@ -3,7 +3,7 @@ import {Disassembler} from '../amd64/disassembler.ts'
 import {type DecodedInstruction, decodeInstruction} from '../amd64/instruction.ts'
 import type {RegisterSet} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
-import {type Address, NULL_ADDRESS} from '../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {UnwindRow} from '../dwarf/unwind-row.ts'
@@ -68,7 +68,9 @@ export class FallbackRows {
     if (pc === undefined) return {cfa: undefined, next: 'unmapped'}
     if (exactPc && !this.#code.isCode(pc, true)) return this.#leaveWildPc(position, pc)
     const callee = {registers, pc, exactPc}
-    const departure = this.#leaveByCode(callee) ?? this.#leaveByStack(callee)
+    // Code that is not at hand shows neither where it returns nor how it was entered.
+    const isRead = this.#code.isRead(exactPc || pc === 0 ? pc : toAddress(pc - 1))
+    const departure = (isRead ? this.#leaveByCode(callee) : undefined) ?? this.#leaveByStack(callee)
     if (departure) return departure
     // Threads and processes start with rbp 0 (System V ABI, 3.4.1): an uncovered caller with it is the root.
     const isRoot = !exactPc && (registers.bp === 0 || startsStack(pc, this.#memory, at => this.#decodeCode(at)))
@@ -90,8 +92,10 @@ export class FallbackRows {
     const {registers, pc, exactPc} = callee
     const framed = findFramePointerCaller(registers, this.#memory, this.#code)
     // A handler is entered with the rbp of what it interrupted, and may keep it.
-    const handled = scanForCaller(registers, this.#memory, (slot, cfa) => this.#code.isHandlerReturn(slot, cfa))
-    if (handled && (!framed || handled.cfa < framed.cfa)) return toDeparture(handled, 'scan')
+    const isHandler = (slot: Address, cfa: Address) => this.#code.isHandlerReturn(slot, cfa)
+    // What lies beyond the frame record is of its callers: a deep stack would be looked through once a frame.
+    const handled = scanForCaller(registers, this.#memory, isHandler, framed && framed.cfa - 8)
+    if (handled) return toDeparture(handled, 'scan')
     const bare =
       exactPc && !this.#code.isRead(pc) ? findFramelessCaller(registers, this.#memory, this.#code) : undefined
     if (bare && (!framed || bare.cfa < framed.cfa)) return toDeparture(bare, 'scan')

@@ -77,12 +77,14 @@ const ROOT_SCAN_WORDS = 32
 
 /**
  * The nearest word above sp that is a return address: in executable memory, right behind a call instruction. The last
- * resort; its frame is marked `scan`, for the word may be a leftover of an earlier call.
+ * resort; its frame is marked `scan`, for the word may be a leftover of an earlier call. `end`: of the words that are
+ * looked at.
  */
 export function scanForCaller(
   registers: RegisterSet,
   memory: MemoryReader,
   isCaller: (returnAddress: Address, cfa: Address) => boolean,
+  end = Number.POSITIVE_INFINITY,
 ): {cfa: Address; caller: RegisterSet} | undefined {
   const {sp, bp} = registers
   if (sp === undefined) return undefined
@@ -90,6 +92,7 @@ export function scanForCaller(
   const limit = bp === 0 ? ROOT_SCAN_WORDS : SCAN_WORDS
   for (let index = 0; index < limit; index++) {
     const slot = toAddress(start + index * 8)
+    if (slot >= end) return undefined
     const word = readAddress(memory, slot)
     if (word === undefined && memory.read(slot, 8) === undefined) return undefined
     const cfa = toAddress(slot + 8)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import {DWARF_REGISTER} from '../../src/amd64/registers.ts'
-import {NOWHERE, toAddress} from '../../src/base/address.ts'
+import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
 import {at, FakeProcess, pcs} from './process.ts'
 
@@ -348,6 +348,29 @@ function signalFrame(registers: {pc: number; sp: number; bp: number}, signal = 1
   const bytes = new BytesBuilder().u64(7).padTo(120).u64(registers.bp).padTo(160).u64(registers.sp, registers.pc)
   return bytes.u64(0x10246, 0x2b000000000033n).padTo(0x130).u32(signal).padTo(0x150).build()
 }
+
+/** Counts what is asked of it. */
+class CountedProcess extends FakeProcess {
+  reads = 0
+
+  override read(address: Address, length: number): Uint8Array | undefined {
+    this.reads++
+    return super.read(address, length)
+  }
+}
+
+test('of code that is not at hand each frame is looked for once, however deep the stack is', t => {
+  const [depth, size] = [100, 64]
+  const process = new CountedProcess().unread(0x1000, 0x1010)
+  const words = Array.from({length: depth * (size / 8)}, (_, index) => {
+    if (index % (size / 8) === 0) return STACK + (index + size / 8) * 8
+    return index % (size / 8) === 1 ? 0x1008 : 0x1234
+  })
+  process.words(STACK, ...words)
+  const walk = process.walk(at(0x1000, STACK, STACK))
+  t.is(walk.frames.length, depth)
+  t.true(process.reads < walk.frames.length * 40, `${process.reads} reads`)
+})
 
 const RESTORER = '48 c7 c0 0f 00 00 00 0f 05'
 
