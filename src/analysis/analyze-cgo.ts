@@ -10,7 +10,7 @@ import {Blocking} from './waits/blocking.ts'
 
 export type CgoOptions = Pick<
   AnalysisOptions,
-  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined'
+  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined' | 'kept'
 >
 
 /** What `cgo` answers about a core: threads are walked, goroutines only where one is in C. */

@@ -17,6 +17,7 @@ import type {
   ThreadReport,
 } from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
+import type {KeptFrames} from '../symbolize/kept-frames.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
 import {CompletenessCount} from './completeness.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
@@ -69,6 +70,8 @@ export interface AnalysisOptions {
   values?: ValueOptions | undefined
   /** The process, where an answer before this one has examined it: with what `values` needs, if they are read. */
   examined?: DeadProcess | undefined
+  /** What earlier runs found of the frames of C; undefined: nothing is kept. */
+  kept?: KeptFrames | undefined
   /** What goroutines wait for is looked up, unless nobody shows it: text does not. */
   waits?: 'left-out' | undefined
 }

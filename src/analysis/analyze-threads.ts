@@ -20,7 +20,7 @@ import {Blocking} from './waits/blocking.ts'
 
 export type ThreadsOptions = Pick<
   AnalysisOptions,
-  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined'
+  'tool' | 'maxFrames' | 'demangle' | 'deadline' | 'diagnostics' | 'examined' | 'kept'
 > & {
   /** Only these; undefined: all. */
   threads: readonly number[] | undefined

@@ -9,6 +9,7 @@ import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
 import {tellRedacted} from '../render/redaction.ts'
 import {shareAnswer} from '../render/shared-answer.ts'
 import type {SourceRequest} from '../report/core-report.ts'
+import {keptFrames} from './answer-caches.ts'
 import {
   BaseCommand,
   outputFlags,
@@ -71,12 +72,13 @@ type AnswerFlags = SearchFlags &
     'no-pager'?: boolean
     'report-bug'?: string | undefined
     'max-frames'?: number
+    'no-demangle'?: boolean
     explain?: boolean
   }
 
 /** What a command asks of a core. */
 interface Question<Answer> {
-  analyze(process: OpenProcess, context: RunContext & Pick<AnalysisOptions, 'waits'>): Answer
+  analyze(process: OpenProcess, context: RunContext & Pick<AnalysisOptions, 'waits' | 'kept'>): Answer
   /** Lines of source that the answer will show. */
   sources?(answer: Answer): readonly SourceRequest[]
   /** Lines for standard error that the document does not carry; asked for when it is written. */
@@ -128,7 +130,8 @@ export abstract class CoreCommand extends BaseCommand {
       if (opened.isRedacted) refuseValues(path, flags)
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
       const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
-      const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits}))
+      const kept = keptFrames(flags)
+      const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits, kept}))
       if (opened.sources && sources) await opened.sources.fetch(runWithin(deadline, () => sources(whole)))
       const {answer, beside} = await this.#show(pager, write =>
         runWithin(deadline, () => {
@@ -146,6 +149,7 @@ export abstract class CoreCommand extends BaseCommand {
         }),
       )
       if (asked.some(({format}) => format.diagnostics === 'beside') && !flags.quiet) this.showBeside(beside)
+      kept?.keep()
       if (flags.strict && !answer.isComplete()) {
         if (!flags.quiet) this.showIncomplete(answer.whyIncomplete())
         this.exit(EXIT.incomplete)

@@ -1,7 +1,6 @@
 import {Args, Flags} from '@oclif/core'
-import {AnswerCache} from '../acquire/answer-cache.ts'
+import type {AnswerCache} from '../acquire/answer-cache.ts'
 import {type Address, NULL_ADDRESS} from '../base/address.ts'
-import {openCacheHome} from '../base/cache-directory.ts'
 import {DEFAULT_TIMEOUT_SECONDS, Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {InputError} from '../base/errors.ts'
@@ -16,6 +15,7 @@ import {openGoFileTables} from '../symbolize/go-file-tables.ts'
 import {Symbolizer} from '../symbolize/symbolizer.ts'
 import {packTable, unpackTable} from '../symbolize/table-file.ts'
 import {type AddressWord, addressOf, parseWords, readWords} from './address-words.ts'
+import {answerCaches} from './answer-caches.ts'
 import {BaseCommand, operandsOf, outputFlags, redactFlag, searchFlags} from './base-command.ts'
 import {EXIT, tellError, withoutStrict} from './errors.ts'
 import {openModuleFromFlags} from './open-core.ts'
@@ -76,7 +76,7 @@ export default class Symbolize extends BaseCommand {
     const limit = (): Deadline => new Deadline(flags.timeout ?? DEFAULT_TIMEOUT_SECONDS, diagnostics)
     let deadline = limit()
     const opened = await openModuleFromFlags(path, flags, {diagnostics, deadline})
-    const cache = cacheOf(opened.module, flags)
+    const cache = answerCaches(flags, 'ranges')(opened.module)
     const sink = this.openSink(flags.output)
     try {
       const answers = new Answers(opened.module, diagnostics, {
@@ -123,14 +123,6 @@ function inTimeOf(deadline: Deadline): () => boolean {
     if (asked++ % ANSWERS_A_LOOK === 0) is = isInTime(deadline)
     return is
   }
-}
-
-/** What was found of the module by runs of this very program. */
-function cacheOf(module: Module, flags: {'no-cache': boolean; 'no-demangle': boolean}): AnswerCache | undefined {
-  const build = process.env.GOTRACE_BUILD
-  const isUsed = build !== undefined && !flags['no-cache']
-  const words = [build ?? '', flags['no-demangle'] ? 'mangled' : 'demangled']
-  return AnswerCache.of(module, words, isUsed ? openCacheHome(process.env) : undefined)
 }
 
 interface AnswerLooks {

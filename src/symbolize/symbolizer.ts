@@ -7,6 +7,7 @@ import {Demangler} from '../demangle/demangler.ts'
 import type {DwarfFrame, DwarfInfo, DwarfPlace} from '../dwarf/dwarf-info.ts'
 import type {Answer, FrameStack} from './answer.ts'
 import type {NamedEntry} from './elf-symbols.ts'
+import type {KeptFrames} from './kept-frames.ts'
 import {ModuleSymbols, type SymbolSource} from './module-symbols.ts'
 import {
   type FramePlace,
@@ -23,6 +24,8 @@ export interface SymbolizerInput {
   diagnostics: Diagnostics
   /** Whether `function` is made readable; `linkageName` never is. */
   demangle?: boolean
+  /** What earlier runs found of code that is not Go. */
+  kept?: KeptFrames | undefined
 }
 
 /** Where a function ends in a jump to another one: the jump, or what is behind it. */
@@ -105,7 +108,10 @@ export class Symbolizer {
     if (inGo && inGo.length > 0) return inGo
     const linkAddress = module?.linkAddress(lookupPc)
     if (!module || linkAddress === undefined) return [unknownFrame(place)]
-    return this.#attempt(module, () => this.#locateNative(module, linkAddress, place)) ?? [unknownFrame(place)]
+    const {kept, diagnostics} = this.#input
+    const find = () => this.#attempt(module, () => this.#locateNative(module, linkAddress, place))
+    const found = kept ? kept.of(module, linkAddress, {place, diagnostics}, find) : find()
+    return found ?? [unknownFrame(place)]
   }
 
   /** A module whose information cannot be read loses its own names alone. */

@@ -19,7 +19,7 @@ const entry = join(dirname(fileURLToPath(import.meta.url)), '../../bin/run.cjs')
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-answers-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
 
-const {executable} = await openFixture('cxx-fault-go1.27')
+const {executable, core, sysroot} = await openFixture('cxx-fault-go1.27')
 /** In Go, C and C++, in stubs and in nothing. */
 const addresses = Array.from({length: 400}, (_, index) => (0x401000 + index * 2711).toString(16)).join('\n')
 
@@ -30,12 +30,12 @@ interface Answer {
 }
 
 function run(home: string, words: readonly string[] = [], path = executable, input = addresses): Answer {
-  const env = {PATH: process.env.PATH, HOME: home}
-  const {status, stdout, stderr} = spawnSync(process.execPath, [entry, 'symbolize', path, ...words], {
-    encoding: 'utf8',
-    env,
-    input,
-  })
+  return ask(home, ['symbolize', path, ...words], {input})
+}
+
+function ask(home: string, words: readonly string[], {input = '', cache = ''} = {}): Answer {
+  const env = {PATH: process.env.PATH, HOME: home, GOTRACE_CACHE: cache}
+  const {status, stdout, stderr} = spawnSync(process.execPath, [entry, ...words], {encoding: 'utf8', env, input})
   return {exitCode: status, stdout, stderr}
 }
 
@@ -91,4 +91,26 @@ test('answers belong to the file as it is: another one in its place is read', t 
   utimesSync(copy, 1, 1)
   t.deepEqual(run(home, [], copy), ours)
   t.is(filesOf(home).length, 2)
+})
+
+test('a core has the same answers without a cache, with a cold and with a warm one', t => {
+  const home = newHome()
+  for (const command of ['analyze', 'threads']) {
+    const words = [command, core, '--sysroot', sysroot]
+    const right = ask(home, words, {cache: 'off'})
+    t.is(right.exitCode, 0)
+    t.regex(right.stdout, /\.(?:cc|cpp|cxx):\d+ pc=/)
+    t.deepEqual(ask(home, words), right)
+    const kept = filesOf(home)
+    t.true(kept.length > 0)
+    const inodes = kept.map(path => statSync(path).ino)
+    t.deepEqual(ask(home, words), right)
+    t.deepEqual(
+      kept.map(path => statSync(path).ino),
+      inodes,
+      'nothing new is not written',
+    )
+  }
+  const words = ['analyze', core, '--sysroot', sysroot, '--json']
+  t.deepEqual(ask(home, words), ask(home, words, {cache: 'off'}))
 })

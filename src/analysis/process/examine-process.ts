@@ -9,6 +9,7 @@ import {GoVersion, NEWEST} from '../../gosym/version.ts'
 import {GoRuntime, type GoRuntimeInput} from '../../runtime-model/go-runtime.ts'
 import type {LayoutQuery} from '../../runtime-model/layouts-from-dwarf.ts'
 import type {DataRange} from '../../runtime-model/root-search.ts'
+import type {KeptFrames} from '../../symbolize/kept-frames.ts'
 import {Symbolizer} from '../../symbolize/symbolizer.ts'
 import {Unwinder} from '../../unwind/unwinder.ts'
 import {CgoHooks} from './cgo-hooks.ts'
@@ -24,6 +25,8 @@ export interface ExamineOptions {
   demangle: boolean
   deadline: Deadline
   diagnostics: Diagnostics
+  /** What earlier runs found of the frames of C. */
+  kept?: KeptFrames | undefined
   /** undefined: nobody asks for the variables of frames. */
   origins?: FrameOrigins | undefined
   /** The process, where an answer before this one has examined it. */
@@ -34,7 +37,7 @@ export interface ExamineOptions {
 export function examineProcess(files: ProcessFiles, options: ExamineOptions): DeadProcess {
   if (options.examined) return options.examined
   const {core, modules, addressSpace: memory} = files
-  const {deadline, diagnostics, maxFrames} = options
+  const {deadline, diagnostics, maxFrames, kept} = options
   reportFilter(core, diagnostics)
   const isExecutable = (address: Address) => isExecutableAt(files, address)
   const identities = identifyGo(files, diagnostics)
@@ -56,7 +59,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
   const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
   const go = joinTables(opened)
   const lookup = {moduleAt: (address: Address) => memory.moduleAt(address)}
-  const symbolizer = new Symbolizer({...lookup, go, diagnostics, demangle: options.demangle})
+  const symbolizer = new Symbolizer({...lookup, go, diagnostics, demangle: options.demangle, kept})
   const tailCalls = new TailCalls(memory, symbolizer)
   const images: DeadProcess[] = []
   for (const image of [first, ...others.filter(({runtime}) => runtime)]) {
