@@ -27,6 +27,7 @@ const LOADERS: Readonly<Record<CommandId, () => Promise<{default: Command.Class}
   'symbols:pull': () => import('./commands/symbols/pull.ts'),
   'symbols:push': () => import('./commands/symbols/push.ts'),
   threads: () => import('./commands/threads.ts'),
+  'triage:dead': () => import('./commands/triage/dead.ts'),
   'triage:diff': () => import('./commands/triage/diff.ts'),
   'triage:export': () => import('./commands/triage/export.ts'),
   'triage:list': () => import('./commands/triage/list.ts'),

@@ -16,6 +16,7 @@ export const SUMMARIES = {
   'symbols:pull': 'copies the files of a core, or of build IDs, out of symbol stores',
   'symbols:push': 'puts programs, libraries and debug files into a symbol store',
   threads: 'every OS thread of a core: its m, its goroutine, its full native stack',
+  'triage:dead': 'cores of a queue that could not be analysed at any attempt, and to put them back',
   'triage:diff': 'signatures of a time against the time before, or of two stores',
   'triage:export': 'all cores of a store, or all signatures, as NDJSON or CSV',
   'triage:list': 'signatures in a store: new, known, fixed, regressed',

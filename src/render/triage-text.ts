@@ -1,7 +1,9 @@
+import {printable} from '../base/printable.ts'
 import type {
   BatchFrame,
   MarkReport,
   StoredSignature,
+  TriageDead,
   TriageList,
   TriageMark,
   TriageShow,
@@ -135,6 +137,18 @@ export function* renderTriageMark({exact, mark, state}: TriageMark, style: Style
   yield `${style.note(`[${exact}]`)} ${style.goroutine(`${mark.state}${where}`)}\n`
   if (state !== mark.state)
     yield `${style.goroutine(`it is ${state}: gotrace-core triage show ${exact} tells where`)}\n`
+}
+
+/** The cores of a queue that have used up their attempts, two lines each. */
+export function* renderTriageDead({total, retried, letters}: TriageDead, style: Style): Generator<string> {
+  const back = retried === null ? '' : `${plural(retried, 'core')} put back, `
+  yield `${style.header(`${back}${plural(total, 'dead letter')}`)}\n`
+  for (const {key, path, attempts, code, message, ended} of letters) {
+    const facts = [ended, plural(attempts, 'attempt'), key && `[${key.slice(0, 16)}]`].filter(each => each !== null)
+    yield `  ${style.goroutine(printable(path ?? '?'))}  ${style.note(facts.join(' · '))}\n`
+    yield `      ${[code, message].map(each => printable(each ?? '?')).join(': ')}\n`
+  }
+  if (letters.length < total) yield `${style.note(`${total - letters.length} more: --limit`)}\n`
 }
 
 function plural(count: number, noun: string): string {

@@ -13,6 +13,7 @@ import {reportSchema} from './report-schema.ts'
 import {symbolsReportSchema} from './symbols-schema.ts'
 import {
   diffReportSchema,
+  triageDeadReportSchema,
   triageListReportSchema,
   triageMarkReportSchema,
   triageShowReportSchema,
@@ -34,6 +35,7 @@ export const DOCUMENTS = {
   symbolize: symbolizeReportSchema,
   symbols: symbolsReportSchema,
   threads: threadsReportSchema,
+  'triage-dead': triageDeadReportSchema,
   'triage-list': triageListReportSchema,
   'triage-mark': triageMarkReportSchema,
   'triage-show': triageShowReportSchema,

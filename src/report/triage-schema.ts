@@ -156,6 +156,28 @@ export const triageMarkReportSchema = z
   })
   .meta({title: 'gotrace-core triage mark --json'})
 
+export const deadLetterSchema = z.strictObject({
+  key: text.describe('of the core, as in `batch`; of one that could not be read, of its file'),
+  path: text.describe('of the core, or its address without a password'),
+  priority: z.number().int().describe('as `batch --priority` gave it'),
+  attempts: total.describe('how often it was tried'),
+  code: text.describe('of the last error; null: not known'),
+  message: text.describe('of the last error; null: not known'),
+  queued: text.describe('when it was put in: ISO 8601, UTC'),
+  ended: text.describe('when the last attempt ended: ISO 8601, UTC'),
+})
+
+export const triageDeadReportSchema = z
+  .strictObject({
+    schemaVersion,
+    tool: toolSchema,
+    queue: z.string().describe('the database, without its password'),
+    total: total.describe('dead letters that there are now, listed or not'),
+    retried: total.nullable().describe('cores that were put back; null: not asked for'),
+    letters: z.array(deadLetterSchema).describe('those that are left, the latest first'),
+  })
+  .meta({title: 'gotrace-core triage dead --json'})
+
 const changeCount = {
   change: oneOf(CHANGES).describe('what became of it'),
   before: total.describe('how many in the first'),

@@ -30,7 +30,7 @@ test('the commands are explained', t => {
   matchGolden(t, 'help/gotrace-core.txt', withoutPlaces(known, {}))
 })
 
-const ofTriage = ['list', 'show', 'mark', 'diff', 'export'].map(name => `triage ${name}`)
+const ofTriage = ['dead', 'list', 'show', 'mark', 'diff', 'export'].map(name => `triage ${name}`)
 const ofSymbols = ['push', 'pull'].map(name => `symbols ${name}`)
 
 for (const command of [...present, 'triage', ...ofTriage, 'symbols', ...ofSymbols]) {

@@ -11,7 +11,7 @@ import {gzipSync} from 'node:zlib'
 import {openFixture} from '../../lab/fixtures.ts'
 import {PostgresServer} from '../../lab/postgres-server.ts'
 import {S3Server} from '../../lab/s3-server.ts'
-import type {TriageList, TriageShow} from '../../src/report/core-report.ts'
+import type {TriageDead, TriageList, TriageShow} from '../../src/report/core-report.ts'
 import {serveBytes, startHttpStub} from '../support/http-stub.ts'
 import {runCommand} from '../support/run-command.ts'
 import {StartedCommand} from '../support/started-command.ts'
@@ -63,6 +63,12 @@ function resultsOf(lines: readonly string[]): string[] {
     .map(text => JSON.parse(text))
     .map(({key, signature, error}) => `${key} ${signature?.exact ?? error?.code}`)
     .sort()
+}
+
+function deadLetters(...flags: string[]): TriageDead {
+  const {stdout, stderr, exitCode} = runCommand(['triage', 'dead', '--queue', server.url, '--json', ...flags])
+  assert.equal(exitCode, 0, stderr)
+  return JSON.parse(stdout)
 }
 
 function emptyDatabase(): void {
@@ -279,8 +285,16 @@ test('what cannot be fetched is a dead letter after the last attempt, and is tri
     assert.equal(server.sql('SELECT code, attempts FROM gotrace_core.dead_letters'), 'unreachable|1')
     assert.equal(server.sql("SELECT count(*) FROM gotrace_core.core WHERE line LIKE '%secret%'"), '0')
     assert.match(await put(address).ended.then(() => server.sql('SELECT state FROM gotrace_core.queue')), /failed/)
+    const dead = deadLetters()
+    assert.deepEqual([dead.total, dead.retried, dead.letters[0]?.code], [1, null, 'unreachable'])
+    assert.equal(JSON.stringify(dead).includes('secret'), false)
+    assert.equal(runCommand(['triage', 'dead', '--queue', server.url, '--retry', 'other']).exitCode, 1)
+    const {key} = dead.letters[0] ?? {}
+    assert.deepEqual(deadLetters('--retry', key?.slice(0, 12) ?? ''), {...dead, total: 0, retried: 1, letters: []})
+    assert.equal(await worker('--until-empty').ended, 0)
+    assert.equal(deadLetters().letters[0]?.attempts, 1)
     isUp = true
-    assert.equal(await put(address, '--again').ended, 0)
+    assert.equal(deadLetters('--retry-all').retried, 1)
     assert.equal(await worker('--until-empty').ended, 0)
     assert.equal(server.sql('SELECT count(*) FROM gotrace_core.dead_letters'), '0')
     const lines = runCommand(['triage', 'export', '--store', server.url]).stdout.trimEnd().split('\n')

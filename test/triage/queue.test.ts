@@ -7,9 +7,12 @@ import {gzipSync} from 'node:zlib'
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import {InputError} from '../../src/base/errors.ts'
+import {PLAIN_STYLE} from '../../src/render/style.ts'
+import {renderTriageDead} from '../../src/render/triage-text.ts'
 import type {BatchLine} from '../../src/report/core-report.ts'
 import {identifyFile} from '../../src/triage/queue/core-identity.ts'
 import type {CoreQueue, Outcome, TakenCore} from '../../src/triage/queue/core-queue.ts'
+import {readDeadLetters} from '../../src/triage/queue/dead-letters.ts'
 import {jobIdOf, parseQueuedCore, type QueuedCore} from '../../src/triage/queue/queued-core.ts'
 import {WorkerMetrics} from '../../src/triage/queue/worker-metrics.ts'
 import {WorkerRun, type WorkerRunOptions} from '../../src/triage/queue/worker-run.ts'
@@ -58,6 +61,25 @@ test('a core is known in the queue by what its line has for a key; what is none,
   t.truthy(await identifyFile({...item, path: log}, {}), 'one that is named is for the one who analyses it')
   writeFileSync(log, gzipSync('no core').subarray(0, 12))
   t.truthy(await identifyFile({...item, path: log, uncertain: true}, {}))
+})
+
+test('dead letters are told in two lines each, whatever they hold; an address that is none is refused', async t => {
+  const letter = {priority: 0, attempts: 3, queued: null, ended: '2026-11-27T08:00:00.000Z'}
+  const letters = [
+    {...letter, key: 'k1', path: '/crash/1\u001b[2J', code: 'too-slow', message: 'no end'},
+    {...letter, key: null, path: null, attempts: 1, code: null, message: null},
+  ]
+  const answer = {schemaVersion: '1' as const, tool: TOOL, queue: 'postgres://db/x', total: 3, retried: 2, letters}
+  t.deepEqual([...renderTriageDead(answer, PLAIN_STYLE)].join('').split('\n'), [
+    '2 cores put back, 3 dead letters',
+    '  /crash/1\\x1b[2J  2026-11-27T08:00:00.000Z · 3 attempts · [k1]',
+    '      too-slow: no end',
+    '  ?  2026-11-27T08:00:00.000Z · 1 attempt',
+    '      ?: ?',
+    '1 more: --limit',
+    '',
+  ])
+  t.is((await t.throwsAsync(readDeadLetters('/x', 1), {instanceOf: InputError}))?.code, 'bad-argument')
 })
 
 test('an address is shown without its password', t => {
