@@ -73,10 +73,7 @@ export function findSimilar(signatures: readonly Signed[]): Map<string, Similar[
   const byFrame = new Map<string, Signed[]>()
   const found = new Map<string, Similar[]>()
   for (const one of compared) {
-    const named = one.frames.filter(name => !NAMELESS.test(name))
-    // Where the other one has no names of C, its first ones are of Go.
-    const top = [...named.slice(0, TOP), ...named.filter(name => !mayBeOfC(name)).slice(0, TOP_OF_GO)]
-    const candidates = new Set(top.flatMap(name => byFrame.get(name) ?? []))
+    const candidates = new Set(topOf(one).flatMap(name => byFrame.get(name) ?? []))
     for (const other of candidates) note(found, one, other)
     // A stack whose names are gone may meet this one further down.
     for (const name of new Set(one.frames)) {
@@ -85,11 +82,31 @@ export function findSimilar(signatures: readonly Signed[]): Map<string, Similar[
       else byFrame.set(name, [one])
     }
   }
-  for (const list of found.values()) {
-    list.sort((a, b) => b.similarity - a.similarity || (a.exact < b.exact ? -1 : 1))
-    list.splice(SHOWN)
-  }
+  for (const list of found.values()) keepBest(list)
   return found
+}
+
+/** The same for one of them alone, the first: no others are compared with each other. */
+export function findSimilarTo(one: Signed, others: readonly Signed[]): Similar[] {
+  const found = new Map<string, Similar[]>()
+  const own = new Set(one.frames)
+  for (const other of others.slice(0, COMPARED - 1)) {
+    if (topOf(other).some(name => own.has(name))) note(found, one, other)
+  }
+  return keepBest(found.get(one.exact) ?? [])
+}
+
+/** Names that a stack must have in common with another one to be compared with it. */
+function topOf({frames}: Signed): string[] {
+  const named = frames.filter(name => !NAMELESS.test(name))
+  // Where the other one has no names of C, its first ones are of Go.
+  return [...named.slice(0, TOP), ...named.filter(name => !mayBeOfC(name)).slice(0, TOP_OF_GO)]
+}
+
+function keepBest(list: Similar[]): Similar[] {
+  list.sort((a, b) => b.similarity - a.similarity || (a.exact < b.exact ? -1 : 1))
+  list.splice(SHOWN)
+  return list
 }
 
 function note(found: Map<string, Similar[]>, one: Signed, other: Signed): void {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import {findSimilar, similarity} from '../../src/triage/similarity.ts'
+import {findSimilar, findSimilarTo, similarity} from '../../src/triage/similarity.ts'
 
 const STACK = ['boom', 'f', 'main.work', 'main.main']
 
@@ -54,4 +54,17 @@ test('of thousands of signatures the first are compared', t => {
   const alike = findSimilar([...many.slice(0, 2000), ...many])
   t.is(findSimilar(many).get('2999'), undefined)
   for (const list of alike.values()) t.true(list.length <= 5)
+})
+
+test('one signature alone has the same answer as among all', t => {
+  const name = (seed: number) =>
+    seed % 7 === 0 ? `code~0123456${seed % 10}` : `${seed % 3 ? 'main.' : ''}f${seed % 11}`
+  const all = Array.from({length: 40}, (_, at) => ({
+    exact: String(at),
+    frames: Array.from({length: at % 9}, (__, depth) => name(at * 31 + depth * (1 + (at % 5)))),
+  }))
+  for (const one of all) {
+    const others = all.filter(each => each !== one)
+    t.deepEqual(findSimilarTo(one, others), findSimilar([one, ...others]).get(one.exact) ?? [])
+  }
 })

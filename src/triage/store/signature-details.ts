@@ -1,6 +1,6 @@
 import {InputError} from '../../base/errors.ts'
 import type {BatchFrame, TriageShow} from '../../report/core-report.ts'
-import {COMPARED, findSimilar} from '../similarity.ts'
+import {COMPARED, findSimilarTo} from '../similarity.ts'
 import {type Fields, fieldsOf, parseObject} from '../stored-line.ts'
 import {nameOfBuild, readBuilds} from './builds.ts'
 import type {CrashStore} from './crash-store.ts'
@@ -73,9 +73,9 @@ export async function showSignature(
 /** Each with how it stands: one of them may be known, or fixed. */
 async function findAlike(store: CrashStore, signature: TriageShow['signature']): Promise<Details['similar']> {
   const {signatures} = await listSignatures(store, {...EVERYTHING, days: 0, now: signature.last, limit: COMPARED})
-  const all = [signature, ...signatures.filter(({exact}) => exact !== signature.exact)]
-  return (findSimilar(all).get(signature.exact) ?? []).flatMap(({exact, similarity}) => {
-    const other = all.find(each => each.exact === exact)
+  const others = signatures.filter(({exact}) => exact !== signature.exact)
+  return findSimilarTo(signature, others).flatMap(({exact, similarity}) => {
+    const other = others.find(each => each.exact === exact)
     return other ? [{exact, similarity, state: other.state, count: other.count}] : []
   })
 }
