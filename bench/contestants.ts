@@ -21,6 +21,16 @@ export function ourselves(...words: readonly string[]): Contestant {
   }
 }
 
+/** Us, asked about the core beside the one of the subject. */
+export const OUR_SMALL: Contestant = {
+  name: 'gotrace-core analyze, the small core',
+  tool: 'node',
+  command: ({beside}) => {
+    if (!beside) throw new Error('no core is beside that of the subject')
+    return ourselves('analyze').command(beside)
+  },
+}
+
 /** Us, about nothing. */
 export const OUR_HELP: Contestant = {
   name: 'gotrace-core --help',

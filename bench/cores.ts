@@ -27,6 +27,8 @@ export interface BenchInput {
   size: number
   /** What stands on standard input. */
   input?: string
+  /** Another core, to compare with. */
+  beside?: BenchInput
 }
 
 const here = dirname(fileURLToPath(import.meta.url))

@@ -7,6 +7,7 @@ import {
   OUR_BATCH,
   OUR_HELP,
   OUR_LOOP,
+  OUR_SMALL,
   OUR_SYMBOLIZER,
   ourselves,
   SYMBOLIZERS,
@@ -38,6 +39,23 @@ function crowd(goroutines: number, rest: Rest): Subject {
   const what = `${goroutines.toLocaleString('en')} goroutines`
   const prepare = (release: string) => makeCore(buildProgram('crowd', release), {arguments: [goroutines, 1]})
   return {name, what, prepare, ours: ANALYZE, peers: DELVE, ...rest}
+}
+
+/** A large core of a process whose goroutines are few. */
+function bulky(name: string, what: string, words: readonly number[]): Subject {
+  return {
+    name,
+    what,
+    goal: '1.2 times the small one',
+    prepare: release => {
+      const program = buildProgram('crowd', release)
+      return {...makeCore(program, {arguments: words}), beside: makeCore(program, SMALL)}
+    },
+    ours: [...ANALYZE, OUR_SMALL],
+    peers: DEBUGGERS,
+    isLarge: true,
+    roundsMax: 5,
+  }
 }
 
 function deep(frames: number): Subject {
@@ -116,6 +134,8 @@ export const SUBJECTS: readonly Subject[] = [
     isLarge: true,
     roundsMax: 1,
   }),
+  bulky('sparse', '20 GB of memory that was mapped and hardly touched', [4, 1, 20]),
+  bulky('dense', '5 GB of memory in use', [4, 5000]),
   deep(10),
   deep(100),
   deep(1000),

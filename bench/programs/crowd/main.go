@@ -1,6 +1,6 @@
 // A server as production has it: many goroutines that wait, a heap, and a fault in C.
 //
-//	crowd GOROUTINES HEAP_MEGABYTES
+//	crowd GOROUTINES HEAP_MEGABYTES [MAPPED_GIGABYTES]
 package main
 
 /*
@@ -32,6 +32,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 type request struct {
@@ -97,11 +98,28 @@ func (s *server) fill(megabytes int) {
 	}
 }
 
+// mapMuch maps memory of which a page in a gigabyte is touched.
+func mapMuch(gigabytes int) []byte {
+	const flags = syscall.MAP_ANON | syscall.MAP_PRIVATE | syscall.MAP_NORESERVE
+	memory, err := syscall.Mmap(-1, 0, gigabytes<<30, syscall.PROT_READ|syscall.PROT_WRITE, flags)
+	if err != nil {
+		panic(err)
+	}
+	for at := 0; at < len(memory); at += 1 << 30 {
+		memory[at] = 1
+	}
+	return memory
+}
+
 func main() {
 	count, _ := strconv.Atoi(os.Args[1])
 	megabytes, _ := strconv.Atoi(os.Args[2])
 	s := &server{queue: make(chan *request)}
 	s.fill(megabytes)
+	if len(os.Args) > 3 {
+		gigabytes, _ := strconv.Atoi(os.Args[3])
+		defer syscall.Munmap(mapMuch(gigabytes))
+	}
 	s.mu.Lock()
 	s.started.Add(count)
 	for id := 0; id < count; id++ {
