@@ -69,6 +69,7 @@ export class CfiSection {
   readonly section: Section
   readonly #label: string
   readonly #isEhFrame: boolean
+  readonly #sections: SectionSource
   readonly #bases: PointerBases
   readonly #view: DataView
   readonly #cies = new Map<number, Cie>()
@@ -78,10 +79,22 @@ export class CfiSection {
     this.#view = new DataView(section.bytes.buffer, section.bytes.byteOffset, section.bytes.byteLength)
     this.#label = `${sections.name}:${name}`
     this.#isEhFrame = name === '.eh_frame'
-    this.#bases = {
-      section: section.address,
-      text: sections.section('.text')?.address ?? 0,
-      data: sections.section('.got')?.address ?? 0,
+    this.#sections = sections
+    this.#bases = this.#basesWithin(undefined)
+  }
+
+  /** The sections that few encodings name are read for those alone: .text is most of a file. */
+  #basesWithin(start: number | undefined): PointerBases {
+    const addressOf = (name: string): number => this.#sections.section(name)?.address ?? 0
+    return {
+      section: this.section.address,
+      get text() {
+        return addressOf('.text')
+      },
+      get data() {
+        return addressOf('.got')
+      },
+      function: start,
     }
   }
 
@@ -269,7 +282,7 @@ export class CfiSection {
       instructions: this.#cursor(fde.instructionsStart, fde.instructionsEnd),
       start: fde.start,
       readLocation: cursor => {
-        const location = readEncodedPointer(cursor, cie.pointerEncoding, {...this.#bases, function: fde.start})
+        const location = readEncodedPointer(cursor, cie.pointerEncoding, this.#basesWithin(fde.start))
         if (location === undefined) throw cursor.error('DW_CFA_set_loc without a location')
         return location
       },

@@ -7,7 +7,7 @@ export interface PointerBases {
   readonly section: number
   readonly text: number
   readonly data: number
-  readonly function?: number
+  readonly function?: number | undefined
 }
 
 /**

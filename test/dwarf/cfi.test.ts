@@ -56,6 +56,40 @@ function table(build: (builder: BytesBuilder) => void, diagnostics = new Diagnos
  */
 const STANDARD = '41 0e 10 86 02 43 0d 06 02 3c 0c 07 08'
 
+test('what no entry counts from is not read: .text is most of a file', t => {
+  const builder = new BytesBuilder(EH_FRAME)
+  fde(cie(builder), 0x1000, 0x42, STANDARD)
+  const sections = sectionSource({'.eh_frame': {bytes: builder.build(), address: EH_FRAME}})
+  const asked = new Set<string>()
+  const watched: SectionSource = {
+    name: 'test',
+    section(name) {
+      asked.add(name)
+      return sections.section(name)
+    },
+  }
+  t.truthy(new CfiTable(watched, new Diagnostics()).rowAt(toAddress(0x1004)))
+  t.false(asked.has('.text') || asked.has('.got'))
+})
+
+test('entries count from .text where their encoding says so', t => {
+  const builder = new BytesBuilder(EH_FRAME)
+  builder.label('cie').difference(4, 'cieEnd', 'cieId').label('cieId').u32(0).u8(1).cstring('zR')
+  // DW_EH_PE_textrel | DW_EH_PE_sdata4
+  builder.uleb128(1).sleb128(-8).u8(16).uleb128(1).u8(0x2b)
+  builder.hex('0c 07 08 90 01').align(8).label('cieEnd')
+  builder.label('fde').difference(4, 'fdeEnd', 'fdeId').label('fdeId')
+  builder.computed(4, at => at('fdeId') - at('cie'))
+  builder.u32(0x40).u32(0x42).uleb128(0).hex(STANDARD).align(8).label('fdeEnd')
+  const sections = sectionSource({
+    '.eh_frame': {bytes: builder.build(), address: EH_FRAME},
+    '.text': {bytes: new Uint8Array(0x100), address: 0x1000},
+  })
+  const cfi = new CfiTable(sections, new Diagnostics())
+  t.deepEqual(cfi.rowAt(toAddress(0x1041))?.row.cfa, {kind: 'register', register: 7, offset: 16})
+  t.is(cfi.rowAt(toAddress(0x1000)), undefined)
+})
+
 test('a row holds from its location up to the next', t => {
   const cfi = table(builder => fde(cie(builder), 0x1000, 0x42, STANDARD))
   const cfa = (pc: number) => cfi.rowAt(toAddress(pc))?.row.cfa
