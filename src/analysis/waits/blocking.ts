@@ -48,7 +48,8 @@ export class Blocking {
     const native = this.#nativeWaitOf(tid)
     if (native) return native
     const goroutine = this.#parties.goroutineOn(tid)
-    const wait = goroutine && findGoWait(this.#parties.imageOn(tid).process, goroutine)
+    const {process} = this.#parties.imageOn(tid)
+    const wait = goroutine && findGoWait(process, goroutine, this.#placesOf(process))
     return wait ? reportGoWait(wait) : null
   }
 
