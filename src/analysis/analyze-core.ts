@@ -36,7 +36,7 @@ import {FrameOrigins} from './process/frame-origins.ts'
 import type {ProcessFiles} from './process/go-image.ts'
 import {type CoreOrigin, reportCoreFacts, reportGo, reportModules, type Tool} from './process/process-facts.ts'
 import {readCodeFacts} from './signature/code-facts.ts'
-import {DeathStacks} from './signature/death-stack.ts'
+import {DeathStacks, fromFault} from './signature/death-stack.ts'
 import {readPanicValues} from './signature/panic-values.ts'
 import {programIdentity, programName} from './signature/program-name.ts'
 import {SignatureRules} from './signature/rules.ts'
@@ -304,6 +304,7 @@ class Analysis implements CoreReport {
       core: this.core,
       go: this.go,
       crash: this.crash,
+      isInGo: this.#isInGo(),
       frames: [...this.#lostFault(), ...this.#framesOfDeath()],
       framesOfMain: () => (main ? this.#reporter.report(main, false).frames : []),
       census,
@@ -416,7 +417,7 @@ class Analysis implements CoreReport {
   /** Of the goroutine that crashed; of the thread, where no goroutine was on it. */
   #framesOfCrash(): readonly FrameReport[] {
     const {thread, goroutine} = this.#cause
-    if (goroutine) return liveFrames(this.#reportOfCrash(goroutine))
+    if (goroutine) return fromFault(liveFrames(this.#reportOfCrash(goroutine)), this.#cause)
     if (!thread) return []
     const {frames, handlerFrames} = reportThread(this.#images, thread.thread, this.#blocking, this.#threadValues)
     return frames.slice(handlerFrames)
@@ -427,6 +428,12 @@ class Analysis implements CoreReport {
     const {goroutine, current} = this.#cause
     const below = goroutine && current && current !== goroutine ? liveFrames(this.#reportOfCrash(current)) : []
     return [...this.#framesOfCrash(), ...below]
+  }
+
+  #isInGo(): boolean {
+    const {signal} = this.#cause
+    const {tables} = this.#process
+    return signal !== undefined && !signal.isPlaceLost && tables?.functionAt(signal.pc) !== undefined
   }
 
   /** Where C faulted, as the runtime has recorded it, if the stack there is lost. */

@@ -19,6 +19,8 @@ type Wait = NonNullable<GoroutineReport['waitingFor']>
 
 /** What the summary is made of. */
 export interface SummaryFacts extends Pick<CoreReport, 'core' | 'go' | 'crash'> {
+  /** The code at the crash's pc is Go's, whether a frame of it is shown or not. */
+  isInGo: boolean
   /** Of the stack that crashed, innermost first. */
   frames: readonly FrameReport[]
   /** Of goroutine 1; asked for only where the process stood still. */
@@ -34,10 +36,10 @@ export interface SummaryFacts extends Pick<CoreReport, 'core' | 'go' | 'crash'> 
 }
 
 export function summarize(facts: SummaryFacts): SummaryReport {
-  const {core, go, crash, frames, census, isListIncomplete, signature, missing} = facts
+  const {core, go, crash, census, isListIncomplete, signature, missing} = facts
   const {settings} = go
   return {
-    what: describeCrash(crash, {pid: core.pid, language: languageOf(crash, frames)}),
+    what: describeCrash(crash, {pid: core.pid, language: languageOf(facts)}),
     where: findWhere(facts),
     who: {
       program: core.executable,
@@ -68,7 +70,9 @@ const CODE: ReadonlySet<FrameReport['kind']> = new Set(['go', 'c', 'unknown'])
  * Whether the innermost code of the crash is Go's or C's. Where its place is lost, or nothing tells what it is of, no
  * frame further out does either, but the runtime knows whether it was in a call of C.
  */
-function languageOf({kind, pc, duringCgo}: CrashReport, frames: readonly FrameReport[]): 'go' | 'c' | undefined {
+function languageOf({crash, isInGo, frames}: SummaryFacts): 'go' | 'c' | undefined {
+  const {kind, pc, duringCgo} = crash
+  if (isInGo) return 'go'
   const isLost = kind === 'signal' && pc === null
   const innermost = isLost ? undefined : frames.find(frame => CODE.has(frame.kind))?.kind
   if (innermost === 'go' || innermost === 'c') return innermost

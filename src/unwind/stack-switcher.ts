@@ -43,12 +43,19 @@ export class StackSwitcher {
    * Which stack holds `sp`. g0's bounds are an estimate on threads that C created; beyond them the stack is "native".
    */
   stackOf(sp: Address): StackKind {
-    const {g, g0, gsignal} = this.#switches ?? {}
-    if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return 'gsignal'
+    const {g, g0} = this.#switches ?? {}
+    if (this.signalStackOf(sp) !== undefined) return 'gsignal'
     if (this.#isOn(g, sp)) return 'goroutine'
     if (this.#isOn(g0, sp)) return 'g0'
     const other = this.#others.find(each => each.stackOf(sp) !== 'native')
     return other ? other.stackOf(sp) : 'native'
+  }
+
+  /** Where the signal stack begins that holds `sp`. */
+  signalStackOf(sp: Address): Address | undefined {
+    const {gsignal} = this.#switches ?? {}
+    if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return gsignal.stackLo
+    return this.#others.map(other => other.signalStackOf(sp)).find(found => found !== undefined)
   }
 
   #isOn(stack: {stackLo: Address; stackHi: Address} | undefined, sp: Address): boolean {
@@ -218,6 +225,10 @@ class ForeignSwitcher {
 
   stackOf(sp: Address): StackKind {
     return this.#switcher.stackOf(sp)
+  }
+
+  signalStackOf(sp: Address): Address | undefined {
+    return this.#switcher.signalStackOf(sp)
   }
 
   leaveCoroutine(sp: Address): Position | undefined {

@@ -18,6 +18,7 @@ import {spBeforeAlignment} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import {beginsThread, crosscall1Row, isFirstOfThread} from './thread-start.ts'
 import type {Bounds, FoundBy, Seed, StackKind, StopReason, UnwindFrame} from './unwind-frame.ts'
+import {WalkProgress} from './walk-progress.ts'
 
 export interface UnwinderInput {
   readonly memory: MemoryReader
@@ -32,10 +33,6 @@ export interface UnwinderInput {
 const DEFAULT_FRAME_LIMIT = 1_000_000
 /** A row for each distinct pc; dropped and begun again when a strange core has more. */
 const ROW_CACHE_LIMIT = 200_000
-/** Switches to a lower address: signal frames on the way to another stack, callbacks, coroutines. */
-const DESCENT_LIMIT = 1024
-/** A frame found by CFI below its callee is believed only on another stack. */
-const OTHER_STACK_DISTANCE = 256 * 1024
 
 /** Functions that call without a call instruction: their caller's pc is exact (runtime.unwinder.next, traceback.go). */
 const INJECTED_CALLS: ReadonlySet<string> = new Set(['asyncPreempt', 'debugCallV2', 'sigpanic'])
@@ -93,7 +90,7 @@ export class Unwinder {
     const {memory, version, go: tables} = this.#input
     const functionAt = (pc: Address) => tables?.functionAt(pc)
     const switcher = new StackSwitcher(memory, version, bounds.switches, functionAt)
-    const descents = new Set<string>()
+    const progress = new WalkProgress(switcher)
     let position: Position = seed
     let isRooted = false
     for (let count = 0; count < limit; count++) {
@@ -105,7 +102,8 @@ export class Unwinder {
       isRooted ||= go !== undefined && beginsThread(go.code)
       const next = go || isRooted ? departure.next : beyondCoroutine(departure.next, switcher, sp)
       if (typeof next === 'string') return next
-      if (!progresses(sp, pc, next, descents)) return 'no-progress'
+      const stop = progress.stopBetween(pc, sp, next)
+      if (stop) return stop
       position = next
     }
     return 'frame-limit'
@@ -338,21 +336,4 @@ function startOf(entry: NativeEntry | undefined): Address | undefined {
 
 function isRestorer(code: GoFunction): boolean {
   return code.name.startsWith('runtime.sigreturn')
-}
-
-/**
- * Every return pops its stack, unless the return address is in a register (vfork keeps it in rdi). Another stack may
- * lie lower: switches and signal frames go there, and CFI of coroutines far away. Each such place once.
- */
-function progresses(sp: Address, pc: Address, next: Position, descents: Set<string>): boolean {
-  const {pc: nextPc, sp: nextSp} = next.registers
-  if (nextSp === undefined || nextSp > sp) return true
-  const switching = next.foundBy === 'signal-frame' || next.foundBy === 'stack-switch'
-  const inRegister = nextSp === sp && nextPc !== pc
-  const farAway = sp - nextSp > OTHER_STACK_DISTANCE
-  if (!switching && !inRegister && !farAway) return false
-  const key = `${nextSp}:${nextPc}`
-  if (descents.has(key) || descents.size >= DESCENT_LIMIT) return false
-  descents.add(key)
-  return true
 }

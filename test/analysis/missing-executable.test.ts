@@ -106,3 +106,16 @@ for (const name of fixtureNames(/^(blocked|cfault|cxx)-(fault|segv|abort)-(?!.*(
     t.deepEqual([call?.current?.pc, call?.missing], [first?.frames[0]?.pc, 'no-unwind-info'], 'cgo says the same')
   })
 }
+
+test('without the executable C frames that called back are marked as missing, at each callback', async t => {
+  const fixture = await openFixture('deaths-nest-go1.15-nodwarf')
+  const {goroutines} = await analyse(fixture, {cgoFrames: 'auto'})
+  const part = await analyse(fixture, {cgoFrames: 'auto', withoutExecutable: true})
+  const {frames = [], missing = []} = part.goroutines[0] ?? {}
+  const callbacks = goroutines[0]?.frames.filter(({function: name}) => name === 'runtime.cgocallback_gofunc') ?? []
+  t.is(callbacks.length, 3)
+  t.deepEqual(
+    missing.slice(1).map(({after, reason}) => [frames[after - 1]?.pc, reason]),
+    callbacks.map(({pc}) => [pc, 'no-unwind-info']),
+  )
+})

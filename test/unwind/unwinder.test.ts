@@ -394,6 +394,28 @@ test('below a signal frame the pc is exact, even on a lower stack', t => {
   t.is(walk.frames[2]?.registers.bp, toAddress(0x55))
 })
 
+test('a signal stack that a later handler has used anew holds nothing of the handler before', t => {
+  const SIGNAL_STACK = 0x7fff0000
+  const CRASH_STACK = 0xc000040000
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .code(0x5000, RESTORER)
+    .go({name: 'runtime.switchToCrashStack0', entry: 0x7100, end: 0x7110, frame: 8})
+    .go({name: 'runtime.badmorestackg0', entry: 0x7200, end: 0x7210, frame: 0})
+    .words(SIGNAL_STACK, 0x5000)
+    .bytes(SIGNAL_STACK + 8, signalFrame({pc: 0x7104, sp: CRASH_STACK, bp: SIGNAL_STACK + 0x200}))
+    .words(CRASH_STACK, 0, 0)
+    .words(SIGNAL_STACK + 0x200, 0, 0x7205, 0)
+  const switches = {
+    g: undefined,
+    g0: undefined,
+    gsignal: {stackLo: toAddress(SIGNAL_STACK), stackHi: toAddress(SIGNAL_STACK + 0x1000)},
+  }
+  const walk = process.walk(at(0x1000, SIGNAL_STACK), {}, {switches})
+  t.deepEqual(pcs(walk), [0x1000, 0x5000, 0x7104])
+  t.is(walk.stop, 'overwritten')
+})
+
 test('a signal frame that leads back to itself ends', t => {
   const process = new FakeProcess().code(0x5000, RESTORER)
   process.bytes(STACK, signalFrame({pc: 0x5000, sp: STACK, bp: 0}))

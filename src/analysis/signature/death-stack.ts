@@ -1,6 +1,8 @@
+import {hex} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
+import {signalPc} from '../crash/first-fault.ts'
 import {isListed, otherGoroutines} from '../goroutines/goroutine-order.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type GoroutineStacks, liveFrames} from '../stacks/goroutine-stacks.ts'
@@ -39,7 +41,7 @@ export class DeathStacks {
     const system = runtimeStack ? this.#walk(runtimeStack.g0, runtimeStack.start) : []
     const crashed = goroutine ? (this.#known(goroutine) ?? this.#walk(goroutine, start)) : []
     const served = current && current !== goroutine ? (this.#known(current) ?? this.#walk(current)) : []
-    return [...withoutRepeated(system, [...crashed, ...served]), ...crashed, ...served]
+    return fromFault([...withoutRepeated(system, [...crashed, ...served]), ...crashed, ...served], this.#cause)
   }
 
   *blocked(): Generator<BlockedStack> {
@@ -57,6 +59,16 @@ export class DeathStacks {
     const request = {goroutine, visibility, cgoFrames: 'auto', bothEnds: true} as const
     return [...liveFrames(this.#stacks.assemble(start ? {...request, start} : request))]
   }
+}
+
+/**
+ * A stack without what a handler was doing that had called Go: the fault, further out, is what the process died of.
+ * Whole where the fault is not among its frames, right behind the kernel's.
+ */
+export function fromFault(frames: readonly FrameReport[], {signal}: CrashCause): FrameReport[] {
+  const pc = signal && hex(signalPc(signal))
+  const fault = frames.findIndex((frame, index) => frame.pc === pc && frames[index - 1]?.kind === 'signal')
+  return frames.slice(Math.max(0, fault))
 }
 
 /** Where the system stack is what the goroutine called, its frames of C are those of the goroutine's stack too. */

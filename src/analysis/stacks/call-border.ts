@@ -21,6 +21,8 @@ const LEAVING: ReadonlySet<string> = new Set([...STACK_ENTRIES, 'asmcgocall'])
 export class CallBorder {
   /** SP of asmcgocall or systemstack on g0's stack; undefined where no goroutine is there. */
   readonly #base: Address | undefined
+  /** g0.sched.sp, which is not below that: a callback that is entering Go or leaving it has its own frames in between. */
+  readonly #top: Address | undefined
   /** The same of runtimes whose tables are gone, for which the thread is one of C to this runtime. */
   readonly #foreignBases: readonly Address[]
   readonly #hasTables: boolean
@@ -34,6 +36,7 @@ export class CallBorder {
     goroutine: Goroutine | undefined,
   ) {
     this.#base = findCallBase({version}, switches?.g0?.schedSp, goroutine)
+    this.#top = this.#base && switches?.g0?.schedSp
     this.#foreignBases = (switches?.others ?? []).flatMap(({callBase}) => callBase ?? [])
     this.#hasTables = tables !== undefined
     this.#goroutine = goroutine
@@ -100,7 +103,7 @@ export class CallBorder {
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {
     const isOver = (base: Address | undefined) => base !== undefined && inner.sp < base && sp > base
     if (kind === 'go' || this.#isOnGoroutine(inner.sp) || this.#isOnGoroutine(sp)) return false
-    return isOver(this.#base) || this.#foreignBases.some(isOver)
+    return isOver(this.#top) || this.#foreignBases.some(isOver)
   }
 
   /** asmcgocall alone leads from one stack to the other. */

@@ -20,8 +20,6 @@ export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512
-/** From the stack pointer of cgocallback to what it pushed, on all releases (src/runtime/asm_amd64.s). */
-const CGOCALLBACK_FRAME = 0x60
 /** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
 const SWITCH_RECORDS = 2
 
@@ -48,7 +46,8 @@ export function* walkBareStack(
     if (seen.has(last.sp)) return 'no-progress'
     seen.add(last.sp)
     const call = findCallOfC(process, goroutine, last.sp)
-    isBehindGap = call !== undefined && call.sp - last.sp > CGOCALLBACK_FRAME
+    // That C code itself no function tells.
+    isBehindGap = call !== undefined
     if (call?.frameless) {
       yield {...call.frameless, foundBy: 'scan', kind: 'native', isBehindGap}
       isBehindGap = false
@@ -88,10 +87,15 @@ function* walkFrom(
     }
     const isFirst = index === 0
     const mayHide = isSuspect(index++) ? holdsReturn(process, frame) : mayHideCaller(process, frame)
-    last = frame
-    yield marked(frame, isFirst && isAmbiguous ? true : mayHide, isFirst && isBehindGap)
+    last = endingOn(goroutine, frame)
+    yield marked(last, isFirst && isAmbiguous ? true : mayHide, isFirst && isBehindGap)
   }
   return {stop: next.value, last}
+}
+
+/** The frame pointer of cgocallback leads to C's own stack: where its frame ends is not known. */
+function endingOn({stack}: Goroutine, frame: UnwindFrame): UnwindFrame {
+  return frame.cfa !== undefined && isOnStack(stack, frame.cfa) ? frame : {...frame, cfa: undefined}
 }
 
 function marked(frame: UnwindFrame, mayHide: boolean, isBehindGap: boolean): BareFrame {
@@ -203,7 +207,7 @@ function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Go
   const machine = goroutine.m === NULL_ADDRESS ? undefined : process.runtime?.machineAt(goroutine.m)
   const isOnMachine = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
   const thread = machine && isOnMachine ? threads.ofMachine(machine) : undefined
-  const first = thread?.frames[thread.base]
+  const first = thread?.frames[thread.innermost]
   if (!thread || !first || !isOnStack(goroutine.stack, first.sp)) return undefined
   return {
     registers: first.registers,

@@ -142,7 +142,10 @@ export class GoroutineStacks {
 
   #leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
     const leaf = this.threads.leafOf(goroutine, start)
-    return leaf?.frames.some(({go}) => go && endsProcess(go) && !foreignImage(this.#process, go)) ? undefined : leaf
+    const isOfDeath = leaf?.frames.some(({go}) => go && endsProcess(go) && !foreignImage(this.#process, go)) === true
+    if (!leaf || !isOfDeath) return leaf
+    // The runtime tells those frames elsewhere, but not what is lost between them and the goroutine's own.
+    return leaf.stop === 'end-of-stack' ? undefined : {...leaf, frames: [], elided: null, missing: []}
   }
 
   #sitesOf(tables: GoTables, goroutine: Goroutine): GoSites {

@@ -1,7 +1,7 @@
 import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
-import {machineOf} from '../../runtime-model/machine.ts'
+import {type Machine, machineOf} from '../../runtime-model/machine.ts'
 import type {GoStart} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
@@ -23,9 +23,27 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
   const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
   if (running && !(inSyscall && !isOnStack(goroutine.stack, running.sp))) return running
   if (inSyscall) return inSyscall
-  if (isElsewhere(process, threads, goroutine)) return LOST_START
-  const {sched} = goroutine
+  return isElsewhere(process, threads, goroutine) ? LOST_START : startSaved(goroutine)
+}
+
+/** What the scheduler saved, or who switched to the system stack. */
+function startSaved({sched}: Goroutine): FoundStart {
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
+}
+
+/**
+ * Where the goroutine is that the runtime left for the system stack on which a walk of its thread ended, without a way
+ * back; undefined where the walk ended elsewhere.
+ */
+export function startLeft(
+  {runtime}: DeadProcess,
+  goroutine: Goroutine,
+  {g0: address}: Machine,
+  end: Address,
+): FoundStart | undefined {
+  const g0 = runtime?.goroutineAt(address)
+  const isLeft = g0 && goroutine.status.text === 'running' && isOnStack(goroutine.stack, goroutine.sched.sp)
+  return isLeft && !isOnStack(goroutine.stack, end) && isOnSystemStack(g0, end) ? startSaved(goroutine) : undefined
 }
 
 /** Nothing tells where the goroutine is. */
@@ -39,7 +57,7 @@ export function isElsewhere({runtime}: DeadProcess, threads: ThreadStacks, gorou
   const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined
   if (!machine || machine.curg !== goroutine.address) return false
   const thread = threads.ofMachine(machine)
-  const sp = thread?.frames[thread.base]?.sp
+  const sp = thread?.frames[thread.innermost]?.sp
   const g0 = runtime?.goroutineAt(machine.g0)
   return sp !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
 }
@@ -64,7 +82,8 @@ function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: G
   if (!machine || machine.curg !== goroutine.address) return undefined
   const thread = threads.ofMachine(machine)
   if (!thread) return undefined
-  const first = thread.frames[thread.base]
+  const {innermost} = thread
+  const first = thread.frames[innermost]
   if (!first || !isOnStack(goroutine.stack, first.sp)) {
     // In the vDSO: its caller's position was kept (1.18+ walk from there).
     const {vdso} = machine
@@ -72,12 +91,10 @@ function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: G
       ? {pc: vdso.pc, sp: vdso.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
       : undefined
   }
-  const foundBy = thread.base === 0 ? 'context' : 'signal-frame'
+  const foundBy = innermost === 0 ? 'context' : 'signal-frame'
   if (first.kind === 'go' || first.pc === 0) {
     return {pc: first.pc, sp: first.sp, trap: first.interrupted, isSyscall: false, foundBy}
   }
-  const inGo = thread.frames
-    .slice(thread.base)
-    .find(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
+  const inGo = thread.frames.slice(innermost).find(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
   return inGo && {pc: inGo.pc, sp: inGo.sp, trap: inGo.interrupted, isSyscall: false, foundBy: 'cfi'}
 }

@@ -161,7 +161,7 @@ export class ThreadStacks {
     const isOnMachine = machine?.curg === goroutine.address
     const stack = isOnMachine && this.goroutineOn(machine) ? this.ofMachine(machine) : undefined
     if (!stack) return this.#hasCalledC(goroutine) ? LOST_CALL : undefined
-    const leaf = behindHandlers(stack, goroutine)
+    const leaf = behindHandlers(stack)
     return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
   }
 

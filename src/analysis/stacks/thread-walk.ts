@@ -8,6 +8,7 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk, type GoStart} from '../../unwind/goroutine-walk.ts'
+import type {MissingReason} from '../../report/vocabulary.ts'
 import {applySignalFrame, findSignalFrames, isPlaceOverwritten} from '../../unwind/signal-frame.ts'
 import {beginsThread} from '../../unwind/thread-start.ts'
 import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -15,7 +16,7 @@ import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {isFaultOf} from './frame-pointer-stack.ts'
-import {startInSyscall, WALK_LIMIT} from './goroutine-start.ts'
+import {type FoundStart, startInSyscall, startLeft, WALK_LIMIT} from './goroutine-start.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
 import {
   endsProcess,
@@ -47,6 +48,11 @@ export interface ThreadStack extends EndsOfStack<UnwindFrame> {
   readonly interruptions: readonly Interruption[]
   /** Index of the first frame that is the program's own: behind the runtime's signal handlers. */
   readonly base: number
+  /**
+   * The same for what the goroutine does: where a handler of C had called Go, what that handler had interrupted (the
+   * first fault, maybe) lies further out.
+   */
+  readonly innermost: number
 }
 
 /** Who is on a thread, and on which stacks. */
@@ -75,7 +81,14 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const panic = process.tables || !machine || !goroutine ? undefined : findNamelessPanic(frames, machine, goroutine)
   const base = Math.max(findBase(frames, interruptions, killedBy), panic ?? 0)
   reportOverwritten(process, thread.tid, interruptions)
-  return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base}
+  const {length} = leaf.frames
+  const innermost = base <= length ? base : Math.max(panic ?? 0, endOfHandlers(interruptions, length))
+  return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base, innermost}
+}
+
+/** Index behind the outermost handler of the runtime whose frames are among the first `count`. */
+function endOfHandlers(interruptions: readonly Interruption[], count: number): number {
+  return interruptions.findLast(({index, isPlumbing}) => isPlumbing && index <= count)?.index ?? 0
 }
 
 function reportOverwritten({diagnostics}: DeadProcess, tid: number, interruptions: readonly Interruption[]): void {
@@ -93,33 +106,22 @@ function reportOverwritten({diagnostics}: DeadProcess, tid: number, interruption
   )
 }
 
-/** What is above the goroutine's own frames, without the frames of signal handlers. */
-export function behindHandlers(stack: ThreadStack, goroutine: Goroutine): CSegment {
-  const {base, leaf} = stack
-  if (base <= leaf.frames.length) return withoutInner(leaf, base)
-  // A handler had called Go: what it interrupted is C code further out.
-  const rest = withoutInner(stack, base)
-  const end = rest.frames.findIndex(frame => frame.kind === 'go' && isOnStack(goroutine.stack, frame.sp))
-  if (rest.elided && rest.elided.after <= end) {
-    const inner = rest.frames.slice(0, rest.elided.after)
-    return {frames: inner, elided: null, missing: [], landing: undefined, stop: 'frame-limit'}
-  }
-  const landing = rest.frames[end]
-  const frames = landing ? rest.frames.slice(0, end) : rest.frames
-  const elided = rest.elided && rest.elided.after <= frames.length ? rest.elided : null
-  return {frames, elided, missing: [], landing, stop: landing ? 'end-of-stack' : stack.stop}
+/** What is above the goroutine's own frames, without the frames of the runtime's handlers. */
+export function behindHandlers(stack: ThreadStack): CSegment {
+  return withoutInner(stack.leaf, stack.innermost)
 }
 
 /**
  * The innermost Go frame of the goroutine's own stack that is not of the end of the process; undefined where it is one
  * of those that were left out.
  */
-export function findOwnFrame({frames, base, leaf, elided}: ThreadStack, {stack}: Goroutine): UnwindFrame | undefined {
+export function findOwnFrame(thread: ThreadStack, {stack}: Goroutine): UnwindFrame | undefined {
+  const {frames, innermost: base, leaf, elided} = thread
   const dying = frames.findLastIndex(({go}) => go && endsProcess(go))
   const first = Math.max(base, dying + 1)
   const index = frames.findIndex(({kind, sp}, at) => at >= first && kind === 'go' && isOnStack(stack, sp))
   if (!elided || (index >= 0 && index < elided.after)) return frames[index]
-  return dying < base && base <= leaf.frames.length ? leaf.landing : undefined
+  return dying < base ? leaf.landing : undefined
 }
 
 /**
@@ -136,7 +138,8 @@ function withoutInner<T extends EndsOfStack<UnwindFrame>>(stack: T, count: numbe
   return {
     ...stack,
     frames: frames.slice(count),
-    missing: missing.flatMap(mark => (mark.after < count ? [] : {...mark, after: mark.after - count})),
+    // What is missing right behind them is of them.
+    missing: missing.flatMap(mark => (mark.after <= count && count > 0 ? [] : {...mark, after: mark.after - count})),
     elided: elided && after !== null && after >= 0 ? {...elided, after} : null,
   }
 }
@@ -163,7 +166,8 @@ class LeafWalk {
     const handler = gsignal ? handlerFrames(leaf, gsignal) : leaf.frames
     const outside = this.#escapeHandler(handler)
     if (outside) {
-      leaf = join(handler, this.#segment(outside.registers, 'signal-frame'))
+      const isNext = handler.at(-1)?.sp === outside.signal.ucontext
+      leaf = join(handler, this.#segment(outside.registers, 'signal-frame'), isNext ? undefined : 'no-unwind-info')
       const isPlaceLost = isPlaceOverwritten(this.#process.memory, outside.signal, this.#process.isExecutable)
       known.push({index: handler.length, signal: outside.signal, isPlumbing: true, isPlaceLost})
     }
@@ -212,10 +216,20 @@ class LeafWalk {
     if (last && this.#gsignal && isOnStack(this.#gsignal.stack, last.sp)) {
       const start = isLost ? toAddress(last.sp - 16) : last.sp
       const isRestorer = (pc: Address) => isExecutable(pc) && isSignalRestorer(memory, pc)
-      return findSignalFrames(memory, {start, end: this.#gsignal.stack.hi, isRestorer})
+      return findSignalFrames(memory, {start, end: this.#endOfHandlers(start), isRestorer})
     }
     const lost = isLost ? readSignalFrame(memory, last.sp, true) : undefined
     return lost ? [lost] : []
+  }
+
+  /**
+   * Where the frames of the M's own handlers end on its signal stack: where a handler of C had called Go, that stack is
+   * g0's too, and what the handler had interrupted is further out than that callback.
+   */
+  #endOfHandlers(start: Address): Address {
+    const systemSp = this.#facts.switches?.g0?.schedSp
+    const {hi} = (this.#gsignal as Goroutine).stack
+    return systemSp !== undefined && systemSp > start && systemSp < hi ? systemSp : hi
   }
 
   /** The signal that a dying runtime sends itself: what was before it is not on the signal stack. */
@@ -279,10 +293,13 @@ class LeafWalk {
   }
 }
 
-function join(inner: readonly UnwindFrame[], outer: CSegment): CSegment {
+/** `gap`: why frames between the two are missing, if any are. */
+function join(inner: readonly UnwindFrame[], outer: CSegment, gap?: MissingReason): CSegment {
   const {elided} = outer
-  const after = inner.length + (elided?.after ?? 0)
-  const missing = outer.missing.map(mark => ({...mark, after: inner.length + mark.after}))
+  const {length} = inner
+  const after = length + (elided?.after ?? 0)
+  const missing = outer.missing.map(mark => ({...mark, after: length + mark.after}))
+  if (gap && length > 0) missing.unshift({after: length, reason: gap})
   return {...outer, frames: [...inner, ...outer.frames], elided: elided && {...elided, after}, missing}
 }
 
@@ -311,16 +328,28 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const current = goroutine ?? parked
   const {landing} = leaf
   const callbacks = machine && current && switches && new CallbackSegments(process, machine, current, switches, leaf)
-  const start = landing ? startAt(landing) : goroutine && startInSyscall(goroutine)
+  const start = landing ? startAt(landing) : startWithoutLanding(process, facts, leaf)
   const {memory, maxFrames, deadline} = process
   const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT, deadline})
-  const steps = stitchStack({leaf, go, foundBy: landing?.foundBy ?? 'syscall', callbacks})
+  const steps = stitchStack({leaf, go, foundBy: start?.foundBy ?? 'syscall', callbacks})
   const frames = new ThreadFrames(maxFrames, landing)
   let step = steps.next()
   for (; !step.done; step = steps.next()) frames.add(step.value)
   const both = frames.take()
   const stop = sites || isOnOwnStack(current, leaf) ? step.value : firstStop(step.value, 'no-unwind-info')
   return {...both, stop: both.elided ? firstStop(stop, 'frame-limit') : stop, callbacks}
+}
+
+/** Where the goroutine itself knows that it is. */
+function startWithoutLanding(
+  process: DeadProcess,
+  {goroutine, machine}: ThreadFacts,
+  {frames, stop}: CSegment,
+): FoundStart | undefined {
+  const inSyscall = goroutine && startInSyscall(goroutine)
+  const end = frames.at(-1)?.sp
+  if (inSyscall || !goroutine || !machine || end === undefined || stop === 'end-of-stack') return inSyscall
+  return startLeft(process, goroutine, machine, end)
 }
 
 /** Whether a leaf is all that a thread does, or goes on to the stack of its goroutine, without function tables. */
@@ -371,8 +400,8 @@ class ThreadFrames {
 }
 
 /** A walk of Go frames from where another walk has come to them. */
-function startAt({pc, sp, interrupted}: UnwindFrame): GoStart {
-  return {pc, sp, trap: interrupted, isSyscall: true}
+function startAt({pc, sp, interrupted, foundBy}: UnwindFrame): GoStart & Pick<UnwindFrame, 'foundBy'> {
+  return {pc, sp, trap: interrupted, isSyscall: true, foundBy}
 }
 
 /** A frame of the goroutine's own stack as one of the thread's. */
