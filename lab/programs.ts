@@ -200,6 +200,8 @@ const thin: Program = {
   ],
 }
 
+const handled: Program = {name: 'handled', kind: 'go', modes: plain('grow fault')}
+
 function silent(mode: Mode): Mode {
   return {...mode, silent: true}
 }
@@ -224,6 +226,7 @@ export const programs: readonly Program[] = [
   deaths,
   crossings,
   thin,
+  handled,
 ]
 
 export function findProgram(name: string): Program {

@@ -162,7 +162,8 @@ export class ThreadStacks {
     const stack = isOnMachine && this.goroutineOn(machine) ? this.ofMachine(machine) : undefined
     if (!stack) return this.#hasCalledC(goroutine) ? LOST_CALL : undefined
     const leaf = behindHandlers(stack)
-    return !leaf.landing || leaf.landing.sp >= start.sp ? leaf : stack.callbacks?.calledFrom(start.sp)
+    if (!leaf.landing || leaf.landing.sp >= start.sp) return leaf
+    return stack.callbacks?.calledFrom(start.sp) ?? {...LOST_CALL, stop: 'no-unwind-info'}
   }
 
   /**

@@ -229,7 +229,7 @@ class LeafWalk {
   #endOfHandlers(start: Address): Address {
     const systemSp = this.#facts.switches?.g0?.schedSp
     const {hi} = (this.#gsignal as Goroutine).stack
-    return systemSp !== undefined && systemSp > start && systemSp < hi ? systemSp : hi
+    return systemSp !== undefined && systemSp >= start && systemSp < hi ? systemSp : hi
   }
 
   /** The signal that a dying runtime sends itself: what was before it is not on the signal stack. */
