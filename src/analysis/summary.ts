@@ -1,3 +1,4 @@
+import {SIGTRAP} from '../amd64/signal-numbers.ts'
 import type {Diagnostic, DiagnosticCode} from '../base/diagnostics.ts'
 import type {
   BlockingReport,
@@ -71,12 +72,13 @@ const CODE: ReadonlySet<FrameReport['kind']> = new Set(['go', 'c', 'unknown'])
  * frame further out does either, but the runtime knows whether it was in a call of C.
  */
 function languageOf({crash, isInGo, frames}: SummaryFacts): 'go' | 'c' | undefined {
-  const {kind, pc, duringCgo} = crash
+  const {kind, pc, duringCgo, signalNumber} = crash
   if (isInGo) return 'go'
   const isLost = kind === 'signal' && pc === null
   const innermost = isLost ? undefined : frames.find(frame => CODE.has(frame.kind))?.kind
   if (innermost === 'go' || innermost === 'c') return innermost
-  return duringCgo && (isLost || innermost === 'unknown') ? 'c' : undefined
+  // Code of the runtime that traps (runtime.abort) may do so under a callback, which counts as a call of C too.
+  return duringCgo && signalNumber !== SIGTRAP && (isLost || innermost === 'unknown') ? 'c' : undefined
 }
 
 /** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */

@@ -55,3 +55,13 @@ test('where the handler is that of the first fault, the goroutine is shown from 
     ['store', 'main.runC'],
   )
 })
+
+test('without the program nothing tells that the runtime, which trapped, was C', async t => {
+  const fixture = await openFixture('handled-grow-go1.15-nodwarf')
+  const {report, goroutines} = await analyse(fixture, {cgoFrames: 'auto', withoutExecutable: true})
+  t.is(report.summary.what, 'SIGTRAP (SI_KERNEL)')
+  const [first] = goroutines
+  t.true(first?.missing.every(({reason}) => reason === 'no-unwind-info'))
+  t.deepEqual([first?.missing[0]?.after, first?.stop], [1, 'no-unwind-info'])
+  t.false(first?.frames.some(({module}) => module?.includes('libc') === true))
+})

@@ -21,7 +21,7 @@ const LEAVING: ReadonlySet<string> = new Set([...STACK_ENTRIES, 'asmcgocall'])
 export class CallBorder {
   /** SP of asmcgocall or systemstack on g0's stack; undefined where no goroutine is there. */
   readonly #base: Address | undefined
-  /** g0.sched.sp, which is not below that: a callback that is entering Go or leaving it has its own frames in between. */
+  /** g0.sched.sp, above that: a callback that is entering Go or leaving it has its own frames in between. */
   readonly #top: Address | undefined
   /** The same of runtimes whose tables are gone, for which the thread is one of C to this runtime. */
   readonly #foreignBases: readonly Address[]
