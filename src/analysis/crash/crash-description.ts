@@ -41,7 +41,9 @@ export function describePanic(process: DeadProcess, goroutine: Goroutine): Descr
   const signal = savedSignal(goroutine)
   const lines = savedSignalLines(goroutine)
   const header = [...panicLines(panics, process.version), ...lines]
-  return {kind: 'panic', signal, duringCgo: false, message: panics[0]?.text ?? null, header}
+  // Of one that was raised again the older record alone is printed, and made a string (preprintpanics, 1.25+).
+  const printed = panics.find((_, at) => !panics[at + 1]?.repanicked)
+  return {kind: 'panic', signal, duringCgo: false, message: printed?.text ?? null, header}
 }
 
 function panicFacts(process: DeadProcess, goroutine: Goroutine): PanicFacts[] {

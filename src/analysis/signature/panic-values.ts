@@ -14,7 +14,7 @@ export interface PanicValue {
 /**
  * The panics of a goroutine, the newest first. By the time that they are printed errors and Stringers have become
  * strings (runtime.preprintpanics): of the newest one the argument of gopanic, which it keeps on its frame, still tells
- * the type. One that was raised again is the newer one.
+ * the type. Of one that was raised again only the older one is printed, and made a string (1.25+).
  */
 export function readPanicValues(
   images: readonly {readonly runtime: Pick<GoRuntime, 'typeAt'> | undefined}[],
@@ -26,7 +26,7 @@ export function readPanicValues(
   const types = word > 0 ? images.map(({runtime}) => runtime?.typeAt(toAddress(word))) : []
   const given = types.find(Boolean)?.name
   return panics
-    .filter(({goexit, repanicked}) => !goexit && !repanicked)
+    .filter(({goexit}, at) => !goexit && !panics[at + 1]?.repanicked)
     .map(({value}, depth) => {
       const ofArgument = depth === 0 && value.isString ? given : undefined
       // Whether a string is what it was raised with cannot be told of the others.

@@ -37,6 +37,12 @@ test('m.throwing tells a user’s error from the runtime’s own from 1.19 on', 
   t.is(throwingOf({version: GoVersion.ofMinor(15)} as DeadProcess, {throwing: -1} as Machine), 0)
 })
 
+test('of a panic that was raised again the message is what is printed, the text of the older record', t => {
+  const again = panic({text: '(main.T) 0x5', typeName: 'main.T'})
+  const panics = [again, {...panic({}), recovered: true, repanicked: true}]
+  t.is(describePanic(PROCESS, goroutine({panics})).message, 'first')
+})
+
 test('a panic is told by its value, or by its type and data where the value has no text', t => {
   const described = describePanic(PROCESS, goroutine({panics: [panic({})]}))
   t.like(described, {kind: 'panic', message: 'first', header: ['panic: first']})

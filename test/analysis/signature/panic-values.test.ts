@@ -16,9 +16,9 @@ const images = [
   {runtime: {typeAt: (at: number) => (at === 0x666c98 ? ({name: 'main.failure'} as never) : undefined)}},
 ]
 const panics = [
-  {value: value('string', 'row 4'), goexit: false, repanicked: false},
+  {value: value('main.failure', '(main.failure) 0x5', false), goexit: false, repanicked: false},
+  {value: value('string', 'row 4'), goexit: false, repanicked: true},
   {value: value('string', 'nothing'), goexit: true, repanicked: false},
-  {value: value('main.failure', 'main.failure(4)', false), goexit: false, repanicked: true},
   {value: value('string', 'first'), goexit: false, repanicked: false},
 ]
 const read = (args: string | null, given = panics) =>
