@@ -1,4 +1,5 @@
 import type {ByteSource} from '../base/byte-source.ts'
+import type {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
 import type {Environment} from './aws-settings.ts'
 import {exchange, explanationOf} from './http-exchange.ts'
@@ -14,17 +15,22 @@ export class S3Store implements SymbolStore {
   readonly name: string
   readonly #bucket: S3Bucket
   readonly #prefix: string
+  readonly #deadline: Deadline | undefined
 
-  private constructor(name: string, bucket: S3Bucket, prefix: string) {
+  private constructor(name: string, bucket: S3Bucket, prefix: string, deadline: Deadline | undefined) {
     this.name = name
     this.#bucket = bucket
     this.#prefix = prefix
+    this.#deadline = deadline
   }
 
-  /** @throws InputError */
-  static async open(address: string, environment: Environment): Promise<S3Store> {
+  /**
+   * @param deadline of all that is put there
+   * @throws InputError
+   */
+  static async open(address: string, environment: Environment, deadline?: Deadline): Promise<S3Store> {
     const {bucket, key} = parseS3Place(address.replace(/\/+$/, ''))
-    return new S3Store(address, await S3Bucket.open(bucket, environment), key === '' ? '' : `${key}/`)
+    return new S3Store(address, await S3Bucket.open(bucket, environment), key === '' ? '' : `${key}/`, deadline)
   }
 
   /** A request for what lies below the prefix. */
@@ -41,10 +47,11 @@ export class S3Store implements SymbolStore {
     const name = `${this.name.replace(/\/+$/, '')}/${path}`
     if (file.size > SIZE_MAX) throw new InputError('too-large', `${file.name}: too large for a bucket`, 'leave it out')
     const object = `${this.#prefix}${path}`
-    const asked = await exchange(name, () => this.#bucket.request(object, {method: 'HEAD'}))
+    const patience = {deadline: this.#deadline}
+    const asked = await exchange(name, () => this.#bucket.request(object, {method: 'HEAD'}), patience)
     await asked.end()
     if (asked.response.ok) return 'held'
-    const answer = await exchange(name, sent => this.#bucket.request(object, upload(file, sent)))
+    const answer = await exchange(name, sent => this.#bucket.request(object, upload(file, sent)), patience)
     if (answer.response.ok) {
       await answer.end()
       return 'stored'

@@ -1,3 +1,4 @@
+import type {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
 import type {BuildIds} from '../elf/build-id.ts'
 import type {Artifact} from '../report/vocabulary.ts'
@@ -18,12 +19,17 @@ export function symbolStores(environment: Environment): string[] {
 
 /**
  * A store that files can be put into.
+ * @param deadline of all that is put there by a network
  * @throws InputError where nothing can be put there
  */
-export async function openSymbolStore(address: string, environment: Environment): Promise<SymbolStore> {
+export async function openSymbolStore(
+  address: string,
+  environment: Environment,
+  deadline?: Deadline,
+): Promise<SymbolStore> {
   if (address === '') throw new InputError('bad-argument', 'the name of a symbol store is empty', 'name a folder')
   if (!isRemote(address)) return new FolderStore(address)
-  if (isS3(address)) return S3Store.open(address, environment)
+  if (isS3(address)) return S3Store.open(address, environment, deadline)
   throw new InputError('bad-argument', `${address}: nothing can be put there`, 'name a folder or s3://BUCKET/PREFIX')
 }
 

@@ -22,6 +22,7 @@ import {pullSymbols} from '../../src/acquire/symbol-pull.ts'
 import {pushSymbols} from '../../src/acquire/symbol-push.ts'
 import {openSymbolStore, SymbolServers, symbolStores} from '../../src/acquire/symbol-servers.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
+import {Deadline} from '../../src/base/deadline.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {InputError} from '../../src/base/errors.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
@@ -250,6 +251,17 @@ test('a bucket is a store: filled once, read by the same keys, closed to others'
     for (const name of Object.keys(server.environment)) delete process.env[name]
     server.close()
   }
+})
+
+test('a bucket that does not answer is waited for until the time of the run is over', async t => {
+  const stub = await startHttpStub(() => {})
+  stubs.push(stub)
+  const server = join(newFolder(), 'server')
+  writeFileSync(server, image({gnu: GNU}))
+  const environment = {AWS_ENDPOINT_URL: stub.url, AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_REGION: 'c'}
+  const deadline = new Deadline(1, new Diagnostics())
+  const pushed = all(pushSymbols([server], await openSymbolStore('s3://symbols', environment, deadline), options()))
+  await t.throwsAsync(pushed, {instanceOf: InputError, message: /not done after 1 s/})
 })
 
 test('whatever lies in the places of a store, it is passed over or stands in an error that says what is wrong', async t => {

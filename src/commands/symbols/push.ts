@@ -59,8 +59,8 @@ export default class SymbolsPush extends SymbolsCommand {
       throw new InputError('bad-argument', 'no symbol store', 'name one with --symbols or GOTRACE_SYMBOLS')
     }
     const {diagnostics} = this
-    const store = await openSymbolStore(address, process.env)
     const deadline = new Deadline(flags.timeout, diagnostics)
+    const store = await openSymbolStore(address, process.env, deadline)
     const progress = new ProgressLine(!flags.quiet)
     const search = searchOptions({...flags, symbols: []})
     const options = {...search, diagnostics, deadline, progress: progress.show, tidyOnSignal}
