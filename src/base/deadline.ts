@@ -1,4 +1,5 @@
 import type {Diagnostics} from './diagnostics.ts'
+import {Stopwatch} from './stopwatch.ts'
 
 /** The time of a run whose command line names none. */
 export const DEFAULT_TIMEOUT_SECONDS = 600
@@ -7,19 +8,18 @@ const GRACE_SECONDS = 3
 const GRACE_SHARE = 0.2
 
 /**
- * When a run has to have its answer. Long loops ask it, and leave out the rest once the time is over: what was found
+ * When a run has to have its answer, by a clock that nobody sets. Long loops ask it, and leave out the rest once the time is over: what was found
  * until then is the report. Work that does not ask is ended some time later (`runWithin`).
  */
 export class Deadline {
   readonly #seconds: number
-  readonly #end: number
+  readonly #watch = new Stopwatch()
   readonly #diagnostics: Diagnostics
   /** What was not finished. */
   readonly #unfinished = new Set<string>()
 
   constructor(seconds: number, diagnostics: Diagnostics) {
     this.#seconds = seconds
-    this.#end = Date.now() + seconds * 1000
     this.#diagnostics = diagnostics
   }
 
@@ -33,7 +33,7 @@ export class Deadline {
    * @param work as in "… was not finished"
    */
   isOver(work: string): boolean {
-    if (Date.now() <= this.#end) return false
+    if (this.#watch.milliseconds <= this.#seconds * 1000) return false
     if (this.#unfinished.has(work)) return true
     this.#unfinished.add(work)
     const message = `the time is over (--timeout): ${work} was not finished`
@@ -48,11 +48,11 @@ export class Deadline {
 
   /** Milliseconds until the time is over; none are left after it. */
   get left(): number {
-    return Math.max(0, this.#end - Date.now())
+    return Math.max(0, this.#seconds * 1000 - this.#watch.milliseconds)
   }
 
   /** Milliseconds until work that does not look at the time is ended. */
   get leftAtMost(): number {
-    return this.#end + Math.max(GRACE_SECONDS, this.#seconds * GRACE_SHARE) * 1000 - Date.now()
+    return (this.#seconds + Math.max(GRACE_SECONDS, this.#seconds * GRACE_SHARE)) * 1000 - this.#watch.milliseconds
   }
 }

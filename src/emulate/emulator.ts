@@ -70,7 +70,7 @@ export class Emulator {
     this.#world = world
     this.#limits = limits
     this.#left = limits.instructions
-    this.#end = Date.now() + (limits.wait ?? Number.POSITIVE_INFINITY)
+    this.#end = performance.now() + (limits.wait ?? Number.POSITIVE_INFINITY)
     this.#disassembler = new Disassembler({read: (at, length) => memory.code(at, length)})
     this.#returns = memory.map(1)
     this.#stackBottom = memory.map(limits.stack)
@@ -168,7 +168,7 @@ export class Emulator {
   checkTime(): void {
     const {user} = cpuUsage(this.#start)
     if (user / 1000 > this.#limits.time) throw new CallEnd('time-limit', `more than ${this.#limits.time} ms`)
-    if (Date.now() > this.#end) throw new CallEnd('time-limit', 'the time is over (--timeout)')
+    if (performance.now() > this.#end) throw new CallEnd('time-limit', 'the time is over (--timeout)')
   }
 
   /** Instructions that an answer costs, as running it would. */

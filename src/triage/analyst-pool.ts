@@ -3,6 +3,7 @@ import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {LastingFiles} from '../acquire/lasting-files.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {describeFailure} from '../base/errors.ts'
+import {Stopwatch} from '../base/stopwatch.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
 import {errorLine, type LineOptions, makeLine} from './core-line.ts'
 import type {WorkItem} from './work-list.ts'
@@ -58,9 +59,9 @@ export class AnalystPool {
   async analyze({error, ...item}: WorkItem): Promise<BatchLine | null> {
     const {tool} = this.#line.analysis
     if (error) return errorLine(item, tool, describeFailure(error))
-    const started = Date.now()
+    const watch = new Stopwatch()
     const last = {text: ''}
-    const duration = (line: BatchLine): BatchLine => ({...line, durationMs: Date.now() - started})
+    const duration = (line: BatchLine): BatchLine => ({...line, durationMs: watch.milliseconds})
     try {
       return await this.#run(item, last)
     } catch (cause) {

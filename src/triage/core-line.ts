@@ -12,6 +12,7 @@ import {FileSource} from '../base/byte-source.ts'
 import {Deadline} from '../base/deadline.ts'
 import {Diagnostics} from '../base/diagnostics.ts'
 import {describeFailure} from '../base/errors.ts'
+import {Stopwatch} from '../base/stopwatch.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
 import {readCoreKey} from '../elf/core-key.ts'
 import type {BatchFrame, BatchLine, FailureReport, FrameReport} from '../report/core-report.ts'
@@ -57,7 +58,7 @@ export async function makeLine(
   options: LineOptions,
   {tidyOnSignal, unpacked, lasting}: LineContext = {},
 ): Promise<BatchLine | null> {
-  const started = Date.now()
+  const watch = new Stopwatch()
   const diagnostics = new Diagnostics()
   const deadline = new Deadline(options.softTimeoutMs / 1000, diagnostics)
   const {tool} = options.analysis
@@ -72,14 +73,14 @@ export async function makeLine(
       lasting,
     })
     try {
-      return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: Date.now() - started}
+      return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: watch.milliseconds}
     } finally {
       process.close()
     }
   } catch (error) {
     // What was being parsed when the time was over is of no use.
     lasting?.drop()
-    return {...errorLine(item, tool, describeFailure(error)), durationMs: Date.now() - started}
+    return {...errorLine(item, tool, describeFailure(error)), durationMs: watch.milliseconds}
   }
 }
 

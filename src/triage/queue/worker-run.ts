@@ -1,6 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import type {Tool} from '../../analysis/process/process-facts.ts'
 import {messageOf} from '../../base/errors.ts'
+import {Stopwatch} from '../../base/stopwatch.ts'
 import type {BatchLine} from '../../report/core-report.ts'
 import type {AnalystPool} from '../analyst-pool.ts'
 import {errorLine} from '../core-line.ts'
@@ -90,7 +91,7 @@ export class WorkerRun {
 
   async #work(taken: TakenCore): Promise<void> {
     const {pool, queue, facts, metrics, stop} = this.#options
-    const began = Date.now()
+    const watch = new Stopwatch()
     metrics.busy++
     try {
       const item = {...itemOf(taken.core, taken.attempt), uncertain: false, error: undefined}
@@ -101,7 +102,7 @@ export class WorkerRun {
         return
       }
       const outcome = await this.#patiently(() => this.#finish(taken, line))
-      if (outcome) metrics.ended(outcome, (Date.now() - began) / 1000)
+      if (outcome) metrics.ended(outcome, watch.milliseconds / 1000)
     } finally {
       metrics.busy--
     }
