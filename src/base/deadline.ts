@@ -8,8 +8,8 @@ const GRACE_SECONDS = 3
 const GRACE_SHARE = 0.2
 
 /**
- * When a run has to have its answer, by a clock that nobody sets. Long loops ask it, and leave out the rest once the time is over: what was found
- * until then is the report. Work that does not ask is ended some time later (`runWithin`).
+ * When a run has to have its answer, by a clock that nobody sets. Long loops ask it, and leave out the rest once the
+ * time is over: what was found until then is the report. Work that does not ask is ended some time later (`runWithin`).
  */
 export class Deadline {
   readonly #seconds: number
