@@ -51,6 +51,12 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
   })
 }
 
+test('without the executable a panic is at the place that it is at with it', async t => {
+  const fixture = await openFixture('gopanic-panic-go1.27')
+  const placeOf = ({report: {crash}}: Awaited<ReturnType<typeof analyse>>) => [crash.pc, crash.thread, crash.goroutine]
+  t.deepEqual(placeOf(await analyse(fixture, {withoutExecutable: true})), placeOf(await analyse(fixture)))
+})
+
 for (const name of fixtureNames(/^blocked-quit-/)) {
   test(`${name}: without the executable the g0 that the signal found has the frames that the runtime printed`, async t => {
     const fixture = await openFixture(name)

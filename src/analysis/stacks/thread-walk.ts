@@ -50,7 +50,7 @@ export interface ThreadStack extends EndsOfStack<UnwindFrame> {
   readonly base: number
   /**
    * The same for what the goroutine does: where a handler of C had called Go, what that handler had interrupted (the
-   * first fault, maybe) lies further out.
+   * first fault, maybe) lies further out; and a panic that nothing names ends in what the runtime did to die of it.
    */
   readonly innermost: number
 }
@@ -78,11 +78,11 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
     const returned = findReturnedHandler(process, killedBy, registers, gsignal)
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
   }
+  const base = findBase(frames, interruptions, killedBy)
   const panic = process.tables || !machine || !goroutine ? undefined : findNamelessPanic(frames, machine, goroutine)
-  const base = Math.max(findBase(frames, interruptions, killedBy), panic ?? 0)
   reportOverwritten(process, thread.tid, interruptions)
   const {length} = leaf.frames
-  const innermost = base <= length ? base : Math.max(panic ?? 0, endOfHandlers(interruptions, length))
+  const innermost = Math.max(panic ?? 0, base <= length ? base : endOfHandlers(interruptions, length))
   return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base, innermost}
 }
 
