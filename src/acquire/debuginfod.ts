@@ -264,15 +264,14 @@ export class DebuginfodClient {
   }
 
   async *#watch(
-    body: AsyncIterable<Uint8Array>,
+    body: ReadableStream<Uint8Array>,
     target: string,
     total: number,
     patience: Patience,
   ): AsyncGenerator<Uint8Array> {
     let done = 0
-    for await (const chunk of body) {
+    for await (const chunk of patience.chunks(body)) {
       done += chunk.length
-      patience.received(chunk.length)
       this.#options.progress?.(`fetching ${target}`, done, total > 0 ? total : undefined)
       yield chunk
     }

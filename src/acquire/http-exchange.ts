@@ -70,17 +70,14 @@ async function beginExchange(
   }
   const end = async (): Promise<void> => {
     patience.end()
-    await response.body?.cancel().catch(() => {})
+    if (response.body?.locked === false) response.body.cancel().catch(() => {})
   }
   return {response, chunks: () => readBody(name, response, patience), end}
 }
 
 async function* readBody(name: string, response: Response, patience: Patience): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of response.body ?? []) {
-      patience.received(chunk.length)
-      yield chunk
-    }
+    if (response.body) yield* patience.chunks(response.body)
   } catch (error) {
     throw error instanceof InputError ? error : unreachable(name, reasonOf(error), error)
   } finally {

@@ -21,6 +21,31 @@ export class Patience {
     return this.#stop.signal
   }
 
+  /**
+   * A body as it comes. Of one whose encoding is damaged fetch() tells neither its end nor an error, and does not let
+   * go of it (undici of Node 20): so what is waited for is the next piece or the end of the patience.
+   * @throws what ended the patience
+   */
+  async *chunks(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const {signal} = this
+    const reader = body.getReader()
+    const givenUp = new Promise<never>((_, failed) => {
+      if (signal.aborted) failed(signal.reason)
+      signal.addEventListener('abort', () => failed(signal.reason), {once: true})
+    })
+    givenUp.catch(() => {})
+    try {
+      for (;;) {
+        const {done, value} = await Promise.race([reader.read(), givenUp])
+        if (done) return
+        this.received(value.length)
+        yield value
+      }
+    } finally {
+      reader.cancel().catch(() => {})
+    }
+  }
+
   received(bytes: number): void {
     this.#received += bytes
     if (this.#received < BYTES_PER_TIMEOUT) return
