@@ -12,6 +12,7 @@ import {writeTar} from '../acquire/tar-archive.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {Deadline} from '../base/deadline.ts'
 import {InputError, messageOf} from '../base/errors.ts'
+import {printable} from '../base/printable.ts'
 import {ReadRecord, ReadRecords} from '../base/read-record.ts'
 import {BaseCommand, operandsOf, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT, withoutStrict} from './errors.ts'
@@ -164,7 +165,8 @@ export default class Collect extends BaseCommand {
 
   #lose(folder: CrashFolder, {line}: Arrival, reason: string): boolean {
     folder.note({...line, state: 'lost', reason})
-    writeStandardError(`${this.config.bin}: the core of ${line.program} (${line.pid}) was not kept: ${reason}\n`)
+    const told = `the core of ${line.program} (${line.pid}) was not kept: ${reason}`
+    writeStandardError(`${this.config.bin}: ${printable(told)}\n`)
     return false
   }
 }

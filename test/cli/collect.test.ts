@@ -119,3 +119,9 @@ test('a run that is killed leaves no package, and what it leaves the next one re
     ['9'],
   )
 })
+
+test('the name of a program that was not kept is shown escaped', t => {
+  const words = [entry, 'collect', '-d', newFolder(), '7', '11', '0', '!\u001b[31mx']
+  const {stderr} = spawnSync(process.execPath, words, {encoding: 'utf8', input: 'no core'})
+  t.regex(stderr, /the core of \/\\x1b\[31mx \(7\) was not kept/)
+})
