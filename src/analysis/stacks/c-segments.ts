@@ -91,11 +91,15 @@ export class CallbackSegments {
     return callback ? this.#segmentOf(callback) : this.#missing
   }
 
-  /** Those below a callback whose outermost was called by the Go frame at `sp`. */
-  calledFrom(sp: Address): CSegment | undefined {
+  /**
+   * Those below a callback whose outermost was called by the Go frame at `sp`; undefined where no callback is further
+   * in.
+   */
+  calledFrom(sp: Address): CSegment | 'lost' | undefined {
     const inner = this.#callbacks.findLast(({cfa}) => typeof cfa === 'number' && cfa < sp)
-    const segment = inner && this.#segmentOf(inner)
-    return segment?.landing?.sp === sp ? segment : undefined
+    if (!inner) return undefined
+    const segment = this.#segmentOf(inner)
+    return segment.landing?.sp === sp ? segment : 'lost'
   }
 
   #isOutermost(cfa: Address): boolean {

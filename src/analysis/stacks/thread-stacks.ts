@@ -163,7 +163,8 @@ export class ThreadStacks {
     if (!stack) return this.#hasCalledC(goroutine) ? LOST_CALL : undefined
     const leaf = behindHandlers(stack)
     if (!leaf.landing || leaf.landing.sp >= start.sp) return leaf
-    return stack.callbacks?.calledFrom(start.sp) ?? {...LOST_CALL, stop: 'no-unwind-info'}
+    const called = stack.callbacks?.calledFrom(start.sp)
+    return called === 'lost' ? {...LOST_CALL, stop: 'no-unwind-info'} : called
   }
 
   /**
