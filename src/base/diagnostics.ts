@@ -57,7 +57,7 @@ export const DIAGNOSTIC_CODES = {
     'arguments, environment, texts out of the memory of the process, registers and home folders were left out (`--redact`)',
   'runtime-not-found': 'the roots of the Go runtime cannot be found: there are no goroutines in the report',
   'section-too-large':
-    'a section is larger than is read, all sections of one process together: names and lines that it holds are missing',
+    'a section is larger than is read, all sections of one process together (`--section-memory`): names and lines that it holds are missing',
   'signal-frame-overwritten':
     'what the kernel saved when a signal came was written over; the place or registers of that moment may be lost',
   'source-not-found': 'the source of a frame that was to be shown (`--source`) is not here, or not as it was',

@@ -1,8 +1,8 @@
 /** Whole milliseconds since it was made, whatever becomes of the machine's clock. */
 export class Stopwatch {
-  readonly #start = performance.now()
+  readonly #start = process.uptime()
 
   get milliseconds(): number {
-    return Math.round(performance.now() - this.#start)
+    return Math.round((process.uptime() - this.#start) * 1000)
   }
 }

@@ -94,7 +94,7 @@ function partsOf(args: readonly string[]): string[] {
   const {exitCode} = run(args, {HOME: home})
   if (exitCode !== 0) throw new Error(`${args.join(' ')}: exit code ${exitCode}`)
   const caches = join(home, '.cache/gotrace-core')
-  const [name = ''] = readdirSync(caches)
+  const name = readdirSync(caches).find(each => each.startsWith('code-')) ?? ''
   const text = readFileSync(join(caches, name), 'latin1')
   const index: [string, number][] = JSON.parse(text.slice(8, text.indexOf('\n', 8)))
   return index.map(([part]) => part.replace(/(?:-[0-9A-Z]{8})?\.cjs$/, '')).sort()

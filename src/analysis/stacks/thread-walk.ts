@@ -299,7 +299,9 @@ function join(inner: readonly UnwindFrame[], outer: CSegment, gap?: MissingReaso
   const {length} = inner
   const after = length + (elided?.after ?? 0)
   const missing = outer.missing.map(mark => ({...mark, after: length + mark.after}))
-  if (gap && length > 0) missing.unshift({after: length, reason: gap})
+  // Of an outer part with nothing in it its end says all.
+  const isAhead = outer.frames.length > 0 || outer.landing !== undefined
+  if (gap && length > 0 && isAhead) missing.unshift({after: length, reason: gap})
   return {...outer, frames: [...inner, ...outer.frames], elided: elided && {...elided, after}, missing}
 }
 

@@ -46,7 +46,7 @@ function start({status = 'running', syscall, frames, base = 0, vdso, isOther = f
   const machine = {curg: isOther ? 0x9000 : address, vdso}
   const goroutineAt = () => g0 && {stack: g0, sched: {sp: called}}
   const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
-  const threads = {ofMachine: () => frames && {frames, base}} as unknown as ThreadStacks
+  const threads = {ofMachine: () => frames && {frames, base, innermost: base}} as unknown as ThreadStacks
   const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
   return [pc, trap, isSyscall, foundBy]
 }
