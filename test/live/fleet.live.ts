@@ -88,9 +88,9 @@ const worker = (...flags: string[]): StartedCommand =>
   new StartedCommand(['worker', '--queue', server.url, '--jobs', '1', ...sysroots, ...SILENT, ...flags])
 const put = (...args: string[]): StartedCommand => new StartedCommand(['batch', ...args, '--queue', server.url])
 
-async function until(what: string, isSo: () => boolean, seconds = 120): Promise<void> {
+async function until(what: string, isSo: () => boolean | Promise<boolean>, seconds = 120): Promise<void> {
   const end = Date.now() + seconds * 1000
-  while (!isSo()) {
+  while (!(await isSo())) {
     assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`)
     await sleep(50)
   }
@@ -251,14 +251,13 @@ test('a worker that is told to end gives back what it has not done, and tells ho
   emptyDatabase()
   assert.equal(await put(cores).ended, 0)
   const busy = worker('--metrics-port', '0', '--drain', '0')
-  await until('it has a core', () => server.sql('SELECT count(*) FROM gotrace_core.lease') === '1')
-  const url = /http:\S+/.exec(busy.stderr)?.[0] ?? ''
-  const text = async (name: string): Promise<string> => (await fetch(new URL(name, url))).text()
+  const told = (): string | undefined => /metrics at (http:\S+)metrics\n/.exec(busy.stderr)?.[1]
+  await until('it tells where it listens', () => told() !== undefined)
+  const text = async (name: string): Promise<string> => (await fetch(new URL(name, told()))).text()
   assert.equal(await text('healthz'), 'ok\n')
+  await until('it has a core', async () => /^gotrace_core_worker_busy 1$/m.test(await text('metrics')))
   assert.equal(await text('readyz'), 'ok\n')
-  const metrics = await text('metrics')
-  assert.match(metrics, /^gotrace_core_worker_busy 1$/m)
-  assert.match(metrics, /^gotrace_core_queue_cores\{state="active"\} 1$/m)
+  await until('the queue tells of it', async () => /_queue_cores\{state="active"\} 1$/m.test(await text('metrics')))
   busy.process.kill('SIGTERM')
   assert.equal(await busy.ended, 0)
   assert.equal(server.sql("SELECT count(*) FROM gotrace_queue.job WHERE state = 'active'"), '0')
