@@ -239,6 +239,8 @@ export class Unwinder {
     }
     if (applied.outermost) return {cfa: applied.cfa, next: 'end-of-stack'}
     const departure = this.#caller(applied, 'cfi', entry.signalFrame)
+    // Nothing called a function that was planted: above makecontext's lies what is to be resumed (uc_link).
+    if (departure.next === 'unmapped' && isPlanted(entry, position)) return {...departure, next: 'end-of-stack'}
     const returnPc = entry.signalFrame || position.exactPc ? undefined : applied.caller.pc
     const {pc} = position.registers
     if (returnPc === undefined || pc === undefined || typeof departure.next === 'string') return departure
@@ -294,6 +296,11 @@ function isBehindNative({foundBy, exactPc}: Position): boolean {
 /** Forwards a signal to a handler, which another Go runtime may have installed (runtime·sigfwd, sys_linux_amd64.s). */
 function callsOnlyC({name}: GoFunction): boolean {
   return name === 'runtime.sigfwd'
+}
+
+/** Whether its callee is to return to the start of a function, where no call has left it. */
+function isPlanted({functionStart}: LocatedRow, {registers, exactPc}: Position): boolean {
+  return !exactPc && registers.pc === functionStart
 }
 
 /** A return address is looked up in the call before it, but for those that no call has left. */

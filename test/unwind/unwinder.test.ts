@@ -327,6 +327,17 @@ test('a return address at the start of a function was planted there, and is that
   t.is(walk.stop, 'end-of-stack')
 })
 
+test('above a function that was planted lies what it goes on to, not who called it', t => {
+  // As makecontext has it: __start_context, and uc_link above.
+  const process = new FakeProcess()
+    .fde(0x1000, 0x1010, '')
+    .code(0x2ff8, '90 90 90 90 90 90 90 90')
+    .fde(0x3000, 0x3010, '')
+    .words(STACK, 0x3000, 0x7777777)
+  const walk = process.walk(at(0x1000, STACK))
+  t.deepEqual([pcs(walk), walk.stop], [[0x1000, 0x3000], 'end-of-stack'])
+})
+
 test('code that zeroed rbp right before its call is the root of the stack', t => {
   // 1000: loops for ever; 2000: xor %ebp,%ebp / pop %rdi / call *%r9 / hlt, as musl's clone has it
   const process = new FakeProcess()

@@ -92,14 +92,14 @@ export class CallbackSegments {
   }
 
   /**
-   * Those below a callback whose outermost was called by the Go frame at `sp`; undefined where no callback is further
-   * in.
+   * Those below a callback whose outermost was called by the Go frame at `sp`, as far as they can be walked; undefined
+   * where no callback is further in.
    */
   calledFrom(sp: Address): CSegment | 'lost' | undefined {
     const inner = this.#callbacks.findLast(({cfa}) => typeof cfa === 'number' && cfa < sp)
     if (!inner) return undefined
     const segment = this.#segmentOf(inner)
-    return segment.landing?.sp === sp ? segment : 'lost'
+    return segment.landing && segment.landing.sp !== sp ? 'lost' : segment
   }
 
   #isOutermost(cfa: Address): boolean {

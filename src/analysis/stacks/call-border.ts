@@ -96,6 +96,7 @@ export class CallBorder {
 
   #gapBetween(inner: UnwindFrame, frame: UnwindFrame): 'border' | GapReason | undefined {
     if (this.#isBeyond(inner, frame)) return 'border'
+    if (isLeftCoroutine(frame)) return 'no-unwind-info'
     if (this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame)) return 'no-unwind-info'
     return frame.foundBy === 'frame-pointer' && mayHideCaller(this.#code, inner) ? 'frameless' : undefined
   }
@@ -121,6 +122,14 @@ export class CallBorder {
   #isOnGoroutine(sp: Address): boolean {
     return this.#goroutine !== undefined && isOnStack(this.#goroutine.stack, sp)
   }
+}
+
+/**
+ * Whether a frame was come to from the outermost one of a coroutine of C: what had switched to that one waits on the
+ * stack of asmcgocall, and nothing tells where.
+ */
+function isLeftCoroutine({go, foundBy}: UnwindFrame): boolean {
+  return go?.funcID === 'asmcgocall' && foundBy === 'stack-switch'
 }
 
 /**
