@@ -1,4 +1,4 @@
-import {NULL_ADDRESS} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -157,10 +157,10 @@ function signalCrash(
   const sp = registers?.sp
   // In a system call, traceback1 goes by what entersyscall saved, not by the signal's pc.
   const inSyscall = goroutine?.status.number === GOROUTINE_STATUS._Gsyscall
-  const start: FoundStart | undefined =
-    goroutine && !inSyscall && sp !== undefined && isOnStack(goroutine.stack, sp)
-      ? {pc: signal.pc, sp, trap: true, isSyscall: false, foundBy: 'signal-frame'}
-      : undefined
+  const isOfGoroutine = goroutine && sp !== undefined && !inSyscall && isWhere(goroutine, sp, base)
+  const start: FoundStart | undefined = isOfGoroutine
+    ? {pc: signal.pc, sp, trap: true, isSyscall: false, foundBy: 'signal-frame'}
+    : undefined
   return {
     ...base,
     kind: 'signal',
@@ -172,6 +172,15 @@ function signalCrash(
     message: null,
     header: signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
   }
+}
+
+/**
+ * Whether a goroutine was at `sp`. Where C had called Go on a stack of its own making, a g0 is there too, beyond its
+ * bounds: traceback1 prints it from the signal's place wherever that is.
+ */
+function isWhere({id, stack}: Goroutine, sp: Address, {current}: CrashBase): boolean {
+  if (isOnStack(stack, sp)) return true
+  return id === 0 && !(current && isOnStack(current.stack, sp))
 }
 
 /**

@@ -49,3 +49,15 @@ test('a signal that came while the process was ending leaves gsignal as what the
     t.is(after.goroutine?.id, before.goroutine?.id)
   })
 })
+
+test('a g0 on a stack of C’s making, beyond its bounds, is told from where the signal was', async t => {
+  await withFixture('deaths-mcall-go1.21-nodwarf', (opened, diagnostics) => {
+    const {machine, goroutine, start} = causeOf(examine(opened, diagnostics))
+    if (!machine || !start) return t.fail('nobody died on a system stack')
+    t.deepEqual([goroutine?.address, start.foundBy], [machine.g0, 'signal-frame'])
+    // g.stack.lo, the first word of a g.
+    patch(opened, machine.g0, start.sp + 0x1000)
+    const beyond = causeOf(examine(opened, diagnostics))
+    t.deepEqual([beyond.goroutine?.address, beyond.start], [machine.g0, start])
+  })
+})
