@@ -5,12 +5,15 @@
 export class BoundedCache<Key, Value> {
   readonly #limit: number
   readonly #weigh: (value: Value, key: Key) => number
+  readonly #letGo: () => void
   readonly #entries = new Map<Key, Value>()
   #weight = 0
 
-  constructor(limit: number, weigh: (value: Value, key: Key) => number = () => 1) {
+  /** @param letGo is called each time that it was emptied */
+  constructor(limit: number, weigh: (value: Value, key: Key) => number = () => 1, letGo: () => void = () => undefined) {
     this.#limit = limit
     this.#weigh = weigh
+    this.#letGo = letGo
   }
 
   /** What is kept of the key; else what `find` gives, which is kept from then on. */
@@ -22,6 +25,7 @@ export class BoundedCache<Key, Value> {
     if (this.#weight + weight > this.#limit) {
       this.#entries.clear()
       this.#weight = 0
+      this.#letGo()
     }
     this.#weight += weight
     this.#entries.set(key, value)

@@ -1,4 +1,4 @@
-/** Below it a number names a text; 0 names none. */
+/** The number that names no text. */
 const NONE = 0
 
 /** Texts by number, each kept once. Those of a file are decoded when they are first asked for. */
@@ -10,12 +10,19 @@ export class StringTable {
   /** Of those that were asked for or added. */
   #numbers: Map<string, number> | undefined
   #count: number
+  #length: number
 
   /** @param offsets where each begins in the text, and behind the last one */
   constructor(offsets: Uint32Array = Uint32Array.of(0), text: Uint8Array = new Uint8Array(0)) {
     this.#offsets = offsets
     this.#text = text
     this.#count = Math.max(offsets.length - 1, 0)
+    this.#length = text.length
+  }
+
+  /** Of all texts together; of those of a file in bytes. */
+  get length(): number {
+    return this.#length
   }
 
   /** null for 0, and for a number that names nothing. */
@@ -38,6 +45,7 @@ export class StringTable {
       number = ++this.#count
       numbers.set(text, number)
       this.#texts[number] = text
+      this.#length += text.length
     }
     return number
   }

@@ -26,8 +26,8 @@ const SHN_UNDEF = 0
 const SHN_ABS = 0xfff1
 /** How far `find` looks back for a symbol that encloses those that start later (nested asm labels). */
 const ENCLOSING_MAX = 64
-/** Symbols that `find` has read, their names with them. */
-const SYMBOLS_KEPT = 8192
+/** Weight of the symbols that `find` has read: some 30,000, and fewer where their names are long. */
+const SYMBOLS_KEPT = 4 * 1024 * 1024
 /** Names that are looked up by searching before an index of all names pays. */
 const SEARCHED_LOOKUPS = 24
 
@@ -59,7 +59,7 @@ export class SymbolTable {
   #parts: readonly Part[] | undefined
   #columns: Columns | undefined
   #slots: Uint32Array | undefined
-  readonly #found = new BoundedCache<number, ElfSymbol>(SYMBOLS_KEPT)
+  readonly #found = new BoundedCache<number, ElfSymbol>(SYMBOLS_KEPT, weightOf)
   #lookups = 0
 
   private constructor(files: readonly ElfFile[]) {
@@ -203,6 +203,10 @@ export class SymbolTable {
     })
     return this.#parts
   }
+}
+
+function weightOf({name}: ElfSymbol): number {
+  return 96 + name.length
 }
 
 /**

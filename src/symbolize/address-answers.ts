@@ -22,14 +22,14 @@ export class AddressAnswers {
     this.#open = open
   }
 
-  /** Finds what the table does not know yet of these addresses. @param goOn is asked before each */
+  /** Finds what the table does not know yet of these addresses, as far as it takes more. @param goOn is asked before each */
   prepare(addresses: readonly Address[], goOn: () => boolean): void {
     const unknown = Float64Array.from(addresses.filter(address => !this.table.seek(address))).sort()
     let extent = new Extent()
     extent.narrow(0, 0)
     for (const address of unknown) {
       if (address < extent.end) continue
-      if (!goOn()) break
+      if (this.table.isFull || !goOn()) break
       extent = new Extent()
       const answer = this.#symbols.answerAt(toAddress(address), extent)
       this.table.add(extent, answer)

@@ -16,6 +16,11 @@ const [IS_GO, IS_INLINED] = [1, 2]
 /** More than any compiler inlines into each other. */
 const STACK_MAX = 4096
 
+/** A hostile file can give each address a long name of its own: then the table takes no more. */
+const TEXT_MAX = 64 * 1024 * 1024
+/** Texts that are longer may be in memory once for each stack they are in, whatever they have in common. */
+const LONG_TEXT = 1024
+
 /** Columns of ranges in ascending order, none of which overlap. */
 type Columns = readonly Uint32Array[]
 
@@ -44,6 +49,8 @@ export class AnswerTable {
   #frames: Growing
   readonly #ids = new Map<FrameStack, number>()
   #added: number[] = []
+  /** Characters of long texts, in all stacks. */
+  #long = 0
   #row = 0
   #columns: Columns = []
 
@@ -59,6 +66,11 @@ export class AnswerTable {
   /** How many ranges there are. */
   get size(): number {
     return this.#runs.reduce((sum, run) => sum + lengthOf(run), 0)
+  }
+
+  /** Whether it has as much text as it takes: answers that are added now are not found. */
+  get isFull(): boolean {
+    return this.#strings.length + this.#long > TEXT_MAX
   }
 
   /** To the range that an address is in; false where none is known. */
@@ -126,12 +138,12 @@ export class AnswerTable {
     }
   }
 
-  /** Takes an answer, which is found once all that came are settled. */
+  /** Takes an answer, unless it is full; it is found once all that came are settled. */
   add({start, end}: Extent, {stack, position}: Answer): void {
     const {file, line, column} = position
     const first = Math.max(start - this.base, 0)
     const last = Math.min(end - this.base, NO_ENTRY)
-    if (first >= last) return
+    if (first >= last || this.isFull) return
     this.#added.push(first, last, this.#idOf(stack), this.#strings.numberOf(file), line ?? 0, column ?? 0)
   }
 
@@ -148,7 +160,10 @@ export class AnswerTable {
 
   #addFrame(frame: SourceFrame): void {
     const {entry} = frame
-    for (const text of [frame.function, frame.linkageName, frame.file]) this.#frames.push(this.#strings.numberOf(text))
+    for (const text of [frame.function, frame.linkageName, frame.file]) {
+      this.#frames.push(this.#strings.numberOf(text))
+      if (text && text.length > LONG_TEXT) this.#long += text.length
+    }
     this.#frames.push(frame.line ?? 0)
     this.#frames.push(frame.column ?? 0)
     this.#frames.push(this.#strings.numberOf(frame.language))

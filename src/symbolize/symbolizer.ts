@@ -3,6 +3,7 @@ import {BoundedCache} from '../base/bounded-cache.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {Extent} from '../base/extent.ts'
+import {collectGarbage} from '../base/garbage.ts'
 import {Demangler} from '../demangle/demangler.ts'
 import type {DwarfFrame, DwarfInfo, DwarfPlace} from '../dwarf/dwarf-info.ts'
 import type {Answer, FrameStack} from './answer.ts'
@@ -52,7 +53,7 @@ export class Symbolizer {
 
   constructor(input: SymbolizerInput) {
     this.#input = input
-    this.#frames = new BoundedCache(CACHE_LIMIT, weightOf)
+    this.#frames = new BoundedCache(CACHE_LIMIT, weightOf, collectGarbage)
     this.#demangler = input.demangle === false ? undefined : new Demangler()
   }
 
@@ -294,5 +295,8 @@ function offsetIn(module: SymbolSource, pc: Address): ModuleOffset | null {
 
 /** Characters, with what an object of a frame takes beside them. */
 function weightOf(frames: readonly SourceFrame[]): number {
-  return frames.reduce((sum, frame) => sum + 96 + (frame.function?.length ?? 0) + (frame.file?.length ?? 0), 0)
+  const lengthOf = (text: string | null): number => text?.length ?? 0
+  return frames.reduce((sum, {function: name, linkageName, file}) => {
+    return sum + 96 + lengthOf(name) + (linkageName === name ? 0 : lengthOf(linkageName)) + lengthOf(file)
+  }, 0)
 }

@@ -23,6 +23,17 @@ test('a cache finds each key once, also where nothing was found, and never weigh
   t.is(found, 4)
 })
 
+test('each time that it is emptied it says so', t => {
+  let emptied = 0
+  const cache = new BoundedCache<number, string>(
+    10,
+    value => value.length,
+    () => emptied++,
+  )
+  for (let key = 0; key < 9; key++) cache.of(key, () => 'four')
+  t.is(emptied, 4)
+})
+
 test('one that is heavier than the limit is given, and kept alone', t => {
   const cache = new BoundedCache<number, string>(3, value => value.length)
   t.is(

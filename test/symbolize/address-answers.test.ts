@@ -4,12 +4,14 @@ import {Random} from '../../lab/fuzz/random.ts'
 import {type Address, toAddress} from '../../src/base/address.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
+import type {Extent} from '../../src/base/extent.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
 import {AddressAnswers} from '../../src/symbolize/address-answers.ts'
+import type {Answer} from '../../src/symbolize/answer.ts'
 import {AnswerTable} from '../../src/symbolize/answer-table.ts'
 import {openGoFileTables} from '../../src/symbolize/go-file-tables.ts'
 import type {SymbolSource} from '../../src/symbolize/module-symbols.ts'
-import type {SourceFrame} from '../../src/symbolize/source-frame.ts'
+import {type SourceFrame, unknownFrame} from '../../src/symbolize/source-frame.ts'
 import {Symbolizer} from '../../src/symbolize/symbolizer.ts'
 
 const ASKED = 600
@@ -49,6 +51,37 @@ function addressesOf(image: ElfFile): Address[] {
   const borders = code.flatMap(({address, size}) => [address - 1, address, address + size - 1, address + size])
   return [...anywhere, ...inCode, ...borders, ...inCode.slice(0, 9)].map(toAddress)
 }
+
+const NAME = 'n'.repeat(1_000_000)
+
+/** A symbolizer of one module, each of whose bytes is a function with a name of a megabyte. */
+function hostileSymbolizer(): {symbolizer: Symbolizer; asked: Address[]} {
+  const asked: Address[] = []
+  const frameAt = (address: Address): SourceFrame => {
+    asked.push(address)
+    return {...unknownFrame({module: null, moduleOffset: null}), function: `${NAME}${address}`, entry: address}
+  }
+  const answers = {
+    answerAt(address: Address, extent: Extent): Answer {
+      extent.narrowTo(address)
+      return {stack: {frames: [frameAt(address)]}, position: {file: null, line: null, column: null}}
+    },
+    locate: (address: Address) => [frameAt(address)],
+  }
+  return {symbolizer: answers as unknown as Symbolizer, asked}
+}
+
+test('of names that would fill the memory only so many are kept, and each address has its answer still', t => {
+  const {symbolizer, asked} = hostileSymbolizer()
+  const answers = new AddressAnswers(() => symbolizer, new AnswerTable(toAddress(0)))
+  const addresses = Array.from({length: 200}, (_, index) => toAddress(index + 1))
+  answers.prepare(addresses, () => true)
+  t.true(answers.table.isFull)
+  t.true(asked.length > 10 && asked.length < 80, `${asked.length} found beforehand`)
+  t.is(answers.table.size, asked.length)
+  for (const address of addresses) t.is(answers.framesAt(address)[0]?.function, `${NAME}${address}`)
+  t.is(asked.length, addresses.length)
+})
 
 const withoutPlace = (frames: readonly SourceFrame[]) =>
   frames.map(frame => ({...frame, module: null, moduleOffset: null}))
