@@ -1,8 +1,13 @@
+import {InputError} from '../../base/errors.ts'
 import {loadPeer} from '../../base/optional-peer.ts'
-import type {Connection, PostgresPool} from '../store/postgres.ts'
+import {type Connection, type PostgresPool, shownUrl} from '../store/postgres.ts'
 
 /** The schema of PostgreSQL that pg-boss has its tables in. */
 export const QUEUE_SCHEMA = 'gotrace_queue'
+/** Its table of jobs. */
+export const JOBS = `${QUEUE_SCHEMA}.job`
+/** The one queue there is. */
+export const QUEUE = 'cores'
 
 /** What a job does its SQL with: the pool, or a transaction of ours. */
 interface BossDatabase {
@@ -86,4 +91,14 @@ export async function fetchJob(boss: Boss, name: string, connection: Connection)
   const [job] = await boss.fetch(name, {batchSize: 1, includeMetadata: true, db})
   if (failure !== undefined) throw failure
   return job
+}
+
+/** What is said of an address that is none of PostgreSQL. */
+export function noQueue(url: string): InputError {
+  const shown = url.includes('://') ? shownUrl(url) : url
+  return new InputError(
+    'bad-argument',
+    `--queue ${shown}: no address of PostgreSQL`,
+    'write postgres://USER@HOST/DATABASE',
+  )
 }

@@ -1,16 +1,13 @@
 import type {Tool} from '../../analysis/process/process-facts.ts'
-import {InputError} from '../../base/errors.ts'
 import type {BatchLine} from '../../report/core-report.ts'
 import {errorLine, type LineKey} from '../core-line.ts'
 import {isWorthAnother} from '../known-cores.ts'
 import {addLine, locksOf} from '../store/added-line.ts'
-import {type Connection, isDatabaseUrl, type PostgresPool, shownUrl} from '../store/postgres.ts'
+import {type Connection, isDatabaseUrl, type PostgresPool} from '../store/postgres.ts'
 import {lockFor, makeStore, openStorePool, queriesOf} from '../store/postgres-engine.ts'
-import {type Boss, type BossJob, databaseOf, fetchJob, makeBoss, QUEUE_SCHEMA} from './boss.ts'
+import {type Boss, type BossJob, databaseOf, fetchJob, JOBS, makeBoss, noQueue, QUEUE, QUEUE_SCHEMA} from './boss.ts'
 import {makeQueueViews} from './queue-views.ts'
 import {jobIdOf, parseQueuedCore, type QueuedCore} from './queued-core.ts'
-
-const QUEUE = 'cores'
 
 /** The first retry comes after so many seconds, each later one after twice as many (pg-boss, retryBackoff). */
 const RETRY_DELAY_SECONDS = 10
@@ -285,18 +282,8 @@ export class CoreQueue {
   }
 }
 
-const JOBS = `${QUEUE_SCHEMA}.job`
 const TAKE_LEASE = 'INSERT INTO lease (job, worker, path)'
 const MOVE_LEASE = 'ON CONFLICT (job) DO UPDATE SET worker = excluded.worker, path = excluded.path, since = now()'
-
-function noQueue(url: string): InputError {
-  const shown = url.includes('://') ? shownUrl(url) : url
-  return new InputError(
-    'bad-argument',
-    `--queue ${shown}: no address of PostgreSQL`,
-    'write postgres://USER@HOST/DATABASE',
-  )
-}
 
 async function countWaiting(connection: Connection): Promise<number> {
   const sql = `SELECT count(*) AS count FROM ${JOBS} WHERE name = $1 AND state < 'active'`

@@ -2,7 +2,7 @@ import {InputError} from '../../base/errors.ts'
 import type {DeadLetter} from '../../report/core-report.ts'
 import {type Connection, isDatabaseUrl, shownUrl} from '../store/postgres.ts'
 import {openStorePool} from '../store/postgres-engine.ts'
-import {QUEUE_SCHEMA} from './boss.ts'
+import {JOBS, noQueue, QUEUE} from './boss.ts'
 
 const CONNECTIONS = 1
 
@@ -25,13 +25,7 @@ export type Retry = readonly string[] | 'all'
  * @throws InputError not-found where there is no queue, or no such core; and where the database cannot be reached
  */
 export async function readDeadLetters(url: string, limit: number, retry?: Retry): Promise<DeadLetters> {
-  if (!isDatabaseUrl(url)) {
-    throw new InputError(
-      'bad-argument',
-      `--queue ${url}: no address of PostgreSQL`,
-      'write postgres://USER@HOST/DATABASE',
-    )
-  }
+  if (!isDatabaseUrl(url)) throw noQueue(url)
   const pool = openStorePool(url, CONNECTIONS, retry ? 'write' : 'read')
   try {
     const [found] = await pool.query("SELECT to_regclass('dead_letters') IS NOT NULL AS found")
@@ -56,9 +50,9 @@ async function putBack(connection: Connection, retry: Retry): Promise<number> {
   const keys = retry === 'all' ? undefined : await Promise.all(retry.map(each => findKeys(connection, each)))
   const wanted = keys === undefined ? '' : "AND data->>'key' = ANY($1)"
   const rows = await connection.query(
-    `UPDATE ${QUEUE_SCHEMA}.job SET state = 'created', retry_count = 0, start_after = now(), started_on = NULL,
+    `UPDATE ${JOBS} SET state = 'created', retry_count = 0, start_after = now(), started_on = NULL,
       completed_on = NULL, output = NULL, keep_until = now() + (keep_until - created_on), created_on = now()
-    WHERE name = 'cores' AND state = 'failed' ${wanted} RETURNING 1`,
+    WHERE name = '${QUEUE}' AND state = 'failed' ${wanted} RETURNING 1`,
     keys === undefined ? [] : [keys.flat()],
   )
   return rows.length

@@ -1,5 +1,5 @@
 import type {PostgresPool} from '../store/postgres.ts'
-import {QUEUE_SCHEMA} from './boss.ts'
+import {JOBS, QUEUE} from './boss.ts'
 
 /**
  * Of the queue (docs/scaling.md, "Views"). They are functions inside, so that an update of pg-boss may change its
@@ -9,8 +9,8 @@ import {QUEUE_SCHEMA} from './boss.ts'
 const QUEUE_VIEWS = `
 CREATE OR REPLACE FUNCTION read_queue() RETURNS TABLE (state text, cores bigint, oldest timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN RETURN QUERY
-  SELECT job.state::text, count(*), min(job.created_on) FROM ${QUEUE_SCHEMA}.job AS job
-  WHERE job.name = 'cores' AND job.state <> 'completed' GROUP BY job.state;
+  SELECT job.state::text, count(*), min(job.created_on) FROM ${JOBS} AS job
+  WHERE job.name = '${QUEUE}' AND job.state <> 'completed' GROUP BY job.state;
 END $$;
 CREATE OR REPLACE VIEW queue AS SELECT * FROM read_queue();
 CREATE OR REPLACE FUNCTION read_dead_letters() RETURNS TABLE (
@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION read_dead_letters() RETURNS TABLE (
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN RETURN QUERY
   SELECT job.data->>'key', coalesce(job.data->>'path', job.data->>'source'), job.priority, job.retry_count + 1, job.output->>'code',
     job.output->>'message', job.created_on, job.completed_on
-  FROM ${QUEUE_SCHEMA}.job AS job WHERE job.name = 'cores' AND job.state = 'failed';
+  FROM ${JOBS} AS job WHERE job.name = '${QUEUE}' AND job.state = 'failed';
 END $$;
 CREATE OR REPLACE VIEW dead_letters AS SELECT * FROM read_dead_letters();`
 
