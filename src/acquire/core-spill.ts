@@ -1,7 +1,8 @@
 import {closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync} from 'node:fs'
 import {join} from 'node:path'
 import {messageOf} from '../base/errors.ts'
-import {isZero, writeAll} from './zero-pages.ts'
+import {writeAll} from '../base/write-all.ts'
+import {isZero} from './zero-pages.ts'
 
 /** As much as is read of the pipe at once. */
 const CHUNK_SIZE = 1024 * 1024

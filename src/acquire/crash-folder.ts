@@ -8,13 +8,13 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  writeSync,
 } from 'node:fs'
 import {join} from 'node:path'
 import {FileSource} from '../base/byte-source.ts'
 import {InputError, messageOf} from '../base/errors.ts'
 import {pathStats} from '../base/path-stats.ts'
 import {makeFolder} from '../base/replaced-file.ts'
+import {writeAll} from '../base/write-all.ts'
 
 /** What a folder of crashes may come to. */
 export interface FolderLimits {
@@ -144,9 +144,7 @@ export class CrashFolder {
     try {
       const fd = openSync(temporary, 'wx', 0o600)
       try {
-        await write(bytes => {
-          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
-        })
+        await write(bytes => writeAll(fd, bytes))
         fsyncSync(fd)
       } finally {
         closeSync(fd)

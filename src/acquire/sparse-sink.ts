@@ -2,8 +2,9 @@ import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {type ByteSource, checkRange, FileSource} from '../base/byte-source.ts'
+import {writeAll} from '../base/write-all.ts'
 import {noRoom, tooMuchDisk} from './unpack-limits.ts'
-import {isZero, writeAll} from './zero-pages.ts'
+import {isZero} from './zero-pages.ts'
 
 const BLOCK_SIZE = 65536
 const ZEROS = new Uint8Array(BLOCK_SIZE)

@@ -1,5 +1,3 @@
-import {writeSync} from 'node:fs'
-
 /** As long as the longest run that is asked of: a block of 64 KiB. */
 const ZEROS = new Uint8Array(65536)
 
@@ -7,10 +5,4 @@ const ZEROS = new Uint8Array(65536)
 export function isZero(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
   const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
   return part.equals(ZEROS.subarray(0, end - start))
-}
-
-/** A write may take less than it is given. @throws what the system says */
-export function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-  let done = 0
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
 }

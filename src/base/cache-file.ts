@@ -9,9 +9,9 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import {crc32} from 'node:zlib'
+import {writeAll} from './write-all.ts'
 
 /**
  * Before the data: a mark, and a checksum of the file's name and the data. Eight bytes, so that V8 need not move the
@@ -133,7 +133,7 @@ function readWhole(file: number, size: number): Uint8Array | undefined {
 function writeWhole(path: string, parts: readonly Uint8Array[]): void {
   const file = openSync(path, 'wx', 0o600)
   try {
-    for (const part of parts) for (let done = 0; done < part.length; ) done += writeSync(file, part, done)
+    for (const part of parts) writeAll(file, part)
   } finally {
     closeSync(file)
   }
