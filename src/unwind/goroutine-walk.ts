@@ -16,6 +16,11 @@ export interface GoFrame {
   fp: Address
 }
 
+/** @param isTrap whether the function was interrupted there, so that it is no return address */
+export function symPcOf({entry}: GoFunction, pc: Address, isTrap: boolean): Address {
+  return isTrap || pc <= entry ? pc : toAddress(pc - 1)
+}
+
 /** Where a walk of a Go stack begins. */
 export interface GoStart {
   pc: Address
@@ -96,7 +101,7 @@ export class GoStackWalk {
       return undefined
     }
     const {fn} = site
-    const symPc = this.#trap || pc <= fn.entry ? pc : toAddress(pc - 1)
+    const symPc = symPcOf(fn, pc, this.#trap)
     this.#site = site
     this.#frame = putFrame(this.#frame, fn, pc, symPc, sp, fp)
     return this.#frame

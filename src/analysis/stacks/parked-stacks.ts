@@ -5,7 +5,7 @@ import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {GoSite, GoSites} from '../../unwind/go-site.ts'
-import type {GoFrame} from '../../unwind/goroutine-walk.ts'
+import {type GoFrame, symPcOf} from '../../unwind/goroutine-walk.ts'
 import {GO_FRAMES} from '../frames/frame-window.ts'
 import {FrameFilter, type FramePlace, type GoFrameReports, type Visibility} from '../frames/go-frames.ts'
 
@@ -153,7 +153,7 @@ function physicalFrames(outermost: StackPlace): GoFrame[] {
   for (let place: StackPlace | undefined = outermost; place; place = place.callee) {
     const {pc, site, callee} = place
     const {fn} = site
-    const symPc = callee?.site.isInjected || pc <= fn.entry ? pc : toAddress(pc - 1)
+    const symPc = symPcOf(fn, pc, callee?.site.isInjected ?? false)
     frames.unshift({fn, pc, symPc, sp: NULL_ADDRESS, fp: NULL_ADDRESS})
   }
   return frames
