@@ -19,7 +19,7 @@ export class Column {
     return new Column(new Uint32Array(ROOM_MIN))
   }
 
-  /** Whole numbers below 2^53. */
+  /** Whole numbers below 2^53, and NaN. */
   static ofNumbers(): Column {
     return new Column(new Float64Array(ROOM_MIN))
   }

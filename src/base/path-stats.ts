@@ -6,7 +6,8 @@ import {type Stats, statSync} from 'node:fs'
  */
 export function pathStats(path: string): Stats | undefined {
   try {
-    return statSync(path)
+    // The usual answer of a search, which would cost an error with its stack each time.
+    return statSync(path, {throwIfNoEntry: false})
   } catch {
     return undefined
   }

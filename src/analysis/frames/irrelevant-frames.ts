@@ -63,9 +63,11 @@ const BEGINNING_OF_RUST =
 
 /** Whether a C function is on the stack only because the process was ending. */
 export function isDeathOfC(name: string): boolean {
-  return (
-    DEATH.has(withoutAlias(name).replace(/\(.*\)$/, '')) || (DEATH_OF_RUST.test(name) && !BEGINNING_OF_RUST.test(name))
-  )
+  return DEATH.has(withoutParameters(withoutAlias(name))) || (DEATH_OF_RUST.test(name) && !BEGINNING_OF_RUST.test(name))
+}
+
+function withoutParameters(name: string): string {
+  return name.endsWith(')') && name.includes('(') ? name.slice(0, name.indexOf('(')) : name
 }
 
 /** Why a C frame does not tell one bug from another, or undefined where it does. */

@@ -77,7 +77,9 @@ function classOfPanic(message: string, type: string | null): string {
 
 /** Without the arguments of generic types; what io/fs took over from os in Go 1.16 is called as it is since. */
 function stableTypeName(type: string): string {
-  return type.replace(/\[.*\]/s, '[...]').replace(/^\*os\.PathError$/, '*fs.PathError')
+  if (type === '*os.PathError') return '*fs.PathError'
+  const [first, last] = [type.indexOf('['), type.lastIndexOf(']')]
+  return first < 0 || last < first ? type : `${type.slice(0, first)}[...]${type.slice(last + 1)}`
 }
 
 /** Of an error of the runtime its kind alone: which index, which length, which bound of a slice is the data's. */
