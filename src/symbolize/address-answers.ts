@@ -22,7 +22,7 @@ export class AddressAnswers {
     this.#open = open
   }
 
-  /** Finds what the table does not know yet of these addresses, as far as it takes more. @param goOn is asked before each */
+  /** Finds what the table does not know yet of these addresses, until it is full. @param goOn is asked before each */
   prepare(addresses: readonly Address[], goOn: () => boolean): void {
     const unknown = Float64Array.from(addresses.filter(address => !this.table.seek(address))).sort()
     let extent = new Extent()
