@@ -60,16 +60,13 @@ export class StringTable {
 
   /** As the constructor takes it. */
   parts(): {strings: Uint32Array; text: Uint8Array} {
-    const encoder = new TextEncoder()
-    const pieces: Uint8Array[] = []
     const strings = new Uint32Array(this.#count + 1)
     for (let number = 1; number <= this.#count; number++) {
-      const piece = encoder.encode(this.at(number) as string)
-      pieces.push(piece)
-      strings[number] = (strings[number - 1] as number) + piece.length
+      strings[number] = (strings[number - 1] as number) + Buffer.byteLength(this.at(number) as string)
     }
-    const text = new Uint8Array(strings[this.#count] as number)
-    for (const [index, piece] of pieces.entries()) text.set(piece, strings[index])
+    const text = Buffer.alloc(strings[this.#count] as number)
+    for (let number = 1; number <= this.#count; number++)
+      text.write(this.at(number) as string, strings[number - 1] as number)
     return {strings, text}
   }
 }

@@ -1,6 +1,10 @@
 /** A name that is not what its beginning promised, or that is beyond our bounds. It stays as the linker knows it. */
 export class MangledNameError extends Error {}
 
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39
+}
+
 /** The characters of a mangled name, front to back. */
 export class MangledText {
   readonly #text: string
@@ -47,7 +51,7 @@ export class MangledText {
   /** Decimal digits; an empty string where there are none. */
   digits(): string {
     const start = this.#at
-    while (/[0-9]/.test(this.peek())) this.#at++
+    while (isDigit(this.#text.charCodeAt(this.#at))) this.#at++
     return this.#text.slice(start, this.#at)
   }
 

@@ -48,7 +48,7 @@ export class Symbolizer {
   readonly #frames: BoundedCache<number, readonly SourceFrame[]>
   /** Of `answerAt`, by the objects that stand for stacks of DWARF and of Go's tables. */
   readonly #stacks = new Map<object, FrameStack>()
-  readonly #stacksBySymbol = new Map<object, Map<string, FrameStack>>()
+  readonly #stacksBySymbol = new Map<object, Map<number, NamedStack>>()
   readonly #unnamed = new Set<object>()
 
   constructor(input: SymbolizerInput) {
@@ -183,17 +183,18 @@ export class Symbolizer {
   #bySymbol(stack: object, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
     const symbols = this.#symbolsOf(module)
     const symbol = symbols.findSymbol(linkAddress, extent)
-    const key = `${symbol?.entry} ${symbol?.name}`
+    const entry = symbol?.entry ?? NO_ENTRY
     let known = this.#stacksBySymbol.get(stack)
     if (!known) {
       known = new Map()
       this.#stacksBySymbol.set(stack, known)
     }
-    let found = known.get(key)
-    if (!found) {
+    let found = known.get(entry)
+    if (!found || found.symbol !== symbol?.name) {
       const frames = stack === NO_STACK ? [] : symbols.locate(linkAddress)
-      found = {frames: this.#nameFrames(module, linkAddress, frames, NO_PLACE) ?? [unknownFrame(NO_PLACE)]}
-      known.set(key, found)
+      const named = this.#nameFrames(module, linkAddress, frames, NO_PLACE) ?? [unknownFrame(NO_PLACE)]
+      found = {frames: named, symbol: symbol?.name}
+      known.set(entry, found)
     }
     return found
   }
@@ -245,6 +246,14 @@ export class Symbolizer {
     return symbols
   }
 }
+
+/** Of the symbol that it takes its name from. */
+interface NamedStack extends FrameStack {
+  readonly symbol: string | undefined
+}
+
+/** Where no symbol is. */
+const NO_ENTRY = -1
 
 const NO_PLACE: FramePlace = {module: null, moduleOffset: null}
 /** Stands for the frames of an address of which DWARF knows nothing. */
