@@ -17,7 +17,7 @@ const oclifWhenUsed = {
   name: 'oclif-when-used',
   setup(builder) {
     builder.onLoad({filter: /node_modules\/@oclif\/core\/lib\/.*\.js$/}, ({path}) => {
-      let text = readFileSync(path, 'utf8')
+      let text = withShortcuts(path, readFileSync(path, 'utf8'))
       const required = [...text.matchAll(REQUIRED)].map(([, name, wrap = '', id]) => ({name, wrap, id}))
       text = text.replace(REQUIRED, '')
       for (const {name} of required) {
@@ -32,6 +32,26 @@ const oclifWhenUsed = {
       return {contents: text.replace('"use strict";', `"use strict"; ${loaders.join(' ')}`), loader: 'js'}
     })
   },
+}
+
+/** What oclif asks of slow parts of Node for each run, and what gives the same: [file, its words, ours]. */
+const OCLIF_SHORTCUTS = [
+  // Names of commands are in ASCII: to compare them as people do, Node loads tables of languages for 7 ms.
+  ['config/plugin.js', 'a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)'],
+  // Text that is no template need not be compiled as one.
+  [
+    'help/util.js',
+    'return ejs_1.default.render(t, context)',
+    "return t.includes('<%') ? ejs_1.default.render(t, context) : t",
+  ],
+]
+
+/** @throws where oclif does it in another way now */
+function withShortcuts(path, text) {
+  return OCLIF_SHORTCUTS.filter(([file]) => path.endsWith(`/lib/${file}`)).reduce((shorter, [file, theirs, ours]) => {
+    if (!shorter.includes(theirs)) throw new Error(`oclif's ${file} has no ${theirs} now`)
+    return shorter.replace(theirs, ours)
+  }, text)
 }
 
 const PART_IMPORT = /import(?:\{([^}]*)\}from)?"\.\/([\w.-]+)\.js";/g
