@@ -32,12 +32,39 @@ function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] 
   const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
   const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
   const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))
-  const place = {pc: pcWord, sp: spWord, fp: cfa === undefined ? null : hex(cfa), foundBy}
-  return process.symbolizer.locate(pc, lookupPc).map(source => ({
-    ...reportSource(kind === 'signal' ? restorerSource(source, pc) : source, pc),
-    ...place,
-    kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
-  }))
+  const fp = cfa === undefined ? null : hex(cfa)
+  return process.symbolizer.locate(pc, lookupPc).map(source => {
+    const facts = factsOf(kind === 'signal' ? restorerSource(source, pc) : source, pc)
+    return {
+      kind: kind === 'signal' ? 'signal' : isUnknownCode(process, pc, source) ? 'unknown' : 'c',
+      function: facts.function,
+      file: facts.file,
+      line: facts.line,
+      column: facts.column,
+      pc: pcWord,
+      entry: facts.entry,
+      offset: facts.offset,
+      sp: spWord,
+      fp,
+      args: null,
+      inlined: facts.inlined,
+      module: facts.module,
+      moduleOffset: facts.moduleOffset,
+      language: facts.language,
+      foundBy,
+    }
+  })
+}
+
+/** Of source frames, which are found once for a pc: what their reports have in common, in whichever stack they are. */
+const FACTS = new WeakMap<SourceFrame, {readonly pc: Address; readonly facts: FrameReport}>()
+
+function factsOf(source: SourceFrame, pc: Address): FrameReport {
+  const known = FACTS.get(source)
+  if (known?.pc === pc) return known.facts
+  const facts = reportSource(source, pc)
+  FACTS.set(source, {pc, facts})
+  return facts
 }
 
 /**
