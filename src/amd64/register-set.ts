@@ -56,6 +56,7 @@ export class RegisterSet {
     return !Number.isNaN(this.#numbers[register] ?? Number.NaN) || this.#wide?.has(register) === true
   }
 
+  /** Whether its value, if there is any, is not certain. */
   isSupposed(register: number): boolean {
     return (this.#supposed & (1 << register)) !== 0
   }
@@ -111,6 +112,11 @@ export function wordOfPlace(place: Address, registers: RegisterSet | undefined, 
   return place === NOWHERE ? (registers?.word(register) ?? place) : place
 }
 
+/** A bit for each of these registers. */
+export function maskOf(registers: readonly number[]): number {
+  return registers.reduce((mask, register) => mask | (1 << register), 0)
+}
+
 /** Collects the registers of a set to come. */
 export class RegisterSetBuilder {
   readonly #numbers: number[]
@@ -154,9 +160,14 @@ export class RegisterSetBuilder {
     return from.isSupposed(sourceRegister) ? this.suppose(register) : this
   }
 
-  /** The value that the register has here is not certain any more. */
+  /** The value that the register has here, if any, is not certain any more. */
   suppose(register: number): this {
-    if (!Number.isNaN(this.#numbers[register]) || this.#wide?.has(register)) this.#supposed |= 1 << register
+    return this.supposeAll(1 << register)
+  }
+
+  /** As `suppose`, of those that a mask holds. */
+  supposeAll(mask: number): this {
+    this.#supposed |= mask
     return this
   }
 

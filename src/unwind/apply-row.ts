@@ -1,4 +1,4 @@
-import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
+import {maskOf, type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
 import {CALLER_SAVED, DWARF_REGISTER, REGISTER_COUNT} from '../amd64/registers.ts'
 import {type Address, addressOfWord, offsetAddress, toAddress, type Word} from '../base/address.ts'
 import {type MemoryReader, readAddress, readWord} from '../base/memory-reader.ts'
@@ -13,6 +13,19 @@ export interface AppliedRow {
   readonly outermost: boolean
 }
 
+const CALLER_SAVED_MASK = maskOf(CALLER_SAVED)
+
+/** What rules refer to. */
+interface Source {
+  readonly registers: RegisterSet
+  readonly memory: MemoryReader
+  readonly loadBias: number
+}
+
+interface Callee extends Source {
+  readonly cfa: Address
+}
+
 /**
  * The caller's registers by a row: the only place where rows are applied.
  * undefined where the CFA cannot be computed, for a register that it needs is not known or memory is missing.
@@ -24,36 +37,34 @@ export function applyRow(
   memory: MemoryReader,
   loadBias = 0,
 ): AppliedRow | undefined {
-  const context: ExpressionContext = {register: number => registers.supposedWord(number), memory, loadBias}
-  const cfa = computeCfa(row.cfa, registers, context)
+  const cfa = computeCfa(row.cfa, {registers, memory, loadBias})
   if (cfa === undefined) return undefined
   const caller = row.unruled === 'kept' ? registers.toBuilder() : new RegisterSetBuilder()
-  for (const register of CALLER_SAVED) caller.suppose(register)
-  caller.setAddress(DWARF_REGISTER.rsp, cfa)
+  caller.supposeAll(CALLER_SAVED_MASK).setAddress(DWARF_REGISTER.rsp, cfa)
+  const callee: Callee = {registers, memory, loadBias, cfa}
   for (let register = 0; register < REGISTER_COUNT; register++) {
     const rule = row.rules[register]
-    if (rule) applyRule(register, rule, caller, {registers, cfa, context})
+    if (rule) applyRule(register, rule, caller, callee)
   }
   return {cfa, caller: caller.build(), outermost: row.rules[DWARF_REGISTER.rip]?.kind === 'undefined'}
 }
 
-function computeCfa(rule: CfaRule, registers: RegisterSet, context: ExpressionContext): Address | undefined {
+function computeCfa(rule: CfaRule, source: Source): Address | undefined {
   if (rule.kind === 'expression') {
-    const word = evaluateExpression(rule.expression, [], context)
+    const word = evaluateExpression(rule.expression, [], contextOf(source))
     return word === undefined ? undefined : addressOfWord(word)
   }
-  const base = registers.supposedAddress(rule.register)
+  const base = source.registers.supposedAddress(rule.register)
   return base === undefined ? undefined : offsetAddress(base, rule.offset)
 }
 
-interface Callee {
-  readonly registers: RegisterSet
-  readonly cfa: Address
-  readonly context: ExpressionContext
+/** Made for expressions alone, which few rules are. */
+function contextOf({registers, memory, loadBias}: Source): ExpressionContext {
+  return {register: number => registers.supposedWord(number), memory, loadBias}
 }
 
 function applyRule(register: number, rule: RegisterRule, caller: RegisterSetBuilder, callee: Callee): void {
-  const {registers, cfa, context} = callee
+  const {registers, cfa, memory} = callee
   switch (rule.kind) {
     case 'undefined':
       caller.forget(register)
@@ -62,7 +73,7 @@ function applyRule(register: number, rule: RegisterRule, caller: RegisterSetBuil
       caller.copy(register, registers)
       return
     case 'at-cfa':
-      setFromMemory(register, offsetAddress(cfa, rule.offset), caller, context.memory)
+      setFromMemory(register, offsetAddress(cfa, rule.offset), caller, memory)
       return
     case 'cfa':
       setOrForget(register, BigInt(cfa) + BigInt(rule.offset), caller)
@@ -73,11 +84,11 @@ function applyRule(register: number, rule: RegisterRule, caller: RegisterSetBuil
         setOrForget(register, addOffset(registers.supposedWord(rule.register), rule.offset), caller)
       return
     case 'expression':
-      setOrForget(register, evaluateExpression(rule.expression, [BigInt(cfa)], context), caller)
+      setOrForget(register, evaluateExpression(rule.expression, [BigInt(cfa)], contextOf(callee)), caller)
       return
     case 'at-expression': {
-      const word = evaluateExpression(rule.expression, [BigInt(cfa)], context)
-      setFromMemory(register, word === undefined ? undefined : addressOfWord(word), caller, context.memory)
+      const word = evaluateExpression(rule.expression, [BigInt(cfa)], contextOf(callee))
+      setFromMemory(register, word === undefined ? undefined : addressOfWord(word), caller, memory)
     }
   }
 }

@@ -55,6 +55,8 @@ export class StackSwitcher {
   signalStackOf(sp: Address): Address | undefined {
     const {gsignal} = this.#switches ?? {}
     if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return gsignal.stackLo
+    // Asked three times a frame: nothing is made for the usual process, which has one runtime.
+    if (this.#others.length === 0) return undefined
     return this.#others.map(other => other.signalStackOf(sp)).find(found => found !== undefined)
   }
 
