@@ -69,8 +69,9 @@ export class Blocking {
   /** Deadlocks, and what may be one, as diagnostics; the locks of Go are not looked at. */
   addDiagnostics(diagnostics: Diagnostics): void {
     const {cycles, chains} = this.#search()
-    for (const {links} of cycles) {
-      diagnostics.add('deadlock', `deadlock: ${joinLinks(links)}`, {severity: 'error', where: links[0] ?? ''})
+    for (const {links, isTimed} of cycles) {
+      const what = isTimed ? 'deadlock, unless a time limit ends it' : 'deadlock'
+      diagnostics.add('deadlock', `${what}: ${joinLinks(links)}`, {severity: 'error', where: links[0] ?? ''})
     }
     for (const chain of chains) diagnostics.add('blocked-chain', chain, {where: chain})
   }

@@ -18,7 +18,12 @@ export interface Deadlocks {
 export interface Cycle {
   tids: readonly number[]
   links: readonly string[]
+  /** One of them goes on after a while without what it waits for. */
+  isTimed: boolean
 }
+
+/** What an owner may be that has no registers in the core. */
+const OF_ANOTHER = 'it has ended, or is of a process that this one was forked from or shares the lock with'
 
 /** Goroutines that a chain names; there may be thousands behind one lock. */
 const NAMED = 5
@@ -41,7 +46,8 @@ export class DeadlockSearch {
     for (const tids of this.#findCycles()) {
       const links = tids.map(tid => this.#describeWait(this.#waits.get(tid) as NativeWait))
       const unsure = this.#unsureOwners(tids)
-      if (unsure.length === 0) cycles.push({tids, links})
+      const isTimed = tids.some(tid => this.#waits.get(tid)?.isTimed)
+      if (unsure.length === 0) cycles.push({tids, links, isTimed})
       else chains.push(`${joinLinks(links)}: a deadlock, if ${describeCondition(unsure)}`)
     }
     return {cycles, chains: [...chains, ...this.#findOpenChains()]}
@@ -77,7 +83,8 @@ export class DeadlockSearch {
   }
 
   #describeWait(wait: NativeWait): string {
-    return `${nameParty(this.#parties.waiterOn(wait.tid))} waits for ${describeLock(wait)}${this.#describeOwner(wait)}`
+    const waits = `${nameParty(this.#parties.waiterOn(wait.tid))} waits${wait.isTimed ? ' up to a time limit' : ''}`
+    return `${waits} for ${describeLock(wait)}${this.#describeOwner(wait)}`
   }
 
   #describeOwner({kind, owner, tid}: NativeWait): string {
@@ -85,7 +92,7 @@ export class DeadlockSearch {
     const party = nameParty(this.#parties.ownerOn(owner))
     if (kind === 'end of a thread') return ` of ${party}`
     if (this.#parties.isGone(owner)) {
-      return ` held by thread ${owner}, which is no thread of this process: it has ended, or is of the process that this one was forked from`
+      return ` held by thread ${owner}, which is no thread of this process: ${OF_ANOTHER}`
     }
     return owner === tid ? ' which it holds itself' : ` held by ${party}`
   }

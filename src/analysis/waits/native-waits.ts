@@ -34,6 +34,8 @@ export interface NativeWait {
   address: Address | undefined
   /** The thread that can let it go on; undefined where the lock does not say. */
   owner: number | undefined
+  /** Whether it goes on without the lock after a while. */
+  isTimed: boolean
 }
 
 const SYS_futex = 202
@@ -51,6 +53,7 @@ interface FutexCall {
   word: Address
   command: number
   expected: number
+  isTimed: boolean
 }
 
 /** What the thread waits for, by the arguments of its futex call and by the function of libc that made it. */
@@ -63,7 +66,7 @@ export function findNativeWait(process: DeadProcess, stack: ThreadStack, libc: L
   if (!call) return undefined
   const {tid} = stack.thread
   const place = identify(process, stack, libc, call)
-  return place && {tid, ...place}
+  return place && {tid, ...place, isTimed: call.isTimed}
 }
 
 /**
@@ -81,15 +84,15 @@ function readFutexCall(
   const number = original ?? (at === pc ? registers.word(SYSTEM_CALL.number) : undefined)
   const isProven = isFutex(memory, at, number)
   if (isProven === false) return undefined
-  const [first, second, third] = SYSTEM_CALL.arguments
+  const [first, second, third, fourth] = SYSTEM_CALL.arguments
   const word = registers.address(first)
   const operation = registers.word(second)
   const expected = registers.word(third)
   if (word === undefined || word === NULL_ADDRESS || operation === undefined || expected === undefined) return undefined
   const command = Number(operation % 128n)
-  return WAITING.has(command)
-    ? {isProven: isProven === true, word, command, expected: Number(expected % 0x100000000n)}
-    : undefined
+  if (!WAITING.has(command)) return undefined
+  const isTimed = (registers.word(fourth) ?? 0n) !== 0n
+  return {isProven: isProven === true, word, command, expected: Number(expected % 0x100000000n), isTimed}
 }
 
 /**
@@ -103,7 +106,7 @@ function isFutex(memory: MemoryReader, at: Address, number: bigint | undefined):
   return loadsNumber(memory, at, SYS_futex) || (number === undefined ? false : undefined)
 }
 
-type Place = Omit<NativeWait, 'tid'>
+type Place = Omit<NativeWait, 'tid' | 'isTimed'>
 
 function identify(process: DeadProcess, stack: ThreadStack, libc: LibcKind, call: FutexCall): Place | undefined {
   const place = PLACES[libc]
@@ -135,9 +138,8 @@ function placeInGlibc(process: DeadProcess, {waiter, word, expected, command, fr
   const {memory} = process
   switch (waiter) {
     case 'pthread mutex':
-      return LOCK_PI.has(command)
-        ? {kind: waiter, address: word, owner: ownerIn(process, word)}
-        : glibcMutex(memory, word)
+      if (LOCK_PI.has(command)) return {kind: waiter, address: word, owner: ownerIn(process, word)}
+      return expected === 0 ? glibcRefused(process, frames) : glibcMutex(memory, word)
     case 'pthread rwlock':
       return glibcRwlock(memory, word, expected)
     case 'pthread condition':
@@ -190,6 +192,30 @@ const GLIBC_USERS = 12
 function glibcMutex(memory: MemoryReader, lock: Address): Place {
   const owner = readU32(memory, toAddress(lock + GLIBC_OWNER)) ?? 0
   return {kind: 'pthread mutex', address: lock, owner: ownerOf(owner % (FUTEX_TID_MASK + 1))}
+}
+
+const GLIBC_KIND = 16
+
+/** PTHREAD_MUTEX_PRIO_INHERIT_NP, a bit of __kind (pthreadP.h). */
+function inheritsPriority(kind: number): boolean {
+  return kind % 64 >= 32
+}
+
+/**
+ * A mutex that inherits priorities, which the kernel refuses to wait for: whoever holds it is dead, or waits for the
+ * caller. glibc then waits for ever on a word of its own stack that stays 0, as no lock does (pthread_mutex_lock.c,
+ * "Delay the thread indefinitely"). The mutex is in its registers, or in those that it saved.
+ */
+function glibcRefused(process: DeadProcess, frames: readonly UnwindFrame[]): Place {
+  const {memory} = process
+  const mutexes = [...wordsHeld(memory, frames)].filter(address => {
+    if (address === undefined || address % 8 !== 0) return false
+    const kind = readU32(memory, toAddress(address + GLIBC_KIND)) ?? 0
+    const owner = ownerIn(process, address)
+    return inheritsPriority(kind) && owner !== undefined && owner === glibcMutex(memory, address).owner
+  })
+  const address = mutexes.length === 1 ? mutexes[0] : undefined
+  return {kind: 'pthread mutex', address, owner: address === undefined ? undefined : ownerIn(process, address)}
 }
 
 /**

@@ -15,6 +15,7 @@ interface Thread {
   /** The thread holds this one's lock. */
   waitsFor?: number
   kind?: NativeLockKind
+  timed?: boolean
   /** In Go, waiting for a channel at 0x500. */
   receives?: boolean
 }
@@ -44,8 +45,8 @@ function search(threads: readonly Thread[]) {
     ownerOn: (tid: number) => party(tid, isBound(tid)),
   } as unknown as Parties
   const waits = new Map<number, NativeWait>()
-  for (const {tid, waitsFor, kind = 'pthread mutex'} of threads) {
-    if (waitsFor !== undefined) waits.set(tid, {tid, kind, address: toAddress(0x100 + tid), owner: waitsFor})
+  for (const {tid, waitsFor, kind = 'pthread mutex', timed: isTimed = false} of threads) {
+    if (waitsFor !== undefined) waits.set(tid, {tid, kind, address: toAddress(0x100 + tid), owner: waitsFor, isTimed})
   }
   const {cycles, chains} = new DeadlockSearch(parties, waits).find()
   return {cycles: cycles.map(({links}) => links), chains}
@@ -107,9 +108,22 @@ test('all that wait behind a thread may have what its goroutine waits for, not t
   ])
 })
 
+test('a time limit is told of a wait', t => {
+  const {cycles} = search([
+    {tid: 1, waitsFor: 2, timed: true},
+    {tid: 2, waitsFor: 1},
+  ])
+  t.deepEqual(cycles, [
+    [
+      'thread 1 waits up to a time limit for pthread mutex 0x101 held by thread 2',
+      'thread 2 waits for pthread mutex 0x102 held by thread 1',
+    ],
+  ])
+})
+
 test('an owner that is no thread of this process is named as one', t => {
   t.deepEqual(search([{tid: 1, waitsFor: 9}]).chains, [
     'thread 1 waits for pthread mutex 0x101 held by thread 9, which is no thread of this process: ' +
-      'it has ended, or is of the process that this one was forked from',
+      'it has ended, or is of a process that this one was forked from or shares the lock with',
   ])
 })

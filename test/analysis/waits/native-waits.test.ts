@@ -35,6 +35,10 @@ interface Waiting {
   /** Offset from the lock of what the functions hold in rbx. */
   held?: number
   command?: number
+  /** Address of the time limit. */
+  limit?: number
+  /** The word that is waited on, where it is not in the lock. */
+  word?: number
   /** Up to and with the system call. */
   code?: string
 }
@@ -81,12 +85,13 @@ function processOf(
 
 function waitOf(waiting: Waiting) {
   const {functions, at = 0, lock = new BytesBuilder(), libc, expected = 2, systemCall = 202} = waiting
-  const {inLibc = functions.length, held = 0, command = 0} = waiting
+  const {inLibc = functions.length, held = 0, command = 0, limit = 0, word = LOCK + at} = waiting
   const {memory, core} = processOf(lock, [7, 8], libc, waiting.code)
   const [waiter] = core.threads
   if (waiter) waiter.registers[USER_REGS.orig_rax] = BigInt(systemCall)
   const words = new BigUint64Array(27)
-  words[USER_REGS.rdi] = BigInt(LOCK + at)
+  words[USER_REGS.rdi] = BigInt(word)
+  words[USER_REGS.r10] = BigInt(limit)
   words[USER_REGS.rsi] = FUTEX_PRIVATE_FLAG + BigInt(command)
   words[USER_REGS.rbx] = BigInt(LOCK + held)
   words[USER_REGS.rdx] = BigInt(expected)
@@ -161,6 +166,25 @@ test('a lock that inherits priorities has its owner in its word', t => {
     address: LOCK,
     owner: 8,
   })
+})
+
+test('glibc waits on a word of its own for a lock that the kernel refuses: the code holds the lock', t => {
+  const functions = ['__futex_abstimed_wait_common', '__pthread_mutex_lock_full', '___pthread_mutex_lock']
+  const kind = 32
+  const asked = {functions, word: 0x7ffd0004, expected: 0}
+  const lock = (type = kind, owner = 8) => new BytesBuilder().u32(0x80000008, 0, owner, 1, type)
+  t.like(waitOf({...asked, lock: lock()}), {kind: 'pthread mutex', address: LOCK, owner: 8})
+  const unknown = {kind: 'pthread mutex', address: undefined, owner: undefined} as const
+  t.like(waitOf({...asked, lock: lock(0)}), unknown)
+  t.like(waitOf({...asked, lock: lock(kind, 9)}), unknown)
+  t.like(waitOf({...asked, lock: lock(), held: 0x100}), unknown)
+})
+
+test('a wait with a time limit says so', t => {
+  const functions = ['futex_wait', '___pthread_mutex_timedlock']
+  const lock = () => new BytesBuilder().u32(2, 1, 8, 1)
+  t.is(waitOf({functions, lock: lock(), limit: 0x3000})?.isTimed, true)
+  t.is(waitOf({functions, lock: lock()})?.isTimed, false)
 })
 
 test('whose initialization others wait for is not recorded', t => {
