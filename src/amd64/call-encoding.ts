@@ -170,3 +170,25 @@ export function sourceOfStackPointer(memory: MemoryReader, pc: Address): number 
   if (!Number.isInteger(low) || low < 0 || low > 7) return undefined
   return dwarfOfEncoding(rex === REX_WR ? low + 8 : low)
 }
+
+/** REX.W + 8B /r, with or without the bit that means r8 to r15 as the destination. */
+const LOADS: ReadonlySet<number> = new Set([0x48, 0x4c])
+const LOAD = 0x8b
+const LOAD_LENGTH = 3
+/** Between the load and the call the registers of arguments are filled. */
+const CALL_DISTANCE = 48
+
+/**
+ * Whether the instruction at `pc` loads the code of a closure to call it: `mov (%rdx),%reg`, and `call *%reg` not far
+ * behind (cmd/compile: the context register is rdx).
+ */
+export function loadsClosureCode(memory: MemoryReader, pc: Address): boolean {
+  const load = memory.read(pc, LOAD_LENGTH)
+  const [rex = 0, opcode, modRm = 0] = load ?? []
+  // ModRM: no displacement (mod 00), the register, rdx (r/m 010).
+  const register = Math.floor(modRm / 8)
+  if (!LOADS.has(rex) || opcode !== LOAD || register > 7 || modRm % 8 !== 2) return false
+  const call = [...(rex === 0x4c ? [0x41] : []), GROUP_5, 0xd0 + register]
+  const rest = memory.read(toAddress(pc + LOAD_LENGTH), CALL_DISTANCE)
+  return rest !== undefined && Buffer.from(rest).includes(Buffer.from(call))
+}

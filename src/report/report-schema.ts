@@ -331,7 +331,9 @@ export const signatureSchema = z
     version: z.string().describe('of the rules; signatures compare where it is the same'),
     exact: text.describe('the same for the same bug; null: the process had not crashed'),
     family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
-    frames: z.array(z.string()).describe('the frames that `exact` is made of'),
+    frames: z
+      .array(z.string())
+      .describe('the frames that `exact` is made of, and those of C that only builds with symbols know'),
     explain: z
       .array(z.string())
       .describe('the class of the crash; for each frame which rule kept it, left it out, or wrote it in another way'),

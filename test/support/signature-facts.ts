@@ -64,6 +64,7 @@ const NO_CODE: CodeFacts = {
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
+  loadsClosureCode: () => false,
   isGoFunction: () => false,
 }
 

@@ -1,4 +1,4 @@
-import {directTransfers} from '../../amd64/call-encoding.ts'
+import {directTransfers, loadsClosureCode} from '../../amd64/call-encoding.ts'
 import {fingerprintOf} from '../../amd64/code-digest.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
@@ -18,6 +18,8 @@ export interface CodeFacts {
   calleesOf(start: Address): ReadonlySet<number>
   /** What the code of a function is, wherever it lies and whatever it refers to, by its start: eight hex digits. */
   fingerprint(start: Address): string | undefined
+  /** Whether the instruction at a place loads the code of a closure that it calls. */
+  loadsClosureCode(pc: Address): boolean
   /** Whether there is a Go function of that name. */
   isGoFunction(name: string): boolean
 }
@@ -40,6 +42,7 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
       const code = end === undefined ? undefined : memory.read(start, Math.min(end - start, FINGERPRINT_MAX))
       return code && module && fingerprintOf(code, start, module, at => constantText(memory, at))
     },
+    loadsClosureCode: pc => loadsClosureCode(memory, pc),
     isGoFunction: name => tables?.functionNamed(name) !== undefined,
   }
 }

@@ -18,8 +18,16 @@ export interface CrashClass {
 
 const TEXT_LIMIT = 200
 
-/** @param panics those that were under way, the newest first */
-export function classifyCrash(crash: CrashReport, pid: number | null, panics: readonly PanicValue[] = []): CrashClass {
+/**
+ * @param panics those that were under way, the newest first
+ * @param fault how memory was touched, where that ended it
+ */
+export function classifyCrash(
+  crash: CrashReport,
+  pid: number | null,
+  panics: readonly PanicValue[] = [],
+  fault = '',
+): CrashClass {
   const {message} = crash
   const sender = outsider(crash, pid)
   const isOverflow = message === 'stack overflow'
@@ -27,9 +35,11 @@ export function classifyCrash(crash: CrashReport, pid: number | null, panics: re
   const kind = crash.kind === 'signal' ? `signal ${crash.signal ?? ''}`.trim() : crash.kind
   const traits = {kind, isFromOutside: sender !== undefined, isOverflow, isDeadlock}
   if (sender !== undefined) return {...traits, kind: `${kind} from ${sender}`, detail: ''}
-  if (crash.kind === 'panic') return {...traits, detail: classOfPanics(message, panics)}
-  if (crash.kind === 'fatal') return {...traits, detail: [foldText(message ?? ''), crash.signal ?? ''].join(' ').trim()}
-  return {...traits, detail: crash.cause === null ? (isRaised(crash) ? 'raised' : '') : classOfCause(crash.cause)}
+  if (crash.kind === 'panic') return {...traits, detail: `${classOfPanics(message, panics)} ${fault}`.trim()}
+  if (crash.kind === 'fatal')
+    return {...traits, detail: [foldText(message ?? ''), crash.signal ?? '', fault].join(' ').trim()}
+  if (crash.cause !== null) return {...traits, detail: classOfCause(crash.cause)}
+  return {...traits, detail: isRaised(crash) ? 'raised' : fault}
 }
 
 /** The process sent a signal to itself that is else one of the processor; abort sends no other than its own. */

@@ -45,3 +45,29 @@ export function foldOverflow(frames: readonly SignedFrame[]): SignedFrame[] {
   const round = [...circle.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   return [...round, ...foldCycles(frames.slice(frames.findLastIndex(isRound) + 1))]
 }
+
+/** Functions that go round, at most, and how often they do before they are shown once. */
+const [ROUND_MAX, TIMES] = [16, 3]
+
+/** Lines, what is there several times one behind the other once: thousands of frames of a recursion say one thing. */
+export function foldRepeated(lines: readonly string[]): string[] {
+  const folded: string[] = []
+  for (let at = 0; at < lines.length; ) {
+    const round = findRound(lines, at)
+    folded.push(...lines.slice(at, at + round.length))
+    if (round.times > 1)
+      folded.push(`the same ${round.length > 1 ? `${round.length} ` : ''}${round.times - 1} times more`)
+    at += round.length * round.times
+  }
+  return folded
+}
+
+function findRound(lines: readonly string[], start: number): {length: number; times: number} {
+  for (let length = 1; length <= ROUND_MAX; length++) {
+    let end = start + length
+    while (end < lines.length && lines[end] === lines[end - length]) end++
+    const times = Math.floor((end - start) / length)
+    if (times >= TIMES) return {length, times}
+  }
+  return {length: 1, times: 1}
+}

@@ -22,6 +22,9 @@ export function stableGoName(name: string, isFunction: (name: string) => boolean
   return `${definingFunction(outer, isFunction)}.func`.replace(/\.glob\.\.func$/, '.init.func').slice(0, NAME_LIMIT)
 }
 
+/** What cgo writes around a function that C may call: with a hash of the package, and outside of it. */
+const EXPORT_WRAPPER = /^_cgoexp_[0-9a-f]+_/
+
 /**
  * From Go 1.22 on a closure of an inlined function is called `pkg.caller.inlined.func1`: the callers are taken off. A
  * type is no function, so methods keep theirs.
@@ -31,7 +34,8 @@ function definingFunction(outer: string, isFunction: (name: string) => boolean):
   if (packagePath === outer) return outer
   let rest = outer.slice(packagePath.length + 1)
   for (let dot = rest.indexOf('.'); dot > 0 && !rest.startsWith('('); dot = rest.indexOf('.')) {
-    if (!isFunction(`${packagePath}.${rest.slice(0, dot)}`)) break
+    const first = rest.slice(0, dot)
+    if (!EXPORT_WRAPPER.test(first) && !isFunction(`${packagePath}.${first}`)) break
     rest = rest.slice(dot + 1)
   }
   return `${packagePath}.${rest}`

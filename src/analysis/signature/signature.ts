@@ -3,8 +3,9 @@ import type {KeptSignature} from '../../elf/minimal-core.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
 import type {CodeFacts} from './code-facts.ts'
 import {type CrashClass, classifyCrash} from './crash-class.ts'
-import {foldCycles, foldOverflow} from './cycles.ts'
+import {foldCycles, foldOverflow, foldRepeated} from './cycles.ts'
 import {type ChosenFrames, chooseFrames, type SignedFrame} from './frame-choice.ts'
+import {kindOfFault} from './fault-kind.ts'
 import type {PanicValue} from './panic-values.ts'
 import type {SignatureRules} from './rules.ts'
 
@@ -55,7 +56,7 @@ export function makeSignature(facts: SignatureFacts, rules: SignatureRules): Sig
     return {version, exact: null, family: null, frames: [], explain: [why]}
   }
   const signer = new Signer(facts, rules)
-  const known = classifyCrash(crash, pid, panics)
+  const known = classifyCrash(crash, pid, panics, kindOfFault(facts))
   if (known.isFromOutside) return signer.signKill(known)
   return known.isDeadlock ? signer.signDeadlock(known) : signer.signCrash(known)
 }
@@ -69,6 +70,20 @@ export function asSigned(made: SignatureReport, signed: KeptSignature): Signatur
   }
   const why = `not the signature that the core had before its texts were blanked: that is of rules ${signed.version}`
   return {...made, explain: [...made.explain, why]}
+}
+
+/** A stack without what it went round. */
+interface FoldedFrames {
+  readonly signed: readonly SignedFrame[]
+  /** With those that builds without symbols do not know. */
+  readonly shown: readonly SignedFrame[]
+}
+
+const NO_FRAMES: FoldedFrames = {signed: [], shown: []}
+
+function foldFrames(frames: readonly SignedFrame[], fold: typeof foldCycles): FoldedFrames {
+  const signed = fold(frames.filter(({isSigned}) => isSigned))
+  return {signed: signed.slice(0, FRAME_LIMIT), shown: fold(frames).slice(0, FRAME_LIMIT)}
 }
 
 class Signer {
@@ -90,47 +105,47 @@ class Signer {
   signCrash(known: CrashClass): SignatureReport {
     const chosen = this.#choose(this.#facts.frames)
     const isOverflow = known.isOverflow || this.#ranOver(chosen.frames)
-    const frames = (isOverflow ? foldOverflow(chosen.frames) : foldCycles(chosen.frames)).slice(0, FRAME_LIMIT)
-    const explain = [...chosen.explain, ...explainFolding(chosen.frames, frames)]
+    const folded = foldFrames(chosen.frames, isOverflow ? foldOverflow : foldCycles)
+    const explain = [...chosen.explain, ...explainFolding(chosen.frames, folded.shown)]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
-    return frames.length === 0
+    return folded.shown.length === 0
       ? this.#signByStandIns(described, {...chosen, explain})
-      : this.#signByFrames(described, frames, explain, [])
+      : this.#signByFrames(described, folded, explain, [])
   }
 
   /** The stacks that wait, as a set: which of them the runtime names is the order of their start. */
   signDeadlock(known: CrashClass): SignatureReport {
-    let main: {frames: readonly SignedFrame[]; explain: readonly string[]} | undefined
+    let main: {folded: FoldedFrames; explain: readonly string[]} | undefined
     const stacks = new Set<string>()
     for (const {state, frames} of this.#facts.blocked()) {
       const chosen = this.#choose(frames)
-      const folded = foldCycles(chosen.frames).slice(0, FRAME_LIMIT)
-      main ??= {frames: folded, explain: chosen.explain}
+      const folded = foldFrames(chosen.frames, foldCycles)
+      main ??= {folded, explain: chosen.explain}
       const reason = state.replace(/^sync\.(?:RW)?Mutex\..*/, 'semacquire')
-      if (stacks.size < BLOCKED_LIMIT) stacks.add([reason, ...folded.map(({name}) => name)].join('\n'))
+      if (stacks.size < BLOCKED_LIMIT) stacks.add([reason, ...folded.signed.map(({name}) => name)].join('\n'))
     }
     const explain = [...(main?.explain ?? []), `signed with all ${stacks.size} different stacks that wait`]
-    return this.#signByFrames(known, main?.frames ?? [], explain, [...stacks].sort())
+    return this.#signByFrames(known, main?.folded ?? NO_FRAMES, explain, [...stacks].sort())
   }
 
   #signByFrames(
     known: CrashClass,
-    frames: readonly SignedFrame[],
+    {signed, shown}: FoldedFrames,
     explain: readonly string[],
     others: readonly string[],
   ): SignatureReport {
-    const names = frames.map(({name}) => name)
+    const names = signed.map(({name}) => name)
     // `main` is in every program.
     const isEverywhere = names.every(name => IN_EVERY_PROGRAM.test(name))
     const isAmbiguous = isEverywhere || names.some(name => name.startsWith('main.'))
     const program = isEverywhere || others.length > 0 ? this.#facts.identity() : this.#facts.program
     const top = (kind: 'go' | 'c'): string =>
-      (frames.find(frame => frame.kind === kind && !frame.isPrefix) ?? frames.find(frame => frame.kind === kind))
+      (signed.find(frame => frame.kind === kind && !frame.isPrefix) ?? signed.find(frame => frame.kind === kind))
         ?.name ?? '-'
     return this.#report(known, {
       parts: [isAmbiguous ? program : '', ...(others.length > 0 ? others : names)],
       family: `${top('go')} ${top('c')}`,
-      frames: names,
+      frames: shown.map(({name}) => name),
       explain,
     })
   }
@@ -178,7 +193,8 @@ class Signer {
     const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
     const isThrown = crash.cause?.kind === 'c++ exception'
     const isAgain = isRaisedAgain(crash)
-    return chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isAgain, isThrown})
+    const chosen = chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isAgain, isThrown})
+    return {...chosen, explain: foldRepeated(chosen.explain)}
   }
 
   /** The instruction is looked at only where the stack is deep: that takes the decoder. */

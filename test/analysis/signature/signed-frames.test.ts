@@ -1,7 +1,7 @@
 // Which frames a signature is made of, and how a recursion counts.
 import test from 'ava'
 import type {CodeFacts} from '../../../src/analysis/signature/code-facts.ts'
-import {foldCycles, foldOverflow} from '../../../src/analysis/signature/cycles.ts'
+import {foldCycles, foldOverflow, foldRepeated} from '../../../src/analysis/signature/cycles.ts'
 import {SIGNATURE_VERSION} from '../../../src/analysis/signature/default-rules.ts'
 import {type ChosenFrames, chooseFrames, type SignedFrame} from '../../../src/analysis/signature/frame-choice.ts'
 import {SignatureRules} from '../../../src/analysis/signature/rules.ts'
@@ -14,6 +14,7 @@ const CODE: CodeFacts = {
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
+  loadsClosureCode: () => false,
   isGoFunction: () => false,
 }
 
@@ -75,14 +76,19 @@ test('what recovered a panic and raised it again is left out', t => {
   t.deepEqual(names(choose(frames, true)), ['main.work'])
 })
 
-const signed = (...names: string[]): SignedFrame[] => names.map(name => ({name, kind: 'go', isPrefix: false}))
+const signed = (...names: string[]): SignedFrame[] =>
+  names.map(name => ({name, kind: 'go', isPrefix: false, isSigned: true}))
 const namesOf = (frames: readonly SignedFrame[]): string => frames.map(({name}) => name).join(' ')
 
 test('a recursion counts once, however deep the data had it', t => {
   t.is(namesOf(foldCycles(signed('leaf', 'walk', 'walk', 'walk', 'main'))), 'leaf walk main')
   t.is(namesOf(foldCycles(signed('leaf', 'even', 'odd', 'even', 'odd', 'main'))), 'leaf even odd main')
   t.is(namesOf(foldCycles([])), '')
-  const both: SignedFrame[] = [...signed('f'), {name: 'f', kind: 'c', isPrefix: false}, ...signed('main')]
+  const both: SignedFrame[] = [
+    ...signed('f'),
+    {name: 'f', kind: 'c', isPrefix: false, isSigned: true},
+    ...signed('main'),
+  ]
   t.is(foldCycles(both).length, 3, 'a C function of the same name is another one')
 })
 
@@ -90,6 +96,22 @@ test('of a stack that ran over count those that went round, by name, and the way
   const round = Array.from({length: 20}, () => ['b', 'a']).flat()
   t.is(namesOf(foldOverflow(signed('met.the.guard', ...round, 'start', 'main'))), 'a b start main')
   t.is(namesOf(foldOverflow(signed('a', 'b', 'main'))), 'a b main', 'none goes round')
+})
+
+test('what is explained of frames that go round is said once', t => {
+  const round = Array.from({length: 400}, () => ['used a', 'used b', 'used a.part']).flat()
+  t.deepEqual(foldRepeated(['class', 'used b', ...round, 'used a', 'used main']), [
+    'class',
+    'used b',
+    'used a',
+    'used b',
+    'used a.part',
+    'the same 3 399 times more',
+    'used a',
+    'used main',
+  ])
+  t.deepEqual(foldRepeated(['x', 'x', 'x', 'x']), ['x', 'the same 3 times more'])
+  t.deepEqual(foldRepeated(['x', 'x', 'y']), ['x', 'x', 'y'])
 })
 
 /** What each of the rules that everyone has says of a name. */
