@@ -13,34 +13,34 @@ const LIMITS: CacheLimits = {days: 30, files: 256, bytes: 256 * 1024 * 1024}
 /** What a run kept of the files of a module for later runs: bytes that mean something to the one who keeps them. */
 export class AnswerCache {
   readonly #module: Module
-  readonly #key: Uint8Array
-  readonly #file: CacheFile
+  /** What the answers depend on: the files, and the words that were given. */
+  readonly key: string
+  readonly #file: CacheFile | undefined
 
-  private constructor(module: Module, key: Uint8Array, file: CacheFile) {
+  private constructor(module: Module, key: string, file: CacheFile | undefined) {
     this.#module = module
-    this.#key = key
+    this.key = key
     this.#file = file
   }
 
   /**
-   * undefined without a place for it, and for a module that cannot be told from all others: without a build ID, or not
-   * from a file.
+   * undefined for a module that cannot be told from all others: without a build ID, or not from a file.
    * @param words what the answers depend on beside the files: this build of the program, options
+   * @param home undefined: nothing is on the disk, and nothing is put there
    */
   static of(module: Module, words: readonly string[], home: CacheHome | undefined): AnswerCache | undefined {
-    // In any case: what is told of debug files is told before all else, with a cache and without.
     const files = identify(module)
-    if (!home || !files) return undefined
+    if (!files) return undefined
     const key = [...words, ...files].join('\0')
     const {buildId, goBuildId = ''} = module.image ?? {}
     const start = (buildId ?? Buffer.from(goBuildId).toString('hex')).slice(0, NAME_LENGTH)
     const name = `${KIND}${start}-${crc32(key).toString(16).padStart(8, '0')}`
-    return new AnswerCache(module, new TextEncoder().encode(key), new CacheFile(home.directory, name, home.uid))
+    return new AnswerCache(module, key, home && new CacheFile(home.directory, name, home.uid))
   }
 
   /** What was kept; undefined where nothing was. */
   read(): Uint8Array | undefined {
-    const bytes = this.#file.read()
+    const bytes = this.#file?.read()
     const head = this.#head()
     return bytes && head.every((byte, index) => byte === bytes[index]) ? bytes.subarray(head.length) : undefined
   }
@@ -50,14 +50,15 @@ export class AnswerCache {
     const {debug} = this.#module
     if (!(debug instanceof ModuleDebugFiles) || debug.used.asksForSplit) return
     if (filesOf(this.#module).every(({source}) => source?.change === undefined))
-      this.#file.replace([this.#head(), ...pieces], KIND, LIMITS)
+      this.#file?.replace([this.#head(), ...pieces], KIND, LIMITS)
   }
 
   /** The key, behind its length; V8 need not move what begins at a multiple of 8 bytes. */
   #head(): Uint8Array {
-    const head = new Uint8Array(Math.ceil((4 + this.#key.length) / 8) * 8)
-    new DataView(head.buffer).setUint32(0, this.#key.length, true)
-    head.set(this.#key, 4)
+    const key = new TextEncoder().encode(this.key)
+    const head = new Uint8Array(Math.ceil((4 + key.length) / 8) * 8)
+    new DataView(head.buffer).setUint32(0, key.length, true)
+    head.set(key, 4)
     return head
   }
 }

@@ -1,7 +1,8 @@
 import {AnswerCache} from '../acquire/answer-cache.ts'
 import {type CacheHome, openCacheHome} from '../base/cache-directory.ts'
 import {Module} from '../elf/module.ts'
-import {KeptFrames} from '../symbolize/kept-frames.ts'
+import {KeptFrames, LastingTables} from '../symbolize/kept-frames.ts'
+import type {LastingFrames} from '../triage/core-line.ts'
 
 interface CacheFlags {
   readonly 'no-cache'?: boolean
@@ -16,18 +17,42 @@ export function answerCaches(
   flags: CacheFlags,
   kind: 'ranges' | 'frames',
 ): (module: Module) => AnswerCache | undefined {
+  const {homeOf, words} = cachePlace(flags, kind)
+  return module => {
+    const home = homeOf()
+    // In any case: what is told of debug files is told before all else, with a cache and without.
+    const cache = AnswerCache.of(module, words, home)
+    return home && cache
+  }
+}
+
+function cachePlace(flags: CacheFlags, kind: string): {homeOf: () => CacheHome | undefined; words: readonly string[]} {
   const build = process.env.GOTRACE_BUILD
   const isUsed = build !== undefined && !flags['no-cache']
-  let home: CacheHome | undefined
-  const words = [build ?? '', kind, flags['no-demangle'] ? 'mangled' : 'demangled']
-  return module => {
-    if (isUsed) home ??= openCacheHome(process.env)
-    return AnswerCache.of(module, words, home)
+  let home: {opened: CacheHome | undefined} | undefined
+  const homeOf = (): CacheHome | undefined => {
+    if (isUsed) home ??= {opened: openCacheHome(process.env)}
+    return home?.opened
   }
+  return {homeOf, words: [build ?? '', kind, flags['no-demangle'] ? 'mangled' : 'demangled']}
 }
 
 /** What earlier runs found of the frames of cores. */
 export function keptFrames(flags: CacheFlags): KeptFrames {
   const cacheOf = answerCaches(flags, 'frames')
   return new KeptFrames(module => (module instanceof Module ? cacheOf(module) : undefined))
+}
+
+/** For each core of a process: what earlier runs found, and the cores before it, whether there is a cache or not. */
+export function lastingFrames(): LastingFrames {
+  const tables = new LastingTables()
+  const places = [false, true].map(isDemangled => cachePlace({'no-demangle': !isDemangled}, 'frames'))
+  return {
+    of: isDemangled => {
+      const {homeOf, words} = places[Number(isDemangled)] as ReturnType<typeof cachePlace>
+      const open = (module: Module): AnswerCache | undefined => AnswerCache.of(module, words, homeOf())
+      return new KeptFrames(module => (module instanceof Module ? open(module) : undefined), tables)
+    },
+    drop: () => tables.clear(),
+  }
 }

@@ -1,5 +1,6 @@
 import {Command, Flags} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
+import {lastingFrames} from './answer-caches.ts'
 import {tidyOnSignal} from './signals.ts'
 import {SUMMARIES} from './summaries.ts'
 
@@ -44,6 +45,6 @@ export default class BatchWorker extends Command {
     const {endWithParent} = await import('../base/watchdog.ts')
     endWithParent(flags.parent ?? process.ppid)
     const {serveAnalyses} = await import('../triage/analyst-pool.ts')
-    serveAnalyses(tidyOnSignal)
+    serveAnalyses({tidyOnSignal, kept: lastingFrames()})
   }
 }

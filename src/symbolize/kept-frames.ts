@@ -8,15 +8,48 @@ import {packTable, unpackTable} from './table-file.ts'
 
 /** Keeps what was found of one module for later runs, whatever it is. */
 export interface AnswerStore {
+  /** What the answers depend on. */
+  readonly key: string
   read(): Uint8Array | undefined
   write(pieces: readonly Uint8Array[]): void
 }
 
+interface KeptTable {
+  readonly table: AnswerTable
+  /** How much of it is in the store. */
+  known: number
+}
+
+/** Files of some programs, and places of the stacks of many cores. */
+const [TABLES_MAX, ROWS_MAX] = [64, 100_000]
+/** A table of many cores is not written for each that adds a frame to it. */
+const GROWTH = 1.25
+
+/** Tables that one process has for all its cores, by what their answers depend on. */
+export class LastingTables {
+  readonly #tables = new Map<string, KeptTable>()
+
+  of(key: string, make: () => KeptTable): KeptTable {
+    const known = this.#tables.get(key)
+    if (known && known.table.size <= ROWS_MAX) return known
+    if (this.#tables.size >= TABLES_MAX) this.#tables.clear()
+    const made = make()
+    this.#tables.set(key, made)
+    return made
+  }
+
+  forget(key: string): void {
+    this.#tables.delete(key)
+  }
+
+  clear(): void {
+    this.#tables.clear()
+  }
+}
+
 interface KeptModule {
   readonly store: AnswerStore
-  readonly table: AnswerTable
-  /** How much of it came from an earlier run. */
-  readonly known: number
+  readonly kept: KeptTable
   /** Something was told while its files were read, which must be told again. */
   hasTold: boolean
 }
@@ -24,11 +57,16 @@ interface KeptModule {
 /** The frames at addresses of modules that earlier runs have found: the same crash needs no DWARF a second time. */
 export class KeptFrames {
   readonly #open: (module: SymbolSource) => AnswerStore | undefined
+  readonly #lasting: LastingTables | undefined
   readonly #modules = new Map<SymbolSource, KeptModule | undefined>()
 
-  /** @param open the store of a module; undefined where nothing of it can be kept */
-  constructor(open: (module: SymbolSource) => AnswerStore | undefined) {
+  /**
+   * @param open the store of a module; undefined where nothing of it can be kept
+   * @param lasting what the cores before this one have found
+   */
+  constructor(open: (module: SymbolSource) => AnswerStore | undefined, lasting?: LastingTables) {
     this.#open = open
+    this.#lasting = lasting
   }
 
   /** What is known of a link address; else what `find` gives, which is kept from then on. */
@@ -38,28 +76,34 @@ export class KeptFrames {
     {place, diagnostics}: {place: FramePlace; diagnostics: Diagnostics},
     find: () => SourceFrame[] | undefined,
   ): SourceFrame[] | undefined {
-    const kept = this.#moduleOf(module)
-    if (kept?.table.seek(linkAddress)) {
-      return kept.table.frames.map(frame => ({...frame, entry: entryIn(module, frame.entry), ...place}))
+    const known = this.#moduleOf(module)
+    const table = known?.kept.table
+    if (table?.seek(linkAddress)) {
+      return table.frames.map(frame => ({...frame, entry: entryIn(module, frame.entry), ...place}))
     }
     const {told} = diagnostics
     const frames = find()
-    if (kept && frames) this.#add(kept, module, linkAddress, frames)
-    if (kept && diagnostics.told !== told) kept.hasTold = true
+    if (table && frames) this.#add(table, module, linkAddress, frames)
+    if (known && diagnostics.told !== told) known.hasTold = true
     return frames
   }
 
   #moduleOf(module: SymbolSource): KeptModule | undefined {
     if (!this.#modules.has(module)) {
-      const store = module.image && this.#open(module)
-      const bytes = store?.read()
-      const table = module.image && new AnswerTable(module.image.linkStart, bytes && unpackTable(bytes))
-      this.#modules.set(module, store && table && {store, table, known: table.size, hasTold: false})
+      const {image} = module
+      const store = image && this.#open(module)
+      const make = (): KeptTable => {
+        const bytes = store?.read()
+        const table = new AnswerTable(image?.linkStart ?? 0, bytes && unpackTable(bytes))
+        return {table, known: table.size}
+      }
+      const kept = store && (this.#lasting?.of(store.key, make) ?? make())
+      this.#modules.set(module, kept && {store, kept, hasTold: false})
     }
     return this.#modules.get(module)
   }
 
-  #add({table}: KeptModule, module: SymbolSource, linkAddress: Address, frames: readonly SourceFrame[]): void {
+  #add(table: AnswerTable, module: SymbolSource, linkAddress: Address, frames: readonly SourceFrame[]): void {
     const extent = new Extent()
     extent.narrowTo(linkAddress)
     const linked = frames.map(frame => ({...frame, entry: frame.entry && (module.linkAddress(frame.entry) ?? null)}))
@@ -70,10 +114,17 @@ export class KeptFrames {
     table.settle()
   }
 
-  /** For the next run. */
+  /** For the next run, and the next core. */
   keep(): void {
-    for (const kept of this.#modules.values()) {
-      if (kept && !kept.hasTold && kept.table.size > kept.known) kept.store.write(packTable(kept.table.parts()))
+    for (const known of this.#modules.values()) {
+      if (!known) continue
+      const {store, kept, hasTold} = known
+      const least = this.#lasting ? kept.known * GROWTH : kept.known
+      if (hasTold) this.#lasting?.forget(store.key)
+      else if (kept.table.size > least) {
+        store.write(packTable(kept.table.parts()))
+        kept.known = kept.table.size
+      }
     }
   }
 }

@@ -1,11 +1,10 @@
 import workerpool from 'workerpool'
-import type {TidyOnSignal} from '../acquire/debuginfod.ts'
 import {LastingFiles} from '../acquire/lasting-files.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {describeFailure} from '../base/errors.ts'
 import {Stopwatch} from '../base/stopwatch.ts'
 import type {BatchLine, FailureReport} from '../report/core-report.ts'
-import {errorLine, type LineOptions, makeLine} from './core-line.ts'
+import {errorLine, type LineContext, type LineOptions, makeLine} from './core-line.ts'
 import type {WorkItem} from './work-list.ts'
 
 export interface PoolOptions {
@@ -138,9 +137,9 @@ type WorkerEvent = typeof BEGUN | {stderr?: string}
 const BEGUN = 'begun'
 
 /** The other side: answers in a process that an `AnalystPool` has started. */
-export function serveAnalyses(tidyOnSignal: TidyOnSignal): void {
+export function serveAnalyses(means: Pick<LineContext, 'tidyOnSignal' | 'kept'>): void {
   const unpacked = new BoundedCache<string, Uint8Array>(UNPACKED_MAX, bytes => bytes.length)
-  const context = {tidyOnSignal, unpacked, lasting: new LastingFiles()}
+  const context = {...means, unpacked, lasting: new LastingFiles()}
   workerpool.worker({
     makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
       workerpool.workerEmit(BEGUN)

@@ -16,6 +16,7 @@ import {Stopwatch} from '../base/stopwatch.ts'
 import {CORE_HEAD_SIZE, isCoreHead} from '../elf/core-file.ts'
 import {readCoreKey} from '../elf/core-key.ts'
 import type {BatchFrame, BatchLine, FailureReport, FrameReport} from '../report/core-report.ts'
+import type {KeptFrames} from '../symbolize/kept-frames.ts'
 import {describeBuild} from './build.ts'
 import {type ReportFolder, writeReport} from './report-folder.ts'
 import type {WorkItem} from './work-list.ts'
@@ -50,13 +51,21 @@ export interface LineContext {
   readonly tidyOnSignal?: TidyOnSignal
   readonly unpacked?: UnpackedCache
   readonly lasting?: LastingFiles | undefined
+  /** Frames of C that were found before, for one core. */
+  readonly kept?: LastingFrames | undefined
+}
+
+/** Frames that a process has found for its cores, and what runs before it have. */
+export interface LastingFrames {
+  of(isDemangled: boolean): KeptFrames
+  drop(): void
 }
 
 /** The line of a core; null for a packed file nobody named that holds something else. */
 export async function makeLine(
   item: Omit<WorkItem, 'error'>,
   options: LineOptions,
-  {tidyOnSignal, unpacked, lasting}: LineContext = {},
+  {tidyOnSignal, unpacked, lasting, kept}: LineContext = {},
 ): Promise<BatchLine | null> {
   const watch = new Stopwatch()
   const diagnostics = new Diagnostics()
@@ -73,13 +82,17 @@ export async function makeLine(
       lasting,
     })
     try {
-      return {...reportProcess(item, process, {...options, diagnostics, deadline}), durationMs: watch.milliseconds}
+      const frames = kept?.of(options.analysis.demangle)
+      const line = reportProcess(item, process, {...options, diagnostics, deadline, kept: frames})
+      frames?.keep()
+      return {...line, durationMs: watch.milliseconds}
     } finally {
       process.close()
     }
   } catch (error) {
     // What was being parsed when the time was over is of no use.
     lasting?.drop()
+    kept?.drop()
     return {...errorLine(item, tool, describeFailure(error)), durationMs: watch.milliseconds}
   }
 }
@@ -106,7 +119,8 @@ function reportProcess(
     reports,
     diagnostics,
     deadline,
-  }: LineOptions & {diagnostics: Diagnostics; deadline: Deadline},
+    kept,
+  }: LineOptions & {diagnostics: Diagnostics; deadline: Deadline; kept: KeptFrames | undefined},
 ): BatchLine {
   const report = analyzeCore(process, {
     ...analysis,
@@ -115,6 +129,7 @@ function reportProcess(
     goroutines: undefined,
     deadline,
     diagnostics,
+    kept,
     waits: reports ? undefined : 'left-out',
     signatureRules: new SignatureRules(options?.ownRules),
   })

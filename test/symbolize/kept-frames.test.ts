@@ -3,7 +3,7 @@ import {type Address, toAddress} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
-import {KeptFrames} from '../../src/symbolize/kept-frames.ts'
+import {KeptFrames, LastingTables} from '../../src/symbolize/kept-frames.ts'
 import type {SymbolSource} from '../../src/symbolize/module-symbols.ts'
 import {type SourceFrame, unknownFrame} from '../../src/symbolize/source-frame.ts'
 import {buildElf, ET, PF, PT} from '../support/elf-builder.ts'
@@ -30,7 +30,13 @@ function loadedAt(bias: number): SymbolSource {
 
 /** A file of the cache. */
 class Store {
+  readonly key: string
   bytes: Uint8Array | undefined
+  writes = 0
+
+  constructor(key = 'x') {
+    this.key = key
+  }
 
   read(): Uint8Array | undefined {
     return this.bytes
@@ -38,6 +44,7 @@ class Store {
 
   write(pieces: readonly Uint8Array[]): void {
     this.bytes = new Uint8Array(Buffer.concat(pieces))
+    this.writes++
   }
 }
 
@@ -89,4 +96,38 @@ test('nothing is kept of a module of which something had to be told, nor an entr
   ask(kept, here, 0x1030, () => [frameAt(here, 8)])
   kept.keep()
   t.is(store.bytes, undefined)
+})
+
+test('the next core of a process has what the one before it found, and a table is not written for each of them', t => {
+  const [store, tables] = [new Store(), new LastingTables()]
+  for (let core = 0; core < 20; core++) {
+    const [here, kept] = [loadedAt(0x10000 * (core + 1)), new KeptFrames(() => store, tables)]
+    const at = (offset: number) => 0x1000 + offset
+    if (core > 0) t.deepEqual(ask(kept, here, at(core - 1), unasked), [frameAt(here, 8)])
+    ask(kept, here, at(core), () => [frameAt(here, 8)])
+    kept.keep()
+  }
+  t.true(store.writes > 0 && store.writes < 15)
+  const other = new KeptFrames(() => new Store('y'), tables)
+  const here = loadedAt(0x10000)
+  t.deepEqual(
+    ask(other, here, 0x1000, () => []),
+    [],
+    'other files have other answers',
+  )
+})
+
+test('what had to be told of a module is told of each core', t => {
+  const tables = new LastingTables()
+  let asked = 0
+  for (const _core of [1, 2]) {
+    const kept = new KeptFrames(() => new Store(), tables)
+    ask(kept, loadedAt(0x10000), 0x1010, told => {
+      asked++
+      told.add('dwarf-unit', 'damaged')
+      return []
+    })
+    kept.keep()
+  }
+  t.is(asked, 2)
 })

@@ -9,8 +9,9 @@ import {LastingFiles} from '../../src/acquire/lasting-files.ts'
 import {FileSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {ElfFile} from '../../src/elf/elf-file.ts'
+import {lastingFrames} from '../../src/commands/answer-caches.ts'
 import type {BatchLine} from '../../src/report/core-report.ts'
-import {makeLine} from '../../src/triage/core-line.ts'
+import {type LastingFrames, makeLine} from '../../src/triage/core-line.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gotrace-lasting-'))
 test.after.always(() => rmSync(directory, {recursive: true, force: true}))
@@ -18,6 +19,9 @@ test.after.always(() => rmSync(directory, {recursive: true, force: true}))
 const names = ['cfault-segv-go1.27', 'blocked-gcore-go1.24', 'blocked-fault-go1.15', 'blocked-gcore-go1.27']
 const fixtures = await Promise.all(names.map(openFixture))
 const [first] = fixtures as [Fixture]
+
+/** What goes with the files of a process: the frames that it found in them. */
+const framesOf = new WeakMap<LastingFiles, LastingFrames>()
 
 async function lineOf(
   core: string,
@@ -27,7 +31,9 @@ async function lineOf(
 ): Promise<BatchLine> {
   const analysis = {tool: {name: 'gotrace-core', version: '0'}, maxFrames: 100, demangle: true}
   const item = {path: core, size: 1, mtime: null, uncertain: false, attempt: 1}
-  const line = await makeLine(item, {search: {sysroots: [sysroot]}, analysis, softTimeoutMs}, {lasting})
+  const kept = lasting && (framesOf.get(lasting) ?? lastingFrames())
+  if (lasting && kept) framesOf.set(lasting, kept)
+  const line = await makeLine(item, {search: {sysroots: [sysroot]}, analysis, softTimeoutMs}, {lasting, kept})
   if (!line) throw new Error(`${core} is no core`)
   return {...line, durationMs: null}
 }
