@@ -104,7 +104,7 @@ function reportFrames(
     goroutineKnown: threads.knowsGoroutine(thread.tid, machine),
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: stack?.interruptions[0]?.signal?.signal ?? null,
-    idle: stack !== undefined && inner.slice(base).flat().every(isSchedulerFrame) && isKnownIdle(process, stack),
+    idle: isIdle(threads, thread, inner.slice(base).flat()),
     waitingFor: blocking.waitOfThread(thread.tid),
     handlerFrames: physical.slice(0, base).flat().length,
     frames: values
@@ -130,7 +130,7 @@ function reportUnwalked(images: readonly ThreadStacks[], thread: CoreThread): Th
     goroutineKnown: threads.knowsGoroutine(thread.tid, machine),
     alsoRuns: images.flatMap(other => (other === threads ? [] : (runsOn(other, thread) ?? []))),
     signal: null,
-    idle: false,
+    idle: null,
     waitingFor: null,
     handlerFrames: 0,
     frames: [],
@@ -147,6 +147,23 @@ function runsOn(threads: ThreadStacks, {tid}: CoreThread): ThreadReport['alsoRun
   const machine = threads.machineOf(tid)
   if (!machine || image === null) return undefined
   return {image, m: machine.id, goroutine: threads.goroutineOf(machine)?.id ?? null}
+}
+
+/**
+ * Whether a thread only waits for work: by its inner frames, without those of handlers, else by what its M runs and by
+ * the scheduler's list; null where none of them tells.
+ */
+function isIdle(threads: ThreadStacks, {tid}: CoreThread, frames: readonly FrameReport[]): boolean | null {
+  const {process} = threads
+  const stack = threads.ofThread(tid)
+  const machine = threads.machineOf(tid)
+  if (!machine) return threads.knowsGoroutine(tid, machine) ? false : null
+  if (stack && frames.every(isSchedulerFrame) && isKnownIdle(process, stack)) return true
+  if (isThrowing(machine)) return false
+  if (process.runtime?.isListedIdle(machine)) return true
+  const isAtWork =
+    stack?.goroutine ?? stack?.parked ?? frames.find(frame => frame.function !== null && !isSchedulerFrame(frame))
+  return isAtWork ? false : null
 }
 
 /**
@@ -167,6 +184,7 @@ function isThrowing({dying, caughtsig}: Machine): boolean {
 /** Whether an M is idle, told without a look at any symbol: most of a program's threads are. */
 function waitsInGo(process: DeadProcess, stack: ThreadStack): boolean {
   const inner = stack.frames.slice(stack.base, innerCount(stack.frames))
+  if (stack.machine && !isThrowing(stack.machine) && process.runtime?.isListedIdle(stack.machine)) return true
   return isKnownIdle(process, stack) && inner.every(({go}) => go && goPlumbing(go.name) === 'runtime')
 }
 

@@ -109,7 +109,10 @@ export const threadSchema = z
     waitingFor: waitSchema
       .nullable()
       .describe('the lock that it waits for in C, or what its goroutine waits for in Go'),
-    idle: z.boolean().describe('nothing but the Go scheduler waiting for work'),
+    idle: z
+      .boolean()
+      .nullable()
+      .describe('nothing but the Go scheduler waiting for work; null: neither its frames nor the scheduler tell'),
     handlerFrames: z.number().int().describe('leading frames that belong to a signal handler of the Go runtime'),
     frames: z.array(frameSchema).describe('C and Go in one stack, innermost first'),
     stop: stopReasonSchema.nullable().describe('why the walk of its stack ended; null: not walked'),

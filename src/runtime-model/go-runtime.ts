@@ -25,12 +25,13 @@ import type {LayoutQuery} from './layouts-from-dwarf.ts'
 import {Machine} from './machine.ts'
 import {isMachine} from './object-shape.ts'
 import type {Processor} from './processor.ts'
-import {type RemoteSlice, RemoteStruct} from './remote-struct.ts'
+import type {RemoteSlice} from './remote-struct.ts'
 import {type DataRange, searchRoots} from './root-search.ts'
 import type {RuntimeAccess, RuntimeTables} from './runtime-access.ts'
 import {RuntimeGlobals} from './runtime-globals.ts'
 import {readGoroutineAddresses, readGoroutineSlice, readMachines, readProcessors} from './runtime-lists.ts'
 import {RuntimeState} from './runtime-state.ts'
+import {Scheduler} from './scheduler.ts'
 import type {LayoutOrigin, LayoutSet} from './struct-layout.ts'
 import {isSystem, isSystemByItself, type StartKind, startKind} from './system-goroutine.ts'
 import {WaitReasons} from './wait-reason.ts'
@@ -78,6 +79,7 @@ export class GoRuntime {
   readonly layouts: LayoutSet
   readonly #access: RuntimeAccess
   readonly #globals: RuntimeGlobals
+  readonly #scheduler: Scheduler
   readonly #allgs: RemoteSlice | undefined
   /** Found by a search, where the list is lost. */
   readonly #strays: readonly Address[]
@@ -112,6 +114,7 @@ export class GoRuntime {
     this.state = new RuntimeState(access.memory, globals)
     this.#access = access
     this.#globals = globals
+    this.#scheduler = new Scheduler(access, globals)
     this.#allgs = allgs
     this.#strays = strays
   }
@@ -289,8 +292,13 @@ export class GoRuntime {
    * found.
    */
   get exitedMachines(): readonly Machine[] {
-    const head = this.#sched()?.pointer('freem') ?? NULL_ADDRESS
+    const head = this.#scheduler.read()?.pointer('freem') ?? NULL_ADDRESS
     return this.layouts.m.has('freelink') ? readMachines(this.#access, head, 'freelink').machines : []
+  }
+
+  /** Whether an M is on the scheduler's list of those that wait for work; undefined where that cannot be read. */
+  isListedIdle({address}: Machine): boolean | undefined {
+    return this.#scheduler.idleMachines?.has(address)
   }
 
   get processors(): readonly Processor[] {
@@ -374,16 +382,11 @@ export class GoRuntime {
     return decideHandler(this.#hooks, machine, machine ? this.goroutineAt(machine.curg) : undefined)
   }
 
-  #sched(): RemoteStruct<'schedt'> | undefined {
-    const at = this.#globals.address('runtime.sched')
-    return at === undefined ? undefined : RemoteStruct.read(this.#access.memory, at, this.layouts.schedt)
-  }
-
   /** Where the structures of the runtime itself lie that are read here: its gs, Ms and Ps, and `runtime.sched`. */
   *structures(): Generator<{start: Address; end: Address}> {
     const {g, m, p, schedt} = this.layouts
     const at = (start: Address, size: number) => ({start, end: toAddress(start + size)})
-    const sched = this.#globals.address('runtime.sched')
+    const sched = this.#scheduler.address
     if (sched !== undefined) yield at(sched, schedt.span)
     for (const {address} of this.goroutines()) yield at(address, g.span)
     for (const machine of this.machines) {
@@ -400,7 +403,7 @@ export class GoRuntime {
    */
   nowLowerBound(): bigint {
     if (this.#nowLowerBound === undefined) {
-      const sched = this.#sched()
+      const sched = this.#scheduler.read()
       let latest = sched ? maximum(sched.i64('lastpoll'), sched.i64('procresizetime')) : 0n
       for (const p of this.processors) latest = maximum(latest, maximum(p.schedwhen, p.syscallwhen))
       this.#latestWait ??= this.#findLatestWait()

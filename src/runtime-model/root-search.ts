@@ -12,7 +12,11 @@ export interface DataRange {
   readonly end: Address
 }
 
-export type FoundRoots = Partial<Record<GlobalName, Address>>
+export interface FoundRoots {
+  readonly globals: Partial<Record<GlobalName, Address>>
+  /** Places that point at an M, in the order of their addresses: where the lists of Ms begin. */
+  readonly machineHeads: readonly Address[]
+}
 
 /** Data and bss of a Go program are a few megabytes; what lies behind so much is not the runtime's. */
 const SEARCH_LIMIT = 512 * 1024 * 1024
@@ -68,6 +72,7 @@ function plausibleWords(bytes: Uint8Array, start: number): Candidate[] {
 class RootSearch {
   readonly #memory: MemoryReader
   readonly #alllinks: readonly number[]
+  readonly #places: Address[] = []
   readonly #heads = new Set<Address>()
   #allgs: {at: Address; score: number} | undefined
   #allp: {at: Address; score: number} | undefined
@@ -80,18 +85,21 @@ class RootSearch {
 
   examine(at: Address, value: Address): void {
     this.#examineSlice(at)
-    if (this.#heads.has(value) || this.#heads.size >= HEAD_LIMIT || !isMachine(this.#memory, value)) return
+    if (this.#places.length >= HEAD_LIMIT || !isMachine(this.#memory, value)) return
+    this.#places.push(at)
+    if (this.#heads.has(value)) return
     this.#heads.add(value)
     const length = this.#listLength(value)
     if (length > (this.#allm?.score ?? 0)) this.#allm = {at, score: length}
   }
 
   found(): FoundRoots {
-    return {
+    const globals = {
       ...(this.#allgs && {'runtime.allgs': this.#allgs.at}),
       ...(this.#allp && {'runtime.allp': this.#allp.at}),
       ...(this.#allm && {'runtime.allm': this.#allm.at}),
     }
+    return {globals, machineHeads: this.#places}
   }
 
   #examineSlice(at: Address): void {

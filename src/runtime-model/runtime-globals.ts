@@ -69,7 +69,7 @@ export class RuntimeGlobals {
     memory: MemoryReader,
     functions: FunctionTable,
     symbols: (name: string) => Address | undefined,
-    search: () => FoundRoots = () => ({}),
+    search: () => FoundRoots = () => ({globals: {}, machineHeads: []}),
   ) {
     this.#memory = memory
     this.#functions = functions
@@ -87,9 +87,19 @@ export class RuntimeGlobals {
 
   #withoutSymbols(name: GlobalName): Address | undefined {
     const fromCode = this.#addressFromCode(name)
-    if (fromCode !== undefined || !SEARCHED.has(name)) return fromCode
+    return fromCode === undefined && SEARCHED.has(name) ? this.#searched().globals[name] : fromCode
+  }
+
+  #searched(): FoundRoots {
     this.#fromSearch ??= this.#search()
-    return this.#fromSearch[name]
+    return this.#fromSearch
+  }
+
+  /** The places in the data that point at an M; none where symbols or code tell more. */
+  get machineHeads(): readonly Address[] {
+    return this.#isStripped() && this.#functions.functionNamed('runtime.mcommoninit') === undefined
+      ? this.#searched().machineHeads
+      : []
   }
 
   /** Where the machine code alone says the variable is: the answer for stripped binaries. */

@@ -67,6 +67,7 @@ export const STRUCT_FIELDS = {
     cgoCallers: 8,
     alllink: 8,
     schedlink: 8,
+    'idleNode.next': 8,
     lockedg: 8,
     lockedExt: 4,
     freelink: 8,
@@ -80,7 +81,7 @@ export const STRUCT_FIELDS = {
     'sysmontick.syscallwhen': 8,
     m: 8,
   },
-  schedt: {lastpoll: 8, freem: 8, procresizetime: 8},
+  schedt: {lastpoll: 8, midle: 8, nmidle: 4, freem: 8, procresizetime: 8},
   _panic: {
     'arg._type': 8,
     'arg.data': 8,

@@ -125,3 +125,17 @@ test('without the executable C frames that called back are marked as missing, at
     callbacks.map(({pc}) => [pc, 'no-unwind-info']),
   )
 })
+
+for (const name of fixtureNames(/^(blocked-quit|cfault-segv|callback-parked|deadlock)-(?!.*(static|race|v3))/)) {
+  test(`${name}: without the executable a thread is idle where the scheduler says so, else nobody knows`, async t => {
+    const fixture = await openFixture(name)
+    const idleOf = async (withoutExecutable: boolean) => {
+      const {report} = await analyse(fixture, {withoutExecutable})
+      return new Map(report.tail().threads.map(({id, idle}) => [id, idle]))
+    }
+    const [known, found] = [await idleOf(false), await idleOf(true)]
+    t.false([...known.values()].includes(null))
+    for (const [id, idle] of found) t.true(idle === null || idle === known.get(id), `thread ${id}: ${idle}`)
+    t.true([...found.values()].includes(true))
+  })
+}

@@ -130,7 +130,7 @@ test('where every place that code names is refuted, the data is searched', t => 
     builder,
     builder.access.tables,
     () => undefined,
-    () => ({'runtime.allm': found}),
+    () => ({globals: {'runtime.allm': found}, machineHeads: []}),
   )
   t.is(globals.address('runtime.allm'), found)
 })
