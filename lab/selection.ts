@@ -44,7 +44,7 @@ const committed: readonly {
   {releases: '1.15 1.27', program: 'thin', modes: 'no-thread goexit-thread longjmp', variants: 'nodwarf'},
   {releases: '1.27', program: 'thin', modes: 'old-hook old-hook-all no-thread-twice deep-thread', variants: 'nodwarf'},
   {releases: '1.15', program: 'handled', modes: 'grow fault', variants: 'nodwarf'},
-  {releases: '1.23', program: 'deadlock', modes: 'main', variants: 'nocgo'},
+  {releases: '1.23', program: 'deadlock', modes: 'main map', variants: 'nocgo'},
 ]
 
 export interface SelectedCase {

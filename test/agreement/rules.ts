@@ -201,7 +201,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     const calling = new Set(cgo.cgo.calls.map(({goroutine}) => goroutine))
     for (const {id, inCgo} of analyze.goroutines) if (inCgo && !calling.has(id)) yield `goroutine ${id} is in no call`
     const {callsKnown, hooksKnown, enabled} = cgo.cgo
-    const unread = analyze.goroutines.find(({m, frames}) => m !== null && frames.some(isUnnamedGo))
+    const unread = analyze.goroutines.find(({id, m, frames}) => id !== 0 && m !== null && frames.some(isUnnamedGo))
     if (unread && callsKnown && enabled !== false) yield `goroutine ${unread.id} is not read, and all calls are known`
     if (complete.cgo && enabled !== false && !(callsKnown && hooksKnown)) yield 'cgo is complete without all calls'
   },

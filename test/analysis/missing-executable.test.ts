@@ -41,8 +41,8 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
       const found = ours.get(id)
       t.is(found?.state, state, `state of goroutine ${id}`)
       const walked = found?.frames.filter(({inlined}) => !inlined).map(({pc}) => pc) ?? []
-      // How the runtime dies of a throw no data tells from what died; of a panic they do.
-      const isWhole = crash.kind === 'panic' || id !== crash.goroutine
+      // What C code in the program's file did before a fault no data tells; what the runtime died of they do.
+      const isWhole = crash.kind !== 'signal' || id !== crash.goroutine
       t.deepEqual(isWhole ? walked : walked.slice(-pcs.length), [...pcs], `pcs of goroutine ${id}`)
       for (const pc of new Set(pcs)) {
         t.is(countOf(walked, pc), countOf(pcs, pc), `goroutine ${id} has ${pc} as often as it was printed`)
@@ -50,6 +50,21 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
     }
   })
 }
+
+test('without the executable a throw has the frames that were printed, from throw or fatal on', async t => {
+  const fixture = await openFixture('deadlock-map-go1.23-nocgo')
+  const {goroutines, report} = await analyse(fixture, {withoutExecutable: true, cgoFrames: 'auto'})
+  const [first] = goroutines
+  const printed = printedGoroutines(fixture).find(({id}) => id === first?.id)
+  t.is(report.crash.kind, 'fatal')
+  t.is(first?.id, report.crash.goroutine ?? undefined)
+  t.true((printed?.pcs.length ?? 0) > 2)
+  t.deepEqual(
+    first?.frames.map(({pc}) => pc),
+    [...(printed?.pcs ?? [])],
+  )
+  t.deepEqual([first?.missing, first?.stop], [[], 'end-of-stack'])
+})
 
 test('without the executable a panic is at the place that it is at with it', async t => {
   const fixture = await openFixture('gopanic-panic-go1.27')
@@ -61,7 +76,7 @@ for (const name of fixtureNames(/^blocked-quit-/)) {
   test(`${name}: without the executable the g0 that the signal found has the frames that the runtime printed`, async t => {
     const fixture = await openFixture(name)
     const [printed] = printedGoroutines(fixture, 0)
-    const {goroutines} = await analyse(fixture, {withoutExecutable: true})
+    const {goroutines} = await analyse(fixture, {withoutExecutable: true, cgoFrames: 'auto'})
     const [found] = goroutines
     t.is(found?.id, 0)
     t.true((printed?.pcs.length ?? 0) > 3)

@@ -3,7 +3,8 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
+import {type FoundStart, findStart, startSaved} from '../stacks/goroutine-start.ts'
+import {findNamelessThrow} from '../stacks/nameless-throw.ts'
 import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
@@ -124,20 +125,41 @@ function systemStackCrash(
  * but its records do: panics that nobody recovered, or a throw without a signal that was caught.
  */
 function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | undefined): CrashCause | undefined {
-  const {current, machine} = base
+  const {current, machine, thread} = base
   if (machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
+  const place = base.throwing === 0 ? undefined : placeOfThrow(process, {current, g0, thread})
   // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go), whatever
   // panic was on its way.
   if (base.throwing !== 0 && g0 !== undefined && g0.signal.number !== 0) {
-    return {...whole, ...describeThrow(process, g0, current, 'unexpected signal during runtime execution')}
+    const described = describeThrow(process, g0, current, 'unexpected signal during runtime execution')
+    return {...whole, ...place, ...described}
   }
-  if (current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
+  // A panic may have become a throw: fatalpanic alone ends the process without one.
+  if (!place && current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
   // The scheduler throws when the goroutine has left the M.
   const thrower = base.throwing === 0 ? undefined : (current ?? g0)
-  return thrower && {...whole, ...describeThrow(process, thrower, current, null)}
+  return thrower && {...whole, ...place, ...describeThrow(process, thrower, current, null)}
+}
+
+/**
+ * Where the runtime begins to print what threw: on the goroutine's own stack, or on that of g0, which the goroutine had
+ * left itself for.
+ */
+function placeOfThrow(
+  process: DeadProcess,
+  {current, g0, thread}: {current: Goroutine | undefined; g0: Goroutine | undefined; thread: ThreadStack | undefined},
+): Pick<CrashCause, 'start' | 'runtimeStack'> | undefined {
+  if (process.tables) return undefined
+  const onGoroutine = current && findNamelessThrow(process, current, current.sched.sp)
+  if (onGoroutine) return {start: onGoroutine, runtimeStack: undefined}
+  const lowest = thread?.frames.find(({sp}) => g0 && isOnStack(g0.stack, sp))
+  const onSystemStack = g0 && lowest && findNamelessThrow(process, g0, lowest.sp)
+  if (!onSystemStack) return undefined
+  const isLeft = current && current.status.text === 'running' && isOnStack(current.stack, current.sched.sp)
+  return {start: isLeft ? startSaved(current) : undefined, runtimeStack: {g0, start: onSystemStack}}
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */

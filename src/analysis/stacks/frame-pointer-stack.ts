@@ -6,8 +6,9 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {isElsewhere} from './goroutine-start.ts'
+import {type FoundStart, isElsewhere} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
+import {seedOfThrow} from './nameless-throw.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
@@ -31,8 +32,9 @@ export function* walkBareStack(
   process: DeadProcess,
   threads: ThreadStacks,
   goroutine: Goroutine,
+  start?: FoundStart,
 ): Generator<BareFrame, StopReason> {
-  let seed = findSeed(process, threads, goroutine)
+  let seed = start ? yield* seedOfDeath(process, goroutine, start) : findSeed(process, threads, goroutine)
   let isAmbiguous = false
   let isBehindGap = false
   const seen = new Set<Address>()
@@ -151,6 +153,22 @@ export function reportBareFrame(process: DeadProcess, frame: BareFrame): FrameRe
 function asGo(frame: FrameReport): FrameReport {
   if (frame.kind === 'signal' || (frame.function !== null && frame.language !== 'Go')) return frame
   return {...frame, kind: 'go', args: frame.inlined ? null : '...', language: 'Go'}
+}
+
+/**
+ * Where the runtime begins to print what died: in throw, or where the goroutine had left for the system stack that died,
+ * whose planted caller is then printed too.
+ */
+function* seedOfDeath(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  start: FoundStart,
+): Generator<BareFrame, Seed | undefined> {
+  if (start.foundBy === 'frame-pointer') return seedOfThrow(process, start)
+  const {pc, sp, foundBy} = start
+  const behind = behindSystemStack(process, goroutine)
+  if (behind) yield {pc, lookupPc: pc, sp, cfa: behind.registers.sp, foundBy, kind: 'native'}
+  return behind ?? seedAt(process, goroutine, 'gobuf', pc, sp, goroutine.sched.bp)
 }
 
 /**

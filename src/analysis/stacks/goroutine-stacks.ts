@@ -29,6 +29,9 @@ import type {ThreadStack} from './thread-walk.ts'
 /** The kernel's frame begins with it, below the ucontext (Linux: arch/x86/include/asm/sigframe.h). */
 const RESTORER_DISTANCE = 8
 
+/** How the place is found from where the runtime prints what threw, where no name tells it. */
+const START_OF_DEATH: ReadonlySet<FoundStart['foundBy']> = new Set(['frame-pointer', 'gobuf'])
+
 export interface StackRequest {
   goroutine: Goroutine
   visibility: Visibility
@@ -116,9 +119,11 @@ export class GoroutineStacks {
     const start = request.start ?? findStart(this.#process, this.threads, goroutine)
     const systemStack = this.#systemStackOf(goroutine, cgoFrames)
     if (systemStack) return stitchSystemStack(systemStack)
-    const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start) : undefined
+    // Without function tables no frame tells what was of dying, but where that began is known.
+    const isOfThrow = !tables && request.start !== undefined && START_OF_DEATH.has(start.foundBy)
+    const leaf = cgoFrames === 'auto' && !isOfThrow ? this.#leafOf(goroutine, start) : undefined
     if (!tables) {
-      const bare = walkBareStack(this.#process, this.threads, goroutine)
+      const bare = walkBareStack(this.#process, this.threads, goroutine, isOfThrow ? start : undefined)
       return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
     }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined

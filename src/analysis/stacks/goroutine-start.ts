@@ -11,7 +11,10 @@ export const WALK_LIMIT = 32_000_000
 
 /** Where the Go frames of a goroutine begin, and where that was read. */
 export interface FoundStart extends GoStart {
-  foundBy: Extract<FrameReport['foundBy'], 'context' | 'gobuf' | 'syscall' | 'signal-frame' | 'cfi' | 'pcsp'>
+  foundBy: Extract<
+    FrameReport['foundBy'],
+    'context' | 'gobuf' | 'syscall' | 'signal-frame' | 'cfi' | 'pcsp' | 'frame-pointer'
+  >
 }
 
 /**
@@ -27,7 +30,7 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
 }
 
 /** What the scheduler saved, or who switched to the system stack. */
-function startSaved({sched}: Goroutine): FoundStart {
+export function startSaved({sched}: Goroutine): FoundStart {
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
 }
 

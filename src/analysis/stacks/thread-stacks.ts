@@ -222,13 +222,19 @@ export class ThreadStacks {
 
   /**
    * What a g0 was doing that died in C: the runtime had called it on the system stack, and no walk of Go's tables gets
-   * there.
+   * there. Without function tables what lies in the program's own image may be Go code, which frame pointers tell.
    */
   systemStackOf(g0: Goroutine): CSegment | undefined {
     const machine = machineOf(this.process.runtime, g0)
     const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
     const segment = stack && onSystemStack(stack)
-    return segment?.frames[0]?.kind === 'native' ? segment : undefined
+    const first = segment?.frames[0]
+    return first?.kind === 'native' && !this.#mayBeGo(first.pc) ? segment : undefined
+  }
+
+  #mayBeGo(pc: Address): boolean {
+    const {tables, goModule} = this.process
+    return tables === undefined && goModule !== undefined && pc >= goModule.start && pc < goModule.end
   }
 
   /** What had called a goroutine's callbacks; undefined where it has no M that it may be in C on. */
