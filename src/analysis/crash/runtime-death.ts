@@ -8,6 +8,7 @@ import {walkGoStack} from '../../unwind/goroutine-walk.ts'
 import {foreignImage} from '../frames/foreign-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type FoundStart, findStart} from '../stacks/goroutine-start.ts'
+import {findNamelessThrow} from '../stacks/nameless-throw.ts'
 import {findFirstFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
@@ -97,6 +98,8 @@ export function findStartOfDying(
 ): FoundStart | undefined {
   const machine = machineOf(process.runtime, goroutine)
   if (!machine || machine.dying <= 0 || machine.curg !== goroutine.address) return undefined
+  if (!process.tables)
+    return machine.throwing === 0 ? undefined : findNamelessThrow(process, goroutine, goroutine.sched.sp)
   return startBelowDeath(process, findStart(process, threads, goroutine), false)?.start
 }
 

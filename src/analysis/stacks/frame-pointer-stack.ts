@@ -156,8 +156,8 @@ function asGo(frame: FrameReport): FrameReport {
 }
 
 /**
- * Where the runtime begins to print what died: in throw, or where the goroutine had left for the system stack that died,
- * whose planted caller is then printed too.
+ * Where the runtime begins to print what died: in throw, or where the goroutine had left for the system stack that
+ * died, whose planted caller is then printed too.
  */
 function* seedOfDeath(
   process: DeadProcess,
