@@ -1,5 +1,5 @@
 import {CacheFile, type CacheLimits} from '../base/cache-file.ts'
-import {packParts, unpackParts} from './part-archive.ts'
+import {type CompiledParts, packParts, unpackParts} from './part-archive.ts'
 
 const KIND = 'code-'
 /** Of other builds and commands; all of them are small. */
@@ -18,7 +18,7 @@ export class CodeCache {
   }
 
   /** undefined when there is none, or it is not as it was written. */
-  read(): Map<string, Uint8Array> | undefined {
+  read(): CompiledParts | undefined {
     const data = this.#file.read()
     try {
       return data && unpackParts(data)
@@ -27,8 +27,8 @@ export class CodeCache {
     }
   }
 
-  /** Puts PARTS in the place of what is there. A cache that cannot be written costs time, nothing else. */
-  replace(parts: ReadonlyMap<string, Uint8Array>): void {
+  /** Puts them in the place of what is there. A cache that cannot be written costs time, nothing else. */
+  replace(parts: CompiledParts): void {
     this.#file.replace([packParts(parts)], KIND, LIMITS)
   }
 }

@@ -31,6 +31,11 @@ export function isCommandName(word: string | undefined): word is CommandName {
 const HELP = ['--help', '-h']
 const VERSION = ['--version', '-V']
 
+/** Whether help is asked for, whatever else is. */
+export function asksForHelp(words: readonly string[]): boolean {
+  return words.some(word => HELP.includes(word))
+}
+
 /**
  * A command line as it is typed, to one that begins with a command or with `--help` or `--version`: a core alone means
  * `analyze`; `help`, `version` and what coredumpctl(1) starts a debugger with mean what they do elsewhere. A word that

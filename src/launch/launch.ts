@@ -3,7 +3,7 @@ import {Module} from 'node:module'
 import {dirname, join} from 'node:path'
 import {openCacheHome} from '../base/cache-directory.ts'
 import {CodeCache} from './code-cache.ts'
-import {isCommandName, settleCommandLine} from './command-line.ts'
+import {asksForHelp, isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
 import {growHeapAsUsual, optimizeAsUsual, optimizeLate} from './optimizer.ts'
@@ -90,14 +90,20 @@ export async function runProgram({root, files, stamp, build}: Program): Promise<
   else process.env.GOTRACE_BUILD = build
   process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
   const cache = openCodeCache(stamp, build)
-  const parts = new Parts(files, cache?.read() ?? new Map())
+  const kept = cache?.read()
+  const parts = new Parts(files, kept?.parts ?? new Map())
   const program = parts.start() as Exports
   optimizeLate()
   await program.start(root)
   optimizeAsUsual()
   growHeapAsUsual()
-  const compiled = cache && parts.compiled()
-  if (compiled) cache.replace(compiled)
+  const answered = kept?.answered || hasAnswered(process.exitCode)
+  if (parts.isNew || answered !== kept?.answered) cache?.replace({answered, parts: parts.compiled()})
+}
+
+/** Of a run that failed, or was asked wrongly, the code is kept until one has answered, which uses much more. */
+function hasAnswered(exitCode: typeof process.exitCode): boolean {
+  return ![1, 2, 70].includes(Number(exitCode))
 }
 
 /** undefined where compiled code has no place of which it is certain that only this user writes there. */
@@ -111,8 +117,9 @@ function openCodeCache(stamp: string, build: string | undefined): CodeCache | un
   return new CodeCache(home.directory, `${commandName()}-${key.join('-')}`, home.uid)
 }
 
-/** Each command compiles other functions, so each has a cache of its own. */
+/** Each command compiles other functions, so each has a cache of its own; help of all of them has one. */
 function commandName(): string {
-  const name = process.argv[2]
-  return isCommandName(name) ? name : 'other'
+  const [name, ...words] = process.argv.slice(2)
+  if (!isCommandName(name)) return 'other'
+  return asksForHelp(words) ? 'help' : name
 }

@@ -1,12 +1,22 @@
 /** V8 need not move what begins at a multiple of this. */
 const ALIGNMENT = 8
 
-/**
- * Compiled parts one behind the other: a line of JSON, [name, length] of each, filled up with spaces; then each at the
- * next multiple of 8 bytes.
- */
-export function packParts(parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const index = JSON.stringify([...parts].map(([name, {length}]) => [name, length]))
+/** Compiled parts of the program. */
+export interface CompiledParts {
+  /** Whether a run that answered is among those that compiled them: one that failed used few functions. */
+  readonly answered: boolean
+  readonly parts: ReadonlyMap<string, Uint8Array>
+}
+
+interface Index {
+  readonly answered: boolean
+  readonly lengths: readonly (readonly [name: string, length: number])[]
+}
+
+/** One behind the other: a line of JSON, filled up with spaces; then each at the next multiple of 8 bytes. */
+export function packParts({answered, parts}: CompiledParts): Uint8Array {
+  const lengths = [...parts].map(([name, {length}]) => [name, length] as const)
+  const index = JSON.stringify({answered, lengths} satisfies Index)
   const head = Buffer.from(index.padEnd(aligned(index.length + 1) - 1).concat('\n'), 'latin1')
   const size = [...parts.values()].reduce((total, {length}) => total + aligned(length), head.length)
   const packed = new Uint8Array(size)
@@ -20,16 +30,16 @@ export function packParts(parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
 }
 
 /** @param packed as `packParts` made it, and unharmed */
-export function unpackParts(packed: Uint8Array): Map<string, Uint8Array> {
+export function unpackParts(packed: Uint8Array): CompiledParts {
   let at = packed.indexOf(0x0a) + 1
   const head = Buffer.from(packed.buffer, packed.byteOffset, at).toString('latin1')
-  const index: [string, number][] = JSON.parse(head)
+  const {answered, lengths}: Index = JSON.parse(head)
   const parts = new Map<string, Uint8Array>()
-  for (const [name, length] of index) {
+  for (const [name, length] of lengths) {
     parts.set(name, Buffer.from(packed.buffer, packed.byteOffset + at, length))
     at += aligned(length)
   }
-  return parts
+  return {answered, parts}
 }
 
 function aligned(length: number): number {

@@ -36,9 +36,13 @@ export class Parts {
     return this.#load(this.#files.main)
   }
 
-  /** The compiled code to keep; undefined where all of it was at hand. */
-  compiled(): Map<string, Uint8Array> | undefined {
-    if (!this.#isNew) return undefined
+  /** Whether a part was loaded that was not at hand. */
+  get isNew(): boolean {
+    return this.#isNew
+  }
+
+  /** All that was at hand, and all functions that are compiled by now. */
+  compiled(): Map<string, Uint8Array> {
     const made = [...this.#scripts].map(([name, script]): [string, Uint8Array] => [name, script.createCachedData()])
     return new Map([...this.#compiled, ...made])
   }

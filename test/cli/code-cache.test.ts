@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join} from 'node:path'
+import {basename, join} from 'node:path'
 import test from 'ava'
 import {installPackage} from '../support/installed-package.ts'
 
@@ -70,6 +70,29 @@ test('a second run takes over what the first one compiled, and leaves it alone',
   t.is(statSync(cacheOf(home).path).mode & 0o777, 0o600)
 })
 
+test("of a run that failed the code is kept until one has answered, and that of help is no command's", t => {
+  const home = newHome()
+  run(home, ['symbolize', '/nowhere', '0x1'])
+  const failed = cacheOf(home)
+  run(home, ['symbolize', '/nowhere', '0x1'])
+  t.is(cacheOf(home).inode, failed.inode)
+  const size = statSync(failed.path).size
+  t.is(run(home, ['symbolize', '--no-cache', process.execPath, '0x1000000']).exitCode, 0)
+  const answered = cacheOf(home)
+  t.not(answered.inode, failed.inode)
+  t.true(statSync(answered.path).size > size)
+  for (const words of [
+    ['--no-cache', process.execPath, '0x1000000'],
+    ['/nowhere', '0x1'],
+  ]) {
+    run(home, ['symbolize', ...words])
+    t.is(cacheOf(home).inode, answered.inode)
+  }
+  run(home, ['symbolize', '--help'])
+  const [first, second] = filesOf(home).map(path => basename(path).split('-', 2).join('-'))
+  t.deepEqual([first, second].sort(), ['code-help', 'code-symbolize'])
+})
+
 test('wherever a cache is damaged, the answer is right and the file is replaced', t => {
   const {home, path} = usedHome()
   const whole = readFileSync(path)
@@ -108,7 +131,7 @@ test('wherever a cache is damaged, the answer is right and the file is replaced'
 test('a cache under the name of another build, or of another Node, is not taken', t => {
   const {home, path} = usedHome()
   const elsewhere = newHome()
-  run(elsewhere, ['info', '--help'])
+  run(elsewhere, ['info', 'nowhere'])
   const [other = ''] = filesOf(elsewhere)
   writeFileSync(path, readFileSync(other))
   t.deepEqual(run(home), right)

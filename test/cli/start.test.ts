@@ -96,8 +96,8 @@ function partsOf(args: readonly string[]): string[] {
   const caches = join(home, '.cache/gotrace-core')
   const name = readdirSync(caches).find(each => each.startsWith('code-')) ?? ''
   const text = readFileSync(join(caches, name), 'latin1')
-  const index: [string, number][] = JSON.parse(text.slice(8, text.indexOf('\n', 8)))
-  return index.map(([part]) => part.replace(/(?:-[0-9A-Z]{8})?\.cjs$/, '')).sort()
+  const {lengths}: {lengths: [string, number][]} = JSON.parse(text.slice(8, text.indexOf('\n', 8)))
+  return lengths.map(([part]) => part.replace(/(?:-[0-9A-Z]{8})?\.cjs$/, '')).sort()
 }
 
 test('a plain run reads no part of the program that it does not need', t => {
