@@ -1,20 +1,20 @@
 import {randomBytes} from 'node:crypto'
 import {setPriority} from 'node:os'
 import {basename} from 'node:path'
-import {Args, Flags} from '@oclif/core'
+import {Args, Flags, type Interfaces} from '@oclif/core'
+import {ArrivingCore, type SpilledCore} from '../acquire/arriving-core.ts'
 import {compress} from '../acquire/compressor.ts'
-import {closePipe, drainPipe, type SpilledCore, spillCore} from '../acquire/core-spill.ts'
 import {CrashFolder, type JournalLine} from '../acquire/crash-folder.ts'
 import {type CrashNotice, DyingProcess} from '../acquire/dying-process.ts'
-import {type OpenProcess, openProcess} from '../acquire/open-process.ts'
+import {openProcess} from '../acquire/open-process.ts'
 import {packageMembers} from '../acquire/package-writer.ts'
 import {writeTar} from '../acquire/tar-archive.ts'
 import {FileSource} from '../base/byte-source.ts'
-import {Deadline} from '../base/deadline.ts'
+import {DEFAULT_TIMEOUT_SECONDS, Deadline} from '../base/deadline.ts'
 import {InputError, messageOf} from '../base/errors.ts'
 import {printable} from '../base/printable.ts'
 import {ReadRecord, ReadRecords} from '../base/read-record.ts'
-import {BaseCommand, operandsOf, type SearchFlags, searchFlags, timeoutFlag} from './base-command.ts'
+import {BaseCommand, operandsOf, searchFlags, timeoutFlag} from './base-command.ts'
 import {EXIT, withoutStrict} from './errors.ts'
 import {searchOptions} from './open-core.ts'
 import {planSmallCore} from './small-core.ts'
@@ -22,8 +22,8 @@ import {writeStandardError} from './standard-streams.ts'
 import {SUMMARIES} from './summaries.ts'
 
 const GIBIBYTE = 1024 ** 3
-/** Of the pipe that the kernel writes to. */
-const STANDARD_INPUT = 0
+/** Of the time, in which the core has to come. */
+const READING_SHARE = 0.5
 /** Behind what the machine does, but not so far that a busy one never comes to it (setpriority(2)). */
 const LOW_PRIORITY = 10
 const MAX_FRAMES = 1000
@@ -33,6 +33,8 @@ const NOTE_NAME = 'collect.json'
 interface Arrival {
   readonly notice: CrashNotice
   readonly dying: DyingProcess
+  /** Of all of it. */
+  readonly deadline: Deadline
   readonly line: Omit<JournalLine, 'state'>
 }
 
@@ -43,7 +45,8 @@ export default class Collect extends BaseCommand {
     'whole with --whole, with the files of the process and what /proc says of it (unit, container, control group). All ' +
     'that comes is read, whatever becomes of it: a full disk never blocks the kernel. One line for each crash goes to ' +
     'collect.ndjson in the folder; of many crashes with one signature in a minute the first are kept, the others ' +
-    'counted. `batch FOLDER` analyses what was kept.'
+    "counted. `batch FOLDER` analyses what was kept. Half of --timeout is the core's to come: of one that takes longer " +
+    'what came is kept.'
   static exitCodes = withoutStrict({
     [EXIT.ok]: 'the crash was kept, or counted',
     [EXIT.input]: 'it could not be kept: the journal says why',
@@ -75,18 +78,25 @@ export default class Collect extends BaseCommand {
 
   async run(): Promise<void> {
     let kept = false
+    let arriving = this.#await(DEFAULT_TIMEOUT_SECONDS)
     try {
-      kept = await this.#collect()
+      const {raw, flags} = await this.parse(Collect)
+      arriving = this.#await(flags.timeout)
+      kept = await this.#collect(arriving, operandsOf(raw), flags)
     } finally {
       // Whatever went wrong before the end of the pipe.
-      drainPipe(STANDARD_INPUT)
+      arriving.drain()
     }
     if (!kept) this.exit(EXIT.input)
   }
 
-  async #collect(): Promise<boolean> {
-    const {raw, flags} = await this.parse(Collect)
-    const notice = noticeOf(operandsOf(raw))
+  #await(seconds: number): ArrivingCore {
+    return new ArrivingCore(new Deadline(seconds * READING_SHARE, this.diagnostics))
+  }
+
+  async #collect(arriving: ArrivingCore, words: readonly string[], flags: CollectFlags): Promise<boolean> {
+    const deadline = new Deadline(flags.timeout, this.diagnostics)
+    const notice = noticeOf(words)
     // What /proc tells is there only until the pipe is read.
     const dying = new DyingProcess(notice)
     const folder = new CrashFolder(flags.folder, {
@@ -95,44 +105,44 @@ export default class Collect extends BaseCommand {
       free: flags['keep-free'] * GIBIBYTE,
       perMinute: flags['per-minute'],
     })
-    const arrival = {notice, dying, line: lineOf(notice, dying)}
+    const arrival = {notice, dying, deadline, line: lineOf(notice, dying)}
     if (folder.arrive({...arrival.line, state: 'arrived'})) {
-      drainPipe(STANDARD_INPUT)
+      arriving.drain()
       folder.note({...arrival.line, state: 'counted', reason: 'its program crashes too often'})
       return true
     }
-    const spilled = spillCore(STANDARD_INPUT, flags.folder, flags['max-core'] * GIBIBYTE)
+    const spilled = arriving.spill(flags.folder, flags['max-core'] * GIBIBYTE)
     if (!('path' in spilled)) return this.#lose(folder, arrival, spilled.lost)
     try {
-      return await this.#keep(folder, arrival, spilled, flags)
+      return await this.#keep(folder, arrival, spilled, {flags, release: () => arriving.release()})
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      return this.#lose(folder, arrival, spilled.lost ?? messageOf(error))
     } finally {
       spilled.close()
     }
   }
 
+  /** @throws InputError where no report can be made of it */
   async #keep(
     folder: CrashFolder,
     arrival: Arrival,
     spilled: SpilledCore,
-    flags: SearchFlags & CollectFlags,
+    {flags, release}: {readonly flags: CollectFlags; readonly release: () => void},
   ): Promise<boolean> {
     const {config, diagnostics} = this
+    const {deadline} = arrival
     const name = nameOf(arrival)
-    const deadline = new Deadline(flags.timeout, diagnostics)
     const [record, records] = [new ReadRecord(), new ReadRecords()]
     const {root} = arrival.dying
     const search = searchOptions(flags)
     const sysroots = root === undefined ? search.sysroots : [root, ...(search.sysroots ?? [])]
     const coreName = folder.placeOf(name)
-    let opened: OpenProcess
+    const context = {diagnostics, deadline, record, records, coreName, sysroots, hostFiles: true}
+    const opened = await openProcess(spilled.path, {...search, ...context})
     try {
-      const context = {diagnostics, deadline, record, records, coreName, sysroots, hostFiles: true}
-      opened = await openProcess(spilled.path, {...search, ...context})
-    } catch (error) {
-      return this.#lose(folder, arrival, messageOf(error))
-    }
-    try {
-      releaseProcess()
+      release()
+      goLast()
       const plan = planSmallCore(
         opened,
         record,
@@ -171,12 +181,7 @@ export default class Collect extends BaseCommand {
   }
 }
 
-interface CollectFlags {
-  readonly whole: boolean
-  readonly redact: boolean
-  readonly cmdline: boolean
-  readonly timeout: number
-}
+type CollectFlags = Interfaces.InferredFlags<typeof Collect.flags>
 
 function limit(description: string, helpValue: string, value: number) {
   return Flags.integer({description, helpValue, min: 0, max: 1_000_000, default: value})
@@ -225,9 +230,8 @@ function noteOf({notice, dying}: Arrival, {size, lost}: SpilledCore, {cmdline, r
   return new TextEncoder().encode(`${JSON.stringify(note, null, 1)}\n`)
 }
 
-/** All files are open: the process may go, and what is left to do has time. */
-function releaseProcess(): void {
-  closePipe(STANDARD_INPUT)
+/** The process may go, and what is left to do has time. */
+function goLast(): void {
   try {
     setPriority(LOW_PRIORITY)
   } catch {

@@ -120,6 +120,26 @@ test('a run that is killed leaves no package, and what it leaves the next one re
   )
 })
 
+test('who never ends what is read is not waited for longer than --timeout', async t => {
+  const {core} = await openFixture('callback-deep-go1.27')
+  const folder = newFolder()
+  const endless = async (input: Uint8Array, words: readonly string[]): Promise<number | null> => {
+    const child = spawn(process.execPath, [entry, 'collect', ...words], {stdio: ['pipe', 'ignore', 'ignore']})
+    child.stdin.on('error', () => {})
+    child.stdin.write(input)
+    return new Promise(done => child.on('exit', done))
+  }
+  await endless(readFileSync(core).subarray(0, 5_000_000), ['-d', folder, '--timeout', '2', '7', '11'])
+  t.is(journal(folder).at(-1)?.reason, 'its end did not come in time (--timeout)')
+  // Something that always has more, where nothing is kept.
+  const line = 'exec "$0" "$1" collect -d "$2" --timeout 2 --max-core 0 7 </dev/zero 2>&1'
+  const {stdout, status} = spawnSync('bash', ['-c', line, process.execPath, entry, newFolder()], {encoding: 'utf8'})
+  t.deepEqual(
+    {stdout: stdout.replace(/core of .* \(7\)/, 'core'), status},
+    {stdout: 'gotrace-core: the core was not kept: it is larger than 0 bytes (--max-core)\n', status: 1},
+  )
+})
+
 test('the name of a program that was not kept is shown escaped', t => {
   const words = [entry, 'collect', '-d', newFolder(), '7', '11', '0', '!\u001b[31mx']
   const {stderr} = spawnSync(process.execPath, words, {encoding: 'utf8', input: 'no core'})
