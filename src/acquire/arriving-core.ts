@@ -81,7 +81,8 @@ export class ArrivingCore {
 
   /**
    * Tells the kernel that its core was taken: where `core_pipe_limit` is not 0 it keeps the process until nobody has
-   * the pipe open any more (fs/coredump.c, wait_for_dump_helpers). The number stays taken, so that nothing else gets it.
+   * the pipe open any more (fs/coredump.c, wait_for_dump_helpers). The number stays taken, so that nothing else gets
+   * it.
    */
   release(): void {
     this.#input?.close()
