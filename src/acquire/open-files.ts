@@ -3,7 +3,7 @@ import type {BoundedCache} from '../base/bounded-cache.ts'
 import {type ByteSource, FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {GotraceError, InputError} from '../base/errors.ts'
+import {GotraceError, InputError, MORE_FILES} from '../base/errors.ts'
 import {pathStats} from '../base/path-stats.ts'
 import type {FileRange, ReadRecords} from '../base/read-record.ts'
 import {ElfFile, type UnpackedSections} from '../elf/elf-file.ts'
@@ -192,8 +192,6 @@ export class OpenFiles {
     this.diagnostics.addError('bad-file', error, error instanceof InputError ? {...details, hint: error.hint} : details)
   }
 }
-
-const MORE_FILES = 'allow more open files: `ulimit -n`'
 
 /** How many more files this process may open; Node has raised its limit to the hard one (getrlimit(2)). */
 function descriptorsLeft(): number {

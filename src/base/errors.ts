@@ -78,11 +78,23 @@ export interface Failure {
   readonly hint: string | null
 }
 
+export const MORE_FILES = 'allow more open files: `ulimit -n`'
+
+/** What to do where the system gives no more files, to whatever asked for one (errno(3)); undefined: it is not that. */
+export function adviceOnFiles(error: unknown): string | undefined {
+  const {code} = error as NodeJS.ErrnoException
+  if (code === 'EMFILE') return MORE_FILES
+  return code === 'ENFILE' ? 'the machine has too many open files; try again later' : undefined
+}
+
 export function describeFailure(error: unknown): Failure {
   if (error instanceof GotraceError) {
     const {code, message} = error
     return {code, message, hint: error instanceof InputError ? error.hint : null}
   }
+  // Pipes to a process, a part of this program, a socket: any of them may be the one too many.
+  const hint = error instanceof Error ? adviceOnFiles(error) : undefined
+  if (hint !== undefined) return {code: 'unreadable', message: messageOf(error), hint}
   return {
     code: 'bug',
     message: `this is a bug of gotrace-core, not of your core: ${messageOf(error)}`,

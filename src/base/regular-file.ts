@@ -1,5 +1,5 @@
 import {closeSync, constants, fstatSync, openSync, readSync, readvSync, type Stats, statSync} from 'node:fs'
-import {InputError, messageOf} from './errors.ts'
+import {adviceOnFiles, InputError, messageOf} from './errors.ts'
 
 /** An open file that is one: no FIFO, no socket, no device, no directory. */
 export interface RegularFile {
@@ -86,8 +86,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTDIR: 'check the path',
   ELOOP: 'check where the symbolic links lead: `namei -l PATH`',
   ENAMETOOLONG: 'check the path',
-  EMFILE: 'allow more open files: `ulimit -n`',
-  ENFILE: 'the machine has too many open files; try again later',
 }
 
 /** What the system said of a path, for a person. */
@@ -98,7 +96,7 @@ export function openFailed(path: string, cause: unknown): InputError {
   return new InputError(
     missing ? 'not-found' : 'unreadable',
     missing ? `${path}: no such file` : `${path}: ${messageOf(cause)}`,
-    ADVICE[code] ?? 'check the permissions of the file',
+    ADVICE[code] ?? adviceOnFiles(cause) ?? 'check the permissions of the file',
     {cause},
   )
 }

@@ -1,16 +1,13 @@
-import {closeSync, openSync} from 'node:fs'
-import {devNull} from 'node:os'
 import {Script} from 'node:vm'
 import type {Deadline} from './deadline.ts'
 import {InputError} from './errors.ts'
-import {openFailed} from './regular-file.ts'
+import {requireDescriptors} from './required-descriptors.ts'
 
 /** The longest that a timer of libuv's is given here: a limit that is further off is none. */
 const LIMIT_MAX_MS = 2 ** 31 - 1
 
 /** Descriptors of the loop that the timer runs in (libuv). Where there are fewer, Node aborts. */
 const TIMER_DESCRIPTORS = 6
-const TOO_MANY = ['EMFILE', 'ENFILE']
 
 /** Where the script finds the work: a context of its own would cost more than all the rest. */
 const WORK = Symbol.for('gotrace-core.work')
@@ -45,16 +42,4 @@ export function timeIsOver(): InputError {
     'the time is over (--timeout), and the report was not done',
     'give it longer: --timeout SECONDS',
   )
-}
-
-function requireDescriptors(count: number): void {
-  const opened: number[] = []
-  try {
-    while (opened.length < count) opened.push(openSync(devNull, 'r'))
-  } catch (error) {
-    // A root without devices (chroot) has no such file, and says nothing of how many there may be.
-    if (TOO_MANY.includes((error as NodeJS.ErrnoException).code ?? '')) throw openFailed(devNull, error)
-  } finally {
-    for (const fd of opened) closeSync(fd)
-  }
 }

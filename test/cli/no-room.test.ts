@@ -63,3 +63,18 @@ for (const limit of [20, 22, 24, 26, 28, 30, 32]) {
     t.notRegex(stderr, /Assertion|Native stack/)
   })
 }
+
+// A store's driver and the processes of batch open files of their own.
+for (const [limit, command] of [
+  [20, 'batch PATH --jobs 1'],
+  [28, 'batch PATH --jobs 1'],
+  [22, 'triage list --store PATH'],
+  [24, 'triage list --store PATH'],
+] as const) {
+  test(`with ${limit} open files allowed, ${command.split(' ')[0]} says what to do`, t => {
+    const words = command.replace('PATH', command.startsWith('batch') ? fixture.core : join(directory, 'no.db'))
+    const {stderr, exitCode} = runShell(`ulimit -n ${limit}; $RUN ${words} >/dev/null`)
+    t.true([0, 1, 2].includes(exitCode ?? -1), `${exitCode} ${stderr}`)
+    t.notRegex(stderr, /bug|panicked|Assertion|Native stack/)
+  })
+}

@@ -1,5 +1,6 @@
 import {createRequire} from 'node:module'
 import {InputError} from '../../base/errors.ts'
+import {requireDescriptors} from '../../base/required-descriptors.ts'
 import type {Row, Value} from './engine.ts'
 import {withSafeTexts} from './libsql.ts'
 
@@ -38,7 +39,11 @@ function ofNode(require: NodeJS.Require): Open | undefined {
   return sqlite && (path => new sqlite.DatabaseSync(path))
 }
 
+/** Of libsql and the loop of its own that it starts (tokio), with the files of a database: 8 at most, and some more. */
+const LIBSQL_DESCRIPTORS = 12
+
 function ofLibsql(require: NodeJS.Require): Open | undefined {
+  requireDescriptors(LIBSQL_DESCRIPTORS)
   const Driver = load<new (path: string) => Database>(require, 'libsql')
   return Driver && (path => withSafeTexts(new Driver(path)))
 }
