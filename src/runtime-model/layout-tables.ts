@@ -2,9 +2,9 @@
  * Field offsets of the runtime's structures for every Go release on linux/amd64, as data.
  *
  * A column is headed by the first release it holds for, and reaches to the next column. `_` marks a field that the
- * release does not have, or whose place nobody has measured. Releases 1.15, 1.19 and 1.21 to 1.27 were compared with
- * the DWARF that those toolchains write; the others were computed from the tagged sources of src/runtime/runtime2.go
- * with the same rules.
+ * release does not have, or whose place nobody has measured. All releases but 1.17 and patch releases with a column of
+ * their own were compared with the DWARF that those toolchains write (1.7 to 1.14, 1.16: as they stood just before the
+ * release); the others were computed from the tagged sources of src/runtime/runtime2.go with the same rules.
  */
 
 const _ = null
@@ -110,15 +110,15 @@ export const M_TABLE = {
     'idleNode.next': [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, 376],
     lockedg: [304, 304, 344, 360, 352, 360, 360, 360, 352, 360, 360, 352, 352, 352, 344, 344, 344, 360, 384],
     lockedExt: [700, 700, 740, 756, 616, 624, 624, 624, 616, 624, 624, 616, 616, 616, 608, 608, 608, 624, 648],
-    freelink: [_, _, _, _, _, _, _, _, 672, _, _, 672, 672, 672, 960, 744, 744, 760, 792],
+    freelink: [_, _, _, 824, 680, 688, 688, 680, 672, 680, 680, 672, 672, 672, 960, 744, 744, 760, 792],
     vdsoSP: [_, _, _, _, 808, 816, 816, 808, 800, 824, 832, 800, 800, 808, 1120, 856, 880, 896, 896],
     vdsoPC: [_, _, _, _, 816, 824, 824, 816, 808, 832, 840, 808, 808, 816, 1128, 864, 888, 904, 904],
   },
 } as const satisfies LayoutTable
 
-/** Before 1.13 a p began with its mutex; sysmon's observations moved into it in 1.8. */
+/** Before 1.13 a p began with its mutex; sysmon's observations moved into it in 1.9. */
 export const P_TABLE = {
-  columns: from(7, 8, 13, 23),
+  columns: from(7, 9, 13, 23),
   rows: {
     id: [8, 8, 0, 0],
     status: [12, 12, 4, 4],
@@ -129,13 +129,13 @@ export const P_TABLE = {
 } as const satisfies LayoutTable
 
 export const SCHEDT_TABLE = {
-  columns: from(7, 14, 15, 16, 19, 20, 21, 25, 26),
+  columns: from(7, 10, 12, 14, 16, 18, 20, 25, 26),
   rows: {
     lastpoll: [8, 8, 8, 8, 8, 8, 8, 8, 8],
-    midle: [24, 32, 32, 32, 32, 32, 32, 40, 40],
-    nmidle: [32, 40, 40, 40, 40, 40, 40, 48, 64],
-    freem: [_, _, 248, _, 216, _, 224, 240, 256],
-    procresizetime: [_, _, 320, _, 288, _, 296, 312, 328],
+    midle: [24, 24, 24, 32, 32, 32, 32, 40, 40],
+    nmidle: [32, 32, 32, 40, 40, 40, 40, 48, 64],
+    freem: [_, 208, 240, 248, 248, 216, 224, 240, 256],
+    procresizetime: [256, 280, 312, 320, 328, 288, 296, 312, 328],
   },
 } as const satisfies LayoutTable
 
@@ -153,13 +153,13 @@ export const PANIC_TABLE = {
 } as const satisfies LayoutTable
 
 export const SUDOG_TABLE = {
-  columns: from(7, 10, 15, 16, 26),
+  columns: from(7, 8, 9, 10, 15, 16, 26),
   rows: {
-    g: [0, 0, 0, 0, 0],
-    elem: [_, 32, 24, 24, 24],
-    waitlink: [_, 72, 64, 64, 72],
-    c: [_, 88, 80, 80, 88],
-    isSelect: [_, 8, 52, 52, 60],
+    g: [0, 0, 0, 0, 0, 0, 0],
+    elem: [32, 32, 32, 32, 24, 24, 24],
+    waitlink: [56, 64, 72, 72, 64, 64, 72],
+    c: [64, 72, 88, 88, 80, 80, 88],
+    isSelect: [_, _, _, 8, 52, 52, 60],
   },
 } as const satisfies LayoutTable
 

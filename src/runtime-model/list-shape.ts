@@ -9,7 +9,7 @@ const ELEMENT_SAMPLE = 64
 const PROCESSOR_LIMIT = 4096
 /** p.id, then p.status: up to 1.12 behind a mutex (src/runtime/runtime2.go). */
 const P_ID_OFFSETS = [0, 8]
-/** p.m in 1.7, in 1.8 to 1.12, in 1.13 to 1.22, and later. */
+/** p.m in 1.7 and 1.8, in 1.9 to 1.12, in 1.13 to 1.22, and later. */
 const P_M_OFFSETS = [32, 64, 56, 48]
 
 /** How many elements of a sample of the slice look like what; `missing`: the core does not hold them. */

@@ -33,7 +33,8 @@ const go = (minor: number, patch = 0): GoVersion => GoVersion.ofMinor(minor, pat
 
 for (const [release, declared] of Object.entries(declaredByRelease)) {
   test(`the tables for ${release} say what the DWARF of that toolchain says`, t => {
-    const tables = layoutsFromTables(go(Number(release.slice(2)), 99))
+    const [, minor = 0, patch = 99] = release.split('.').map(Number)
+    const tables = layoutsFromTables(go(minor, patch))
     const dwarf = layoutsFromDwarf(query(declared))
     for (const name of Object.keys(STRUCT_FIELDS) as StructName[]) {
       const layout = dwarf[name] as StructLayout<StructName> | undefined
