@@ -4,6 +4,8 @@ import {emptyOutput, openOutputFile, openStandardStream, writeOutput} from './ou
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
 const LEAVING_MS = 1000
+/** Bytes that a unit of UTF-16 becomes at most. */
+const UTF8_MAX = 3
 
 /**
  * Where a report goes: a file or standard output, written synchronously so that a long report streams in bounded
@@ -15,6 +17,8 @@ export class TextSink {
   readonly #isFile: boolean
   #hasWritten = false
   #pending = ''
+  readonly #encoder = new TextEncoder()
+  #bytes: Uint8Array | undefined
   /** The reader has gone. */
   #closed = false
   #isEnded = false
@@ -43,9 +47,16 @@ export class TextSink {
   /** @throws InputError not-writable when the disk is full or the like */
   flush(patienceMs?: number): void {
     if (this.#pending === '' || this.#closed) return
-    const bytes = new TextEncoder().encode(this.#pending)
+    const text = this.#pending
     this.#pending = ''
-    this.#put(bytes, patienceMs)
+    this.#put(this.#encode(text), patienceMs)
+  }
+
+  /** In place, until the next one: memory for each piece of a long report takes as long as to encode it. */
+  #encode(text: string): Uint8Array {
+    if (text.length > BUFFER_LENGTH * 2) return this.#encoder.encode(text)
+    this.#bytes ??= new Uint8Array(BUFFER_LENGTH * 2 * UTF8_MAX)
+    return this.#bytes.subarray(0, this.#encoder.encodeInto(text, this.#bytes).written)
   }
 
   #writeBytes(bytes: Uint8Array): boolean {

@@ -28,13 +28,19 @@ export async function linkedStyle(
     ...style,
     location: (text, place) => {
       const shown = style.location(text, place)
-      return place && isHere(place.file) ? withLink(shown, place) : shown
+      return place ? withLink(shown, place, isHere) : shown
     },
   }
 }
 
-/** The label as it is shown leads to the file; the line is a fragment, which a terminal that knows none ignores. */
-function withLink(text: string, {label, file, line}: SourcePlace): string {
+/**
+ * The place as it is shown leads to the file, to that which was read for the source if any was; the line is a fragment,
+ * which a terminal that knows none ignores.
+ */
+function withLink(text: string, {file: named, line, source}: SourcePlace, isHere: (file: string) => boolean): string {
+  const file = source?.file ?? named
+  if (named === null || file === null || line === null || !isHere(file)) return text
+  const label = `${named}:${line}`
   const at = text.indexOf(label)
   if (at < 0) return text
   const url = fileUrl(file, line)

@@ -10,7 +10,7 @@ import type {
 } from '../report/core-report.ts'
 import {MISSING_REASONS, type MissingReason, placeInModule} from '../report/vocabulary.ts'
 import {renderSource} from './source-text.ts'
-import type {SourcePlace, Style} from './style.ts'
+import type {Style} from './style.ts'
 
 /** What a frame's second line carries: `full` adds fp, sp and pc, as the runtime does at traceback level 2. */
 export type Detail = 'plain' | 'full'
@@ -243,13 +243,7 @@ function renderNativeFrame(frame: FrameReport, style: Style, {showsModules}: Tex
   const place = isSignal || frame.file === null ? '' : `${frame.file}:${frame.line ?? 0} `
   const code = frame.kind === 'c' && frame.function === null && showsModules ? placeInModule(frame) : undefined
   const where = `${place}pc=${frame.pc}${code === undefined ? '' : ` ${code}`}`
-  return `${style.cFunction(name)}\n\t${style.location(where, isSignal ? undefined : sourcePlace(frame))}${foundNote(frame, style)}\n`
-}
-
-/** The file that was read for the source is the one to look at. */
-function sourcePlace({file, line, source}: Pick<FrameReport, 'file' | 'line' | 'source'>): SourcePlace | undefined {
-  if (file === null || line === null) return undefined
-  return {label: `${file}:${line}`, file: source?.file ?? file, line}
+  return `${style.cFunction(name)}\n\t${style.location(where, isSignal ? undefined : frame)}${foundNote(frame, style)}\n`
 }
 
 function foundNote({foundBy}: FrameReport, style: Style): string {
@@ -273,7 +267,7 @@ function renderGoFrame(frame: FrameReport, detail: Detail, style: Style, {showsP
   // A group of goroutines may be at several lines of one function.
   const line = frame.file !== null && frame.line === null ? '' : `:${frame.line ?? 0}`
   const place = `${frame.file ?? '?'}${line}${frame.inlined ? '' : renderGoPlace(frame, detail, showsPc)}`
-  return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place, sourcePlace(frame))}\n`
+  return `${style.goFunction(`${frame.function ?? '?'}${call}`)}\n\t${style.location(place, frame)}\n`
 }
 
 /** What only the physical frame of several has: the offset in its function, and where it is on the stack. */
@@ -294,7 +288,7 @@ function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
 function renderCreatedBy(createdBy: CreatedByReport, style: Style): string {
   const by = createdBy.goroutine === null ? '' : ` in goroutine ${createdBy.goroutine}`
   const offset = createdBy.offset === null ? '' : ` +${createdBy.offset}`
-  return `${style.note(`created by ${createdBy.function ?? '?'}${by}`)}\n\t${style.location(`${createdBy.file ?? '?'}:${createdBy.line ?? 0}${offset}`, sourcePlace(createdBy))}\n`
+  return `${style.note(`created by ${createdBy.function ?? '?'}${by}`)}\n\t${style.location(`${createdBy.file ?? '?'}:${createdBy.line ?? 0}${offset}`, createdBy)}\n`
 }
 
 /** runtime.dumpregs (signal_linux_amd64.go): names padded to seven columns. */

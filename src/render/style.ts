@@ -1,12 +1,8 @@
 import {printable, printableLines} from '../base/printable.ts'
+import type {FrameReport} from '../report/core-report.ts'
 
-/** A place in the source, and how the text says it. */
-export interface SourcePlace {
-  /** What the text begins with. */
-  readonly label: string
-  readonly file: string
-  readonly line: number
-}
+/** A place in the source, as a frame has it. */
+export type SourcePlace = Pick<FrameReport, 'file' | 'line' | 'source'>
 
 /**
  * How parts of the text are set apart. Plain by default; the command hands in a coloured one. What is not to be seen is
