@@ -7,11 +7,13 @@ import {explainPostgres} from './postgres-errors.ts'
 interface Client {
   query(sql: string, values?: readonly unknown[]): Promise<{rows: Record<string, unknown>[]}>
   release(error?: unknown): void
+  on(event: 'error', listener: (error: Error) => void): void
 }
 interface Pool {
   connect(): Promise<Client>
   query(sql: string, values?: readonly unknown[]): Promise<{rows: Record<string, unknown>[]}>
   on(event: 'error', listener: (error: Error) => void): void
+  on(event: 'connect', listener: (client: Client) => void): void
   end(): Promise<void>
 }
 interface Driver {
@@ -73,6 +75,8 @@ export class PostgresPool implements Connection {
     })
     // A connection that breaks while nothing uses it: the next use gets another one.
     this.#pool.on('error', () => {})
+    // One that breaks within a transaction: its next statement fails, and says so.
+    this.#pool.on('connect', client => client.on('error', () => {}))
   }
 
   async query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> {
