@@ -23,6 +23,15 @@ interface Piece extends FileRange {
   readonly place: number
 }
 
+function isStored({place}: Piece): boolean {
+  return place > 0
+}
+
+/** Where what is stored of it ends. */
+function endOf({place, start, end}: Piece): number {
+  return place + (end - start)
+}
+
 /** The fields of a program header that count (gABI ch. 5, "Program Header"). */
 interface ProgramHeader {
   readonly type: number
@@ -81,7 +90,7 @@ export function planMinimalCore(
     noteHeader(noteStart, noteSize),
     ...headersOf(loads, pieces),
   ]
-  const size = pieces.reduce((end, piece) => Math.max(end, piece.place + (piece.end - piece.start)), dataStart)
+  const size = pieces.reduce((end, piece) => (isStored(piece) ? endOf(piece) : end), dataStart)
   return {
     size,
     *chunks() {
@@ -93,10 +102,10 @@ export function planMinimalCore(
       yield head.bytes
       let written = head.bytes.length
       for (const piece of pieces) {
-        if (piece.place === 0) continue
+        if (!isStored(piece)) continue
         if (piece.place > written) yield new Uint8Array(piece.place - written)
         yield* copyPiece(source, piece, blank)
-        written = piece.place + (piece.end - piece.start)
+        written = endOf(piece)
       }
     },
   }

@@ -49,6 +49,14 @@ function open(small: ByteSource, onMissing = () => {}): MinimalCore {
   return minimal
 }
 
+test('more zeros than all else are no part of the size that is said beforehand', t => {
+  const zeros = {address: HEAP, bytes: new Uint8Array(200 * PAGE)}
+  const whole = new BytesSource(buildCore({...spec, memory: [{address: STACK, bytes: pattern(3, 1)}, zeros]}), 'core')
+  const plan = planMinimalCore(whole, [{start: 0, end: whole.size}])
+  t.is(plan.size, join(plan.chunks()).length)
+  t.true(plan.size < 20 * PAGE)
+})
+
 test('what was read of a core is in the minimal one, at the same place, and the rest is missing', t => {
   const {whole, small} = minimise(core => {
     readForDebuggers(core, [])
