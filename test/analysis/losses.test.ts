@@ -1,6 +1,7 @@
 // What is missing has a name and a cure: symbols of modules, memory that the core was made without, ranges of stacks.
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
+import {USER_REGS} from '../../src/amd64/user-regs.ts'
 import {describeRange, isFiltered, ownMemory} from '../../src/analysis/process/core-memory.ts'
 import type {Address} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
@@ -77,8 +78,19 @@ function coreOf(...loads: readonly [start: number, size: number, dumped: number]
 test('a core that holds little of what the process could write to is filtered; files on disk do not count', t => {
   const filtered = coreOf([0x1000, 0x1000, 0], [0x3000, 0x1000, 0x800], [0x9000, 0x1000, 0])
   t.deepEqual(ownMemory(filtered), {dumped: 0x800, leftOut: 0x1800})
-  t.true(isFiltered(ownMemory(filtered)))
-  t.false(isFiltered(ownMemory(coreOf([0x1000, 0x1000, 0x1000], [0x9000, 0x1000, 0]))))
+  t.true(isFiltered(filtered))
+  t.false(isFiltered(coreOf([0x1000, 0x1000, 0x1000], [0x9000, 0x1000, 0])))
+})
+
+test('a core that has the stacks is not filtered, whatever the process asked to be left out', t => {
+  const asked = coreOf([0x1000, 0x1000, 0x1000], [0x3000, 0x10_0000, 0])
+  const threads = [0x1800, 0x3800].map((rsp, tid) => {
+    const registers = new BigUint64Array(27)
+    registers[USER_REGS.rsp] = BigInt(rsp)
+    return {tid, registers}
+  })
+  t.false(isFiltered({...asked, threads} as unknown as CoreFile))
+  t.true(isFiltered({...asked, threads: threads.slice(1)} as unknown as CoreFile))
 })
 
 test('the range that a stack goes on in is named, with the bit of coredump_filter that leaves it out', t => {

@@ -32,7 +32,7 @@ export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
     dumped: segments.dumpedSize + sizeOf(core.holes),
     missing: segments.missingSize + sizeOf(core.holes),
     leftOut: ownMemory(core).leftOut,
-    isFiltered: isFiltered(ownMemory(core)),
+    isFiltered: isFiltered(core),
     missingParts,
     threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
   }
@@ -53,14 +53,19 @@ export function ownMemory(core: CoreFile): {dumped: number; leftOut: number} {
   return {dumped, leftOut}
 }
 
-/** Whether the core was told to leave out most of what the process had written (core(5), coredump_filter). */
-export function isFiltered({dumped, leftOut}: {dumped: number; leftOut: number}): boolean {
-  return leftOut > dumped
+/**
+ * Whether the core was told to leave out most of what the process had written (core(5), coredump_filter). The kernel
+ * leaves out all private memory then, stacks too; else only what the process itself had asked for (MADV_DONTDUMP), as
+ * sanitizers do of their terabytes of shadow memory.
+ */
+export function isFiltered(core: CoreFile): boolean {
+  const {dumped, leftOut} = ownMemory(core)
+  return leftOut > dumped && !core.threads.some(thread => hasStack(core, thread))
 }
 
 export function reportFilter(core: CoreFile, diagnostics: Diagnostics): void {
+  if (!isFiltered(core)) return
   const memory = ownMemory(core)
-  if (!isFiltered(memory)) return
   const sizes = `${inMegabytes(memory.dumped)} of what it could write to are in it, ${inMegabytes(memory.leftOut)} were left out`
   const message = `the core was made without most of the process's memory: ${sizes}`
   diagnostics.add('memory-left-out', message, {severity: 'error', hint: FILTER_HINT})
