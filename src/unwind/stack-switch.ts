@@ -4,6 +4,7 @@ import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
+import type {GoFunction} from '../gosym/go-function.ts'
 import type {GoVersion} from '../gosym/version.ts'
 
 const {rbx, rbp, rsp, r12, r13, r14, r15, rip} = DWARF_REGISTER
@@ -189,6 +190,20 @@ export function spBeforeAlignment(memory: MemoryReader, registers: RegisterSet):
   if (source === 'top-of-stack') return readAddress(memory, sp)
   const kept = source === undefined ? undefined : registers.address(source)
   return kept !== undefined && kept >= sp ? kept : undefined
+}
+
+/**
+ * SP of a goroutine in racecall, which calls the race detector on the stack of g0 and keeps SP in r12 (race_amd64.s):
+ * pcsp is of that SP. undefined in other functions, and before racecall has changed stacks.
+ */
+export function spBeforeRacecall(
+  {name}: GoFunction,
+  registers: RegisterSet,
+  isOnGoroutine: (sp: Address) => boolean,
+): Address | undefined {
+  const kept = name === 'racecall' ? registers.address(r12) : undefined
+  const isLeft = registers.sp !== undefined && !isOnGoroutine(registers.sp)
+  return kept !== undefined && isLeft && isOnGoroutine(kept) ? kept : undefined
 }
 
 /**

@@ -14,7 +14,7 @@ import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
 import {type PcspRow, PcspRows} from './pcsp-rows.ts'
 import {applySignalFrame} from './signal-frame.ts'
-import {spBeforeAlignment} from './stack-switch.ts'
+import {spBeforeAlignment, spBeforeRacecall} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
 import {beginsThread, crosscall1Row, isFirstOfThread} from './thread-start.ts'
 import type {Bounds, FoundBy, Seed, StackKind, StopReason, UnwindFrame} from './unwind-frame.ts'
@@ -174,7 +174,7 @@ export class Unwinder {
   #leaveGo(entry: GoEntry, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {
     const {code, pcsp} = entry
     if (!pcsp) return this.#fallback.leave(position)
-    const realigned = isBehindNative(position) || callsOnlyC(code) ? this.#realign(position.registers) : undefined
+    const realigned = this.#beforeCallOfC(code, position, switcher)
     const applied = applyRow(pcsp.row, realigned ?? position.registers, this.#input.memory)
     if (!applied) return {cfa: undefined, next: 'unmapped'}
     if (realigned) return this.#caller(applied, 'pcsp', false)
@@ -225,9 +225,13 @@ export class Unwinder {
       : undefined
   }
 
-  /** SP as it was before a Go function aligned it for the C function that returns here. */
-  #realign(registers: RegisterSet): RegisterSet | undefined {
-    const sp = spBeforeAlignment(this.#input.memory, registers)
+  /** SP as it was before a Go function aligned it, or changed stacks, for the C function that returns here. */
+  #beforeCallOfC(code: GoFunction, position: Position, switcher: StackSwitcher): RegisterSet | undefined {
+    const {registers} = position
+    const mayReturnHere = isBehindNative(position) || callsOnlyC(code)
+    const sp =
+      spBeforeRacecall(code, registers, at => switcher.stackOf(at) === 'goroutine') ??
+      (mayReturnHere ? spBeforeAlignment(this.#input.memory, registers) : undefined)
     if (sp === undefined) return undefined
     return registers.toBuilder().setAddress(DWARF_REGISTER.rsp, sp).build()
   }

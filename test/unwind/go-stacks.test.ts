@@ -1,5 +1,6 @@
 import test from 'ava'
 import type {RegisterSet} from '../../src/amd64/register-set.ts'
+import {DWARF_REGISTER} from '../../src/amd64/registers.ts'
 import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
 import {GoVersion} from '../../src/gosym/version.ts'
 import {readCallbacks} from '../../src/unwind/callback-chain.ts'
@@ -242,6 +243,26 @@ test('a coroutine of C ends on a stack of its own; below it is the call of C tha
   t.is(walk.frames[1]?.foundBy, 'stack-switch')
   const onThreadStack = process.walk(at(0x1204, G0_STACK + 0x20), {}, {switches})
   t.deepEqual([pcs(onThreadStack), onThreadStack.stop], [[0x1204], 'end-of-stack'])
+})
+
+test('racecall calls the race detector on the stack of g0, and keeps SP of the goroutine in r12', t => {
+  const {process, switches} = callbackProcess()
+  process
+    .go({name: 'racecall', entry: 0x6100, end: 0x6130, frame: 0})
+    .fde(0x1300, 0x1310, '0e 10')
+    .words(G_STACK, 0x3010, 0x6001)
+    .words(G0_STACK, 0, 0x6123)
+  const kept = (pc: number, sp: number) =>
+    at(pc, sp).toBuilder().setAddress(DWARF_REGISTER.r12, address(G_STACK)).build()
+  const behindIt = [0x3010, 0x6001]
+  t.deepEqual(pcs(process.walk(kept(0x1304, G0_STACK), {}, {switches})), [0x1304, 0x6123, ...behindIt])
+  t.deepEqual(pcs(process.walk(kept(0x611d, G0_STACK + 0x10), {}, {switches})), [0x611d, ...behindIt])
+  // Before it has changed stacks, r12 is anybody's.
+  const before = at(0x6104, G_STACK)
+    .toBuilder()
+    .setAddress(DWARF_REGISTER.r12, address(G_STACK + 0x100))
+    .build()
+  t.deepEqual(pcs(process.walk(before, {}, {switches})), [0x6104, ...behindIt])
 })
 
 test('a morestack that the runtime refuses has not left the stack that it was called on', t => {

@@ -78,6 +78,10 @@ export function startInSyscall({syscall: {pc, sp}}: Goroutine): FoundStart | und
   return sp === 0 ? undefined : {pc, sp, trap: false, isSyscall: true, foundBy: 'syscall'}
 }
 
+function behindCall({pc, sp}: {pc: Address; sp: Address}, foundBy: FoundStart['foundBy']): FoundStart {
+  return {pc, sp, trap: false, isSyscall: false, foundBy}
+}
+
 /** The innermost Go frame on the goroutine's own stack, where its thread is on that stack. */
 function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): FoundStart | undefined {
   const {runtime} = process
@@ -90,9 +94,10 @@ function startOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: G
   if (!first || !isOnStack(goroutine.stack, first.sp)) {
     // In the vDSO: its caller's position was kept (1.18+ walk from there).
     const {vdso} = machine
-    return vdso && isOnStack(goroutine.stack, vdso.sp)
-      ? {pc: vdso.pc, sp: vdso.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
-      : undefined
+    if (vdso && isOnStack(goroutine.stack, vdso.sp)) return behindCall(vdso, 'gobuf')
+    // racecall goes to the system stack, and tells the gobuf nothing.
+    const {landing} = thread.leaf
+    return landing?.foundBy === 'pcsp' ? behindCall(landing, 'pcsp') : undefined
   }
   const foundBy = innermost === 0 ? 'context' : 'signal-frame'
   if (first.kind === 'go' || first.pc === 0) {

@@ -25,6 +25,8 @@ interface Situation {
   /** Of its thread; the first `base` are those of a signal handler. */
   frames?: Frame[]
   base?: number
+  /** Where a walk from another stack comes to its own. */
+  landing?: {pc: number; sp: number; foundBy: string}
   vdso?: {pc: number; sp: number}
   isOther?: boolean
   /** Where the stack of g0 is known. */
@@ -33,7 +35,8 @@ interface Situation {
   called?: number
 }
 
-function start({status = 'running', syscall, frames, base = 0, vdso, isOther = false, g0, called = 0}: Situation) {
+function start(situation: Situation) {
+  const {status = 'running', syscall, frames, base = 0, landing, vdso, isOther = false, g0, called = 0} = situation
   const address = toAddress(0x5000)
   const goroutine = {
     address,
@@ -46,7 +49,9 @@ function start({status = 'running', syscall, frames, base = 0, vdso, isOther = f
   const machine = {curg: isOther ? 0x9000 : address, vdso}
   const goroutineAt = () => g0 && {stack: g0, sched: {sp: called}}
   const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
-  const threads = {ofMachine: () => frames && {frames, base, innermost: base}} as unknown as ThreadStacks
+  const threads = {
+    ofMachine: () => frames && {frames, base, innermost: base, leaf: {landing}},
+  } as unknown as ThreadStacks
   const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
   return [pc, trap, isSyscall, foundBy]
 }
@@ -87,6 +92,14 @@ const SITUATIONS: Readonly<Record<string, [Situation, unknown[]]>> = {
     [0x40, false, false, 'gobuf'],
   ],
   'its thread is on another stack: where the scheduler left it': [{frames: [go(0x10, {sp: ELSEWHERE})]}, FROM_GOBUF],
+  'in racecall, on the stack of g0: its caller': [
+    {frames: [go(0x10, {sp: ELSEWHERE})], landing: {pc: 0x40, sp: OWN, foundBy: 'pcsp'}},
+    [0x40, false, false, 'pcsp'],
+  ],
+  'in systemstack: where that left it': [
+    {frames: [go(0x10, {sp: ELSEWHERE})], landing: {pc: 0x40, sp: OWN, foundBy: 'stack-switch'}},
+    FROM_GOBUF,
+  ],
   'its M runs another one: where the scheduler left it': [{frames: [go(0x30)], isOther: true}, FROM_GOBUF],
   'no thread of the core runs its M: where the scheduler left it': [{}, FROM_GOBUF],
   'running, a stale system call: the registers of its thread': [
