@@ -59,7 +59,9 @@ const coreMemorySchema = z
     leftOut: z
       .number()
       .describe('bytes of memory of no file that the process could write to and the core was not to hold'),
-    isFiltered: z.boolean().describe('that is more than what it holds, the stacks of all threads in it: see coredump_filter in core(5)'),
+    isFiltered: z
+      .boolean()
+      .describe('that is more than what it holds, the stacks of all threads in it: see coredump_filter in core(5)'),
     missingParts: z
       .array(
         z.strictObject({

@@ -189,8 +189,9 @@ export class StackSwitcher {
    */
   #leaveCrashStack({registers}: Position, cfa: Address): Departure {
     const record = registers.address(DWARF_REGISTER.rbp)
-    const pc = record === undefined ? undefined : readAddress(this.#memory, toAddress(record + 8))
-    if (record === undefined || pc === undefined) return {cfa, next: 'end-of-stack'}
+    if (record === undefined) return {cfa, next: 'no-unwind-info'}
+    const pc = readAddress(this.#memory, toAddress(record + 8))
+    if (pc === undefined) return {cfa, next: 'unmapped'}
     const caller = RegisterSet.ofPosition(pc, toAddress(record + 16), readAddress(this.#memory, record))
     return {cfa, next: {registers: caller, foundBy: 'stack-switch', exactPc: false}}
   }

@@ -289,6 +289,14 @@ test('the stack for crashes is left by the frame record of the function that wen
   t.is(walk.frames[1]?.foundBy, 'stack-switch')
 })
 
+test('where the stack that the one for crashes was left from is lost, so is what was on it', t => {
+  const process = new FakeProcess()
+    .go({name: 'runtime.switchToCrashStack0', entry: 0x7100, end: 0x7110, frame: 8, flag: TOP_FRAME})
+    .words(G_STACK, 0, 0)
+  t.is(process.walk(at(0x7104, G_STACK, G0_STACK), {exactPc: false}).stop, 'unmapped')
+  t.is(process.walk(at(0x7104, G_STACK), {exactPc: false}).stop, 'no-unwind-info')
+})
+
 for (const [minor, name] of [
   [7, 'calls'],
   [9, 'calls'],
