@@ -29,7 +29,7 @@ import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
-import {LOST_THREAD, Losses, PARTIAL} from './losses.ts'
+import {LOST_THREAD, Losses, lossesOfThreads, PARTIAL} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {examineProcess} from './process/examine-process.ts'
 import {FrameOrigins} from './process/frame-origins.ts'
@@ -44,6 +44,7 @@ import {asSigned, makeSignature} from './signature/signature.ts'
 import {GoroutineStacks, liveFrames} from './stacks/goroutine-stacks.ts'
 import type {CgoFrames} from './stacks/shown-stack.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
+import type {ThreadStack} from './stacks/thread-walk.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
 import {reportThread, reportThreads, reportThreadsWithoutGoroutine} from './threads-report.ts'
 import {explainOperand} from './values/fault-variables.ts'
@@ -372,18 +373,21 @@ class Analysis implements CoreReport {
 
   get completeness(): CompletenessReport {
     const unlisted = this.#process.images.reduce((sum, {runtime}) => sum + (runtime?.unlisted ?? 0), 0)
-    const uncounted = this.#process.isPartial() ? [PARTIAL] : this.#hasLostThread() ? [LOST_THREAD] : []
+    const uncounted = this.#process.isPartial() ? [PARTIAL] : this.#lossesOfThreads()
     return this.#completeness.report(this.crash, uncounted, unlisted)
   }
 
-  /** Threads are a part of the report too: whether the stack of one of them was not walked to its end. */
-  #hasLostThread(): boolean {
-    if (this.#asked) return false
-    if (this.#process.deadline.hasStruck) return true
-    return this.#process.core.threads.some(({tid}) => {
+  /** Threads are a part of the report too. */
+  #lossesOfThreads(): string[] {
+    if (this.#asked) return []
+    return this.#process.deadline.hasStruck ? [LOST_THREAD] : lossesOfThreads(this.#shownThreads())
+  }
+
+  *#shownThreads(): Generator<ThreadStack> {
+    for (const {tid} of this.#process.core.threads) {
       const stack = this.#showsThread(tid) ? imageOnThread(this.#images, tid).ofThread(tid) : undefined
-      return stack !== undefined && stack.stop !== 'end-of-stack'
-    })
+      if (stack) yield stack
+    }
   }
 
   /** Not where goroutines are asked for by their numbers; where the one that crashed is, its own thread. */

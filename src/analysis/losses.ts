@@ -5,6 +5,7 @@ import type {FrameReport, GoroutineReport, ModuleReport} from '../report/core-re
 import type {MissingReason} from '../report/vocabulary.ts'
 import {describeRange} from './process/core-memory.ts'
 import type {DeadProcess} from './process/dead-process.ts'
+import type {ThreadStack} from './stacks/thread-walk.ts'
 import type {Blocking} from './waits/blocking.ts'
 
 /** Of an answer that cannot be whole, whatever was walked. */
@@ -12,6 +13,17 @@ export const PARTIAL = 'a part of the process’s memory or of its lists is lost
 
 /** Threads are a part of every whole report. */
 export const LOST_THREAD = 'the stack of a thread was not walked to its end'
+export const GUESSED_THREAD = 'the stack of a thread has frames that were guessed'
+
+/** In words, what of the stacks of threads is missing that a report shows. */
+export function lossesOfThreads(stacks: Iterable<Pick<ThreadStack, 'frames' | 'stop'>>): string[] {
+  let isGuessed = false
+  for (const {frames, stop} of stacks) {
+    if (stop !== 'end-of-stack') return [LOST_THREAD]
+    isGuessed ||= frames.some(({foundBy}) => foundBy === 'scan')
+  }
+  return isGuessed ? [GUESSED_THREAD] : []
+}
 
 /** Marks of calls that are over, by a panic or by longjmp: nothing of the stack is missing there. */
 const OVER: ReadonlySet<MissingReason> = new Set(['abandoned', 'left', 'rejoined'])

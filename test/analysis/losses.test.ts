@@ -2,12 +2,15 @@
 import test from 'ava'
 import {openFixture} from '../../lab/fixtures.ts'
 import {USER_REGS} from '../../src/amd64/user-regs.ts'
+import {GUESSED_THREAD, LOST_THREAD, lossesOfThreads} from '../../src/analysis/losses.ts'
 import {describeRange, isFiltered, ownMemory} from '../../src/analysis/process/core-memory.ts'
+import type {ThreadStack} from '../../src/analysis/stacks/thread-walk.ts'
 import type {Address} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
 import type {CoreFile} from '../../src/elf/core-file.ts'
 import {CoreSegments} from '../../src/elf/core-segments.ts'
 import type {Segment} from '../../src/elf/elf-headers.ts'
+import type {FoundBy, StopReason} from '../../src/report/vocabulary.ts'
 import {runCommand} from '../support/run-command.ts'
 
 const {core, executable, sysroot} = await openFixture('cxx-throw-go1.27')
@@ -103,4 +106,13 @@ test('the range that a stack goes on in is named, with the bit of coredump_filte
   t.is(describeRange(filtered, 0x3800 as Address), undefined)
   const cut = coreOf([0x1000, 0x4000, 0x4000])
   t.like(describeRange(cut, 0x4800 as Address), {text: '0x3000-0x5000, anonymous memory, which was cut off'})
+})
+
+test('a report of threads is whole where each was walked to its end, and nothing was guessed', t => {
+  const stack = (stop: StopReason, ...found: FoundBy[]) => ({stop, frames: found.map(foundBy => ({foundBy}))})
+  const losses = (...stacks: ReturnType<typeof stack>[]) => lossesOfThreads(stacks as unknown as ThreadStack[])
+  const whole = stack('end-of-stack', 'context', 'pcsp')
+  t.deepEqual(losses(whole), [])
+  t.deepEqual(losses(whole, stack('end-of-stack', 'context', 'scan')), [GUESSED_THREAD])
+  t.deepEqual(losses(stack('end-of-stack', 'scan'), stack('unmapped', 'context')), [LOST_THREAD])
 })
