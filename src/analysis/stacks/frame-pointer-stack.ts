@@ -21,6 +21,8 @@ export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 const RECORD_SEARCH = 512
+/** Words above cgocall's stack pointer that its record is among: its frame has 0x30 or 0x38 bytes (1.7 to 1.20). */
+const CGOCALL_FRAME = 16
 /** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
 const SWITCH_RECORDS = 2
 
@@ -259,18 +261,14 @@ function hasSwitched({sched, syscall}: Goroutine): boolean {
  * Of several that lead to the same one the outermost: the others are what older calls from there left.
  */
 function findFrameRecord(process: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
-  return findRecords(process, goroutine, sp).at(-1)
-}
-
-function findRecords(process: DeadProcess, goroutine: Goroutine, sp: Address): Address[] {
-  const found: Address[] = []
+  let found: Address | undefined
   let end: Address = goroutine.stack.hi
   for (let index = 0; index < RECORD_SEARCH; index++) {
     const slot = toAddress(sp + index * 8)
     if (slot + 16 > end) break
     const leadsTo = readRecord(process, goroutine, slot, index > 0)
-    if (leadsTo === undefined || (found.length > 0 && leadsTo !== end)) continue
-    found.push(slot)
+    if (leadsTo === undefined || (found !== undefined && leadsTo !== end)) continue
+    found = slot
     if (leadsTo === NULL_ADDRESS) break
     end = leadsTo
   }
@@ -301,22 +299,54 @@ function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address)
   const hasRecord = version.atLeast(21)
   const word = (index: number) => readAddress(memory, toAddress(above + index * 8))
   const isCode = (value: Address | undefined) => value !== undefined && isExecutable(value)
+  let likely: CallOfC | undefined
   for (let index = 1; index < RECORD_SEARCH; index++) {
     const sp = toAddress(above + index * 8)
-    if (sp + 16 > goroutine.stack.hi) return undefined
+    if (sp + 16 > goroutine.stack.hi) break
     const pc = word(index - 1)
     const next = word(index)
     if (pc === undefined || next === undefined || !isCode(pc)) continue
     if (hasRecord && next > sp && isOnStack(goroutine.stack, next) && isCode(word(index + 1))) {
       return {sp, seed: {registers: RegisterSet.ofPosition(pc, sp, sp), foundBy: 'scan', exactPc: false}}
     }
-    const cfa = toAddress(sp + 8)
-    const records = !hasRecord && isCode(next) ? findRecords(process, goroutine, cfa) : []
-    const record = records.at(-1)
-    if (record === undefined) continue
-    const frameless = {pc, lookupPc: toAddress(pc - 1), sp, cfa}
-    const seed: Seed = {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}
-    return {sp, frameless, seed, isAmbiguous: records.length > 1}
+    const found = hasRecord || !isCode(next) ? undefined : callOfCgocall(process, goroutine, {pc, sp, next})
+    if (found && !found.isAmbiguous) return found
+    likely ??= found
+  }
+  return likely
+}
+
+/**
+ * A call of asmcgocall as releases before 1.21 leave it: its return address into cgocall follows at once. The record is
+ * that of cgocall where its arguments stand above it, else the first of several may be what older calls left.
+ */
+function callOfCgocall(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  {pc, sp, next}: {pc: Address; sp: Address; next: Address},
+): CallOfC | undefined {
+  const cfa = toAddress(sp + 8)
+  const proven = findRecordOfCgocall(process, goroutine, cfa)
+  const record = proven ?? findFrameRecord(process, goroutine, cfa)
+  if (record === undefined) return undefined
+  const frameless = {pc, lookupPc: toAddress(pc - 1), sp, cfa}
+  const seed: Seed = {registers: RegisterSet.ofPosition(next, cfa, record), foundBy: 'scan', exactPc: false}
+  return {sp, frameless, seed, isAmbiguous: proven === undefined}
+}
+
+/**
+ * The frame record of cgocall(fn, arg): above its return address stand the function of C and the address of what that
+ * is given, which lies on the goroutine's stack (src/cmd/cgo/out.go; from 1.17 where cgocall spills its registers).
+ */
+function findRecordOfCgocall(process: DeadProcess, goroutine: Goroutine, cfa: Address): Address | undefined {
+  const {memory, isExecutable} = process
+  for (let index = 0; index < CGOCALL_FRAME; index++) {
+    const slot = toAddress(cfa + index * 8)
+    if (readRecord(process, goroutine, slot, false) === undefined) continue
+    const fn = readAddress(memory, toAddress(slot + 16))
+    const argument = readAddress(memory, toAddress(slot + 24))
+    if (fn === undefined || argument === undefined || !isExecutable(fn)) continue
+    if (argument > slot && isOnStack(goroutine.stack, argument)) return slot
   }
   return undefined
 }
@@ -325,7 +355,7 @@ interface CallOfC {
   /** Above what cgocallback had pushed. */
   readonly sp: Address
   readonly seed: Seed
-  /** Several frame records may be that of the seed's function. */
+  /** The frame record may be another than that of the seed's function. */
   readonly isAmbiguous?: boolean
   /** asmcgocall or systemstack_switch, where it has no frame record of its own. */
   readonly frameless?: Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa'>

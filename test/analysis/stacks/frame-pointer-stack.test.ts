@@ -168,6 +168,20 @@ test('of records that lead to one place the outermost is taken, and that a frame
   t.deepEqual(called.slice(0, 3), ['401333 scan (frameless?)', '401444 frame-pointer', '401555 frame-pointer'])
 })
 
+test('the record of cgocall is that with its arguments above; without them the first may be a leftover, and is marked', t => {
+  const below = (fn: number, argument: number) => {
+    const words = [0x7ffc0000, 0x401111, 0x401222, 0x401333, LOW + 0x1c0, 0x401999, 0, 0, LOW + 0x180, 0x401444]
+    words.push(fn, argument, 0, 0, 0, 0, LOW + 0x200, 0x401555)
+    const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
+    return found.slice(found.findIndex(line => line.startsWith('401333'))).slice(0, 3)
+  }
+  const called = ['401333 scan', '401444 frame-pointer', '401555 frame-pointer']
+  t.deepEqual(below(0x401800, LOW + 0x170), called)
+  const leftover = ['401333 scan (frameless?)', '401999 frame-pointer']
+  t.deepEqual(below(0x401800, 0x1234).slice(0, 2), leftover, 'no address on the stack')
+  t.deepEqual(below(0x77, LOW + 0x170).slice(0, 2), leftover, 'no function')
+})
+
 test('between the end of a walk and the call of C that it goes on from, frames are missing', t => {
   const cgocall = [0x401222, LOW + 0x380, 0x401444]
   const below = (gap: number) => [0x7ffc0000, 0x401111, ...new Array<number>(gap).fill(0x77), ...cgocall, 0, 0, 0]
