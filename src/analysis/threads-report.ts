@@ -2,6 +2,7 @@ import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
+import {type Goroutine, isOnStack} from '../runtime-model/goroutine.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {beginsThread} from '../unwind/thread-start.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
@@ -12,6 +13,7 @@ import {FrameFilter, GoFrameReports} from './frames/go-frames.ts'
 import {cPlumbing, goPlumbing} from './frames/irrelevant-frames.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {imageName} from './process/process-facts.ts'
+import {reportBareFrame} from './stacks/frame-pointer-stack.ts'
 import type {ThreadStacks} from './stacks/thread-stacks.ts'
 import type {ThreadStack} from './stacks/thread-walk.ts'
 import {type FrameValues, gapsOf, threadOf} from './values/frame-values.ts'
@@ -86,7 +88,8 @@ function reportFrames(
   const goFrames = new GoFrameReports(process)
   const foreign = new ForeignFrames(process, EVERYTHING)
   const frames = stack?.frames ?? []
-  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames)
+  const current = stack?.goroutine ?? stack?.parked
+  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames, current)
   const physical = frames.slice(from).map(report)
   const inner = physical.slice(0, Math.max(0, innerCount(frames) - from))
   const base = (stack?.base ?? 0) - from
@@ -203,9 +206,15 @@ function isSchedulerFrame(frame: FrameReport): boolean {
 const EVERYTHING = {level: 2, whole: true} as const
 
 /** One physical frame: inlined calls first. */
-function reportPhysical(process: DeadProcess, frame: UnwindFrame, goFrames: GoFrameReports): FrameReport[] {
-  const {version} = process
+function reportPhysical(
+  process: DeadProcess,
+  frame: UnwindFrame,
+  goFrames: GoFrameReports,
+  goroutine: Goroutine | undefined,
+): FrameReport[] {
+  const {version, tables} = process
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
+  if (!go && !tables && goroutine && isOnStack(goroutine.stack, sp)) return reportBareFrame(process, frame)
   if (!go) return reportNativeFrame(process, frame)
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
   const everything = new FrameFilter({version, ...EVERYTHING}, true)

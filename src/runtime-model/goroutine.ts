@@ -1,9 +1,9 @@
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {readString} from '../base/memory-reader.ts'
+import type {GoVersion} from '../gosym/version.ts'
 import {readLabels} from './goroutine-labels.ts'
 import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
-
 import {type PanicRecord, readPanics} from './panic-record.ts'
 import {RemoteStruct, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
@@ -25,6 +25,15 @@ export interface StackBounds {
  */
 export function isOnStack({lo, hi}: StackBounds, sp: Address): boolean {
   return sp >= lo && sp <= hi && lo < hi
+}
+
+/** From the top of a stack to goexit: four words, and up to 1.16 arguments (runtime.newproc1, src/runtime/proc.go). */
+const START_MAX = 64
+const START_WITH_ARGUMENTS_MAX = 2048
+
+/** Whether a frame stands where goroutines begin, so that none of Go is further out. */
+export function isAtStart({lo, hi}: StackBounds, sp: Address, version: GoVersion): boolean {
+  return isOnStack({lo, hi}, sp) && hi - sp <= (version.atLeast(17) ? START_MAX : START_WITH_ARGUMENTS_MAX)
 }
 
 /**

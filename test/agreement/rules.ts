@@ -48,14 +48,17 @@ function isOfGoroutineAlone({function: name, foundBy}: FrameReport): boolean {
   return foundBy === 'syscall' || PLANTED.has(name ?? '')
 }
 
+/** What a thread tells by function tables, of crosscall2 and other seams, a goroutine tells as C. */
+function isSameCode(a: FrameReport, b: FrameReport): boolean {
+  return a.pc === b.pc && a.function === b.function && (a.kind === b.kind || a.function !== null)
+}
+
 function* lostFrames(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
   let at = 0
   // What C has left by longjmp the runtime alone lists.
   for (const frame of liveFrames(goroutine)) {
     if (isOfGoroutineAlone(frame)) continue
-    const found = thread.frames.findIndex(
-      (other, index) => index >= at && other.pc === frame.pc && other.function === frame.function,
-    )
+    const found = thread.frames.findIndex((other, index) => index >= at && isSameCode(other, frame))
     if (found < 0) yield `goroutine ${goroutine.id}: ${frame.function} at ${frame.pc} is not on thread ${thread.id}`
     else at = found + 1
   }
@@ -101,9 +104,6 @@ const OF_WHAT_IS_SHOWN = /^(?:cgo-hooks-unknown|symbols-missing|stack-not-in-cor
 function ofTheProcess(diagnostics: readonly string[]): readonly string[] {
   return diagnostics.filter(line => !OF_WHAT_IS_SHOWN.test(line))
 }
-
-/** Without function tables a thread's stack ends, marked, before the goroutine's, which frame pointers tell. */
-export const SAME_FRAMES = 'a goroutine is on the thread that is on it, with the same frames and the same end'
 
 /** By what they say. */
 export const RULES: Readonly<Record<string, Rule>> = {
@@ -161,7 +161,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     if (threads.threads.length !== analyze.threads.length) yield 'not as many threads'
   },
 
-  [SAME_FRAMES]: function* ({documents}) {
+  'a goroutine is on the thread that is on it, with the same frames and the same end': function* ({documents}) {
     for (const goroutine of documents.analyze.goroutines) {
       const thread = threadOf(documents, goroutine.thread)
       if (thread && goroutine.id !== 0) yield* againstThread(goroutine, thread)

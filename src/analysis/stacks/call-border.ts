@@ -1,6 +1,6 @@
 import {type Address, NULL_ADDRESS} from '../../base/address.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
-import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutine.ts'
 import {STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import {asmcgocallBase} from '../../unwind/stack-switch.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -29,6 +29,7 @@ export class CallBorder {
   readonly #goroutine: Goroutine | undefined
   readonly #code: Pick<DeadProcess, 'memory' | 'isExecutable'>
   readonly #isOnMachine: boolean
+  readonly #version: DeadProcess['version']
 
   constructor(
     {tables, version, memory, isExecutable}: Pick<DeadProcess, 'tables' | 'version' | 'memory' | 'isExecutable'>,
@@ -42,6 +43,7 @@ export class CallBorder {
     this.#goroutine = goroutine
     this.#code = {memory, isExecutable}
     this.#isOnMachine = switches?.g0 !== undefined
+    this.#version = version
   }
 
   /**
@@ -80,11 +82,11 @@ export class CallBorder {
   }
 
   /**
-   * A walk that did not come to the border has not come to an end. Neither has one in code that is not at hand: what
+   * A walk that came neither to the border nor to where the goroutine begins has not come to an end. Neither has one in code that is not at hand: what
    * C code calls may have 0 in rbp, too.
    */
   #isEnd(last: UnwindFrame | undefined): boolean {
-    if (this.#base !== undefined && !this.#hasTables) return false
+    if (this.#base !== undefined && !this.#hasTables) return last !== undefined && this.#isAtStart(last.sp)
     // Whose stack the function had left is not known without the M.
     if (!this.#isOnMachine && last?.go && LEAVING.has(last.go.funcID)) return false
     return last?.kind !== 'native' || this.#isOnGoroutine(last.sp) || this.#isRead(last)
@@ -117,6 +119,10 @@ export class CallBorder {
   #isOutOfUnread(inner: UnwindFrame, {foundBy, lookupPc, kind}: UnwindFrame): boolean {
     if (foundBy !== 'scan' || kind === 'signal' || inner.kind !== 'native') return false
     return !this.#isRead(inner) && this.#code.memory.moduleAt(inner.lookupPc) !== this.#code.memory.moduleAt(lookupPc)
+  }
+
+  #isAtStart(sp: Address): boolean {
+    return this.#goroutine !== undefined && isAtStart(this.#goroutine.stack, sp, this.#version)
   }
 
   #isOnGoroutine(sp: Address): boolean {

@@ -2,14 +2,13 @@ import {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import type {FrameReport} from '../../report/core-report.ts'
-import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type FoundStart, isElsewhere} from './goroutine-start.ts'
+import {type FoundStart, isElsewhere, type PlaceOfThread} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import {seedOfThrow} from './nameless-throw.ts'
-import type {ThreadStacks} from './thread-stacks.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
 export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> {
@@ -32,19 +31,21 @@ const SWITCH_RECORDS = 2
  */
 export function* walkBareStack(
   process: DeadProcess,
-  threads: ThreadStacks,
+  placeOf: PlaceOfThread,
   goroutine: Goroutine,
   start?: FoundStart,
 ): Generator<BareFrame, StopReason> {
-  let seed = start ? yield* seedOfDeath(process, goroutine, start) : findSeed(process, threads, goroutine)
+  let seed = start ? yield* seedOfDeath(process, goroutine, start) : findSeed(process, placeOf, goroutine)
   let isAmbiguous = false
   let isBehindGap = false
   const seen = new Set<Address>()
   while (seed) {
     const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed, {isAmbiguous, isBehindGap})
-    if (!last || stop === 'end-of-stack' || stop === 'frame-limit') return stop
+    if (!last || stop === 'frame-limit') return stop
     // A g0 is entered by mcall or systemstack, and called by nothing on its own stack.
     if (goroutine.id === 0) return stop
+    // C that calls back may have 0 in rbp, too.
+    if (stop === 'end-of-stack' && isAtStart(goroutine.stack, last.sp, process.version)) return stop
     // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called
     // that.
     if (seen.has(last.sp)) return 'no-progress'
@@ -177,17 +178,17 @@ function* seedOfDeath(
  * As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the
  * gobuf.
  */
-function findSeed(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
+function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): Seed | undefined {
   const {syscall, sched, status} = goroutine
   // What a g0 keeps in its gobuf is where it was left long ago; a thread on it is not idle, whatever its status says.
   const mayRun = status.text === 'running' || goroutine.id === 0
-  const running = mayRun ? seedOnThread(process, threads, goroutine) : undefined
+  const running = mayRun ? seedOnThread(process, placeOf, goroutine) : undefined
   if (running) return running
   if (syscall.sp !== NULL_ADDRESS) {
     const bp = isOnStack(goroutine.stack, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
-  if (sched.sp === NULL_ADDRESS || isElsewhere(process, threads, goroutine)) return undefined
+  if (sched.sp === NULL_ADDRESS || isElsewhere(process, placeOf, goroutine)) return undefined
   const planted = status.text === 'running' ? behindSystemStack(process, goroutine) : undefined
   if (planted) return planted
   const bp =
@@ -223,12 +224,11 @@ function seedAt(
   return {registers: RegisterSet.ofPosition(pc, sp, bp), foundBy, exactPc: false}
 }
 
-function seedOnThread(process: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): Seed | undefined {
+function seedOnThread(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): Seed | undefined {
   const machine = goroutine.m === NULL_ADDRESS ? undefined : process.runtime?.machineAt(goroutine.m)
   const isOnMachine = machine?.curg === goroutine.address || machine?.g0 === goroutine.address
-  const thread = machine && isOnMachine ? threads.ofMachine(machine) : undefined
-  const first = thread?.frames[thread.innermost]
-  if (!thread || !first || !isOnStack(goroutine.stack, first.sp)) return undefined
+  const first = machine && isOnMachine ? placeOf(machine) : undefined
+  if (!first || !isOnStack(goroutine.stack, first.sp)) return undefined
   return {
     registers: first.registers,
     foundBy: first.foundBy,

@@ -123,7 +123,8 @@ export class GoroutineStacks {
     const isOfThrow = !tables && request.start !== undefined && START_OF_DEATH.has(start.foundBy)
     const leaf = cgoFrames === 'auto' && !isOfThrow ? this.#leafOf(goroutine, start) : undefined
     if (!tables) {
-      const bare = walkBareStack(this.#process, this.threads, goroutine, isOfThrow ? start : undefined)
+      const placeOf = (machine: Machine) => this.threads.placeOf(machine)
+      const bare = walkBareStack(this.#process, placeOf, goroutine, isOfThrow ? start : undefined)
       return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
     }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined

@@ -3,11 +3,15 @@ import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {type Machine, machineOf} from '../../runtime-model/machine.ts'
 import type {GoStart} from '../../unwind/goroutine-walk.ts'
+import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** Frames of one stack that are walked: a stack of 1 GB holds fewer. */
 export const WALK_LIMIT = 32_000_000
+
+/** The innermost frame of the thread that runs an M, behind those of handlers; undefined where it is not known. */
+export type PlaceOfThread = (machine: Machine) => UnwindFrame | undefined
 
 /** Where the Go frames of a goroutine begin, and where that was read. */
 export interface FoundStart extends GoStart {
@@ -26,7 +30,8 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
   const running = goroutine.status.text === 'running' ? startOnThread(process, threads, goroutine) : undefined
   if (running && !(inSyscall && !isOnStack(goroutine.stack, running.sp))) return running
   if (inSyscall) return inSyscall
-  return isElsewhere(process, threads, goroutine) ? LOST_START : startSaved(goroutine)
+  const placeOf = (machine: Machine) => threads.placeOf(machine)
+  return isElsewhere(process, placeOf, goroutine) ? LOST_START : startSaved(goroutine)
 }
 
 /** What the scheduler saved, or who switched to the system stack. */
@@ -56,11 +61,10 @@ const LOST_START: FoundStart = {pc: NULL_ADDRESS, sp: NULL_ADDRESS, trap: false,
  * Whether a goroutine runs, and its thread is neither on its stack nor on that of g0: in a handler whose stack is lost.
  * What the scheduler saved is then where the goroutine last was, not where it is.
  */
-export function isElsewhere({runtime}: DeadProcess, threads: ThreadStacks, goroutine: Goroutine): boolean {
+export function isElsewhere({runtime}: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): boolean {
   const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined
   if (!machine || machine.curg !== goroutine.address) return false
-  const thread = threads.ofMachine(machine)
-  const sp = thread?.frames[thread.innermost]?.sp
+  const sp = placeOf(machine)?.sp
   const g0 = runtime?.goroutineAt(machine.g0)
   return sp !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
 }

@@ -145,6 +145,15 @@ export class ThreadStacks {
     return stack
   }
 
+  /**
+   * Where the thread of an M is, behind the frames of handlers. Without function tables what lies beyond the leaf was
+   * found from the goroutine, and tells nothing of the thread.
+   */
+  placeOf(machine: Machine): UnwindFrame | undefined {
+    const stack = this.ofMachine(machine)
+    return (this.process.tables ? stack : stack?.leaf)?.frames[stack?.innermost ?? 0]
+  }
+
   /** The stack of the thread that runs an M. */
   ofMachine(machine: Machine): ThreadStack | undefined {
     const tid = this.threadOf(machine)

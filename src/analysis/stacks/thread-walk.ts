@@ -15,7 +15,7 @@ import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
-import {isFaultOf} from './frame-pointer-stack.ts'
+import {type BareFrame, isFaultOf, walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, startInSyscall, startLeft, WALK_LIMIT} from './goroutine-start.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
 import {
@@ -28,7 +28,14 @@ import {
   isInjectedIntoC,
   killingSignal,
 } from './signals.ts'
-import {firstStop, type Seam, type StitchedFrame, type StitchedGo, stitchStack} from './stitched-stack.ts'
+import {
+  firstStop,
+  type Seam,
+  type StitchedFrame,
+  type StitchedGo,
+  stitchBareStack,
+  stitchStack,
+} from './stitched-stack.ts'
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
 export interface ThreadStack extends EndsOfStack<UnwindFrame> {
@@ -79,7 +86,8 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})
   }
   const base = findBase(frames, interruptions, killedBy)
-  const panic = process.tables || !machine || !goroutine ? undefined : findNamelessPanic(frames, machine, goroutine)
+  const panic =
+    process.tables || !machine || !goroutine ? undefined : findNamelessPanic(leaf.frames, machine, goroutine)
   reportOverwritten(process, thread.tid, interruptions)
   const {length} = leaf.frames
   const innermost = Math.max(panic ?? 0, base <= length ? base : endOfHandlers(interruptions, length))
@@ -333,13 +341,20 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const start = landing ? startAt(landing) : startWithoutLanding(process, facts, leaf)
   const {memory, maxFrames, deadline} = process
   const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT, deadline})
-  const steps = stitchStack({leaf, go, foundBy: start?.foundBy ?? 'syscall', callbacks})
+  const isOwn = current === undefined || isOnOwnStack(current, leaf)
+  const steps =
+    sites || isOwn
+      ? stitchStack({leaf, go, foundBy: start?.foundBy ?? 'syscall', callbacks})
+      : stitchBareStack(
+          leaf,
+          walkBareStack(process, () => leaf.frames.at(-1), current),
+          at => isOnStack(current.stack, at),
+        )
   const frames = new ThreadFrames(maxFrames, landing)
   let step = steps.next()
   for (; !step.done; step = steps.next()) frames.add(step.value)
   const both = frames.take()
-  const stop = sites || isOnOwnStack(current, leaf) ? step.value : firstStop(step.value, 'no-unwind-info')
-  return {...both, stop: both.elided ? firstStop(stop, 'frame-limit') : stop, callbacks}
+  return {...both, stop: both.elided ? firstStop(step.value, 'frame-limit') : step.value, callbacks}
 }
 
 /** Where the goroutine itself knows that it is. */
@@ -355,9 +370,9 @@ function startWithoutLanding(
 }
 
 /** Whether a leaf is all that a thread does, or goes on to the stack of its goroutine, without function tables. */
-function isOnOwnStack(goroutine: Goroutine | undefined, {frames}: CSegment): boolean {
+function isOnOwnStack({stack}: Goroutine, {frames}: CSegment): boolean {
   const last = frames.at(-1)
-  return goroutine === undefined || (last !== undefined && isOnStack(goroutine.stack, last.sp))
+  return last !== undefined && isOnStack(stack, last.sp)
 }
 
 /** Takes a stitched stack as frames of one kind: those of a goroutine's own stack too are frames of the thread. */
@@ -381,6 +396,7 @@ class ThreadFrames {
     if (item.kind === 'native') this.#ends.add(item.frame)
     else if (item.kind === 'left-out') this.#ends.skip(item.count)
     else if (item.kind === 'seam') this.#cross(item)
+    else if (item.kind === 'bare') this.#ends.add(new BareGoroutineFrame(item.frame))
     else if (item.kind === 'go' && !(item.isPlanted && this.#hasCaller)) this.#addGo(item)
   }
 
@@ -404,6 +420,35 @@ class ThreadFrames {
 /** A walk of Go frames from where another walk has come to them. */
 function startAt({pc, sp, interrupted, foundBy}: UnwindFrame): GoStart & Pick<UnwindFrame, 'foundBy'> {
   return {pc, sp, trap: interrupted, isSyscall: true, foundBy}
+}
+
+/** A frame of the goroutine's own stack, which frame pointers tell, as one of the thread's. */
+class BareGoroutineFrame implements UnwindFrame {
+  readonly pc: Address
+  readonly lookupPc: Address
+  readonly sp: Address
+  readonly cfa: Address | undefined
+  readonly foundBy: FoundBy
+  readonly stack = 'goroutine'
+  readonly kind: UnwindFrame['kind']
+  readonly go = undefined
+
+  constructor({pc, lookupPc, sp, cfa, foundBy, kind}: BareFrame) {
+    this.pc = pc
+    this.lookupPc = lookupPc
+    this.sp = sp
+    this.cfa = cfa
+    this.foundBy = foundBy
+    this.kind = kind
+  }
+
+  get interrupted(): boolean {
+    return this.lookupPc === this.pc
+  }
+
+  get registers(): RegisterSet {
+    return RegisterSet.ofPosition(this.pc, this.sp)
+  }
 }
 
 /** A frame of the goroutine's own stack as one of the thread's. */

@@ -2,7 +2,6 @@
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {reportBareFrame, walkBareStack} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
-import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import {type Address, toAddress} from '../../../src/base/address.ts'
 import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
@@ -50,7 +49,7 @@ function walk(words: readonly number[], saved: Saved = {}) {
     syscall: {pc: 0, sp: 0, bp: 0},
     signal: {number: faultPc === undefined ? 0 : 11, pc: BigInt(faultPc ?? 0)},
   } as unknown as Goroutine
-  const frames = walkBareStack(process, {} as ThreadStacks, goroutine)
+  const frames = walkBareStack(process, () => undefined, goroutine)
   const found: string[] = []
   let next = frames.next()
   for (; !next.done; next = frames.next()) {
