@@ -68,6 +68,16 @@ test('each record leads to the next, and a record without a caller’s frame poi
   t.deepEqual(found.slice(0, 3), ['401010 gobuf', '401111 frame-pointer', '401222 frame-pointer'])
 })
 
+test('0 in rbp ends a stack where goroutines begin; elsewhere C that called back may have had it', t => {
+  const start = HIGH - 0x30
+  const words = [start, 0x401111, ...new Array<number>((start - LOW - 0x110) / 8).fill(0), 0, 0x401222, 0]
+  const outermost = {found: ['401010 gobuf', '401111 frame-pointer', '401222 frame-pointer'], stop: 'end-of-stack'}
+  t.deepEqual(walk(words, {minor: 27}), outermost)
+  t.is(walk(RECORDS, {minor: 27}).stop, 'no-unwind-info')
+  // Up to 1.16 arguments may lie in between.
+  t.is(walk(RECORDS, {minor: 16}).stop, 'end-of-stack')
+})
+
 test('no frame of another stack is shown: a record that leads out of the goroutine’s ends it', t => {
   const outside = HIGH + 0x100
   const {found, stop} = walk([outside, 0x401111, 0, 0])
