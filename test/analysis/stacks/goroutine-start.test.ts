@@ -51,6 +51,7 @@ function start(situation: Situation) {
   const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
   const threads = {
     ofMachine: () => frames && {frames, base, innermost: base, leaf: {landing}},
+    placeOf: () => frames?.[base],
   } as unknown as ThreadStacks
   const {pc, trap, isSyscall, foundBy} = findStart(process, threads, goroutine as unknown as Goroutine)
   return [pc, trap, isSyscall, foundBy]
