@@ -82,8 +82,8 @@ export class CallBorder {
   }
 
   /**
-   * A walk that came neither to the border nor to where the goroutine begins has not come to an end. Neither has one in code that is not at hand: what
-   * C code calls may have 0 in rbp, too.
+   * A walk that came neither to the border nor to where the goroutine begins has not come to an end. Neither has one
+   * in code that is not at hand: what C code calls may have 0 in rbp, too.
    */
   #isEnd(last: UnwindFrame | undefined): boolean {
     if (this.#base !== undefined && !this.#hasTables) return last !== undefined && this.#isAtStart(last.sp)
