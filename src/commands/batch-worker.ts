@@ -45,6 +45,6 @@ export default class BatchWorker extends Command {
     const {endWithParent} = await import('../base/watchdog.ts')
     endWithParent(flags.parent ?? process.ppid)
     const {serveAnalyses} = await import('../triage/analyst-pool.ts')
-    serveAnalyses({tidyOnSignal, kept: lastingFrames()})
+    await serveAnalyses({tidyOnSignal, kept: lastingFrames()})
   }
 }

@@ -99,7 +99,11 @@ export async function runProgram({root, files, stamp, build}: Program): Promise<
   growHeapAsUsual()
   const answered = kept?.answered || hasAnswered(process.exitCode)
   if (parts.isNew || answered !== kept?.answered) cache?.replace({answered, parts: parts.compiled()})
+  if (commandName() === GOES_ON) optimizeLate()
 }
+
+/** It has made its first answer, and has many to make. */
+const GOES_ON = 'batch-worker'
 
 /** Of a run that failed, or was asked wrongly, the code is kept until one has answered, which uses much more. */
 function hasAnswered(exitCode: typeof process.exitCode): boolean {

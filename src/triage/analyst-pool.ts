@@ -136,14 +136,21 @@ const UNPACKED_MAX = 256 * 1024 * 1024
 type WorkerEvent = typeof BEGUN | {stderr?: string}
 const BEGUN = 'begun'
 
-/** The other side: answers in a process that an `AnalystPool` has started. */
-export function serveAnalyses(means: Pick<LineContext, 'tidyOnSignal' | 'kept'>): void {
+/**
+ * The other side: answers in a process that an `AnalystPool` has started. Ends when a core was analysed, but goes on to
+ * answer: what that took is worth to be kept.
+ */
+export function serveAnalyses(means: Pick<LineContext, 'tidyOnSignal' | 'kept'>): Promise<void> {
   const unpacked = new BoundedCache<string, Uint8Array>(UNPACKED_MAX, bytes => bytes.length)
   const context = {...means, unpacked, lasting: new LastingFiles()}
-  workerpool.worker({
-    makeLine: (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
-      workerpool.workerEmit(BEGUN)
-      return makeLine(item, options, context)
-    },
+  return new Promise(resolve => {
+    workerpool.worker({
+      makeLine: async (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
+        workerpool.workerEmit(BEGUN)
+        const line = await makeLine(item, options, context)
+        if (line?.error === null) resolve()
+        return line
+      },
+    })
   })
 }

@@ -17,6 +17,7 @@ import {
 import {tmpdir} from 'node:os'
 import {basename, join} from 'node:path'
 import test from 'ava'
+import {openFixture} from '../../lab/fixtures.ts'
 import {installPackage} from '../support/installed-package.ts'
 
 const installed = installPackage()
@@ -91,6 +92,20 @@ test("of a run that failed the code is kept until one has answered, and that of 
   run(home, ['symbolize', '--help'])
   const [first, second] = filesOf(home).map(path => basename(path).split('-', 2).join('-'))
   t.deepEqual([first, second].sort(), ['code-help', 'code-symbolize'])
+})
+
+test('a process of batch keeps what its first core took, not what it took to start', async t => {
+  const {core, sysroot} = await openFixture('cfault-segv-go1.27')
+  const home = newHome()
+  const sizeOf = (args: readonly string[]): number => {
+    run(home, ['batch', '--quiet', '--sysroot', sysroot, ...args])
+    return statSync(filesOf(home).find(path => basename(path).startsWith('code-batch-worker-')) ?? '').size
+  }
+  const size = sizeOf([core])
+  t.is(sizeOf([core]), size, 'once')
+  run(home, ['analyze', '--sysroot', sysroot, core, '--json'])
+  const ofAnalyze = filesOf(home).find(path => basename(path).startsWith('code-analyze-')) ?? ''
+  t.true(size > statSync(ofAnalyze).size * 0.8, `${size}, and analyze has ${statSync(ofAnalyze).size}`)
 })
 
 test('wherever a cache is damaged, the answer is right and the file is replaced', t => {
