@@ -264,9 +264,12 @@ export class GoRuntime {
     return this.#machines
   }
 
-  /** Whether the core has the list of Ms to its end. */
+  /**
+   * Whether the core has the list of Ms to its end. Where that of goroutines is lost, the first Ms may be, too: a
+   * search takes what points into the middle of the list for its head.
+   */
   get hasAllMachines(): boolean {
-    return this.machines.length > 0 && this.#hasAllMachines
+    return this.machines.length > 0 && this.#hasAllMachines && this.#strays.length === 0
   }
 
   /** Ms that goroutines point at, where the list of Ms may be as incomplete as theirs. */

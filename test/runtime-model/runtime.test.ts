@@ -75,6 +75,34 @@ test('an empty allgs is that of a runtime that has not begun: memory is not sear
   t.deepEqual(codes(builder), [])
 })
 
+test('where goroutines had to be searched for, the list of Ms is not known to be whole', t => {
+  const isWhole = (goroutines: Address) => {
+    const builder = new ProcessBuilder(22)
+    const stack = {'stack.lo': 0x10000, 'stack.hi': 0x10800, stackguard0: 0x103a0, 'sched.sp': 0x10400}
+    const code = {'sched.pc': 0x401000, startpc: 0x401000, gopc: 0x401000}
+    const g = builder.struct('g', {...stack, ...code, goid: 7, atomicstatus: 4, waitreason: 14})
+    const g0 = builder.struct('g', {'stack.lo': 0x20000, 'stack.hi': 0x30000, stackguard0: 0x203a0})
+    const m = builder.struct('m', {id: 0, g0})
+    builder.write(g0 + (builder.access.layouts.g.offset('m') as number), m)
+    const symbols: Record<string, Address> = {
+      'runtime.allgs': builder.words(goroutines === NULL_ADDRESS ? builder.words(g) : goroutines, 1, 1),
+      'runtime.allm': builder.words(m),
+    }
+    const runtime = GoRuntime.open({
+      memory: builder,
+      version: builder.release,
+      tables: builder.access.tables,
+      symbols: name => symbols[name],
+      layouts: () => new Map(),
+      heap: () => [{start: g, end: toAddress(g + 64)}],
+      diagnostics: builder.diagnostics,
+    })
+    return [runtime?.machines.length, runtime?.hasAllMachines, [...(runtime?.goroutines() ?? [])].map(({id}) => id)]
+  }
+  t.deepEqual(isWhole(NULL_ADDRESS), [1, true, [7]])
+  t.deepEqual(isWhole(toAddress(0x7000000)), [1, false, [7]])
+})
+
 test('a list of Ms that bites its tail ends', t => {
   const builder = new ProcessBuilder(22)
   const m = builder.struct('m', {id: 0})
