@@ -1,3 +1,5 @@
+import {KeyTable} from './key-table.ts'
+
 /** The empty list, with which every other one begins. */
 export const EMPTY_LIST = 0
 
@@ -91,14 +93,14 @@ function resized(column: Uint32Array<ArrayBuffer>, length: number): Uint32Array<
 
 /** What has one key has one number, from 0 on; the first that came with it is kept. */
 export class Numbering<T> {
-  readonly #numbers = new Map<string, number>()
+  readonly #numbers = new KeyTable()
   readonly values: T[] = []
 
   numberOf(key: string, value: () => T): number {
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
     const number = this.values.push(value()) - 1
-    this.#numbers.set(key, number)
+    this.#numbers.add(key, number)
     return number
   }
 }

@@ -8,6 +8,10 @@ import type {DumpedFrame, DumpedStack, StackList} from './dumped-stack.ts'
 const STACKS_MAX = 2_000_000
 /** Of all those stacks. */
 const FRAMES_MAX = 16_000_000
+/** Different functions on different lines: a program has more, but no process stands in so many of them. */
+const PLACES_MAX = 500_000
+/** Characters of their names and files, and of what else is told of stacks. */
+const TEXT_MAX = 64 * 1024 * 1024
 /** IDs that are kept of the goroutines with one stack. */
 const IDS_KEPT = 20
 
@@ -34,6 +38,7 @@ export class DumpedStacks implements StackList {
   /** Most stacks of very many are those of one goroutine. */
   readonly #firstIds = Column.ofNumbers()
   readonly #otherIds = new Map<number, readonly number[]>()
+  #textLength = 0
 
   /** @param path of the dump, for what is said of it */
   constructor(path: string) {
@@ -41,17 +46,16 @@ export class DumpedStacks implements StackList {
   }
 
   /**
+   * @param stack undefined: one that is not wanted, but counts
    * @returns its index
    * @throws InputError where there are more than a process can have
    */
-  add(stack: DumpedStack): number {
+  add(stack: DumpedStack | undefined): number {
     const index = this.#lists.length
-    if (index >= STACKS_MAX || this.#tree.size >= FRAMES_MAX) {
-      const message = `${this.#path}: more than ${STACKS_MAX} stacks, or ${FRAMES_MAX} different frames on them`
-      throw new InputError('too-large', message, 'compare smaller dumps')
-    }
+    if (index >= STACKS_MAX) throw this.#tooLarge(`${STACKS_MAX} stacks`)
+    if (this.#tree.size >= FRAMES_MAX) throw this.#tooLarge(`${FRAMES_MAX} different frames on its stacks`)
     if (index === MANY) growHeapSlowly()
-    this.#hold(index, stack)
+    this.replace(index, stack)
     return index
   }
 
@@ -112,19 +116,29 @@ export class DumpedStacks implements StackList {
   #numberOf(frame: DumpedFrame): number {
     const {function: name, file, line, isC} = frame
     const key = `${name}\n${file}\n${line}\n${isC}`
-    return this.#frames.numberOf(key, () => ({function: detached(name), file: detached(file), line, isC}))
+    return this.#frames.numberOf(key, () => {
+      if (this.#frames.values.length >= PLACES_MAX) throw this.#tooLarge(`${PLACES_MAX} functions and lines`)
+      return {function: this.#keep(name), file: this.#keep(file), line, isC}
+    })
   }
 
   #numberOfText(text: string | null): number {
-    return text === null ? NONE : this.#texts.numberOf(text, () => detached(text))
+    return text === null ? NONE : this.#texts.numberOf(text, () => this.#keep(text))
   }
 
   #textAt(number: number): string | null {
     return this.#texts.values[number] ?? null
   }
-}
 
-/** A text of its own: V8 keeps the whole text that another one was cut out of. */
-function detached<T extends string | null>(text: T): T {
-  return (text === null ? null : Buffer.from(text).toString()) as T
+  /** A text of its own: V8 keeps the whole text that another one was cut out of. */
+  #keep<T extends string | null>(text: T): T {
+    if (text === null) return text
+    this.#textLength += text.length
+    if (this.#textLength > TEXT_MAX) throw this.#tooLarge(`${TEXT_MAX} characters of different names`)
+    return Buffer.from(text).toString() as T
+  }
+
+  #tooLarge(what: string): InputError {
+    return new InputError('too-large', `${this.#path}: more than ${what}`, 'compare smaller dumps')
+  }
 }

@@ -30,9 +30,8 @@ export function parseGoTraceback(lines: Iterable<string>, stacks: DumpedStacks):
     // What was printed first may say only that it runs on another thread.
     if (earlier?.hasFrames) return
     const stack = isSystemStack(block.frames) ? undefined : block.stack
-    let index = earlier?.index ?? NONE
-    if (index !== NONE) stacks.replace(index, stack)
-    else if (stack) index = stacks.add(stack)
+    if (earlier) stacks.replace(earlier.index, stack)
+    const index = earlier?.index ?? stacks.add(stack)
     known.set(block.id, {index, hasFrames: block.frames.length > 0})
   }
   let block: Block | undefined
@@ -50,8 +49,8 @@ export function parseGoTraceback(lines: Iterable<string>, stacks: DumpedStacks):
   end(block)
 }
 
-/** Of a goroutine whose stack is not wanted. */
-const NONE = -1
+/** Frames of one stack that are read; the runtime shows 100 (traceback.go), this program as many as it is told to. */
+const DEPTH_MAX = 100_000
 
 /** The lines of one goroutine. */
 class Block {
@@ -73,7 +72,9 @@ class Block {
   add(line: string): void {
     const place = PLACE.exec(line)
     if (place && this.#pending) {
-      this.frames.push({...this.#pending, file: place[1] ?? null, line: Number(place[2])})
+      if (this.frames.length < DEPTH_MAX) {
+        this.frames.push({...this.#pending, file: place[1] ?? null, line: Number(place[2])})
+      } else this.#cutAfter ??= DEPTH_MAX
       this.#pending = undefined
     } else if (!this.#isOver && (!line.startsWith('\t') || UNWALKED.test(line))) this.#addCall(line)
   }

@@ -2,10 +2,12 @@
 
 import test from 'ava'
 import {Location, Profile, Sample, ValueType} from 'pprof-format'
+import {InputError} from '../../src/base/errors.ts'
 import {StackSamples} from '../../src/render/stack-samples.ts'
 import type {FrameReport, GoroutineReport} from '../../src/report/core-report.ts'
 import type {DumpedFrame} from '../../src/traceback/dumped-stack.ts'
 import {DumpedStacks} from '../../src/traceback/dumped-stacks.ts'
+import {parseGoTraceback} from '../../src/traceback/go-traceback.ts'
 import {diffGoroutines} from '../../src/triage/comparison/goroutine-diff.ts'
 import {parsePprof} from '../../src/triage/comparison/pprof-profile.ts'
 import {heldBy} from '../support/held-memory.ts'
@@ -73,4 +75,62 @@ test('a profile of nothing but empty messages is refused, in the room that it ta
     Array.from(whole, ({count}) => count),
     [3],
   )
+})
+
+test('a traceback of more than any process has is refused, as soon as it is more', t => {
+  let read = 0
+  function* lines(block: (id: number) => readonly string[]): Generator<string> {
+    for (let id = 1; ; id++) {
+      yield `goroutine ${id} [select]:`
+      yield* block(id)
+      yield ''
+      read = id
+    }
+  }
+  const tooLarge = (block: (id: number) => readonly string[]): string | undefined =>
+    t.throws(() => parseGoTraceback(lines(block), new DumpedStacks('dump')), {instanceOf: InputError})?.message
+  // Names without end, long ones.
+  const name = 'x'.repeat(1024 * 1024)
+  t.is(
+    tooLarge(id => [`main.${name}${id}(0x1)`, '\t/src/main.go:1 +0x1']),
+    'dump: more than 67108864 characters of different names',
+  )
+  t.is(read, 63)
+  // Places without end.
+  t.is(
+    tooLarge(id =>
+      Array.from({length: 20_000}, (_, line) => `main.f()\n\t/a.go:${id * 20_000 + line}`.split('\n')).flat(),
+    ),
+    'dump: more than 500000 functions and lines',
+  )
+  t.is(read, 25)
+})
+
+test('goroutines of the runtime, which are left out, count too', t => {
+  const stacks = new DumpedStacks('dump')
+  const dump = [
+    'goroutine 2 [idle]:',
+    'runtime.gopark(0x1)',
+    '\t/src/proc.go:1',
+    '',
+    'goroutine 3 [idle]:',
+    'main.f()',
+    '\t/a:1',
+  ]
+  parseGoTraceback([...dump, '', ...dump], stacks)
+  t.deepEqual(
+    [...stacks.entries()].map(([index, {goroutines}]) => [index, goroutines]),
+    [[1, [3]]],
+  )
+})
+
+test('of a stack without end the first frames are read, and it counts as cut', t => {
+  const stacks = new DumpedStacks('dump')
+  function* lines(): Generator<string> {
+    yield 'goroutine 1 [running]:'
+    for (let frame = 0; frame < 100_010; frame++) yield* ['main.f()', '\t/a.go:1']
+  }
+  parseGoTraceback(lines(), stacks)
+  const [stack] = stacks
+  t.deepEqual([stack?.frames.length, stack?.cutAfter], [100_000, 100_000])
 })
