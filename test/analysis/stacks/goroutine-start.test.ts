@@ -33,16 +33,18 @@ interface Situation {
   g0?: {lo: number; hi: number}
   /** Where C had called Go last. */
   called?: number
+  gobuf?: {pc: number; sp: number}
 }
 
 function start(situation: Situation) {
   const {status = 'running', syscall, frames, base = 0, landing, vdso, isOther = false, g0, called = 0} = situation
+  const {gobuf = GOBUF} = situation
   const address = toAddress(0x5000)
   const goroutine = {
     address,
     m: 0x6000,
     stack: STACK,
-    sched: GOBUF,
+    sched: gobuf,
     syscall: syscall ?? {pc: 0, sp: 0},
     status: {text: status},
   }
@@ -103,6 +105,10 @@ const SITUATIONS: Readonly<Record<string, [Situation, unknown[]]>> = {
   ],
   'its M runs another one: where the scheduler left it': [{frames: [go(0x30)], isOther: true}, FROM_GOBUF],
   'no thread of the core runs its M: where the scheduler left it': [{}, FROM_GOBUF],
+  'no thread, and gogo has cleared the stack pointer: nobody knows': [
+    {gobuf: {pc: GOBUF.pc, sp: 0}},
+    [0, false, false, 'gobuf'],
+  ],
   'running, a stale system call: the registers of its thread': [
     {frames: [go(0x30)], syscall: SYSCALL},
     [0x30, false, false, 'context'],
