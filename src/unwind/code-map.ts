@@ -1,6 +1,7 @@
 import {callTarget, directCallTarget, isPrecededByCall} from '../amd64/call-encoding.ts'
 import {isSignalRestorer, readSignalFrame} from '../amd64/signal-context.ts'
 import {type Address, toAddress} from '../base/address.ts'
+import {BoundedCache} from '../base/bounded-cache.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {ModuleLookup} from './cfi-rows.ts'
 
@@ -16,9 +17,16 @@ const LIBRARY_STEP = 64 * 1024
 /** Below are numbers, and programs that were linked for a fixed place. */
 const LIBRARY_START = 2 ** 32
 
+/** Places in code of which facts are kept. */
+const PLACES_KEPT = 10_000
+
 /** Which addresses are code of the process. */
 export class CodeMap {
   readonly #input: CodeMapInput
+  // A stack that ran over has the same few places a million times.
+  readonly #read = new BoundedCache<Address, boolean>(PLACES_KEPT)
+  readonly #calls = new BoundedCache<Address, ReturnType<typeof isPrecededByCall>>(PLACES_KEPT)
+  readonly #restorers = new BoundedCache<Address, boolean>(PLACES_KEPT)
 
   constructor(input: CodeMapInput) {
     this.#input = input
@@ -39,12 +47,12 @@ export class CodeMap {
   isReturnAddress(pc: Address, cfa: Address, callee?: Address): boolean | 'unknown' {
     if (!this.isCode(pc, false)) return false
     const {memory} = this.#input
-    const preceded = isPrecededByCall(memory, pc)
+    const preceded = this.#calls.of(pc, () => isPrecededByCall(memory, pc))
     if (preceded === true) {
       const target = directCallTarget(memory, pc)
       if (target === undefined || target === callee || this.isCode(target, true)) return true
     }
-    if (isSignalRestorer(memory, pc)) return this.isHandlerReturn(pc, cfa)
+    if (this.#isRestorer(pc)) return this.isHandlerReturn(pc, cfa)
     return preceded === 'unknown' ? 'unknown' : false
   }
 
@@ -61,7 +69,11 @@ export class CodeMap {
 
   /** Whether the instruction at an address is at hand: not where the file of its module is gone. */
   isRead(pc: Address): boolean {
-    return this.#input.memory.read(pc, 1) !== undefined
+    return this.#read.of(pc, () => this.#input.memory.read(pc, 1) !== undefined)
+  }
+
+  #isRestorer(pc: Address): boolean {
+    return this.#restorers.of(pc, () => isSignalRestorer(this.#input.memory, pc))
   }
 
   isSameModule(a: Address, b: Address): boolean {
@@ -90,6 +102,6 @@ export class CodeMap {
   isHandlerReturn(pc: Address, cfa: Address): boolean {
     const {memory} = this.#input
     // Told first where it costs least: a stack's words are asked for one by one.
-    return this.isCode(pc, true) && isSignalRestorer(memory, pc) && readSignalFrame(memory, cfa) !== undefined
+    return this.isCode(pc, true) && this.#isRestorer(pc) && readSignalFrame(memory, cfa) !== undefined
   }
 }

@@ -6,6 +6,7 @@ import {DWARF_REGISTER} from '../amd64/registers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {MemoryWindow} from '../base/memory-window.ts'
 import type {UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CalleeCheck} from './callee-check.ts'
@@ -42,6 +43,7 @@ interface Found extends AppliedRow {
 /** The callers of frames that no table covers. */
 export class FallbackRows {
   readonly #memory: MemoryReader
+  readonly #window: MemoryWindow
   readonly #code: CodeMap
   readonly #disassembler: Disassembler
   readonly #callees: CalleeCheck
@@ -53,6 +55,7 @@ export class FallbackRows {
 
   constructor(memory: MemoryReader, code: CodeMap) {
     this.#memory = memory
+    this.#window = new MemoryWindow(memory)
     this.#code = code
     this.#disassembler = new Disassembler(memory)
     this.#callees = new CalleeCheck(memory, at => this.#decodeCode(at))
@@ -94,7 +97,7 @@ export class FallbackRows {
     // A handler is entered with the rbp of what it interrupted, and may keep it.
     const isHandler = (slot: Address, cfa: Address) => this.#code.isHandlerReturn(slot, cfa)
     // What lies beyond the frame record is of its callers: a deep stack would be looked through once a frame.
-    const handled = scanForCaller(registers, this.#memory, isHandler, framed && framed.cfa - 8)
+    const handled = scanForCaller(registers, this.#window, isHandler, framed && framed.cfa - 8)
     if (handled) return toDeparture(handled, 'scan')
     const bare =
       exactPc && !this.#code.isRead(pc) ? findFramelessCaller(registers, this.#memory, this.#code) : undefined
@@ -103,7 +106,7 @@ export class FallbackRows {
       return toDeparture(this.#findCallOfUnread(callee) ?? framed, 'scan')
     }
     if (framed && this.#mayCall(framed.caller.pc, callee)) return toDeparture(framed, 'frame-pointer')
-    const scanned = scanForCaller(registers, this.#memory, (slot, cfa) => this.#isCaller(slot, cfa, callee))
+    const scanned = scanForCaller(registers, this.#window, (slot, cfa) => this.#isCaller(slot, cfa, callee))
     return scanned && toDeparture(scanned, 'scan')
   }
 
@@ -125,11 +128,11 @@ export class FallbackRows {
   #findCallOfUnread({registers, pc}: Callee): Pick<AppliedRow, 'cfa' | 'caller'> | undefined {
     const bp = registers.bp ?? NULL_ADDRESS
     let outermost: Address | undefined
-    scanForCaller(registers, this.#memory, (returnPc, cfa) => {
+    scanForCaller(registers, this.#window, (returnPc, cfa) => {
       if (cfa <= bp && this.#code.callsUnread(returnPc, pc)) outermost = cfa
       return cfa > bp
     })
-    return scanForCaller(registers, this.#memory, (_, cfa) => cfa === outermost)
+    return scanForCaller(registers, this.#window, (_, cfa) => cfa === outermost)
   }
 
   #findByReturn(callee: Callee): Found | undefined {
@@ -147,7 +150,7 @@ export class FallbackRows {
    */
   #findByEntry(callee: Callee): Found | undefined {
     let found: AppliedRow | undefined
-    scanForCaller(callee.registers, this.#memory, (returnPc, cfa) => {
+    scanForCaller(callee.registers, this.#window, (returnPc, cfa) => {
       found = this.#code.isReturnAddress(returnPc, cfa) === true ? this.#entered(cfa, returnPc, callee) : undefined
       return found !== undefined
     })
@@ -215,7 +218,7 @@ export class FallbackRows {
       return toDeparture(applied, 'scan')
     }
     const isCaller = (slot: Address, cfa: Address) => this.#isCaller(slot, cfa, {registers, pc, exactPc})
-    const scanned = this.#code.isAmongModules(pc) ? scanForCaller(registers, this.#memory, isCaller) : undefined
+    const scanned = this.#code.isAmongModules(pc) ? scanForCaller(registers, this.#window, isCaller) : undefined
     return scanned ? toDeparture(scanned, 'scan') : {cfa: undefined, next: 'unmapped'}
   }
 }

@@ -2,8 +2,9 @@ import {zeroesFramePointer} from '../amd64/call-encoding.ts'
 import {type DecodedInstruction, nextAddress} from '../amd64/instruction.ts'
 import {type RegisterSet, RegisterSetBuilder} from '../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../amd64/registers.ts'
-import {type Address, toAddress} from '../base/address.ts'
-import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
+import {ADDRESS_LIMIT, type Address, toAddress} from '../base/address.ts'
+import type {MemoryReader} from '../base/memory-reader.ts'
+import type {MemoryWindow} from '../base/memory-window.ts'
 import {makeRow, RETURN_ADDRESS, type UnwindRow} from '../dwarf/unwind-row.ts'
 import {type AppliedRow, applyRow} from './apply-row.ts'
 import type {CodeMap} from './code-map.ts'
@@ -72,6 +73,8 @@ export function findFramelessCaller(
 
 /** Words that are looked at: a local buffer above this ends the walk rather than adding a stale frame. */
 const SCAN_WORDS = 512
+/** The first page is never mapped. */
+const LOWEST_CODE = 4096
 /** With rbp 0 this may be the root of the stack, above which lies nothing that was called. */
 const ROOT_SCAN_WORDS = 32
 
@@ -82,23 +85,24 @@ const ROOT_SCAN_WORDS = 32
  */
 export function scanForCaller(
   registers: RegisterSet,
-  memory: MemoryReader,
+  memory: MemoryWindow,
   isCaller: (returnAddress: Address, cfa: Address) => boolean,
   end = Number.POSITIVE_INFINITY,
 ): {cfa: Address; caller: RegisterSet} | undefined {
   const {sp, bp} = registers
   if (sp === undefined) return undefined
   const start = Math.ceil(sp / 8) * 8
-  const limit = bp === 0 ? ROOT_SCAN_WORDS : SCAN_WORDS
-  for (let index = 0; index < limit; index++) {
-    const slot = toAddress(start + index * 8)
-    if (slot >= end) return undefined
-    const word = readAddress(memory, slot)
-    if (word === undefined && memory.read(slot, 8) === undefined) return undefined
+  const limit = Math.min(start + (bp === 0 ? ROOT_SCAN_WORDS : SCAN_WORDS) * 8, end)
+  memory.moveTo(toAddress(start), toAddress(limit))
+  for (let slot = toAddress(start); slot < limit; slot = toAddress(slot + 8)) {
+    const word = memory.number64(slot)
+    if (word === undefined) return undefined
+    // Most words of a stack are small numbers, and no code is there.
+    if (word < LOWEST_CODE || word >= ADDRESS_LIMIT) continue
     const cfa = toAddress(slot + 8)
-    if (word === undefined || !isCaller(word, cfa)) continue
+    if (!isCaller(toAddress(word), cfa)) continue
     const caller = new RegisterSetBuilder()
-    caller.setAddress(DWARF_REGISTER.rip, word).setAddress(DWARF_REGISTER.rsp, cfa)
+    caller.setAddress(DWARF_REGISTER.rip, toAddress(word)).setAddress(DWARF_REGISTER.rsp, cfa)
     if (bp !== undefined && bp >= cfa) caller.setAddress(DWARF_REGISTER.rbp, bp)
     return {cfa, caller: caller.build()}
   }
