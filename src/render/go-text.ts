@@ -83,7 +83,7 @@ export function* inRuntimes(
 
 /** Only the header of a fatal signal is followed by registers; a throw's is not. */
 function registersBelow({crash, detail}: CoreReport): CrashReport['registers'] {
-  return detail === 'full' && crash.header[1]?.startsWith('PC=') ? crash.registers : null
+  return detail === 'full' && crash.header.some(line => line.startsWith('PC=')) ? crash.registers : null
 }
 
 /** Above the goroutines of each Go runtime, where a process has several: each counts them from 1. */

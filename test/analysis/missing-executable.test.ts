@@ -51,6 +51,27 @@ for (const name of fixtureNames(/^(blocked|callback|cfault|gopanic|hooks|query|c
   })
 }
 
+for (const name of fixtureNames(/^deaths-(mcall|systemstack)-go1\.2/)) {
+  test(`${name}: without the executable a g0 that died in Go code has frames of Go, a mark where one is lost, and no others`, async t => {
+    const fixture = await openFixture(name)
+    const [printed] = printedGoroutines(fixture, 0)
+    const {goroutines} = await analyse(fixture, {withoutExecutable: true, cgoFrames: 'auto'})
+    const [found] = goroutines
+    const places = found?.frames.map(({pc}) => printed?.pcs.indexOf(pc ?? '') ?? -1) ?? []
+    t.deepEqual([found?.id, places[0], places.at(-1)], [0, 0, 2])
+    t.is(places.length + (found?.missing.length ?? 0), 3)
+    t.true(found?.frames.every(({kind}) => kind === 'go'))
+  })
+}
+
+test('without the executable nobody knows whether a g0 that died during a call of C was in Go code', async t => {
+  const {goroutines} = await analyse(await openFixture('deaths-before-abort-go1.15-nodwarf'), {
+    withoutExecutable: true,
+    cgoFrames: 'auto',
+  })
+  t.deepEqual([goroutines[0]?.id, goroutines[0]?.frames[0]?.kind], [0, 'unknown'])
+})
+
 test('without the executable a throw has the frames that were printed, from throw or fatal on', async t => {
   const fixture = await openFixture('deadlock-map-go1.23-nocgo')
   const {goroutines, report} = await analyse(fixture, {withoutExecutable: true, cgoFrames: 'auto'})

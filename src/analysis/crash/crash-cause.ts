@@ -1,4 +1,6 @@
-import {type Address, NULL_ADDRESS} from '../../base/address.ts'
+import {directCallTarget} from '../../amd64/call-encoding.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -192,8 +194,30 @@ function signalCrash(
     signal,
     duringCgo,
     message: null,
-    header: signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
+    header: [
+      ...linesBeforeAbort(process, signal),
+      ...signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
+    ],
   }
+}
+
+/** What the runtime says right before it aborts: by the call before that of abort (morestack, asm_amd64.s). */
+const SAID_BEFORE_ABORT: ReadonlyMap<string | undefined, string> = new Map([
+  ['runtime.badmorestackg0', 'fatal: morestack on g0'],
+  ['runtime.badmorestackgsignal', 'fatal: morestack on gsignal'],
+])
+/** `call rel32`. */
+const CALL_SIZE = 5
+
+/** abort has no frame: where it returns to is on top of the stack. */
+function linesBeforeAbort({tables, memory}: DeadProcess, {pc, registers}: FaultSignal): string[] {
+  const sp = registers?.sp
+  if (sp === undefined || tables?.functionAt(toAddress(pc - 1))?.name !== 'runtime.abort') return []
+  const returnPc = readAddress(memory, sp)
+  if (returnPc === undefined || tables.functionAt(returnPc)?.name !== 'runtime.morestack') return []
+  const said = directCallTarget(memory, toAddress(returnPc - CALL_SIZE))
+  const line = said === undefined ? undefined : SAID_BEFORE_ABORT.get(tables.functionAt(said)?.name)
+  return line === undefined ? [] : [line]
 }
 
 /**

@@ -35,7 +35,10 @@ export function* walkBareStack(
   goroutine: Goroutine,
   start?: FoundStart,
 ): Generator<BareFrame, StopReason> {
-  let seed = start ? yield* seedOfDeath(process, goroutine, start) : findSeed(process, placeOf, goroutine)
+  if (start?.foundBy === 'signal-frame' && !isOnStack(goroutine.stack, start.sp)) {
+    return yield* walkBeside(process, placeOf, goroutine, start)
+  }
+  let seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
   let isAmbiguous = false
   let isBehindGap = false
   const seen = new Set<Address>()
@@ -61,6 +64,25 @@ export function* walkBareStack(
     isAmbiguous = call?.isAmbiguous === true
   }
   return seen.size === 0 ? 'unmapped' : 'no-unwind-info'
+}
+
+/** What a signal found on g0 while the thread was on another stack: at the end of a handler, on the runtime's own. */
+function* walkBeside(
+  process: DeadProcess,
+  placeOf: PlaceOfThread,
+  {m}: Goroutine,
+  {pc, sp, foundBy}: FoundStart,
+): Generator<BareFrame, StopReason> {
+  const machine = process.runtime?.machineAt(m)
+  const gsignal = machine && process.runtime?.goroutineAt(machine.gsignal)
+  if (!gsignal || !isOnStack(gsignal.stack, sp)) {
+    yield {pc, lookupPc: pc, sp, cfa: undefined, foundBy, kind: 'native'}
+    return 'no-unwind-info'
+  }
+  const place = placeOf(machine)
+  const registers = place?.pc === pc && place.sp === sp ? place.registers : RegisterSet.ofPosition(pc, sp)
+  const {stop} = yield* walkFrom(process, gsignal, {registers, foundBy, exactPc: true})
+  return stop
 }
 
 interface WalkEnd {
@@ -164,10 +186,12 @@ function asGo(frame: FrameReport): FrameReport {
  */
 function* seedOfDeath(
   process: DeadProcess,
+  placeOf: PlaceOfThread,
   goroutine: Goroutine,
   start: FoundStart,
 ): Generator<BareFrame, Seed | undefined> {
   if (start.foundBy === 'frame-pointer') return seedOfThrow(process, start)
+  if (start.foundBy === 'signal-frame') return seedOnThread(process, placeOf, goroutine)
   const {pc, sp, foundBy} = start
   const behind = behindSystemStack(process, goroutine)
   if (behind) yield {pc, lookupPc: pc, sp, cfa: behind.registers.sp, foundBy, kind: 'native'}

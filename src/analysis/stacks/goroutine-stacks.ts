@@ -120,11 +120,12 @@ export class GoroutineStacks {
     const systemStack = this.#systemStackOf(goroutine, cgoFrames)
     if (systemStack) return stitchSystemStack(systemStack)
     // Without function tables no frame tells what was of dying, but where that began is known.
-    const isOfThrow = !tables && request.start !== undefined && START_OF_DEATH.has(start.foundBy)
-    const leaf = cgoFrames === 'auto' && !isOfThrow ? this.#leafOf(goroutine, start) : undefined
+    const isOfThrow = request.start !== undefined && START_OF_DEATH.has(start.foundBy)
+    const isOfDeath = !tables && (isOfThrow || (request.start !== undefined && goroutine.id === 0))
+    const leaf = cgoFrames === 'auto' && !isOfDeath ? this.#leafOf(goroutine, start) : undefined
     if (!tables) {
       const placeOf = (machine: Machine) => this.threads.placeOf(machine)
-      const bare = walkBareStack(this.#process, placeOf, goroutine, isOfThrow ? start : undefined)
+      const bare = walkBareStack(this.#process, placeOf, goroutine, isOfDeath ? start : undefined)
       return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
     }
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined

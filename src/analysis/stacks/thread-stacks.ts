@@ -231,14 +231,14 @@ export class ThreadStacks {
 
   /**
    * What a g0 was doing that died in C: the runtime had called it on the system stack, and no walk of Go's tables gets
-   * there. Without function tables what lies in the program's own image may be Go code, which frame pointers tell.
+   * there. Without function tables what lies in the program's own image is Go code where no call of C is in progress.
    */
   systemStackOf(g0: Goroutine): CSegment | undefined {
     const machine = machineOf(this.process.runtime, g0)
     const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
     const segment = stack && onSystemStack(stack)
     const first = segment?.frames[0]
-    return first?.kind === 'native' && !this.#mayBeGo(first.pc) ? segment : undefined
+    return first?.kind === 'native' && !(machine?.ncgo === 0 && this.#mayBeGo(first.pc)) ? segment : undefined
   }
 
   #mayBeGo(pc: Address): boolean {
