@@ -35,9 +35,17 @@ export function* walkBareStack(
   goroutine: Goroutine,
   start?: FoundStart,
 ): Generator<BareFrame, StopReason> {
-  if (start?.foundBy === 'signal-frame' && !isOnStack(goroutine.stack, start.sp)) {
-    return yield* walkBeside(process, placeOf, goroutine, start)
-  }
+  const isBeside = start?.foundBy === 'signal-frame' && !isOnStack(goroutine.stack, start.sp)
+  if (start && isBeside) return yield* walkBeside(process, placeOf, goroutine, start)
+  return yield* walkOwnStack(process, placeOf, goroutine, start)
+}
+
+function* walkOwnStack(
+  process: DeadProcess,
+  placeOf: PlaceOfThread,
+  goroutine: Goroutine,
+  start: FoundStart | undefined,
+): Generator<BareFrame, StopReason> {
   let seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
   let isAmbiguous = false
   let isBehindGap = false
