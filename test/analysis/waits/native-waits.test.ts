@@ -174,6 +174,8 @@ test('glibc waits on a word of its own for a lock that the kernel refuses: the c
   const asked = {functions, word: 0x7ffd0004, expected: 0}
   const lock = (type = kind, owner = 8) => new BytesBuilder().u32(0x80000008, 0, owner, 1, type)
   t.like(waitOf({...asked, lock: lock()}), {kind: 'pthread mutex', address: LOCK, owner: 8})
+  // As __futex_abstimed_wait_common makes the call: FUTEX_WAIT_BITSET.
+  t.like(waitOf({...asked, command: 9, lock: lock()}), {address: LOCK, owner: 8})
   const unknown = {kind: 'pthread mutex', address: undefined, owner: undefined} as const
   t.like(waitOf({...asked, lock: lock(0)}), unknown)
   t.like(waitOf({...asked, lock: lock(kind, 9)}), unknown)
