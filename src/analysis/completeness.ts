@@ -31,7 +31,8 @@ export class CompletenessCount {
     const stacks = this.#stacks + unlisted
     const goFrames = stacks === 0 ? null : this.#wholeStacks / stacks
     const cFrames = this.#cFrames === 0 ? null : this.#namedCFrames / this.#cFrames
-    const parts = [goFrames, cFrames].filter(part => part !== null)
+    // Of what is cut, a list of goroutines that is not there was lost.
+    const parts = [goFrames ?? (isCut ? 0 : null), cFrames].filter(part => part !== null)
     const mean = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length
     // Of a living process nothing need be walked; of one that was not read to its end nobody knows.
     const none = crash.kind === 'none' && !isCut ? null : 0

@@ -44,6 +44,9 @@ test('a core that was cut is never whole: what is missing cannot be counted', t 
   const count = new CompletenessCount()
   count.add({frames: [GO], missing: [], stop: 'end-of-stack'})
   t.is(count.report(SIGNAL, [lost], 0).score, 0.99)
+  const withoutGo = new CompletenessCount()
+  withoutGo.addCFrames([frame('c', 'raise')])
+  t.is(withoutGo.report(SIGNAL, [lost], 0).score, 0.495, 'no goroutine was found')
 })
 
 test('where there was no stack, a crash has no part of its answer, and a live process is not measured', t => {
