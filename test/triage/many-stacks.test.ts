@@ -10,6 +10,8 @@ import {DumpedStacks} from '../../src/traceback/dumped-stacks.ts'
 import {parseGoTraceback} from '../../src/traceback/go-traceback.ts'
 import {diffGoroutines} from '../../src/triage/comparison/goroutine-diff.ts'
 import {parsePprof} from '../../src/triage/comparison/pprof-profile.ts'
+import {signaturesOfLines} from '../../src/triage/comparison/signature-diff.ts'
+import type {StoredLine} from '../../src/triage/stored-line.ts'
 import {heldBy} from '../support/held-memory.ts'
 
 const STACKS = 10_000
@@ -133,4 +135,25 @@ test('of a stack without end the first frames are read, and it counts as cut', t
   parseGoTraceback(lines(), stacks)
   const [stack] = stacks
   t.deepEqual([stack?.frames.length, stack?.cutAfter], [100_000, 100_000])
+})
+
+test('lines of batch with signatures without end are refused, those of one signature are not', t => {
+  const line = (id: number, exact: string): StoredLine => {
+    const signature = {exact, family: 'x', frames: ['main.f'.repeat(100_000)]}
+    return {path: `/c/${id}`, signature} as unknown as StoredLine
+  }
+  function* lines(exact: (id: number) => string): Generator<StoredLine> {
+    for (let id = 0; id < 1000; id++) yield line(id, exact(id))
+  }
+  const refused = {instanceOf: InputError, message: /^lines: more different signatures and paths than/}
+  t.throws(() => signaturesOfLines('lines', lines(String)), refused)
+  t.deepEqual(
+    [
+      ...signaturesOfLines(
+        'lines',
+        lines(() => 'one'),
+      ).counts,
+    ],
+    [['one', 1000]],
+  )
 })
