@@ -153,10 +153,13 @@ export function* stitchBareStack(
   bare: Generator<BareFrame, StopReason>,
   isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  const inner = leaf ? yield* stitchSegment(beforeOwnStack(leaf, isOwnStack)) : 'end-of-stack'
+  let inner: StopReason = leaf ? yield* stitchSegment(beforeOwnStack(leaf, isOwnStack)) : 'end-of-stack'
   let next = bare.next()
   for (; !next.done; next = bare.next()) {
-    if (next.value.isBehindGap) yield {kind: 'seam', into: 'go', missing: 'no-unwind-info'}
+    if (next.value.isBehindGap) {
+      yield {kind: 'seam', into: 'go', missing: 'no-unwind-info'}
+      inner = firstStop(inner, 'no-unwind-info')
+    }
     yield {kind: 'bare', frame: next.value}
     if (next.value.mayHideCaller) yield {kind: 'seam', into: 'go', missing: 'frameless'}
   }

@@ -214,6 +214,16 @@ test('without function tables what may be missing above the goroutine is told, a
   })
 })
 
+test('frames of C that nothing tells, between two parts of a bare stack, are why it is not whole', t => {
+  const frame: BareFrame = {...LEAF.frames[3], isBehindGap: true} as BareFrame
+  function* bare(): Generator<BareFrame, StopReason> {
+    yield frame
+    return 'end-of-stack'
+  }
+  const {items, stop} = itemsOf(stitchBareStack(undefined, bare(), sp => sp >= 0x1000))
+  t.deepEqual({items, stop}, {items: ['into go: no-unwind-info', 'bare 1040'], stop: 'no-unwind-info'})
+})
+
 test('a system stack tells between which of its frames some are missing', t => {
   const missing = [{after: 1, reason: 'no-unwind-info' as const}]
   t.deepEqual(itemsOf(stitchSystemStack({...LEAF, frames: LEAF.frames.slice(0, 3), missing, elided: null})), {
