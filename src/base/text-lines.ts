@@ -11,7 +11,8 @@ export function* readLines(source: ByteSource): Generator<string> {
   for (let offset = 0; offset < source.size; offset += CHUNK_SIZE) {
     const length = Math.min(CHUNK_SIZE, source.size - offset)
     const lines = decoder.decode(source.read(offset, length), {stream: true}).split('\n')
-    lines[0] = (rest + lines[0]).slice(0, LINE_MAX)
+    // Once it is too long it is not touched: each touch would copy all of it.
+    lines[0] = rest.length < LINE_MAX ? (rest + lines[0]).slice(0, LINE_MAX) : rest
     rest = lines.pop() ?? ''
     yield* lines
   }
