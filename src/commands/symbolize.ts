@@ -90,15 +90,22 @@ export default class Symbolize extends BaseCommand {
         const isRead = runWithin(deadline, () => {
           const goOn = inTimeOf(deadline)
           answers.prepare(batch, goOn)
-          return batch.every(word => goOn() && sink.write(shown(answers.to(word))))
+          if (!batch.every(word => goOn() && sink.write(shown(answers.to(word))))) return false
+          if (words.length === 0) sink.flush()
+          return true
         })
         if (!isRead) break
-        if (words.length === 0) sink.flush()
       }
       if (!isInTime(deadline)) throw timeIsOver()
-      sink.write(shown(answers.end()))
-      sink.flush()
+      runWithin(deadline, () => {
+        sink.write(shown(answers.end()))
+        sink.flush()
+      })
       answers.keep()
+    } catch (error) {
+      // A reader that takes nothing is not waited for any more.
+      sink.leave()
+      throw error
     } finally {
       sink.close()
       opened.close()

@@ -56,6 +56,15 @@ test('a reader who takes nothing is not waited for when the time is over', async
   t.regex(Buffer.concat(stderr).toString(), /the time is over/)
 })
 
+test('nor are the last few answers, for a pipe that is full', t => {
+  const {stderr, exitCode} = runShell(
+    `mkfifo ${directory}/full; exec 3<>${directory}/full; head -c 65536 /dev/zero >&3
+    $RUN symbolize ${fixture.executable} 0x401000 --timeout 1 >&3`,
+  )
+  t.is(exitCode, 1)
+  t.regex(stderr, /^gotrace-core: the time is over/)
+})
+
 test('symbolize waits for addresses no longer than it may', async t => {
   const child = start(['symbolize', fixture.executable, '--json', '--timeout', '1'], 'pipe')
   let stdout = ''
