@@ -76,7 +76,7 @@ export default class Diff extends BaseCommand {
     const answer = flags.redact ? this.redaction.value(whole) : whole
     const style = await this.style(flags.color, flags.output)
     const pieces = flags.json ? renderWhole(answer) : renderDiff(answer, style)
-    this.writeAll([{path: flags.output, isAllOrNothing: flags.json, pieces}])
+    runWithin(deadline, () => this.writeAll([{path: flags.output, isAllOrNothing: flags.json, pieces}]))
     if (!flags.quiet) this.showBeside()
     if (flags.strict && ![before, after].every(({isComplete}) => isComplete)) this.exit(EXIT.incomplete)
     if (holdsChange(answer.signatures ?? answer.goroutines ?? [], failOn)) this.exit(EXIT.found)

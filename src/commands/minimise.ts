@@ -1,6 +1,7 @@
 import {Args, Flags} from '@oclif/core'
 import {Deadline} from '../base/deadline.ts'
 import {ReadRecord} from '../base/read-record.ts'
+import {runWithin} from '../base/time-limit.ts'
 import {BaseCommand} from './base-command.ts'
 import {openFromFlags} from './open-core.ts'
 import {readSecrets, refuseSecrets} from './secrets.ts'
@@ -46,7 +47,7 @@ export default class Minimise extends BaseCommand {
         {config, diagnostics, deadline},
       )
       const pieces = refuseSecrets(plan.chunks(), secrets)
-      this.writeAll([{path: flags.output, isAllOrNothing: true, pieces}])
+      runWithin(deadline, () => this.writeAll([{path: flags.output, isAllOrNothing: true, pieces}]))
       if (flags.quiet) return
       this.showBeside()
       const share = (100 * plan.size) / opened.size

@@ -4,6 +4,7 @@ import {packageMembers} from '../acquire/package-writer.ts'
 import {writeTar} from '../acquire/tar-archive.ts'
 import {Deadline} from '../base/deadline.ts'
 import {ReadRecord, ReadRecords} from '../base/read-record.ts'
+import {runWithin} from '../base/time-limit.ts'
 import {BaseCommand} from './base-command.ts'
 import {openFromFlags} from './open-core.ts'
 import {readSecrets, refuseSecrets} from './secrets.ts'
@@ -53,7 +54,8 @@ export default class Pack extends BaseCommand {
         fileRecords,
         isRedacted: flags.redact,
       }
-      const size = await this.#write(flags.output, refuseSecrets(writeTar(packageMembers(opened, content)), secrets))
+      const chunks = refuseSecrets(writeTar(packageMembers(opened, content)), secrets)
+      const size = await this.#write(flags.output, chunks, deadline)
       if (flags.quiet) return
       this.showBeside()
       const redacted = flags.redact ? `; ${LEFT_BY_REDACTION}` : ''
@@ -64,12 +66,12 @@ export default class Pack extends BaseCommand {
   }
 
   /** A half of a package is of no use. @returns its size */
-  async #write(path: string, chunks: Iterable<Uint8Array>): Promise<number> {
+  async #write(path: string, chunks: Iterable<Uint8Array>, deadline: Deadline): Promise<number> {
     const sink = this.openSink(path, true)
     let size = 0
     await compress(chunks, bytes => {
       size += bytes.length
-      sink.write(bytes)
+      runWithin(deadline, () => sink.write(bytes))
     })
     sink.close()
     return size

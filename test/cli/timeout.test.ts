@@ -56,14 +56,24 @@ test('a reader who takes nothing is not waited for when the time is over', async
   t.regex(Buffer.concat(stderr).toString(), /the time is over/)
 })
 
-test('nor are the last few answers, for a pipe that is full', t => {
-  const {stderr, exitCode} = runShell(
-    `mkfifo ${directory}/full; exec 3<>${directory}/full; head -c 65536 /dev/zero >&3
-    $RUN symbolize ${fixture.executable} 0x401000 --timeout 1 >&3`,
-  )
-  t.is(exitCode, 1)
-  t.regex(stderr, /^gotrace-core: the time is over/)
-})
+/** Into a pipe that is full, and that nobody reads. */
+const UNREAD = [
+  `symbolize ${fixture.executable} 0x401000`,
+  `diff ${fixture.core} ${fixture.core}`,
+  `minimise ${fixture.core} -o -`,
+  `pack ${fixture.core} -o -`,
+]
+
+for (const [index, line] of UNREAD.entries()) {
+  test(`nor is he by ${line.split(' ')[0]} with the little it has to say`, t => {
+    const pipe = join(directory, `full-${index}`)
+    const {stderr, exitCode} = runShell(
+      `mkfifo ${pipe}; exec 3<>${pipe}; head -c 65536 /dev/zero >&3; $RUN ${line} --timeout 1 >&3`,
+    )
+    t.is(exitCode, 1)
+    t.regex(stderr, /the time is over/)
+  })
+}
 
 test('symbolize waits for addresses no longer than it may', async t => {
   const child = start(['symbolize', fixture.executable, '--json', '--timeout', '1'], 'pipe')
