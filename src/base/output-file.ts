@@ -1,4 +1,5 @@
 import {closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync} from 'node:fs'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {gunzipSync, constants as zlib} from 'node:zlib'
 import {InputError, messageOf} from './errors.ts'
 import {pathStats} from './path-stats.ts'
@@ -117,6 +118,20 @@ export function writeOutput(
     if (taken === undefined || waitedMs >= patienceMs) return false
     waitedMs = taken > 0 ? 0 : waitedMs + FULL_PIPE_MS
     if (taken === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS)
+    rest = rest.subarray(taken)
+  }
+  return true
+}
+
+/**
+ * As `writeOutput`, for a run of hours: while a full pipe is waited for, signals are heard. False where its reader has
+ * gone, or `signal` has come.
+ */
+export async function sendOutput(fd: number, bytes: Uint8Array, name: string, signal: AbortSignal): Promise<boolean> {
+  for (let rest = bytes; rest.length > 0; ) {
+    const taken = writeSome(fd, rest, name)
+    if (taken === undefined || signal.aborted) return false
+    if (taken === 0) await sleep(FULL_PIPE_MS)
     rest = rest.subarray(taken)
   }
   return true

@@ -1,5 +1,5 @@
 import {closeSync} from 'node:fs'
-import {emptyOutput, openOutputFile, openStandardStream, writeOutput} from './output-file.ts'
+import {emptyOutput, openOutputFile, openStandardStream, sendOutput, writeOutput} from './output-file.ts'
 
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
@@ -57,6 +57,14 @@ export class TextSink {
     if (text.length > BUFFER_LENGTH * 2) return this.#encoder.encode(text)
     this.#bytes ??= new Uint8Array(BUFFER_LENGTH * 2 * UTF8_MAX)
     return this.#bytes.subarray(0, this.#encoder.encodeInto(text, this.#bytes).written)
+  }
+
+  /** A piece that goes out at once, as far as no signal comes. False as of `write`. */
+  async send(piece: string, signal: AbortSignal): Promise<boolean> {
+    if (this.#closed) return false
+    this.#hasWritten = true
+    if (!(await sendOutput(this.#fd, this.#encoder.encode(piece), this.#name, signal))) this.#closed = true
+    return !this.#closed
   }
 
   #writeBytes(bytes: Uint8Array): boolean {

@@ -165,8 +165,7 @@ export default class Batch extends BaseCommand {
         if (!sink) continue
         progress.clear()
         // The reader of a pipe may have gone.
-        if (!sink.write(text)) break
-        sink.flush()
+        if (!(await sink.send(text, abort.signal))) break
       }
     } finally {
       progress.clear()

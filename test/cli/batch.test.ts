@@ -184,6 +184,15 @@ test.serial('a run that is told to stop keeps what it has, and leaves no process
   t.is(await workersAfter(pid, 0), 0)
 })
 
+test.serial('nor does a reader who takes nothing keep it from stopping', t => {
+  const path = join(directory, 'unread')
+  const {exitCode} = runShell(
+    `mkfifo ${path}; exec 3<>${path}; head -c 65536 /dev/zero >&3
+    timeout --preserve-status -k 20 3 $RUN batch ${fault?.core} --quiet >&3`,
+  )
+  t.is(exitCode, 143)
+})
+
 /** How many processes of a run are left, once all have gone or some seconds have passed. */
 async function workersAfter(pid: number | undefined, seconds: number): Promise<number> {
   for (let waited = 0; ; waited += 0.1) {
