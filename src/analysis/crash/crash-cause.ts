@@ -5,7 +5,7 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type FoundStart, findStart, startSaved} from '../stacks/goroutine-start.ts'
+import {type FoundStart, findStart, startLeft} from '../stacks/goroutine-start.ts'
 import {findNamelessThrow} from '../stacks/nameless-throw.ts'
 import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
@@ -130,7 +130,7 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
   const {current, machine, thread} = base
   if (machine?.caughtsig !== 0) return undefined
   const whole = {...base, goroutine: current, start: undefined, runtimeStack: undefined, duringCgo: false}
-  const place = base.throwing === 0 ? undefined : placeOfThrow(process, {current, g0, thread})
+  const place = base.throwing === 0 ? undefined : placeOfThrow(process, {current, machine, g0, thread})
   // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go), whatever
   // panic was on its way.
   if (base.throwing !== 0 && g0 !== undefined && g0.signal.number !== 0) {
@@ -152,7 +152,7 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
  */
 function placeOfThrow(
   process: DeadProcess,
-  {current, g0, thread}: {current: Goroutine | undefined; g0: Goroutine | undefined; thread: ThreadStack | undefined},
+  {current, machine, thread, g0}: Pick<CrashBase, 'current' | 'machine' | 'thread'> & {g0: Goroutine | undefined},
 ): Pick<CrashCause, 'start' | 'runtimeStack'> | undefined {
   if (process.tables) return undefined
   const onGoroutine = current && findNamelessThrow(process, current, current.sched.sp)
@@ -160,8 +160,8 @@ function placeOfThrow(
   const lowest = thread?.frames.find(({sp}) => g0 && isOnStack(g0.stack, sp))
   const onSystemStack = g0 && lowest && findNamelessThrow(process, g0, lowest.sp)
   if (!onSystemStack) return undefined
-  const isLeft = current && current.status.text === 'running' && isOnStack(current.stack, current.sched.sp)
-  return {start: isLeft ? startSaved(current) : undefined, runtimeStack: {g0, start: onSystemStack}}
+  const start = current && machine && startLeft(process, current, machine, lowest.sp)
+  return {start, runtimeStack: {g0, start: onSystemStack}}
 }
 
 /** runtime.fatalsignal: no Go frame says so, but the handler's. */
