@@ -1,10 +1,10 @@
-import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync} from 'node:fs'
-import {join} from 'node:path'
+import {closeSync, ftruncateSync, openSync} from 'node:fs'
 import type {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {InputError, messageOf} from '../base/errors.ts'
 import {writeAll} from '../base/write-all.ts'
 import {type InputStream, openStandardInput} from './standard-input.ts'
+import {openUnlinked} from './unlinked-file.ts'
 import {isZero} from './zero-pages.ts'
 
 /** Standard input. */
@@ -48,7 +48,7 @@ export class ArrivingCore {
     let lost: string | undefined
     let into: number | undefined
     try {
-      into = openNameless(folder)
+      into = openUnlinked(folder, '.spill-')
     } catch (error) {
       lost = messageOf(error)
     }
@@ -124,15 +124,5 @@ function keep(fd: number, bytes: Uint8Array, offset: number): string | undefined
     return undefined
   } catch (error) {
     return messageOf(error)
-  }
-}
-
-/** @throws what the system says */
-function openNameless(folder: string): number {
-  const directory = mkdtempSync(join(folder, '.spill-'))
-  try {
-    return openSync(join(directory, 'core'), 'wx+', 0o600)
-  } finally {
-    rmSync(directory, {recursive: true, force: true})
   }
 }

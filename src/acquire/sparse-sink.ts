@@ -1,8 +1,8 @@
-import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync} from 'node:fs'
+import {closeSync, ftruncateSync} from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join} from 'node:path'
 import {type ByteSource, checkRange, FileSource} from '../base/byte-source.ts'
 import {writeAll} from '../base/write-all.ts'
+import {openUnlinked} from './unlinked-file.ts'
 import {noRoom, tooMuchDisk} from './unpack-limits.ts'
 import {isZero} from './zero-pages.ts'
 
@@ -72,7 +72,7 @@ export class SparseSink {
   }
 
   #spill(): void {
-    const fd = openUnlinked(this.#name)
+    const fd = openTemporary(this.#name)
     this.#fd = fd
     this.#blocks.forEach((block, index) => {
       if (block) this.#store(fd, block, index)
@@ -107,16 +107,12 @@ export class SparseSink {
   }
 }
 
-function openUnlinked(name: string): number {
+function openTemporary(name: string): number {
   const parent = tmpdir()
-  let directory: string | undefined
   try {
-    directory = mkdtempSync(join(parent, 'gotrace-core-'))
-    return openSync(join(directory, 'unpacked'), 'wx+', 0o600)
+    return openUnlinked(parent, 'gotrace-core-')
   } catch (cause) {
     throw noRoom(name, parent, cause)
-  } finally {
-    if (directory !== undefined) rmSync(directory, {recursive: true, force: true})
   }
 }
 
