@@ -26,20 +26,26 @@ export function reportCoreMemory(core: CoreFile): InfoReport['memory'] {
     if (end <= at) break
     at = end
   }
+  const own = ownMemory(core)
   return {
     segments: segments.count,
     mapped,
     dumped: segments.dumpedSize + sizeOf(core.holes),
     missing: segments.missingSize + sizeOf(core.holes),
-    leftOut: ownMemory(core).leftOut,
-    isFiltered: isFiltered(core),
+    leftOut: own.leftOut,
+    isFiltered: isFiltered(core, own),
     missingParts,
     threadsWithoutStack: core.threads.filter(thread => !hasStack(core, thread)).map(({tid}) => tid),
   }
 }
 
+interface OwnMemory {
+  readonly dumped: number
+  readonly leftOut: number
+}
+
 /** Memory that only the process itself had: written to, and of no file. */
-export function ownMemory(core: CoreFile): {dumped: number; leftOut: number} {
+export function ownMemory(core: CoreFile): OwnMemory {
   const {segments} = core
   let dumped = 0
   let leftOut = 0
@@ -58,14 +64,13 @@ export function ownMemory(core: CoreFile): {dumped: number; leftOut: number} {
  * leaves out all private memory then, stacks too; else only what the process itself had asked for (MADV_DONTDUMP), as
  * sanitizers do of their terabytes of shadow memory.
  */
-export function isFiltered(core: CoreFile): boolean {
-  const {dumped, leftOut} = ownMemory(core)
+export function isFiltered(core: CoreFile, {dumped, leftOut} = ownMemory(core)): boolean {
   return leftOut > dumped && !core.threads.some(thread => hasStack(core, thread))
 }
 
 export function reportFilter(core: CoreFile, diagnostics: Diagnostics): void {
-  if (!isFiltered(core)) return
   const memory = ownMemory(core)
+  if (!isFiltered(core, memory)) return
   const sizes = `${inMegabytes(memory.dumped)} of what it could write to are in it, ${inMegabytes(memory.leftOut)} were left out`
   const message = `the core was made without most of the process's memory: ${sizes}`
   diagnostics.add('memory-left-out', message, {severity: 'error', hint: FILTER_HINT})
