@@ -76,7 +76,8 @@ function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Gener
   if (thread.goroutine === id && thread.image === image) {
     yield* differences(`goroutine ${id}`, {stop, waitingFor}, {stop: thread.stop, waitingFor: thread.waitingFor})
   }
-  yield* lostFrames(goroutine, thread)
+  // Behind what the thread's walk says that it lost, there may be frames of another runtime's goroutine.
+  if (thread.image === image || thread.missing.length === 0) yield* lostFrames(goroutine, thread)
 }
 
 function isSamePlace(a: FrameReport | undefined, b: FrameReport | undefined): boolean {

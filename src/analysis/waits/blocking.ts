@@ -61,7 +61,7 @@ export class Blocking {
       kind: wait.kind,
       address,
       addresses: address === null ? [] : [address],
-      owner: wait.owner === undefined ? null : nameParty(this.#parties.ownerOn(wait.owner)),
+      owner: wait.owner === undefined ? null : nameParty(this.#parties.ownerOn(wait.owner, wait.kind)),
       deadlock: this.#deadlockOf(tid),
     }
   }
@@ -69,9 +69,8 @@ export class Blocking {
   /** Deadlocks, and what may be one, as diagnostics; the locks of Go are not looked at. */
   addDiagnostics(diagnostics: Diagnostics): void {
     const {cycles, chains} = this.#search()
-    for (const {links, isTimed} of cycles) {
-      const what = isTimed ? 'deadlock, unless a time limit ends it' : 'deadlock'
-      diagnostics.add('deadlock', `${what}: ${joinLinks(links)}`, {severity: 'error', where: links[0] ?? ''})
+    for (const {links} of cycles) {
+      diagnostics.add('deadlock', `deadlock: ${joinLinks(links)}`, {severity: 'error', where: links[0] ?? ''})
     }
     for (const chain of chains) diagnostics.add('blocked-chain', chain, {where: chain})
   }
@@ -95,7 +94,7 @@ export class Blocking {
     if (this.#locks) return this.#locks
     this.#locks = new LockList()
     for (const wait of this.#native().values()) {
-      const owner = wait.owner === undefined ? null : this.#parties.ownerOn(wait.owner)
+      const owner = wait.owner === undefined ? null : this.#parties.ownerOn(wait.owner, wait.kind)
       this.#locks.add(wait, this.#parties.waiterOn(wait.tid), owner)
     }
     return this.#locks

@@ -18,8 +18,6 @@ export interface Deadlocks {
 export interface Cycle {
   tids: readonly number[]
   links: readonly string[]
-  /** One of them goes on after a while without what it waits for. */
-  isTimed: boolean
 }
 
 /** What an owner may be that has no registers in the core. */
@@ -45,10 +43,9 @@ export class DeadlockSearch {
     const chains: string[] = []
     for (const tids of this.#findCycles()) {
       const links = tids.map(tid => this.#describeWait(this.#waits.get(tid) as NativeWait))
-      const unsure = this.#unsureOwners(tids)
-      const isTimed = tids.some(tid => this.#waits.get(tid)?.isTimed)
-      if (unsure.length === 0) cycles.push({tids, links, isTimed})
-      else chains.push(`${joinLinks(links)}: a deadlock, if ${describeCondition(unsure)}`)
+      const conditions = this.#describeConditions(tids)
+      if (conditions.length === 0) cycles.push({tids, links})
+      else chains.push(`${joinLinks(links)}: a deadlock, ${conditions.join(', ')}`)
     }
     return {cycles, chains: [...chains, ...this.#findOpenChains()]}
   }
@@ -82,6 +79,22 @@ export class DeadlockSearch {
     })
   }
 
+  /** Why a circle may be none; empty where it is proven. */
+  #describeConditions(tids: readonly number[]): string[] {
+    const unsure = this.#unsureOwners(tids)
+    const isTimed = tids.some(tid => this.#waits.get(tid)?.isTimed)
+    return [
+      ...(unsure.length > 0 ? [`if ${this.#describeUnsure(unsure)}`] : []),
+      ...(isTimed ? ['unless a time limit ends it'] : []),
+    ]
+  }
+
+  #describeUnsure(owners: readonly number[]): string {
+    const threads = owners.map(tid => `thread ${tid}`).join(' and ')
+    const since = owners.some(tid => this.#parties.isLocked(tid)) ? ' until they are locked to their threads' : ''
+    return `what locked on ${threads} is still there (goroutines move on between calls of C${since})`
+  }
+
   #describeWait(wait: NativeWait): string {
     const waits = `${nameParty(this.#parties.waiterOn(wait.tid))} waits${wait.isTimed ? ' up to a time limit' : ''}`
     return `${waits} for ${describeLock(wait)}${this.#describeOwner(wait)}`
@@ -89,12 +102,12 @@ export class DeadlockSearch {
 
   #describeOwner({kind, owner, tid}: NativeWait): string {
     if (owner === undefined) return ''
-    const party = nameParty(this.#parties.ownerOn(owner))
+    const party = nameParty(this.#parties.ownerOn(owner, kind))
     if (kind === 'end of a thread') return ` of ${party}`
     if (this.#parties.isGone(owner)) {
       return ` held by thread ${owner}, which is no thread of this process: ${OF_ANOTHER}`
     }
-    return owner === tid ? ' which it holds itself' : ` held by ${party}`
+    return owner === tid && this.#parties.isBound(tid) ? ' which it holds itself' : ` held by ${party}`
   }
 
   /** A lock of C whose owner waits for no lock of C: it is gone, or its thread is in Go, which records no owners. */
@@ -105,19 +118,20 @@ export class DeadlockSearch {
       if (!first || this.#waits.has(owner)) continue
       if (this.#parties.isGone(owner)) chains.push(this.#describeWait(first))
       else if (this.#parties.isInGo(owner) || this.#parties.goroutineOn(owner)) {
-        const end = this.#describeOwnerInGo(owner)
+        const end = this.#describeOwnerInGo(owner, first.kind)
         if (end !== undefined) chains.push(`${this.#describeWait(first)}${end}`)
       }
     }
     return chains
   }
 
-  #describeOwnerInGo(owner: number): string | undefined {
+  #describeOwnerInGo(owner: number, kind: NativeWait['kind']): string | undefined {
     const goroutine = this.#parties.goroutineOn(owner)
     if (!goroutine) return ', which runs no goroutine now: the one that took the lock has gone on without it'
     const wait = findGoWait(this.#parties.imageOn(owner).process, goroutine)
     if (!wait) return undefined
-    const which = this.#parties.isBound(owner) ? ', which' : `, on which goroutine ${goroutine.id} now`
+    const isOwner = this.#parties.ownerOn(owner, kind).goroutine !== null
+    const which = isOwner ? ', which' : `, on which goroutine ${goroutine.id} now`
     const behind = this.#goroutinesBehind(owner)
     return `${which} waits for ${describeGoWait(wait)}${describeSuspects(wait, behind)}`
   }
@@ -157,11 +171,6 @@ function waitersByOwner(waits: ReadonlyMap<number, NativeWait>): Map<number, Nat
 /** Of one diagnostic: `A waits for m held by B, which waits for n held by A`. */
 export function joinLinks([first, ...others]: readonly string[]): string {
   return [first, ...others.map(link => link.replace(/^.*? waits/, 'which waits'))].join(', ')
-}
-
-function describeCondition(owners: readonly number[]): string {
-  const threads = owners.map(tid => `thread ${tid}`).join(' and ')
-  return `what locked on ${threads} is still there (goroutines that are not locked to their threads move on between calls of C)`
 }
 
 function describeLock({kind, address}: NativeWait): string {

@@ -4,6 +4,7 @@ import type {Machine} from '../../runtime-model/machine.ts'
 import {imageOnThread} from '../crash/crashed-image.ts'
 import {imageName} from '../process/process-facts.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
+import type {NativeWait} from './native-waits.ts'
 
 /** Who is on which thread. A waiter is what its thread runs now; an owner need not be. */
 export class Parties {
@@ -49,11 +50,13 @@ export class Parties {
 
   /**
    * A lock of C names the thread that took it. Between two calls of C a goroutine may go on elsewhere and unlock from
-   * there, and the thread run another; so the goroutine is known only where it is locked to its thread, or the thread
-   * is C's own.
+   * there, and the thread run another, which may be locked to the thread since; so the goroutine is known only where
+   * its calls are all that were ever made from the thread. What a thread of C's own took, it may have taken before it
+   * called Go. A thread whose end is waited for is waited for itself, whatever runs on it.
    */
-  ownerOn(tid: number): Party {
-    return this.#partyOn(tid, this.isBound(tid) ? this.goroutineOn(tid) : undefined)
+  ownerOn(tid: number, kind: NativeWait['kind']): Party {
+    if (kind === 'end of a thread') return this.waiterOn(tid)
+    return this.#partyOn(tid, this.#hasMadeAllCalls(tid) ? this.goroutineOn(tid) : undefined)
   }
 
   #partyOn(tid: number, goroutine: Goroutine | undefined): Party {
@@ -61,12 +64,25 @@ export class Parties {
     return {thread: tid, goroutine: goroutine?.id ?? null, image}
   }
 
-  /** Whether what the thread runs now is what it ran when it took its locks. */
+  /** Whether what waits on the thread now is what took its locks. */
   isBound(tid: number): boolean {
     const threads = this.imageOn(tid)
     const machine = threads.machineOf(tid)
     if (!machine) return true
-    return isExtra(threads, machine) || machine.lockedExt > 0
+    return isExtra(threads, machine) || this.#hasMadeAllCalls(tid)
+  }
+
+  /** By runtime.LockOSThread, nobody knows since when. */
+  isLocked(tid: number): boolean {
+    return (this.imageOn(tid).machineOf(tid)?.lockedExt ?? 0) > 0
+  }
+
+  /** Whether the calls of C in progress, which are of one goroutine, are all that the thread of Go ever made. */
+  #hasMadeAllCalls(tid: number): boolean {
+    const threads = this.imageOn(tid)
+    const machine = threads.machineOf(tid)
+    if (!machine || isExtra(threads, machine)) return false
+    return machine.ncgo > 0 && machine.ncgocall === BigInt(machine.ncgo)
   }
 }
 

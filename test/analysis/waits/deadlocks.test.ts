@@ -10,8 +10,12 @@ import {GOROUTINE_STATUS} from '../../../src/runtime-model/goroutine-status.ts'
 interface Thread {
   tid: number
   goroutine?: number
+  /** All calls of C that the thread ever made are its own. */
+  alone?: boolean
   /** Locked to the thread with runtime.LockOSThread. */
   locked?: boolean
+  /** The thread is C's own, which has called Go. */
+  foreign?: boolean
   /** The thread holds this one's lock. */
   waitsFor?: number
   kind?: NativeLockKind
@@ -29,7 +33,8 @@ function search(threads: readonly Thread[]) {
     const status = {number: thread.receives ? GOROUTINE_STATUS._Gwaiting : GOROUTINE_STATUS._Grunning}
     return {id: thread.goroutine, status, state: 'chan receive', waitingOn}
   }
-  const isBound = (tid: number) => of(tid)?.goroutine === undefined || of(tid)?.locked === true
+  const isAlone = (tid: number) => of(tid)?.alone === true
+  const isBound = (tid: number) => of(tid)?.goroutine === undefined || of(tid)?.foreign === true || isAlone(tid)
   const party = (tid: number, isSure: boolean): Party => ({
     thread: tid,
     goroutine: isSure ? (of(tid)?.goroutine ?? null) : null,
@@ -40,9 +45,10 @@ function search(threads: readonly Thread[]) {
     isGone: (tid: number) => of(tid) === undefined,
     goroutineOn,
     isBound,
+    isLocked: (tid: number) => of(tid)?.locked === true,
     imageOn: () => ({process: {}}),
     waiterOn: (tid: number) => party(tid, true),
-    ownerOn: (tid: number) => party(tid, isBound(tid)),
+    ownerOn: (tid: number, kind: NativeLockKind) => party(tid, isAlone(tid) || kind === 'end of a thread'),
   } as unknown as Parties
   const waits = new Map<number, NativeWait>()
   for (const {tid, waitsFor, kind = 'pthread mutex', timed: isTimed = false} of threads) {
@@ -52,22 +58,34 @@ function search(threads: readonly Thread[]) {
   return {cycles: cycles.map(({links}) => links), chains}
 }
 
-test('threads of C, and goroutines locked to their threads, prove a deadlock', t => {
+test('threads of C, and goroutines that alone have called C from their threads, prove a deadlock', t => {
   t.deepEqual(
     search([
-      {tid: 1, waitsFor: 2, goroutine: 5, locked: true},
-      {tid: 2, waitsFor: 1},
+      {tid: 1, waitsFor: 2, goroutine: 5, alone: true},
+      {tid: 2, waitsFor: 3},
+      {tid: 3, waitsFor: 1, goroutine: 17, foreign: true},
     ]),
     {
       cycles: [
         [
           'thread 1 (goroutine 5) waits for pthread mutex 0x101 held by thread 2',
-          'thread 2 waits for pthread mutex 0x102 held by thread 1 (goroutine 5)',
+          'thread 2 waits for pthread mutex 0x102 held by thread 3',
+          'thread 3 (goroutine 17) waits for pthread mutex 0x103 held by thread 1 (goroutine 5)',
         ],
       ],
       chains: [],
     },
   )
+})
+
+test('a goroutine may have been locked to its thread after another one took a lock there', t => {
+  t.deepEqual(search([{tid: 1, waitsFor: 1, goroutine: 5, locked: true}]), {
+    cycles: [],
+    chains: [
+      'thread 1 (goroutine 5) waits for pthread mutex 0x101 held by thread 1: a deadlock, if what locked on thread 1 ' +
+        'is still there (goroutines move on between calls of C until they are locked to their threads)',
+    ],
+  })
 })
 
 test('a goroutine that may have left its thread makes the circle a condition, and is not called the owner', t => {
@@ -80,7 +98,7 @@ test('a goroutine that may have left its thread makes the circle a condition, an
       cycles: [],
       chains: [
         'thread 1 (goroutine 5) waits for pthread mutex 0x101 held by thread 2, which waits for pthread mutex 0x102 held by thread 1: ' +
-          'a deadlock, if what locked on thread 1 is still there (goroutines that are not locked to their threads move on between calls of C)',
+          'a deadlock, if what locked on thread 1 is still there (goroutines move on between calls of C)',
       ],
     },
   )
@@ -92,13 +110,16 @@ test('a thread whose end is waited for cannot end elsewhere, whatever runs on it
     {tid: 2, waitsFor: 1, goroutine: 5},
   ]
   t.deepEqual(search(threads).cycles, [
-    ['thread 1 waits for the end of thread 2', 'thread 2 (goroutine 5) waits for pthread mutex 0x102 held by thread 1'],
+    [
+      'thread 1 waits for the end of thread 2 (goroutine 5)',
+      'thread 2 (goroutine 5) waits for pthread mutex 0x102 held by thread 1',
+    ],
   ])
 })
 
 test('all that wait behind a thread may have what its goroutine waits for, not those next to it alone', t => {
   const threads: Thread[] = [
-    {tid: 1, goroutine: 5, locked: true, receives: true},
+    {tid: 1, goroutine: 5, alone: true, receives: true},
     {tid: 2, goroutine: 6, waitsFor: 1},
     {tid: 3, goroutine: 7, waitsFor: 2},
   ]
@@ -108,17 +129,18 @@ test('all that wait behind a thread may have what its goroutine waits for, not t
   ])
 })
 
-test('a time limit is told of a wait', t => {
-  const {cycles} = search([
+test('a circle that a time limit may end is a deadlock on that condition', t => {
+  const threads: Thread[] = [
     {tid: 1, waitsFor: 2, timed: true},
     {tid: 2, waitsFor: 1},
-  ])
-  t.deepEqual(cycles, [
-    [
-      'thread 1 waits up to a time limit for pthread mutex 0x101 held by thread 2',
-      'thread 2 waits for pthread mutex 0x102 held by thread 1',
+  ]
+  t.deepEqual(search(threads), {
+    cycles: [],
+    chains: [
+      'thread 1 waits up to a time limit for pthread mutex 0x101 held by thread 2, ' +
+        'which waits for pthread mutex 0x102 held by thread 1: a deadlock, unless a time limit ends it',
     ],
-  ])
+  })
 })
 
 test('an owner that is no thread of this process is named as one', t => {
