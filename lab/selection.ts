@@ -9,6 +9,7 @@ const committed: readonly {
 }[] = [
   {releases: '1.24 1.27', program: 'cfault', modes: 'segv abort'},
   {releases: '1.24 1.27', program: 'callback', modes: 'fault deep parked'},
+  {releases: '1.24', program: 'callback', modes: 'panic'},
   {releases: '1.24 1.27', program: 'hooks', modes: 'fault callback'},
   {releases: '1.24 1.27', program: 'blocked', modes: 'fault panic gcore'},
   {releases: '1.24 1.27', program: 'gopanic', modes: 'panic nil'},

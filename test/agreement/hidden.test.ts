@@ -5,6 +5,7 @@ testAgreementWithoutProgram([
   'blocked-quit-go1.22-pie-nosymbols',
   'callback-deep-go1.24',
   'callback-parked-go1.27',
+  'callback-panic-go1.24',
   'crossings-abandoned-go1.27-nodwarf',
   'cfault-segv-go1.27',
   'deaths-returned-go1.15-nodwarf',

@@ -46,32 +46,39 @@ function* walkOwnStack(
   goroutine: Goroutine,
   start: FoundStart | undefined,
 ): Generator<BareFrame, StopReason> {
-  let seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
-  let isAmbiguous = false
-  let isBehindGap = false
+  const seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
+  if (!seed) return 'unmapped'
+  return yield* walkBehind(process, goroutine, yield* walkFrom(process, goroutine, seed))
+}
+
+/**
+ * Out of where frame pointers end on a goroutine's stack. That of the last frame was C's own, which had called back:
+ * further out the goroutine called that, and what of C lies between no function tells.
+ */
+export function* walkBehind(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  inner: WalkEnd,
+): Generator<BareFrame, StopReason> {
   const seen = new Set<Address>()
-  while (seed) {
-    const {stop, last}: WalkEnd = yield* walkFrom(process, goroutine, seed, {isAmbiguous, isBehindGap})
-    if (!last || stop === 'frame-limit') return stop
-    // A g0 is entered by mcall or systemstack, and called by nothing on its own stack.
-    if (goroutine.id === 0) return stop
-    // C that calls back may have 0 in rbp, too.
-    if (stop === 'end-of-stack' && isAtStart(goroutine.stack, last.sp, process.version)) return stop
-    // The frame pointer of the last frame was that of the C code that called back. Further out the goroutine called
-    // that.
-    if (seen.has(last.sp)) return 'no-progress'
-    seen.add(last.sp)
-    const call = findCallOfC(process, goroutine, last.sp)
-    // That C code itself no function tells.
-    isBehindGap = call !== undefined
-    if (call?.frameless) {
-      yield {...call.frameless, foundBy: 'scan', kind: 'native', isBehindGap}
-      isBehindGap = false
-    }
-    seed = call?.seed
-    isAmbiguous = call?.isAmbiguous === true
+  let end = inner
+  while (end.last && !isLastOf(process, goroutine, end)) {
+    const {sp} = end.last
+    if (seen.has(sp)) return 'no-progress'
+    seen.add(sp)
+    const call = findCallOfC(process, goroutine, sp)
+    if (!call) return 'no-unwind-info'
+    const {frameless, seed, isAmbiguous} = call
+    if (frameless) yield {...frameless, foundBy: 'scan', kind: 'native', isBehindGap: true}
+    end = yield* walkFrom(process, goroutine, seed, {isAmbiguous, isBehindGap: !frameless})
   }
-  return seen.size === 0 ? 'unmapped' : 'no-unwind-info'
+  return end.stop
+}
+
+/** A g0 is entered by mcall or systemstack, and called by nothing on its own stack; C may have 0 in rbp, too. */
+function isLastOf({version}: DeadProcess, {id, stack}: Goroutine, {stop, last}: WalkEnd): boolean {
+  if (stop === 'frame-limit' || stop === 'timeout' || id === 0) return true
+  return stop === 'end-of-stack' && last !== undefined && isAtStart(stack, last.sp, version)
 }
 
 /** What a signal found on g0 while the thread was on another stack: at the end of a handler, on the runtime's own. */
@@ -93,9 +100,10 @@ function* walkBeside(
   return stop
 }
 
+/** How the walk of a stack ended, and the outermost frame of it. */
 interface WalkEnd {
   readonly stop: StopReason
-  readonly last: UnwindFrame | undefined
+  readonly last: Pick<UnwindFrame, 'sp'> | undefined
 }
 
 /** The frames of one walk as far as frame pointers lead on the goroutine's stack. */
@@ -103,7 +111,7 @@ function* walkFrom(
   process: DeadProcess,
   goroutine: Goroutine,
   seed: Seed,
-  {isAmbiguous = false, isBehindGap = false}: {isAmbiguous?: boolean; isBehindGap?: boolean} = {},
+  {isAmbiguous = false, isBehindGap = false}: {isAmbiguous?: boolean | undefined; isBehindGap?: boolean} = {},
 ): Generator<BareFrame, WalkEnd> {
   const started = yield* walkFrameless(process, goroutine, seed)
   const walk = process.unwinder.frames(started)

@@ -15,7 +15,7 @@ import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
-import {type BareFrame, isFaultOf, walkBareStack} from './frame-pointer-stack.ts'
+import {type BareFrame, isFaultOf, walkBareStack, walkBehind} from './frame-pointer-stack.ts'
 import {type FoundStart, startInSyscall, startLeft, WALK_LIMIT} from './goroutine-start.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
 import {
@@ -341,15 +341,10 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const start = landing ? startAt(landing) : startWithoutLanding(process, facts, leaf)
   const {memory, maxFrames, deadline} = process
   const go = start && sites && new GoStackWalk(start, {memory, sites, maxFrames: WALK_LIMIT, deadline})
-  const isOwn = current === undefined || isOnOwnStack(current, leaf)
   const steps =
-    sites || isOwn
+    sites || !current
       ? stitchStack({leaf, go, foundBy: start?.foundBy ?? 'syscall', callbacks})
-      : stitchBareStack(
-          leaf,
-          walkBareStack(process, () => leaf.frames.at(-1), current),
-          at => isOnStack(current.stack, at),
-        )
+      : stitchWithoutTables(process, current, leaf)
   const frames = new ThreadFrames(maxFrames, landing)
   let step = steps.next()
   for (; !step.done; step = steps.next()) frames.add(step.value)
@@ -369,10 +364,22 @@ function startWithoutLanding(
   return startLeft(process, goroutine, machine, end)
 }
 
-/** Whether a leaf is all that a thread does, or goes on to the stack of its goroutine, without function tables. */
-function isOnOwnStack({stack}: Goroutine, {frames}: CSegment): boolean {
-  const last = frames.at(-1)
-  return last !== undefined && isOnStack(stack, last.sp)
+/**
+ * A leaf that went on to the stack of its goroutine by frame pointers, and what C that had called back hides from them;
+ * or one that did not come there, and that stack.
+ */
+function stitchWithoutTables(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  leaf: CSegment,
+): Generator<StitchedFrame, StopReason> {
+  const last = leaf.frames.at(-1)
+  if (!last || !isOnStack(goroutine.stack, last.sp)) {
+    const bare = walkBareStack(process, () => last, goroutine)
+    return stitchBareStack(leaf, bare, at => isOnStack(goroutine.stack, at))
+  }
+  const behind = walkBehind(process, goroutine, {stop: leaf.stop, last})
+  return stitchBareStack({...leaf, stop: 'end-of-stack'}, behind, () => false)
 }
 
 /** Takes a stitched stack as frames of one kind: those of a goroutine's own stack too are frames of the thread. */
