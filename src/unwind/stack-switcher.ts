@@ -214,11 +214,12 @@ class ForeignSwitcher {
   /** SP where it came to its system stack: g0.sched may have been written over since. */
   #enteredAt: Address | undefined
   /** Its innermost call of C is further out: a coroutine's outermost frame leads there. */
-  #isCallAhead = true
+  #isCallAhead: boolean
 
   constructor(memory: MemoryReader, stacks: ForeignStacks) {
     this.#memory = memory
     this.#stacks = stacks
+    this.#isCallAhead = stacks.isCallBehind !== true
     this.#switcher = new StackSwitcher(memory, stacks.version, stacks, stacks.functionAt)
   }
 

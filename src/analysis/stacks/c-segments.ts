@@ -3,7 +3,7 @@ import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {type Callback, isPlantedCaller, readCallbacks, STACK_ENTRIES} from '../../unwind/callback-chain.ts'
-import type {Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {ForeignStacks, Seed, StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {foreignImage} from '../frames/foreign-frames.ts'
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -63,6 +63,7 @@ export class CallbackSegments {
   readonly #callbacks: readonly Callback[]
   readonly #byCfa: ReadonlyMap<Callback['cfa'], Callback>
   readonly #segments = new Map<Callback, CSegment>()
+  readonly #leaf: CSegment | undefined
   readonly #missing: MissingReason
 
   /** `leaf`: the frames above the goroutine's own, where they could be walked. */
@@ -80,6 +81,7 @@ export class CallbackSegments {
     this.#process = process
     this.#goroutine = goroutine
     this.#switches = switches
+    this.#leaf = leaf
     this.#callbacks = readCallbacks({memory, version, switches, functionAt, enteredAt})
     this.#byCfa = new Map(this.#callbacks.map(callback => [callback.cfa, callback]))
     this.#missing = isWholeChain(process, machine, goroutine, this.#callbacks) ? 'abandoned' : 'no-unwind-info'
@@ -107,6 +109,15 @@ export class CallbackSegments {
     return isPlantedCaller(memory, cfa, pc => tables?.functionAt(pc))
   }
 
+  /** The other runtimes, as who begins behind this callback finds them. */
+  #othersBehind(callback: Callback): readonly ForeignStacks[] | undefined {
+    const inner = this.#callbacks.slice(0, this.#callbacks.indexOf(callback)).map(each => this.#segments.get(each))
+    return this.#switches.others?.map(other => {
+      const isCallBehind = [this.#leaf, ...inner].some(segment => hasPassed(other, segment))
+      return {...other, isCallBehind}
+    })
+  }
+
   #segmentOf(callback: Callback): CSegment {
     const known = this.#segments.get(callback)
     if (known) return known
@@ -116,11 +127,17 @@ export class CallbackSegments {
     // began the thread.
     const outerG0 = g0 && outerSchedSp !== undefined ? {...g0, schedSp: outerSchedSp} : undefined
     const seed: Seed = {registers: caller, foundBy: 'stack-switch', exactPc: false}
-    const walked = walkSegment(this.#process, seed, {...this.#switches, g0: outerG0}, this.#goroutine)
+    const switches = {...this.#switches, g0: outerG0, others: this.#othersBehind(callback)}
+    const walked = walkSegment(this.#process, seed, switches, this.#goroutine)
     const segment = cfa === 'outermost' ? walked : expectLanding(walked)
     this.#segments.set(callback, segment)
     return segment
   }
+}
+
+/** Whether a segment is known to have passed frames of another runtime. */
+function hasPassed({functionAt}: ForeignStacks, segment: CSegment | undefined): boolean {
+  return segment?.frames.some(({go}) => go !== undefined && functionAt(go.entry) === go) === true
 }
 
 /**

@@ -2,13 +2,16 @@
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {CallbackSegments, type CSegment, walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
-import {toAddress} from '../../../src/base/address.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
 import {Deadline} from '../../../src/base/deadline.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {type CallbackProcess, callbackProcess} from '../../unwind/callback-process.ts'
 import {at} from '../../unwind/process.ts'
 
+/** g0.sched.sp and the end of the goroutine's stack, of another runtime. */
+const OTHER_SCHED = 0xb00000100
+const OTHER_HIGH = 0xb10001000
 /** Of the return address of the C frame that asmcgocall called, from g0.sched.sp. */
 const RETURN_OF_C = 40 + 0x60
 /** Of cgocall's frame, from the callback's CFA: asmcgocall's is between. */
@@ -40,6 +43,10 @@ function shown(segment: CSegment | 'lost' | undefined) {
   return {pcs: frames.map(({pc}) => pc), missing, stop, landing: landing?.sp}
 }
 
+function pcsOf({frames}: CSegment) {
+  return frames.map(({pc}) => pc)
+}
+
 function calledFrom(crash: CallbackProcess, sp: number) {
   const process = deadProcess(crash)
   const goroutine = goroutineOf(crash)
@@ -64,6 +71,38 @@ test('what had called a callback is not lost where its walk ends before Go', t =
   crash.process.words(crash.innerSched + RETURN_OF_C, 0x999999)
   const part = {pcs: [0x5020, 0x1108], missing: [], stop: 'unmapped', landing: undefined} as const
   t.deepEqual(calledFrom(crash, crash.callbackCfa + CALLER), part)
+})
+
+test('what the thread began with was not switched to from a call of C by another runtime, which is further in', t => {
+  // What called the callback has begun the thread; the other runtime called C from the stack of its own goroutine.
+  const crash = callbackProcess()
+  const {innerSched, process, switches} = crash
+  process
+    .fde(0x1200, 0x1210, '07 10')
+    .words(innerSched + RETURN_OF_C, 0x1204)
+    .go({name: 'runtime.asmcgocall', entry: 0x7000, end: 0x7100, frame: 8, flag: 2})
+  const functionAt = (pc: Address) => (pc < 0x7000 ? undefined : process.functionAt(pc))
+  const go = functionAt(toAddress(0x7010))
+  const g0 = {...(switches.g0 as NonNullable<typeof switches.g0>), schedSp: toAddress(OTHER_SCHED)}
+  process.words(OTHER_SCHED - 24, 0x7010, 0x100, 0xc000002000).words(OTHER_HIGH - 0x100, 0, 0x999999)
+  const g = {
+    ...(switches.g as NonNullable<typeof switches.g>),
+    stackLo: toAddress(OTHER_HIGH - 0x1000),
+    stackHi: toAddress(OTHER_HIGH),
+  }
+  const others = [{version: process.version, functionAt, g: {...g, schedSp: toAddress(OTHER_HIGH - 0x100)}, g0}]
+  const below = (leaf: CSegment | undefined) => {
+    const threads = {...switches, others}
+    const segments = new CallbackSegments(deadProcess(crash), {ncgo: 1} as Machine, goroutineOf(crash), threads, leaf)
+    return segments.below(toAddress(crash.callbackCfa)) as CSegment
+  }
+  const leaf = {frames: [{go}], missing: [], elided: null, landing: undefined, stop: 'end-of-stack'}
+  t.deepEqual(
+    pcsOf(below(undefined)),
+    [0x5020, 0x1108, 0x1204, 0x7010, 0x999999],
+    'for all that is known C switched from there',
+  )
+  t.deepEqual(pcsOf(below(leaf as unknown as CSegment)), [0x5020, 0x1108, 0x1204])
 })
 
 test('frames are missing between the outermost one of a coroutine and the call of C that had switched to it', t => {
