@@ -153,7 +153,28 @@ export function* stitchBareStack(
   bare: Generator<BareFrame, StopReason>,
   isOwnStack: (sp: Address) => boolean,
 ): Generator<StitchedFrame, StopReason> {
-  let inner: StopReason = leaf ? yield* stitchSegment(beforeOwnStack(leaf, isOwnStack)) : 'end-of-stack'
+  const inner = leaf ? yield* stitchSegment(beforeOwnStack(leaf, isOwnStack)) : 'end-of-stack'
+  return yield* stitchBareFrames(inner, bare)
+}
+
+/**
+ * The same of a leaf that was lost on the goroutine's own stack. `bare` begins where the goroutine entered a system
+ * call: what had made that call further in is of the runtime, and a frame of it may be missing.
+ */
+export function* stitchLostBareStack(
+  leaf: CSegment,
+  bare: Generator<BareFrame, StopReason>,
+): Generator<StitchedFrame, StopReason> {
+  const inner = yield* stitchSegment({...leaf, stop: 'end-of-stack'})
+  yield {kind: 'seam', into: 'go', missing: 'frameless'}
+  return yield* stitchBareFrames(inner, bare)
+}
+
+function* stitchBareFrames(
+  before: StopReason,
+  bare: Generator<BareFrame, StopReason>,
+): Generator<StitchedFrame, StopReason> {
+  let inner = before
   let next = bare.next()
   for (; !next.done; next = bare.next()) {
     if (next.value.isBehindGap) {

@@ -15,9 +15,10 @@ import type {FoundBy, StackSwitches, StopReason, UnwindFrame} from '../../unwind
 import {type EndsOfStack, StackEnds} from '../frames/stack-ends.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment, expectLanding, walkSegment} from './c-segments.ts'
-import {type BareFrame, isFaultOf, walkBareStack, walkBehind} from './frame-pointer-stack.ts'
+import {type BareFrame, isFaultOf} from './frame-pointer-stack.ts'
 import {type FoundStart, startInSyscall, startLeft, WALK_LIMIT} from './goroutine-start.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
+import {stitchNamelessThread} from './nameless-thread.ts'
 import {
   endsProcess,
   findBase,
@@ -28,14 +29,7 @@ import {
   isInjectedIntoC,
   killingSignal,
 } from './signals.ts'
-import {
-  firstStop,
-  type Seam,
-  type StitchedFrame,
-  type StitchedGo,
-  stitchBareStack,
-  stitchStack,
-} from './stitched-stack.ts'
+import {firstStop, type Seam, type StitchedFrame, type StitchedGo, stitchStack} from './stitched-stack.ts'
 
 /** All that one thread was doing, from its registers out, across every stack it was on. */
 export interface ThreadStack extends EndsOfStack<UnwindFrame> {
@@ -344,7 +338,7 @@ function stitchThread(process: DeadProcess, facts: ThreadFacts, leaf: CSegment):
   const steps =
     sites || !current
       ? stitchStack({leaf, go, foundBy: start?.foundBy ?? 'syscall', callbacks})
-      : stitchWithoutTables(process, current, leaf)
+      : stitchNamelessThread(process, current, leaf)
   const frames = new ThreadFrames(maxFrames, landing)
   let step = steps.next()
   for (; !step.done; step = steps.next()) frames.add(step.value)
@@ -362,24 +356,6 @@ function startWithoutLanding(
   const end = frames.at(-1)?.sp
   if (inSyscall || !goroutine || !machine || end === undefined || stop === 'end-of-stack') return inSyscall
   return startLeft(process, goroutine, machine, end)
-}
-
-/**
- * A leaf that went on to the stack of its goroutine by frame pointers, and what C that had called back hides from them;
- * or one that did not come there, and that stack.
- */
-function stitchWithoutTables(
-  process: DeadProcess,
-  goroutine: Goroutine,
-  leaf: CSegment,
-): Generator<StitchedFrame, StopReason> {
-  const last = leaf.frames.at(-1)
-  if (!last || !isOnStack(goroutine.stack, last.sp)) {
-    const bare = walkBareStack(process, () => last, goroutine)
-    return stitchBareStack(leaf, bare, at => isOnStack(goroutine.stack, at))
-  }
-  const behind = walkBehind(process, goroutine, {stop: leaf.stop, last})
-  return stitchBareStack({...leaf, stop: 'end-of-stack'}, behind, () => false)
 }
 
 /** Takes a stitched stack as frames of one kind: those of a goroutine's own stack too are frames of the thread. */

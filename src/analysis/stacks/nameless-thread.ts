@@ -1,0 +1,37 @@
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
+import type {CSegment} from './c-segments.ts'
+import {walkBareStack, walkBehind} from './frame-pointer-stack.ts'
+import {type StitchedFrame, stitchBareStack, stitchLostBareStack} from './stitched-stack.ts'
+
+/**
+ * What a thread does, without function tables: a leaf that went on to the stack of its goroutine by frame pointers, and
+ * what C that had called back hides from them; or one that did not come there or was lost there, and that stack.
+ */
+export function stitchNamelessThread(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  leaf: CSegment,
+): Generator<StitchedFrame, StopReason> {
+  const last = leaf.frames.at(-1)
+  const isOwn = last !== undefined && isOnStack(goroutine.stack, last.sp)
+  if (isOwn && !isLostBeforeSyscall(process, goroutine, {stop: leaf.stop, last})) {
+    const behind = walkBehind(process, goroutine, {stop: leaf.stop, last})
+    return stitchBareStack({...leaf, stop: 'end-of-stack'}, behind, () => false)
+  }
+  const bare = walkBareStack(process, () => last, goroutine)
+  return isOwn ? stitchLostBareStack(leaf, bare) : stitchBareStack(leaf, bare, at => isOnStack(goroutine.stack, at))
+}
+
+/**
+ * Whether a walk was lost on the goroutine's own stack, further in than a system call that is no call of C: from 1.10
+ * to 1.13 nanotime leaves its caller with the stack pointer in rbp (src/runtime/sys_linux_amd64.s).
+ */
+function isLostBeforeSyscall(
+  {runtime}: DeadProcess,
+  {syscall, m}: Goroutine,
+  {stop, last}: {stop: StopReason; last: UnwindFrame},
+): boolean {
+  return stop !== 'end-of-stack' && last.sp < syscall.sp && runtime?.machineAt(m)?.ncgo === 0
+}

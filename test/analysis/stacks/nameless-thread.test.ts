@@ -1,0 +1,74 @@
+// What a thread does, without function tables, while it is on the stack of its goroutine.
+import test from 'ava'
+import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
+import {walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
+import {stitchNamelessThread} from '../../../src/analysis/stacks/nameless-thread.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
+import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import {at, FakeProcess} from '../../unwind/process.ts'
+
+const LOW = 0xc000000000
+const HIGH = LOW + 0x400
+const CODE = {start: 0x401000, end: 0x402000}
+/** Where entersyscall was called, and its caller's record. */
+const IN_SYSCALL = LOW + 0x180
+
+/** A thread in futexsleep, whose caller has called nanotime: `rbp` is what that left for the record of futexsleep. */
+function thread(rbp: number, {syscallSp = IN_SYSCALL, calls = 0} = {}) {
+  const memory = new FakeProcess()
+    .unread(CODE.start, CODE.end)
+    .words(LOW, ...new Array<number>(0x80).fill(0))
+    .words(LOW + 0x120, rbp, 0x401222)
+    .words(LOW + 0x150, LOW + 0x1a0, 0x401333)
+    .words(LOW + 0x1a0, HIGH - 0x30, 0x401444)
+    .words(HIGH - 0x30, 0, 0x401555)
+  const process = {
+    memory,
+    version: memory.version,
+    unwinder: memory.unwinder(),
+    maxFrames: 100,
+    runtime: {machineAt: () => ({ncgo: calls})},
+    tailCalls: {between: () => []},
+    isExecutable: (address: Address) => address >= CODE.start && address < CODE.end,
+  } as unknown as DeadProcess
+  const goroutine = {
+    id: 7,
+    m: 0,
+    stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
+    status: {text: 'syscall'},
+    sched: {pc: toAddress(0x401300), sp: toAddress(syscallSp), bp: 0},
+    syscall: {pc: toAddress(0x401330), sp: toAddress(syscallSp), bp: 0},
+    signal: {number: 0, pc: 0n},
+  } as unknown as Goroutine
+  const seed = {registers: at(0x401100, LOW + 0x110, LOW + 0x120), foundBy: 'context' as const, exactPc: true}
+  return {process, goroutine, leaf: walkSegment(process, seed, undefined, goroutine)}
+}
+
+function stitched({process, goroutine, leaf}: ReturnType<typeof thread>): string[] {
+  const items: string[] = []
+  const steps = stitchNamelessThread(process, goroutine, leaf)
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) {
+    const {value} = step
+    if (value.kind === 'seam') items.push(`${value.into}: ${value.missing ?? 'whole'}`)
+    else if (value.kind !== 'left-out') items.push(`${value.kind} ${value.frame.pc.toString(16)}`)
+  }
+  return [...items, step.value]
+}
+
+const lost = ['native 401100', 'native 401222', 'go: whole']
+
+test('a walk that is lost further in than the system call goes on where the goroutine entered that, with a mark', t => {
+  // As the goroutine itself ends.
+  const outer = ['bare 401330', 'bare 401444', 'bare 401555', 'end-of-stack']
+  t.deepEqual(stitched(thread(LOW + 0x128)), [...lost, 'go: frameless', ...outer])
+})
+
+test('one that comes past the system call, one of a goroutine in none, and one in C are left as they are', t => {
+  const inner = ['native 401100', 'native 401222']
+  const whole = [...inner, 'native 401333', 'native 401444', 'native 401555', 'go: whole', 'end-of-stack']
+  t.deepEqual(stitched(thread(LOW + 0x150)), whole)
+  const unwalked = [...lost, 'nothing: no-unwind-info', 'no-unwind-info']
+  t.deepEqual(stitched(thread(LOW + 0x128, {syscallSp: 0})), unwalked)
+  t.deepEqual(stitched(thread(LOW + 0x128, {calls: 1})), unwalked)
+})
