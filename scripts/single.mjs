@@ -4,6 +4,7 @@ import {execFileSync} from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs'
 import {createRequire} from 'node:module'
 import {tmpdir} from 'node:os'
-import {dirname, join, resolve} from 'node:path'
+import {basename, dirname, join, resolve} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {parseArgs} from 'node:util'
 import {build} from 'esbuild'
@@ -27,6 +28,35 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
 const require = createRequire(import.meta.url)
 const decoder = dirname(require.resolve('iced-x86'))
+/** What each command is asked for: what it compiles meanwhile goes with the executable. */
+const TYPICAL = [
+  '--help',
+  'analyze --help',
+  'info core.zst',
+  'symbolize cfault.zst 0x48600f',
+  ...['analyze', 'batch', 'cgo', 'goroutines', 'threads'].map(command => `${command} core.zst -e cfault.zst`),
+]
+const CASE = join(root, 'fixtures', 'cores', 'cfault-segv-go1.27')
+/** Of a file of the cache: src/base/cache-file.ts, src/launch/launch.ts. */
+const CACHE_HEADER_LENGTH = 8
+const CODE_FILE = /^code-([a-z-]+)-[0-9a-f]{16}-/
+
+/** Runs the program with a cache of its own. @returns [name of the asset, path] of the code compiled for each command */
+function compileAhead(folder) {
+  const cwd = join(folder, 'case')
+  cpSync(CASE, cwd, {recursive: true, dereference: true})
+  const options = {cwd, env: {HOME: folder, PATH: process.env.PATH}, stdio: ['ignore', 'ignore', 'inherit']}
+  for (const words of TYPICAL) execFileSync(node, [join(root, 'bin', 'run.cjs'), ...words.split(' ')], options)
+  const cache = join(folder, '.cache', 'gotrace-core')
+  return readdirSync(cache).flatMap(file => {
+    const command = CODE_FILE.exec(file)?.[1]
+    if (command === undefined) return []
+    const path = join(folder, `compiled-${command}`)
+    writeFileSync(path, readFileSync(join(cache, file)).subarray(CACHE_HEADER_LENGTH))
+    return [[basename(path), path]]
+  })
+}
+
 const work = mkdtempSync(join(tmpdir(), 'gotrace-single-'))
 try {
   const small = {bundle: true, platform: 'node', format: 'cjs', target: 'node20.19', minify: true, charset: 'ascii'}
@@ -49,6 +79,7 @@ try {
     disableExperimentalSEAWarning: true,
     assets: {
       ...texts,
+      ...Object.fromEntries(compileAhead(work)),
       'iced-x86.cjs': iced,
       'iced-x86.wasm': join(decoder, 'iced_x86_bg.wasm'),
     },

@@ -1,4 +1,4 @@
-import {addressOfWord, NULL_ADDRESS, toAddress, type Address} from '../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
 
 /** 64 bits; a number where it is exact, as it is for nearly all. */

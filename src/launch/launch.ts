@@ -7,6 +7,7 @@ import {asksForHelp, isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
 import {growHeapAsUsual, optimizeAsUsual, optimizeLate} from './optimizer.ts'
+import type {CompiledParts} from './part-archive.ts'
 import {type PartFiles, Parts} from './parts.ts'
 
 /** The first line of main (scripts/bundle.mjs). */
@@ -28,6 +29,8 @@ export interface Program {
   readonly stamp: string
   /** The content of all parts in a few letters. */
   readonly build: string | undefined
+  /** Compiled code of a command, of this build, that came with it: where the cache has none. */
+  readonly compiledAhead?: (command: string) => CompiledParts | undefined
 }
 
 /** Node's own table of modules, which no type of it names. */
@@ -83,14 +86,14 @@ function readWrapped(path: string): string {
  * Runs the program through V8's code cache: functions that the last run compiled are taken over, which halves the time
  * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
-export async function runProgram({root, files, stamp, build}: Program): Promise<void> {
+export async function runProgram({root, files, stamp, build, compiledAhead}: Program): Promise<void> {
   settleEnvironment(process.env)
   // What is kept between runs is of one build: that of another one may answer otherwise.
   if (build === undefined) delete process.env.GOTRACE_BUILD
   else process.env.GOTRACE_BUILD = build
   process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
   const cache = openCodeCache(stamp, build)
-  const kept = cache?.read()
+  const kept = cache?.read() ?? compiledAhead?.(commandName())
   const parts = new Parts(files, kept?.parts ?? new Map())
   const program = parts.start() as Exports
   optimizeLate()

@@ -4,11 +4,12 @@ import {getRawAsset} from 'node:sea'
 import {Script} from 'node:vm'
 import {requireLate} from './late-modules.ts'
 import {BUILD, runProgram} from './launch.ts'
+import {type CompiledParts, unpackParts} from './part-archive.ts'
 
 /**
- * The program as one executable (https://nodejs.org/api/single-executable-applications.html): the bundle and the
- * decoder are inside as assets (scripts/single.mjs), and nothing else is read to start. No file has a name below an
- * executable, so nothing on the disk can pass for a part of the package.
+ * The program as one executable (https://nodejs.org/api/single-executable-applications.html): the bundle, what V8
+ * compiled of it as it was built, and the decoder are inside as assets (scripts/single.mjs), and nothing else is read
+ * to start. No file has a name below an executable, so nothing on the disk can pass for a part of the package.
  */
 const ROOT = join(process.execPath, 'package')
 const FILE = join(ROOT, 'dist', 'main.cjs')
@@ -21,6 +22,15 @@ function asset(name: string): Uint8Array {
 /** One byte a character, as the bundler writes it. */
 function assetText(name: string): string {
   return Buffer.from(asset(name).buffer).toString('latin1')
+}
+
+/** What a run of that command had compiled; V8 takes none of it with other flags, and compiles anew. */
+function compiledAhead(command: string): CompiledParts | undefined {
+  try {
+    return unpackParts(asset(`compiled-${command}`))
+  } catch {
+    return undefined
+  }
 }
 
 /** iced-x86 reads its WebAssembly from beside its own file. */
@@ -63,4 +73,5 @@ runProgram({
   files: {main: FILE, read, requireOther: requireInside},
   stamp: process.execPath,
   build: BUILD.exec(assetText(basename(FILE)))?.[1],
+  compiledAhead,
 }).catch(refuse)

@@ -2,7 +2,7 @@
 // that it is linked with. It answers there as the installed package answers here.
 import assert from 'node:assert/strict'
 import {execFileSync, spawnSync} from 'node:child_process'
-import {copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {after, test} from 'node:test'
@@ -34,10 +34,10 @@ interface Answer {
   exitCode: number | null
 }
 
-function run(command: string, args: readonly string[]): Answer {
+function run(command: string, args: readonly string[], env: Record<string, string> = {}): Answer {
   const chroot = execFileSync('sh', ['-c', 'command -v chroot'], {encoding: 'utf8'}).trim()
   const [file = '', ...before] = command === program ? [chroot, empty, '/gotrace-core'] : [process.execPath, command]
-  const {stdout, stderr, status} = spawnSync(file, [...before, ...args], {encoding: 'utf8', env: {}, cwd: '/'})
+  const {stdout, stderr, status} = spawnSync(file, [...before, ...args], {encoding: 'utf8', env, cwd: '/'})
   return {stdout, stderr, exitCode: status}
 }
 
@@ -69,4 +69,17 @@ test('in an empty root batch starts its processes, which keep to the memory they
   assert.equal(stderr, '')
   assert.equal(exitCode, 0)
   assert.equal(JSON.parse(stdout).crash.signal, 'SIGSEGV')
+})
+
+test('compiled code is inside: where its user has a home, no more is kept there', () => {
+  const HOME = '/home'
+  const cache = join(empty, HOME, '.cache/gotrace-core')
+  mkdirSync(join(empty, HOME))
+  const compiled = (): string[] => readdirSync(cache).filter(name => name.startsWith('code-'))
+  const args = ['analyze', core, ...plain]
+  const answer = run(program, args, {HOME})
+  assert.deepEqual(compiled(), [])
+  // With other flags V8 takes nothing of it.
+  assert.deepEqual(run(program, args, {HOME, NODE_OPTIONS: '--max-old-space-size=1000'}), answer)
+  assert.equal(compiled().length, 1)
 })
