@@ -1,6 +1,7 @@
 import {type Address, addressOfWord, toAddress} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {Disassembler, type Iced, type Instruction} from './disassembler.ts'
+import type {KnownAccesses} from './known-accesses.ts'
 
 /** One instruction that names memory, cut down to what tells a global variable or a field offset. */
 export interface CodeAccess {
@@ -26,13 +27,22 @@ const MAX_CODE = 8192
 const CODE_CHUNK = 512
 
 /** The memory operands of a function, in code order. `inside` says where the function ends. */
-export function readCodeAccesses(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): CodeAccess[] {
-  const accesses: CodeAccess[] = []
-  new Disassembler(memory).decodeAll(readCode(memory, entry, inside), entry, (instruction, iced) => {
-    const access = accessOf(iced, instruction)
-    if (access) accesses.push(access)
-  })
-  return accesses
+export function readCodeAccesses(
+  memory: MemoryReader,
+  entry: Address,
+  inside: (pc: Address) => boolean,
+  known?: KnownAccesses,
+): CodeAccess[] {
+  const code = readCode(memory, entry, inside)
+  const decode = (): CodeAccess[] => {
+    const accesses: CodeAccess[] = []
+    new Disassembler(memory).decodeAll(code, entry, (instruction, iced) => {
+      const access = accessOf(iced, instruction)
+      if (access) accesses.push(access)
+    })
+    return accesses
+  }
+  return known ? known.of(code, entry, decode) : decode()
 }
 
 function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): Uint8Array {
@@ -44,8 +54,14 @@ function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) =>
     code.set(chunk, length)
     length += CODE_CHUNK
   }
-  while (length > 0 && !inside(toAddress(entry + length - 1))) length--
-  return code.subarray(0, length)
+  // It ends in the last piece.
+  let [within, beyond] = [Math.max(0, length - CODE_CHUNK), length + 1]
+  while (beyond - within > 1) {
+    const middle = Math.floor((within + beyond) / 2)
+    if (inside(toAddress(entry + middle - 1))) within = middle
+    else beyond = middle
+  }
+  return code.subarray(0, within)
 }
 
 function accessOf(iced: Iced, instruction: Instruction): CodeAccess | undefined {

@@ -1,3 +1,4 @@
+import type {KnownAccesses} from '../amd64/known-accesses.ts'
 import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
@@ -58,6 +59,8 @@ export interface GoRuntimeInput {
   readonly isExecutable?: (address: Address) => boolean
   /** Whether code belongs to another runtime of the process, whose goroutines lie in the same memory. */
   readonly isForeign?: (pc: Address) => boolean
+  /** What the code of the image was found to name before. */
+  readonly known?: () => KnownAccesses | undefined
   readonly deadline?: Deadline | undefined
   /** The next step to try where the core has lost memory: no executable replaces it. */
   readonly advice?: string | undefined
@@ -123,7 +126,7 @@ export class GoRuntime {
   static open(input: GoRuntimeInput): GoRuntime | undefined {
     const {memory, diagnostics, tables = NO_TABLES} = input
     const search = () => searchRoots(memory, input.data ?? [], alllinksOf(input.version), input.deadline)
-    const globals = new RuntimeGlobals(memory, tables, input.symbols, search)
+    const globals = new RuntimeGlobals(memory, tables, input.symbols, search, input.known)
     const allgsAt = globals.address('runtime.allgs')
     const allgs = allgsAt === undefined ? undefined : readGoroutineSlice(memory, allgsAt)
     const listed = readSample(input, globals, allgs)

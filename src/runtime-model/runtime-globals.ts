@@ -1,4 +1,5 @@
 import {readCodeAccesses} from '../amd64/code-accesses.ts'
+import type {KnownAccesses} from '../amd64/known-accesses.ts'
 import type {Address} from '../base/address.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {chooseCandidate} from './global-checks.ts'
@@ -59,22 +60,28 @@ export class RuntimeGlobals {
   readonly #symbols: (name: string) => Address | undefined
   readonly #found = new Map<GlobalName, Address | undefined>()
   readonly #search: () => FoundRoots
+  readonly #known: () => KnownAccesses | undefined
   #fromCode: ReadonlyMap<GlobalName, Address> | undefined
   #fromSearch: FoundRoots | undefined
   #sigtramp: SigtrampFacts | undefined
   #sigtrampRead = false
 
-  /** `search` is the last resort, for processes whose code is not at hand; it is made once, when first needed. */
+  /**
+   * `search` is the last resort, for processes whose code is not at hand; it is made once, when first needed.
+   * @param known what the code was found to name before
+   */
   constructor(
     memory: MemoryReader,
     functions: FunctionTable,
     symbols: (name: string) => Address | undefined,
     search: () => FoundRoots = () => ({globals: {}, machineHeads: []}),
+    known: () => KnownAccesses | undefined = () => undefined,
   ) {
     this.#memory = memory
     this.#functions = functions
     this.#symbols = symbols
     this.#search = search
+    this.#known = known
   }
 
   /** undefined where neither a symbol nor code tells; a linker also drops variables that nothing uses. */
@@ -142,7 +149,8 @@ export class RuntimeGlobals {
   #accessesOf(name: string): Accesses | undefined {
     const entry = this.#functions.functionNamed(name)?.entry
     if (entry === undefined) return undefined
-    return readCodeAccesses(this.#memory, entry, pc => this.#functions.functionAt(pc)?.entry === entry)
+    const inside = (pc: Address): boolean => this.#functions.functionAt(pc)?.entry === entry
+    return readCodeAccesses(this.#memory, entry, inside, this.#known())
   }
 
   #readRecipes(): ReadonlyMap<GlobalName, Address> {

@@ -2,6 +2,7 @@ import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import {Extent} from '../base/extent.ts'
 import {AnswerTable} from './answer-table.ts'
+import type {KeptCode} from './kept-code.ts'
 import type {SymbolSource} from './module-symbols.ts'
 import type {FramePlace, SourceFrame} from './source-frame.ts'
 import {packTable, unpackTable} from './table-file.ts'
@@ -56,6 +57,7 @@ interface KeptModule {
 
 /** The frames at addresses of modules that earlier runs have found: the same crash needs no DWARF a second time. */
 export class KeptFrames {
+  readonly code: KeptCode | undefined
   readonly #open: (module: SymbolSource) => AnswerStore | undefined
   readonly #lasting: LastingTables | undefined
   readonly #modules = new Map<SymbolSource, KeptModule | undefined>()
@@ -63,8 +65,10 @@ export class KeptFrames {
   /**
    * @param open the store of a module; undefined where nothing of it can be kept
    * @param lasting what the cores before this one have found
+   * @param code what is known of the code of programs, which is kept with it
    */
-  constructor(open: (module: SymbolSource) => AnswerStore | undefined, lasting?: LastingTables) {
+  constructor(open: (module: SymbolSource) => AnswerStore | undefined, lasting?: LastingTables, code?: KeptCode) {
+    this.code = code
     this.#open = open
     this.#lasting = lasting
   }
@@ -116,6 +120,7 @@ export class KeptFrames {
 
   /** For the next run, and the next core. */
   keep(): void {
+    this.code?.keep()
     for (const known of this.#modules.values()) {
       if (!known) continue
       const {store, kept, hasTold} = known

@@ -114,3 +114,22 @@ test('a core has the same answers without a cache, with a cold and with a warm o
   const words = ['analyze', core, '--sysroot', sysroot, '--json']
   t.deepEqual(ask(home, words), ask(home, words, {cache: 'off'}))
 })
+
+test('of a stripped program a later run knows what its code names: the same answer, and nothing is written', async t => {
+  const stripped = await openFixture('cfault-segv-go1.27-pie-nosymbols')
+  const words = ['analyze', stripped.core, '-e', stripped.executable, '--sysroot', stripped.sysroot]
+  const home = newHome()
+  const folder = join(home, '.cache', 'gotrace-core')
+  const kept = (): string[] => readdirSync(folder).filter(name => name.startsWith('operands-'))
+  const first = ask(home, words)
+  t.is(first.exitCode, 0)
+  t.is(kept().length, 1)
+  const path = join(folder, kept()[0] ?? '')
+  const {ino} = statSync(path)
+  t.deepEqual(ask(home, words), first)
+  t.is(statSync(path).ino, ino)
+  const whole = readFileSync(path)
+  writeFileSync(path, whole.fill(0, 0, 64))
+  t.deepEqual(ask(home, words), first, 'a damaged one is not used')
+  t.not(statSync(path).ino, ino)
+})

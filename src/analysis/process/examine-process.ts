@@ -25,7 +25,7 @@ export interface ExamineOptions {
   demangle: boolean
   deadline: Deadline
   diagnostics: Diagnostics
-  /** What earlier runs found of the frames of C. */
+  /** What earlier runs found of the frames of C, and in the code of stripped programs. */
   kept?: KeptFrames | undefined
   /** undefined: nobody asks for the variables of frames. */
   origins?: FrameOrigins | undefined
@@ -115,7 +115,7 @@ function openImage(
   files: ProcessFiles,
   {image, symbols, known, tables: found}: GoIdentity,
   code: CodeOf,
-  {deadline, diagnostics}: ExamineOptions,
+  {deadline, diagnostics, kept}: ExamineOptions,
 ): OpenedImage {
   const {core, modules, addressSpace: memory} = files
   const home = image?.module ?? lostProgram(modules)
@@ -131,6 +131,7 @@ function openImage(
       threadIds: new Set(core.threads.map(({tid}) => tid)),
       data: dataRanges(core, home),
       heap: () => writableMemory(core),
+      known: () => home && kept?.code?.of(home),
       ...code,
       deadline,
       advice: adviceForLost(files),
