@@ -19,7 +19,7 @@ import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
 import {GOROUTINE_STATUS} from './goroutine-status.ts'
 import {readTypeDescriptor, type TypeDescriptor} from './interface-value.ts'
-import type {LayoutSample} from './layout-check.ts'
+import {isSoundGoroutine, type LayoutSample} from './layout-check.ts'
 import {chooseLayouts} from './layout-choice.ts'
 import {alllinksOf} from './layouts-by-version.ts'
 import type {LayoutQuery} from './layouts-from-dwarf.ts'
@@ -133,8 +133,10 @@ export class GoRuntime {
     // An empty list is not a lost one: a library's runtime has not begun yet when its host's threads do.
     const isLost = listed.goroutines.length === 0 && allgs?.length !== 0
     const strays = isLost ? [...searchGoroutines(memory, input.heap?.() ?? [], input.deadline)] : []
-    const sample = strays.length > 0 ? {...listed, goroutines: strays.slice(0, SAMPLE_SIZE)} : listed
-    if (!allgs && strays.length === 0 && sample.allm === NULL_ADDRESS) {
+    // Where the release is known, what a search takes for goroutines says nothing against its layouts.
+    const isSampled = strays.length > 0 && !input.version
+    const sample = isSampled ? {...listed, goroutines: strays.slice(0, SAMPLE_SIZE)} : listed
+    if (!allgs && strays.length === 0 && listed.allm === NULL_ADDRESS) {
       diagnostics.add('runtime-not-found', 'neither runtime.allgs nor runtime.allm can be found in this core', {
         severity: 'error',
         hint: input.tables
@@ -158,7 +160,7 @@ export class GoRuntime {
     const {release, releases, layouts} = chosen
     const waitReasons = new WaitReasons(releases)
     const access = {memory, release, waitReasons, layouts, tables, diagnostics, slab: new ByteSlab()}
-    const found = selectStrays(access, strays, input.isForeign)
+    const found = selectStrays(access, strays, input)
     if (found.length > 0) {
       diagnostics.add(
         'goroutines-searched',
@@ -449,14 +451,17 @@ function readGlobalPointer(memory: MemoryReader, globals: RuntimeGlobals): Addre
 }
 
 /**
- * Of the places where a g may be those that have an id and a status, by id; a stale copy loses to the one found first.
+ * Of the places where a g may be those that have an id and a status and keep the invariants of one, by id; a stale copy
+ * loses to the one found first.
  * A g has its id after it is idle no more (runtime.newproc1, runtime.oneNewExtraM; src/runtime/proc.go).
  */
 function selectStrays(
   access: RuntimeAccess,
   places: readonly Address[],
-  isForeign: GoRuntimeInput['isForeign'] = () => false,
+  {isExecutable = () => true, isForeign = () => false}: Pick<GoRuntimeInput, 'isExecutable' | 'isForeign'>,
 ): Address[] {
+  // The tables of a plugin may be gone, whose functions goroutines begin with too.
+  const code = {isCode: isExecutable, isFunction: isExecutable}
   const byId = new Map<number, Address>()
   for (const address of places) {
     const goroutine = Goroutine.read(access, address)
@@ -464,6 +469,7 @@ function selectStrays(
     const {number} = goroutine.status
     if (number === GOROUTINE_STATUS._Gidle || number > GOROUTINE_STATUS._Gdeadextra || byId.has(goroutine.id)) continue
     if ([goroutine.startpc, goroutine.gopc, goroutine.sched.pc].some(isForeign)) continue
+    if (!isSoundGoroutine(access.memory, access.release, access.layouts, code, address)) continue
     byId.set(goroutine.id, address)
   }
   return [...byId.keys()].sort((a, b) => a - b).map(id => byId.get(id) as Address)

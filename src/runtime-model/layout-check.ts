@@ -108,6 +108,21 @@ export function checkLayouts(
   return checker.run()
 }
 
+/** What the goroutines of extra Ms lack. */
+const ORIGIN = 'g.startpc and g.gopc are set'
+
+/** Whether what lies at an address is a g that keeps every invariant, as far as what it leads to is there. */
+export function isSoundGoroutine(
+  memory: MemoryReader,
+  release: GoVersion,
+  layouts: LayoutSet,
+  code: LayoutSample['code'],
+  address: Address,
+): boolean {
+  const sample = {goroutines: [address], allm: NULL_ADDRESS, threadIds: new Set<number>(), code, isPartial: true}
+  return checkLayouts(memory, release, layouts, sample).broken.every(name => name === ORIGIN)
+}
+
 class LayoutChecker {
   readonly #memory: MemoryReader
   readonly #release: GoVersion
@@ -202,7 +217,7 @@ class LayoutChecker {
   #checkOrigin(g: RemoteStruct<'g'>): void {
     const start = g.pointer('startpc')
     const isStarted = g.word('startpc') !== 0n
-    this.#tally.check('g.startpc and g.gopc are set', isStarted && g.word('gopc') !== 0n)
+    this.#tally.check(ORIGIN, isStarted && g.word('gopc') !== 0n)
     if (isStarted) {
       this.#tally.check('g.startpc is a function', this.#sample.code.isFunction(start))
       this.#tally.check('g.gopc is code', this.#isCode(g.pointer('gopc')))

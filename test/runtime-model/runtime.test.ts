@@ -103,6 +103,34 @@ test('where goroutines had to be searched for, the list of Ms is not known to be
   t.deepEqual(isWhole(toAddress(0x7000000)), [1, false, [7]])
 })
 
+test('what a search takes for goroutines is one where it keeps the invariants of one', t => {
+  const builder = new ProcessBuilder(22)
+  const stack = {'stack.lo': 0x10000, 'stack.hi': 0x10800, stackguard0: 0x103a0, 'sched.sp': 0x10400}
+  const code = {'sched.pc': 0x401000, startpc: 0x401000, gopc: 0x401000}
+  const living = {...stack, ...code, atomicstatus: 1}
+  const places = [
+    builder.struct('g', {...living, goid: 7}),
+    builder.struct('g', {...living, goid: 8_589_934_593, startpc: 0x30, gopc: 0x20}),
+    builder.struct('g', {...living, goid: 9, 'sched.sp': 0x20400}),
+    builder.struct('g', {...living, goid: 17, startpc: 0, gopc: 0}),
+  ]
+  const runtime = GoRuntime.open({
+    memory: builder,
+    version: builder.release,
+    tables: builder.access.tables,
+    symbols: name => (name === 'runtime.allgs' ? builder.words(0x7000000, 1, 1) : undefined),
+    layouts: () => new Map(),
+    heap: () => places.map(start => ({start, end: toAddress(start + 64)})),
+    isExecutable: pc => pc === 0x401000,
+    diagnostics: builder.diagnostics,
+  })
+  t.deepEqual(
+    [...(runtime?.goroutines() ?? [])].map(({id}) => id),
+    [7, 17],
+  )
+  t.deepEqual(codes(builder), ['goroutines-searched'])
+})
+
 test('a list of Ms that bites its tail ends', t => {
   const builder = new ProcessBuilder(22)
   const m = builder.struct('m', {id: 0})
