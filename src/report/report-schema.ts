@@ -336,7 +336,7 @@ export const signatureSchema = z
     family: text.describe('class of the crash, top Go frame, top C frame; null where `exact` is'),
     frames: z
       .array(z.string())
-      .describe('the frames that `exact` is made of, and those of C that only builds with symbols know'),
+      .describe('the frames that `exact` is made of, and those of C whose code it has in place of a name'),
     explain: z
       .array(z.string())
       .describe('the class of the crash; for each frame which rule kept it, left it out, or wrote it in another way'),

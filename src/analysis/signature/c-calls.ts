@@ -9,8 +9,6 @@ import type {SignatureRules} from './rules.ts'
 interface Stack {
   readonly rules: SignatureRules
   readonly code: CodeFacts
-  /** There are frames of Go in it that count. */
-  readonly isMixed: boolean
 }
 
 /**
@@ -24,7 +22,7 @@ export function joinInsides(choices: readonly Choice[], stack: Stack): void {
     const first = left[start] as Choice
     if (first.inside === undefined) continue
     let end = start + 1
-    while (left[end]?.inside !== undefined && isOneCall(left[end] as Choice, first, stack)) end++
+    while (left[end]?.inside !== undefined && isOneCall(left[end] as Choice, first)) end++
     const run = left.slice(start, end)
     // Nothing of the program is left: then the insides are all there is to tell one bug from another.
     if (!isAlone || first.kind !== 'go') joinRun(run, choices, stack)
@@ -33,8 +31,8 @@ export function joinInsides(choices: readonly Choice[], stack: Stack): void {
 }
 
 /** A template that the program has in its own file has no name without the symbols of that. */
-function isOneCall(choice: Choice, first: Choice, {isMixed}: Stack): boolean {
-  return choice.kind === first.kind && (!isMixed || choice.isOfSystem === first.isOfSystem)
+function isOneCall(choice: Choice, first: Choice): boolean {
+  return choice.kind === first.kind && choice.isOfSystem === first.isOfSystem
 }
 
 function joinRun(run: readonly Choice[], choices: readonly Choice[], stack: Stack): void {
@@ -78,10 +76,11 @@ function calledBy(caller: Choice | undefined, code: CodeFacts): string | undefin
 }
 
 /**
- * On a stack of Go and C the signature has those functions of C that were called by Go or from another file: builds
- * without symbols know no others, and compilers put them into their callers as they like.
+ * The signature has by name those functions of C that were called by Go or from another file: builds without symbols
+ * know no other names, and compilers put such functions into their callers as they like.
+ * @param isMixed there are frames of Go that count; without any, functions whose code is not known keep their names
  */
-export function hideInnerC(choices: readonly Choice[], stack: Stack): void {
+export function hideInnerC(choices: readonly Choice[], stack: Stack, isMixed: boolean): void {
   const left = choices.filter(({out, name}) => out === undefined && name !== undefined)
   for (let start = 0; start < left.length; start++) {
     if (left[start]?.kind !== 'c') continue
@@ -90,11 +89,15 @@ export function hideInnerC(choices: readonly Choice[], stack: Stack): void {
     const segment = left.slice(start, end)
     for (const choice of segment) nameByOtherFile(choice, choices, stack)
     // What called Go is told by what it called.
-    const isEntered = end === left.length || segment.at(-1)?.isCalledByName === true
-    for (const choice of segment) {
-      if (isEntered && !choice.isCalledByName) choice.hidden = 'not signed: only builds with symbols know it'
-    }
+    if (end === left.length || segment.at(-1)?.isCalledByName) hideNames(segment, isMixed)
     start = end
+  }
+}
+
+function hideNames(segment: readonly Choice[], isMixed: boolean): void {
+  for (const choice of segment) {
+    if (choice.isCalledByName || !(isMixed || choice.isOfCode)) continue
+    choice.hidden = 'only builds with symbols know the name'
   }
 }
 

@@ -48,6 +48,18 @@ function nameSegment(segment: readonly Choice[], above: readonly Choice[], targe
   return true
 }
 
+/**
+ * Starts of the functions by which Go entered a run of C, whether they have names or not: cgo's wrapper, and the one
+ * function that it calls.
+ */
+export function enteredByGo(run: readonly Choice[], above: readonly Choice[], code: CodeFacts): Set<Address> {
+  const outermost = run.at(-1)
+  const start = outermost && wrapperOf(above, outermost, code).start
+  if (start === undefined) return new Set()
+  const callees = code.calleesOf(start)
+  return new Set([start, ...(callees.size === 1 ? (callees as ReadonlySet<Address>) : [])])
+}
+
 /** Around a call that passes pointers cgo writes a closure that checks them (cmd/cgo, gcc.go: rewriteCall). */
 function leaveOutCheck(closure: Choice | undefined, caller: Choice | undefined): void {
   if (closure?.name !== undefined && closure.name === `${caller?.name}.func`) closure.out = 'cgo glue'
@@ -66,7 +78,7 @@ function segmentAbove(choices: readonly Choice[], below: number): Choice[] {
   return segment
 }
 
-function isSeam(choice: Choice | undefined): boolean {
+export function isSeam(choice: Choice | undefined): boolean {
   return (
     choice !== undefined && (choice.frame.kind === 'switch' || goPlumbing(choice.frame.function ?? '') === 'runtime')
   )
@@ -81,11 +93,14 @@ interface Wrapper {
 }
 
 /** The first argument of runtime.cgocall is the wrapper (runtime/cgocall.go). */
-function wrapperOf(above: readonly Choice[], {name, frame}: Choice, code: CodeFacts): Wrapper {
+function wrapperOf(above: readonly Choice[], outermost: Choice, code: CodeFacts): Wrapper {
   const call = above.findLast(choice => choice.frame.function === 'runtime.cgocall')
   const argument = /^(0x[0-9a-f]+)/.exec(call?.frame.args ?? '')?.[1] ?? null
-  const start = placeOf(argument) ?? startOf(frame, code)
-  return {start, isOutermost: name === undefined && (start === undefined || startOf(frame, code) === start)}
+  const start = placeOf(argument) ?? startOf(outermost, code)
+  return {
+    start,
+    isOutermost: outermost.name === undefined && (start === undefined || startOf(outermost, code) === start),
+  }
 }
 
 /** The one function that a wrapper calls is the one that was meant, with all its frames. */
@@ -96,11 +111,11 @@ function nameOutermost(segment: readonly Choice[], wrapper: Wrapper, target: str
     : outermost
   if (!outermost || !next || next.name !== undefined || next.out !== undefined) return false
   if (next.frame.module === null || next.frame.module !== outermost.frame.module) return false
-  const start = startOf(next.frame, code)
+  const start = startOf(next, code)
   if (start === undefined || (wrapper.start !== undefined && !mayBeOnlyCallee(start, code.calleesOf(wrapper.start))))
     return false
   for (const choice of segment) {
-    if (choice.name !== undefined || startOf(choice.frame, code) !== start) continue
+    if (choice.name !== undefined || startOf(choice, code) !== start) continue
     choice.name = target
     choice.folded = 'named by its caller in Go'
   }

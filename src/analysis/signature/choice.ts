@@ -8,6 +8,8 @@ import type {SignatureRules} from './rules.ts'
 export interface Choice {
   readonly frame: FrameReport
   readonly kind: 'go' | 'c'
+  /** Its pc is where it was, not where a call returns to. */
+  readonly isExact: boolean
   /** As the signature has it; undefined: nothing names it. */
   name: string | undefined
   /** Why it is written in another way. */
@@ -22,16 +24,20 @@ export interface Choice {
   isOfSystem: boolean
   /** Its caller, in Go or in another file, knows it by this name, whether its own file has symbols or not. */
   isCalledByName: boolean
-  /** Why it is shown, but not signed. */
+  /** Why its name is shown, but not signed. */
   hidden: string | undefined
+  /** What stands for its function in the signature where no other file knows the name: its code. */
+  code: string | undefined
+  /** It is that function, or inlined in it. */
+  isOfCode: boolean
   /** It may stand in where no other is left: it says where the process was, not how it died. */
   standsIn: boolean
 }
 
-export function startOf({pc, foundBy}: FrameReport, code: CodeFacts): Address | undefined {
-  const place = placeOf(pc)
+/** Start of the function that a frame is in. */
+export function startOf({frame, isExact}: Choice, code: CodeFacts): Address | undefined {
+  const place = placeOf(frame.pc)
   if (place === undefined) return undefined
-  const isExact = foundBy === 'context' || foundBy === 'signal-frame'
   return code.functionStart(isExact ? place : toAddress(place - 1))
 }
 

@@ -4,6 +4,7 @@ import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
 import {type MemoryReader, readCString} from '../../base/memory-reader.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
+import type {Module} from '../../elf/module.ts'
 import {CfiRows} from '../../unwind/cfi-rows.ts'
 import {findCallee} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -29,18 +30,19 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
   const {memory, tables} = process
   // What is damaged in these tables was told when the stack was walked.
   const rows = new CfiRows(memory, new Diagnostics())
+  // Debug information has rows for Go too: C is what counts, with it or without.
+  const startOfC = (pc: Address) => (tables?.functionAt(pc) ? undefined : rows.rowAt(pc)?.functionStart)
+  const prints = new Map<Address, string | undefined>()
   return {
     calledBefore: returnAddress => {
       const callee = findCallee(process, returnAddress)
       return callee?.isStub ? callee.name : undefined
     },
-    functionStart: (pc: Address) => rows.rowAt(pc)?.functionStart,
-    calleesOf: start => findCallees(memory, start, pc => rows.rowAt(pc)?.functionStart),
+    functionStart: startOfC,
+    calleesOf: start => findCallees(memory, start, startOfC),
     fingerprint: start => {
-      const module = memory.moduleAt(start)
-      const end = module && functionEnd(start, module.end, pc => rows.rowAt(pc)?.functionStart)
-      const code = end === undefined ? undefined : memory.read(start, Math.min(end - start, FINGERPRINT_MAX))
-      return code && module && fingerprintOf(code, start, module, at => constantText(memory, at))
+      if (!prints.has(start)) prints.set(start, fingerprintAt(memory, start, startOfC))
+      return prints.get(start)
     },
     loadsClosureCode: pc => loadsClosureCode(memory, pc),
     isGoFunction: name => tables?.functionNamed(name) !== undefined,
@@ -60,6 +62,22 @@ function findCallees(memory: MemoryReader, start: Address, startOf: (pc: Address
   return callees
 }
 
+function fingerprintAt(
+  memory: AddressSpace,
+  start: Address,
+  startOf: (pc: Address) => Address | undefined,
+): string | undefined {
+  const module = memory.moduleAt(start)
+  const end = module && functionEnd(start, module.end, startOf)
+  const code = end === undefined ? undefined : memory.read(start, Math.min(end - start, FINGERPRINT_MAX))
+  return code && module && fingerprintOf(code, start, extentOf(module), at => constantText(memory, at))
+}
+
+/** With what the program has of a file that is not in it: variables that begin as zero. */
+function extentOf({start, end, image, loadBias}: Module): {start: number; end: number} {
+  return {start, end: image ? Math.max(end, image.linkEnd + loadBias) : end}
+}
+
 const TEXT_LIMIT = 256
 // biome-ignore lint/suspicious/noControlCharactersInRegex: texts of programs have no others
 const TEXT = /^[^\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f\ufffd]{2,}$/
@@ -71,7 +89,8 @@ function constantText(memory: AddressSpace, at: Address): string | undefined {
   const load = link === undefined ? undefined : module?.image?.loadAt(link)
   if (!load || load.writable || load.executable) return undefined
   const text = readCString(memory, at, TEXT_LIMIT)
-  return text !== undefined && TEXT.test(text) ? text : undefined
+  // Of a path the name: the rest is where the program was built.
+  return text !== undefined && TEXT.test(text) ? text.replace(/^\/\S*\//, '') : undefined
 }
 
 /** Longer functions are told by how they begin. */

@@ -1,5 +1,4 @@
 import {basename} from 'node:path'
-import type {Address} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {placeInModule} from '../../report/vocabulary.ts'
 import {isDeathOfC} from '../frames/irrelevant-frames.ts'
@@ -7,6 +6,7 @@ import {hideInnerC, joinInsides} from './c-calls.ts'
 import {leaveOutRuntimeC, nameCgoEntries} from './cgo-entries.ts'
 import {type Choice, irrelevance, placeOf, startOf} from './choice.ts'
 import type {CodeFacts} from './code-facts.ts'
+import {tellByCode} from './code-path.ts'
 import {stableCName, stableGoName} from './frame-names.ts'
 import type {SignatureRules} from './rules.ts'
 
@@ -18,6 +18,8 @@ export interface SignedFrame {
   readonly isPrefix: boolean
   /** Builds without symbols know it too; else it is shown, and the signature is not made of it. */
   readonly isSigned: boolean
+  /** The code of a function that is shown by its name: it is signed, and not shown. */
+  readonly isCode: boolean
 }
 
 export interface ChosenFrames {
@@ -37,41 +39,54 @@ export interface ChoiceFacts {
   readonly isRaisedAgain: boolean
   /** An exception of C++ ended it: the class of the crash names that. */
   readonly isThrown: boolean
+  /** Where the processor met a fault. */
+  readonly faultPc: string | null
 }
 
 /** Decides for each frame of the crashing stack whether it is a part of the signature, and under which name. */
 export function chooseFrames(
   frames: readonly FrameReport[],
-  {rules, code, buildIdOf, isRaisedAgain, isThrown}: ChoiceFacts,
+  {rules, code, buildIdOf, isRaisedAgain, isThrown, faultPc}: ChoiceFacts,
 ): ChosenFrames {
-  const choices = frames.map(frame => nameFrame(frame, rules, code))
+  const choices = frames.map(frame => nameFrame(frame, {rules, code, faultPc}))
   leaveOutPlumbing(choices)
   if (isRaisedAgain) leaveOutHandlers(choices)
   leaveOutRuntimeC(choices)
   nameCgoEntries(choices, code)
   for (const choice of choices) judge(choice, rules)
   nameUnnamed(choices, code, buildIdOf)
+  tellByCode(choices, {rules, code})
   cutAtBounds(choices, rules)
   if (isThrown) leaveOutThrower(choices)
+  joinInsides(choices, {rules, code})
   const isMixed = choices.some(({kind, name, out}) => kind === 'go' && name !== undefined && out === undefined)
-  const stack = {rules, code, isMixed}
-  joinInsides(choices, stack)
-  if (isMixed) hideInnerC(choices, stack)
-  const used = choices.filter(({out, name}) => out === undefined && name !== undefined)
+  hideInnerC(choices, {rules, code}, isMixed)
   return {
-    frames: used.map(({name = '', kind, prefix, hidden}) => {
-      return {name, kind, isPrefix: prefix !== undefined, isSigned: hidden === undefined}
-    }),
+    frames: choices.flatMap(signedAs),
     standIns: choices.filter(({standsIn, name}) => standsIn && name !== undefined).map(({name = ''}) => name),
     explain: choices.map(explain),
   }
 }
 
-function nameFrame(frame: FrameReport, rules: SignatureRules, code: CodeFacts): Choice {
+function signedAs({name, code, kind, out, prefix, hidden}: Choice): SignedFrame[] {
+  const isPrefix = prefix !== undefined
+  const shown = out === undefined && name !== undefined
+  const byName = shown ? [{name, kind, isPrefix, isSigned: hidden === undefined, isCode: false}] : []
+  return code === undefined ? byName : [...byName, {name: code, kind, isPrefix: true, isSigned: true, isCode: true}]
+}
+
+/** As the kernel saw it. */
+const EXACT: ReadonlySet<FrameReport['foundBy']> = new Set(['context', 'signal-frame'])
+
+function nameFrame(
+  frame: FrameReport,
+  {rules, code, faultPc}: Pick<ChoiceFacts, 'rules' | 'code' | 'faultPc'>,
+): Choice {
   const kind = frame.kind === 'go' || frame.language === 'Go' ? 'go' : 'c'
   const choice: Choice = {
     frame,
     kind,
+    isExact: EXACT.has(frame.foundBy) || frame.pc === faultPc,
     name: undefined,
     folded: undefined,
     out: undefined,
@@ -80,6 +95,8 @@ function nameFrame(frame: FrameReport, rules: SignatureRules, code: CodeFacts): 
     isOfSystem: false,
     isCalledByName: false,
     hidden: undefined,
+    code: undefined,
+    isOfCode: false,
     standsIn: false,
   }
   if (frame.function === null) return choice
@@ -160,7 +177,7 @@ const DEATH_OF_GO =
  * Code without a name is told by the code of its function, which another build by the same compiler has too, else by
  * its place in the build; inside of a library it tells nothing.
  */
-function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: (module: string) => string | null): void {
+function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: ChoiceFacts['buildIdOf']): void {
   for (const choice of choices) {
     const {frame, out, name, inside} = choice
     if (out !== undefined || name !== undefined || inside !== undefined) continue
@@ -168,24 +185,17 @@ function nameUnnamed(choices: readonly Choice[], code: CodeFacts, buildIdOf: (mo
       choice.out = 'neither name nor module'
       continue
     }
-    const start = startOf(frame, code)
+    const start = startOf(choice, code)
     const print = start === undefined ? undefined : code.fingerprint(start)
-    if (print === undefined) {
-      choice.name = placeInBuild(frame, start, buildIdOf(frame.module))
-      choice.folded = 'no name: the place of its function in this build'
-    } else {
-      choice.name = `${libraryName(frame.module)}~${print}`
-      choice.folded = 'no name: the code of its function'
-    }
+    choice.name = print === undefined ? placeInBuild(choice, code, buildIdOf) : `${libraryName(frame.module)}~${print}`
+    choice.folded = `no name: the ${print === undefined ? 'place of its function in this build' : 'code of its function'}`
   }
 }
 
-function placeInBuild(
-  {module, moduleOffset, pc}: FrameReport,
-  start: Address | undefined,
-  build: string | null,
-): string {
-  const place = placeOf(pc)
+function placeInBuild(choice: Choice, code: CodeFacts, buildIdOf: ChoiceFacts['buildIdOf']): string {
+  const {module, moduleOffset, pc} = choice.frame
+  const build = module === null ? null : buildIdOf(module)
+  const [start, place] = [startOf(choice, code), placeOf(pc)]
   const back = start === undefined || place === undefined ? 0 : place - start
   const offset = (Number(moduleOffset) - back).toString(16)
   return `${basename(module ?? '')}${build === null ? '' : `@${build.slice(0, 8)}`}+0x${offset}`
@@ -204,20 +214,23 @@ function cutAtBounds(choices: readonly Choice[], rules: SignatureRules): void {
   for (const choice of choices.slice(0, Math.max(first, 0))) {
     choice.out = `above a sentinel: ${matches('sentinel', choices[first] as Choice) ?? ''}`
     choice.standsIn = false
+    choice.code = undefined
   }
   const last = choices.findIndex(choice => choice.frame.kind !== 'signal' && matches('last', choice) !== undefined)
   if (last < 0) return
   for (const choice of choices.slice(last + 1)) {
     choice.out = `below the last: ${matches('last', choices[last] as Choice) ?? ''}`
     choice.standsIn = false
+    choice.code = undefined
   }
 }
 
-function explain({frame, name, out, folded, prefix, hidden}: Choice): string {
+function explain({frame, name, out, folded, prefix, hidden, code}: Choice): string {
   const given = frame.function ?? placeInModule(frame) ?? frame.pc ?? '?'
-  if (out !== undefined) return `left out ${given}: ${out}`
+  const byCode = code === undefined ? '' : `; signed by the code of its function, ${code}`
+  if (out !== undefined) return `left out ${given}: ${out}${byCode}`
   const what = name === undefined || name === given ? given : `${name} for ${given}`
-  if (hidden !== undefined) return `shown ${what}: ${hidden}`
+  if (hidden !== undefined) return `shown ${what}: ${hidden}${byCode}`
   const why = [prefix && `prefix, ${prefix}`, folded && name !== given && `folded, ${folded}`].filter(Boolean)
-  return `used ${what}${why.length > 0 ? `: ${why.join('; ')}` : ''}`
+  return `used ${what}${why.length > 0 ? `: ${why.join('; ')}` : ''}${byCode}`
 }

@@ -83,7 +83,7 @@ const NO_FRAMES: FoldedFrames = {signed: [], shown: []}
 
 function foldFrames(frames: readonly SignedFrame[], fold: typeof foldCycles): FoldedFrames {
   const signed = fold(frames.filter(({isSigned}) => isSigned))
-  return {signed: signed.slice(0, FRAME_LIMIT), shown: fold(frames).slice(0, FRAME_LIMIT)}
+  return {signed: signed.slice(0, FRAME_LIMIT), shown: fold(frames.filter(({isCode}) => !isCode)).slice(0, FRAME_LIMIT)}
 }
 
 class Signer {
@@ -104,9 +104,10 @@ class Signer {
 
   signCrash(known: CrashClass): SignatureReport {
     const chosen = this.#choose(this.#facts.frames)
-    const isOverflow = known.isOverflow || this.#ranOver(chosen.frames)
+    const shown = chosen.frames.filter(({isCode}) => !isCode)
+    const isOverflow = known.isOverflow || this.#ranOver(shown)
     const folded = foldFrames(chosen.frames, isOverflow ? foldOverflow : foldCycles)
-    const explain = [...chosen.explain, ...explainFolding(chosen.frames, folded.shown)]
+    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown)]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
     return folded.shown.length === 0
       ? this.#signByStandIns(described, {...chosen, explain})
@@ -129,22 +130,24 @@ class Signer {
   }
 
   #signByFrames(
-    known: CrashClass,
+    crash: CrashClass,
     {signed, shown}: FoldedFrames,
     explain: readonly string[],
     others: readonly string[],
   ): SignatureReport {
     const names = signed.map(({name}) => name)
-    // `main` is in every program.
-    const isEverywhere = names.every(name => IN_EVERY_PROGRAM.test(name))
+    const known = signed.filter(({isCode}) => !isCode)
+    const isCodeAlone = signed.length > known.length && known.every(({isPrefix}) => isPrefix)
+    // `main` is in every program, and short functions of C are alike in many.
+    const isEverywhere = isCodeAlone || known.every(({name}) => IN_EVERY_PROGRAM.test(name))
     const isAmbiguous = isEverywhere || names.some(name => name.startsWith('main.'))
     const program = isEverywhere || others.length > 0 ? this.#facts.identity() : this.#facts.program
     const top = (kind: 'go' | 'c'): string =>
-      (signed.find(frame => frame.kind === kind && !frame.isPrefix) ?? signed.find(frame => frame.kind === kind))
-        ?.name ?? '-'
-    return this.#report(known, {
+      (known.find(frame => frame.kind === kind && !frame.isPrefix) ?? known.find(frame => frame.kind === kind))?.name ??
+      '-'
+    return this.#report(crash, {
       parts: [isAmbiguous ? program : '', ...(others.length > 0 ? others : names)],
-      family: `${top('go')} ${top('c')}`,
+      family: `${top('go')} ${isCodeAlone ? program : top('c')}`,
       frames: shown.map(({name}) => name),
       explain,
     })
@@ -193,7 +196,8 @@ class Signer {
     const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
     const isThrown = crash.cause?.kind === 'c++ exception'
     const isAgain = isRaisedAgain(crash)
-    const chosen = chooseFrames(frames, {rules: this.#rules, code, buildIdOf, isRaisedAgain: isAgain, isThrown})
+    const facts = {code, buildIdOf, isRaisedAgain: isAgain, isThrown, faultPc: crash.pc ?? null}
+    const chosen = chooseFrames(frames, {...facts, rules: this.#rules})
     return {...chosen, explain: foldRepeated(chosen.explain)}
   }
 

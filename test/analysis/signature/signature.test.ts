@@ -9,10 +9,10 @@ test('meaningful frames are used, plumbing on both sides is not', t => {
   const signature = sign(SEGV, frames)
   t.deepEqual(signature.frames, ['boom', 'f', 'main.work', 'main.main'])
   t.is(signature.family, 'signal SIGSEGV main.work f')
-  t.is(signature.version, '4')
+  t.is(signature.version, '5')
   t.deepEqual(signature.explain, [
     'class: signal SIGSEGV',
-    'shown boom: not signed: only builds with symbols know it',
+    'shown boom: only builds with symbols know the name',
     'used f',
     'left out _cgo_0123456789ab_Cfunc_f: cgo glue',
     'left out runtime.cgocall: runtime',

@@ -19,7 +19,14 @@ const CODE: CodeFacts = {
 }
 
 function choose(frames: readonly FrameReport[], isRaisedAgain = false): ChosenFrames {
-  return chooseFrames(frames, {rules: RULES, code: CODE, buildIdOf: () => null, isRaisedAgain, isThrown: false})
+  return chooseFrames(frames, {
+    rules: RULES,
+    code: CODE,
+    buildIdOf: () => null,
+    isRaisedAgain,
+    isThrown: false,
+    faultPc: null,
+  })
 }
 
 test('what ends a process, crosses stacks or is guessed is no part of a signature', t => {
@@ -47,9 +54,9 @@ test('what is inlined in the caller is named by itself, and not by what the call
     c('look', {module: EXE}),
   ]
   const code = {...CODE, calledBefore: () => '_ZSt20__throw_out_of_rangePKc'}
-  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false}
+  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false, faultPc: null}
   const names = (isThrown: boolean) => chooseFrames(frames, {...facts, isThrown}).frames.map(({name}) => name)
-  t.deepEqual(names(false), ['std::map::at', 'look'])
+  t.deepEqual(names(false), ['std::__throw_out_of_range', 'std::map::at', 'look'])
   t.deepEqual(names(true), ['look'], 'which function of a library threw is up to the compiler')
 })
 
@@ -77,7 +84,7 @@ test('what recovered a panic and raised it again is left out', t => {
 })
 
 const signed = (...names: string[]): SignedFrame[] =>
-  names.map(name => ({name, kind: 'go', isPrefix: false, isSigned: true}))
+  names.map(name => ({name, kind: 'go', isPrefix: false, isSigned: true, isCode: false}))
 const namesOf = (frames: readonly SignedFrame[]): string => frames.map(({name}) => name).join(' ')
 
 test('a recursion counts once, however deep the data had it', t => {
@@ -86,7 +93,7 @@ test('a recursion counts once, however deep the data had it', t => {
   t.is(namesOf(foldCycles([])), '')
   const both: SignedFrame[] = [
     ...signed('f'),
-    {name: 'f', kind: 'c', isPrefix: false, isSigned: true},
+    {name: 'f', kind: 'c', isPrefix: false, isSigned: true, isCode: false},
     ...signed('main'),
   ]
   t.is(foldCycles(both).length, 3, 'a C function of the same name is another one')

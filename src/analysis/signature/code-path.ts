@@ -1,0 +1,81 @@
+import type {Address} from '../../base/address.ts'
+import {cgoWrapperTarget} from '../frames/irrelevant-frames.ts'
+import {enteredByGo, isSeam} from './cgo-entries.ts'
+import {type Choice, placeOf, startOf} from './choice.ts'
+import type {CodeFacts} from './code-facts.ts'
+import type {SignatureRules} from './rules.ts'
+
+// Functions of C that no other file calls by name are told by their code: builds without symbols have that too.
+
+interface Facts {
+  readonly rules: SignatureRules
+  readonly code: CodeFacts
+}
+
+/** Frames of C that called each other, innermost first, and who called them. */
+interface Run {
+  readonly frames: readonly Choice[]
+  readonly inlined: readonly Choice[]
+  /** The Go side's wrapper; undefined: there is no Go on the stack. */
+  readonly caller: Choice | undefined
+  /** Starts of the functions that Go has called by name. */
+  readonly entries: ReadonlySet<Address>
+}
+
+/**
+ * Notes the code of each function of C on the way to the crash, from what Go or another file called by name. No name
+ * and no debug information plays a part in it, so that builds with and without them note the same.
+ */
+export function tellByCode(choices: readonly Choice[], facts: Facts): void {
+  const run = runOf(choices, facts.code)
+  for (const [depth, choice] of run?.frames.entries() ?? []) {
+    if (!run || !countsByCode(choice, run.frames[depth + 1], run, facts)) continue
+    const start = startOf(choice, facts.code)
+    const print = start === undefined ? undefined : facts.code.fingerprint(start)
+    if (print === undefined) continue
+    choice.code = `~${print}`
+    for (const each of run.inlined) if (each.frame.pc === choice.frame.pc) each.isOfCode = true
+    choice.isOfCode = true
+  }
+}
+
+/** undefined where it was Go that crashed, or where the runtime called C for its own ends. */
+function runOf(choices: readonly Choice[], code: CodeFacts): Run | undefined {
+  const start = choices.findIndex(isOfC)
+  if (start < 0 || choices.slice(0, start).some(({kind, out}) => kind === 'go' && out === undefined)) return undefined
+  const rest = choices.slice(start)
+  const length = rest.findIndex(choice => choice.frame.kind !== 'signal' && !isOfC(choice))
+  const all = length < 0 ? rest : rest.slice(0, length)
+  const own = all.filter(choice => isOfC(choice) && !GUESSED.has(choice.frame.foundBy ?? ''))
+  const frames = own.filter(({frame}) => !frame.inlined)
+  const inlined = own.filter(({frame}) => frame.inlined)
+  const callers = rest.slice(all.length)
+  const depth = callers.findIndex(choice => !isSeam(choice))
+  const caller = callers[depth]
+  if (!caller) return {frames, inlined, caller, entries: new Set()}
+  if (cgoWrapperTarget(caller.frame.function ?? '') === undefined) return undefined
+  return {frames, inlined, caller, entries: enteredByGo(all, choices.slice(0, start + all.length + depth), code)}
+}
+
+function isOfC({kind, frame}: Choice): boolean {
+  return kind === 'c' && frame.kind === 'c'
+}
+
+/** Of the second the frame is not on the stack; which frames a scan finds is chance. */
+const GUESSED: ReadonlySet<string> = new Set(['scan', 'tail-call'])
+
+/** Where a distribution installs its libraries: another host has another release of them. */
+const INSTALLED = /^\/(?:usr\/)?lib(?:32|64|x32)?\//
+
+function countsByCode(choice: Choice, caller: Choice | undefined, run: Run, {rules, code}: Facts): boolean {
+  const {frame, isOfSystem, name = ''} = choice
+  if (frame.module === null || isOfSystem || (run.caller && INSTALLED.test(frame.module))) return false
+  const isLeftOut = (each: string) => rules.reason('irrelevant', 'c', each) !== undefined
+  if (isLeftOut(frame.function ?? '') || isLeftOut(name)) return false
+  const start = startOf(choice, code)
+  if (start !== undefined && run.entries.has(start)) return false
+  // cgo's wrapper may have left by a jump into another file.
+  if (!caller) return run.caller === undefined || run.caller.frame.module === frame.module
+  const pc = caller.frame.module === frame.module ? undefined : placeOf(caller.frame.pc)
+  return pc === undefined || code.calledBefore(pc) === undefined
+}
