@@ -76,6 +76,9 @@ export class BytesSource implements ByteSource {
 /** Reads this long go straight to the file: caching them would only drop what is in use. */
 const BYPASS_LENGTH = 64 * 1024
 
+/** The last descriptor of the standard streams (stdio(3)). */
+const STANDARD_ERROR = 2
+
 /** What can become of a file while it is read. */
 export type FileChange = 'shrunk' | 'grown' | 'rewritten'
 
@@ -111,7 +114,7 @@ export class FileSource implements ByteSource {
     return new FileSource(path, openRegularFile(path))
   }
 
-  /** An open file, which need not have a path; it is closed with the source. */
+  /** An open file, which need not have a path; it is closed with the source, but for a standard stream. */
   static ofDescriptor(fd: number, name: string): FileSource {
     return new FileSource(name, describeRegular(fd, name))
   }
@@ -179,6 +182,7 @@ export class FileSource implements ByteSource {
     if (this.#isClosed) return
     this.#change = this.change
     this.#isClosed = true
-    closeSync(this.#fd)
+    // What is opened next would get the number of a standard stream; libuv aborts when it closes one of those.
+    if (this.#fd > STANDARD_ERROR) closeSync(this.#fd)
   }
 }

@@ -21,6 +21,7 @@ const WAYS = {
   'a packed pipe': `gzip -1c ${core} | $RUN - ${files}`,
   'a slow pipe': `(head -c 3 ${core}; sleep 0.3; tail -c +4 ${core}) | $RUN - ${files}`,
   'a redirected file': `$RUN - ${files} < ${core}`,
+  'a redirected packed file': `gzip -1c ${core} > ${core}.gz; $RUN - ${files} < ${core}.gz`,
   coredumpctl: `$RUN --sysroot ${fixture.sysroot} ${fixture.executable} -c ${core}`,
 } as const
 
