@@ -1,4 +1,4 @@
-import {createHash} from 'node:crypto'
+import {hash} from 'node:crypto'
 
 /** So many keys are kept as they are. */
 const TEXTS = 10_000
@@ -29,7 +29,7 @@ export class KeyTable {
 }
 
 function digestOf(key: string): Uint32Array {
-  const digest = createHash('sha256').update(key, 'utf16le').digest()
+  const digest = hash('sha256', Buffer.from(key, 'utf16le'), 'buffer')
   return Uint32Array.from({length: WORDS}, (_, word) => digest.readUInt32LE(word * 4))
 }
 

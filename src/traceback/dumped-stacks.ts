@@ -9,9 +9,9 @@ const STACKS_MAX = 2_000_000
 /** Of all those stacks. */
 const FRAMES_MAX = 16_000_000
 /** Different functions on different lines: a program has more, but no process stands in so many of them. */
-const PLACES_MAX = 500_000
+const PLACES_MAX = 200_000
 /** Characters of their names and files, and of what else is told of stacks. */
-const TEXT_MAX = 64 * 1024 * 1024
+const TEXT_MAX = 32 * 1024 * 1024
 /** IDs that are kept of the goroutines with one stack. */
 const IDS_KEPT = 20
 
@@ -117,7 +117,9 @@ export class DumpedStacks implements StackList {
     const {function: name, file, line, isC} = frame
     const key = `${name}\n${file}\n${line}\n${isC}`
     return this.#frames.numberOf(key, () => {
-      if (this.#frames.values.length >= PLACES_MAX) throw this.#tooLarge(`${PLACES_MAX} functions and lines`)
+      const known = this.#frames.values.length
+      if (known >= PLACES_MAX) throw this.#tooLarge(`${PLACES_MAX} functions and lines`)
+      if (known === MANY) growHeapSlowly()
       return {function: this.#keep(name), file: this.#keep(file), line, isC}
     })
   }

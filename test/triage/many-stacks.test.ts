@@ -59,6 +59,31 @@ test('two dumps that are compared: 250 bytes for each of a stack in either', t =
   t.is([...changes].length, STACKS * 1.5)
 })
 
+test('what is held to compare two dumps does not grow with the depth of their stacks', t => {
+  const compared = {path: '/x', kind: 'traceback', count: STACKS, since: null, until: null}
+  const [before, after] = [0, STACKS].map(first => {
+    const stacks = new DumpedStacks('dump')
+    for (let id = first; id < first + STACKS; id++) {
+      // Four functions in an order that no other stack has, from the outermost on.
+      let state = id
+      const frames = Array.from({length: 2 * DEPTH}, () => {
+        state = Math.imul(state ^ (state >>> 15), 0x85ebca6b) + 0x9e3779b1
+        return {function: `main.f${state >>> 30}`, file: '/src/main.go', line: 1, isC: false}
+      })
+      stacks.add({...STACK, goroutines: [id], frames})
+    }
+    return {compared, buildId: null, stacks}
+  })
+  if (!before || !after) return t.fail()
+  let changes: Iterable<unknown> = []
+  const compare = () => (changes = diffGoroutines(before, after).goroutines)
+  compare()
+  changes = []
+  const bytes = heldBy(compare)
+  t.true(bytes < STACKS * 2 * 500, `${bytes / STACKS / 2}`)
+  t.is([...changes].length, STACKS * 2)
+})
+
 test('a profile of nothing but empty messages is refused, in the room that it takes itself', t => {
   const valueType = new ValueType({type: 1, unit: 1})
   const profile = new Profile({sampleType: [valueType]})
@@ -95,17 +120,17 @@ test('a traceback of more than any process has is refused, as soon as it is more
   const name = 'x'.repeat(1024 * 1024)
   t.is(
     tooLarge(id => [`main.${name}${id}(0x1)`, '\t/src/main.go:1 +0x1']),
-    'dump: more than 67108864 characters of different names',
+    'dump: more than 33554432 characters of different names',
   )
-  t.is(read, 63)
+  t.is(read, 31)
   // Places without end.
   t.is(
     tooLarge(id =>
       Array.from({length: 20_000}, (_, line) => `main.f()\n\t/a.go:${id * 20_000 + line}`.split('\n')).flat(),
     ),
-    'dump: more than 500000 functions and lines',
+    'dump: more than 200000 functions and lines',
   )
-  t.is(read, 25)
+  t.is(read, 10)
 })
 
 test('goroutines of the runtime, which are left out, count too', t => {

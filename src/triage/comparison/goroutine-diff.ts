@@ -1,5 +1,5 @@
 import {Column} from '../../base/column.ts'
-import {EMPTY_LIST, Numbering, PrefixTree} from '../../base/prefix-tree.ts'
+import {Numbering} from '../../base/prefix-tree.ts'
 import type {DiffReport, GoroutineChange} from '../../report/core-report.ts'
 import type {DumpedFrame, DumpedStack, StackList} from '../../traceback/dumped-stack.ts'
 import {compareCounts, countsOf} from './changes.ts'
@@ -64,12 +64,12 @@ function chooseLines(
 }
 
 function haveSharedStack(before: GoroutineSet, after: GoroutineSet, common: Common): boolean {
-  const lists = new StackLists(common)
+  const numbers = new StackNumbers(common)
   const known = Column.ofUint32()
-  for (const stack of before.stacks) known.set(lists.listOf(stack), 1)
+  for (const stack of before.stacks) known.set(numbers.numberOf(stack), 1)
   for (const stack of after.stacks) {
-    const list = lists.listOf(stack)
-    if (known.at(list) === 1 && !lists.isBare(list)) return true
+    const number = numbers.numberOf(stack)
+    if (known.at(number) === 1 && !numbers.isBare(number)) return true
   }
   return false
 }
@@ -79,10 +79,11 @@ function all(stacks: Iterable<DumpedStack>, holds: (stack: DumpedStack) => boole
   return true
 }
 
-/** What is compared of stacks, each a list of numbers, so that a million of them need little room. */
-class StackLists {
+/** What is compared of stacks, by number: lists of frames take too much room where a million of them are different. */
+class StackNumbers {
   readonly #common: Common
-  readonly #lists = new PrefixTree()
+  /** Whether nothing is on it that is compared. */
+  readonly #stacks = new Numbering<boolean>()
   readonly #names = new Numbering<undefined>()
   readonly #numbers = new Map<DumpedFrame, number>()
 
@@ -90,28 +91,23 @@ class StackLists {
     this.#common = common
   }
 
-  /** Those that are the same have one list. */
-  listOf(stack: DumpedStack): number {
+  /** Those that are the same have one. */
+  numberOf(stack: DumpedStack): number {
     const {states, creators} = this.#common
     const frames = comparedFrames(stack, this.#common)
-    let list = EMPTY_LIST
-    for (let index = frames.length - 1; index >= 0; index--) {
-      list = this.#lists.append(list, this.#numberOf(frames[index] as DumpedFrame))
-    }
     const rest = `${states ? stack.state : ''}\n\n${creators ? stack.createdBy : ''}`
-    return this.#lists.append(
-      list,
-      this.#names.numberOf(rest, () => undefined),
-    )
+    const words = new Uint32Array(frames.length + 1)
+    words[0] = this.#names.numberOf(rest, () => undefined)
+    for (const [index, frame] of frames.entries()) words[index + 1] = this.#numberOfFrame(frame)
+    return this.#stacks.numberOf(Buffer.from(words.buffer).toString('latin1'), () => frames.length === 0)
   }
 
-  /** Whether it is of a stack with nothing on it that is compared. */
-  isBare(list: number): boolean {
-    return this.#lists.parentOf(list) === EMPTY_LIST
+  isBare(number: number): boolean {
+    return this.#stacks.values[number] === true
   }
 
   /** The name of a file depends on where and how a program was built; a function has one file anyhow. */
-  #numberOf(frame: DumpedFrame): number {
+  #numberOfFrame(frame: DumpedFrame): number {
     const known = this.#numbers.get(frame)
     if (known !== undefined) return known
     const {function: name, line} = frame
@@ -132,11 +128,8 @@ interface Group {
 class StackGroups implements Iterable<GoroutineChange> {
   readonly common: Common
   readonly #sets: readonly GoroutineSet[]
-  readonly #lists: StackLists
-  /** By the list of its stacks: one more than the group. */
-  readonly #groups = Column.ofUint32()
-  /** By group: its list. */
-  readonly #listsOf = Column.ofUint32()
+  /** A group has the number of its stacks. */
+  readonly #numbers: StackNumbers
   readonly #before = Column.ofNumbers()
   readonly #after = Column.ofNumbers()
   /** Which stack is told, twice its index; one more: of the second dump, where that has one. */
@@ -148,22 +141,22 @@ class StackGroups implements Iterable<GoroutineChange> {
   constructor(before: GoroutineSet, after: GoroutineSet, common: Common) {
     this.common = common
     this.#sets = [before, after]
-    this.#lists = new StackLists(common)
+    this.#numbers = new StackNumbers(common)
     for (const [index, stack] of before.stacks.entries()) this.#add(index, stack, false)
     for (const [index, stack] of after.stacks.entries()) this.#add(index, stack, true)
   }
 
   /** Whether one is in both. A stack with nothing on it is no sign of one build. */
   get haveShared(): boolean {
-    for (let group = 0; group < this.#listsOf.length; group++) {
+    for (let group = 0; group < this.#told.length; group++) {
       const {before, after} = this.#pairOf(group)
-      if (before !== 0 && after !== 0 && !this.#lists.isBare(this.#listsOf.at(group))) return true
+      if (before !== 0 && after !== 0 && !this.#numbers.isBare(group)) return true
     }
     return false
   }
 
   *[Symbol.iterator](): Generator<GoroutineChange> {
-    const order = Uint32Array.from({length: this.#listsOf.length}, (_, group) => group)
+    const order = Uint32Array.from({length: this.#told.length}, (_, group) => group)
     order.sort((a, b) => compareCounts(this.#pairOf(a), this.#pairOf(b)) || a - b)
     for (const group of order) {
       const {before, after} = this.#pairOf(group)
@@ -185,12 +178,9 @@ class StackGroups implements Iterable<GoroutineChange> {
   }
 
   #add(index: number, stack: DumpedStack, isAfter: boolean): void {
-    const list = this.#lists.listOf(stack)
-    const known = this.#groups.at(list)
-    const group = known === 0 ? this.#listsOf.push(list) : known - 1
-    if (known === 0) this.#groups.set(list, group + 1)
-    if (known === 0 || (isAfter && this.#told.at(group) % 2 === 0))
-      this.#tell(group, 2 * index + Number(isAfter), stack)
+    const group = this.#numbers.numberOf(stack)
+    const isNew = group === this.#told.length
+    if (isNew || (isAfter && this.#told.at(group) % 2 === 0)) this.#tell(group, 2 * index + Number(isAfter), stack)
     else this.#join(group, stack)
     const counts = isAfter ? this.#after : this.#before
     counts.set(group, counts.at(group) + stack.count)
