@@ -19,7 +19,7 @@ let isLate = false
 
 export function optimizeLate(): void {
   isLate = true
-  setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=1000000000', '--no-incremental-marking')
+  setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=100000000', '--no-incremental-marking')
 }
 
 export function optimizeAsUsual(): void {
