@@ -13,10 +13,11 @@ export const SIGSTOP = 19
 export const SIGSYS = 31
 
 /**
- * si_code of a signal that kill sent, and of one that the kernel sent without a better word, as for #GP
- * (asm-generic/siginfo.h; arch/x86/kernel/traps.c, exc_general_protection).
+ * si_code of a signal that kill sent, of one that tkill or tgkill sent, and of one that the kernel sent without a
+ * better word, as for #GP (asm-generic/siginfo.h; arch/x86/kernel/traps.c, exc_general_protection).
  */
 export const SI_USER = 0
+export const SI_TKILL = -6
 export const SI_KERNEL = 128
 
 /** si_code of a signal that the processor was the reason of (asm-generic/siginfo.h). */
