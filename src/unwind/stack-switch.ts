@@ -39,8 +39,8 @@ export function asmcgocallBase(version: GoVersion, g0SchedSp: Address): Address 
   return toAddress(lowered - (lowered % 16))
 }
 
-/** From 1.21 on asmcgocall has a frame of one word, the saved rbp, on the stack that it leaves. */
-function asmcgocallFrameSize(version: GoVersion): number {
+/** From 1.21 on asmcgocall and systemstack have a frame of one word, the saved rbp, on the stack that they leave. */
+export function switchFrameSize(version: GoVersion): number {
   return version.atLeast(21) ? 8 : 0
 }
 
@@ -82,7 +82,7 @@ function readAsmcgocallCaller(
   {memory, version}: AsmcgocallFrame,
   {sp, sameStack}: Pick<GoroutineSide, 'sp' | 'sameStack'>,
 ): GoroutineSide | undefined {
-  const frameSize = asmcgocallFrameSize(version)
+  const frameSize = switchFrameSize(version)
   const pc = readAddress(memory, toAddress(sp + frameSize))
   if (pc === undefined) return undefined
   const cfa = toAddress(sp + frameSize + 8)

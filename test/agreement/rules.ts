@@ -99,6 +99,11 @@ function* againstGoroutine(call: Call, goroutine: GoroutineReport | undefined): 
   }
 }
 
+function* againstDocuments(call: Call, documents: Documents): Generator<string> {
+  if (call.goroutineKnown) yield* againstGoroutine(call, goroutineOf(documents, call.image, call.goroutine))
+  else if (threadOf(documents, call.thread)?.goroutineKnown) yield `whose C.${call.entry} is, threads knows`
+}
+
 /** What SetCgoTraceback was given, the crash, and the losses of frames are looked for by those that show them. */
 const OF_WHAT_IS_SHOWN = /^(?:cgo-hooks-unknown|symbols-missing|stack-not-in-core|cause-lost): /
 
@@ -198,10 +203,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       const isSame = has?.some(each => isDeepStrictEqual([each.image, each.m, each.goroutine], [image, m, goroutine]))
       if (has && !isSame) yield `cgo has m ${m}, goroutine ${goroutine} on thread ${id}; threads ${short(has)}`
     }
-    for (const call of cgo.cgo.calls) {
-      if (call.goroutineKnown) yield* againstGoroutine(call, goroutineOf(documents, call.image, call.goroutine))
-      else if (threadOf(documents, call.thread)?.goroutineKnown) yield `whose C.${call.entry} is, threads knows`
-    }
+    for (const call of cgo.cgo.calls) yield* againstDocuments(call, documents)
     const calling = new Set(cgo.cgo.calls.map(({goroutine}) => goroutine))
     for (const {id, inCgo} of analyze.goroutines) if (inCgo && !calling.has(id)) yield `goroutine ${id} is in no call`
     const {callsKnown, hooksKnown, enabled} = cgo.cgo

@@ -1,10 +1,13 @@
-import {type Address, NULL_ADDRESS} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {type Machine, machineOf} from '../../runtime-model/machine.ts'
 import type {GoStart} from '../../unwind/goroutine-walk.ts'
+import {switchFrameSize} from '../../unwind/stack-switch.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {endsProcess} from './signals.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 
 /** Frames of one stack that are walked: a stack of 1 GB holds fewer. */
@@ -48,29 +51,47 @@ function startSaved({sched}: Goroutine): FoundStart {
  * back; undefined where the walk ended elsewhere.
  */
 export function startLeft(
-  {runtime}: DeadProcess,
+  process: DeadProcess,
   goroutine: Goroutine,
   {g0: address}: Machine,
   end: Address,
 ): FoundStart | undefined {
-  const g0 = runtime?.goroutineAt(address)
-  const isLeft = g0 && goroutine.status.text === 'running' && isOnStack(goroutine.stack, goroutine.sched.sp)
-  return isLeft && !isOnStack(goroutine.stack, end) && isOnSystemStack(g0, end) ? startSaved(goroutine) : undefined
+  const {stack, sched, status} = goroutine
+  if (status.text !== 'running' || !isOnStack(stack, sched.sp) || isOnStack(stack, end)) return undefined
+  const g0 = process.runtime?.goroutineAt(address)
+  const isLeft = (g0 && isOnSystemStack(g0, end)) || hasSwitched(process, goroutine)
+  return isLeft ? startSaved(goroutine) : undefined
+}
+
+/**
+ * Whether a goroutine that runs is on the system stack, wherever its thread is seen: systemstack plants
+ * systemstack_switch in the gobuf, and clears its stack pointer on the way back. Since 1.17 asmcgocall plants the same
+ * and leaves it, so that only a call that never returns is proof (src/runtime/asm_amd64.s).
+ */
+function hasSwitched({tables, version, memory}: DeadProcess, {sched}: Goroutine): boolean {
+  if (!tables || sched.sp === NULL_ADDRESS || tables.functionAt(sched.pc)?.funcID !== 'systemstack_switch') return false
+  if (!version.atLeast(17)) return true
+  const returnPc = readAddress(memory, toAddress(sched.sp + switchFrameSize(version)))
+  const caller = returnPc === undefined ? undefined : tables.functionAt(returnPc)
+  return caller !== undefined && endsProcess(caller)
 }
 
 /** Nothing tells where the goroutine is. */
 const LOST_START: FoundStart = {pc: NULL_ADDRESS, sp: NULL_ADDRESS, trap: false, isSyscall: false, foundBy: 'gobuf'}
 
 /**
- * Whether a goroutine runs, and its thread is neither on its stack nor on that of g0: in a handler whose stack is lost.
- * What the scheduler saved is then where the goroutine last was, not where it is.
+ * Whether a goroutine runs, and its thread is not known to be on its stack or that of g0: in a handler whose stack is
+ * lost, or its M is lost. What the scheduler saved is then where the goroutine last was, not where it is.
  */
-export function isElsewhere({runtime}: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): boolean {
-  const machine = goroutine.status.text === 'running' ? machineOf(runtime, goroutine) : undefined
-  if (!machine || machine.curg !== goroutine.address) return false
-  const sp = placeOf(machine)?.sp
+export function isElsewhere(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): boolean {
+  const {runtime} = process
+  if (goroutine.status.text !== 'running' || goroutine.m === NULL_ADDRESS) return false
+  const machine = machineOf(runtime, goroutine)
+  if (machine && machine.curg !== goroutine.address) return false
+  const sp = machine && placeOf(machine)?.sp
+  if (!machine || sp === undefined) return !hasSwitched(process, goroutine)
   const g0 = runtime?.goroutineAt(machine.g0)
-  return sp !== undefined && g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
+  return g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
 }
 
 /** Less than any two stacks lie apart, and more than the runtime needs of its own. */

@@ -3,6 +3,8 @@ import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {walkBareStack, walkBehind} from './frame-pointer-stack.ts'
+import {type FoundStart, isElsewhere} from './goroutine-start.ts'
+import {findNamelessThrow} from './nameless-throw.ts'
 import {type StitchedFrame, stitchBareStack, stitchLostBareStack} from './stitched-stack.ts'
 
 /**
@@ -20,8 +22,19 @@ export function stitchNamelessThread(
     const behind = walkBehind(process, goroutine, {stop: leaf.stop, last})
     return stitchBareStack({...leaf, stop: 'end-of-stack'}, behind, () => false)
   }
-  const bare = walkBareStack(process, () => last, goroutine)
+  const bare = walkBareStack(process, () => last, goroutine, startOfThrow(process, goroutine, last))
   return isOwn ? stitchLostBareStack(leaf, bare) : stitchBareStack(leaf, bare, at => isOnStack(goroutine.stack, at))
+}
+
+/** Where a goroutine threw whose thread is in a handler with a lost stack: it has not come back from there. */
+function startOfThrow(
+  process: DeadProcess,
+  goroutine: Goroutine,
+  last: UnwindFrame | undefined,
+): FoundStart | undefined {
+  const throwing = process.runtime?.machineAt(goroutine.m)?.throwing ?? 0
+  if (throwing === 0 || !last || !isElsewhere(process, () => last, goroutine)) return undefined
+  return findNamelessThrow(process, goroutine, goroutine.sched.sp)
 }
 
 /**

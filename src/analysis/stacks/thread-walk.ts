@@ -266,9 +266,17 @@ class LeafWalk {
 
   /** Whether a walk that did not come to the fault shows nothing but how the runtime throws. */
   #isOfDyingRuntime({frames, landing, stop}: CSegment): boolean {
+    if (landing || stop === 'end-of-stack' || frames.length === 0) return false
     const pc = this.#namelessFaultPc()
-    if (pc === undefined || landing || stop === 'end-of-stack') return false
-    return frames.length > 0 && frames.every(frame => frame.pc !== pc)
+    return pc === undefined ? this.#isInNamelessHandler(frames) : frames.every(frame => frame.pc !== pc)
+  }
+
+  /** Without function tables: the program's own code on the signal stack of an M that ends the process. */
+  #isInNamelessHandler(frames: readonly UnwindFrame[]): boolean {
+    const {tables, goModule} = this.#process
+    const stack = this.#gsignal?.stack
+    if (tables || !goModule || !stack || (this.#facts.machine?.dying ?? 0) === 0) return false
+    return frames.every(({pc, sp}) => isOnStack(stack, sp) && pc >= goModule.start && pc < goModule.end)
   }
 
   /** The frame of Go code that faulted, which no function table tells to have been interrupted. */

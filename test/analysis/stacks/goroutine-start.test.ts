@@ -4,7 +4,9 @@ import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {findStart} from '../../../src/analysis/stacks/goroutine-start.ts'
 import type {ThreadStacks} from '../../../src/analysis/stacks/thread-stacks.ts'
 import {toAddress} from '../../../src/base/address.ts'
+import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import {FakeProcess} from '../../unwind/process.ts'
 
 const STACK = {lo: toAddress(0xc000000000), hi: toAddress(0xc000001000)}
 const OWN = STACK.lo + 0x100
@@ -34,6 +36,17 @@ interface Situation {
   /** Where C had called Go last. */
   called?: number
   gobuf?: {pc: number; sp: number}
+  m?: number
+  /** What is planted in the gobuf is systemstack_switch, and who called that. */
+  switch?: {minor: number; caller?: string}
+}
+
+/** With function tables, by which alone a switch is told. */
+function switched({minor, caller = ''}: NonNullable<Situation['switch']>): Partial<DeadProcess> {
+  const slot = GOBUF.sp + (minor >= 21 ? 8 : 0)
+  const functionAt = (pc: number) => (pc === GOBUF.pc ? {funcID: 'systemstack_switch'} : {name: caller})
+  const memory = new FakeProcess().words(slot, 0x7000)
+  return {tables: {functionAt}, version: GoVersion.ofMinor(minor), memory} as unknown as DeadProcess
 }
 
 function start(situation: Situation) {
@@ -42,7 +55,7 @@ function start(situation: Situation) {
   const address = toAddress(0x5000)
   const goroutine = {
     address,
-    m: 0x6000,
+    m: situation.m ?? 0x6000,
     stack: STACK,
     sched: gobuf,
     syscall: syscall ?? {pc: 0, sp: 0},
@@ -50,7 +63,8 @@ function start(situation: Situation) {
   }
   const machine = {curg: isOther ? 0x9000 : address, vdso}
   const goroutineAt = () => g0 && {stack: g0, sched: {sp: called}}
-  const process = {runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
+  const known = situation.switch && switched(situation.switch)
+  const process = {...known, runtime: {machineAt: () => machine, goroutineAt}} as unknown as DeadProcess
   const threads = {
     ofMachine: () => frames && {frames, base, innermost: base, leaf: {landing}},
     placeOf: () => frames?.[base],
@@ -104,7 +118,17 @@ const SITUATIONS: Readonly<Record<string, [Situation, unknown[]]>> = {
     FROM_GOBUF,
   ],
   'its M runs another one: where the scheduler left it': [{frames: [go(0x30)], isOther: true}, FROM_GOBUF],
-  'no thread of the core runs its M: where the scheduler left it': [{}, FROM_GOBUF],
+  'no thread of the core runs its M: nobody knows': [{}, [0, false, false, 'gobuf']],
+  'about to run, on no M yet: where the scheduler left it': [{m: 0}, FROM_GOBUF],
+  'no thread, up to 1.16 in systemstack: where that left it': [{switch: {minor: 16}}, FROM_GOBUF],
+  'no thread, since 1.17 in systemstack or asmcgocall: nobody knows': [
+    {switch: {minor: 17, caller: 'runtime.cgocall'}},
+    [0, false, false, 'gobuf'],
+  ],
+  'no thread, dying on the system stack: where that left it': [
+    {switch: {minor: 27, caller: 'runtime.fatalthrow'}},
+    FROM_GOBUF,
+  ],
   'no thread, and gogo has cleared the stack pointer: nobody knows': [
     {gobuf: {pc: GOBUF.pc, sp: 0}},
     [0, false, false, 'gobuf'],

@@ -72,3 +72,34 @@ test('one that comes past the system call, one of a goroutine in none, and one i
   t.deepEqual(stitched(thread(LOW + 0x128, {syscallSp: 0})), unwalked)
   t.deepEqual(stitched(thread(LOW + 0x128, {calls: 1})), unwalked)
 })
+
+test('in a handler whose stack is lost, the frames of a goroutine that threw are what fatalthrow kept of them', t => {
+  const {process, goroutine} = thread(LOW + 0x128)
+  const memory = process.memory as unknown as FakeProcess
+  const g = 0xc000800000
+  memory.words(LOW + 0x118, g, 0x401333, LOW + 0x160).words(LOW + 0x158, 0x401333)
+  const handler = walkSegment(
+    process,
+    {registers: at(0x401100, g), foundBy: 'context', exactPc: true},
+    undefined,
+    undefined,
+  )
+  const running = {
+    ...goroutine,
+    address: g,
+    m: 1,
+    status: {text: 'running'},
+    sched: {...goroutine.sched, sp: LOW + 0x100},
+    syscall: {pc: 0, sp: 0, bp: 0},
+  } as unknown as Goroutine
+  const ofMachine = (throwing: number) => ({
+    machineAt: () => ({throwing, curg: g, g0: 0}),
+    goroutineAt: () => ({...goroutine, stack: {lo: 0, hi: 0}}),
+  })
+  const items = (throwing: number) => {
+    const runtime = ofMachine(throwing) as unknown as DeadProcess['runtime']
+    return stitched({process: {...process, runtime}, goroutine: running, leaf: handler})
+  }
+  t.deepEqual(items(1).slice(0, 3), ['native 401100', 'go: no-unwind-info', 'bare 401333'])
+  t.deepEqual(items(0), ['native 401100', 'go: no-unwind-info', 'nothing: unmapped', 'no-unwind-info'])
+})
