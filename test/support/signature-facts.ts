@@ -61,6 +61,7 @@ export const fatalOf = (message: string): CrashReport => ({...SEGV, kind: 'fatal
 
 const NO_CODE: CodeFacts = {
   calledBefore: () => undefined,
+  callsThroughSlot: () => false,
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,

@@ -1,4 +1,4 @@
-import {directTransfers, loadsClosureCode} from '../../amd64/call-encoding.ts'
+import {behindStub, directCallTarget, directTransfers, loadsClosureCode} from '../../amd64/call-encoding.ts'
 import {fingerprintOf} from '../../amd64/code-digest.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
@@ -13,6 +13,8 @@ import type {DeadProcess} from '../process/dead-process.ts'
 export interface CodeFacts {
   /** The function of another module that the call before a return address calls, by the name in the caller. */
   calledBefore(returnAddress: Address): string | undefined
+  /** Whether that call goes through a slot: to another module, or to one of several functions for the processor. */
+  callsThroughSlot(returnAddress: Address): boolean
   /** Start of the function around a place in C code. */
   functionStart(pc: Address): Address | undefined
   /** Starts of the other functions of its own module that a function calls or jumps to directly, by its start. */
@@ -37,6 +39,10 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
     calledBefore: returnAddress => {
       const callee = findCallee(process, returnAddress)
       return callee?.isStub ? callee.name : undefined
+    },
+    callsThroughSlot: returnAddress => {
+      const target = directCallTarget(memory, returnAddress)
+      return target !== undefined && behindStub(memory, target) !== target
     },
     functionStart: startOfC,
     calleesOf: start => findCallees(memory, start, startOfC),

@@ -28,15 +28,22 @@ interface Run {
  */
 export function tellByCode(choices: readonly Choice[], facts: Facts): void {
   const run = runOf(choices, facts.code)
-  for (const [depth, choice] of run?.frames.entries() ?? []) {
-    if (!run || !countsByCode(choice, run.frames[depth + 1], run, facts)) continue
+  if (!run) return
+  for (const [depth, choice] of run.frames.entries()) {
+    const caller = run.frames[depth + 1]
+    if (!countsByCode(choice, caller, run, facts)) continue
     const start = startOf(choice, facts.code)
     const print = start === undefined ? undefined : facts.code.fingerprint(start)
     if (print === undefined) continue
-    choice.code = `~${print}`
-    for (const each of run.inlined) if (each.frame.pc === choice.frame.pc) each.isOfCode = true
-    choice.isOfCode = true
+    if (!isVariant(choice, caller, facts.code)) choice.code = `~${print}`
+    for (const each of [choice, ...run.inlined]) if (each.frame.pc === choice.frame.pc) each.isOfCode = true
   }
+}
+
+/** In a program that has libc in it: which function the call leads to is up to the processor. */
+function isVariant({frame}: Choice, caller: Choice | undefined, code: CodeFacts): boolean {
+  const pc = caller?.frame.module === frame.module ? placeOf(caller.frame.pc) : undefined
+  return pc !== undefined && code.calledBefore(pc) === undefined && code.callsThroughSlot(pc)
 }
 
 /** undefined where it was Go that crashed, or where the runtime called C for its own ends. */

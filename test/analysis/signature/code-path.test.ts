@@ -81,6 +81,14 @@ test('--explain names the code', t => {
   ])
 })
 
+test('which variant of a function of libc the processor got makes no difference where the program has libc in it', t => {
+  const code = {...CODE, callsThroughSlot: (pc: number) => pc === 0x7390}
+  const length = (pc: string) => sign(SEGV, called(true, at('__strlen', pc), at('leaf', '0x7390')), {code}).exact
+  t.is(length('0x7610'), length('0x7710'))
+  const inner = (pc: string) => sign(SEGV, called(true, at('__strlen', pc), at('leaf', '0x7310')), {code}).exact
+  t.not(inner('0x7610'), inner('0x7710'))
+})
+
 test('a thread of C alone is signed by code and program, with names and without', t => {
   const thread = (name: string | null, pc: string) => [at(name, pc), at(name, '0x7510'), libc(name && 'start_thread')]
   t.is(exactOf(thread('run', '0x7310')), exactOf(thread(null, '0x7310')))

@@ -11,6 +11,7 @@ import {c, frame, go, libc} from '../../support/signature-facts.ts'
 const RULES = new SignatureRules()
 const CODE: CodeFacts = {
   calledBefore: () => undefined,
+  callsThroughSlot: () => false,
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
