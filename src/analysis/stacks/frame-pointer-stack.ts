@@ -6,6 +6,7 @@ import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutin
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
+import {findFrameRecord, findRecordOfCgocall, RECORD_SEARCH} from './frame-record.ts'
 import {type FoundStart, isElsewhere, type PlaceOfThread} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import {seedOfThrow} from './nameless-throw.ts'
@@ -18,10 +19,6 @@ export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 
   readonly isBehindGap?: boolean
 }
 
-/** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
-const RECORD_SEARCH = 512
-/** Words above cgocall's stack pointer that its record is among: its frame has 0x30 or 0x38 bytes (1.7 to 1.20). */
-const CGOCALL_FRAME = 16
 /** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
 const SWITCH_RECORDS = 2
 
@@ -48,7 +45,7 @@ function* walkOwnStack(
 ): Generator<BareFrame, StopReason> {
   const seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
   if (!seed) return 'unmapped'
-  return yield* walkBehind(process, goroutine, yield* walkFrom(process, goroutine, seed))
+  return yield* walkBehind(process, goroutine, yield* walkFrom(process, goroutine, seed, seed))
 }
 
 /**
@@ -205,7 +202,7 @@ function* seedOfDeath(
   placeOf: PlaceOfThread,
   goroutine: Goroutine,
   start: FoundStart,
-): Generator<BareFrame, Seed | undefined> {
+): Generator<BareFrame, BareSeed | undefined> {
   if (start.foundBy === 'frame-pointer') return seedOfThrow(process, start)
   if (start.foundBy === 'signal-frame') return seedOnThread(process, placeOf, goroutine)
   const {pc, sp, foundBy} = start
@@ -218,14 +215,15 @@ function* seedOfDeath(
  * As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the
  * gobuf.
  */
-function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): Seed | undefined {
+function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): BareSeed | undefined {
   const {syscall, sched, status} = goroutine
   // What a g0 keeps in its gobuf is where it was left long ago; a thread on it is not idle, whatever its status says.
   const mayRun = status.text === 'running' || goroutine.id === 0
   const running = mayRun ? seedOnThread(process, placeOf, goroutine) : undefined
   if (running) return running
   if (syscall.sp !== NULL_ADDRESS) {
-    const bp = isOnStack(goroutine.stack, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
+    const known = isOnStack(goroutine.stack, syscall.bp) ? syscall.bp : callerOfSwitch(process, goroutine)
+    const bp = known ?? pointerOnThread(process, placeOf, goroutine)
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
   if (sched.sp === NULL_ADDRESS || isElsewhere(process, placeOf, goroutine)) return undefined
@@ -259,9 +257,14 @@ function seedAt(
   pc: Address,
   sp: Address,
   known: Address | undefined,
-): Seed {
+): BareSeed {
   const bp = known ?? findFrameRecord(process, goroutine, sp)
-  return {registers: RegisterSet.ofPosition(pc, sp, bp), foundBy, exactPc: false}
+  return {
+    registers: RegisterSet.ofPosition(pc, sp, bp),
+    foundBy,
+    exactPc: false,
+    isAmbiguous: known === undefined && bp !== undefined,
+  }
 }
 
 function seedOnThread(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): Seed | undefined {
@@ -274,6 +277,21 @@ function seedOnThread(process: DeadProcess, placeOf: PlaceOfThread, goroutine: G
     foundBy: first.foundBy,
     exactPc: first.interrupted,
   }
+}
+
+/**
+ * The frame pointer where entersyscall was called, as the thread has it that is on the goroutine's own stack further
+ * in.
+ */
+function pointerOnThread(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): Address | undefined {
+  const {syscall} = goroutine
+  const seed = seedOnThread(process, placeOf, goroutine)
+  if (!seed) return undefined
+  for (const {sp, registers} of process.unwinder.frames(seed)) {
+    if (sp === syscall.sp) return registers.bp
+    if (sp > syscall.sp || !isOnStack(goroutine.stack, sp)) return undefined
+  }
+  return undefined
 }
 
 /**
@@ -294,39 +312,6 @@ function callerOfSwitch({memory}: DeadProcess, goroutine: Goroutine): Address | 
 /** Whether asmcgocall has left the stack since entersyscall: it saves its own position in the gobuf, below. */
 function hasSwitched({sched, syscall}: Goroutine): boolean {
   return sched.sp < syscall.sp
-}
-
-/**
- * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.
- * Of several that lead to the same one the outermost: the others are what older calls from there left.
- */
-function findFrameRecord(process: DeadProcess, goroutine: Goroutine, sp: Address): Address | undefined {
-  let found: Address | undefined
-  let end: Address = goroutine.stack.hi
-  for (let index = 0; index < RECORD_SEARCH; index++) {
-    const slot = toAddress(sp + index * 8)
-    if (slot + 16 > end) break
-    const leadsTo = readRecord(process, goroutine, slot, index > 0)
-    if (leadsTo === undefined || (found !== undefined && leadsTo !== end)) continue
-    found = slot
-    if (leadsTo === NULL_ADDRESS) break
-    end = leadsTo
-  }
-  return found
-}
-
-/** The frame pointer of a record, where there is one; 0, that of the outermost, only where `mayBeLast`. */
-function readRecord(
-  {memory, isExecutable}: DeadProcess,
-  {stack}: Goroutine,
-  slot: Address,
-  mayBeLast: boolean,
-): Address | undefined {
-  const saved = readAddress(memory, slot)
-  const returnPc = readAddress(memory, toAddress(slot + 8))
-  if (saved === undefined || returnPc === undefined || !isExecutable(returnPc)) return undefined
-  const leadsOn = saved > slot && isOnStack(stack, saved) && saved % 8 === 0
-  return leadsOn || (saved === NULL_ADDRESS && mayBeLast) ? saved : undefined
 }
 
 /**
@@ -374,21 +359,9 @@ function callOfCgocall(
   return {sp, frameless, seed, isAmbiguous: proven === undefined}
 }
 
-/**
- * The frame record of cgocall(fn, arg): above its return address stand the function of C and the address of what that
- * is given, which lies on the goroutine's stack (src/cmd/cgo/out.go; from 1.17 where cgocall spills its registers).
- */
-function findRecordOfCgocall(process: DeadProcess, goroutine: Goroutine, cfa: Address): Address | undefined {
-  const {memory, isExecutable} = process
-  for (let index = 0; index < CGOCALL_FRAME; index++) {
-    const slot = toAddress(cfa + index * 8)
-    if (readRecord(process, goroutine, slot, false) === undefined) continue
-    const fn = readAddress(memory, toAddress(slot + 16))
-    const argument = readAddress(memory, toAddress(slot + 24))
-    if (fn === undefined || argument === undefined || !isExecutable(fn)) continue
-    if (argument > slot && isOnStack(goroutine.stack, argument)) return slot
-  }
-  return undefined
+interface BareSeed extends Seed {
+  /** The frame record may be another than that of the seed's function. */
+  readonly isAmbiguous?: boolean
 }
 
 interface CallOfC {

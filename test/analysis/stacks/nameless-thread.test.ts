@@ -2,9 +2,11 @@
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
+import {walkBareStack} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
 import {stitchNamelessThread} from '../../../src/analysis/stacks/nameless-thread.ts'
 import {type Address, toAddress} from '../../../src/base/address.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import type {UnwindFrame} from '../../../src/unwind/unwind-frame.ts'
 import {at, FakeProcess} from '../../unwind/process.ts'
 
 const LOW = 0xc000000000
@@ -60,7 +62,7 @@ const lost = ['native 401100', 'native 401222', 'go: whole']
 
 test('a walk that is lost further in than the system call goes on where the goroutine entered that, with a mark', t => {
   // As the goroutine itself ends.
-  const outer = ['bare 401330', 'bare 401444', 'bare 401555', 'end-of-stack']
+  const outer = ['bare 401330', 'go: frameless', 'bare 401444', 'bare 401555', 'end-of-stack']
   t.deepEqual(stitched(thread(LOW + 0x128)), [...lost, 'go: frameless', ...outer])
 })
 
@@ -102,4 +104,18 @@ test('in a handler whose stack is lost, the frames of a goroutine that threw are
   }
   t.deepEqual(items(1).slice(0, 3), ['native 401100', 'go: no-unwind-info', 'bare 401333'])
   t.deepEqual(items(0), ['native 401100', 'go: no-unwind-info', 'nothing: unmapped', 'no-unwind-info'])
+})
+
+test('in a system call the frame pointer is that of the thread; what looks like a record may be an older call’s', t => {
+  const {process, goroutine, leaf} = thread(LOW + 0x150, {syscallSp: LOW + 0x160})
+  const memory = process.memory as unknown as FakeProcess
+  memory.words(LOW + 0x170, HIGH - 0x80, 0x401999)
+  const found = (place: UnwindFrame | undefined) => {
+    const runtime = {machineAt: () => ({curg: 7})} as unknown as DeadProcess['runtime']
+    const on = {...goroutine, address: 7, m: 1} as unknown as Goroutine
+    const frames = walkBareStack({...process, runtime}, () => place, on)
+    return Array.from(frames, ({pc, mayHideCaller}) => `${pc.toString(16)}${mayHideCaller ? ' (frameless?)' : ''}`)
+  }
+  t.deepEqual(found(leaf.frames[0]), ['401330', '401444', '401555'])
+  t.deepEqual(found(undefined), ['401330 (frameless?)', '401999'])
 })
