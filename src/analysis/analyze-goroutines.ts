@@ -44,6 +44,9 @@ interface ListedImage {
   facts: GoroutineFacts
 }
 
+/** Sorted ones and groups are found first, and read again when they are told. */
+const LISTING = 'the list of what was found'
+
 const NO_CAUSE = {goroutine: undefined, current: undefined, kept: undefined}
 
 class GoroutineListing implements GoroutinesReport {
@@ -102,7 +105,7 @@ class GoroutineListing implements GoroutinesReport {
         this.#matched++
         this.#losses.add(report, `goroutine ${report.id}`)
         yield report
-        if (this.#matched >= limit) return
+        if (this.#matched >= limit || this.#process.deadline.isTellingOver(LISTING)) return
       }
     }
   }
@@ -126,6 +129,7 @@ class GoroutineListing implements GoroutinesReport {
       const report = group.owner.report(group)
       this.#losses.add(report, `goroutine ${report.goroutines[0] ?? '?'}`)
       yield report
+      if (this.#process.deadline.isTellingOver(LISTING)) return
     }
   }
 

@@ -33,7 +33,16 @@ export class Deadline {
    * @param work as in "… was not finished"
    */
   isOver(work: string): boolean {
-    if (this.#watch.milliseconds <= this.#seconds * 1000) return false
+    return this.#isPast(this.#seconds, work)
+  }
+
+  /** The same of work that tells what was found in time: it has half of the time until it would be ended. */
+  isTellingOver(work: string): boolean {
+    return this.#isPast(this.#seconds + this.#grace / 2, work)
+  }
+
+  #isPast(seconds: number, work: string): boolean {
+    if (this.#watch.milliseconds <= seconds * 1000) return false
     if (this.#unfinished.has(work)) return true
     this.#unfinished.add(work)
     const message = `the time is over (--timeout): ${work} was not finished`
@@ -53,6 +62,10 @@ export class Deadline {
 
   /** Milliseconds until work that does not look at the time is ended. */
   get leftAtMost(): number {
-    return (this.#seconds + Math.max(GRACE_SECONDS, this.#seconds * GRACE_SHARE)) * 1000 - this.#watch.milliseconds
+    return (this.#seconds + this.#grace) * 1000 - this.#watch.milliseconds
+  }
+
+  get #grace(): number {
+    return Math.max(GRACE_SECONDS, this.#seconds * GRACE_SHARE)
   }
 }

@@ -18,26 +18,27 @@ import {complaint} from '../support/documents.ts'
 const LOOKS = {style: PLAIN_STYLE, view: 'whole' as const, registers: false}
 const OVER = /time \(--timeout\) was over/
 
+const OPTIONS = {
+  tool: {name: 'gotrace-core', version: '0'},
+  traceback: undefined,
+  cgoFrames: 'auto' as const,
+  goroutines: undefined,
+  maxFrames: 1000,
+  demangle: true,
+}
+const QUERY = {state: undefined, function: undefined, labels: [], minWait: undefined, ids: undefined}
+
 /** Answers by a process that was opened in time and is analysed when the time is over. */
 async function late<Name extends keyof Answers>(name: Name, format: Format): Promise<string> {
   const fixture = await openFixture('busy-all-fault-go1.27')
   const diagnostics = new Diagnostics()
   const dead = await openProcess(fixture.core, {sysroots: [fixture.sysroot], diagnostics})
-  const options = {
-    tool: {name: 'gotrace-core', version: '0'},
-    traceback: undefined,
-    cgoFrames: 'auto' as const,
-    goroutines: undefined,
-    maxFrames: 1000,
-    demangle: true,
-    deadline: new Deadline(-1, diagnostics),
-    diagnostics,
-  }
-  const query = {state: undefined, function: undefined, labels: [], minWait: undefined, ids: undefined}
+  const options = {...OPTIONS, deadline: new Deadline(-1, diagnostics), diagnostics}
   const answers: {[Key in keyof Answers]: () => Answers[Key]} = {
     analyze: () => analyzeCore(dead, options),
     cgo: () => analyzeCgo(dead, options),
-    goroutines: () => analyzeGoroutines(dead, {...options, query, show: 'goroutines', sort: 'id', limit: undefined}),
+    goroutines: () =>
+      analyzeGoroutines(dead, {...options, query: QUERY, show: 'goroutines', sort: 'id', limit: undefined}),
     info: () => analyzeInfo(dead, options),
     threads: () => analyzeThreads(dead, {...options, threads: undefined}),
   }
@@ -59,6 +60,35 @@ for (const name of ['analyze', 'goroutines', 'threads', 'cgo'] as const) {
     const document = JSON.parse(await late(name, FORMATS.json))
     t.is(complaint(name, document), '')
     t.true(document.diagnostics.some(({code}: {code: string}) => code === 'timeout'))
+  })
+}
+
+for (const show of ['groups', 'goroutines'] as const) {
+  test(`${show} that were found in time are told for a while, then the rest is left out, and it says so`, async t => {
+    const {core, sysroot} = await openFixture('busy-all-fault-go1.27')
+    const dead = await openProcess(core, {sysroots: [sysroot], diagnostics: new Diagnostics()})
+    /** How many are told where so many of 600 seconds are over when the first one was. */
+    const told = (seconds: number): number => {
+      const diagnostics = new Diagnostics()
+      const options = {...OPTIONS, deadline: new Deadline(600, diagnostics), diagnostics, query: QUERY}
+      const answer = analyzeGoroutines(dead, {...options, show, sort: 'id', limit: undefined})
+      const {uptime} = process
+      let count = 0
+      try {
+        for (const _ of answer[show] ?? []) {
+          count++
+          process.uptime = () => uptime() + seconds
+        }
+      } finally {
+        process.uptime = uptime
+      }
+      t.is(answer.isOutOfTime, seconds > 650)
+      t.is(answer.isComplete(), seconds < 650)
+      return count
+    }
+    t.true(told(610) > 10)
+    t.is(told(661), 1)
+    dead.close()
   })
 }
 
