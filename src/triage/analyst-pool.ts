@@ -36,6 +36,7 @@ export class AnalystPool {
   readonly #pool: workerpool.Pool
   readonly #options: PoolOptions
   readonly #line: LineOptions
+  #isClosed = false
 
   constructor(options: PoolOptions, line: Omit<LineOptions, 'softTimeoutMs'>) {
     const {script, scriptArguments, nodeArguments, environment, jobs, memoryMb, timeoutSeconds} = options
@@ -83,7 +84,7 @@ export class AnalystPool {
         return await answer.timeout(timeout + START_MS)
       } catch (cause) {
         // A process that died before it came to this core, after its last one, says nothing about this one.
-        if (begun || attempt > 0 || isTimeout(cause)) throw cause
+        if (begun || attempt > 0 || this.#isClosed || isTimeout(cause)) throw cause
       }
     }
   }
@@ -117,6 +118,7 @@ export class AnalystPool {
 
   /** Ends the processes at once. */
   async close(): Promise<void> {
+    this.#isClosed = true
     try {
       await this.#pool.terminate(true)
     } catch {

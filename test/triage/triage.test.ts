@@ -529,6 +529,13 @@ test('a process that dies between two cores costs neither', async t => {
   t.is((await pool.analyze(item('answer')))?.error, null)
 })
 
+test('a core whose process is ended before it has begun is not begun anew', async t => {
+  const pool = openPool(t)
+  const line = pool.analyze(item('answer'))
+  await pool.close()
+  t.is((await line)?.error?.code, 'analysis-died')
+})
+
 test('what cannot be looked at needs no process; a program that is none is told of', async t => {
   const error = new InputError('not-found', '/x: no such file', 'check the path')
   const refused = await openPool(t, {script: join(directory, 'nothing.cjs')}).analyze(item('/x', {error}))
