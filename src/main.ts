@@ -1,7 +1,7 @@
 import {Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
-import {unknownCommand} from './commands/slips.ts'
+import {unknownCommand, wrongWords} from './commands/slips.ts'
 import {SUMMARIES} from './commands/summaries.ts'
 import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
@@ -92,6 +92,8 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
         COMMAND_NAMES.filter(name => name !== 'batch-worker'),
       )
     }
+    const wrong = wrongWords(process.argv.slice(2), COMMANDS)
+    if (wrong) throw wrong
     // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
     const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
     await plugin.load()

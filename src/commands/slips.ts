@@ -17,3 +17,29 @@ export function unknownCommand(word: string, names: readonly string[]): InputErr
   const hint = near === undefined ? 'see' : `did you mean \`gotrace-core ${near}\`? See`
   return new InputError('bad-argument', `${word}: no such command, and no such file`, `${hint} \`gotrace-core --help\``)
 }
+
+/**
+ * What is wrong with the words behind that of several commands (`triage list`), which oclif takes for the name of one;
+ * undefined: nothing.
+ * @param commands by what oclif calls them, `triage:list`, with the arguments that they take
+ */
+export function wrongWords(
+  [first = '', second = '', third = '']: readonly string[],
+  commands: Readonly<Record<string, {readonly args?: object}>>,
+): InputError | undefined {
+  const names = Object.keys(commands).flatMap(id => (id.startsWith(`${first}:`) ? [id.slice(first.length + 1)] : []))
+  if (names.length === 0 || second === '' || second.startsWith('-')) return undefined
+  const known = commands[`${first}:${second}`]
+  if (!known) {
+    const near = meantName(second, names)
+    const hint = near === undefined ? 'see' : `did you mean \`gotrace-core ${first} ${near}\`? See`
+    return new InputError(
+      'bad-argument',
+      `${first} ${second}: no such command`,
+      `${hint} \`gotrace-core ${first} --help\``,
+    )
+  }
+  if (third === '' || third.startsWith('-') || Object.keys(known.args ?? {}).length > 0) return undefined
+  const usage = `${first} ${second}`
+  return new InputError('bad-argument', `${third}: ${usage} takes no arguments`, `see \`gotrace-core ${usage} --help\``)
+}

@@ -54,6 +54,12 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
     2,
     /^gotrace-core: frobnicate: no such command, and no such file\n {2}see `gotrace-core --help`\n$/,
   ],
+  ['$RUN triage lst', 2, /^gotrace-core: triage lst: no such command\n {2}did you mean `gotrace-core triage list`\?/],
+  [
+    '$RUN triage list crashes.db',
+    2,
+    /^gotrace-core: crashes\.db: triage list takes no arguments\n {2}see `gotrace-core triage list --help`\n$/,
+  ],
   ['$RUN /missing/core.1', 1, /^gotrace-core: \/missing\/core\.1: no such file\n/],
 ]
 
