@@ -37,10 +37,10 @@ export function benchDirectory(): string {
   return process.env.GOTRACE_BENCH ?? '/tmp/gotrace-bench'
 }
 
-/** Builds one of bench/programs with an installed toolchain. */
-export function buildProgram(name: string, release: string): string {
+/** Builds one of bench/programs with an installed toolchain; `isStripped`: without symbols and DWARF. */
+export function buildProgram(name: string, release: string, {isStripped = false} = {}): string {
   const toolchain = openToolchain(release)
-  const directory = join(benchDirectory(), `go${release}`, name)
+  const directory = join(benchDirectory(), `go${release}`, isStripped ? `${name}-stripped` : name)
   mkdirSync(directory, {recursive: true})
   const program = join(directory, name)
   const sources = readdirSync(join(here, 'programs', name))
@@ -52,7 +52,8 @@ export function buildProgram(name: string, release: string): string {
   if (existsSync(program) && sources.every(isCopied)) return program
   for (const file of sources) copyFileSync(join(here, 'programs', name, file), join(directory, file))
   const env = buildEnvironment(toolchain, benchDirectory())
-  execFileSync(toolchain.go, ['build', '-o', name, '.'], {cwd: directory, env, stdio: 'inherit'})
+  const flags = isStripped ? ['-ldflags=-s -w'] : []
+  execFileSync(toolchain.go, ['build', ...flags, '-o', name, '.'], {cwd: directory, env, stdio: 'inherit'})
   return program
 }
 

@@ -41,16 +41,18 @@ function crowd(goroutines: number, rest: Rest): Subject {
   return {name, what, prepare, ours: ANALYZE, peers: DELVE, ...rest}
 }
 
+/** A core, and beside it that of the small crash, to which its time is compared. */
+function besideSmall(core: BenchInput, release: string): BenchInput {
+  return {...core, beside: makeCore(buildProgram(SMALL.program, release), SMALL)}
+}
+
 /** A large core of a process whose goroutines are few. */
 function bulky(name: string, what: string, words: readonly number[]): Subject {
   return {
     name,
     what,
     goal: '1.2 times the small one',
-    prepare: release => {
-      const program = buildProgram('crowd', release)
-      return {...makeCore(program, {arguments: words}), beside: makeCore(program, SMALL)}
-    },
+    prepare: release => besideSmall(makeCore(buildProgram('crowd', release), {arguments: words}), release),
     ours: [...ANALYZE, OUR_SMALL],
     peers: DEBUGGERS,
     isLarge: true,
@@ -95,16 +97,24 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'small-zst',
     what: 'the small crash, packed with zstd',
     goal: '1.4 times the raw one',
-    prepare: release => makeCore(buildProgram(SMALL.program, release), {...SMALL, compressed: true}),
-    ours: [...ANALYZE, BARE_NODE],
+    prepare: release =>
+      besideSmall(makeCore(buildProgram(SMALL.program, release), {...SMALL, compressed: true}), release),
+    ours: [...ANALYZE, OUR_SMALL],
     peers: [],
+  }),
+  crowd(4, {
+    name: 'stripped',
+    what: 'the small crash of a program without symbols and DWARF',
+    prepare: release => besideSmall(makeCore(buildProgram(SMALL.program, release, {isStripped: true}), SMALL), release),
+    ours: [...ANALYZE, OUR_SMALL],
+    peers: DEBUGGERS,
   }),
   {
     name: 'large',
     what: 'a fault in a large Go executable with DWARF',
     goal: '1.1 times the small one',
-    prepare: release => makeCore(buildProgram('large', release), {arguments: [8]}),
-    ours: ANALYZE,
+    prepare: release => besideSmall(makeCore(buildProgram('large', release), {arguments: [8]}), release),
+    ours: [...ANALYZE, OUR_SMALL],
     peers: DEBUGGERS,
   },
   crowd(1000, {}),
