@@ -1,24 +1,27 @@
 import {Cursor} from '../base/cursor.ts'
 import {DW_AT, DW_FORM} from './constants.ts'
 
-/** What the attributes of a DIE take in bytes, as far as the abbreviation tells. */
-interface FormsLength {
-  /** Bytes of the fixed forms; -1 where some form's length depends on the data. */
-  readonly fixedBytes: number
-  /** How many attributes are one address, one offset, one DW_FORM_ref_addr long, besides `fixedBytes`. */
-  readonly addresses: number
-  readonly offsets: number
-  readonly refAddrs: number
+/** Attributes in a row whose lengths the abbreviation tells, and what follows them. */
+export interface FormRun {
+  bytes: number
+  /** How many of them are one address, one offset, one DW_FORM_ref_addr long, besides `bytes`. */
+  addresses: number
+  offsets: number
+  refAddrs: number
+  /** The form behind them, whose length depends on the data; -1 at the end. */
+  next: number
 }
 
 /** One abbreviation declaration (DWARF 5, 7.5.3), compiled for reading and for skipping. */
-export interface Abbrev extends FormsLength {
+export interface Abbrev {
   readonly tag: number
   readonly hasChildren: boolean
   readonly names: readonly number[]
   readonly forms: readonly number[]
   /** Values of DW_FORM_implicit_const, 0 elsewhere. */
   readonly implicit: readonly number[]
+  /** The same forms, for who passes by them. */
+  readonly runs: readonly FormRun[]
   /** Index of DW_AT_sibling in `names`, or -1. */
   readonly sibling: number
 }
@@ -116,21 +119,26 @@ function parseDeclaration(cursor: Cursor): Abbrev {
     forms.push(form)
     implicit.push(value)
   }
-  return {tag, hasChildren, names, forms, implicit, ...measure(forms), sibling: names.indexOf(DW_AT.sibling)}
+  return {tag, hasChildren, names, forms, implicit, runs: runsOf(forms), sibling: names.indexOf(DW_AT.sibling)}
 }
 
-function measure(forms: readonly number[]): FormsLength {
-  let fixedBytes = 0
-  let addresses = 0
-  let offsets = 0
-  let refAddrs = 0
+function runsOf(forms: readonly number[]): FormRun[] {
+  const runs: FormRun[] = []
+  let run: FormRun | undefined
   for (const form of forms) {
+    if (!run) {
+      run = {bytes: 0, addresses: 0, offsets: 0, refAddrs: 0, next: -1}
+      runs.push(run)
+    }
     const length = FIXED_LENGTH[form]
-    if (length !== undefined) fixedBytes = fixedBytes < 0 ? -1 : fixedBytes + length
-    else if (form === DW_FORM.addr) addresses++
-    else if (form === DW_FORM.ref_addr) refAddrs++
-    else if (isOffsetForm(form)) offsets++
-    else fixedBytes = -1
+    if (length !== undefined) run.bytes += length
+    else if (form === DW_FORM.addr) run.addresses++
+    else if (form === DW_FORM.ref_addr) run.refAddrs++
+    else if (isOffsetForm(form)) run.offsets++
+    else {
+      run.next = form
+      run = undefined
+    }
   }
-  return {fixedBytes, addresses, offsets, refAddrs}
+  return runs
 }

@@ -1,5 +1,5 @@
 import type {Cursor} from '../base/cursor.ts'
-import type {Abbrev} from './abbrev.ts'
+import type {Abbrev, FormRun} from './abbrev.ts'
 import {DW_FORM} from './constants.ts'
 
 /** What the length of a form depends on, besides its data (DWARF 5, 7.5.6). */
@@ -84,20 +84,15 @@ function looseUleb128(cursor: Cursor): number {
   }
 }
 
-/** Skips the attributes of a DIE: one addition where all its forms are fixed. */
-export function skipAttributes(cursor: Cursor, abbrev: Abbrev, context: FormContext): void {
-  if (abbrev.fixedBytes >= 0) {
-    const refAddr = context.version <= 2 ? context.addressSize : context.offsetSize
-    cursor.skip(
-      abbrev.fixedBytes +
-        abbrev.addresses * context.addressSize +
-        abbrev.offsets * context.offsetSize +
-        abbrev.refAddrs * refAddr,
-    )
-    return
+/** Skips the attributes of a DIE: one addition for all in a row whose forms are fixed. */
+export function skipAttributes(cursor: Cursor, {runs}: Abbrev, context: FormContext): void {
+  const {addressSize, offsetSize} = context
+  const refAddrSize = context.version <= 2 ? addressSize : offsetSize
+  for (let at = 0; at < runs.length; at++) {
+    const {bytes, addresses, offsets, refAddrs, next} = runs[at] as FormRun
+    cursor.skip(bytes + addresses * addressSize + offsets * offsetSize + refAddrs * refAddrSize)
+    if (next >= 0) skipForm(cursor, next, context)
   }
-  const {forms} = abbrev
-  for (let at = 0; at < forms.length; at++) skipForm(cursor, forms[at] as number, context)
 }
 
 /** Skips one value. Written apart from reading for the speed of walking: most DIEs of a unit are only passed by. */

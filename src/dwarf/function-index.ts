@@ -31,6 +31,8 @@ export class FunctionIndex {
     const entries: number[] = []
     const ends: number[] = []
     const attributes = new DieAttributes()
+    // A function literal of Go stands beside the function that it is written in.
+    const isNested = unit.language !== 'go'
     try {
       const walker = new DieWalker(unit, unit.header.firstDie)
       while (walker.next()) {
@@ -40,6 +42,7 @@ export class FunctionIndex {
         }
         const {offset} = walker
         walker.read(attributes)
+        if (!isNested) walker.skipChildren()
         const extent = readExtent(unit, attributes, onError)
         if (!extent) continue
         for (const {start, end} of extent.ranges) ranges.add(start, end, offsets.length)
