@@ -63,7 +63,11 @@ export class ThreadStacks {
 
   /** Whether what a thread runs is known: its M, or that there is none of any runtime, and what that M runs. */
   knowsGoroutine(tid: number | null, machine: Machine | undefined): boolean {
-    if (machine) return machine.curg === 0 || this.process.runtime?.goroutineAt(machine.curg) !== undefined
+    if (machine) {
+      // While a goroutine is parked inside of a callback its M waits for it.
+      const address = machine.curg === 0 && machine.ncgo > 0 ? machine.lockedg : machine.curg
+      return address === 0 || this.process.runtime?.goroutineAt(address) !== undefined
+    }
     return [this, ...this.#others].every(each => each.#knowsMachine(tid))
   }
 

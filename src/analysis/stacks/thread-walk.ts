@@ -271,11 +271,11 @@ class LeafWalk {
     return pc === undefined ? this.#isInNamelessHandler(frames) : frames.every(frame => frame.pc !== pc)
   }
 
-  /** Without function tables: the program's own code on the signal stack of an M that ends the process. */
+  /** Without function tables: the program's own code on the M's signal stack, where only handlers are. */
   #isInNamelessHandler(frames: readonly UnwindFrame[]): boolean {
     const {tables, goModule} = this.#process
     const stack = this.#gsignal?.stack
-    if (tables || !goModule || !stack || (this.#facts.machine?.dying ?? 0) === 0) return false
+    if (tables || !goModule || !stack) return false
     return frames.every(({pc, sp}) => isOnStack(stack, sp) && pc >= goModule.start && pc < goModule.end)
   }
 

@@ -1,11 +1,14 @@
 // What a thread does, without function tables, while it is on the stack of its goroutine.
 import test from 'ava'
+import {USER_REGS} from '../../../src/amd64/user-regs.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {walkSegment} from '../../../src/analysis/stacks/c-segments.ts'
 import {walkBareStack} from '../../../src/analysis/stacks/frame-pointer-stack.ts'
 import {stitchNamelessThread} from '../../../src/analysis/stacks/nameless-thread.ts'
+import {type ThreadFacts, walkThread} from '../../../src/analysis/stacks/thread-walk.ts'
 import {type Address, toAddress} from '../../../src/base/address.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import type {Machine} from '../../../src/runtime-model/machine.ts'
 import type {UnwindFrame} from '../../../src/unwind/unwind-frame.ts'
 import {at, FakeProcess} from '../../unwind/process.ts'
 
@@ -118,4 +121,28 @@ test('in a system call the frame pointer is that of the thread; what looks like 
   }
   t.deepEqual(found(leaf.frames[0]), ['401330', '401444', '401555'])
   t.deepEqual(found(undefined), ['401330 (frameless?)', '401999'])
+})
+
+test('the program’s code on an M’s signal stack is of a handler, wherever that stack is lost; C may be on any other', t => {
+  const GSIGNAL = 0xc000900000
+  const signalStack = {lo: GSIGNAL, hi: GSIGNAL + 0x1000}
+  const innermost = (pc: number, sp: number) => {
+    const {process} = thread(0)
+    const registers = new BigUint64Array(27)
+    registers[USER_REGS.rip] = BigInt(pc)
+    registers[USER_REGS.rsp] = BigInt(sp)
+    const dead = {
+      ...process,
+      goModule: CODE,
+      images: [],
+      core: {threads: [], signal: undefined},
+      runtime: {goroutineAt: (at: number) => (at === GSIGNAL ? {stack: signalStack} : undefined)},
+    } as unknown as DeadProcess
+    const machine = {gsignal: GSIGNAL, g0: 0, throwing: 0} as unknown as Machine
+    const facts = {thread: {tid: 1, registers}, machine, goroutine: undefined, parked: undefined}
+    return walkThread(dead, {...facts, switches: undefined, sites: undefined} as unknown as ThreadFacts).innermost
+  }
+  t.is(innermost(CODE.start + 0x10, GSIGNAL + 0x100), 1)
+  t.is(innermost(CODE.end + 0x10, GSIGNAL + 0x100), 0, 'a handler of a library')
+  t.is(innermost(CODE.start + 0x10, GSIGNAL + 0x2000), 0)
 })
