@@ -13,6 +13,7 @@ const committed: readonly {
   {releases: '1.24 1.27', program: 'hooks', modes: 'fault callback'},
   {releases: '1.24 1.27', program: 'blocked', modes: 'fault panic gcore'},
   {releases: '1.24 1.27', program: 'gopanic', modes: 'panic nil'},
+  {releases: '1.27', program: 'gopanic', modes: 'unlock'},
   {releases: '1.15', program: 'blocked', modes: 'fault panic quit'},
   {releases: '1.19 1.25', program: 'blocked', modes: 'fault panic quit', variants: 'nosymbols'},
   {releases: '1.22', program: 'blocked', modes: 'fault panic quit', variants: 'pie-nosymbols'},

@@ -32,6 +32,13 @@ export class RegisterSet {
     return new RegisterSet(numbers)
   }
 
+  /** A place in the code of which nothing else is known. */
+  static ofPlace(pc: Address): RegisterSet {
+    const numbers = new Array<number>(REGISTER_COUNT).fill(Number.NaN)
+    numbers[DWARF_REGISTER.rip] = pc
+    return new RegisterSet(numbers)
+  }
+
   /** The registers of a thread: `user_regs_struct` order. */
   static ofUserRegs(userRegs: BigUint64Array): RegisterSet {
     const builder = new RegisterSetBuilder()

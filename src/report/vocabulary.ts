@@ -18,6 +18,8 @@ export const FOUND_BY = {
   'signal-frame': 'what the kernel saved when a signal came',
   'stack-switch':
     'what the Go runtime saved when it changed stacks, between Go and C or between a goroutine and its thread',
+  'saved-fault':
+    'the place of the fault that the Go runtime kept (`g.sigpc`); what lies around it is lost, and where its frame was',
   'saved-cgo-callers': 'the list of C callers that the handler of the Go runtime had saved (`m.cgoCallers`)',
   hook: 'a function that the program gave to `runtime.SetCgoTraceback`, run over the core',
   'tail-call':

@@ -52,7 +52,7 @@ export interface Bounds {
 
 /** One physical frame. Inlined calls are the symbolizer's. */
 export interface UnwindFrame {
-  /** NOWHERE, as sp too, for what is no address of user space: `registers` has the word. */
+  /** NOWHERE, as sp too, for what is no address of user space: `registers` has the word, or, of sp, nothing does. */
   readonly pc: Address
   /** Where function, line and inlining are looked up: pc - 1 for a return address, whose call ended there. */
   readonly lookupPc: Address

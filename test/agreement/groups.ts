@@ -1,9 +1,9 @@
-import {mkdtempSync, rmSync} from 'node:fs'
+import {mkdtempSync, rmSync, statSync, truncateSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test, {type ExecutionContext} from 'ava'
 import {fixtureNames} from '../../lab/fixtures.ts'
-import {WorkingCopy} from '../../lab/fuzz/working-copy.ts'
+import {type Setting, WorkingCopy} from '../../lab/fuzz/working-copy.ts'
 import {type Answers, askAll, askAllOf} from './answers.ts'
 import {RULES} from './rules.ts'
 
@@ -25,15 +25,32 @@ export function testAgreement(group: keyof typeof GROUPS): void {
 /** The same where the program's file is gone. */
 export function testAgreementWithoutProgram(names: readonly string[]): void {
   for (const name of names) {
-    test(`${name}, its program hidden: all commands give one answer`, async t => {
-      const directory = mkdtempSync(join(tmpdir(), 'gotrace-hidden-'))
-      try {
-        const {files, sysroot} = await WorkingCopy.create(name, 'hidden', directory)
-        check(t, await askAllOf(files.get('core') as string, {exe: undefined, sysroots: [sysroot]}))
-      } finally {
-        rmSync(directory, {recursive: true, force: true})
-      }
-    })
+    test(`${name}, its program hidden: all commands give one answer`, t => checkCopy(t, name, 'hidden', 1))
+  }
+}
+
+/** Of a core: what the Go heap and all data need lies before it; the stacks of C lie behind. */
+const SHARE = 0.6
+
+/** The same where the end of the core is lost, and the program's file may be gone too. */
+export function testAgreementOfCut(names: readonly string[]): void {
+  for (const name of names) {
+    for (const setting of ['found', 'hidden'] as const) {
+      test(`${name}, cut, its program ${setting}: all commands give one answer`, t =>
+        checkCopy(t, name, setting, SHARE))
+    }
+  }
+}
+
+async function checkCopy(t: ExecutionContext, name: string, setting: Setting, share: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'gotrace-copy-'))
+  try {
+    const {files, sysroot} = await WorkingCopy.create(name, setting, directory)
+    const core = files.get('core') as string
+    truncateSync(core, Math.floor(statSync(core).size * share))
+    check(t, await askAllOf(core, {exe: undefined, sysroots: [sysroot]}))
+  } finally {
+    rmSync(directory, {recursive: true, force: true})
   }
 }
 

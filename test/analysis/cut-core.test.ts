@@ -115,12 +115,14 @@ for (const name of ['blocked-fault-go1.15', 'blocked-panic-go1.15', 'blocked-qui
     const {report: whole} = await analyse(fixture)
     const size = statSync(fixture.core).size
     for (const share of SHARES) {
-      const part = await analyseCut(name, Math.floor((size * share) / 100))
+      const part = await analyseCut(name, Math.floor((size * share) / 100), {cgoFrames: 'auto'})
       if (part instanceof InputError) return t.fail(part.message)
       const {crash} = part.report
       t.deepEqual([crash.header, crash.m, crash.goroutine], [whole.crash.header, whole.crash.m, whole.crash.goroutine])
       const [first] = part.goroutines
       t.not(first?.frames[0]?.function, 'runtime.raise', `${share} %`)
+      // Up to 1.20 the runtime keeps the place of a fault in C with g0, whatever becomes of its stack.
+      if (/fault-go1\.15/.test(name)) t.is(first?.frames[0]?.pc, crash.pc, `${share} %`)
     }
   })
 }
@@ -135,11 +137,13 @@ test('without the program, too, what the runtime did to die stands above no goro
   if (part instanceof InputError) return t.fail(part.message)
   const [first] = part.goroutines
   t.is(first?.id, goroutines[0]?.id)
+  const [fault, ...outer] = first?.frames ?? []
+  t.deepEqual([fault?.pc, fault?.sp, fault?.foundBy], [part.report.crash.pc, null, 'saved-fault'])
   t.deepEqual(
-    first?.frames.map(({pc}) => pc),
-    whole.slice(whole.length - (first?.frames.length ?? 0)),
+    outer.map(({pc}) => pc),
+    whole.slice(whole.length - outer.length),
   )
-  t.deepEqual(first?.missing, [{after: 0, reason: 'no-unwind-info'}])
+  t.deepEqual(first?.missing, [{after: 1, reason: 'no-unwind-info'}])
 })
 
 for (const name of ['blocked-fault-go1.15', 'blocked-fault-go1.22-pie-nosymbols', 'cfault-segv-go1.27-pie']) {

@@ -132,7 +132,7 @@ for (const name of fixtureNames(/blocked-fault-go1.2[47]$/)) {
   })
 }
 
-for (const name of fixtureNames(/gopanic/)) {
+for (const name of fixtureNames(/gopanic-(nil|panic)/)) {
   test(`${name}: the panic's text is what the runtime printed`, async t => {
     const fixture = await openFixture(name)
     for (const [knowledge, release] of [['dwarf', ofVendor(fixture)], ['strip']] as const) {

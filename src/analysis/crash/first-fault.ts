@@ -64,11 +64,11 @@ export function savedSignal({signal: saved}: Goroutine): FaultSignal | undefined
  * stack).
  */
 export function injectedFault(
-  {frames, interruptions}: ThreadStack,
+  {frames, interruptions, machine}: ThreadStack,
   g0: Goroutine | undefined,
 ): FaultSignal | undefined {
   const first = findFirstFault(frames, interruptions)
-  const saved = first && !first.signal && g0 ? savedSignal(g0) : undefined
+  const saved = first && !first.signal && g0 && machine?.throwing === 0 ? savedSignal(g0) : undefined
   const frame = first && frames[first.index]
   return saved && frame && frame.pc === saved.pc ? {...saved, registers: frame.registers} : undefined
 }

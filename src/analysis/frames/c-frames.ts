@@ -31,7 +31,7 @@ function noteOrigins({origins}: DeadProcess, frame: NativeFrame, reports: readon
 function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] {
   const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
   const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
-  const spWord = hex(wordOfPlace(sp, registers, DWARF_REGISTER.rsp))
+  const spWord = wordOfPlace(sp, registers, DWARF_REGISTER.rsp)
   const fp = cfa === undefined ? null : hex(cfa)
   return process.symbolizer.locate(pc, lookupPc).map(source => {
     const facts = factsOf(kind === 'signal' ? restorerSource(source, pc) : source, pc)
@@ -44,7 +44,7 @@ function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] 
       pc: pcWord,
       entry: facts.entry,
       offset: facts.offset,
-      sp: spWord,
+      sp: spWord === NOWHERE ? null : hex(spWord),
       fp,
       args: null,
       inlined: facts.inlined,

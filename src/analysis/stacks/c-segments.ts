@@ -1,4 +1,5 @@
-import type {Address} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../../base/address.ts'
+import {readAddress} from '../../base/memory-reader.ts'
 import type {MissingReason} from '../../report/vocabulary.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
@@ -84,7 +85,8 @@ export class CallbackSegments {
     this.#leaf = leaf
     this.#callbacks = readCallbacks({memory, version, switches, functionAt, enteredAt})
     this.#byCfa = new Map(this.#callbacks.map(callback => [callback.cfa, callback]))
-    this.#missing = isWholeChain(process, machine, goroutine, this.#callbacks) ? 'abandoned' : 'no-unwind-info'
+    const isWhole = isWholeChain(process, machine, goroutine, this.#callbacks)
+    this.#missing = isWhole ? 'abandoned' : isStackLost(process, switches) ? 'unmapped' : 'no-unwind-info'
   }
 
   /** The C frames that called the cgocallback frame with this CFA. */
@@ -138,6 +140,11 @@ export class CallbackSegments {
 /** Whether a segment is known to have passed frames of another runtime. */
 function hasPassed({functionAt}: ForeignStacks, segment: CSegment | undefined): boolean {
   return segment?.frames.some(({go}) => go !== undefined && functionAt(go.entry) === go) === true
+}
+
+/** Whether the chain could not even be begun, for the system stack is not in the core. */
+function isStackLost({memory}: DeadProcess, {g0}: StackSwitches): boolean {
+  return g0 !== undefined && g0.schedSp !== NULL_ADDRESS && readAddress(memory, g0.schedSp) === undefined
 }
 
 /**

@@ -22,7 +22,7 @@ import {ParkedStacks} from './parked-stacks.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
 import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZero} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
-import {type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
+import {beforeOwnStack, type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 import type {ThreadStack} from './thread-walk.ts'
 
@@ -122,7 +122,7 @@ export class GoroutineStacks {
     // Without function tables no frame tells what was of dying, but where that began is known.
     const isOfThrow = request.start !== undefined && START_OF_DEATH.has(start.foundBy)
     const isOfDeath = !tables && (isOfThrow || (request.start !== undefined && goroutine.id === 0))
-    const leaf = cgoFrames === 'auto' && !isOfDeath ? this.#leafOf(goroutine, start) : undefined
+    const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start, isOfDeath) : undefined
     if (!tables) {
       const placeOf = (machine: Machine) => this.threads.placeOf(machine)
       const bare = walkBareStack(this.#process, placeOf, goroutine, isOfDeath ? start : undefined)
@@ -147,10 +147,13 @@ export class GoroutineStacks {
     return goroutine.id === 0 && cgoFrames === 'auto' ? this.threads.systemStackOf(goroutine) : undefined
   }
 
-  #leafOf(goroutine: Goroutine, start: FoundStart): CSegment | undefined {
-    const leaf = this.threads.leafOf(goroutine, start)
-    const isOfDeath = leaf?.frames.some(({go}) => go && endsProcess(go) && !foreignImage(this.#process, go)) === true
-    if (!leaf || !isOfDeath) return leaf
+  /** `isOfDeath`: all that is above the start is how the runtime died, which without tables no frame tells. */
+  #leafOf(goroutine: Goroutine, start: FoundStart, isOfDeath: boolean): CSegment | undefined {
+    if (isOfDeath && goroutine.id === 0) return undefined
+    const whole = this.threads.leafOf(goroutine, start)
+    const leaf = whole && isOfDeath ? beforeOwnStack(whole, sp => isOnStack(goroutine.stack, sp)) : whole
+    const isDying = leaf?.frames.some(({go}) => go && endsProcess(go) && !foreignImage(this.#process, go)) === true
+    if (!leaf || !(isDying || isOfDeath)) return leaf
     // The runtime tells those frames elsewhere, but not what is lost between them and the goroutine's own.
     return leaf.stop === 'end-of-stack' ? undefined : {...leaf, frames: [], elided: null, missing: []}
   }

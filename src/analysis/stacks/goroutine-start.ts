@@ -41,7 +41,7 @@ export function findStart(process: DeadProcess, threads: ThreadStacks, goroutine
  * What the scheduler saved, or who switched to the system stack. gogo clears the stack pointer and leaves the pc, which
  * is then where the goroutine once was (src/runtime/asm_amd64.s).
  */
-function startSaved({sched}: Goroutine): FoundStart {
+export function startSaved({sched}: Goroutine): FoundStart {
   if (sched.sp === NULL_ADDRESS) return LOST_START
   return {pc: sched.pc, sp: sched.sp, trap: false, isSyscall: false, foundBy: 'gobuf'}
 }
