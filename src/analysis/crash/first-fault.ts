@@ -5,7 +5,7 @@ import {type Address, addressOfWord, NOWHERE, type Word} from '../../base/addres
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {findFirstFault, heldFrames, isFault, isRaisedAgain, killingSignal} from '../stacks/signals.ts'
+import {findFirstFault, heldFrames, isFault, isOwnEnd, isRaisedAgain, killingSignal} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 
@@ -37,7 +37,7 @@ export interface ThreadFault {
  * nothing else is there.
  */
 export function firstFault({frames, interruptions, base}: ThreadStack): FaultSignal | undefined {
-  const signals = interruptions.filter(({index, signal}) => signal !== undefined && !isRaisedAgain(frames, index))
+  const signals = interruptions.filter(each => each.signal !== undefined && !isOwnEnd(frames, each))
   // Where no handler saw the fault, what others handled is not it.
   const found = findFirstFault(frames, signals) ?? (base > 0 ? signals.at(-1) : undefined)
   if (!found?.signal) return undefined
@@ -68,7 +68,8 @@ export function injectedFault(
   g0: Goroutine | undefined,
 ): FaultSignal | undefined {
   const first = findFirstFault(frames, interruptions)
-  const saved = first && !first.signal && g0 && machine?.throwing === 0 ? savedSignal(g0) : undefined
+  const isSaved = first && !first.signal && !machine?.throwing
+  const saved = isSaved && g0 ? savedSignal(g0) : undefined
   const frame = first && frames[first.index]
   return saved && frame && frame.pc === saved.pc ? {...saved, registers: frame.registers} : undefined
 }
@@ -93,9 +94,12 @@ export function faultWithoutRuntime(
   const fault = firstFault(thread)
   if (fault) return {thread, signal: fault}
   const last = lastSignal(process, thread)
-  const isRaised = isRaisedAgain(thread.frames, 0) || isRaisedByNamelessGo(process, thread)
+  const isNameless = isRaisedByNamelessGo(process, thread) || thread.interruptions.some(({isRaise}) => isRaise)
+  const isRaised = isRaisedAgain(thread.frames, 0) || isNameless
   if (!isRaised) return last && {thread, signal: last}
   reportUnexplained(process, thread)
+  // It had caught another signal before.
+  if (isDying && thread.machine?.caughtsig) return undefined
   return last && {thread, signal: {...last, code: undefined, registers: undefined, isPlaceLost: true}}
 }
 

@@ -1,4 +1,4 @@
-import {SI_KERNEL, SI_USER} from '../../amd64/signal-numbers.ts'
+import {SI_KERNEL, SI_TKILL, SI_USER} from '../../amd64/signal-numbers.ts'
 import type {CrashReport} from '../../report/core-report.ts'
 import type {PanicValue} from './panic-values.ts'
 
@@ -56,8 +56,6 @@ function outsider({kind, code, signal, senderPid, cause}: CrashReport, pid: numb
   return senderPid === null && code === SI_TKILL ? undefined : 'outside'
 }
 
-/** raise and abort, mostly. */
-const SI_TKILL = -6
 /** By kill, sigqueue and tgkill (sigaction(2)): the sender is told. */
 const SENT: ReadonlySet<number> = new Set([SI_USER, -1, SI_TKILL])
 

@@ -5,8 +5,8 @@ import type {DeadProcess} from '../process/dead-process.ts'
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 export const RECORD_SEARCH = 512
-/** Words above cgocall's stack pointer that its record is among: its frame has 0x30 or 0x38 bytes (1.7 to 1.20). */
-const CGOCALL_FRAME = 16
+/** Where above cgocall's stack pointer its record is, in words: its frame has 0x30 or 0x38 bytes (1.7 to 1.20). */
+const CGOCALL_RECORDS = [4, 5] as const
 
 /**
  * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.
@@ -47,7 +47,7 @@ function readRecord(
  */
 export function findRecordOfCgocall(process: DeadProcess, goroutine: Goroutine, cfa: Address): Address | undefined {
   const {memory, isExecutable} = process
-  for (let index = 0; index < CGOCALL_FRAME; index++) {
+  for (const index of CGOCALL_RECORDS) {
     const slot = toAddress(cfa + index * 8)
     if (readRecord(process, goroutine, slot, false) === undefined) continue
     const fn = readAddress(memory, toAddress(slot + 16))

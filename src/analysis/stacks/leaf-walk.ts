@@ -51,6 +51,8 @@ export class LeafWalk {
     } else if (lost) {
       known.push({index: leaf.frames.length, signal: undefined, isPlumbing: true})
       leaf = {...leaf, frames: [...leaf.frames, lost.frame], missing: [...leaf.missing, lost.gap]}
+    } else if (this.#isOfDyingRuntime(leaf)) {
+      known.push({index: leaf.frames.length, signal: undefined, isPlumbing: true})
     }
     const fault = this.#findNamelessFault(leaf)
     if (fault) leaf = join(leaf.frames.slice(0, fault.index), this.#segment(fault.registers, fault.foundBy))
@@ -139,14 +141,30 @@ export class LeafWalk {
   }
 
   /**
-   * The place of that fault, where the walk did not come to it: what is there shows nothing but how the runtime throws.
-   * Nothing tells where its frame was.
+   * The place of that fault, where the walk did not come to it: what is there shows nothing but how the runtime throws,
+   * up to the one signal that ends the process. Nothing tells where its frame was.
    */
   #findLostFault({frames, landing, stop}: CSegment): {frame: UnwindFrame; gap: MissingFrames} | undefined {
     const pc = this.#faultOfThrow()
     if (pc === undefined || landing || !LOST.has(stop) || frames.some(frame => frame.pc === pc)) return undefined
-    if (this.#process.tables?.functionAt(pc)) return undefined
+    const signals = frames.filter(({kind}) => kind === 'signal').length
+    if (signals > 1 || this.#process.tables?.functionAt(pc)) return undefined
     return {frame: unplacedFrame(pc), gap: {after: frames.length, reason: stop as MissingReason}}
+  }
+
+  /** Whether a walk that did not come to the fault shows nothing but how the runtime throws. */
+  #isOfDyingRuntime({frames, landing, stop}: CSegment): boolean {
+    if (landing || stop === 'end-of-stack' || frames.length === 0) return false
+    const pc = this.#namelessFaultPc()
+    return pc === undefined ? this.#isInNamelessHandler(frames) : frames.every(frame => frame.pc !== pc)
+  }
+
+  /** Without function tables: the program's own code on the M's signal stack, where only handlers are. */
+  #isInNamelessHandler(frames: readonly UnwindFrame[]): boolean {
+    const {tables, goModule} = this.#process
+    const stack = this.#gsignal?.stack
+    if (tables || !goModule || !stack) return false
+    return frames.every(({pc, sp}) => isOnStack(stack, sp) && pc >= goModule.start && pc < goModule.end)
   }
 
   /** The frame of Go code that faulted, which no function table tells to have been interrupted. */

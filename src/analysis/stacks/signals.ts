@@ -11,6 +11,7 @@ import {
   SEGV_ACCERR,
   SEGV_MAPERR,
   SI_KERNEL,
+  SI_TKILL,
   SIGABRT,
   SIGBUS,
   SIGFPE,
@@ -25,6 +26,7 @@ import {type Address, addressOfWord, toAddress, type Word} from '../../base/addr
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {GoFunction} from '../../gosym/go-function.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import type {Machine} from '../../runtime-model/machine.ts'
 import {findLeftFrame, findSignalFrames} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -63,6 +65,8 @@ export interface Interruption {
   isPlumbing: boolean
   /** The place in the kernel's frame was written over: its pc is not the place; no frame is what was interrupted. */
   isPlaceLost?: boolean
+  /** Without names: it is the signal that the runtime sent itself, to end the process. */
+  isRaise?: boolean
 }
 
 /** raise, tgkill and their wrappers stand above dieFromSignal. */
@@ -123,17 +127,33 @@ export function findBase(
   const fault = findFirstFault(frames, interruptions)
   if (fault) return fault.index
   // No handler saw it: the fault is where the thread stands, in the handler of a signal that is none.
-  const wasDying = isRaisedAgain(frames, 0) || interruptions.some(({index}) => isRaisedAgain(frames, index))
+  const wasDying = isRaisedAgain(frames, 0) || interruptions.some(each => isOwnEnd(frames, each))
   if (killedBy !== undefined && isFault(killedBy) && !wasDying) return 0
-  const outermost = interruptions.findLast(interruption => interruption.isPlumbing)?.index ?? 0
-  return endsInRaise(frames, outermost) ? outermost + 1 : outermost
+  const outermost = interruptions.findLast(({isPlumbing, isRaise}) => isPlumbing || isRaise)
+  const index = outermost?.index ?? 0
+  return endsInRaise(frames, index, outermost?.isRaise === true) ? index + 1 : index
 }
 
 /** What called runtime.raise on a system stack is not there: nothing of the program's own is left above it. */
-function endsInRaise(frames: readonly UnwindFrame[], index: number): boolean {
+function endsInRaise(frames: readonly UnwindFrame[], index: number, isNameless: boolean): boolean {
   const [frame, caller] = frames.slice(index, index + 2)
-  if (frame?.go?.name !== RAISE || frame.stack === 'goroutine') return false
+  const isRaise = isNameless || frame?.go?.name === RAISE
+  if (!isRaise || frame?.stack === 'goroutine') return false
   return caller === undefined || caller.stack === 'goroutine'
+}
+
+/**
+ * runtime.raise without its name: while its M was dying the thread sent itself a signal, by code of the program's own
+ * image. Where that has a C library inside, abort does so too, and the runtime has caught what it sent.
+ */
+export function isNamelessRaise(
+  {tables, goModule, modules}: Pick<DeadProcess, 'tables' | 'goModule' | 'modules'>,
+  machine: Machine | undefined,
+  signal: {readonly code: number | undefined; readonly pc: Address} | undefined,
+): boolean {
+  if (tables || !goModule || !machine || machine.dying === 0 || signal?.code !== SI_TKILL) return false
+  const isStatic = modules.every(module => module === goModule || module.imageOrigin === 'memory')
+  return signal.pc >= goModule.start && signal.pc < goModule.end && (machine.caughtsig === 0 || !isStatic)
 }
 
 /**
@@ -145,7 +165,7 @@ export function findFirstFault(
   interruptions: readonly Interruption[],
 ): Interruption | undefined {
   const outermost = interruptions.findLast(
-    interruption => isFirstFault(frames, interruption) || isRaisedAgain(frames, interruption.index),
+    interruption => isFirstFault(frames, interruption) || isOwnEnd(frames, interruption),
   )
   // What came while the process raised its last signal was an answer to that.
   return outermost && isFirstFault(frames, outermost) ? outermost : undefined
@@ -155,10 +175,16 @@ export function findFirstFault(
  * A fault that the process did not raise itself to end what another had begun, or the signal that asks Go for its
  * stacks.
  */
-function isFirstFault(frames: readonly UnwindFrame[], {index, signal, isPlumbing}: Interruption): boolean {
+function isFirstFault(frames: readonly UnwindFrame[], interruption: Interruption): boolean {
+  const {index, signal, isPlumbing} = interruption
   if (!signal) return isPlumbing
   const ends = isFault(signal.signal) || (isPlumbing && signal.signal === SIGQUIT)
-  return ends && !isRaisedAgain(frames, index) && !isHandedOver(frames[index], signal.signal)
+  return ends && !isOwnEnd(frames, interruption) && !isHandedOver(frames[index], signal.signal)
+}
+
+/** The signal that the runtime ends the process with, after what had begun it. */
+export function isOwnEnd(frames: readonly UnwindFrame[], {index, isRaise}: Interruption): boolean {
+  return isRaise === true || isRaisedAgain(frames, index)
 }
 
 /** Up to 1.17 sigpanic alone. */

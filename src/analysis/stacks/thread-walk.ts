@@ -22,6 +22,7 @@ import {
   findInterruptions,
   findReturnedHandler,
   type Interruption,
+  isNamelessRaise,
   killingSignal,
 } from './signals.ts'
 import {firstStop, type Seam, type StitchedFrame, type StitchedGo, stitchStack} from './stitched-stack.ts'
@@ -66,10 +67,14 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const {leaf, known} = new LeafWalk(process, facts, gsignal).walk(registers)
   const {callbacks, ...stitched} = stitchThread(process, facts, leaf)
   const {frames} = stitched
-  const interruptions = [...known]
-  interruptions.push(...findInterruptions(process, frames, gsignal))
-  interruptions.sort((a, b) => a.index - b.index)
-  const killedBy = killingSignal(process, thread.tid, frames[0]?.pc ?? NULL_ADDRESS)
+  const pc = frames[0]?.pc ?? NULL_ADDRESS
+  const killedBy = killingSignal(process, thread.tid, pc)
+  const interruptions: Interruption[] = [...known, ...findInterruptions(process, frames, gsignal)]
+    .map(each => ({...each, isRaise: isNamelessRaise(process, machine, each.signal)}))
+    .sort((a, b) => a.index - b.index)
+  if (killedBy !== undefined && isNamelessRaise(process, machine, {code: process.core.signal?.code, pc})) {
+    interruptions.unshift({index: 0, signal: undefined, isPlumbing: false, isRaise: true})
+  }
   if (!findFirstFault(frames, interruptions)) {
     const returned = findReturnedHandler(process, killedBy, registers, gsignal)
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})

@@ -191,6 +191,13 @@ test('the record of cgocall is that with its arguments above; without them the f
   t.deepEqual(below(0x77, LOW + 0x170).slice(0, 2), leftover, 'no function')
 })
 
+test('a function that stands behind another return address further in is not what asmcgocall returns to', t => {
+  const words = [0x7ffc0000, 0x401111, 0x401777, 0x401800, 0x77, 0x401222, 0x401333, 0, 0, 0, 0, LOW + 0x190, 0x401444]
+  words.push(0x401900, LOW + 0x170, 0, 0, 0, LOW + 0x200, 0x401555)
+  const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
+  t.deepEqual(found.slice(2, 5), ['401222 scan (gap)', '401333 scan', '401444 frame-pointer'])
+})
+
 test('between the end of a walk and the call of C that it goes on from, frames are missing', t => {
   const cgocall = [0x401222, LOW + 0x380, 0x401444]
   const below = (gap: number) => [0x7ffc0000, 0x401111, ...new Array<number>(gap).fill(0x77), ...cgocall, 0, 0, 0]

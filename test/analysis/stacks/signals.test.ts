@@ -1,7 +1,8 @@
 import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
-import {isFault, killingSignal} from '../../../src/analysis/stacks/signals.ts'
+import {isFault, isNamelessRaise, killingSignal} from '../../../src/analysis/stacks/signals.ts'
 import {toAddress} from '../../../src/base/address.ts'
+import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 import {memoryOf} from '../../support/memory-of.ts'
 
@@ -28,4 +29,23 @@ test('what a debugger stopped was not killed: SIGSTOP, and SIGTRAP where the pro
 test('a fault is what a program’s own code did', t => {
   const faults = Array.from({length: 65}, (_, number) => number).filter(isFault)
   t.deepEqual(faults, [4, 5, 6, 7, 8, 11, 31])
+})
+
+test('the runtime ends the process by a signal that it sends itself, from its own image, while its M is dying', t => {
+  const goModule = {start: 0x400000, end: 0x500000, imageOrigin: 'none'}
+  const isRaise = (
+    given: {code?: number; pc?: number; dying?: number; caughtsig?: number; libraries?: object[]} = {},
+  ) => {
+    const {code = -6, pc = 0x462241, dying = 1, caughtsig = 0, libraries = [{imageOrigin: 'file'}]} = given
+    const process = {tables: undefined, goModule, modules: [goModule, ...libraries]} as unknown as DeadProcess
+    return isNamelessRaise(process, {dying, caughtsig} as Machine, {code, pc: toAddress(pc)})
+  }
+  t.true(isRaise())
+  t.true(isRaise({caughtsig: 0xc000000000}))
+  t.false(isRaise({dying: 0}))
+  t.false(isRaise({code: 1}))
+  t.false(isRaise({pc: 0x7f0000000000}))
+  // A static program has abort of its own, which the runtime may have caught.
+  t.false(isRaise({caughtsig: 0xc000000000, libraries: [{imageOrigin: 'memory'}]}))
+  t.true(isRaise({libraries: []}))
 })

@@ -9,7 +9,7 @@ import {
   stitchStack,
   stitchSystemStack,
 } from '../../../src/analysis/stacks/stitched-stack.ts'
-import {toAddress} from '../../../src/base/address.ts'
+import {NULL_ADDRESS, toAddress} from '../../../src/base/address.ts'
 import {Deadline} from '../../../src/base/deadline.ts'
 import {Diagnostics} from '../../../src/base/diagnostics.ts'
 import type {GoTables} from '../../../src/gosym/func-table.ts'
@@ -137,6 +137,7 @@ test('an abandoned callback is no fault of the walk', t => {
 
 test('a callback that the M counts and the chain does not have is lost, not abandoned', t => {
   const thread = callbackProcess()
+  thread.process.words(thread.abandoned.g0?.schedSp ?? NULL_ADDRESS, 0n)
   const {items, stop} = stitched(thread, {switches: thread.abandoned, calls: 2})
   t.true(items.includes('into c: no-unwind-info'))
   t.is(stop, 'no-unwind-info')
