@@ -112,11 +112,9 @@ const CGO_CHECK =
 function classOfCause({kind, text}: NonNullable<CrashReport['cause']>): string {
   if (kind === 'assert')
     return `assert ${/Assertion [`'‘](.*)['’] failed/.exec(text)?.[1] ?? foldText(withoutPlace(text))}`
-  // That is what its signal says; a program that has libc in it knows no more without symbols.
-  if (kind === 'abort') return ''
+  // What only builds with symbols tell, of a library in the program's own file, is left to the code of its functions.
+  if (kind === 'abort' || kind === 'rust panic' || kind === 'rust oom') return ''
   if (kind === 'malloc') return `malloc ${/double free|invalid pointer|invalid size/.exec(text)?.[0] ?? 'corruption'}`
-  if (kind === 'rust panic')
-    return `rust panic ${foldText(withoutPlace(text).replace(/^panicked(?: at \S+:\d+:\d+)?:? ?/, ''))}`
   const isSaid = kind === 'glib' || kind === 'c++ exception' || kind === 'c++ terminate'
   return isSaid ? `${kind} ${foldText(withoutPlace(text))}` : kind
 }
