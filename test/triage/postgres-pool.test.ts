@@ -2,6 +2,7 @@
 import {once} from 'node:events'
 import {type AddressInfo, createServer, type Server, type Socket} from 'node:net'
 import test from 'ava'
+import {InputError} from '../../src/base/errors.ts'
 import {PostgresPool} from '../../src/triage/store/postgres.ts'
 import {isPassing} from '../../src/triage/store/postgres-errors.ts'
 
@@ -49,5 +50,26 @@ test('a connection that breaks between two statements of a transaction fails tha
   t.true(isPassing(error), error?.message)
   t.is(await pool.transaction(async () => 'the next one has another connection'), 'the next one has another connection')
   await pool.close()
+  server.close()
+})
+
+test('a server that takes statements and never answers is given up, in a transaction too', async t => {
+  const server = createServer(socket => {
+    socket.once('data', () => socket.write(WELCOME))
+    socket.on('error', () => {})
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const {port} = server.address() as AddressInfo
+  const options = {size: 1, access: 'read', settings: 'SET x = 1', answerMs: 50} as const
+  for (const ask of [
+    (pool: PostgresPool) => pool.query('SELECT 1'),
+    (pool: PostgresPool) => pool.transaction(connection => connection.query('SELECT 1')),
+  ]) {
+    const pool = new PostgresPool(`postgres://u@127.0.0.1:${port}/d`, options)
+    const error = await t.throwsAsync(ask(pool), {instanceOf: InputError})
+    t.is(error?.code, 'unreachable')
+    await pool.close()
+  }
   server.close()
 })

@@ -18,7 +18,8 @@ const PASSING = [
   /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/,
 ]
 /** What the driver says in words alone. */
-const PASSING_TEXT = /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed/i
+const PASSING_TEXT =
+  /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|Query read timeout/i
 
 /** Whether the same may be tried again later, with a chance. */
 export function isPassing(error: unknown): boolean {

@@ -27,6 +27,8 @@ export interface Connection {
 
 const URL_PATTERN = /^postgres(?:ql)?:\/\//i
 const CONNECT_MS = 10_000
+/** A statement that has no answer by then is given up: a server may take packets, and never answer. */
+const ANSWER_MS = 600_000
 /** A network that swallows packets is noticed by TCP. */
 const IDLE_MS = 30_000
 const INSTALL = 'pg@8.23.1'
@@ -51,6 +53,13 @@ export function shownUrl(url: string): string {
   }
 }
 
+interface PoolOptions {
+  size: number
+  access: Access
+  settings: string
+  answerMs?: number
+}
+
 /** Connections to a PostgreSQL database, through the package pg, an optional peer. */
 export class PostgresPool implements Connection {
   /** The address without its password. */
@@ -58,8 +67,12 @@ export class PostgresPool implements Connection {
   readonly #pool: Pool
   readonly #access: Access
 
-  /** @param settings statements that each new connection begins with · @throws InputError */
-  constructor(url: string, {size, access, settings}: {size: number; access: Access; settings: string}) {
+  /**
+   * @param settings statements that each new connection begins with
+   * @param answerMs how long an answer is waited for
+   * @throws InputError
+   */
+  constructor(url: string, {size, access, settings, answerMs = ANSWER_MS}: PoolOptions) {
     this.#access = access
     this.name = shownUrl(url)
     const {Pool} = loadPeer<Driver>('pg', 'a store or a queue in PostgreSQL', INSTALL)
@@ -68,6 +81,7 @@ export class PostgresPool implements Connection {
       max: size,
       connectionTimeoutMillis: CONNECT_MS,
       idleTimeoutMillis: IDLE_MS,
+      query_timeout: answerMs,
       keepAlive: true,
       application_name: 'gotrace-core',
       fallback_application_name: 'gotrace-core',
