@@ -176,7 +176,7 @@ export function encoding(name: CxxNode, args: readonly CxxNode[] | undefined, pa
       printer.whole(name)
       inTemplate(printer, () => printBehind(printer, parts))
     },
-    functionName: name.nested && !parts.suffix ? name : undefined,
+    functionName: parts.suffix ? undefined : name,
   }
 }
 

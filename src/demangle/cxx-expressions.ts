@@ -84,7 +84,8 @@ function readUnary(reader: CxxGrammar, code: string, name: string): CxxNode {
   const isPrefix = (code !== 'pp' && code !== 'mm') || reader.text.accept('_')
   const value = reader.expression()
   if (!isPrefix) return sequence(operand(value), name)
-  return sequence(name, operand(code === 'ad' ? (value.functionName ?? value) : value))
+  // Of a function whose address is taken parameters are left out where its name is nested, of a called one always.
+  return sequence(name, operand(code === 'ad' && value.functionName?.nested ? value.functionName : value))
 }
 
 /** `nw <expression>* _ <type> E`, or with an initializer before the `E`. */

@@ -26,7 +26,7 @@ export interface CxxNode {
   readonly plain?: true | undefined
   /** `scope::name`. */
   readonly nested?: true | undefined
-  /** Of a function in a scope: its name, which is all that its address needs. */
+  /** Of a function: its name, which is all that a call in an expression needs. */
   readonly functionName?: CxxNode | undefined
 }
 

@@ -30,6 +30,9 @@ const NAMES: Record<string, string> = {
   _Z1fIKiEvRKT_: 'void f<int const>(int const&)',
   _Z5outerIZ5innerIcEvT_EUlvE_EvOS1_: 'void outer<inner<char>(char)::{lambda()#1}>(inner<char>(char)::{lambda()#1}&&)',
   _Z1fIXadL_ZN1S1gEiEEEvv: 'void f<&S::g>()',
+  _Z1fIXadL_Z1gIiEvT_EEEvv: 'void f<&(void g<int>(int))>()',
+  _Z1fIiEDTclL_Z1gIiET_S0_Efp_EET_: 'decltype ((g<int>)({parm#1})) f<int>(int)',
+  _Z1fIiEDTclL_Z1giEfp_EET_: 'decltype (g({parm#1})) f<int>(int)',
   _ZN4core3fmt5write17h0123456789abcdefE: 'core::fmt::write',
   '_ZN50_$LT$T$u20$as$u20$core..convert..From$LT$U$GT$$GT$4from17h0123456789abcdefE':
     '<T as core::convert::From<U>>::from',
