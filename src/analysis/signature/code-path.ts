@@ -76,13 +76,15 @@ const INSTALLED = /^\/(?:usr\/)?lib(?:32|64|x32)?\//
 
 function countsByCode(choice: Choice, caller: Choice | undefined, run: Run, {rules, code}: Facts): boolean {
   const {frame, isOfSystem, name = ''} = choice
-  if (frame.module === null || isOfSystem || (run.caller && INSTALLED.test(frame.module))) return false
+  if (frame.module === null || isOfSystem) return false
+  const isOwn = !run.caller || run.caller.frame.module === frame.module
+  if (!isOwn && INSTALLED.test(frame.module)) return false
   const isLeftOut = (each: string) => rules.reason('irrelevant', 'c', each) !== undefined
   if (isLeftOut(frame.function ?? '') || isLeftOut(name)) return false
   const start = startOf(choice, code)
   if (start !== undefined && run.entries.has(start)) return false
   // cgo's wrapper may have left by a jump into another file.
-  if (!caller) return run.caller === undefined || run.caller.frame.module === frame.module
+  if (!caller) return isOwn
   const pc = caller.frame.module === frame.module ? undefined : placeOf(caller.frame.pc)
   return pc === undefined || code.calledBefore(pc) === undefined
 }

@@ -104,6 +104,9 @@ test('installed libraries differ from host to host: they count by what was calle
   const installed = '/usr/lib/x86_64-linux-gnu/libz.so.1'
   t.is(exactOf(within(installed, '0x8310')), exactOf(within(installed, '0x8410')))
   t.not(exactOf(within('/opt/app/libown.so', '0x8310')), exactOf(within('/opt/app/libown.so', '0x8410')))
+  const program = (pc: string) =>
+    exactOf(called(false, at('leaf', pc)).map(each => ({...each, module: each.module && '/usr/lib/app/bin/app'})))
+  t.not(program('0x7310'), program('0x7410'), 'the program itself may be installed there')
   const alone = (pc: string) => exactOf([c(null, {module: installed, pc}), libc(null)])
   t.not(alone('0x8310'), alone('0x8410'))
 })
