@@ -44,6 +44,7 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['$RUN - <&-', 1, /^gotrace-core: standard input: /],
   ['$RUN - < /dev/zero', 1, /^gotrace-core: standard input: not a core \(not an ELF file\)\n/],
   ['head -c 100000 /dev/urandom | gzip | $RUN analyze -', 1, /not a core \(not an ELF file\)\n/],
+  ['head -c 99999 /dev/urandom | gzip > noise.gz; $RUN - < noise.gz', 1, /not a core \(not an ELF file\)\n/],
   [
     '$RUN analize core',
     2,
