@@ -232,6 +232,7 @@ export const batchReportSchema = z
         message: true,
         thread: true,
         goroutine: true,
+        image: true,
         duringCgo: true,
         cause: true,
       })

@@ -159,6 +159,7 @@ function reportProcess(
       message: crash.message,
       thread: crash.thread,
       goroutine: crash.goroutine,
+      image: crash.image,
       duringCgo: crash.duringCgo,
       cause: crash.cause,
     },

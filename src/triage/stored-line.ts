@@ -68,6 +68,7 @@ function crashOf(fields: Fields | undefined): StoredLine['crash'] {
     message: textOf(fields.message),
     thread: number(fields.thread),
     goroutine: number(fields.goroutine),
+    image: textOf(fields.image),
     duringCgo: fields.duringCgo === true,
     cause: causeOf(fieldsOf(fields.cause)),
   }

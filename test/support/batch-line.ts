@@ -24,6 +24,7 @@ export function batchLine(key: string, said: Partial<BatchLine> = {}): BatchLine
       message: 'boom',
       thread: 1,
       goroutine: 1,
+      image: null,
       duringCgo: false,
       cause: null,
     },

@@ -229,6 +229,7 @@ test('a line is read back as it was', async t => {
       message: null,
       thread: 1,
       goroutine: 2,
+      image: '/lib/a.so',
       duringCgo: true,
       cause: {kind: 'assert', text: 'x > 0'},
     },
