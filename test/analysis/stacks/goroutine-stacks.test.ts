@@ -95,3 +95,60 @@ test('up to 1.20 the first hundred, and nobody counts the rest', t => {
 test('a limit that is reached is the stop', t => {
   t.is(stackOf({pcs: DEEP, maxFrames: 20}).stop, 'frame-limit')
 })
+
+/** Without function tables, a goroutine that threw, and how the walk of its thread to it ended. */
+function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
+  const memory = new FakeProcess()
+  memory.words(SP, ...new Array<number>((HIGH - SP) / 8).fill(0))
+  const process = {
+    memory: Object.assign(memory, {moduleAt: () => undefined}),
+    maxFrames: 100,
+    version: memory.version,
+    unwinder: memory.unwinder(),
+    isExecutable: () => false,
+    images: [],
+    symbolizer: {
+      locate: () => [
+        {
+          function: null,
+          file: null,
+          line: null,
+          column: null,
+          entry: null,
+          inlined: false,
+          moduleOffset: null,
+          module: null,
+        },
+      ],
+    },
+    diagnostics: memory.diagnostics,
+  } as unknown as DeadProcess
+  const leafOf = () => ({frames: [{pc: 0x5000, sp: 0x7000, kind: 'native'}], stop, missing: [], elided: null})
+  const threads = {process, leafOf, placeOf: () => undefined, systemStackOf: () => undefined}
+  const goroutine = {
+    id: 7,
+    m: 0,
+    gopc: 0,
+    ancestors: [],
+    stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
+    status: {text: 'running'},
+    signal: {number: 0},
+  } as unknown as Goroutine
+  const stacks = new GoroutineStacks(process, threads as unknown as ThreadStacks)
+  const visibility = {version: memory.version, level: 2, whole: false} as const
+  const start = {pc: 0x1010, sp: SP + 0x40, trap: false, isSyscall: false, foundBy: 'frame-pointer'} as const
+  const {frames, missing} = stacks.assemble({
+    goroutine,
+    visibility,
+    cgoFrames: 'auto',
+    start: {...start, pc: toAddress(start.pc), sp: toAddress(start.sp)},
+  })
+  return {pcs: frames.map(({pc}) => pc), missing}
+}
+
+test('without the program what is lost above a goroutine that threw is marked, and is no frame of it', t => {
+  const [whole, lost] = [thrown('end-of-stack'), thrown('no-unwind-info')]
+  t.deepEqual(whole.pcs, ['0x1010'])
+  t.deepEqual(lost.pcs, whole.pcs)
+  t.deepEqual(lost.missing, [{after: 0, reason: 'no-unwind-info'}, ...whole.missing])
+})
