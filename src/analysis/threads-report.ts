@@ -2,7 +2,7 @@ import {USER_REGS} from '../amd64/user-regs.ts'
 import {hex} from '../base/address.ts'
 import type {CoreThread} from '../elf/core-file.ts'
 import type {FrameReport, ThreadReport} from '../report/core-report.ts'
-import {type Goroutine, isOnStack} from '../runtime-model/goroutine.ts'
+import {isOnStack} from '../runtime-model/goroutine.ts'
 import type {Machine} from '../runtime-model/machine.ts'
 import {beginsThread} from '../unwind/thread-start.ts'
 import type {UnwindFrame} from '../unwind/unwind-frame.ts'
@@ -88,8 +88,7 @@ function reportFrames(
   const goFrames = new GoFrameReports(process)
   const foreign = new ForeignFrames(process, EVERYTHING)
   const frames = stack?.frames ?? []
-  const current = stack?.goroutine ?? stack?.parked
-  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames, current)
+  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames, stack)
   const physical = frames.slice(from).map(report)
   const inner = physical.slice(0, Math.max(0, innerCount(frames) - from))
   const base = (stack?.base ?? 0) - from
@@ -210,11 +209,13 @@ function reportPhysical(
   process: DeadProcess,
   frame: UnwindFrame,
   goFrames: GoFrameReports,
-  goroutine: Goroutine | undefined,
+  stack: ThreadStack | undefined,
 ): FrameReport[] {
   const {version, tables} = process
+  const goroutine = stack?.goroutine ?? stack?.parked
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
-  if (!go && !tables && goroutine && isOnStack(goroutine.stack, sp)) return reportBareFrame(process, frame)
+  if (!go && !tables && goroutine && isOnStack(goroutine.stack, sp))
+    return reportBareFrame(process, frame, stack?.names)
   if (!go) return reportNativeFrame(process, frame)
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
   const everything = new FrameFilter({version, ...EVERYTHING}, true)

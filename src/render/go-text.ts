@@ -262,7 +262,7 @@ function isSaved({foundBy, sp, inlined}: FrameReport): boolean {
 }
 
 function renderGoFrame(frame: FrameReport, detail: Detail, style: Style, {showsPc}: TextDialect): string {
-  if (frame.function === null && frame.pc !== null) return renderRawPc(frame, detail, style)
+  if (frame.file === null && frame.pc !== null) return renderRawPc(frame, detail, style)
   const call = frame.inlined ? '(...)' : `(${frame.args ?? ''})`
   // A group of goroutines may be at several lines of one function.
   const line = frame.file !== null && frame.line === null ? '' : `:${frame.line ?? 0}`
@@ -277,12 +277,13 @@ function renderGoPlace({offset, fp, sp, pc}: FrameReport, detail: Detail, showsP
   return `${inFunction} fp=${fp ?? '0x0'} sp=${sp}${pc === null || !showsPc ? '' : ` pc=${pc}`}`
 }
 
-/** Code that nothing names: where it lies in its file is what a symbolizer needs later. */
+/** Code of which nothing tells the source: where it lies in its file is what a symbolizer needs later. */
 function renderRawPc(frame: FrameReport, detail: Detail, style: Style): string {
+  const name = frame.function ?? '?'
   const place = placeInModule(frame) ?? '?'
   const fp = frame.fp === null ? '' : ` fp=${frame.fp}`
   const stack = detail === 'full' && frame.sp !== null ? `${fp} sp=${frame.sp}` : ''
-  return `${style.goFunction(frame.kind === 'go' ? '?(...)' : '?')}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${foundNote(frame, style)}\n`
+  return `${style.goFunction(frame.kind === 'go' ? `${name}(...)` : name)}\n\t${style.location(`${place}${stack} pc=${frame.pc}`)}${foundNote(frame, style)}\n`
 }
 
 function renderCreatedBy(createdBy: CreatedByReport, style: Style): string {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import type {FrameReport} from '../../src/report/core-report.ts'
 import {type Fixture, fixtureNames, openFixture} from '../../lab/fixtures.ts'
 import {analyse} from '../support/incomplete-process.ts'
 
@@ -92,6 +93,25 @@ test('without the executable a panic is at the place that it is at with it', asy
   const placeOf = ({report: {crash}}: Awaited<ReturnType<typeof analyse>>) => [crash.pc, crash.thread, crash.goroutine]
   t.deepEqual(placeOf(await analyse(fixture, {withoutExecutable: true})), placeOf(await analyse(fixture)))
 })
+
+for (const name of ['gopanic-panic-go1.27', 'gopanic-nil-go1.27', 'blocked-panic-go1.15']) {
+  test(`${name}: without the executable the frames of the panic have their names, and are not where it was`, async t => {
+    const fixture = await openFixture(name)
+    const whole = await analyse(fixture)
+    const part = await analyse(fixture, {withoutExecutable: true})
+    const named = part.goroutines.flatMap(({frames}) => frames.filter(frame => frame.function !== null))
+    const [printed] = whole.goroutines
+    const real = printed?.frames.filter(({inlined}) => !inlined) ?? []
+    t.true(named.length > 0)
+    for (const {pc, function: found} of named) t.is(real.find(frame => frame.pc === pc)?.function, found)
+    const [place] = part.report.summary.where
+    const first = real.find(frame => frame.function !== 'panic' && !frame.function?.startsWith('runtime.'))
+    t.is(place?.moduleOffset, first?.moduleOffset)
+    const thread = part.report.tail().threads.find(({id}) => id === part.report.crash.thread)
+    const shown = (frames: readonly FrameReport[] = []) => frames.flatMap(each => each.function ?? [])
+    t.deepEqual(shown(thread?.frames), shown(named), 'threads says the same')
+  })
+}
 
 for (const name of fixtureNames(/^blocked-quit-/)) {
   test(`${name}: without the executable the g0 that the signal found has the frames that the runtime printed`, async t => {

@@ -204,7 +204,7 @@ test('a frame of the program is preferred to the standard library, that to the r
     executable: '/usr/lib/app/app',
     go: {main: 'app', modules: [{path: 'example.com/dep', version: null, sum: null}]},
   }
-  const topGo = (...names: string[]) =>
+  const topGo = (...names: (string | null)[]) =>
     findOwnFrame(
       names.map(name => ({...frame, function: name})),
       'go',
@@ -216,6 +216,9 @@ test('a frame of the program is preferred to the standard library, that to the r
     'example.com/dep.F[int]',
   )
   t.is(topGo('runtime.gopark', 'vendor/golang.org/x/net/idna.x', 'runtime.main'), 'vendor/golang.org/x/net/idna.x')
+  // What has no name may be the program's; what has is known to be the runtime's.
+  t.is(topGo('panic', 'runtime.sigpanic', null), null)
+  t.is(topGo('panic', null, 'slices.Sort'), 'slices.Sort')
   const topC = (...frames: [string | null, string][]) =>
     findOwnFrame(
       frames.map(([name, module]) => ({...frame, kind: 'c' as const, function: name, module})),

@@ -41,7 +41,7 @@ export function isInsideLibc({function: name, file}: Pick<FrameReport, 'function
 }
 
 /** How far a frame is from what the authors of the program wrote; the less the better. */
-const DISTANCE = {ownCode: 0, library: 1, language: 2, plumbing: 3} as const
+const DISTANCE = {ownCode: 0, library: 1, language: 2, nameless: 3, plumbing: 4} as const
 type Distance = (typeof DISTANCE)[keyof typeof DISTANCE]
 
 /** Where the Go part of a thread begins. */
@@ -69,7 +69,7 @@ export function findOwnFrame(
   }
   if (!best) return undefined
   const {frame, distance} = best
-  return {frame, isOwn: distance === DISTANCE.ownCode, isPlumbing: distance === DISTANCE.plumbing}
+  return {frame, isOwn: distance === DISTANCE.ownCode, isPlumbing: distance >= DISTANCE.nameless}
 }
 
 /** Whether the authors of the program, or of a library that it uses, may have written the function of a frame. */
@@ -95,7 +95,8 @@ function distanceOfC(frame: FrameReport, executable: string | null): Distance {
 }
 
 function distanceOfGo({function: name}: FrameReport, go: Program['go']): Distance {
-  if (name === null || goPlumbing(name) !== undefined) return DISTANCE.plumbing
+  if (name === null) return DISTANCE.nameless
+  if (goPlumbing(name) !== undefined) return DISTANCE.plumbing
   return isStandardLibrary(packageOf(name), go) ? DISTANCE.language : DISTANCE.ownCode
 }
 

@@ -1,6 +1,7 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
+import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -183,8 +184,15 @@ function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed):
   return {registers: RegisterSet.ofPosition(returnPc, cfa, bp), foundBy: 'frame-pointer', exactPc: false}
 }
 
-export function reportBareFrame(process: DeadProcess, frame: BareFrame): FrameReport[] {
-  return reportNativeFrame(process, frame).map(asGo)
+/** @param names functions that are known all the same, by the stack pointer of their frames */
+export function reportBareFrame(
+  process: DeadProcess,
+  frame: BareFrame,
+  names: ReadonlyMap<Address, string> = new Map(),
+): FrameReport[] {
+  const known = names.get(frame.sp)
+  const name = known === undefined ? null : nameForTraceback(known, process.version)
+  return reportNativeFrame(process, frame).map(report => ({...asGo(report), function: report.function ?? name}))
 }
 
 /** What lies on a goroutine's stack is Go code, whoever names it. */

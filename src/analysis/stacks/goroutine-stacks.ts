@@ -105,7 +105,7 @@ export class GoroutineStacks {
   }
 
   #print(request: StackRequest, filter: FrameFilter): PrintedStack {
-    const shown = new ShownStack(this.#process, request, filter)
+    const shown = new ShownStack(this.#process, {...request, names: this.threads.namesOn(request.goroutine)}, filter)
     shown.addSaved(this.#savedFrames(request))
     const steps = this.#stitch(request)
     let step = steps.next()

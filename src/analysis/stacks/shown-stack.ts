@@ -1,4 +1,4 @@
-import type {Word} from '../../base/address.ts'
+import type {Address, Word} from '../../base/address.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
 import type {FrameReport, GoroutineReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -25,6 +25,15 @@ type ShownFrame =
   | {isGo: boolean; report: FrameReport}
   | {isGo: true; frame: GoFrame; logical: LogicalFrame; foundBy: FrameReport['foundBy']}
 
+interface ShownRequest {
+  readonly goroutine: Goroutine
+  readonly visibility: Visibility
+  readonly cgoFrames: CgoFrames
+  readonly bothEnds?: true
+  /** Functions that are known without function tables, by the stack pointer of their frames. */
+  readonly names?: ReadonlyMap<Address, string> | undefined
+}
+
 /** Takes a goroutine's stitched stack and keeps of it what the runtime would print, and the C frames between. */
 export class ShownStack {
   readonly #process: DeadProcess
@@ -34,6 +43,7 @@ export class ShownStack {
   readonly #foreign: ForeignFrames
   readonly #window: FrameWindow<ShownFrame>
   readonly #isOld: boolean
+  readonly #names: ReadonlyMap<Address, string> | undefined
   #count = 0
   #isBelowCallback = false
   /** Of the callbacks whose frames are still to come, the newest last; undefined: they are not asked. */
@@ -41,16 +51,13 @@ export class ShownStack {
   #callers: Word[] = []
   readonly #limits: HookLimits | undefined
 
-  constructor(
-    process: DeadProcess,
-    request: {goroutine: Goroutine; visibility: Visibility; cgoFrames: CgoFrames; bothEnds?: true},
-    filter: FrameFilter,
-  ) {
+  constructor(process: DeadProcess, request: ShownRequest, filter: FrameFilter) {
     this.#process = process
     this.#goroutine = request.goroutine
     this.#cgoFrames = request.cgoFrames
     this.#filter = filter
     this.#foreign = new ForeignFrames(process, request.visibility)
+    this.#names = request.names
     this.#isOld = !request.bothEnds && !process.version.atLeast(21)
     this.#contexts = request.cgoFrames === 'hooks' ? [...request.goroutine.cgoCtxt] : undefined
     const walkMax = this.#isOld ? OLD_FRAME_LIMIT : undefined
@@ -126,7 +133,7 @@ export class ShownStack {
   #addBare(frame: BareFrame): void {
     this.#count++
     this.#filter.shown++
-    for (const report of reportBareFrame(this.#process, frame)) this.#window.add({isGo: true, report})
+    for (const report of reportBareFrame(this.#process, frame, this.#names)) this.#window.add({isGo: true, report})
   }
 
   take(stop: StopReason, goFrames: GoFrameReports): PrintedStack {

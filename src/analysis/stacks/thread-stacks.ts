@@ -245,6 +245,13 @@ export class ThreadStacks {
     return first?.kind === 'native' && !(machine?.ncgo === 0 && this.#mayBeGo(first.pc)) ? segment : undefined
   }
 
+  /** Functions that are known of a goroutine's stack without function tables, by the stack pointer of their frames. */
+  namesOn(goroutine: Goroutine): ThreadStack['names'] | undefined {
+    const machine = this.process.tables ? undefined : machineOf(this.process.runtime, goroutine)
+    const isRunning = machine?.curg === goroutine.address && machine.dying !== 0
+    return isRunning ? this.ofMachine(machine)?.names : undefined
+  }
+
   #mayBeGo(pc: Address): boolean {
     const {tables, goModule} = this.process
     return tables === undefined && goModule !== undefined && pc >= goModule.start && pc < goModule.end

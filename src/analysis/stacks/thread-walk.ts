@@ -50,6 +50,8 @@ export interface ThreadStack extends EndsOfStack<UnwindFrame> {
    * first fault, maybe) lies further out; and a panic that nothing names ends in what the runtime did to die of it.
    */
   readonly innermost: number
+  /** Functions of the runtime that are known without function tables, by the stack pointer of their frames. */
+  readonly names: ReadonlyMap<Address, string>
 }
 
 /** Who is on a thread, and on which stacks. */
@@ -58,6 +60,8 @@ export interface ThreadFacts extends Pick<ThreadStack, 'thread' | 'machine' | 'g
   /** undefined without function tables. */
   readonly sites: GoSites | undefined
 }
+
+const NO_NAMES: ThreadStack['names'] = new Map()
 
 /** Walks one thread from its registers out. */
 export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStack {
@@ -84,8 +88,9 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
     process.tables || !machine || !goroutine ? undefined : findNamelessPanic(leaf.frames, machine, goroutine)
   reportOverwritten(process, thread.tid, interruptions)
   const {length} = leaf.frames
-  const innermost = Math.max(panic ?? 0, base <= length ? base : endOfHandlers(interruptions, length))
-  return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base, innermost}
+  const innermost = Math.max(panic?.index ?? 0, base <= length ? base : endOfHandlers(interruptions, length))
+  const names = panic?.names ?? NO_NAMES
+  return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base, innermost, names}
 }
 
 /** Index behind the outermost handler of the runtime whose frames are among the first `count`. */

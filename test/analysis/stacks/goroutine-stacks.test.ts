@@ -39,6 +39,7 @@ function stackOf({pcs, level = 1, minor = 27, maxFrames = 1000}: Asked) {
     process,
     callbacksOf: () => undefined,
     rejoinOf: () => undefined,
+    namesOn: () => undefined,
     leafOf: () => undefined,
     systemStackOf: () => undefined,
   }
@@ -124,7 +125,8 @@ function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
     diagnostics: memory.diagnostics,
   } as unknown as DeadProcess
   const leafOf = () => ({frames: [{pc: 0x5000, sp: 0x7000, kind: 'native'}], stop, missing: [], elided: null})
-  const threads = {process, leafOf, placeOf: () => undefined, systemStackOf: () => undefined}
+  const none = () => undefined
+  const threads = {process, leafOf, placeOf: none, systemStackOf: none, namesOn: none}
   const goroutine = {
     id: 7,
     m: 0,
