@@ -5,8 +5,11 @@ import type {DeadProcess} from '../process/dead-process.ts'
 
 /** Words above a position that are looked at for the frame record of its function; larger Go frames are rare. */
 export const RECORD_SEARCH = 512
-/** Where above cgocall's stack pointer its record is, in words: its frame has 0x30 or 0x38 bytes (1.7 to 1.20). */
-const CGOCALL_RECORDS = [4, 5] as const
+/**
+ * Where above cgocall's stack pointer its record is, in words: its frame has 0x40 bytes up to 1.9, then 0x30 or 0x38
+ * (up to 1.20).
+ */
+const CGOCALL_RECORDS = [4, 5, 6] as const
 
 /**
  * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.
@@ -43,7 +46,8 @@ function readRecord(
 
 /**
  * The frame record of cgocall(fn, arg): above its return address stand the function of C and the address of what that
- * is given, which lies on the goroutine's stack (src/cmd/cgo/out.go; from 1.17 where cgocall spills its registers).
+ * is given, which lies on the goroutine's stack (src/cmd/cgo/out.go; from 1.17 where cgocall spills its registers). The
+ * same two it gives to asmcgocall, which takes them from the stack, at `cfa`.
  */
 export function findRecordOfCgocall(process: DeadProcess, goroutine: Goroutine, cfa: Address): Address | undefined {
   const {memory, isExecutable} = process
@@ -53,7 +57,8 @@ export function findRecordOfCgocall(process: DeadProcess, goroutine: Goroutine, 
     const fn = readAddress(memory, toAddress(slot + 16))
     const argument = readAddress(memory, toAddress(slot + 24))
     if (fn === undefined || argument === undefined || !isExecutable(fn)) continue
-    if (argument > slot && isOnStack(goroutine.stack, argument)) return slot
+    const isGiven = readAddress(memory, cfa) === fn && readAddress(memory, toAddress(cfa + 8)) === argument
+    if (isGiven && argument > slot && isOnStack(goroutine.stack, argument)) return slot
   }
   return undefined
 }

@@ -177,25 +177,39 @@ test('of records that lead to one place the outermost is taken, and that a frame
   t.deepEqual(called.slice(0, 3), ['401333 scan (frameless?)', '401444 frame-pointer', '401555 frame-pointer'])
 })
 
-test('the record of cgocall is that with its arguments above; without them the first may be a leftover, and is marked', t => {
-  const below = (fn: number, argument: number) => {
-    const words = [0x7ffc0000, 0x401111, 0x401222, 0x401333, LOW + 0x1c0, 0x401999, 0, 0, LOW + 0x180, 0x401444]
-    words.push(fn, argument, 0, 0, 0, 0, LOW + 0x200, 0x401555)
-    const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
-    return found.slice(found.findIndex(line => line.startsWith('401333'))).slice(0, 3)
+/** Words above cgocallback's frame: what it pushed, asmcgocall's return address, and cgocall's frame. */
+function belowCallback(pushed: readonly number[], cgocall: readonly number[], minor: number): string[] {
+  const {found} = walk([0x7ffc0000, 0x401111, ...pushed, 0x401222, 0x401333, ...cgocall, LOW + 0x200, 0x401555], {
+    minor,
+    bp: LOW + 0x100,
+  })
+  return found.slice(found.findIndex(line => line.startsWith('401222')))
+}
+
+test('the record of cgocall is that with its arguments above, which it gave to asmcgocall; else it is marked', t => {
+  const below = (fn: number, argument: number, given = [fn, argument]) => {
+    const frame = [...given, LOW + 0x1c0, 0x401999, LOW + 0x180, 0x401444, fn, argument, 0, 0, 0, 0]
+    return belowCallback([], frame, 19)
   }
-  const called = ['401333 scan', '401444 frame-pointer', '401555 frame-pointer']
-  t.deepEqual(below(0x401800, LOW + 0x170), called)
-  const leftover = ['401333 scan (frameless?)', '401999 frame-pointer']
-  t.deepEqual(below(0x401800, 0x1234).slice(0, 2), leftover, 'no address on the stack')
-  t.deepEqual(below(0x77, LOW + 0x170).slice(0, 2), leftover, 'no function')
+  const called = ['401222 scan (gap)', '401333 scan', '401444 frame-pointer', '401555 frame-pointer']
+  t.deepEqual(below(0x401800, LOW + 0x170).slice(0, 4), called)
+  const leftover = ['401222 scan (gap)', '401333 scan (frameless?)', '401999 frame-pointer']
+  t.deepEqual(below(0x401800, 0x1234).slice(0, 3), leftover, 'no address on the stack')
+  t.deepEqual(below(0x77, LOW + 0x170).slice(0, 3), leftover, 'no function')
+  t.deepEqual(below(0x401800, LOW + 0x170, [0x401800, LOW + 0x178]).slice(0, 3), leftover, 'another argument')
+})
+
+test('up to 1.9 cgocall has a larger frame, and a leftover below what cgocallback pushed is no call of asmcgocall', t => {
+  const argument = LOW + 0x170
+  const frame = [0x401800, argument, 0, 0, 0, 0, LOW + 0x180, 0x401444, 0x401800, argument, 0]
+  const called = ['401222 scan (gap)', '401333 scan', '401444 frame-pointer', '401555 frame-pointer']
+  t.deepEqual(belowCallback([0x401666], frame, 7).slice(0, 4), called)
 })
 
 test('a function that stands behind another return address further in is not what asmcgocall returns to', t => {
-  const words = [0x7ffc0000, 0x401111, 0x401777, 0x401800, 0x77, 0x401222, 0x401333, 0, 0, 0, 0, LOW + 0x190, 0x401444]
-  words.push(0x401900, LOW + 0x170, 0, 0, 0, LOW + 0x200, 0x401555)
-  const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
-  t.deepEqual(found.slice(2, 5), ['401222 scan (gap)', '401333 scan', '401444 frame-pointer'])
+  const frame = [0x401900, LOW + 0x170, 0, 0, LOW + 0x190, 0x401444, 0x401900, LOW + 0x170, 0, 0]
+  const found = belowCallback([0x401777, 0x401800, 0x77], frame, 19)
+  t.deepEqual(found.slice(0, 3), ['401222 scan (gap)', '401333 scan', '401444 frame-pointer'])
 })
 
 test('between the end of a walk and the call of C that it goes on from, frames are missing', t => {
