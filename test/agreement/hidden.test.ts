@@ -9,4 +9,5 @@ testAgreementWithoutProgram([
   'crossings-abandoned-go1.27-nodwarf',
   'cfault-segv-go1.27',
   'deaths-returned-go1.15-nodwarf',
+  'deaths-systemstack-go1.15-nodwarf',
 ])

@@ -44,8 +44,16 @@ function onThread({image, m, goroutine, alsoRuns}: ThreadReport): readonly OnThr
 const PLANTED = new Set(['runtime.systemstack_switch', 'runtime.asmcgocall', 'runtime.goexit'])
 
 /** Where entersyscall was called is another place of the same function than where its callee returns to. */
-function isOfGoroutineAlone({function: name, foundBy}: FrameReport): boolean {
-  return foundBy === 'syscall' || PLANTED.has(name ?? '')
+function isOfGoroutineAlone({function: name, foundBy}: FrameReport, caller: FrameReport | undefined): boolean {
+  // Without a name the planted caller is what the gobuf has of a goroutine that has left for the system stack.
+  const isPlanted = name === null && foundBy === 'gobuf' && caller?.foundBy === 'stack-switch'
+  return foundBy === 'syscall' || isPlanted || PLANTED.has(name ?? '')
+}
+
+/** Whether a frame lies among those that a thread's report leaves out: its handlers are of the frames that it keeps. */
+function isElided({sp}: FrameReport, {frames, elided}: ThreadReport): boolean {
+  const [inner, outer] = elided ? [frames[elided.after - 1]?.sp, frames[elided.after]?.sp] : []
+  return sp !== null && inner != null && outer != null && BigInt(sp) > BigInt(inner) && BigInt(sp) < BigInt(outer)
 }
 
 /** What a thread tells by function tables, of crosscall2 and other seams, a goroutine tells as C. */
@@ -56,9 +64,10 @@ function isSameCode(a: FrameReport, b: FrameReport): boolean {
 function* lostFrames(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
   let at = 0
   // What C has left by longjmp the runtime alone lists.
-  for (const frame of liveFrames(goroutine)) {
-    if (isOfGoroutineAlone(frame)) continue
-    const found = thread.frames.findIndex((other, index) => index >= at && isSameCode(other, frame))
+  const live = liveFrames(goroutine)
+  for (const [index, frame] of live.entries()) {
+    if (isOfGoroutineAlone(frame, live[index + 1]) || isElided(frame, thread)) continue
+    const found = thread.frames.findIndex((other, place) => place >= at && isSameCode(other, frame))
     if (found < 0) yield `goroutine ${goroutine.id}: ${frame.function} at ${frame.pc} is not on thread ${thread.id}`
     else at = found + 1
   }
