@@ -42,10 +42,10 @@ export function asksForHelp(words: readonly string[]): boolean {
  * is neither a command nor a file stays as it is.
  */
 export function settleCommandLine(typed: readonly string[], isFile: (path: string) => boolean = existsSync): string[] {
-  const [first, second] = typed
+  const [first] = typed
   if (first === undefined || HELP.includes(first)) return ['--help']
   if (VERSION.includes(first) || (first === 'version' && typed.length === 1)) return ['--version']
-  if (first === 'help') return second === undefined ? ['--help'] : [second, '--help']
+  if (first === 'help') return [...typed.slice(1, 3).filter(word => !HELP.includes(word)), '--help']
   const asked = fromDebugger(typed) ?? [...typed]
   const [command = ''] = asked
   const isWord = /^[a-z][a-z-]*$/.test(command)

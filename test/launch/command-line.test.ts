@@ -8,6 +8,8 @@ const SETTLED: readonly (readonly [string, string])[] = [
   ['-h', '--help'],
   ['help', '--help'],
   ['help threads', 'threads --help'],
+  ['help triage list', 'triage list --help'],
+  ['help triage --help', 'triage --help'],
   ['version', '--version'],
   ['-V', '--version'],
   // A core alone.
