@@ -40,6 +40,22 @@ export function tellByCode(choices: readonly Choice[], facts: Facts): void {
   }
 }
 
+/**
+ * Where the innermost function that is signed by its code called what ended the process: two checks of one function are
+ * two bugs. The place is as stable as the code. Code that is inlined in it is at the same place.
+ * @returns `~CODE+OFFSET`, the offset of the return address; undefined where it called something that counts itself
+ */
+export function placeOfLastCall(choices: readonly Choice[], code: CodeFacts): string | undefined {
+  const depth = choices.findIndex(choice => choice.code !== undefined)
+  const innermost = choices[depth]
+  if (!innermost || innermost.isExact) return undefined
+  const called = choices.slice(0, depth).filter(({frame}) => !frame.inlined)
+  if (called.length === 0 || called.some(({out}) => out === undefined)) return undefined
+  const [start, place] = [startOf(innermost, code), placeOf(innermost.frame.pc)]
+  if (start === undefined || place === undefined) return undefined
+  return `${innermost.code}+0x${(place - start).toString(16)}`
+}
+
 /** In a program that has libc in it: which function the call leads to is up to the processor. */
 function isVariant({frame}: Choice, caller: Choice | undefined, code: CodeFacts): boolean {
   const pc = caller?.frame.module === frame.module ? placeOf(caller.frame.pc) : undefined

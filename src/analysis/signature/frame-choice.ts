@@ -6,7 +6,7 @@ import {hideInnerC, joinInsides} from './c-calls.ts'
 import {leaveOutRuntimeC, nameCgoEntries} from './cgo-entries.ts'
 import {type Choice, irrelevance, placeOf, startOf} from './choice.ts'
 import type {CodeFacts} from './code-facts.ts'
-import {tellByCode} from './code-path.ts'
+import {placeOfLastCall, tellByCode} from './code-path.ts'
 import {stableCName, stableGoName} from './frame-names.ts'
 import type {SignatureRules} from './rules.ts'
 
@@ -27,6 +27,8 @@ export interface ChosenFrames {
   readonly frames: readonly SignedFrame[]
   /** Names of those that were left out but say where the process was. */
   readonly standIns: readonly string[]
+  /** Where code of C that has no name in all builds called what ended the process; undefined: nowhere. */
+  readonly lastCall: string | undefined
   /** For each frame what became of it, and by which rule. */
   readonly explain: readonly string[]
 }
@@ -64,6 +66,7 @@ export function chooseFrames(
   return {
     frames: choices.flatMap(signedAs),
     standIns: choices.filter(({standsIn, name}) => standsIn && name !== undefined).map(({name = ''}) => name),
+    lastCall: placeOfLastCall(choices, code),
     explain: choices.map(explain),
   }
 }
@@ -152,11 +155,11 @@ function leaveOutThrower(choices: readonly Choice[]): void {
 
 /** What the rules say of a frame by its name, or by the file that it is in. */
 function judge(choice: Choice, rules: SignatureRules): void {
-  if (choice.out !== undefined) return
   const {kind, name, frame} = choice
   const module = kind === 'c' && frame.module !== null ? basename(frame.module) : undefined
   const ofModule = module === undefined ? undefined : rules.reason('inside', 'module', module)
   choice.isOfSystem = ofModule !== undefined
+  if (choice.out !== undefined) return
   choice.inside = ofModule ?? (name === undefined ? undefined : rules.reason('inside', kind, name))
   const left = module === undefined ? wrapperReason(frame) : rules.reason('irrelevant', 'module', module)
   choice.out = left ?? (name === undefined ? undefined : irrelevance(kind, frame.function ?? name, name, rules))

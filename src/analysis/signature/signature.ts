@@ -107,11 +107,14 @@ class Signer {
     const shown = chosen.frames.filter(({isCode}) => !isCode)
     const isOverflow = known.isOverflow || this.#ranOver(shown)
     const folded = foldFrames(chosen.frames, isOverflow ? foldOverflow : foldCycles)
-    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown)]
+    // What of a stack that ran over met the guard is chance.
+    const place = chosen.lastCall === undefined || isOverflow ? [] : [chosen.lastCall]
+    const called = place.map(each => `signed with the place of the call that ended the process: ${each}`)
+    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
     return folded.shown.length === 0
       ? this.#signByStandIns(described, {...chosen, explain})
-      : this.#signByFrames(described, folded, explain, [])
+      : this.#signByFrames(described, folded, explain, {place})
   }
 
   /** The stacks that wait, as a set: which of them the runtime names is the order of their start. */
@@ -126,14 +129,14 @@ class Signer {
       if (stacks.size < BLOCKED_LIMIT) stacks.add([reason, ...folded.signed.map(({name}) => name)].join('\n'))
     }
     const explain = [...(main?.explain ?? []), `signed with all ${stacks.size} different stacks that wait`]
-    return this.#signByFrames(known, main?.folded ?? NO_FRAMES, explain, [...stacks].sort())
+    return this.#signByFrames(known, main?.folded ?? NO_FRAMES, explain, {stacks: [...stacks].sort()})
   }
 
   #signByFrames(
     crash: CrashClass,
     {signed, shown}: FoldedFrames,
     explain: readonly string[],
-    others: readonly string[],
+    {stacks = [], place = []}: {readonly stacks?: readonly string[]; readonly place?: readonly string[]},
   ): SignatureReport {
     const names = signed.map(({name}) => name)
     const known = signed.filter(({isCode}) => !isCode)
@@ -141,12 +144,12 @@ class Signer {
     // `main` is in every program, and short functions of C are alike in many.
     const isEverywhere = isCodeAlone || known.every(({name}) => IN_EVERY_PROGRAM.test(name))
     const isAmbiguous = isEverywhere || names.some(name => name.startsWith('main.'))
-    const program = isEverywhere || others.length > 0 ? this.#facts.identity() : this.#facts.program
+    const program = isEverywhere || stacks.length > 0 ? this.#facts.identity() : this.#facts.program
     const top = (kind: 'go' | 'c'): string =>
       (known.find(frame => frame.kind === kind && !frame.isPrefix) ?? known.find(frame => frame.kind === kind))?.name ??
       '-'
     return this.#report(crash, {
-      parts: [isAmbiguous ? program : '', ...(others.length > 0 ? others : names)],
+      parts: [isAmbiguous ? program : '', ...(stacks.length > 0 ? stacks : names), ...place],
       family: `${top('go')} ${isCodeAlone ? program : top('c')}`,
       frames: shown.map(({name}) => name),
       explain,

@@ -2,7 +2,7 @@
 import test from 'ava'
 import {SignatureRules} from '../../../src/analysis/signature/rules.ts'
 import type {FrameReport} from '../../../src/report/core-report.ts'
-import {c, go, libc, SEGV, sign} from '../../support/signature-facts.ts'
+import {ABRT, c, go, libc, SEGV, sign} from '../../support/signature-facts.ts'
 
 const EXE = '/opt/app/app'
 const WRAPPER = 0x7100
@@ -81,6 +81,34 @@ test('--explain names the code', t => {
   ])
 })
 
+/** The end of a process that a function called so far into it, from inlined code where the build tells that. */
+const died = (isNamed: boolean, offset: number, ...outer: FrameReport[]): FrameReport[] => {
+  const pc = `0x${(0x7300 + offset).toString(16)}`
+  const ends = [libc(null), libc('raise'), libc('abort')]
+  return [...ends, ...called(isNamed, at('fail', pc, {inlined: true}), at('check', pc), ...outer)]
+}
+
+test('two calls of abort in one function are two bugs, with names and without, and however deep it called itself', t => {
+  const by = (...stack: Parameters<typeof died>) => sign(ABRT, died(...stack), {code: CODE})
+  const one = by(true, 0x40)
+  t.is(by(false, 0x40).exact, one.exact)
+  t.not(by(true, 0x60).exact, one.exact)
+  t.is(by(false, 0x60).exact, by(true, 0x60).exact)
+  t.is(by(true, 0x60).family, one.family)
+  t.deepEqual(by(true, 0x60).frames, one.frames)
+  t.is(by(true, 0x40, at('check', '0x7360')).exact, one.exact)
+  t.is(by(false, 0x100).explain.at(-1), 'signed with the place of the call that ended the process: ~00007300+0x100')
+})
+
+test('where what was called counts, or where the processor met a fault, the place has no part', t => {
+  const length = (pc: string) => sign(SEGV, called(true, libc('strlen'), at('leaf', pc)), {code: CODE}).exact
+  t.is(length('0x7340'), length('0x7360'))
+  const fault = (pc: string) => sign(SEGV, called(true, at('leaf', pc, {foundBy: 'context'})), {code: CODE}).exact
+  t.is(fault('0x7340'), fault('0x7360'))
+  const entry = (pc: string) => exactOf([libc('abort'), at('f', pc), ...called(true).slice(1)])
+  t.is(entry('0x7240'), entry('0x7260'), 'what Go called is signed by its name')
+})
+
 test('which variant of a function of libc the processor got makes no difference where the program has libc in it', t => {
   const code = {...CODE, callsThroughSlot: (pc: number) => pc === 0x7390}
   const length = (pc: string) => sign(SEGV, called(true, at('__strlen', pc), at('leaf', '0x7390')), {code}).exact
@@ -97,6 +125,15 @@ test('a thread of C alone is signed by code and program, with names and without'
   t.not(one?.exact, other?.exact, 'short functions are alike in many programs')
   t.is(one?.family, 'signal SIGSEGV - app')
   t.deepEqual(one?.frames, ['run'])
+})
+
+test('a thread of C alone that aborts is signed without the code of libc, which other hosts have another release of', t => {
+  const thread = (release: number, pc: string) => {
+    const inside = libc('raise', `0x${(0x9000 + release * 0x100).toString(16)}`)
+    return sign(ABRT, [inside, libc('abort', '0x9800'), at('run', pc), libc('start_thread')], {code: CODE}).exact
+  }
+  t.is(thread(1, '0x7310'), thread(2, '0x7310'))
+  t.not(thread(1, '0x7310'), thread(1, '0x7320'), 'two calls of abort in one function')
 })
 
 test('installed libraries differ from host to host: they count by what was called, but for a thread of their own', t => {
