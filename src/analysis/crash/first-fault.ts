@@ -1,6 +1,6 @@
 import {type RegisterSet, wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import {SI_TKILL, SI_USER} from '../../amd64/signal-numbers.ts'
+import {SI_USER} from '../../amd64/signal-numbers.ts'
 import {type Address, addressOfWord, NOWHERE, type Word} from '../../base/address.ts'
 import type {CoreThread} from '../../elf/core-file.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -94,24 +94,12 @@ export function faultWithoutRuntime(
   const fault = firstFault(thread)
   if (fault) return {thread, signal: fault}
   const last = lastSignal(process, thread)
-  const isNameless = isRaisedByNamelessGo(process, thread) || thread.interruptions.some(({isRaise}) => isRaise)
-  const isRaised = isRaisedAgain(thread.frames, 0) || isNameless
+  const isRaised = isRaisedAgain(thread.frames, 0) || thread.interruptions.some(({isRaise}) => isRaise)
   if (!isRaised) return last && {thread, signal: last}
   reportUnexplained(process, thread)
   // It had caught another signal before.
   if (isDying && thread.machine?.caughtsig) return undefined
   return last && {thread, signal: {...last, code: undefined, registers: undefined, isPlaceLost: true}}
-}
-
-/**
- * Without function tables: the runtime raises a signal by a system call of its own (runtime.raise), C by that of its
- * library, which is a module apart in all but static programs.
- */
-function isRaisedByNamelessGo({core, modules, tables, goModule}: DeadProcess, {frames}: ThreadStack): boolean {
-  const pc = frames[0]?.pc
-  const isOwn = core.signal?.code === SI_TKILL && core.signal.senderPid === core.process?.pid
-  if (tables || !goModule || !isOwn || pc === undefined || pc < goModule.start || pc >= goModule.end) return false
-  return modules.some(({path, isExecutable}) => path !== goModule.path && !isExecutable && path.startsWith('/'))
 }
 
 /** All that is left of the cause is how the runtime ended the process because of it. */

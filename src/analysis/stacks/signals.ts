@@ -142,18 +142,30 @@ function endsInRaise(frames: readonly UnwindFrame[], index: number, isNameless: 
   return caller === undefined || caller.stack === 'goroutine'
 }
 
+/** A signal that a thread got; `senderPid`: of the one that the kernel ended the process with. */
+interface Received {
+  readonly code: number | undefined
+  readonly pc: Address
+  readonly senderPid?: number | undefined
+}
+
 /**
- * runtime.raise without its name: while its M was dying the thread sent itself a signal, by code of the program's own
- * image. Where that has a C library inside, abort does so too, and the runtime has caught what it sent.
+ * runtime.raise without its name: a thread sent itself a signal by code of the program's own image, while its M was
+ * dying, or such that the process died of it. C sends its own by its library, which is a module apart in all but static
+ * programs: in those it is abort that the runtime has caught, or that may have been it.
  */
 export function isNamelessRaise(
-  {tables, goModule, modules}: Pick<DeadProcess, 'tables' | 'goModule' | 'modules'>,
-  machine: Machine | undefined,
-  signal: {readonly code: number | undefined; readonly pc: Address} | undefined,
+  {core, tables, goModule, modules}: Pick<DeadProcess, 'core' | 'tables' | 'goModule' | 'modules'>,
+  machine: Pick<Machine, 'dying' | 'caughtsig'> | undefined,
+  signal: Received | undefined,
 ): boolean {
-  if (tables || !goModule || !machine || machine.dying === 0 || signal?.code !== SI_TKILL) return false
-  const isStatic = modules.every(module => module === goModule || module.imageOrigin === 'memory')
-  return signal.pc >= goModule.start && signal.pc < goModule.end && (machine.caughtsig === 0 || !isStatic)
+  if (tables || !goModule || signal?.code !== SI_TKILL) return false
+  if (signal.pc < goModule.start || signal.pc >= goModule.end) return false
+  const isDying = machine !== undefined && machine.dying !== 0
+  if (isDying && machine.caughtsig === 0) return true
+  const isLast = signal.senderPid !== undefined && signal.senderPid === core.process?.pid
+  if (!isDying && !isLast) return false
+  return modules.some(({path, isExecutable}) => path !== goModule.path && !isExecutable && path.startsWith('/'))
 }
 
 /**

@@ -76,7 +76,8 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const interruptions: Interruption[] = [...known, ...findInterruptions(process, frames, gsignal)]
     .map(each => ({...each, isRaise: isNamelessRaise(process, machine, each.signal)}))
     .sort((a, b) => a.index - b.index)
-  if (killedBy !== undefined && isNamelessRaise(process, machine, {code: process.core.signal?.code, pc})) {
+  const last = killedBy === undefined ? undefined : process.core.signal
+  if (last && isNamelessRaise(process, machine, {...last, pc})) {
     interruptions.unshift({index: 0, signal: undefined, isPlumbing: false, isRaise: true})
   }
   if (!findFirstFault(frames, interruptions)) {

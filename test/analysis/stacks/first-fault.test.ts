@@ -162,36 +162,21 @@ test('where a runtime was dying on a thread whose stack is lost, what it sent to
   t.deepEqual(faultBesides(SIGQUIT, false), {thread: 2, codes: []})
 })
 
-const SI_TKILL = -6
-const PROGRAM = {path: '/bin/program', isExecutable: true, start: 0x400000, end: 0x500000}
-const LIBC = {path: '/lib/libc.so.6', isExecutable: false, start: 0x7f0000000000, end: 0x7f0000100000}
-
-interface Raised {
-  pc?: number
-  code?: number
-  senderPid?: number
-  modules?: readonly object[]
-  tables?: object
-}
-
-/** What a process of pid 1 died of whose thread shows nothing but the place where the last signal came. */
-function lastRaised({pc = 0x45a1d1, code = SI_TKILL, senderPid = 1, modules = [PROGRAM, LIBC], tables}: Raised = {}) {
+test('of a process that its runtime ended by a signal of its own the place is lost, and that is told', t => {
   const diagnostics = new Diagnostics()
-  const frames = [{pc: toAddress(pc)}]
-  const thread = {thread: {tid: 1}, frames, interruptions: [], base: 0} as unknown as ThreadStack
-  const core = {threads: [{tid: 1}], signal: {number: SIGABRT, code, senderPid}, process: {pid: 1}}
-  const process = {core, diagnostics, modules, tables, goModule: PROGRAM} as unknown as DeadProcess
-  const threads = {ofThread: () => thread} as unknown as ThreadStacks
-  const signal = faultWithoutRuntime(process, threads, thread, false)?.signal
-  return [signal?.isPlaceLost === true, diagnostics.list().map(({code}) => code)]
-}
-
-test('a signal that the program’s own code sent to itself was raised by the runtime, if C has a library for that', t => {
-  t.deepEqual(lastRaised(), [true, ['cause-lost']])
-  const plain = [false, []]
-  t.deepEqual(lastRaised({pc: LIBC.start + 0x10}), plain, 'C raised it')
-  t.deepEqual(lastRaised({modules: [PROGRAM, {...LIBC, path: '[vdso]'}]}), plain, 'a static program')
-  t.deepEqual(lastRaised({code: 0}), plain, 'kill')
-  t.deepEqual(lastRaised({senderPid: 2}), plain, 'another process')
-  t.deepEqual(lastRaised({tables: {}}), plain, 'its functions have names')
+  const frames = [{pc: toAddress(0x45a1d1)}]
+  const ofThread = (isRaise: boolean) => {
+    const interruptions = [{index: 0, signal: undefined, isPlumbing: false, isRaise}]
+    const thread = {thread: {tid: 1}, frames, interruptions, base: 0} as unknown as ThreadStack
+    const core = {threads: [{tid: 1}], signal: {number: SIGABRT, code: -6}}
+    const threads = {ofThread: () => thread} as unknown as ThreadStacks
+    return faultWithoutRuntime({core, diagnostics} as unknown as DeadProcess, threads, thread, false)?.signal
+  }
+  t.like(ofThread(false), {isPlaceLost: undefined, code: -6})
+  t.deepEqual(diagnostics.list(), [])
+  t.like(ofThread(true), {isPlaceLost: true, code: undefined})
+  t.deepEqual(
+    diagnostics.list().map(({code}) => code),
+    ['cause-lost'],
+  )
 })

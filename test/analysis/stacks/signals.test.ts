@@ -2,7 +2,6 @@ import test from 'ava'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {isFault, isNamelessRaise, killingSignal} from '../../../src/analysis/stacks/signals.ts'
 import {toAddress} from '../../../src/base/address.ts'
-import type {Machine} from '../../../src/runtime-model/machine.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 import {memoryOf} from '../../support/memory-of.ts'
 
@@ -31,21 +30,45 @@ test('a fault is what a program’s own code did', t => {
   t.deepEqual(faults, [4, 5, 6, 7, 8, 11, 31])
 })
 
+const PROGRAM = {path: '/bin/program', isExecutable: true, start: 0x400000, end: 0x500000}
+const LIBC = {path: '/lib/libc.so.6', isExecutable: false, start: 0x7f0000000000, end: 0x7f0000100000}
+const VDSO = {...LIBC, path: '[vdso]'}
+
+interface Raised {
+  readonly code?: number
+  readonly pc?: number
+  readonly senderPid?: number
+  readonly dying?: number
+  readonly caughtsig?: number
+  readonly libraries?: readonly object[]
+  readonly tables?: object
+}
+
+/** Of a process of pid 1 whose code has no names. */
+function isRaise({code = -6, pc = 0x462241, senderPid, libraries = [LIBC], tables, ...given}: Raised = {}) {
+  const {dying = 1, caughtsig = 0} = given
+  const modules = [PROGRAM, ...libraries]
+  const process = {core: {process: {pid: 1}}, tables, goModule: PROGRAM, modules} as unknown as DeadProcess
+  return isNamelessRaise(process, {dying, caughtsig: toAddress(caughtsig)}, {code, pc: toAddress(pc), senderPid})
+}
+
 test('the runtime ends the process by a signal that it sends itself, from its own image, while its M is dying', t => {
-  const goModule = {start: 0x400000, end: 0x500000, imageOrigin: 'none'}
-  const isRaise = (
-    given: {code?: number; pc?: number; dying?: number; caughtsig?: number; libraries?: object[]} = {},
-  ) => {
-    const {code = -6, pc = 0x462241, dying = 1, caughtsig = 0, libraries = [{imageOrigin: 'file'}]} = given
-    const process = {tables: undefined, goModule, modules: [goModule, ...libraries]} as unknown as DeadProcess
-    return isNamelessRaise(process, {dying, caughtsig} as Machine, {code, pc: toAddress(pc)})
-  }
   t.true(isRaise())
   t.true(isRaise({caughtsig: 0xc000000000}))
   t.false(isRaise({dying: 0}))
   t.false(isRaise({code: 1}))
-  t.false(isRaise({pc: 0x7f0000000000}))
+  t.false(isRaise({pc: LIBC.start + 0x10}), 'C raised it')
+  t.false(isRaise({tables: {}}), 'its functions have names')
   // A static program has abort of its own, which the runtime may have caught.
-  t.false(isRaise({caughtsig: 0xc000000000, libraries: [{imageOrigin: 'memory'}]}))
+  t.false(isRaise({caughtsig: 0xc000000000, libraries: [VDSO]}))
   t.true(isRaise({libraries: []}))
+})
+
+test('a signal that killed, which the program’s own code sent, is one of the runtime’s if C has a library for that', t => {
+  const killed = {dying: 0, senderPid: 1}
+  t.true(isRaise(killed))
+  t.false(isRaise({...killed, pc: LIBC.start + 0x10}), 'C raised it')
+  t.false(isRaise({...killed, libraries: [VDSO]}), 'a static program')
+  t.false(isRaise({...killed, code: 0}), 'kill')
+  t.false(isRaise({...killed, senderPid: 2}), 'another process')
 })
