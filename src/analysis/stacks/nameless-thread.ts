@@ -14,8 +14,9 @@ import {type StitchedFrame, stitchBareStack, stitchLostBareStack} from './stitch
 export function stitchNamelessThread(
   process: DeadProcess,
   goroutine: Goroutine,
-  leaf: CSegment,
+  walked: CSegment,
 ): Generator<StitchedFrame, StopReason> {
+  const leaf = upToEndOf(goroutine, walked)
   const last = leaf.frames.at(-1)
   const isOwn = last !== undefined && isOnStack(goroutine.stack, last.sp)
   if (isOwn && !isLostBeforeSyscall(process, goroutine, {stop: leaf.stop, last})) {
@@ -24,6 +25,24 @@ export function stitchNamelessThread(
   }
   const bare = walkBareStack(process, () => last, goroutine, startOfThrow(process, goroutine, last))
   return isOwn ? stitchLostBareStack(leaf, bare) : stitchBareStack(leaf, bare, at => isOnStack(goroutine.stack, at))
+}
+
+/**
+ * The leaf without what frame pointers found beyond the goroutine's own stack: they are C's own below a callback, and
+ * lead to where the stack was before it grew from a frame that kept the old one (reflectcall up to 1.13).
+ */
+function upToEndOf({stack}: Goroutine, leaf: CSegment): CSegment {
+  const {frames, missing, elided} = leaf
+  const own = frames.findIndex(({sp}) => isOnStack(stack, sp))
+  const end = own < 0 ? -1 : frames.findIndex(({sp}, index) => index > own && !isOnStack(stack, sp))
+  if (end < 0 || (elided && elided.after <= end)) return leaf
+  return {
+    ...leaf,
+    frames: frames.slice(0, end),
+    missing: missing.filter(({after}) => after < end),
+    elided: null,
+    stop: 'no-unwind-info',
+  }
 }
 
 /** Where a goroutine threw whose thread is in a handler with a lost stack: it has not come back from there. */

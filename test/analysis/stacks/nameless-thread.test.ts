@@ -18,14 +18,18 @@ const CODE = {start: 0x401000, end: 0x402000}
 /** Where entersyscall was called, and its caller's record. */
 const IN_SYSCALL = LOW + 0x180
 
+/** Where the stack may have been before it grew. */
+const OTHER = HIGH + 0x200
+
 /** A thread in futexsleep, whose caller has called nanotime: `rbp` is what that left for the record of futexsleep. */
-function thread(rbp: number, {syscallSp = IN_SYSCALL, calls = 0} = {}) {
+function thread(rbp: number, {syscallSp = IN_SYSCALL, calls = 0, outer = HIGH - 0x30} = {}) {
   const memory = new FakeProcess()
     .unread(CODE.start, CODE.end)
     .words(LOW, ...new Array<number>(0x80).fill(0))
     .words(LOW + 0x120, rbp, 0x401222)
     .words(LOW + 0x150, LOW + 0x1a0, 0x401333)
-    .words(LOW + 0x1a0, HIGH - 0x30, 0x401444)
+    .words(LOW + 0x1a0, outer, 0x401444)
+    .words(OTHER, OTHER + 0x40, 0x401666, 0, 0, 0, 0, 0, 0, 0, 0x401777)
     .words(HIGH - 0x30, 0, 0x401555)
   const process = {
     memory,
@@ -67,6 +71,16 @@ test('a walk that is lost further in than the system call goes on where the goro
   // As the goroutine itself ends.
   const outer = ['bare 401330', 'go: frameless', 'bare 401444', 'bare 401555', 'end-of-stack']
   t.deepEqual(stitched(thread(LOW + 0x128)), [...lost, 'go: frameless', ...outer])
+})
+
+test('what a frame pointer that leads off the goroutine’s stack finds is not of it: frames are missing there', t => {
+  const own = ['native 401100', 'native 401222', 'native 401333', 'native 401444', 'go: whole']
+  const off = thread(LOW + 0x150, {outer: OTHER})
+  t.deepEqual(
+    off.leaf.frames.slice(4).map(({pc}) => pc.toString(16)),
+    ['401666', '401777'],
+  )
+  t.deepEqual(stitched(off), [...own, 'nothing: no-unwind-info', 'no-unwind-info'])
 })
 
 test('one that comes past the system call, one of a goroutine in none, and one in C are left as they are', t => {
