@@ -73,6 +73,17 @@ function* lostFrames(goroutine: GoroutineReport, thread: ThreadReport): Generato
   }
 }
 
+/** Marks of what is over, or may be missing: none says why a stack ends. */
+const NO_STOPS = new Set(['abandoned', 'left', 'rejoined', 'frameless'])
+
+/** Why a thread's stack ends, but for what is lost among the frames of its handlers, or between those and its own. */
+function ownStop({stop, missing, handlerFrames}: ThreadReport): ThreadReport['stop'] {
+  const isOfHandlers = ({after}: ThreadReport['missing'][number]) => after > 0 && after <= handlerFrames
+  if (!missing.some(isOfHandlers)) return stop
+  const own = missing.find(mark => !isOfHandlers(mark) && !NO_STOPS.has(mark.reason))
+  return (own?.reason ?? 'end-of-stack') as ThreadReport['stop']
+}
+
 function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Generator<string> {
   const {id, image, m, stop, waitingFor} = goroutine
   const own = onThread(thread).find(each => each.goroutine === id && each.image === image)
@@ -83,7 +94,9 @@ function* againstThread(goroutine: GoroutineReport, thread: ThreadReport): Gener
   // While it is parked inside of a callback, it is on no M, and the thread on the M that is kept for it.
   if (m !== null && m !== own.m) yield `goroutine ${id} is on m ${m}, and ${own.m}`
   if (thread.goroutine === id && thread.image === image) {
-    yield* differences(`goroutine ${id}`, {stop, waitingFor}, {stop: thread.stop, waitingFor: thread.waitingFor})
+    // What is lost right behind the handlers may be of the goroutine, or not.
+    const theirs = stop === ownStop(thread) ? stop : thread.stop
+    yield* differences(`goroutine ${id}`, {stop, waitingFor}, {stop: theirs, waitingFor: thread.waitingFor})
   }
   // Behind what the thread's walk says that it lost, there may be frames of another runtime's goroutine.
   if (thread.image === image || thread.missing.length === 0) yield* lostFrames(goroutine, thread)
