@@ -88,7 +88,9 @@ function reportFrames(
   const goFrames = new GoFrameReports(process)
   const foreign = new ForeignFrames(process, EVERYTHING)
   const frames = stack?.frames ?? []
-  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, goFrames, stack)
+  const goroutine = stack?.goroutine ?? stack?.parked
+  const known = {goroutine, goFrames, names: threads.namesOnThread(thread.tid)}
+  const report = (frame: UnwindFrame) => foreign.report(frame) ?? reportPhysical(process, frame, known)
   const physical = frames.slice(from).map(report)
   const inner = physical.slice(0, Math.max(0, innerCount(frames) - from))
   const base = (stack?.base ?? 0) - from
@@ -204,18 +206,21 @@ function isSchedulerFrame(frame: FrameReport): boolean {
 
 const EVERYTHING = {level: 2, whole: true} as const
 
+/** What is known of a thread when its frames are reported. */
+interface KnownOfThread extends Pick<ThreadStack, 'goroutine' | 'names'> {
+  readonly goFrames: GoFrameReports
+}
+
 /** One physical frame: inlined calls first. */
 function reportPhysical(
   process: DeadProcess,
   frame: UnwindFrame,
-  goFrames: GoFrameReports,
-  stack: ThreadStack | undefined,
+  {goroutine, goFrames, names}: KnownOfThread,
 ): FrameReport[] {
   const {version, tables} = process
-  const goroutine = stack?.goroutine ?? stack?.parked
   const {go, pc, sp, lookupPc, foundBy, cfa} = frame
-  if (!go && !tables && goroutine && isOnStack(goroutine.stack, sp))
-    return reportBareFrame(process, frame, stack?.names)
+  const isOwn = !tables && goroutine && isOnStack(goroutine.stack, sp)
+  if (!go && (isOwn || names.has(sp))) return reportBareFrame(process, frame, names)
   if (!go) return reportNativeFrame(process, frame)
   const physical = {fn: go, pc, symPc: lookupPc, sp, fp: cfa ?? sp}
   const everything = new FrameFilter({version, ...EVERYTHING}, true)

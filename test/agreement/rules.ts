@@ -216,6 +216,21 @@ export const RULES: Readonly<Record<string, Rule>> = {
     }
   },
 
+  'a frame that has a name on a thread has one in each goroutine that the thread leads through': function* ({
+    documents,
+  }) {
+    for (const {id, thread: tid, frames} of documents.analyze.goroutines) {
+      const onThread = threadOf(documents, tid)?.frames ?? []
+      for (const frame of frames.filter(({sp}) => sp !== null)) {
+        const same = onThread.filter(other => isSamePlace(frame, other))
+        const isNamed = same.some(other => other.function !== null)
+        if (same.length > 0 && isNamed !== (frame.function !== null)) {
+          yield `goroutine ${id}: ${frame.pc} is ${frame.function}, and ${same[0]?.function} on thread ${tid}`
+        }
+      }
+    }
+  },
+
   'calls of C': function* ({documents, complete}) {
     const {analyze, cgo} = documents
     yield* differences('cgo', cgo.cgo, analyze.cgo)

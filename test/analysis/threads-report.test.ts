@@ -45,6 +45,7 @@ function imagesOf(threads: readonly Thread[], isLate = false): readonly ThreadSt
       find(tid)?.goroutine === undefined ? undefined : {id: find(tid)?.goroutine},
     isOnGoroutine: (tid: number) => find(tid)?.goroutine !== undefined,
     knowsGoroutine: () => true,
+    namesOnThread: () => new Map(),
     ofThread: (tid: number) => {
       const {functions = [], base = 0, stop = 'end-of-stack'} = find(tid) ?? {}
       const frames = functions.map((name, index) => {

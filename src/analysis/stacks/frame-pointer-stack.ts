@@ -188,9 +188,9 @@ function* walkFrameless(process: DeadProcess, goroutine: Goroutine, seed: Seed):
 export function reportBareFrame(
   process: DeadProcess,
   frame: BareFrame,
-  names: ReadonlyMap<Address, string> = new Map(),
+  names?: ReadonlyMap<Address, string>,
 ): FrameReport[] {
-  const known = names.get(frame.sp)
+  const known = names?.get(frame.sp)
   const name = known === undefined ? null : nameForTraceback(known, process.version)
   return reportNativeFrame(process, frame).map(report => ({...asGo(report), function: report.function ?? name}))
 }

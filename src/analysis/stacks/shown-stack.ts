@@ -12,6 +12,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import {type BareFrame, reportBareFrame} from './frame-pointer-stack.ts'
 import {HookLimits} from './hook-limits.ts'
 import {firstStop, type Seam, type StitchedFrame, type StitchedGo} from './stitched-stack.ts'
+import {NO_NAMES} from './thread-walk.ts'
 
 /** Physical frames that releases up to 1.20 walk (_TracebackMaxFrames). */
 export const OLD_FRAME_LIMIT = 100
@@ -31,7 +32,7 @@ interface ShownRequest {
   readonly cgoFrames: CgoFrames
   readonly bothEnds?: true
   /** Functions that are known without function tables, by the stack pointer of their frames. */
-  readonly names?: ReadonlyMap<Address, string> | undefined
+  readonly names?: ReadonlyMap<Address, string>
 }
 
 /** Takes a goroutine's stitched stack and keeps of it what the runtime would print, and the C frames between. */
@@ -43,7 +44,7 @@ export class ShownStack {
   readonly #foreign: ForeignFrames
   readonly #window: FrameWindow<ShownFrame>
   readonly #isOld: boolean
-  readonly #names: ReadonlyMap<Address, string> | undefined
+  readonly #names: ReadonlyMap<Address, string>
   #count = 0
   #isBelowCallback = false
   /** Of the callbacks whose frames are still to come, the newest last; undefined: they are not asked. */
@@ -57,7 +58,7 @@ export class ShownStack {
     this.#cgoFrames = request.cgoFrames
     this.#filter = filter
     this.#foreign = new ForeignFrames(process, request.visibility)
-    this.#names = request.names
+    this.#names = request.names ?? NO_NAMES
     this.#isOld = !request.bothEnds && !process.version.atLeast(21)
     this.#contexts = request.cgoFrames === 'hooks' ? [...request.goroutine.cgoCtxt] : undefined
     const walkMax = this.#isOld ? OLD_FRAME_LIMIT : undefined
@@ -96,6 +97,7 @@ export class ShownStack {
   }
 
   #reportNative(frame: UnwindFrame): FrameReport[] {
+    if (this.#names.has(frame.sp)) return reportBareFrame(this.#process, frame, this.#names)
     return frame.kind === 'go' ? [reportSwitch(this.#process, frame)] : reportNativeFrame(this.#process, frame)
   }
 

@@ -14,7 +14,7 @@ import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {endsProcess} from './signals.ts'
 import type {Rejoin} from './stitched-stack.ts'
-import {behindHandlers, findOwnFrame, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
+import {behindHandlers, findOwnFrame, NO_NAMES, onSystemStack, type ThreadStack, walkThread} from './thread-walk.ts'
 
 /** C frames on the stack of an M, or of a thread, that is not in the core. */
 const LOST_CALL: CSegment = {frames: [], elided: null, missing: [], landing: undefined, stop: 'unmapped'}
@@ -245,11 +245,20 @@ export class ThreadStacks {
     return first?.kind === 'native' && !(machine?.ncgo === 0 && this.#mayBeGo(first.pc)) ? segment : undefined
   }
 
-  /** Functions that are known of a goroutine's stack without function tables, by the stack pointer of their frames. */
-  namesOn(goroutine: Goroutine): ThreadStack['names'] | undefined {
-    const machine = this.process.tables ? undefined : machineOf(this.process.runtime, goroutine)
-    const isRunning = machine?.curg === goroutine.address && machine.dying !== 0
-    return isRunning ? this.ofMachine(machine)?.names : undefined
+  /** The functions that are known, without function tables, on the thread whose stack leads through a goroutine. */
+  namesOn(goroutine: Goroutine): ThreadStack['names'] {
+    const isAsked = [this, ...this.#others].some(({process}) => !process.tables)
+    const tid = isAsked ? this.threadThrough(goroutine) : undefined
+    return tid === undefined ? NO_NAMES : this.namesOnThread(tid)
+  }
+
+  /** Those that any runtime knows of: the stack of a thread may lead through goroutines of each. */
+  namesOnThread(tid: number): ThreadStack['names'] {
+    const names = [this, ...this.#others].flatMap(each => {
+      const isDying = !each.process.tables && each.machineOf(tid)?.dying
+      return isDying ? [...(each.ofThread(tid)?.names ?? [])] : []
+    })
+    return names.length > 0 ? new Map(names) : NO_NAMES
   }
 
   #mayBeGo(pc: Address): boolean {

@@ -61,7 +61,7 @@ export interface ThreadFacts extends Pick<ThreadStack, 'thread' | 'machine' | 'g
   readonly sites: GoSites | undefined
 }
 
-const NO_NAMES: ThreadStack['names'] = new Map()
+export const NO_NAMES: ThreadStack['names'] = new Map()
 
 /** Walks one thread from its registers out. */
 export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStack {

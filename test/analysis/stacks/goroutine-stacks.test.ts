@@ -39,7 +39,7 @@ function stackOf({pcs, level = 1, minor = 27, maxFrames = 1000}: Asked) {
     process,
     callbacksOf: () => undefined,
     rejoinOf: () => undefined,
-    namesOn: () => undefined,
+    namesOn: () => new Map(),
     leafOf: () => undefined,
     systemStackOf: () => undefined,
   }
@@ -126,7 +126,7 @@ function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
   } as unknown as DeadProcess
   const leafOf = () => ({frames: [{pc: 0x5000, sp: 0x7000, kind: 'native'}], stop, missing: [], elided: null})
   const none = () => undefined
-  const threads = {process, leafOf, placeOf: none, systemStackOf: none, namesOn: none}
+  const threads = {process, leafOf, placeOf: none, systemStackOf: none, namesOn: () => new Map()}
   const goroutine = {
     id: 7,
     m: 0,
