@@ -250,6 +250,12 @@ test('a batch waits or refuses where the queue is full, and higher priorities co
 test('a worker that is told to end gives back what it has not done, and tells how it is', async () => {
   emptyDatabase()
   assert.equal(await put(cores).ended, 0)
+  const early = worker('--drain', '0')
+  await until('it takes cores, which no process has begun', () => /: worker \S+: 1 at a time/.test(early.stderr))
+  early.process.kill('SIGTERM')
+  assert.equal(await early.ended, 0, early.stderr)
+  const states = 'SELECT DISTINCT state, retry_count FROM gotrace_queue.job'
+  assert.equal(server.sql(states), 'created|0')
   const busy = worker('--metrics-port', '0', '--drain', '0')
   const told = (): string | undefined => /metrics at (http:\S+)metrics\n/.exec(busy.stderr)?.[1]
   await until('it tells where it listens', () => told() !== undefined)
