@@ -59,6 +59,12 @@ export interface Position {
   readonly exactPc: boolean
 }
 
+/**
+ * So often unread code is looked at for the kernel's frame above it: a restorer always has one, but for what was
+ * written over, and a runaway recursion returns to one place a million times.
+ */
+const UNSIGNALLED_MAX = 32
+
 /** How a frame is left: its CFA, then the caller's position or the end. */
 export interface Departure {
   readonly cfa: Address | undefined
@@ -75,6 +81,8 @@ export class Unwinder {
   readonly #goEntries = new Map<number, GoEntry | undefined>()
   readonly #returnEntries = new Map<number, NativeEntry>()
   readonly #exactEntries = new Map<number, NativeEntry>()
+  /** How often unread code was returned to without a kernel's frame above it. */
+  readonly #unsignalled = new Map<Address, number>()
 
   constructor(input: UnwinderInput) {
     this.#input = input
@@ -167,8 +175,13 @@ export class Unwinder {
   #isUnreadRestorer(pc: Address, {registers, exactPc}: Position): boolean {
     const {memory} = this.#input
     const {sp} = registers
-    if (exactPc || sp === undefined || memory.read(pc, 1)) return false
-    return (readSignalFrame(memory, sp)?.signal ?? 0) !== 0
+    if (exactPc || sp === undefined) return false
+    const misses = this.#unsignalled.get(pc) ?? 0
+    if (misses >= UNSIGNALLED_MAX || memory.read(pc, 1)) return false
+    if ((readSignalFrame(memory, sp)?.signal ?? 0) !== 0) return true
+    if (this.#unsignalled.size >= ROW_CACHE_LIMIT) this.#unsignalled.clear()
+    this.#unsignalled.set(pc, misses + 1)
+    return false
   }
 
   #leaveGo(entry: GoEntry, position: Position, switcher: StackSwitcher, innermost: boolean): Departure {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import {SIGNAL_FRAME_SIZE} from '../../src/amd64/signal-context.ts'
 import {DWARF_REGISTER} from '../../src/amd64/registers.ts'
 import {type Address, NOWHERE, toAddress} from '../../src/base/address.ts'
 import {BytesBuilder} from '../support/bytes-builder.ts'
@@ -363,24 +364,37 @@ function signalFrame(registers: {pc: number; sp: number; bp: number}, signal = 1
 /** Counts what is asked of it. */
 class CountedProcess extends FakeProcess {
   reads = 0
+  signalFrames = 0
 
   override read(address: Address, length: number): Uint8Array | undefined {
     this.reads++
+    if (length === SIGNAL_FRAME_SIZE) this.signalFrames++
     return super.read(address, length)
   }
 }
 
-test('of code that is not at hand each frame is looked for once, however deep the stack is', t => {
-  const [depth, size] = [100, 64]
+/** A recursion in code that is not at hand. */
+function recursion(depth: number, size = 64): CountedProcess {
   const process = new CountedProcess().unread(0x1000, 0x1010)
   const words = Array.from({length: depth * (size / 8)}, (_, index) => {
     if (index % (size / 8) === 0) return STACK + (index + size / 8) * 8
     return index % (size / 8) === 1 ? 0x1008 : 0x1234
   })
   process.words(STACK, ...words)
+  return process
+}
+
+test('of code that is not at hand each frame is looked for once, however deep the stack is', t => {
+  const process = recursion(100)
   const walk = process.walk(at(0x1000, STACK, STACK))
-  t.is(walk.frames.length, depth)
+  t.is(walk.frames.length, 100)
   t.true(process.reads < walk.frames.length * 40, `${process.reads} reads`)
+})
+
+test('a place that is returned to again and again is soon known to be no restorer', t => {
+  const process = recursion(100)
+  t.is(process.walk(at(0x1000, STACK, STACK)).frames.length, 100)
+  t.true(process.signalFrames < 50, `${process.signalFrames} of 100 frames`)
 })
 
 const RESTORER = '48 c7 c0 0f 00 00 00 0f 05'
