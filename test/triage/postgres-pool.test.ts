@@ -73,3 +73,59 @@ test('a server that takes statements and never answers is given up, in a transac
   }
   server.close()
 })
+
+/** Claims more columns than there can be. */
+const BAD_ROW = message('D', [0xff, 0xff, 0, 0])
+const COLUMNS = message(
+  'T',
+  [0, 1],
+  'a\0',
+  Array.from({length: 18}, () => 0),
+)
+const ROW = message('D', [0, 1, 0, 0, 0, 1], 'x')
+
+const NONSENSE: Readonly<Record<string, {after: 'log-in' | 'statement'; says: Buffer}>> = {
+  'a row of which nothing is there': {after: 'statement', says: BAD_ROW},
+  'a row before its columns': {after: 'statement', says: Buffer.concat([ROW, DONE])},
+  'a message of no kind': {after: 'statement', says: message('?', 'x')},
+  'a failure without a code': {after: 'statement', says: Buffer.concat([message('E', 'Mno\0\0'), message('Z', 'I')])},
+  'a failure of its own': {after: 'statement', says: Buffer.concat([message('E', 'CXX000\0\0'), message('Z', 'I')])},
+  'a log-in of no kind': {after: 'log-in', says: message('R', [0, 0, 0, 99])},
+  'a log-in of SCRAM that goes on before it began': {after: 'log-in', says: message('R', [0, 0, 0, 11], 'x')},
+  'no to a log-in, and stays': {after: 'log-in', says: message('E', 'CXX000\0\0')},
+  'rows without end': {after: 'statement', says: Buffer.concat([COLUMNS, ...Array.from({length: 1000}, () => ROW)])},
+}
+
+for (const [what, {after, says}] of Object.entries(NONSENSE)) {
+  test(`a server that says ${what} is an error of the input`, async t => {
+    const server = createServer(socket => {
+      let isStarted = after === 'log-in'
+      socket.on('data', () => {
+        socket.write(isStarted ? says : WELCOME)
+        isStarted = true
+      })
+      socket.on('error', () => {})
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `postgres://u@127.0.0.1:${(server.address() as AddressInfo).port}/d`
+    const pool = new PostgresPool(url, {size: 1, access: 'read', settings: 'SET x = 1', answerMax: 10_000})
+    for (const ask of [() => pool.query('SELECT 1'), () => pool.transaction(({query}) => query('SELECT 1'))]) {
+      const error = await t.throwsAsync(ask, {instanceOf: InputError})
+      t.is(error?.code, what === 'rows without end' ? 'too-large' : 'unreadable')
+      t.true(error?.message.startsWith(`${url}: `), error?.message)
+    }
+    await pool.close()
+    server.close()
+  })
+}
+
+test('what the work of a transaction throws itself stays what it is', async t => {
+  const server = await serve(() => {})
+  const url = `postgres://u@127.0.0.1:${(server.address() as AddressInfo).port}/d`
+  const pool = new PostgresPool(url, {size: 1, access: 'write', settings: 'SET x = 1'})
+  const mistake = new TypeError('x is not a function')
+  t.is(await t.throwsAsync(pool.transaction(() => Promise.reject(mistake))), mistake)
+  await pool.close()
+  server.close()
+})

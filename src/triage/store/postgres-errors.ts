@@ -57,18 +57,33 @@ const unreachable: Explain = (path, cause) =>
 const noDatabase: Explain = (path, cause) =>
   new InputError('not-found', said(path, cause), 'make it: createdb -h HOST -p PORT NAME', {cause})
 
+const failed: Explain = (path, cause) =>
+  new InputError('unreadable', said(path, cause), 'the log of the server says more', {cause})
+
 const EXPLANATIONS: readonly [RegExp, Explain][] = [
   [/^28/, refused],
   [/^3D000$/, noDatabase],
   [/^(42501|25006)$/, forbidden],
   [/^53100$/, full],
 ]
+/** Of statements and of their values, which are ours: what the server says of them is a bug. */
+const OF_STATEMENTS = /^(2[0-7]|42)...$/
+const SQLSTATE = /^[0-9A-Z]{5}$/
 
-/** What went wrong with a database, for a person; what is not of a database is given back as it is. */
+/** What went wrong with a database, for a person; what is a mistake of ours is given back as it is. */
 export function explainPostgres(path: string, error: unknown, access: Access = 'write'): unknown {
   if (error instanceof InputError) return error
   const code = postgresCode(error)
   const explain = EXPLANATIONS.find(([pattern]) => code !== undefined && pattern.test(code))?.[1]
   if (explain) return explain(path, error, access)
-  return isPassing(error) ? unreachable(path, error, access) : error
+  if (isPassing(error)) return unreachable(path, error, access)
+  if (code === undefined || !SQLSTATE.test(code)) return notPostgres(path, error)
+  return OF_STATEMENTS.test(code) ? error : failed(path, error, access)
+}
+
+/** Of a server that does not speak as PostgreSQL does, or with which TLS or the log-in fail. */
+export function notPostgres(path: string, cause: unknown): InputError {
+  const hint = 'check that a server of PostgreSQL listens there, and what sslmode in the address asks for'
+  const message = `${path}: not understood as PostgreSQL: ${messageOf(cause) || postgresCode(cause)}`
+  return new InputError('unreadable', message, hint, {cause})
 }

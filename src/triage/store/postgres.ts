@@ -2,6 +2,7 @@ import {InputError, messageOf} from '../../base/errors.ts'
 import {loadPeer} from '../../base/optional-peer.ts'
 import type {Access} from './engine.ts'
 import {explainPostgres} from './postgres-errors.ts'
+import {ANSWER_MAX, guardConnection, type WireConnection} from './postgres-guard.ts'
 
 /** The part of `pg` that is used. */
 interface Client {
@@ -18,6 +19,11 @@ interface Pool {
 }
 interface Driver {
   Pool: new (options: Record<string, unknown>) => Pool
+  Client: new (options: Record<string, unknown>) => WireClient
+}
+interface WireClient {
+  readonly connection: WireConnection & {readonly stream: {destroy(): void}}
+  connect(callback: (error?: Error) => void): void
 }
 
 /** What runs statements: the pool, or one connection within a transaction. Numbers of 64 bits are texts. */
@@ -58,6 +64,7 @@ interface PoolOptions {
   access: Access
   settings: string
   answerMs?: number
+  answerMax?: number
 }
 
 /** Connections to a PostgreSQL database, through the package pg, an optional peer. */
@@ -70,13 +77,15 @@ export class PostgresPool implements Connection {
   /**
    * @param settings statements that each new connection begins with
    * @param answerMs how long an answer is waited for
+   * @param answerMax how long one may be, in bytes
    * @throws InputError
    */
-  constructor(url: string, {size, access, settings, answerMs = ANSWER_MS}: PoolOptions) {
+  constructor(url: string, {size, access, settings, answerMs = ANSWER_MS, answerMax = ANSWER_MAX}: PoolOptions) {
     this.#access = access
     this.name = shownUrl(url)
-    const {Pool} = loadPeer<Driver>('pg', 'a store or a queue in PostgreSQL', INSTALL)
-    this.#pool = new Pool({
+    const driver = loadPeer<Driver>('pg', 'a store or a queue in PostgreSQL', INSTALL)
+    this.#pool = new driver.Pool({
+      Client: guardedClient(driver, this.name, answerMax),
       connectionString: url,
       max: size,
       connectionTimeoutMillis: CONNECT_MS,
@@ -93,12 +102,8 @@ export class PostgresPool implements Connection {
     this.#pool.on('connect', client => client.on('error', () => {}))
   }
 
-  async query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> {
-    try {
-      return rowsOf(await this.#pool.query(sql, values && [...values]))
-    } catch (error) {
-      throw explainPostgres(this.name, error, this.#access)
-    }
+  query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> {
+    return this.#ask(async () => rowsOf(await this.#pool.query(sql, values && [...values])))
   }
 
   /** All of the work or nothing of it. */
@@ -106,13 +111,13 @@ export class PostgresPool implements Connection {
     let client: Client | undefined
     let broken: unknown
     try {
-      client = await this.#pool.connect()
+      client = await this.#ask(() => this.#pool.connect())
       const connection = client
-      await client.query('BEGIN')
-      const result = await work({
-        query: async (sql, values) => rowsOf(await connection.query(sql, values && [...values])),
-      })
-      await client.query('COMMIT')
+      const query: Connection['query'] = (sql, values) =>
+        this.#ask(async () => rowsOf(await connection.query(sql, values && [...values])))
+      await query('BEGIN')
+      const result = await work({query})
+      await query('COMMIT')
       return result
     } catch (error) {
       broken = error
@@ -122,9 +127,18 @@ export class PostgresPool implements Connection {
         },
         () => {},
       )
-      throw explainPostgres(this.name, error, this.#access)
+      throw error
     } finally {
       client?.release(broken)
+    }
+  }
+
+  /** What the database says of a mistake, for a person; mistakes of the work between are none of its. */
+  async #ask<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await ask()
+    } catch (error) {
+      throw explainPostgres(this.name, error, this.#access)
     }
   }
 
@@ -138,4 +152,21 @@ function rowsOf(
   result: {rows: Record<string, unknown>[]} | {rows: Record<string, unknown>[]}[],
 ): Record<string, unknown>[] {
   return (Array.isArray(result) ? result.at(-1) : result)?.rows ?? []
+}
+
+function guardedClient({Client}: Driver, name: string, answerMax: number): Driver['Client'] {
+  return class extends Client {
+    constructor(options: Record<string, unknown>) {
+      super(options)
+      guardConnection(this.connection, name, answerMax)
+    }
+
+    /** The driver leaves a connection open whose log-in failed, and with it the process. */
+    override connect(callback: (error?: Error) => void): void {
+      super.connect(error => {
+        if (error) this.connection.stream.destroy()
+        callback(error)
+      })
+    }
+  }
 }
