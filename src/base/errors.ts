@@ -80,10 +80,15 @@ export interface Failure {
 
 export const MORE_FILES = 'allow more open files: `ulimit -n`'
 
-/** What to do where the system gives no more files, to whatever asked for one (errno(3)); undefined: it is not that. */
+/**
+ * What to do where the system gives no more files, to whatever asked for one (errno(3)), or the folder of those that
+ * are asked for is gone; undefined: it is neither.
+ */
 export function adviceOnFiles(error: unknown): string | undefined {
-  const {code} = error as NodeJS.ErrnoException
+  const {code, syscall} = error as NodeJS.ErrnoException
   if (code === 'EMFILE') return MORE_FILES
+  // Relative names are names in it; what Node says (path.resolve) is a call of libuv.
+  if (syscall === 'uv_cwd') return 'the working directory is not there any more: go to another one'
   return code === 'ENFILE' ? 'the machine has too many open files; try again later' : undefined
 }
 

@@ -1,4 +1,5 @@
 import {Args, Flags} from '@oclif/core'
+import {isStandardInput} from '../acquire/standard-input.ts'
 import {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
 import {runWithin} from '../base/time-limit.ts'
@@ -26,7 +27,8 @@ export default class Diff extends BaseCommand {
     'Compares the goroutines of two dumps by their stacks: a core, a traceback of Go (standard error of a crash, ' +
     'SIGQUIT, runtime.Stack, /debug/pprof/goroutine?debug=2) or a goroutine profile (debug=1, or in the format of ' +
     'pprof). Of a core and another dump Go frames are compared, without those of the runtime. Two files of lines of ' +
-    'batch, or stores, are compared by signature. What a file is its content tells.'
+    'batch, or stores, are compared by signature. What a file is its content tells; - is standard input, for a text or ' +
+    'a profile.'
   static exitCodes: Readonly<Record<string, string>> = {
     ...REPORT_EXIT_CODES,
     [EXIT.found]: 'with --fail-on: there is such a change',
@@ -61,6 +63,7 @@ export default class Diff extends BaseCommand {
   async run(): Promise<void> {
     const {args, flags} = await this.parse(Diff)
     const failOn = flags['fail-on'] === undefined ? [] : parseWords(flags['fail-on'], '--fail-on', ALL_CHANGES)
+    requireTwo(args)
     const deadline = new Deadline(flags.timeout, this.diagnostics)
     const [exe, otherExe = exe] = flags.exe ?? []
     const context = {diagnostics: this.diagnostics, deadline}
@@ -119,6 +122,12 @@ interface Read {
   readonly goroutines?: GoroutineSet | undefined
   readonly signatures?: SignatureSet | undefined
   readonly isComplete: boolean
+}
+
+/** @throws InputError where both are standard input, which is read once */
+function requireTwo({before, after}: {readonly before: string; readonly after: string}): void {
+  if (![before, after].every(isStandardInput)) return
+  throw new InputError('bad-argument', 'both dumps are standard input', 'write one of them to a file, and name that')
 }
 
 async function readStore(path: string): Promise<SignatureSet> {

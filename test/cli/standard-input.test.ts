@@ -1,5 +1,5 @@
 // A core that comes through a pipe, and command lines as they are typed.
-import {copyFileSync, mkdtempSync, rmSync} from 'node:fs'
+import {copyFileSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import test from 'ava'
@@ -39,8 +39,36 @@ test('the JSON of a pipe says where the core came from', t => {
   t.deepEqual({path, compression, size}, {path: '-', compression: 'gzip', size: file.size})
 })
 
+test('a dump that comes through a pipe is compared as that of the file', t => {
+  const text = join(directory, 'dump.txt')
+  writeFileSync(text, 'goroutine 1 [select]:\nmain.main()\n\t/x/main.go:1 +0x1\n')
+  const beside = runShell(`$RUN diff ${text} ${text} --json`)
+  t.is(beside.exitCode, 0)
+  for (const line of ['cat FILE | $RUN diff - FILE', 'gzip -c FILE | $RUN diff FILE -', '$RUN diff FILE - <FILE']) {
+    const {stdout, stderr, exitCode} = runShell(`${line.replaceAll('FILE', text)} --json`)
+    t.deepEqual({exitCode, stderr}, {exitCode: 0, stderr: ''}, line)
+    t.is(stdout.replace('"path": "-"', `"path": ${JSON.stringify(text)}`), beside.stdout, line)
+  }
+  const redirected = runShell(`$RUN diff - ${core} ${files} < ${core}`)
+  t.deepEqual([redirected.exitCode, redirected.stderr], [0, ''])
+})
+
+test('from a working directory that is gone, what needs it says so', t => {
+  for (const words of [`batch ${core} --store x.db`, 'batch x']) {
+    const {stderr, exitCode} = runShell(`mkdir ${directory}/gone; cd ${directory}/gone; rmdir ../gone; $RUN ${words}`)
+    t.is(exitCode, 1, words)
+    t.regex(stderr, /^gotrace-core: ENOENT: .*uv_cwd\n {2}the working directory is not there any more/m, words)
+  }
+})
+
 const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   [': | $RUN -', 1, /^gotrace-core: standard input: nothing came\n/],
+  [
+    `cat ${core} | $RUN diff - ${core}`,
+    2,
+    /^gotrace-core: standard input: a core, which diff reads from a file alone\n/,
+  ],
+  ['$RUN diff - -', 2, /^gotrace-core: both dumps are standard input\n/],
   ['$RUN - <&-', 1, /^gotrace-core: standard input: /],
   ['$RUN - < /dev/zero', 1, /^gotrace-core: standard input: not a core \(not an ELF file\)\n/],
   ['head -c 100000 /dev/urandom | gzip | $RUN analyze -', 1, /not a core \(not an ELF file\)\n/],

@@ -1,4 +1,5 @@
 import {detectPacking, isUnpacked, openInput, readPackedHead} from '../../acquire/core-input.ts'
+import {isStandardInput} from '../../acquire/standard-input.ts'
 import {type ByteSource, FileSource} from '../../base/byte-source.ts'
 import type {Deadline} from '../../base/deadline.ts'
 import type {Diagnostics} from '../../base/diagnostics.ts'
@@ -35,15 +36,27 @@ export async function readDump(
   {diagnostics, deadline}: {diagnostics: Diagnostics; deadline: Deadline},
 ): Promise<DumpInput> {
   if (isDatabaseUrl(path)) return {kind: 'store'}
-  const head = await readHead(path)
-  if (head.isCore) return {kind: 'core'}
-  if (isDatabaseHead(head.bytes)) return {kind: 'store'}
+  if (!isStandardInput(path)) {
+    const head = await readHead(path)
+    if (head.isCore) return {kind: 'core'}
+    if (isDatabaseHead(head.bytes)) return {kind: 'store'}
+  }
   const {source} = await openInput(path, {diagnostics, deadline})
   try {
+    if (isStandardInput(path) && isCoreOnStandardInput(source)) return {kind: 'core'}
     return runWithin(deadline, () => readText(path, source) ?? readProfile(path, source))
   } finally {
     source.close()
   }
+}
+
+/** Of standard input, which is read once where it is no file that the shell opened. @throws InputError */
+function isCoreOnStandardInput(source: ByteSource): boolean {
+  const head = source.read(0, Math.min(CORE_HEAD_SIZE, source.size))
+  if (isCoreHead(head) && source instanceof FileSource) return true
+  if (!isCoreHead(head) && !isDatabaseHead(head)) return false
+  const what = isCoreHead(head) ? 'a core' : 'a store'
+  throw unusable(`standard input: ${what}, which diff reads from a file alone`, 'write it to a file, and name that')
 }
 
 /** undefined where no line tells that it is one of ours or of Go's. */
