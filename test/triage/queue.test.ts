@@ -188,6 +188,20 @@ test('what the database cannot hold of one core costs that core alone; a refusal
   await t.throwsAsync(runOf(refusing).run.run(), {message: 'permission denied'})
 })
 
+test('a worker that is told to end while the database is away ends, and does not say that it answers again', async t => {
+  const queue = fakeQueue(1)
+  queue.failures.push(Object.assign(new Error('away'), {code: 'ECONNREFUSED'}))
+  const drain = new AbortController()
+  const told: string[] = []
+  const log = (text: string): void => {
+    told.push(text)
+    drain.abort()
+  }
+  const {run} = runOf(queue, {drain: drain.signal, log})
+  await run.run()
+  t.deepEqual([told, queue.waiting.length, queue.finished.length], [['away; trying again'], 1, 0])
+})
+
 test('what is being analysed when a worker is stopped is given back', async t => {
   const queue = fakeQueue(3)
   const [drain, stop] = [new AbortController(), new AbortController()]

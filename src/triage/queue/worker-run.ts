@@ -66,20 +66,19 @@ export class WorkerRun {
   async #fillSlot(): Promise<void> {
     const {drain, untilEmpty, queue} = this.#options
     while (!drain.aborted) {
-      const taken = await this.#patiently(() => this.#take())
+      const taken = await this.#patiently(() => this.#take(), drain)
       if (taken) {
         await this.#work(taken)
         continue
       }
-      const counts = untilEmpty ? await this.#patiently(() => queue.counts()) : undefined
+      const counts = untilEmpty ? await this.#patiently(() => queue.counts(), drain) : undefined
       if (counts && counts.waiting + counts.retry + counts.active === 0) return
       await this.#pause(IDLE_MS * (0.5 + Math.random()), drain)
     }
   }
 
   async #take(): Promise<TakenCore | undefined> {
-    const {queue, facts, drain} = this.#options
-    if (drain.aborted) return undefined
+    const {queue, facts} = this.#options
     try {
       return await queue.take(facts.id)
     } catch (error) {
@@ -120,25 +119,39 @@ export class WorkerRun {
     }
   }
 
-  /** Does it until it is done: a database that is away, starts or is full is waited for. undefined: told to stop. */
-  async #patiently<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-    const {stop, metrics, log} = this.#options
+  /**
+   * Does it until it is done: a database that is away, starts or is full is waited for. undefined: told to stop.
+   * @param over after it the work is not begun any more; one that must be done is tried once more when told to stop
+   */
+  async #patiently<Result>(work: () => Promise<Result>, over?: AbortSignal): Promise<Result | undefined> {
+    const {stop} = this.#options
     for (let waitMs: number = BACKOFF_MS.first; ; waitMs = Math.min(waitMs * 2, BACKOFF_MS.most)) {
+      if (over?.aborted) return undefined
       try {
         const result = await work()
-        metrics.answeredAt = Date.now()
-        if (this.#isSilent) log('the database answers again')
-        this.#isSilent = false
+        this.#tellAnswer()
         return result
       } catch (error) {
         if (!isPassing(error)) throw error
-        metrics.databaseErrors++
-        if (!this.#isSilent) log(`${messageOf(error)}; trying again`)
-        this.#isSilent = true
+        this.#tellSilence(error)
         if (stop.aborted) return undefined
-        await this.#pause(waitMs * (0.5 + Math.random()), stop)
+        await this.#pause(waitMs * (0.5 + Math.random()), over ?? stop)
       }
     }
+  }
+
+  #tellAnswer(): void {
+    const {metrics, log} = this.#options
+    metrics.answeredAt = Date.now()
+    if (this.#isSilent) log('the database answers again')
+    this.#isSilent = false
+  }
+
+  #tellSilence(error: unknown): void {
+    const {metrics, log} = this.#options
+    metrics.databaseErrors++
+    if (!this.#isSilent) log(`${messageOf(error)}; trying again`)
+    this.#isSilent = true
   }
 
   async #beat(): Promise<void> {
