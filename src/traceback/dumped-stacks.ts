@@ -6,8 +6,8 @@ import type {DumpedFrame, DumpedStack, StackList} from './dumped-stack.ts'
 
 /** Different stacks of one dump that are held: more than any process has had. */
 const STACKS_MAX = 2_000_000
-/** Of all those stacks. */
-const FRAMES_MAX = 16_000_000
+/** Of all those stacks; outer ones that are the same count once. */
+const FRAMES_MAX = 4_000_000
 /** Different functions on different lines: a program has more, but no process stands in so many of them. */
 const PLACES_MAX = 200_000
 /** Characters of their names and files, and of what else is told of stacks. */
