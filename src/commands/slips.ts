@@ -13,9 +13,14 @@ export function meantName(word: string, names: readonly string[]): string | unde
 
 /** What to say of a first word that is neither a command nor a file. */
 export function unknownCommand(word: string, names: readonly string[]): InputError {
+  return new InputError('bad-argument', `${word}: no such command, and no such file`, hintFor(word, names))
+}
+
+/** @param topic the words before the one that is wrong, each with a space behind it */
+function hintFor(word: string, names: readonly string[], topic = ''): string {
   const near = meantName(word, names)
-  const hint = near === undefined ? 'see' : `did you mean \`gotrace-core ${near}\`? See`
-  return new InputError('bad-argument', `${word}: no such command, and no such file`, `${hint} \`gotrace-core --help\``)
+  const see = near === undefined ? 'see' : `did you mean \`gotrace-core ${topic}${near}\`? See`
+  return `${see} \`gotrace-core ${topic}--help\``
 }
 
 /**
@@ -31,13 +36,7 @@ export function wrongWords(
   if (names.length === 0 || second === '' || second.startsWith('-')) return undefined
   const known = commands[`${first}:${second}`]
   if (!known) {
-    const near = meantName(second, names)
-    const hint = near === undefined ? 'see' : `did you mean \`gotrace-core ${first} ${near}\`? See`
-    return new InputError(
-      'bad-argument',
-      `${first} ${second}: no such command`,
-      `${hint} \`gotrace-core ${first} --help\``,
-    )
+    return new InputError('bad-argument', `${first} ${second}: no such command`, hintFor(second, names, `${first} `))
   }
   if (third === '' || third.startsWith('-') || Object.keys(known.args ?? {}).length > 0) return undefined
   const usage = `${first} ${second}`

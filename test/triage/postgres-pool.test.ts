@@ -17,13 +17,17 @@ function message(letter: string, ...rest: readonly (string | number[])[]): Buffe
 const WELCOME = Buffer.concat([message('R', [0, 0, 0, 0]), message('Z', 'I')])
 const DONE = Buffer.concat([message('C', 'BEGIN\0'), message('Z', 'T')])
 
-/** Answers each message as if it were done. */
-async function serve(onSocket: (socket: Socket) => void): Promise<Server> {
+/** Answers a log-in, and then each message as if it were done; or as it is told. */
+async function serve(
+  onSocket: (socket: Socket) => void,
+  welcome: Buffer = WELCOME,
+  done: Buffer = DONE,
+): Promise<Server> {
   const server = createServer(socket => {
     onSocket(socket)
     let isStarted = false
     socket.on('data', () => {
-      socket.write(isStarted ? DONE : WELCOME)
+      socket.write(isStarted ? done : welcome)
       isStarted = true
     })
     socket.on('error', () => {})
@@ -98,16 +102,7 @@ const NONSENSE: Readonly<Record<string, {after: 'log-in' | 'statement'; says: Bu
 
 for (const [what, {after, says}] of Object.entries(NONSENSE)) {
   test(`a server that says ${what} is an error of the input`, async t => {
-    const server = createServer(socket => {
-      let isStarted = after === 'log-in'
-      socket.on('data', () => {
-        socket.write(isStarted ? says : WELCOME)
-        isStarted = true
-      })
-      socket.on('error', () => {})
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
+    const server = await serve(() => {}, after === 'log-in' ? says : WELCOME, says)
     const url = `postgres://u@127.0.0.1:${(server.address() as AddressInfo).port}/d`
     const pool = new PostgresPool(url, {size: 1, access: 'read', settings: 'SET x = 1', answerMax: 10_000})
     for (const ask of [() => pool.query('SELECT 1'), () => pool.transaction(({query}) => query('SELECT 1'))]) {

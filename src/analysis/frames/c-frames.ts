@@ -8,7 +8,7 @@ import {STUB_SUFFIX} from '../../symbolize/plt-stubs.ts'
 import type {SourceFrame} from '../../symbolize/source-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {HookFrame} from '../process/cgo-hooks.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 
 type NativeFrame = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> &
   Partial<Pick<UnwindFrame, 'registers'>>
@@ -94,7 +94,7 @@ function restorerSource(source: SourceFrame, pc: Address): SourceFrame {
 /** Go or C: without function tables nothing tells, in the module that holds both. */
 function isUnknownCode({images}: DeadProcess, pc: Address, {function: name}: SourceFrame): boolean {
   if (name !== null) return false
-  return images.some(({tables, goModule}) => !tables && goModule && pc >= goModule.start && pc < goModule.end)
+  return images.some(image => isNamelessImage(image, pc))
 }
 
 /**

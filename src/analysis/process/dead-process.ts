@@ -56,3 +56,8 @@ export interface DeadProcess {
   readonly deadline: Deadline
   readonly maxFrames: number
 }
+
+/** Whether a place is in the image of a Go runtime without function tables: Go or C, for it holds both. */
+export function isNamelessImage({tables, goModule}: Pick<DeadProcess, 'tables' | 'goModule'>, pc: Address): boolean {
+  return !tables && goModule !== undefined && pc >= goModule.start && pc < goModule.end
+}

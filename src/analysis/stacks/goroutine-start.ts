@@ -59,7 +59,7 @@ export function startLeft(
   const {stack, sched, status} = goroutine
   if (status.text !== 'running' || !isOnStack(stack, sched.sp) || isOnStack(stack, end)) return undefined
   const g0 = process.runtime?.goroutineAt(address)
-  const isLeft = (g0 && isOnSystemStack(g0, end)) || hasSwitched(process, goroutine)
+  const isLeft = (g0 && isOnSystemStack(g0, end)) || hasLeftStack(process, goroutine)
   return isLeft ? startSaved(goroutine) : undefined
 }
 
@@ -68,7 +68,7 @@ export function startLeft(
  * systemstack_switch in the gobuf, and clears its stack pointer on the way back. Since 1.17 asmcgocall plants the same
  * and leaves it, so that only a call that never returns is proof (src/runtime/asm_amd64.s).
  */
-function hasSwitched({tables, version, memory}: DeadProcess, {sched}: Goroutine): boolean {
+function hasLeftStack({tables, version, memory}: DeadProcess, {sched}: Goroutine): boolean {
   if (!tables || sched.sp === NULL_ADDRESS || tables.functionAt(sched.pc)?.funcID !== 'systemstack_switch') return false
   if (!version.atLeast(17)) return true
   const returnPc = readAddress(memory, toAddress(sched.sp + switchFrameSize(version)))
@@ -89,7 +89,7 @@ export function isElsewhere(process: DeadProcess, placeOf: PlaceOfThread, gorout
   const machine = machineOf(runtime, goroutine)
   if (machine && machine.curg !== goroutine.address) return false
   const sp = machine && placeOf(machine)?.sp
-  if (!machine || sp === undefined) return !hasSwitched(process, goroutine)
+  if (!machine || sp === undefined) return !hasLeftStack(process, goroutine)
   const g0 = runtime?.goroutineAt(machine.g0)
   return g0 !== undefined && !isOnStack(goroutine.stack, sp) && !isOnSystemStack(g0, sp)
 }

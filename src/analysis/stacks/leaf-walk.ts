@@ -8,7 +8,7 @@ import {beginsThread} from '../../unwind/thread-start.ts'
 import {applySignalFrame, findSignalFrames, isPlaceOverwritten} from '../../unwind/signal-frame.ts'
 import type {FoundBy, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {MissingFrames} from '../frames/stack-ends.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 import {type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {isFaultOf} from './frame-pointer-stack.ts'
 import {type Interruption, isInjectedIntoC} from './signals.ts'
@@ -161,10 +161,8 @@ export class LeafWalk {
 
   /** Without function tables: the program's own code on the M's signal stack, where only handlers are. */
   #isInNamelessHandler(frames: readonly UnwindFrame[]): boolean {
-    const {tables, goModule} = this.#process
     const stack = this.#gsignal?.stack
-    if (tables || !goModule || !stack) return false
-    return frames.every(({pc, sp}) => isOnStack(stack, sp) && pc >= goModule.start && pc < goModule.end)
+    return stack !== undefined && frames.every(({pc, sp}) => isOnStack(stack, sp) && isNamelessImage(this.#process, pc))
   }
 
   /** The frame of Go code that faulted, which no function table tells to have been interrupted. */

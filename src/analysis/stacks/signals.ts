@@ -29,7 +29,7 @@ import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import {findLeftFrame, findSignalFrames} from '../../unwind/signal-frame.ts'
 import type {UnwindFrame} from '../../unwind/unwind-frame.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 
 /** Signals that end a process because of what its own code did. */
 const FAULTS = new Set([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS])
@@ -155,17 +155,17 @@ interface Received {
  * programs: in those it is abort that the runtime has caught, or that may have been it.
  */
 export function isNamelessRaise(
-  {core, tables, goModule, modules}: Pick<DeadProcess, 'core' | 'tables' | 'goModule' | 'modules'>,
+  process: Pick<DeadProcess, 'core' | 'tables' | 'goModule' | 'modules'>,
   machine: Pick<Machine, 'dying' | 'caughtsig'> | undefined,
   signal: Received | undefined,
 ): boolean {
-  if (tables || !goModule || signal?.code !== SI_TKILL) return false
-  if (signal.pc < goModule.start || signal.pc >= goModule.end) return false
+  const {core, goModule, modules} = process
+  if (signal?.code !== SI_TKILL || !isNamelessImage(process, signal.pc)) return false
   const isDying = machine !== undefined && machine.dying !== 0
   if (isDying && machine.caughtsig === 0) return true
   const isLast = signal.senderPid !== undefined && signal.senderPid === core.process?.pid
   if (!isDying && !isLast) return false
-  return modules.some(({path, isExecutable}) => path !== goModule.path && !isExecutable && path.startsWith('/'))
+  return modules.some(({path, isExecutable}) => path !== goModule?.path && !isExecutable && path.startsWith('/'))
 }
 
 /**

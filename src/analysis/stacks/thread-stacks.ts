@@ -7,7 +7,7 @@ import {type Machine, machineInCgo, machineOf} from '../../runtime-model/machine
 import {GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {ForeignStacks, StackSwitches, UnwindFrame} from '../../unwind/unwind-frame.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {findCallBase} from './call-border.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
@@ -242,7 +242,9 @@ export class ThreadStacks {
     const stack = machine?.g0 === g0.address ? this.ofMachine(machine) : undefined
     const segment = stack && onSystemStack(stack)
     const first = segment?.frames[0]
-    return first?.kind === 'native' && !(machine?.ncgo === 0 && this.#mayBeGo(first.pc)) ? segment : undefined
+    return first?.kind === 'native' && !(machine?.ncgo === 0 && isNamelessImage(this.process, first.pc))
+      ? segment
+      : undefined
   }
 
   /** The functions that are known, without function tables, on the thread whose stack leads through a goroutine. */
@@ -259,11 +261,6 @@ export class ThreadStacks {
       return isDying ? [...(each.ofThread(tid)?.names ?? [])] : []
     })
     return names.length > 0 ? new Map(names) : NO_NAMES
-  }
-
-  #mayBeGo(pc: Address): boolean {
-    const {tables, goModule} = this.process
-    return tables === undefined && goModule !== undefined && pc >= goModule.start && pc < goModule.end
   }
 
   /** What had called a goroutine's callbacks; undefined where it has no M that it may be in C on. */
