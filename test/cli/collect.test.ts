@@ -2,10 +2,10 @@
 import {spawn, spawnSync} from 'node:child_process'
 import {
   createReadStream,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -99,6 +99,18 @@ test('what is no core, and what has no room, is read to its end and told', async
   t.is(stdout, '0 2\n')
 })
 
+/** Whether a process has its spill open, which has no name any more. */
+function hasUnnamedSpill(pid: number | undefined): boolean {
+  const files = `/proc/${pid}/fd`
+  return readdirSync(files).some(fd => {
+    try {
+      return /\.spill-.* \(deleted\)$/.test(readlinkSync(join(files, fd)))
+    } catch {
+      return false // Closed meanwhile.
+    }
+  })
+}
+
 test('a run that is killed leaves no package, and what it leaves the next one removes', async t => {
   const {core} = await openFixture('callback-deep-go1.27')
   const folder = newFolder()
@@ -107,7 +119,7 @@ test('a run that is killed leaves no package, and what it leaves the next one re
   })
   child.stdin.on('error', () => {})
   child.stdin.write(readFileSync(core).subarray(0, 5_000_000))
-  while (!existsSync(join(folder, 'collect.ndjson'))) await new Promise(done => setTimeout(done, 50))
+  while (!hasUnnamedSpill(child.pid)) await new Promise(done => setTimeout(done, 50))
   child.kill('SIGKILL')
   await new Promise(done => child.on('close', done))
   t.deepEqual(names(folder), [])
