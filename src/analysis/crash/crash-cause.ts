@@ -1,11 +1,12 @@
 import {directCallTarget} from '../../amd64/call-encoding.ts'
-import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type FoundStart, findStart, startLeft} from '../stacks/goroutine-start.ts'
+import {findRefusedMorestack} from '../stacks/nameless-morestack.ts'
 import {findNamelessThrow} from '../stacks/nameless-throw.ts'
 import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
@@ -195,29 +196,38 @@ function signalCrash(
     duringCgo,
     message: null,
     header: [
-      ...linesBeforeAbort(process, signal),
+      ...linesBeforeAbort(process, signal, g0),
       ...signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
     ],
   }
 }
 
+const MORESTACK_ON_G0 = 'fatal: morestack on g0'
 /** What the runtime says right before it aborts: by the call before that of abort (morestack, asm_amd64.s). */
 const SAID_BEFORE_ABORT: ReadonlyMap<string | undefined, string> = new Map([
-  ['runtime.badmorestackg0', 'fatal: morestack on g0'],
+  ['runtime.badmorestackg0', MORESTACK_ON_G0],
   ['runtime.badmorestackgsignal', 'fatal: morestack on gsignal'],
 ])
 /** `call rel32`. */
 const CALL_SIZE = 5
 
 /** abort has no frame: where it returns to is on top of the stack. */
-function linesBeforeAbort({tables, memory}: DeadProcess, {pc, registers}: FaultSignal): string[] {
+function linesBeforeAbort(process: DeadProcess, {pc, registers}: FaultSignal, g0: Goroutine | undefined): string[] {
+  const {tables, memory} = process
   const sp = registers?.sp
-  if (sp === undefined || tables?.functionAt(toAddress(pc - 1))?.name !== 'runtime.abort') return []
+  if (!tables) return refusesMorestack(process, sp, g0) ? [MORESTACK_ON_G0] : []
+  if (sp === undefined || tables.functionAt(toAddress(pc - 1))?.name !== 'runtime.abort') return []
   const returnPc = readAddress(memory, sp)
   if (returnPc === undefined || tables.functionAt(returnPc)?.name !== 'runtime.morestack') return []
   const said = directCallTarget(memory, toAddress(returnPc - CALL_SIZE))
   const line = said === undefined ? undefined : SAID_BEFORE_ABORT.get(tables.functionAt(said)?.name)
   return line === undefined ? [] : [line]
+}
+
+/** Of a fault that g0 keeps it was the stack of g0 that sigpanic took it to be on. */
+function refusesMorestack(process: DeadProcess, sp: Address | undefined, g0: Goroutine | undefined): boolean {
+  const fault = g0 && g0.signal.number !== 0 ? addressOfWord(g0.signal.pc) : undefined
+  return fault !== undefined && findRefusedMorestack(process, sp, fault) !== undefined
 }
 
 /**

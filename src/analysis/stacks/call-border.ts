@@ -100,7 +100,9 @@ export class CallBorder {
     if (this.#isBeyond(inner, frame)) return 'border'
     if (isLeftCoroutine(frame)) return 'no-unwind-info'
     if (this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame)) return 'no-unwind-info'
-    return frame.foundBy === 'frame-pointer' && mayHideCaller(this.#code, inner) ? 'frameless' : undefined
+    // The code that handlers return to is known; a caller that is not at hand may stand before it.
+    const mayPassOver = frame.foundBy === 'frame-pointer' || (frame.kind === 'signal' && frame.foundBy === 'scan')
+    return mayPassOver && mayHideCaller(this.#code, inner) ? 'frameless' : undefined
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {

@@ -11,6 +11,7 @@ import type {MissingFrames} from '../frames/stack-ends.ts'
 import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 import {type CSegment, expectLanding, walkSegment} from './c-segments.ts'
 import {isFaultOf} from './frame-pointer-stack.ts'
+import {findRefusedMorestack} from './nameless-morestack.ts'
 import {type Interruption, isInjectedIntoC} from './signals.ts'
 import type {ThreadFacts} from './thread-walk.ts'
 
@@ -46,7 +47,7 @@ export class LeafWalk {
     const injected = this.#findNamelessInjection(leaf)
     const lost = injected ? undefined : this.#findLostFault(leaf)
     if (injected) {
-      leaf = join(leaf.frames.slice(0, injected.index), this.#segment(injected.registers, 'frame-pointer'))
+      leaf = join(leaf.frames.slice(0, injected.index), this.#segment(injected.registers, injected.foundBy))
       known.push({index: injected.index, signal: undefined, isPlumbing: true})
     } else if (lost) {
       known.push({index: leaf.frames.length, signal: undefined, isPlumbing: true})
@@ -113,17 +114,22 @@ export class LeafWalk {
 
   /**
    * A call of sigpanic that the runtime pretended for a fault in C (up to 1.20) and that no function table tells: its
-   * frame record returns to the place that g0.sigpc knows, which no call stands before.
+   * frame record returns to the place that g0.sigpc knows, which no call stands before. Where sigpanic found no room
+   * it has no record.
    */
-  #findNamelessInjection({frames}: CSegment): {index: number; registers: RegisterSet} | undefined {
+  #findNamelessInjection({frames}: CSegment): FoundPlace | undefined {
     const {memory} = this.#process
     const pc = this.#namelessFaultPc()
     if (pc === undefined) return undefined
-    for (const [index, {registers}] of frames.entries()) {
+    for (const [index, {registers, interrupted}] of frames.entries()) {
       const {bp} = registers
+      const refused = interrupted ? findRefusedMorestack(this.#process, registers.sp, pc) : undefined
+      if (refused !== undefined) {
+        return {index: index + 1, registers: RegisterSet.ofPosition(pc, refused, bp), foundBy: 'saved-fault'}
+      }
       if (bp === undefined || readAddress(memory, toAddress(bp + 8)) !== pc) continue
-      const interrupted = RegisterSet.ofPosition(pc, toAddress(bp + 16), readAddress(memory, bp))
-      return {index: index + 1, registers: interrupted}
+      const interruptedAt = RegisterSet.ofPosition(pc, toAddress(bp + 16), readAddress(memory, bp))
+      return {index: index + 1, registers: interruptedAt, foundBy: 'frame-pointer'}
     }
     return undefined
   }
@@ -166,7 +172,7 @@ export class LeafWalk {
   }
 
   /** The frame of Go code that faulted, which no function table tells to have been interrupted. */
-  #findNamelessFault({frames}: CSegment): {index: number; registers: RegisterSet; foundBy: FoundBy} | undefined {
+  #findNamelessFault({frames}: CSegment): FoundPlace | undefined {
     const {goroutine} = this.#facts
     if (this.#process.tables || !goroutine) return undefined
     const index = frames.findIndex(frame => isOnStack(goroutine.stack, frame.sp) && isFaultOf(goroutine, frame))
@@ -187,6 +193,13 @@ export class LeafWalk {
     if (index === 0 || sp === undefined) return undefined
     return {index, registers: RegisterSet.ofPosition(NULL_ADDRESS, toAddress(sp - 8))}
   }
+}
+
+/** Where a walk begins anew; `index`: of the first frame further in that it takes the place of. */
+interface FoundPlace {
+  readonly index: number
+  readonly registers: RegisterSet
+  readonly foundBy: FoundBy
 }
 
 /** A walk that ends so has not come to all that is there. */

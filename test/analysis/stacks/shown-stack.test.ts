@@ -1,5 +1,6 @@
 // What of a stitched stack is shown: which frames are counted, whose they are, and where those of a call of C end.
 import test from 'ava'
+import {RegisterSet} from '../../../src/amd64/register-set.ts'
 import {foreignImage} from '../../../src/analysis/frames/foreign-frames.ts'
 import {FrameFilter, GoFrameReports} from '../../../src/analysis/frames/go-frames.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
@@ -11,6 +12,7 @@ import type {GoFunction} from '../../../src/gosym/go-function.ts'
 import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../../src/unwind/unwind-frame.ts'
+import {FakeProcess} from '../../unwind/process.ts'
 
 /** Go functions of this runtime lie below 0x8000, those of another one above. */
 const OTHER = 0x8000
@@ -138,4 +140,28 @@ test('without function tables a call of C ends at the place where asmcgocall had
 
 test('with function tables the walk itself knows asmcgocall', t => {
   t.deepEqual(border([0x5000, 0x5800], {}), {kept: [0x5000, 0x5800], stop: 'end-of-stack', jumps: 0})
+})
+
+test('between code that is not at hand and the handler’s return that a scan found, a caller may be hidden', t => {
+  const found = (top: number) => {
+    const memory = new FakeProcess().unread(0x401000, 0x402000).words(0x5000, top, 0x401200)
+    const process = {
+      memory,
+      version: memory.version,
+      isExecutable: (at: number) => at >= 0x401000 && at < 0x402000,
+    } as unknown as DeadProcess
+    function* walk(): Generator<UnwindFrame, StopReason> {
+      const registers = RegisterSet.ofPosition(toAddress(0x401100), toAddress(0x5000))
+      const place = {pc: toAddress(0x401100), sp: toAddress(0x5000), kind: 'native', interrupted: true, registers}
+      yield {...place, foundBy: 'context'} as unknown as UnwindFrame
+      yield {...place, sp: 0x5010, kind: 'signal', interrupted: false, foundBy: 'scan'} as unknown as UnwindFrame
+      return 'end-of-stack'
+    }
+    const gaps: string[] = []
+    const steps = new CallBorder(process, undefined, undefined).follow(walk(), gap => gaps.push(gap))
+    for (let step = steps.next(); !step.done; step = steps.next());
+    return gaps
+  }
+  t.deepEqual(found(0x401300), ['frameless'])
+  t.deepEqual(found(7), [])
 })
