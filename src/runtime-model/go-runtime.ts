@@ -159,7 +159,8 @@ export class GoRuntime {
     if (!chosen) return undefined
     const {release, releases, layouts} = chosen
     const waitReasons = new WaitReasons(releases)
-    const access = {memory, release, waitReasons, layouts, tables, diagnostics, slab: new ByteSlab()}
+    const oldestRelease = releases.at(-1) ?? release
+    const access = {memory, release, oldestRelease, waitReasons, layouts, tables, diagnostics, slab: new ByteSlab()}
     const found = selectStrays(access, strays, input)
     if (found.length > 0) {
       diagnostics.add(
@@ -173,6 +174,11 @@ export class GoRuntime {
   /** The version given, or the newest release whose layouts fit best where none was. */
   get release(): GoVersion {
     return this.#access.release
+  }
+
+  /** The oldest release that fits as well. */
+  get oldestRelease(): GoVersion {
+    return this.#access.oldestRelease
   }
 
   /** Whether goroutines are known to be missing, as far as they have been walked through. */

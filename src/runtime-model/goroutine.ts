@@ -31,9 +31,18 @@ export function isOnStack({lo, hi}: StackBounds, sp: Address): boolean {
 const START_MAX = 64
 const START_WITH_ARGUMENTS_MAX = 2048
 
-/** Whether a frame stands where goroutines begin, so that none of Go is further out. */
-export function isAtStart({lo, hi}: StackBounds, sp: Address, version: GoVersion): boolean {
-  return isOnStack({lo, hi}, sp) && hi - sp <= (version.atLeast(17) ? START_MAX : START_WITH_ARGUMENTS_MAX)
+/**
+ * Whether a frame is where goroutines begin, that of goexit, so that none of Go is further out. Where the goroutine
+ * does not say that, it is near the top of the stack.
+ */
+export function isAtStart(
+  {stack, topSp}: Pick<Goroutine, 'stack' | 'topSp'>,
+  sp: Address,
+  version: GoVersion,
+): boolean {
+  if (isOnStack(stack, topSp)) return sp === topSp
+  const room = version.atLeast(17) ? START_MAX : START_WITH_ARGUMENTS_MAX
+  return isOnStack(stack, sp) && stack.hi - sp <= room
 }
 
 /**
@@ -151,6 +160,11 @@ export class Goroutine {
 
   get stack(): StackBounds {
     return {lo: this.#g.pointer('stack.lo'), hi: this.#g.pointer('stack.hi')}
+  }
+
+  /** SP in goexit, to which its first function returns (g.stktopsp; runtime.newproc1); 0 where it is not known. */
+  get topSp(): Address {
+    return this.#g.pointer('stktopsp')
   }
 
   /** g.sched: where it was when it last left the processor; stale while it runs. */

@@ -1,4 +1,5 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {isOnStack} from './goroutine.ts'
@@ -17,6 +18,8 @@ export interface LayoutSample {
   readonly code: {isCode(pc: Address): boolean; isFunction(pc: Address): boolean}
   /** Whether the core lacks memory that it should hold: what a pointer leads to may be missing then. */
   readonly isPartial?: boolean | undefined
+  /** Whether all structures are as the table of a release has them. */
+  readonly isOfTables?: boolean | undefined
 }
 
 /** How well layouts fit what is in memory. */
@@ -209,8 +212,32 @@ class LayoutChecker {
         tally.check('g.waitreason is text', length > 0 && (bytes?.every(isPrintable) ?? false))
       }
     }
+    this.#checkQueue(g)
     const since = g.number('waitsince')
     tally.check('g.waitsince is a moment', since === 0 || (since >= EARLIEST_WAIT && !this.#isLikeAddress(since)))
+  }
+
+  /**
+   * What it waits with in the queue of a channel: a sudog of its own, which names that channel. No search moves the
+   * fields of sudogs, so that they prove nothing of layouts that one has found.
+   */
+  #checkQueue(g: RemoteStruct<'g'>): void {
+    if (g.word('waiting') === 0n || !this.#sample.isOfTables) return
+    const sudog = RemoteStruct.read(this.#memory, g.pointer('waiting'), this.#layouts.sudog)
+    this.#checkTarget('g.waiting.g is g', sudog && sudog.pointer('g') === g.address)
+    if (sudog?.pointer('g') !== g.address) return
+    const channel = sudog.pointer('c')
+    const isChannel = channel === NULL_ADDRESS ? false : this.#isChannel(channel)
+    this.#checkTarget('g.waiting.c is a channel', isChannel)
+  }
+
+  /** By the first two words of an hchan, which no release moved: no more than dataqsiz are in it. */
+  #isChannel(address: Address): boolean | undefined {
+    const bytes = this.#memory.read(address, 16)
+    if (!bytes) return undefined
+    const cursor = new Cursor(bytes, 'hchan')
+    const count = cursor.word()
+    return count <= cursor.word() && address % 8 === 0
   }
 
   /** All but the goroutines of extra Ms have a start function and a creator; words that are nil prove nothing. */

@@ -111,11 +111,12 @@ function searchNeighbours(input: LayoutChoiceInput, release: GoVersion): Candida
 function chooseWithoutVersion(input: LayoutChoiceInput): ChosenLayouts | undefined {
   const declared = layoutsFromDwarf(input.query)
   const isDeclared = declared.g !== undefined && declared.m !== undefined
+  const tried = {...input, sample: {...input.sample, isOfTables: true}}
   let best: Candidate[] = []
   for (const {release, tables} of plausibleTables(input, declared)) {
     const candidate = isDeclared
-      ? tryLayouts(input, release, joinLayouts(declared, tables), 'dwarf')
-      : tryLayouts(input, release, tables, 'table')
+      ? tryLayouts(tried, release, joinLayouts(declared, tables), 'dwarf')
+      : tryLayouts(tried, release, tables, 'table')
     const score = best[0]?.fit.score ?? Number.NEGATIVE_INFINITY
     if (!(isDeclared || candidate.fit.isSound) || candidate.fit.score < score) continue
     best = candidate.fit.score === score ? [...best, candidate] : [candidate]

@@ -21,6 +21,8 @@ export interface RuntimeTables extends FunctionTable {
 export interface RuntimeAccess {
   readonly memory: MemoryReader
   readonly release: GoVersion
+  /** The program may be as old as this, where the release is a guess. */
+  readonly oldestRelease: GoVersion
   readonly waitReasons: WaitReasons
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables

@@ -25,6 +25,7 @@ export class ProcessBuilder implements MemoryReader {
     this.access = {
       memory: this,
       release: this.release,
+      oldestRelease: this.release,
       waitReasons: new WaitReasons([this.release]),
       layouts: layoutsFromTables(this.release),
       tables: {functionAt, functionNamed, modules: [{types}]},

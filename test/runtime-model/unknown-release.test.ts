@@ -1,6 +1,7 @@
 import test from 'ava'
-import type {Address} from '../../src/base/address.ts'
+import {type Address, toAddress} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
+import {readWord} from '../../src/base/memory-reader.ts'
 import {findBuildVersion} from '../../src/runtime-model/build-version.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
 import {layoutPatches} from '../../src/runtime-model/layouts-by-version.ts'
@@ -96,6 +97,26 @@ for (let minor = 7; minor <= 27; minor++) {
       t.true(Number(first) <= minor && minor <= Number(last), `1.${first} to 1.${last}`)
     })
   }
+}
+
+test('what a goroutine waits with in the queue of a channel tells 1.7 from 1.8', t => {
+  const fitOf = (minor: number, isQueued: boolean) => {
+    const {builder, symbols} = buildProcess(minor, 0)
+    if (isQueued) joinQueue(builder, symbols['runtime.allgs'])
+    const {diagnostics} = openUnknown(builder, symbols)
+    return /fit .* best/.exec(diagnostics.list()[0]?.message ?? '')?.[0]
+  }
+  t.is(fitOf(7, false), 'fit 1.7 to 1.8 best')
+  t.is(fitOf(7, true), 'fit 1.7 best')
+  t.is(fitOf(8, true), 'fit 1.8 best')
+})
+
+/** The second goroutine waits for a channel that is empty. */
+function joinQueue(builder: ProcessBuilder, allgs: Address): void {
+  const word = (at: number) => Number(readWord(builder, toAddress(at)))
+  const waiter = word(word(allgs) + 8)
+  const sudog = builder.struct('sudog', {g: waiter, c: builder.words(0, 0)}, ROOM)
+  builder.write(waiter + (builder.access.layouts.g.offset('waiting') as number), sudog)
 }
 
 test('a wait reason that the possible releases number differently is not named', t => {

@@ -197,7 +197,7 @@ function signalCrash(
     message: null,
     header: [
       ...linesBeforeAbort(process, signal, g0),
-      ...signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process.version),
+      ...signalHeader({...signalFacts(process, signal), m: machine.id, duringCgo}, process),
     ],
   }
 }
@@ -286,7 +286,7 @@ function signalledIn(process: DeadProcess, {thread, signal}: ThreadFault): Crash
   const {machine, goroutine} = thread
   const duringCgo = machine !== undefined && goroutine !== undefined && machine.ncgo > 0 && !isOnGoroutine(thread)
   const facts = signal.isPlaceLost ? {...signalFacts(process, signal), pc: undefined} : signalFacts(process, signal)
-  const header = signalHeader({...facts, m: machine?.id ?? null, duringCgo}, process.version)
+  const header = signalHeader({...facts, m: machine?.id ?? null, duringCgo}, process)
   return {...NO_CRASH, kind: 'signal', thread, machine, goroutine, current: goroutine, signal, duringCgo, header}
 }
 

@@ -1,6 +1,7 @@
 import {SIGBUS, SIGFPE, SIGILL, SIGSEGV} from '../../amd64/signal-numbers.ts'
 import {hex, type Word} from '../../base/address.ts'
 import type {GoVersion} from '../../gosym/version.ts'
+import type {DeadProcess} from '../process/dead-process.ts'
 import {signalCodeWord, signalTitle} from '../process/signal-names.ts'
 
 /** The lines that the runtime prints before the stacks (runtime/panic.go, signal_unix.go), from the facts they tell. */
@@ -19,11 +20,14 @@ export interface SignalFacts {
   instruction: Uint8Array | undefined
 }
 
-/** runtime.fatalsignal (1.21+), runtime.sighandler (before). */
-export function signalHeader(facts: SignalFacts, version: GoVersion): string[] {
+/** What a release may not have printed is not said to be printed; the facts are in the report all the same. */
+export type HeaderRelease = Pick<DeadProcess, 'version' | 'oldestVersion'>
+
+/** runtime.fatalsignal (1.21+), runtime.sighandler (before; its code since 1.8). */
+export function signalHeader(facts: SignalFacts, {version, oldestVersion}: HeaderRelease): string[] {
   const {signal, code, pc, faultAddress, m} = facts
   let place = `PC=${pc === undefined ? '?' : hex(pc)} m=${m ?? '?'}`
-  if (version.atLeast(8) && code !== undefined) place += ` sigcode=${signalCodeWord(code)}`
+  if (oldestVersion.atLeast(8) && code !== undefined) place += ` sigcode=${signalCodeWord(code)}`
   if (version.atLeast(22) && code !== undefined && (signal === SIGSEGV || signal === SIGBUS))
     place += ` addr=${hex(faultAddress)}`
   const lines = [signalTitle(signal) ?? `Signal ${signal}`, place]

@@ -31,6 +31,8 @@ export interface DeadProcess {
   readonly memory: AddressSpace
   /** The release that the program was read as. */
   readonly version: GoVersion
+  /** The oldest that it may be, where `version` is only guessed. */
+  readonly oldestVersion: GoVersion
   /** The release as the program itself says it; undefined where it was only guessed. */
   readonly versionText: string | undefined
   /** undefined where the process holds no Go code, or none that can be read. */

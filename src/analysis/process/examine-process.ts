@@ -108,7 +108,10 @@ function isSeenBy(images: readonly OpenedImage[], found: GoRuntime): boolean {
 
 type CodeOf = Pick<GoRuntimeInput, 'isExecutable' | 'isForeign'>
 
-type OpenedImage = Pick<DeadProcess, 'goModule' | 'version' | 'versionText' | 'tables' | 'buildInfo' | 'runtime'>
+type OpenedImage = Pick<
+  DeadProcess,
+  'goModule' | 'version' | 'oldestVersion' | 'versionText' | 'tables' | 'buildInfo' | 'runtime'
+>
 
 /** One Go runtime, and the release that it is read as. */
 function openImage(
@@ -144,7 +147,8 @@ function openImage(
       ? openTables(files, image, version, symbols('runtime.firstmoduledata'), diagnostics)
       : found
   const versionText = image?.buildInfo?.versionText ?? known?.text
-  return {goModule: home, version, versionText, tables, buildInfo: image?.buildInfo, runtime}
+  const oldestVersion = known ?? runtime?.oldestRelease ?? version
+  return {goModule: home, version, oldestVersion, versionText, tables, buildInfo: image?.buildInfo, runtime}
 }
 
 /** The functions of all Go code, whichever runtime it belongs to. */

@@ -5,7 +5,7 @@ import {STACK_ENTRIES} from '../../unwind/callback-chain.ts'
 import {asmcgocallBase} from '../../unwind/stack-switch.ts'
 import type {StackSwitches, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {mayHideCaller} from './hidden-caller.ts'
+import {type CodeOfRelease, mayHideCaller} from './hidden-caller.ts'
 
 /** Why frames are missing between two, or may be. */
 type GapReason = Extract<MissingReason, 'no-unwind-info' | 'frameless'>
@@ -27,21 +27,22 @@ export class CallBorder {
   readonly #foreignBases: readonly Address[]
   readonly #hasTables: boolean
   readonly #goroutine: Goroutine | undefined
-  readonly #code: Pick<DeadProcess, 'memory' | 'isExecutable'>
+  readonly #code: CodeOfRelease
   readonly #isOnMachine: boolean
   readonly #version: DeadProcess['version']
 
   constructor(
-    {tables, version, memory, isExecutable}: Pick<DeadProcess, 'tables' | 'version' | 'memory' | 'isExecutable'>,
+    process: Pick<DeadProcess, 'tables' | 'version'> & CodeOfRelease,
     switches: StackSwitches | undefined,
     goroutine: Goroutine | undefined,
   ) {
+    const {tables, version} = process
     this.#base = findCallBase({version}, switches?.g0?.schedSp, goroutine)
     this.#top = this.#base && switches?.g0?.schedSp
     this.#foreignBases = (switches?.others ?? []).flatMap(({callBase}) => callBase ?? [])
     this.#hasTables = tables !== undefined
     this.#goroutine = goroutine
-    this.#code = {memory, isExecutable}
+    this.#code = process
     this.#isOnMachine = switches?.g0 !== undefined
     this.#version = version
   }
@@ -124,7 +125,7 @@ export class CallBorder {
   }
 
   #isAtStart(sp: Address): boolean {
-    return this.#goroutine !== undefined && isAtStart(this.#goroutine.stack, sp, this.#version)
+    return this.#goroutine !== undefined && isAtStart(this.#goroutine, sp, this.#version)
   }
 
   #isOnGoroutine(sp: Address): boolean {

@@ -3,7 +3,7 @@ import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/a
 import {readAddress} from '../../base/memory-reader.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {FrameReport} from '../../report/core-report.ts'
-import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutine.ts'
+import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -11,6 +11,7 @@ import {findFrameRecord, findRecordOfCgocall, RECORD_SEARCH} from './frame-recor
 import {type FoundStart, isElsewhere, type PlaceOfThread} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import {seedOfThrow} from './nameless-throw.ts'
+import {framelessCallers, isOutermost, type WalkEnd} from './outermost-frames.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
 export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> {
@@ -60,8 +61,13 @@ export function* walkBehind(
 ): Generator<BareFrame, StopReason> {
   const seen = new Set<Address>()
   let end = inner
-  while (end.last && !isLastOf(process, goroutine, end)) {
+  while (end.last && !isOutermost(process, goroutine, end)) {
     const {sp} = end.last
+    const callers = end.stop === 'end-of-stack' ? framelessCallers(process, goroutine, sp) : []
+    if (callers.length > 0) {
+      yield* callers
+      return 'end-of-stack'
+    }
     if (seen.has(sp)) return 'no-progress'
     seen.add(sp)
     const call = findCallOfC(process, goroutine, sp)
@@ -71,12 +77,6 @@ export function* walkBehind(
     end = yield* walkFrom(process, goroutine, seed, {isAmbiguous, isBehindGap: !frameless})
   }
   return end.stop
-}
-
-/** A g0 is entered by mcall or systemstack, and called by nothing on its own stack; C may have 0 in rbp, too. */
-function isLastOf({version}: DeadProcess, {id, stack}: Goroutine, {stop, last}: WalkEnd): boolean {
-  if (stop === 'frame-limit' || stop === 'timeout' || id === 0) return true
-  return stop === 'end-of-stack' && last !== undefined && isAtStart(stack, last.sp, version)
 }
 
 /** What a signal found on g0 while the thread was on another stack: at the end of a handler, on the runtime's own. */
@@ -96,12 +96,6 @@ function* walkBeside(
   const registers = place?.pc === pc && place.sp === sp ? place.registers : RegisterSet.ofPosition(pc, sp)
   const {stop} = yield* walkFrom(process, gsignal, {registers, foundBy, exactPc: true})
   return stop
-}
-
-/** How the walk of a stack ended, and the outermost frame of it. */
-interface WalkEnd {
-  readonly stop: StopReason
-  readonly last: Pick<UnwindFrame, 'sp'> | undefined
 }
 
 /** The frames of one walk as far as frame pointers lead on the goroutine's stack. */

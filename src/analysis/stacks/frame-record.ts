@@ -9,7 +9,7 @@ export const RECORD_SEARCH = 512
  * Where above cgocall's stack pointer its record is, in words: its frame has 0x40 bytes up to 1.9, then 0x30 or 0x38
  * (up to 1.20).
  */
-const CGOCALL_RECORDS = [4, 5, 6] as const
+export const CGOCALL_RECORDS = [4, 5, 6] as const
 
 /**
  * The first pair of words above sp that is a frame record: a frame pointer further up the stack, and a return address.

@@ -7,6 +7,7 @@ import {
   signalHeader,
   signalLine,
 } from '../../../src/analysis/crash/crash-header.ts'
+import {GoVersion} from '../../../src/gosym/version.ts'
 import {everyRelease, type ReleaseRows} from '../../support/release-rows.ts'
 
 /** Go, src/runtime/panic.go and signal_unix.go of the release. */
@@ -90,9 +91,18 @@ const SIGNAL_HEADERS: readonly (readonly [what: string, facts: SignalFacts, rows
 
 for (const [what, facts, rows] of SIGNAL_HEADERS) {
   test(`signal header: ${what}`, t => {
-    for (const {version, form} of everyRelease(rows)) t.deepEqual(signalHeader(facts, version), form, version.text)
+    for (const {version, form} of everyRelease(rows)) {
+      t.deepEqual(signalHeader(facts, {version, oldestVersion: version}), form, version.text)
+    }
   })
 }
+
+test('signal header: 1.7 printed no code, so none is said to be printed where it may be that release', t => {
+  const [version, oldestVersion] = [GoVersion.ofMinor(8), GoVersion.ofMinor(7)]
+  const [, place] = signalHeader(SEGV, {version, oldestVersion})
+  t.is(place, 'PC=0x4a04b4 m=3')
+  t.is(signalHeader(SEGV, {version, oldestVersion: version})[1], 'PC=0x4a04b4 m=3 sigcode=1')
+})
 
 test('a signal that became a panic is a line in brackets, with a number for a name past the table', t => {
   const fault = {signal: 11, code0: 1n, code1: 0n, pc: 0x4a04b4n}

@@ -22,6 +22,8 @@ interface Saved {
   status?: string
   asyncSafePoint?: boolean
   minor?: number
+  /** g.stktopsp. */
+  topSp?: number
 }
 
 /** The stack as words from its gobuf's sp on. */
@@ -31,9 +33,12 @@ function walk(words: readonly number[], saved: Saved = {}) {
     .unread(CODE.start, CODE.end)
     .words(LOW, ...new Array<number>(0x80).fill(0))
     .words(LOW + 0x100, ...words)
+  const version = minor === undefined ? memory.version : GoVersion.ofMinor(minor)
   const process = {
     memory,
-    version: minor === undefined ? memory.version : GoVersion.ofMinor(minor),
+    version,
+    oldestVersion: version,
+    goModule: CODE,
     unwinder: memory.unwinder(),
     isExecutable: (address: Address) => address >= CODE.start && address < CODE.end,
   } as unknown as DeadProcess
@@ -43,6 +48,7 @@ function walk(words: readonly number[], saved: Saved = {}) {
     m: 0,
     startpc,
     stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
+    topSp: saved.topSp ?? 0,
     status: {text: saved.status ?? 'waiting'},
     asyncSafePoint,
     sched: {pc: position(pc), sp: position(sp), bp: position(bp)},
@@ -76,6 +82,53 @@ test('0 in rbp ends a stack where goroutines begin; elsewhere C that called back
   t.is(walk(RECORDS, {minor: 27}).stop, 'no-unwind-info')
   // Up to 1.16 arguments may lie in between.
   t.is(walk(RECORDS, {minor: 16}).stop, 'end-of-stack')
+})
+
+test('a goroutine begins where it says, near the top of its stack or not', t => {
+  const outermost = {minor: 16, topSp: LOW + 0x150}
+  t.is(walk(RECORDS, outermost).stop, 'end-of-stack')
+  t.is(walk(RECORDS, {...outermost, topSp: HIGH - 0x28}).stop, 'no-unwind-info')
+})
+
+test('a last function without a frame has its return address on top; what else lies there proves nothing', t => {
+  const words = [...RECORDS, 0x401444, 0x401555]
+  const frames = ['401010 gobuf', '401111 frame-pointer', '401222 frame-pointer', '401333 frame-pointer']
+  const {found, stop} = walk(words, {minor: 8, topSp: LOW + 0x160})
+  t.deepEqual(found, [...frames, '401444 frame-pointer', '401555 frame-pointer'])
+  t.is(stop, 'end-of-stack')
+  t.deepEqual(walk(words.with(-2, 7), {minor: 8, topSp: LOW + 0x160}), {found: frames, stop: 'no-unwind-info'})
+})
+
+test('up to 1.7 a function that called another may have no frame; one that called cgocall has', t => {
+  const words = RECORDS.with(2, 0x401666)
+  const found = (minor: number) => walk(words, {minor, topSp: LOW + 0x150}).found
+  const frames = ['401010 gobuf', '401111 frame-pointer', '401222 frame-pointer', '401333 frame-pointer']
+  t.deepEqual(found(8), frames)
+  t.deepEqual(found(7), frames.with(1, '401111 frame-pointer (frameless?)'))
+  // fn and its argument, as cgocall gave them to asmcgocall and as it got them.
+  const given = [
+    0x401660,
+    LOW + 0x180,
+    0,
+    0,
+    0,
+    0,
+    LOW + 0x170,
+    0x401111,
+    0x401660,
+    LOW + 0x180,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0x401333,
+  ]
+  t.deepEqual(walk(given, {minor: 7, bp: LOW + 0x130, topSp: LOW + 0x180}).found, [
+    '401010 gobuf',
+    '401111 frame-pointer',
+    '401333 frame-pointer',
+  ])
 })
 
 test('no frame of another stack is shown: a record that leads out of the goroutine’s ends it', t => {

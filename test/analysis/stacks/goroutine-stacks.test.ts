@@ -31,6 +31,7 @@ function stackOf({pcs, level = 1, minor = 27, maxFrames = 1000}: Asked) {
     memory: Object.assign(memory, {moduleAt: () => undefined}),
     maxFrames,
     version: memory.version,
+    oldestVersion: memory.version,
     tables: {functionAt: memory.functionAt.bind(memory), modules: []},
     images: [{}],
     diagnostics: memory.diagnostics,
@@ -55,7 +56,7 @@ function stackOf({pcs, level = 1, minor = 27, maxFrames = 1000}: Asked) {
     syscall: {pc: 0, sp: 0},
   } as unknown as Goroutine
   const stacks = new GoroutineStacks(process, threads as unknown as ThreadStacks)
-  const visibility = {version: memory.version, level, whole: false} as const
+  const visibility = {version: memory.version, oldestVersion: memory.version, level, whole: false} as const
   const {frames, stop, elided, missing} = stacks.assemble({goroutine, visibility, cgoFrames: 'auto'})
   return {names: frames.map(each => each.function), stop, elided, missing}
 }
@@ -105,6 +106,7 @@ function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
     memory: Object.assign(memory, {moduleAt: () => undefined}),
     maxFrames: 100,
     version: memory.version,
+    oldestVersion: memory.version,
     unwinder: memory.unwinder(),
     isExecutable: () => false,
     images: [],
@@ -137,7 +139,7 @@ function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
     signal: {number: 0},
   } as unknown as Goroutine
   const stacks = new GoroutineStacks(process, threads as unknown as ThreadStacks)
-  const visibility = {version: memory.version, level: 2, whole: false} as const
+  const visibility = {version: memory.version, oldestVersion: memory.version, level: 2, whole: false} as const
   const start = {pc: 0x1010, sp: SP + 0x40, trap: false, isSyscall: false, foundBy: 'frame-pointer'} as const
   const {frames, missing} = stacks.assemble({
     goroutine,

@@ -34,6 +34,7 @@ function thread(rbp: number, {syscallSp = IN_SYSCALL, calls = 0, outer = HIGH - 
   const process = {
     memory,
     version: memory.version,
+    oldestVersion: memory.version,
     unwinder: memory.unwinder(),
     maxFrames: 100,
     runtime: {machineAt: () => ({ncgo: calls})},

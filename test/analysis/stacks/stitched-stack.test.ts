@@ -44,6 +44,7 @@ function stitched(
     deadline: Deadline.never(new Diagnostics()),
     tailCalls: {between: () => []},
     version: memory.version,
+    oldestVersion: memory.version,
     unwinder: memory.unwinder(),
     runtime: {isExtraMachine: () => false},
   } as unknown as DeadProcess
