@@ -1,4 +1,4 @@
-import {NULL_ADDRESS} from '../base/address.ts'
+import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {Deadline} from '../base/deadline.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {KeptSignature} from '../elf/minimal-core.ts'
@@ -43,6 +43,7 @@ import {SignatureRules} from './signature/rules.ts'
 import {asSigned, makeSignature} from './signature/signature.ts'
 import {GoroutineStacks, liveFrames} from './stacks/goroutine-stacks.ts'
 import type {CgoFrames} from './stacks/shown-stack.ts'
+import {runtimeCodeOf} from './stacks/nameless-runtime.ts'
 import {ThreadStacks} from './stacks/thread-stacks.ts'
 import type {ThreadStack} from './stacks/thread-walk.ts'
 import {findGreatestLoss, summarize} from './summary.ts'
@@ -105,6 +106,7 @@ class Analysis implements CoreReport {
   readonly #ofCrash = new Map<Goroutine, GoroutineReport>()
   #modules: ModuleReport[] | undefined
   #signature: SignatureReport | undefined
+  #runtimeCode: ((pc: Address) => boolean) | undefined
   readonly #signed: KeptSignature | undefined
   #summary: SummaryReport | undefined
   #waits: BlockingReport | undefined
@@ -306,6 +308,7 @@ class Analysis implements CoreReport {
       go: this.go,
       crash: this.crash,
       isInGo: this.#isInGo(),
+      isRuntimeCode: this.#isRuntimeCode(),
       frames: [...this.#lostFault(), ...this.#framesOfDeath()],
       framesOfMain: () => (main ? this.#reporter.report(main, false).frames : []),
       census,
@@ -365,7 +368,7 @@ class Analysis implements CoreReport {
       program: programName(this.#process, core.executable),
       identity: () => programIdentity(this.#process, core.executable),
       blocked: () => stacks.blocked(),
-      code: readCodeFacts(this.#process),
+      code: readCodeFacts(this.#process, this.#isRuntimeCode()),
     }
     const made = makeSignature(facts, this.#options.signatureRules ?? new SignatureRules())
     return this.#signed ? asSigned(made, this.#signed) : made
@@ -432,6 +435,11 @@ class Analysis implements CoreReport {
     const {goroutine, current} = this.#cause
     const below = goroutine && current && current !== goroutine ? liveFrames(this.#reportOfCrash(current)) : []
     return [...this.#framesOfCrash(), ...below]
+  }
+
+  #isRuntimeCode(): (pc: Address) => boolean {
+    this.#runtimeCode ??= runtimeCodeOf(this.#process.images, this.#cause.thread)
+    return this.#runtimeCode
   }
 
   #isInGo(): boolean {

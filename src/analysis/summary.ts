@@ -22,6 +22,7 @@ type Wait = NonNullable<GoroutineReport['waitingFor']>
 export interface SummaryFacts extends Pick<CoreReport, 'core' | 'go' | 'crash'> {
   /** The code at the crash's pc is Go's, whether a frame of it is shown or not. */
   isInGo: boolean
+  isRuntimeCode: Program['isRuntimeCode']
   /** Of the stack that crashed, innermost first. */
   frames: readonly FrameReport[]
   /** Of goroutine 1; asked for only where the process stood still. */
@@ -82,8 +83,8 @@ function languageOf({crash, isInGo, frames}: SummaryFacts): 'go' | 'c' | undefin
 }
 
 /** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */
-function findWhere({core, go, crash, frames, framesOfMain}: SummaryFacts): PlaceReport[] {
-  const program = {executable: core.executable, go}
+function findWhere({core, go, crash, frames, framesOfMain, isRuntimeCode}: SummaryFacts): PlaceReport[] {
+  const program = {executable: core.executable, go, isRuntimeCode}
   const ofCrash = findPlaces(frames, crash.goroutine, program)
   if (!stoodStill(crash, core) || ofCrash.some(({firstParty}) => firstParty)) return ofCrash
   const ofMain = findPlaces(framesOfMain(), 1, program)

@@ -203,6 +203,7 @@ test('a frame of the program is preferred to the standard library, that to the r
   const program = {
     executable: '/usr/lib/app/app',
     go: {main: 'app', modules: [{path: 'example.com/dep', version: null, sum: null}]},
+    isRuntimeCode: (pc: number) => pc === 0x1000,
   }
   const topGo = (...names: (string | null)[]) =>
     findOwnFrame(
@@ -219,6 +220,8 @@ test('a frame of the program is preferred to the standard library, that to the r
   // What has no name may be the program's; what has is known to be the runtime's.
   t.is(topGo('panic', 'runtime.sigpanic', null), null)
   t.is(topGo('panic', null, 'slices.Sort'), 'slices.Sort')
+  const unnamed = ['0x1000', '0x2000', '0x3000'].map(pc => ({...frame, function: null, pc}))
+  t.is(findOwnFrame(unnamed, 'go', program)?.frame.pc, '0x2000', 'the runtime’s own has no name either')
   const topC = (...frames: [string | null, string][]) =>
     findOwnFrame(
       frames.map(([name, module]) => ({...frame, kind: 'c' as const, function: name, module})),

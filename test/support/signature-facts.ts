@@ -66,6 +66,7 @@ const NO_CODE: CodeFacts = {
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
   loadsClosureCode: () => false,
+  isRuntimeCode: () => false,
   isGoFunction: () => false,
 }
 

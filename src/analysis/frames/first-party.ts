@@ -1,3 +1,4 @@
+import {type Address, toAddress} from '../../base/address.ts'
 import {packageLength} from '../../gosym/func-name.ts'
 import type {CoreReport, FrameReport} from '../../report/core-report.ts'
 import {cPlumbing, goPlumbing} from './irrelevant-frames.ts'
@@ -50,6 +51,8 @@ const STARTS: ReadonlySet<string> = new Set(['runtime.mstart', 'runtime.rt0_go']
 export interface Program {
   readonly executable: string | null
   readonly go: Pick<CoreReport['go'], 'main' | 'modules'>
+  /** Whether code without a name is proven to be of Go's runtime. */
+  readonly isRuntimeCode: (pc: Address) => boolean
 }
 
 /** The frame of a kind that is nearest to the program's own code, the innermost of several. */
@@ -63,7 +66,7 @@ export function findOwnFrame(
     // What had started the thread tells nothing of what it did.
     if (frame.kind === 'go' && STARTS.has(frame.function ?? '')) break
     if (frame.kind !== kind) continue
-    const distance = kind === 'go' ? distanceOfGo(frame, program.go) : distanceOfC(frame, program.executable)
+    const distance = kind === 'go' ? distanceOfGo(frame, program) : distanceOfC(frame, program.executable)
     if (!best || distance < best.distance) best = {frame, distance}
     if (distance === DISTANCE.ownCode) break
   }
@@ -94,8 +97,8 @@ function distanceOfC(frame: FrameReport, executable: string | null): Distance {
   return SYSTEM_FOLDERS.test(module) ? DISTANCE.library : DISTANCE.ownCode
 }
 
-function distanceOfGo({function: name}: FrameReport, go: Program['go']): Distance {
-  if (name === null) return DISTANCE.nameless
+function distanceOfGo({function: name, pc}: FrameReport, {go, isRuntimeCode}: Program): Distance {
+  if (name === null) return pc !== null && isRuntimeCode(toAddress(Number(pc))) ? DISTANCE.plumbing : DISTANCE.nameless
   if (goPlumbing(name) !== undefined) return DISTANCE.plumbing
   return isStandardLibrary(packageOf(name), go) ? DISTANCE.language : DISTANCE.ownCode
 }

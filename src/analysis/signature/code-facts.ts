@@ -23,12 +23,14 @@ export interface CodeFacts {
   fingerprint(start: Address): string | undefined
   /** Whether the instruction at a place loads the code of a closure that it calls. */
   loadsClosureCode(pc: Address): boolean
+  /** Whether a place that no table tells is proven to be of Go's runtime. */
+  isRuntimeCode(pc: Address): boolean
   /** Whether there is a Go function of that name. */
   isGoFunction(name: string): boolean
 }
 
 /** What the code of one process says of its functions. */
-export function readCodeFacts(process: DeadProcess): CodeFacts {
+export function readCodeFacts(process: DeadProcess, isRuntimeCode: CodeFacts['isRuntimeCode']): CodeFacts {
   const {memory, tables} = process
   // What is damaged in these tables was told when the stack was walked.
   const rows = new CfiRows(memory, new Diagnostics())
@@ -51,6 +53,7 @@ export function readCodeFacts(process: DeadProcess): CodeFacts {
       return prints.get(start)
     },
     loadsClosureCode: pc => loadsClosureCode(memory, pc),
+    isRuntimeCode,
     isGoFunction: name => tables?.functionNamed(name) !== undefined,
   }
 }

@@ -53,6 +53,7 @@ export function chooseFrames(
   const choices = frames.map(frame => nameFrame(frame, {rules, code, faultPc}))
   leaveOutPlumbing(choices)
   if (isRaisedAgain) leaveOutHandlers(choices)
+  leaveOutNamelessRuntime(choices, code)
   leaveOutRuntimeC(choices)
   nameCgoEntries(choices, code)
   for (const choice of choices) judge(choice, rules)
@@ -151,6 +152,15 @@ function leaveOutThrower(choices: readonly Choice[]): void {
   const left = choices.filter(({out}) => out === undefined)
   const end = left.findIndex(({kind, inside}) => kind !== 'c' || inside === undefined)
   for (const choice of left.slice(0, Math.max(end, 0))) choice.out = `threw: ${choice.inside}`
+}
+
+/** Functions of the runtime that a panic or the start of a goroutine goes through, whatever they are called. */
+function leaveOutNamelessRuntime(choices: readonly Choice[], code: CodeFacts): void {
+  for (const choice of choices) {
+    const {kind, name, frame} = choice
+    const place = kind === 'go' && name === undefined ? placeOf(frame.pc) : undefined
+    if (place !== undefined && code.isRuntimeCode(place)) choice.out ??= 'runtime'
+  }
 }
 
 /** What the rules say of a frame by its name, or by the file that it is in. */

@@ -16,6 +16,7 @@ const CODE: CodeFacts = {
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
   loadsClosureCode: () => false,
+  isRuntimeCode: () => false,
   isGoFunction: () => false,
 }
 
@@ -44,6 +45,19 @@ test('what ends a process, crosses stacks or is guessed is no part of a signatur
     'used broken',
     'used main.work',
   ])
+})
+
+test('code that is proven to be of the runtime is left out, whatever it is called', t => {
+  const nameless = [0x1234, 0x2345].map(pc =>
+    go('?', {function: null, pc: `0x${pc.toString(16)}`, moduleOffset: '0x1'}),
+  )
+  const code = {...CODE, isRuntimeCode: (pc: number) => pc < 0x2000}
+  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false, isThrown: false, faultPc: null}
+  const {explain} = chooseFrames([go('panic'), ...nameless], facts)
+  t.deepEqual(
+    explain.map(line => line.split(' ')[0]),
+    ['left', 'left', 'used'],
+  )
 })
 
 const EXE = '/opt/app/app'
