@@ -98,7 +98,9 @@ function reportFrames(
   const place = (after: number) => physical.slice(0, Math.max(0, after - from)).flat().length
   const machine = stack?.machine
   const elided = stack?.elided ? {...stack.elided, after: place(stack.elided.after)} : null
-  const missing = (stack?.missing ?? []).map(({after, reason}) => ({after: place(after), reason}))
+  const missing = (stack?.missing ?? []).flatMap(({after, reason}) =>
+    after < from ? [] : {after: place(after), reason},
+  )
   return {
     id: thread.tid,
     name: thread.name ?? null,

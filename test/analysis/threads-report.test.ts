@@ -15,6 +15,7 @@ interface Thread {
   m?: number
   goroutine?: number
   stop?: string
+  missing?: readonly {after: number; reason: string}[]
 }
 
 function imagesOf(threads: readonly Thread[], isLate = false): readonly ThreadStacks[] {
@@ -47,7 +48,7 @@ function imagesOf(threads: readonly Thread[], isLate = false): readonly ThreadSt
     knowsGoroutine: () => true,
     namesOnThread: () => new Map(),
     ofThread: (tid: number) => {
-      const {functions = [], base = 0, stop = 'end-of-stack'} = find(tid) ?? {}
+      const {functions = [], base = 0, stop = 'end-of-stack', missing = []} = find(tid) ?? {}
       const frames = functions.map((name, index) => {
         const pc = toAddress(tid * 0x1000 + index)
         names.set(pc, name)
@@ -60,7 +61,7 @@ function imagesOf(threads: readonly Thread[], isLate = false): readonly ThreadSt
         base,
         stop,
         elided: null,
-        missing: [],
+        missing,
         interruptions: [],
       }
     },
@@ -96,6 +97,21 @@ test('frames of a handler are counted among those of a thread, and left out of w
   const [shown] = reportThreadsWithoutGoroutine(images, NO_WAITS, false)
   t.deepEqual([whole?.handlerFrames, whole?.frames.length], [1, 3])
   t.deepEqual([shown?.handlerFrames, shown?.frames.map(each => each.function)], [0, ['crash', 'main']])
+})
+
+test('what is missing among the frames of a handler is not said of the frames that are shown', t => {
+  const missing = [
+    {after: 1, reason: 'frameless'},
+    {after: 2, reason: 'unmapped'},
+    {after: 3, reason: 'no-unwind-info'},
+  ]
+  const images = imagesOf([{tid: 4, functions: ['handler', 'signalled', 'crash', 'main'], base: 2, missing}])
+  t.deepEqual(reportThreads(images, NO_WAITS)[0]?.missing, missing)
+  const [shown] = reportThreadsWithoutGoroutine(images, NO_WAITS, false)
+  t.deepEqual(shown?.missing, [
+    {after: 0, reason: 'unmapped'},
+    {after: 1, reason: 'no-unwind-info'},
+  ])
 })
 
 test('what a living goroutine was on is not listed again', t => {
