@@ -4,6 +4,7 @@ import {readAddress} from '../../base/memory-reader.ts'
 import {nameForTraceback} from '../../gosym/func-name.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
+import {switchFrameSize} from '../../unwind/stack-switch.ts'
 import type {Seed, StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import {reportNativeFrame} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
@@ -11,7 +12,7 @@ import {findFrameRecord, findRecordOfCgocall, RECORD_SEARCH} from './frame-recor
 import {type FoundStart, isElsewhere, type PlaceOfThread} from './goroutine-start.ts'
 import {holdsReturn, mayHideCaller} from './hidden-caller.ts'
 import {seedOfThrow} from './nameless-throw.ts'
-import {framelessCallers, isOutermost, type WalkEnd} from './outermost-frames.ts'
+import {framelessCallers, isOutermost, isOutsideOfC, type WalkEnd} from './outermost-frames.ts'
 
 /** A frame without its registers, and without what only function tables tell. */
 export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa' | 'foundBy' | 'kind'> {
@@ -21,7 +22,7 @@ export interface BareFrame extends Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 
   readonly isBehindGap?: boolean
 }
 
-/** asmcgocall's own frame pointer and that of its caller: no more records lie between. */
+/** asmcgocall's own frame pointer and its caller's: no more records lie between. */
 const SWITCH_RECORDS = 2
 
 /**
@@ -45,7 +46,7 @@ function* walkOwnStack(
   goroutine: Goroutine,
   start: FoundStart | undefined,
 ): Generator<BareFrame, StopReason> {
-  const seed = start ? yield* seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
+  const seed = yield* start ? seedOfDeath(process, placeOf, goroutine, start) : findSeed(process, placeOf, goroutine)
   if (!seed) return 'unmapped'
   return yield* walkBehind(process, goroutine, yield* walkFrom(process, goroutine, seed, seed))
 }
@@ -70,6 +71,7 @@ export function* walkBehind(
     }
     if (seen.has(sp)) return 'no-progress'
     seen.add(sp)
+    if (isOutsideOfC(goroutine)) return 'no-unwind-info'
     const call = findCallOfC(process, goroutine, sp)
     if (!call) return 'no-unwind-info'
     const {frameless, seed, isAmbiguous} = call
@@ -217,7 +219,11 @@ function* seedOfDeath(
  * As `findStart`, with a frame pointer: the thread's registers on the goroutine's stack, what entersyscall kept, or the
  * gobuf.
  */
-function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Goroutine): BareSeed | undefined {
+function* findSeed(
+  process: DeadProcess,
+  placeOf: PlaceOfThread,
+  goroutine: Goroutine,
+): Generator<BareFrame, BareSeed | undefined> {
   const {syscall, sched, status} = goroutine
   // What a g0 keeps in its gobuf is where it was left long ago; a thread on it is not idle, whatever its status says.
   const mayRun = status.text === 'running' || goroutine.id === 0
@@ -229,11 +235,26 @@ function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Gorou
     return seedAt(process, goroutine, 'syscall', syscall.pc, syscall.sp, bp)
   }
   if (sched.sp === NULL_ADDRESS || isElsewhere(process, placeOf, goroutine)) return undefined
-  const planted = status.text === 'running' ? behindSystemStack(process, goroutine) : undefined
-  if (planted) return planted
-  const bp =
-    sched.bp === NULL_ADDRESS || (isOnStack(goroutine.stack, sched.bp) && sched.bp >= sched.sp) ? sched.bp : undefined
-  return seedAt(process, goroutine, 'gobuf', sched.pc, sched.sp, bp)
+  const mayBeLeft = status.text === 'running' || isOnMachine(process, goroutine)
+  const planted = mayBeLeft ? behindSystemStack(process, goroutine) : undefined
+  if (!planted) return seedOfGobuf(process, goroutine)
+  const {pc, sp} = sched
+  // Of one that is said to wait meanwhile, as workers of the collector are, the runtime prints the planted frame too.
+  const isShown = status.text !== 'running'
+  if (isShown) yield {pc, lookupPc: pc, sp, cfa: planted.registers.sp, foundBy: 'gobuf', kind: 'native'}
+  return planted
+}
+
+/** Whether an M still runs the goroutine; what parks one takes it off its M. */
+function isOnMachine({runtime}: DeadProcess, {m, address}: Goroutine): boolean {
+  return m !== NULL_ADDRESS && runtime?.machineAt(m)?.curg === address
+}
+
+function seedOfGobuf(process: DeadProcess, goroutine: Goroutine): BareSeed {
+  const {sched, stack} = goroutine
+  const {pc, sp, bp} = sched
+  const isPlausible = bp === NULL_ADDRESS || (isOnStack(stack, bp) && bp >= sp)
+  return seedAt(process, goroutine, 'gobuf', pc, sp, isPlausible ? bp : undefined)
 }
 
 /**
@@ -242,9 +263,9 @@ function findSeed(process: DeadProcess, placeOf: PlaceOfThread, goroutine: Gorou
  * What mcall leaves is a frame that has words of its own there (src/runtime/asm_amd64.s).
  */
 function behindSystemStack({memory, isExecutable, version}: DeadProcess, {sched, stack}: Goroutine): Seed | undefined {
-  const hasRecord = version.atLeast(21)
+  const hasRecord = switchFrameSize(version) > 0
   if (!isOnStack(stack, sched.bp) || (hasRecord ? sched.bp !== sched.sp : sched.bp < sched.sp)) return undefined
-  const slot = hasRecord ? toAddress(sched.sp + 8) : sched.sp
+  const slot = toAddress(sched.sp + switchFrameSize(version))
   const bp = hasRecord ? readAddress(memory, sched.sp) : sched.bp
   const returnPc = readAddress(memory, slot)
   if (returnPc === undefined || !isExecutable(returnPc)) return undefined
@@ -323,7 +344,7 @@ function hasSwitched({sched, syscall}: Goroutine): boolean {
  */
 function findCallOfC(process: DeadProcess, goroutine: Goroutine, above: Address): CallOfC | undefined {
   const {memory, isExecutable, version} = process
-  const hasRecord = version.atLeast(21)
+  const hasRecord = switchFrameSize(version) > 0
   const word = (index: number) => readAddress(memory, toAddress(above + index * 8))
   const isCode = (value: Address | undefined) => value !== undefined && isExecutable(value)
   let likely: CallOfC | undefined

@@ -1,4 +1,4 @@
-import {type Address, toAddress} from '../../base/address.ts'
+import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {readAddress} from '../../base/memory-reader.ts'
 import {type Goroutine, isAtStart, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
@@ -14,6 +14,14 @@ export interface WalkEnd {
 export function isOutermost({version}: DeadProcess, goroutine: Goroutine, {stop, last}: WalkEnd): boolean {
   if (stop === 'frame-limit' || stop === 'timeout' || goroutine.id === 0) return true
   return stop === 'end-of-stack' && last !== undefined && isAtStart(goroutine, last.sp, version)
+}
+
+/**
+ * Whether a goroutine is in no callback for sure: cgocallbackg locks it to its thread, up to where a panic has run what
+ * was deferred there (unwindm; src/runtime/cgocall.go).
+ */
+export function isOutsideOfC({m, lockedToThread, hasPanics}: Goroutine): boolean {
+  return m === NULL_ADDRESS && !lockedToThread && !hasPanics
 }
 
 type FramelessCaller = Pick<UnwindFrame, 'pc' | 'lookupPc' | 'sp' | 'cfa'> & {foundBy: 'frame-pointer'; kind: 'native'}

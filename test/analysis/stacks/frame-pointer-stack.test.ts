@@ -22,6 +22,10 @@ interface Saved {
   status?: string
   asyncSafePoint?: boolean
   minor?: number
+  /** Whether an M runs it, on another stack. */
+  onMachine?: boolean
+  /** Whether it may be in a callback. */
+  locked?: boolean
   /** g.stktopsp. */
   topSp?: number
 }
@@ -40,12 +44,16 @@ function walk(words: readonly number[], saved: Saved = {}) {
     oldestVersion: version,
     goModule: CODE,
     unwinder: memory.unwinder(),
+    runtime: {machineAt: (m: number) => (m === 0x8000 ? {curg: 0x7000} : undefined)},
     isExecutable: (address: Address) => address >= CODE.start && address < CODE.end,
   } as unknown as DeadProcess
   const position = (at: number) => toAddress(at)
   const goroutine = {
     id: 7,
-    m: 0,
+    m: saved.onMachine ? 0x8000 : 0,
+    address: 0x7000,
+    lockedToThread: saved.locked === true,
+    hasPanics: false,
     startpc,
     stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
     topSp: saved.topSp ?? 0,
@@ -221,11 +229,30 @@ test('systemstack_switch is no frame of a goroutine that runs on another stack',
   t.deepEqual(walk(bare, {...running, bp: LOW + 0x110, minor: 22}).found[0]?.slice(0, 12), '401808 gobuf')
 })
 
+test('a goroutine that is said to wait while an M runs it is in systemstack, whose planted caller is a frame of it', t => {
+  const waiting = {pc: 0x401808, status: 'waiting', onMachine: true}
+  const recorded = [LOW + 0x120, 0x401111, 0, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0x401333]
+  const frames = ['401808 gobuf', '401111 stack-switch', '401222 frame-pointer']
+  t.deepEqual(walk(recorded, {...waiting, minor: 22}).found.slice(0, 3), frames)
+  const bare = [0x401111, 0, LOW + 0x140, 0x401222, 0, 0, 0, 0, 0, 0x401333]
+  t.deepEqual(walk(bare, {...waiting, bp: LOW + 0x110, minor: 13}).found.slice(0, 3), frames)
+  // What parked it has a record of its own, and it is on no M.
+  const parked = walk(recorded, {...waiting, onMachine: false, minor: 22}).found
+  t.deepEqual(parked.slice(0, 2), ['401808 gobuf', '401111 frame-pointer'])
+})
+
+test('a goroutine that is parked and locked to no thread is in no callback: nothing is searched for behind its end', t => {
+  const words = [0x7ffc0000, 0x401111, 0x401222, 0x401333, LOW + 0x180, 0x401444, ...new Array<number>(10).fill(0)]
+  const lines = (locked: boolean) => walk(words, {minor: 10, bp: LOW + 0x100, locked}).found.length
+  t.true(lines(true) > 2)
+  t.is(lines(false), 2)
+})
+
 test('of records that lead to one place the outermost is taken, and that a frame may be missing is marked', t => {
   // cgocallback's frame; above it what it pushed, cgocall's return address, and in cgocall's frame a leftover record.
   const words = [0x7ffc0000, 0x401111, 0x401222, 0x401333, LOW + 0x180, 0x401999, LOW + 0x180, 0x401444]
   words.push(0, 0, 0, 0, 0, 0, 0, 0, LOW + 0x200, 0x401555)
-  const {found} = walk(words, {minor: 19, bp: LOW + 0x100})
+  const {found} = walk(words, {minor: 19, bp: LOW + 0x100, locked: true})
   const called = found.slice(found.findIndex(line => line.startsWith('401333')))
   t.deepEqual(called.slice(0, 3), ['401333 scan (frameless?)', '401444 frame-pointer', '401555 frame-pointer'])
 })
@@ -235,6 +262,7 @@ function belowCallback(pushed: readonly number[], cgocall: readonly number[], mi
   const {found} = walk([0x7ffc0000, 0x401111, ...pushed, 0x401222, 0x401333, ...cgocall, LOW + 0x200, 0x401555], {
     minor,
     bp: LOW + 0x100,
+    locked: true,
   })
   return found.slice(found.findIndex(line => line.startsWith('401222')))
 }
@@ -269,7 +297,7 @@ test('between the end of a walk and the call of C that it goes on from, frames a
   const cgocall = [0x401222, LOW + 0x380, 0x401444]
   const below = (gap: number) => [0x7ffc0000, 0x401111, ...new Array<number>(gap).fill(0x77), ...cgocall, 0, 0, 0]
   const marks = (gap: number) =>
-    walk(below(gap), {minor: 22, bp: LOW + 0x100}).found.filter(line => line.endsWith('(gap)'))
+    walk(below(gap), {minor: 22, bp: LOW + 0x100, locked: true}).found.filter(line => line.endsWith('(gap)'))
   t.deepEqual(marks(2), ['401222 scan (gap)'])
   t.deepEqual(marks(30), ['401222 scan (gap)'])
 })
