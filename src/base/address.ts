@@ -55,9 +55,13 @@ export function moduleOffset(address: Address, moduleBase: Address): ModuleOffse
   return offset >= 0 && offset <= 0xffffffff ? (offset as ModuleOffset) : undefined
 }
 
-const DIGITS = [...'0123456789abcdef']
-/** Three hexadecimal digits by their value, with leading zeros. */
-const TRIPLES: readonly string[] = DIGITS.flatMap(a => DIGITS.flatMap(b => DIGITS.map(c => a + b + c)))
+/** Three hexadecimal digits by their value, with leading zeros: those that were asked for. */
+const TRIPLES = new Array<string | undefined>(0x1000)
+
+function triple(value: number): string {
+  TRIPLES[value] ??= (0x1000 + value).toString(16).slice(1)
+  return TRIPLES[value]
+}
 
 /**
  * Lower-case `0x…` without padding, as Go's runtime prints addresses and words. Numbers of addresses' size are put
@@ -67,7 +71,7 @@ export function hex(value: number | bigint): string {
   if (typeof value === 'bigint' || !(value >= 0x80000000 && value < 0x1000000000000)) return `0x${value.toString(16)}`
   const high = Math.floor(value / 0x1000000)
   const low = value - high * 0x1000000
-  const tail = (TRIPLES[Math.floor(low / 0x1000)] as string) + (TRIPLES[low % 0x1000] as string)
+  const tail = triple(Math.floor(low / 0x1000)) + triple(low % 0x1000)
   if (high < 0x1000) return `0x${high.toString(16)}${tail}`
-  return `0x${Math.floor(high / 0x1000).toString(16)}${TRIPLES[high % 0x1000] as string}${tail}`
+  return `0x${Math.floor(high / 0x1000).toString(16)}${triple(high % 0x1000)}${tail}`
 }
