@@ -30,7 +30,7 @@ const leaveOutColor = {
 const forNode = {
   target: 'node20.19',
   external: ['typescript', 'ts-node', 'tsx', 'iced-x86'],
-  define: {'import.meta.url': '__moduleUrl', PACKAGE_JSON: JSON.stringify(JSON.stringify(published))},
+  define: {'import.meta.url': '__filename', PACKAGE_JSON: JSON.stringify(JSON.stringify(published))},
   legalComments: 'none',
   logLevel: 'warning',
   charset: 'ascii',
@@ -49,7 +49,6 @@ await build({
   bundle: true,
   platform: 'node',
   format: 'cjs',
-  banner: {js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"},
   entryPoints: ['src/library.ts'],
   outfile: 'dist/library.cjs',
 })

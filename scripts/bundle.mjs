@@ -34,8 +34,26 @@ const oclifWhenUsed = {
   },
 }
 
+/** Of oclif's commands: it listens for errors of standard output, whether anything is written there or not. */
+const STDOUT_ERRORS = `process.stdout.on('error', (err) => {
+    if (err && err.code === 'EPIPE')
+        return;
+    throw err;
+});`
+
 /** What oclif asks of slow parts of Node for each run, and what gives the same: [file, its words, ours]. */
 const OCLIF_SHORTCUTS = [
+  // It asks a package that is left out (scripts/build.mjs) whether this is Linux on Windows: for a file of its own.
+  ['util/os.js', "(await import('wsl-utils')).isWsl ? 'wsl' : (0, node_os_1.platform)()", '(0, node_os_1.platform)()'],
+  // What it has loaded is loaded again for the command that it runs.
+  [
+    'config/config.js',
+    'if (isConfig(opts)) {',
+    'if (isConfig(opts) && opts._base === BASE) return opts; if (isConfig(opts)) {',
+  ],
+  // Streams of Node take time to load, and no report goes through them (src/main.ts listens where something does).
+  ['command.js', STDOUT_ERRORS, ''],
+  ['ux/index.js', 'Boolean(process.stderr.isTTY)', 'false'],
   // Names of commands are in ASCII: to compare them as people do, Node loads tables of languages for 7 ms.
   ['config/plugin.js', 'a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)'],
   // Text that is no template need not be compiled as one.
@@ -57,7 +75,6 @@ function withShortcuts(path, text) {
 const PART_IMPORT = /import(?:\{([^}]*)\}from)?"\.\/([\w.-]+)\.js";/g
 const PART_LATE = /\bimport\("\.\/([\w.-]+)\.js"\)/g
 const EXPORTS = /export\{([^}]*)\};\s*$/
-const MODULE_URL = "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;"
 
 /**
  * A part as a CommonJS module. Its imports of other parts become constants, which are as fast as names of its own;
@@ -81,10 +98,9 @@ async function toCommonJs(text, options) {
   const output = await transform(body, {...options, format: 'cjs', loader: 'js', platform: 'node', logLevel: 'error'})
   const code = withoutCopies(output.code)
   if (/"\.\/[\w.-]+\.js"/.test(code)) throw new Error('the bundler writes imports of parts in another way now')
-  const url = code.includes('__moduleUrl') ? MODULE_URL : ''
   // One byte a character: the launcher reads it without decoding. The bundler leaves regular expressions as they are.
   const ascii = code.replace(/[\u0080-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return `${url}${ascii}${exported}\n`
+  return `${ascii}${exported}\n`
 }
 
 /** `import zlib from 'node:zlib'` need not copy all names of a module of Node, and load it for them. */

@@ -3,7 +3,7 @@ import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
 import {unknownCommand, wrongWords} from './commands/slips.ts'
 import {SUMMARIES} from './commands/summaries.ts'
-import {COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
+import {asksForHelp, COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
 
 /**
  * By what oclif calls them: a word behind a colon is the second word of the command. A command is loaded when it is
@@ -72,10 +72,7 @@ declare const PACKAGE_JSON: string | undefined
  * @param manifest package.json when the bundle does not carry it
  */
 export async function start(root: string, manifest?: Interfaces.PJSON): Promise<void> {
-  process.on('uncaughtException', error => {
-    // Of what no command waited for: what is on standard output by then is not known, so no JSON goes behind it.
-    process.exit(tellError(error, {usage: 'gotrace-core', json: false}))
-  })
+  process.on('uncaughtException', endWith)
   process.on('exit', tellUnsettled)
   if (process.env.NO_COLOR !== undefined && process.env.FORCE_COLOR === undefined) process.env.FORCE_COLOR = '0'
   process.env.GOTRACE_CORE_DISABLE_THEME = '1'
@@ -92,12 +89,14 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
         COMMAND_NAMES.filter(name => name !== 'batch-worker'),
       )
     }
-    const wrong = wrongWords(process.argv.slice(2), COMMANDS)
+    const words = process.argv.slice(2)
+    const wrong = wrongWords(words, COMMANDS)
     if (wrong) throw wrong
+    if (!isReport(words)) process.stdout.on('error', endWith)
     // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
     const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
     await plugin.load()
-    await run(process.argv.slice(2), {
+    await run(words, {
       root,
       pjson,
       plugins: new Map([[plugin.name, plugin]]),
@@ -109,6 +108,16 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
   } finally {
     process.off('exit', tellUnsettled)
   }
+}
+
+/** Whether a command writes the answer, which has a sink of its own: oclif prints help and the version. */
+function isReport([name = '', ...words]: readonly string[]): boolean {
+  return Object.hasOwn(COMMANDS, name) && !asksForHelp(words)
+}
+
+/** Of what no command waited for: what is on standard output by then is not known, so no JSON goes behind it. */
+function endWith(error: Error): void {
+  process.exit(tellError(error, {usage: 'gotrace-core', json: false}))
 }
 
 /** Where nothing is left to wait for and the work is not done, Node would end with 0 and without a word. */

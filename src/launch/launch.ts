@@ -6,7 +6,7 @@ import {CodeCache} from './code-cache.ts'
 import {asksForHelp, isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
-import {growHeapAsUsual, optimizeAsUsual, optimizeLate} from './optimizer.ts'
+import {growHeapAsUsual, optimizeLate} from './optimizer.ts'
 import type {CompiledParts} from './part-archive.ts'
 import {type PartFiles, Parts} from './parts.ts'
 
@@ -87,6 +87,7 @@ function readWrapped(path: string): string {
  * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
 export async function runProgram({root, files, stamp, build, compiledAhead}: Program): Promise<void> {
+  optimizeLate()
   settleEnvironment(process.env)
   // What is kept between runs is of one build: that of another one may answer otherwise.
   if (build === undefined) delete process.env.GOTRACE_BUILD
@@ -96,17 +97,11 @@ export async function runProgram({root, files, stamp, build, compiledAhead}: Pro
   const kept = cache?.read() ?? compiledAhead?.(commandName())
   const parts = new Parts(files, kept?.parts ?? new Map())
   const program = parts.start() as Exports
-  optimizeLate()
   await program.start(root)
-  optimizeAsUsual()
   growHeapAsUsual()
   const answered = kept?.answered || hasAnswered(process.exitCode)
   if (parts.isNew || answered !== kept?.answered) cache?.replace({answered, parts: parts.compiled()})
-  if (commandName() === GOES_ON) optimizeLate()
 }
-
-/** It has made its first answer, and has many to make. */
-const GOES_ON = 'batch-worker'
 
 /** Of a run that failed, or was asked wrongly, the code is kept until one has answered, which uses much more. */
 function hasAnswered(exitCode: typeof process.exitCode): boolean {

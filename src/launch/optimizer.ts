@@ -4,8 +4,8 @@ import type {setFlagsFromString} from 'node:v8'
  * Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones
  * choose better), and so does a decoder in wasm that unpacks many hundred megabytes. Marking the heap piece by piece,
  * as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits here for the end of
- * a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that cache, Node's
- * own included.
+ * a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that cache: ours is
+ * made and used with these flags, Node's own with the usual ones.
  */
 const isOld = process.versions.v8.startsWith('11.')
 
@@ -22,7 +22,7 @@ export function optimizeLate(): void {
   setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=100000000', '--no-incremental-marking')
 }
 
-export function optimizeAsUsual(): void {
+function optimizeAsUsual(): void {
   isLate = false
   setFlags('--interrupt-budget=67584', '--wasm-tiering-budget=1800000', '--incremental-marking')
 }
@@ -33,7 +33,7 @@ export function growHeapAsUsual(): void {
   v8.setFlagsFromString('--heap-growing-percent=0')
 }
 
-/** Takes from a cache of compiled code, which was made with the usual flags. */
+/** Takes from Node's own cache of compiled code, which was made with the usual flags. */
 export function asUsual<Result>(take: () => Result): Result {
   const wasLate = isLate
   if (wasLate) optimizeAsUsual()

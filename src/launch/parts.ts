@@ -1,7 +1,6 @@
 import {Module} from 'node:module'
 import {basename, dirname, join} from 'node:path'
 import {constants, Script} from 'node:vm'
-import {asUsual} from './optimizer.ts'
 
 /** Where the program's text is, wherever it lies. */
 export interface PartFiles {
@@ -63,9 +62,14 @@ export class Parts {
   #requireFor(): NodeJS.Require {
     const other = this.#require as NodeJS.Require
     const parts = join(dirname(this.#files.main), 'parts')
+    const known = new Map<string, unknown>()
     const asked = (id: string): unknown => {
+      if (known.has(id)) return known.get(id)
       const part = PART.exec(id)?.[1]
-      return part === undefined ? other(id) : this.#load(join(parts, part))
+      if (part === undefined) return other(id)
+      const exports = this.#load(join(parts, part))
+      known.set(id, exports)
+      return exports
     }
     return Object.assign(asked, {
       resolve: other.resolve,
@@ -83,7 +87,7 @@ export class Parts {
       ...(cachedData && {cachedData}),
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }
-    const script = asUsual(() => new Script(this.#files.read(file), options))
+    const script = new Script(this.#files.read(file), options)
     if (cachedData === undefined || script.cachedDataRejected) this.#isNew = true
     this.#scripts.set(name, script)
     return script
