@@ -5,6 +5,7 @@ import {Diagnostics} from '../base/diagnostics.ts'
 import {InputError} from '../base/errors.ts'
 import {splitOperands} from '../base/operands.ts'
 import {printable} from '../base/printable.ts'
+import {isTerminal} from '../base/terminal.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {DEFAULT_SECTION_MEMORY} from '../elf/section-budget.ts'
 import {Redaction} from '../render/redaction.ts'
@@ -172,7 +173,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected async style(color: ColorChoice, output: string | undefined): Promise<Style> {
-    return colouredStyle(colorLevel(color, process.env, output === undefined && process.stdout.isTTY === true))
+    return colouredStyle(colorLevel(color, process.env, output === undefined && isTerminal(1)))
   }
 
   /** Why `--strict` ends the command as it does. */

@@ -1,3 +1,4 @@
+import {isTerminal} from '../base/terminal.ts'
 import type {BatchCounts} from '../triage/batch-run.ts'
 import {writeStandardError} from './standard-streams.ts'
 
@@ -14,7 +15,7 @@ export class BatchProgress {
   total: number | undefined
 
   constructor(isWanted: boolean) {
-    this.#isShown = isWanted && process.stderr.isTTY === true && process.env.TERM !== 'dumb'
+    this.#isShown = isWanted && isTerminal(2) && process.env.TERM !== 'dumb'
   }
 
   /** Whether anybody sees it: else nothing needs to be counted. */

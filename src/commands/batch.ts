@@ -1,6 +1,7 @@
 import {availableParallelism} from 'node:os'
 import {Args, Flags, type Interfaces} from '@oclif/core'
 import {InputError} from '../base/errors.ts'
+import {isTerminal} from '../base/terminal.ts'
 import {TextSink} from '../base/text-sink.ts'
 import {renderBatchSummary, renderPassedOver} from '../render/batch-text.ts'
 import {renderNdjson} from '../render/ndjson.ts'
@@ -110,7 +111,7 @@ export default class Batch extends BaseCommand {
       writeStandardError(`${this.config.bin}: no cores found${others && `; ${others}`}\n`)
     }
     if (flags.group) this.writeAll([{path: undefined, isAllOrNothing: false, pieces: renderNdjson(groups.list())}])
-    if (!flags.quiet && (flags.summary ?? process.stderr.isTTY === true)) await this.#showSummary(groups, counts, flags)
+    if (!flags.quiet && (flags.summary ?? isTerminal(2))) await this.#showSummary(groups, counts, flags)
     if (stop !== undefined) this.exit(STOP_SIGNALS[stop])
     if (counts.errors > 0) this.exit(EXIT.input)
     if (flags.strict && counts.incomplete > 0) this.exit(EXIT.incomplete)
@@ -181,7 +182,7 @@ export default class Batch extends BaseCommand {
     const list = groups.list()
     const cores = list.reduce((sum, {count}) => sum + count, 0)
     const errors = list.reduce((sum, {count, error}) => sum + (error === null ? 0 : count), 0)
-    const style = await colouredStyle(colorLevel(color, process.env, process.stderr.isTTY === true))
+    const style = await colouredStyle(colorLevel(color, process.env, isTerminal(2)))
     const {known, passedOver} = counts
     for (const piece of renderBatchSummary(list, {cores, known, errors, passedOver}, style)) {
       writeStandardError(piece)

@@ -3,6 +3,7 @@ import type {OpenProcess} from '../acquire/open-process.ts'
 import type {AnalysisOptions} from '../analysis/analyze-core.ts'
 import {Deadline} from '../base/deadline.ts'
 import {InputError} from '../base/errors.ts'
+import {isTerminal} from '../base/terminal.ts'
 import {runWithin} from '../base/time-limit.ts'
 import type {Answers, Format, Presentation, Renderer} from '../render/format.ts'
 import {FORMAT_NAMES, FORMATS, type FormatName} from '../render/formats.ts'
@@ -181,7 +182,7 @@ export abstract class CoreCommand extends BaseCommand {
 function pagerFor(flags: AnswerFlags, [only, ...others]: readonly Output[]): string | undefined {
   const isPlain = only?.path === undefined && only?.format === 'text' && others.length === 0
   if (flags['no-pager'] !== false || !isPlain) return undefined
-  return process.stdout.isTTY === true ? pagerCommand(process.env) : undefined
+  return isTerminal(1) ? pagerCommand(process.env) : undefined
 }
 
 function viewOf({traceback, brief}: Pick<AnswerFlags, 'traceback' | 'brief'>): Presentation['view'] {

@@ -1,6 +1,7 @@
 import {spawnSync} from 'node:child_process'
 import {hostname} from 'node:os'
 import {pathToFileURL} from 'node:url'
+import {isTerminal} from '../base/terminal.ts'
 import type {SourcePlace, Style} from '../render/style.ts'
 
 /** The first release of less that passes links on with -R (less, "version history"). */
@@ -16,7 +17,7 @@ export async function linkedStyle(
   pager: string | undefined,
   isLocal: (file: string) => boolean,
 ): Promise<Style> {
-  if (process.stdout.isTTY !== true) return style
+  if (!isTerminal(1)) return style
   const {default: supportsHyperlinks} = await import('supports-hyperlinks')
   if (!supportsHyperlinks.stdout || (pager !== undefined && !passesLinks(pager))) return style
   const known = new Map<string, boolean>()

@@ -1,5 +1,6 @@
 import type {Progress} from '../acquire/core-input.ts'
 import {printable} from '../base/printable.ts'
+import {isTerminal} from '../base/terminal.ts'
 import {writeStandardError} from './standard-streams.ts'
 
 /** Nothing is drawn of what is done sooner. */
@@ -18,7 +19,7 @@ export class ProgressLine {
   #timer: NodeJS.Timeout | undefined
 
   constructor(isWanted: boolean) {
-    this.#isShown = isWanted && process.stderr.isTTY === true && process.env.TERM !== 'dumb'
+    this.#isShown = isWanted && isTerminal(2) && process.env.TERM !== 'dumb'
   }
 
   readonly show: Progress = (step, done, total) => {
