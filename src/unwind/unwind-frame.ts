@@ -40,6 +40,8 @@ export interface ForeignStacks extends Omit<StackSwitches, 'others'> {
   readonly functionAt: (pc: Address) => GoFunction | undefined
   /** asmcgocall's SP, where C was called and no function tells: all that was called lies below. */
   readonly callBase?: Address | undefined
+  /** Where its goroutine had faulted, which no function tells either: that frame had called nothing. */
+  readonly faultPc?: Address | undefined
   /** Its innermost call of C is further in than where the walk begins: no outermost frame leads back there. */
   readonly isCallBehind?: boolean
 }

@@ -25,6 +25,8 @@ export class CallBorder {
   readonly #top: Address | undefined
   /** The same of runtimes whose tables are gone, for which the thread is one of C to this runtime. */
   readonly #foreignBases: readonly Address[]
+  /** Where goroutines of those have faulted: to the walk of this runtime such a frame had made a call. */
+  readonly #foreignFaults: ReadonlySet<Address>
   readonly #hasTables: boolean
   readonly #goroutine: Goroutine | undefined
   readonly #code: CodeOfRelease
@@ -40,6 +42,7 @@ export class CallBorder {
     this.#base = findCallBase({version}, switches?.g0?.schedSp, goroutine)
     this.#top = this.#base && switches?.g0?.schedSp
     this.#foreignBases = (switches?.others ?? []).flatMap(({callBase}) => callBase ?? [])
+    this.#foreignFaults = new Set((switches?.others ?? []).flatMap(({faultPc}) => faultPc ?? []))
     this.#hasTables = tables !== undefined
     this.#goroutine = goroutine
     this.#code = process
@@ -103,7 +106,8 @@ export class CallBorder {
     if (this.#isJump(inner, frame) || this.#isOutOfUnread(inner, frame)) return 'no-unwind-info'
     // The code that handlers return to is known; a caller that is not at hand may stand before it.
     const mayPassOver = frame.foundBy === 'frame-pointer' || (frame.kind === 'signal' && frame.foundBy === 'scan')
-    return mayPassOver && mayHideCaller(this.#code, inner) ? 'frameless' : undefined
+    const interrupted = inner.interrupted || this.#foreignFaults.has(inner.pc)
+    return mayPassOver && mayHideCaller(this.#code, {...inner, interrupted}) ? 'frameless' : undefined
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {

@@ -159,8 +159,13 @@ function suspectOf({asyncSafePoint, startpc, status}: Goroutine, {foundBy, regis
  * A frame that the runtime made seem to have called sigpanic, for it had faulted: its pc is exact
  * (runtime.sigctxt.preparePanic, signal_amd64.go).
  */
-export function isFaultOf({signal}: Goroutine, {pc, interrupted}: UnwindFrame): boolean {
-  return !interrupted && signal.number !== 0 && addressOfWord(signal.pc) === pc
+export function isFaultOf(goroutine: Goroutine, {pc, interrupted}: UnwindFrame): boolean {
+  return !interrupted && faultOf(goroutine) === pc
+}
+
+/** undefined where the goroutine has not faulted. */
+export function faultOf({signal}: Goroutine): Address | undefined {
+  return signal.number === 0 ? undefined : addressOfWord(signal.pc)
 }
 
 /**

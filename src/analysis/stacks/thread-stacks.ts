@@ -10,6 +10,7 @@ import type {ForeignStacks, StackSwitches, UnwindFrame} from '../../unwind/unwin
 import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 import {CallbackSegments, type CSegment} from './c-segments.ts'
 import {findCallBase} from './call-border.ts'
+import {faultOf} from './frame-pointer-stack.ts'
 import {type FoundStart, WALK_LIMIT} from './goroutine-start.ts'
 import {pairMachines} from './machine-pairing.ts'
 import {endsProcess} from './signals.ts'
@@ -299,8 +300,11 @@ export class ThreadStacks {
     if (!machine) return undefined
     const goroutine = this.goroutineOn(machine) ?? this.#parkedOn(machine)
     const stacks = this.#ownStacks(machine, goroutine)
-    const callBase = tables ? undefined : findCallBase(this.process, stacks.g0?.schedSp, goroutine)
-    return {...stacks, version, functionAt: pc => tables?.functionAt(pc), callBase}
+    const functionAt = (pc: Address) => tables?.functionAt(pc)
+    if (tables) return {...stacks, version, functionAt}
+    const callBase = findCallBase(this.process, stacks.g0?.schedSp, goroutine)
+    const faultPc = goroutine && faultOf(goroutine)
+    return {...stacks, version, functionAt, callBase, faultPc}
   }
 
   /** The stacks of an M as plain data, for the unwinder. */

@@ -7,7 +7,7 @@ import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {CallBorder} from '../../../src/analysis/stacks/call-border.ts'
 import {ShownStack} from '../../../src/analysis/stacks/shown-stack.ts'
 import type {StitchedFrame} from '../../../src/analysis/stacks/stitched-stack.ts'
-import {toAddress} from '../../../src/base/address.ts'
+import {type Address, toAddress} from '../../../src/base/address.ts'
 import type {GoFunction} from '../../../src/gosym/go-function.ts'
 import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
@@ -164,4 +164,27 @@ test('between code that is not at hand and the handler’s return that a scan fo
   }
   t.deepEqual(found(0x401300), ['frameless'])
   t.deepEqual(found(7), [])
+})
+
+test('a caller may be hidden by what faulted in code of another runtime whose program is not at hand', t => {
+  const [fault, stack] = [toAddress(0x4000), toAddress(0x5000)]
+  const word = new Uint8Array([0, 0x41, 0, 0, 0, 0, 0, 0])
+  const memory = {read: (at: number) => (at === stack ? word : undefined), moduleAt: () => undefined}
+  const version = GoVersion.ofMinor(27)
+  const process = {tables: {}, memory, version, oldestVersion: version, isExecutable: () => true}
+  const gaps = (faultPc: Address | undefined) => {
+    function* walk(): Generator<UnwindFrame, StopReason> {
+      const inner = {pc: fault, sp: stack, kind: 'native', registers: RegisterSet.ofPosition(fault, stack)}
+      yield inner as unknown as UnwindFrame
+      yield {...inner, sp: toAddress(0x5020), foundBy: 'frame-pointer'} as unknown as UnwindFrame
+      return 'end-of-stack'
+    }
+    const switches = {others: [{faultPc}]} as unknown as StackSwitches
+    const found: string[] = []
+    const border = new CallBorder(process as unknown as DeadProcess, switches, undefined)
+    const {length} = [...border.follow(walk(), gap => found.push(gap))]
+    return {length, found}
+  }
+  t.deepEqual(gaps(undefined), {length: 2, found: []}, 'to this runtime it had called something')
+  t.deepEqual(gaps(fault), {length: 2, found: ['frameless']})
 })
