@@ -142,8 +142,8 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
   if (!place && current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
-  // The scheduler throws when the goroutine has left the M.
-  const thrower = base.throwing === 0 ? undefined : (current ?? g0)
+  // The scheduler throws when the goroutine has left the M; what threw on a system stack keeps no signal of that one.
+  const thrower = base.throwing === 0 ? undefined : (place?.runtimeStack?.g0 ?? current ?? g0)
   return thrower && {...whole, ...place, ...describeThrow(process, thrower, current, null)}
 }
 

@@ -61,3 +61,24 @@ test('a g0 on a stack of C’s making, beyond its bounds, is told from where the
     t.deepEqual([beyond.goroutine?.address, beyond.start], [machine.g0, start])
   })
 })
+
+test('what threw on a system stack, its program gone, keeps no signal of the goroutine that was there', async t => {
+  await withFixture(
+    'deaths-morestack-go1.27-nodwarf',
+    (opened, diagnostics) => {
+      const process = examine(opened, diagnostics)
+      const {current, runtimeStack, header} = causeOf(process)
+      const offset = layoutsFromTables(process.version).g.offset('sig')
+      if (!current || offset === undefined) return t.fail('no goroutine was there')
+      t.is(process.tables, undefined)
+      t.not(runtimeStack, undefined)
+      t.deepEqual(header, ['fatal error: (its text is not in the core)'])
+      // A fault that had become a panic, whose deferred functions then had no room.
+      patch(opened, current.address + offset, 11)
+      const after = causeOf(examine(opened, diagnostics))
+      t.is(after.current?.signal.number, 11)
+      t.deepEqual([after.header, after.signal], [header, undefined])
+    },
+    import.meta.dirname,
+  )
+})
