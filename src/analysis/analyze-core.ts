@@ -29,8 +29,9 @@ import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
-import {LOST_THREAD, Losses, lossesOfThreads, PARTIAL} from './losses.ts'
+import {LOST_THREAD, Losses, lossesOfThreads, PARTIAL, type Shown} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
+import {shareOfMemory} from './process/core-memory.ts'
 import {examineProcess} from './process/examine-process.ts'
 import {FrameOrigins} from './process/frame-origins.ts'
 import type {ProcessFiles} from './process/go-image.ts'
@@ -234,8 +235,7 @@ class Analysis implements CoreReport {
     if (this.#countedThreads.has(thread.id)) return
     this.#countedThreads.add(thread.id)
     this.#losses.add(thread, `thread ${thread.id}`)
-    const {frames, handlerFrames} = thread
-    if (!thread.idle && this.#showsThread(thread.id)) this.#completeness.addCFrames(frames.slice(handlerFrames))
+    if (!thread.idle && this.#showsThread(thread.id)) this.#completeness.addCFrames(withoutHandlers(thread))
   }
 
   /** Those of the crash, and those that are asked for; where nothing crashed, the first one. */
@@ -377,7 +377,7 @@ class Analysis implements CoreReport {
   get completeness(): CompletenessReport {
     const unlisted = this.#process.images.reduce((sum, {runtime}) => sum + (runtime?.unlisted ?? 0), 0)
     const uncounted = this.#process.isPartial() ? [PARTIAL] : this.#lossesOfThreads()
-    return this.#completeness.report(this.crash, uncounted, unlisted)
+    return this.#completeness.report(this.crash, uncounted, unlisted, shareOfMemory(this.#process.core))
   }
 
   /** Threads are a part of the report too. */
@@ -482,4 +482,10 @@ class Analysis implements CoreReport {
       diagnostics: diagnostics.list(),
     }
   }
+}
+
+/** Without what the runtime did on a thread to handle signals and to die. */
+function withoutHandlers({frames, missing, stop, handlerFrames}: ThreadReport): Shown {
+  const own = missing.flatMap(mark => (mark.after <= handlerFrames ? [] : {...mark, after: mark.after - handlerFrames}))
+  return {frames: frames.slice(handlerFrames), missing: own, stop}
 }

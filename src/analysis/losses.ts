@@ -50,7 +50,11 @@ function isUnnamedGo({kind, function: name}: FrameReport): boolean {
 }
 
 /** What is shown of a stack. */
-type Shown = Pick<GoroutineReport, 'missing' | 'stop'> & {readonly frames: readonly FrameReport[]}
+export interface Shown {
+  readonly frames: readonly FrameReport[]
+  readonly missing: readonly GoroutineReport['missing'][number][]
+  readonly stop: GoroutineReport['stop']
+}
 
 type ModuleLosses = NonNullable<ModuleReport['losses']>
 

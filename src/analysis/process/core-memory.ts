@@ -109,6 +109,11 @@ function sizeOf(ranges: CoreFile['holes']): number {
   return ranges.reduce((sum, {start, end}) => sum + (end - start), 0)
 }
 
+/** What is there of the memory that the core was to hold: between 0 and 1. */
+export function shareOfMemory({segments: {dumpedSize, missingSize}}: Pick<CoreFile, 'segments'>): number {
+  return dumpedSize === 0 ? 1 : 1 - missingSize / dumpedSize
+}
+
 /** Whether a part of what the process left behind is lost, so that no answer is whole; asked when all is read. */
 export function isPartial({core, hasChanged}: Pick<ProcessFiles, 'core' | 'hasChanged'>): boolean {
   return core.truncated || core.holes.length > 0 || hasChanged()
