@@ -127,7 +127,7 @@ function checkOrder(metafile) {
 
 /** What is loaded together lies in one file: the first of these that needs a part has it. */
 const PACKS = {
-  start: ['src/main.ts'],
+  start: ['src/main.ts', 'late-part:help'],
   core: ['src/commands/info.ts'],
   stacks: ['src/commands/analyze.ts', 'late-part:stacks'],
 }

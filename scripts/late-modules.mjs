@@ -34,6 +34,7 @@ const LATE = {
     'analysis/frames/source-lines',
     'elf/split-package',
   ],
+  help: ['commands/help'],
   search: [
     'dwarf/name-search',
     'dwarf/type-layout',

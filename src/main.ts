@@ -1,6 +1,7 @@
 import {Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
+import {runPlainly} from './commands/plain-run.ts'
 import {unknownCommand, wrongWords} from './commands/slips.ts'
 import {SUMMARIES} from './commands/summaries.ts'
 import {asksForHelp, COMMAND_NAMES, type CommandName, isCommandName} from './launch/command-line.ts'
@@ -92,17 +93,9 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
     const words = process.argv.slice(2)
     const wrong = wrongWords(words, COMMANDS)
     if (wrong) throw wrong
-    if (!isReport(words)) process.stdout.on('error', endWith)
-    // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
-    const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
-    await plugin.load()
-    await run(words, {
-      root,
-      pjson,
-      plugins: new Map([[plugin.name, plugin]]),
-      userPlugins: false,
-      devPlugins: false,
-    })
+    const command = plainCommand(words)
+    if (command) return await runPlainly(command, words[0] as string, words.slice(1), pjson)
+    await runOclif(root, pjson, words)
   } catch (error) {
     process.exitCode = tellError(error, {usage: 'gotrace-core', json: wantsJson(process.argv)})
   } finally {
@@ -110,9 +103,19 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
   }
 }
 
-/** Whether a command writes the answer, which has a sink of its own: oclif prints help and the version. */
-function isReport([name = '', ...words]: readonly string[]): boolean {
-  return Object.hasOwn(COMMANDS, name) && !asksForHelp(words)
+/** The command that is asked for by one word, but for help; `completion` is told of all commands by oclif. */
+function plainCommand([name = '', ...words]: readonly string[]): Command.Class | undefined {
+  return Object.hasOwn(COMMANDS, name) && name !== 'completion' && !asksForHelp(words) ? COMMANDS[name] : undefined
+}
+
+/** Help, the version, and commands of two words. */
+async function runOclif(root: string, pjson: Interfaces.PJSON, words: string[]): Promise<void> {
+  // oclif writes to Node's own stream; reports have a sink of their own.
+  process.stdout.on('error', endWith)
+  // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
+  const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
+  await plugin.load()
+  await run(words, {root, pjson, plugins: new Map([[plugin.name, plugin]]), userPlugins: false, devPlugins: false})
 }
 
 /** Of what no command waited for: what is on standard output by then is not known, so no JSON goes behind it. */
