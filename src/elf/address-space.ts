@@ -4,6 +4,7 @@ import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
 import type {CoreFile} from './core-file.ts'
 import type {CoreExtent, CoreSegments} from './core-segments.ts'
+import type {ElfFile} from './elf-file.ts'
 import type {Module} from './module.ts'
 
 /** Reads that are put together from core and files; more is never wanted at once. */
@@ -16,6 +17,13 @@ interface FilePiece {
   source: ByteSource
   /** File offset of `start`. */
   offset: number
+}
+
+/** Memory that comes from a file. */
+export interface FileRun {
+  readonly start: Address
+  readonly end: Address
+  readonly image: ElfFile
 }
 
 /**
@@ -67,6 +75,17 @@ export class AddressSpace implements MemoryReader {
     const extent = this.#segments.extentAt(address)
     if (extent.state === 'dumped') return 'core'
     return this.#filePiece(address, extent) ? 'file' : undefined
+  }
+
+  /**
+   * The run around an address that a module's file serves: whatever process has loaded it so reads the same there.
+   * undefined where the core serves the address, or nothing does.
+   */
+  fileRunAt(address: Address): FileRun | undefined {
+    const image = this.moduleAt(address)?.image
+    const extent = this.#segments.extentAt(address)
+    const piece = image && extent.state !== 'dumped' ? this.#filePiece(address, extent) : undefined
+    return image && piece && {start: toAddress(piece.start), end: toAddress(piece.end), image}
   }
 
   nextReadable(address: Address): Address | undefined {

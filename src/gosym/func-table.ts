@@ -2,7 +2,7 @@ import {type Address, NULL_ADDRESS} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Extent} from '../base/extent.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {GoFunction, type GoPlace} from './go-function.ts'
+import type {GoFunction, GoPlace} from './go-function.ts'
 import type {ScanRange} from './memory-scan.ts'
 import {
   effectiveVersion,
@@ -12,7 +12,7 @@ import {
   type Moduledata,
   readModuledata,
 } from './moduledata.ts'
-import {NameIndex} from './name-index.ts'
+import {type LastingRun, lastingTables, ModuleTables} from './module-tables.ts'
 import {Pclntab, type PclntabHeader, placesFromHeader, readPclntabHeader} from './pclntab.ts'
 import {releaseLayout} from './pclntab-layout.ts'
 import {admitReleases} from './release-markers.ts'
@@ -29,6 +29,8 @@ export interface OpenProcess {
    */
   candidates: readonly ScanRange[]
   diagnostics: Diagnostics
+  /** The file that serves an address, where it outlives this process with what was read of it. */
+  lasting?: ((address: Address) => LastingRun | undefined) | undefined
 }
 
 export interface OpenFile {
@@ -45,22 +47,16 @@ export interface OpenFile {
   diagnostics: Diagnostics
 }
 
-interface GoModuleTables {
-  pclntab: Pclntab
-  minpc: Address
-  maxpc: Address
-  functions: Map<number, GoFunction | undefined>
-  names: NameIndex
-}
-
 /** A process has one module, or a few with plugins: a longer chain is damage. */
 const MODULE_LIMIT = 1024
 const HEADER_LIMIT = 64
-/** Distinct pcs that are remembered; far above what the stacks of any one process show. */
-const PC_CACHE_LIMIT = 2 ** 18
-
 /** Of the names of all functions: the largest programs have some megabytes. */
 const NAMES_MAX = 64 * 1024 * 1024
+
+interface Circumstances {
+  readonly lostModule: Address | undefined
+  readonly lasting: OpenProcess['lasting']
+}
 
 /** The functions of all Go code in a process or a file. */
 export class GoTables {
@@ -74,8 +70,7 @@ export class GoTables {
   readonly modules: readonly Moduledata[]
   /** Where the chain of modules leads to one that cannot be read, as of a plugin whose file is gone. */
   readonly lostModule: Address | undefined
-  readonly #tables: readonly GoModuleTables[]
-  readonly #byPc = new Map<number, GoFunction | undefined>()
+  readonly #tables: readonly ModuleTables[]
   /** Of `placeAt`. */
   #last: GoFunction | undefined
 
@@ -83,25 +78,22 @@ export class GoTables {
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
     version: GoVersion,
     admitted: GoTables['releases'] | undefined,
-    lostModule: Address | undefined,
+    {lostModule, lasting}: Circumstances,
   ) {
     this.version = version
     this.versionSource = admitted ? 'tables' : 'given'
     this.releases = admitted ?? {first: version.minor, last: version.minor}
     this.modules = found.flatMap(({moduledata}) => moduledata ?? [])
     this.lostModule = lostModule
-    this.#tables = found.map(({pclntab, moduledata}) => ({
-      pclntab,
-      minpc: moduledata?.minpc ?? pclntab.entryAt(0) ?? NULL_ADDRESS,
-      maxpc: moduledata?.maxpc ?? pclntab.entryAt(pclntab.places.nfunc) ?? NULL_ADDRESS,
-      functions: new Map(),
-      names: new NameIndex(pclntab),
-    }))
+    this.#tables = found.map(({pclntab, moduledata}) => {
+      const run = lasting?.(pclntab.places.header)
+      return run ? lastingTables(run, pclntab, version, moduledata) : new ModuleTables(pclntab, version, moduledata)
+    })
   }
 
   /** Tables of a process, through its moduledata; undefined where no Go code is found. */
   static open(input: OpenProcess): GoTables | undefined {
-    const {memory, version, firstModuledata, candidates, diagnostics} = input
+    const {memory, version, firstModuledata, candidates, diagnostics, lasting} = input
     let first = firstModuledata === undefined ? undefined : readModuledata(memory, firstModuledata, version)
     if (!first) {
       if (firstModuledata !== undefined) {
@@ -113,7 +105,7 @@ export class GoTables {
     }
     if (!first) return GoTables.fromPclntab({...input, header: undefined, textStart: undefined, gofunc: undefined})
     const {chain, lost} = followChain(memory, first, version, diagnostics)
-    return GoTables.#make(chain, version, first.moduledata.header, lost)
+    return GoTables.#make(chain, version, first.moduledata.header, {lostModule: lost, lasting})
   }
 
   /** Tables of a file that is not running, from its pclntab alone. */
@@ -142,16 +134,18 @@ export class GoTables {
     found: readonly {pclntab: Pclntab; moduledata?: Moduledata}[],
     version: GoVersion | undefined,
     header: PclntabHeader,
-    lost?: Address,
+    circumstances: Circumstances = {lostModule: undefined, lasting: undefined},
   ): GoTables | undefined {
     const effective = effectiveVersion(version, undefined, header)
-    if (effective === version) return new GoTables(found, version, undefined, lost)
+    if (effective === version) return new GoTables(found, version, undefined, circumstances)
     const [first] = found
     if (!first) return undefined
-    const probe = new GoTables(found, effective, {first: effective.minor, last: effective.minor}, lost)
+    const {lostModule} = circumstances
+    const asProbe = {lostModule, lasting: undefined}
+    const probe = new GoTables(found, effective, {first: effective.minor, last: effective.minor}, asProbe)
     const admitted = admitReleases(header, first.pclntab, name => probe.functionNamed(name) !== undefined)
     const rebuilt = found.map(({pclntab, moduledata}) => reread(pclntab, moduledata, admitted.readAs))
-    return new GoTables(rebuilt, admitted.readAs, admitted, lost)
+    return new GoTables(rebuilt, admitted.readAs, admitted, circumstances)
   }
 
   /**
@@ -159,12 +153,8 @@ export class GoTables {
    * damage.
    */
   functionAt(pc: Address): GoFunction | undefined {
-    const known = this.#byPc.get(pc)
-    if (known !== undefined || this.#byPc.has(pc)) return known
-    if (this.#byPc.size >= PC_CACHE_LIMIT) this.#byPc.clear()
-    const found = this.#locate(pc)
-    this.#byPc.set(pc, found)
-    return found
+    for (const tables of this.#tables) if (tables.covers(pc)) return tables.functionAt(pc)
+    return undefined
   }
 
   /** GoFunction.placeAt; undefined where no function is. Many pcs are asked for in ascending order. */
@@ -175,24 +165,15 @@ export class GoTables {
     return found?.placeAt(pc, extent)
   }
 
-  #locate(pc: Address, extent?: Extent): GoFunction | undefined {
-    for (const tables of this.#tables) {
-      const {minpc, maxpc} = tables
-      extent?.split(minpc, maxpc, pc)
-      if (pc < minpc || pc >= maxpc) continue
-      const index = tables.pclntab.findIndex(pc)
-      const found = index === undefined ? undefined : this.#functionOf(tables, index)
-      if (!found || pc < found.entry || pc >= found.end) extent?.narrowTo(pc)
-      return found
-    }
+  #locate(pc: Address, extent: Extent): GoFunction | undefined {
+    for (const tables of this.#tables) if (tables.covers(pc, extent)) return tables.locate(pc, extent)
     return undefined
   }
 
   /** The function of that name, as the tables have it; the first one where several modules have it. */
   functionNamed(name: string): GoFunction | undefined {
     for (const tables of this.#tables) {
-      const index = tables.names.find(name)
-      const found = index === undefined ? undefined : this.#functionOf(tables, index)
+      const found = tables.functionNamed(name)
       if (found) return found
     }
     return undefined
@@ -211,15 +192,6 @@ export class GoTables {
       const bytes = pclntab.memory.read(funcnametab.start, length)
       if (bytes) for (const [name] of `\0${new TextDecoder().decode(bytes)}`.matchAll(pattern)) yield name
     }
-  }
-
-  #functionOf(tables: GoModuleTables, index: number): GoFunction | undefined {
-    let found = tables.functions.get(index)
-    if (!found && !tables.functions.has(index)) {
-      found = GoFunction.at(tables.pclntab, index, this.version)
-      tables.functions.set(index, found)
-    }
-    return found
   }
 }
 

@@ -87,6 +87,39 @@ test('a file that is another one now is opened anew, whatever its size and time 
   t.deepEqual(await lineOf(first.core, sysroot, lasting), damaged)
 })
 
+/** The core as if the process had written over the function names that it had from the program's file. */
+function withOwnTables(core: string, executable: string): string {
+  const program = ElfFile.open(FileSource.open(executable), new Diagnostics())
+  const header = program.sectionHeader('.gopclntab')
+  const load = header && program.loadAt(header.address)
+  if (!load) throw new Error(`${executable} has no .gopclntab`)
+  const bytes = readFileSync(core)
+  const own = Buffer.from(program.source.read(load.offset, load.fileSize))
+  for (let at = own.indexOf('main.'); at >= 0; at = own.indexOf('main.', at + 1)) own.write('niam', at, 'latin1')
+  // gABI, chapter 5: e_phnum, and of each entry p_vaddr, p_offset and p_filesz.
+  for (let at = 64; at < 64 + bytes.readUInt16LE(56) * 56; at += 56) {
+    const start = Number(bytes.readBigUInt64LE(at + 16))
+    if (start !== load.address) continue
+    bytes.writeBigUInt64LE(BigInt(bytes.length), at + 8)
+    bytes.writeBigUInt64LE(BigInt(own.length), at + 32)
+  }
+  const changed = join(directory, 'own-tables')
+  writeFileSync(changed, Buffer.concat([bytes, own]))
+  return changed
+}
+
+test('function tables of the file are not those of a core that holds its own', async t => {
+  const {core, sysroot, executable} = first
+  const changed = withOwnTables(core, executable)
+  const alone = await lineOf(changed, sysroot)
+  t.true(alone.frames.some(({function: name}) => name?.startsWith('niam.')))
+  const lasting = new LastingFiles()
+  const usual = await lineOf(core, sysroot, lasting)
+  t.true(usual.frames.some(({function: name}) => name?.startsWith('main.')))
+  t.deepEqual(await lineOf(changed, sysroot, lasting), alone)
+  t.deepEqual(await lineOf(core, sysroot, lasting), usual)
+})
+
 test('a core that was broken off leaves nothing behind', async t => {
   const lasting = new LastingFiles()
   const alone = await lineOf(first.core, first.sysroot)

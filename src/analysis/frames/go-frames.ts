@@ -1,6 +1,7 @@
 import {type Address, hex} from '../../base/address.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
+import type {Module} from '../../elf/module.ts'
 import {type ArgTemplate, renderArgs} from '../../gosym/arg-info.ts'
 import type {FuncID} from '../../gosym/func-id.ts'
 import {isWrapperShownFor, nameForTraceback} from '../../gosym/func-name.ts'
@@ -78,6 +79,18 @@ export interface FramePlace {
   readonly args: ArgTemplate | null
 }
 
+/** A place, and what of the process it depends on. */
+interface LastingPlace {
+  readonly pc: Address
+  readonly path: string | undefined
+  readonly start: Address | undefined
+  readonly minor: number
+  readonly place: FramePlace
+}
+
+/** Places by their logical frames, which processes with the same function tables share. */
+const LASTING = new WeakMap<LogicalFrame, LastingPlace>()
+
 /** Makes reports of Go frames; what is the same for all frames at one pc is made once. */
 export class GoFrameReports {
   readonly #version: GoVersion
@@ -144,13 +157,24 @@ export class GoFrameReports {
     const known = this.#places.get(logical)
     if (known?.pc === physical.pc) return known.place
     if (this.#places.size >= FACTS_LIMIT) this.#places.clear()
-    const place = this.#describe(physical, logical)
+    const place = this.#lastingPlaceOf(physical, logical)
     this.#places.set(logical, {pc: physical.pc, place})
     return place
   }
 
-  #describe({fn, pc, symPc}: GoFrame, logical: LogicalFrame): FramePlace {
+  #lastingPlaceOf(physical: GoFrame, logical: LogicalFrame): FramePlace {
+    const {pc} = physical
+    const {minor} = this.#version
     const module = this.#memory.moduleAt(pc)
+    const {path, start} = module ?? {}
+    const known = LASTING.get(logical)
+    if (known?.pc === pc && known.path === path && known.start === start && known.minor === minor) return known.place
+    const place = this.#describe(physical, logical, module)
+    LASTING.set(logical, {pc, path, start, minor, place})
+    return place
+  }
+
+  #describe({fn, pc, symPc}: GoFrame, logical: LogicalFrame, module: Module | undefined): FramePlace {
     const facts: PcFacts = {
       kind: 'go',
       function: nameForTraceback(logical.name, this.#version),

@@ -114,7 +114,12 @@ export function openTables(
     (firstModuledata === undefined
       ? dataRanges(core, image.module).length === 0
       : memory.read(firstModuledata, 8) === undefined)
-  const inCore = isLost ? undefined : GoTables.open({memory, version, firstModuledata, candidates, diagnostics})
+  const lasting = (address: Address) => {
+    const run = memory.fileRunAt(address)
+    return run?.image.lasting ? run : undefined
+  }
+  const input = {memory, version, firstModuledata, candidates, diagnostics, lasting}
+  const inCore = isLost ? undefined : GoTables.open(input)
   return inCore && inCore.modules.length > 0 ? inCore : (tablesOfFile(image?.module, diagnostics) ?? inCore)
 }
 
