@@ -175,6 +175,10 @@ export class ForwardedDiagnostics extends Diagnostics {
     return this.#hasTold
   }
 
+  override get told(): number {
+    return this.#to?.told ?? 0
+  }
+
   forwardTo(to: Diagnostics): void {
     this.#to = to
     this.#hasTold = false

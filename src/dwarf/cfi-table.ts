@@ -108,6 +108,9 @@ class IndexedCfi {
   }
 }
 
+/** Return addresses of all stacks of some cores. */
+const ROWS_MAX = 4096
+
 /**
  * Call frame information of one image: `.eh_frame` first, for it is loaded and so always whole, then `.debug_frame`.
  * Sections are opened at the first question.
@@ -116,6 +119,8 @@ export class CfiTable {
   readonly #sections: SectionSource
   readonly #diagnostics: Diagnostics
   readonly #opened = new Map<CfiName, IndexedCfi | undefined>()
+  /** Those that were found with nothing to tell. */
+  readonly #rows = new Map<Address, CfiRow>()
 
   constructor(sections: SectionSource, diagnostics: Diagnostics) {
     this.#sections = sections
@@ -126,6 +131,17 @@ export class CfiTable {
    * The row in force at a link address; undefined where no entry covers it or its entry is broken (a diagnostic tells).
    */
   rowAt(address: Address): CfiRow | undefined {
+    const known = this.#rows.get(address)
+    if (known) return known
+    const {told} = this.#diagnostics
+    const found = this.#find(address)
+    if (!found || this.#diagnostics.told !== told) return found
+    if (this.#rows.size >= ROWS_MAX) this.#rows.clear()
+    this.#rows.set(address, found)
+    return found
+  }
+
+  #find(address: Address): CfiRow | undefined {
     for (const name of CFI_NAMES) {
       const index = this.#index(name)
       try {

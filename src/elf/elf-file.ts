@@ -75,6 +75,8 @@ export class ElfFile implements SectionSource {
   readonly #loads: readonly Segment[]
   readonly #cache = new Map<string, Section | undefined>()
   #sections: readonly SectionHeader[] | undefined
+  /** The first one of each name. */
+  #byName: ReadonlyMap<string, SectionHeader> | undefined
   #segmentSections: ReadonlyMap<string, Section> | undefined
   #buildIds: BuildIds | undefined
 
@@ -136,7 +138,8 @@ export class ElfFile implements SectionSource {
 
   /** The header of a section, whether or not the file holds its content (NOBITS). */
   sectionHeader(name: string): SectionHeader | undefined {
-    return this.sections.find(section => section.name === name)
+    this.#byName ??= new Map(this.sections.map(section => [section.name, section] as const).reverse())
+    return this.#byName.get(name)
   }
 
   /** NT_GNU_BUILD_ID, lower-case hex. */

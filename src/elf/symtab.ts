@@ -28,6 +28,8 @@ const SHN_ABS = 0xfff1
 const ENCLOSING_MAX = 64
 /** Weight of the symbols that `find` has read: some 30,000, and fewer where their names are long. */
 const SYMBOLS_KEPT = 4 * 1024 * 1024
+/** Weight of the names that were asked for, found or not: some thousands. */
+const NAMES_KEPT = 1024 * 1024
 /** Names that are looked up by searching before an index of all names pays. */
 const SEARCHED_LOOKUPS = 24
 
@@ -60,6 +62,7 @@ export class SymbolTable {
   #columns: Columns | undefined
   #slots: Uint32Array | undefined
   readonly #found = new BoundedCache<number, ElfSymbol>(SYMBOLS_KEPT, weightOf)
+  readonly #byName = new BoundedCache<string, ElfSymbol | undefined>(NAMES_KEPT, (_symbol, name) => 192 + name.length)
   #lookups = 0
 
   private constructor(files: readonly ElfFile[]) {
@@ -92,6 +95,10 @@ export class SymbolTable {
    * searched in the table as it stands in the file.
    */
   lookup(name: string): ElfSymbol | undefined {
+    return this.#byName.of(name, () => this.#lookUp(name))
+  }
+
+  #lookUp(name: string): ElfSymbol | undefined {
     const wanted = new TextEncoder().encode(name)
     if (!this.#slots && ++this.#lookups <= SEARCHED_LOOKUPS) {
       const found = this.#searched(wanted)
