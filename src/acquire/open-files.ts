@@ -193,11 +193,15 @@ export class OpenFiles {
   }
 }
 
+/** So many that those which are open already need not be counted. */
+const PLENTY = 16 * FILES_MAX
+
 /** How many more files this process may open; Node has raised its limit to the hard one (getrlimit(2)). */
 function descriptorsLeft(): number {
   try {
     const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
-    return Number(limit ?? Number.POSITIVE_INFINITY) - readdirSync('/proc/self/fd').length
+    const most = Number(limit ?? Number.POSITIVE_INFINITY)
+    return most >= PLENTY ? FILES_MAX + RESERVE : most - readdirSync('/proc/self/fd').length
   } catch {
     // Nothing tells, as on other systems than Linux.
     return Number.POSITIVE_INFINITY

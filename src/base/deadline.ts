@@ -15,12 +15,15 @@ export class Deadline {
   readonly #seconds: number
   readonly #watch = new Stopwatch()
   readonly #diagnostics: Diagnostics
+  readonly #isGuarded: boolean
   /** What was not finished. */
   readonly #unfinished = new Set<string>()
 
-  constructor(seconds: number, diagnostics: Diagnostics) {
+  /** @param isGuarded another process ends this one where it goes on for long after the time */
+  constructor(seconds: number, diagnostics: Diagnostics, isGuarded = false) {
     this.#seconds = seconds
     this.#diagnostics = diagnostics
+    this.#isGuarded = isGuarded
   }
 
   /** For a work that nobody waits for. */
@@ -60,9 +63,9 @@ export class Deadline {
     return Math.max(0, this.#seconds * 1000 - this.#watch.milliseconds)
   }
 
-  /** Milliseconds until work that does not look at the time is ended. */
+  /** Milliseconds until work that does not look at the time is to be ended by the process itself. */
   get leftAtMost(): number {
-    return (this.#seconds + this.#grace) * 1000 - this.#watch.milliseconds
+    return this.#isGuarded ? Number.POSITIVE_INFINITY : (this.#seconds + this.#grace) * 1000 - this.#watch.milliseconds
   }
 
   get #grace(): number {

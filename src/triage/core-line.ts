@@ -69,7 +69,8 @@ export async function makeLine(
 ): Promise<BatchLine | null> {
   const watch = new Stopwatch()
   const diagnostics = new Diagnostics()
-  const deadline = new Deadline(options.softTimeoutMs / 1000, diagnostics)
+  // What does not look at the time is ended with its process (AnalystPool); a timer of its own costs a thread each.
+  const deadline = new Deadline(options.softTimeoutMs / 1000, diagnostics, true)
   const {tool} = options.analysis
   try {
     if (item.uncertain && !(await holdsCore(item.path))) return null
