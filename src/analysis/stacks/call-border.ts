@@ -76,9 +76,13 @@ export class CallBorder {
     return this.#endBehind(inner, next.value)
   }
 
-  /** Up to 1.16 systemstack has a word on the stack: the planted return address. */
+  /**
+   * Up to 1.16 systemstack has a word on the stack: the planted return address. It begins where g0 was left, though the
+   * goroutine may be in a call of C as far as the runtime knows.
+   */
   #isOfBase({sp}: UnwindFrame): boolean {
-    return !this.#hasTables && this.#base !== undefined && (sp === this.#base || sp + 8 === this.#base)
+    if (this.#hasTables) return false
+    return [this.#base, this.#top].some(base => base !== undefined && (sp === base || sp + 8 === base))
   }
 
   #endBehind(last: UnwindFrame | undefined, stop: StopReason): StopReason {

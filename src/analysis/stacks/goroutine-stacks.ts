@@ -22,7 +22,14 @@ import {ParkedStacks} from './parked-stacks.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
 import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZero} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
-import {beforeOwnStack, type StitchedFrame, stitchBareStack, stitchStack, stitchSystemStack} from './stitched-stack.ts'
+import {
+  beforeOwnStack,
+  type StitchedFrame,
+  stitchBareStack,
+  stitchLeftCalls,
+  stitchStack,
+  stitchSystemStack,
+} from './stitched-stack.ts'
 import type {ThreadStacks} from './thread-stacks.ts'
 import type {ThreadStack} from './thread-walk.ts'
 
@@ -123,11 +130,7 @@ export class GoroutineStacks {
     const isOfThrow = request.start !== undefined && START_OF_DEATH.has(start.foundBy)
     const isOfDeath = !tables && (isOfThrow || (request.start !== undefined && goroutine.id === 0))
     const leaf = cgoFrames === 'auto' ? this.#leafOf(goroutine, start, isOfDeath) : undefined
-    if (!tables) {
-      const placeOf = (machine: Machine) => this.threads.placeOf(machine)
-      const bare = walkBareStack(this.#process, placeOf, goroutine, isOfDeath ? start : undefined)
-      return stitchBareStack(leaf, bare, sp => isOnStack(goroutine.stack, sp))
-    }
+    if (!tables) return this.#stitchBare(goroutine, leaf, isOfDeath ? start : undefined)
     const callbacks = cgoFrames === 'auto' ? this.threads.callbacksOf(goroutine) : undefined
     const maxFrames = bothEnds || version.atLeast(21) ? WALK_LIMIT : OLD_FRAME_LIMIT
     this.#window.moveTo(start.sp, goroutine.stack.hi)
@@ -135,6 +138,24 @@ export class GoroutineStacks {
     const go = new GoStackWalk(start, {memory: this.#window, sites, maxFrames, deadline})
     const rejoin = cgoFrames === 'auto' ? this.threads.rejoinOf(goroutine, start) : undefined
     return stitchStack({leaf, go, foundBy: start.foundBy, callbacks, rejoin})
+  }
+
+  /** `death`: where the goroutine began to die, which no function tells. */
+  #stitchBare(
+    goroutine: Goroutine,
+    leaf: CSegment | undefined,
+    death: FoundStart | undefined,
+  ): Generator<StitchedFrame, StopReason> {
+    const {stack, syscall, sched} = goroutine
+    const placeOf = (machine: Machine) => this.threads.placeOf(machine)
+    const bare = walkBareStack(this.#process, placeOf, goroutine, death)
+    const stitched = stitchBareStack(leaf, bare, sp => isOnStack(stack, sp))
+    const isThrown = death?.foundBy === 'frame-pointer' && isOnStack(stack, death.sp)
+    // It threw further out than where it called C last, so that C never came back there.
+    if (!isThrown || syscall.sp === NULL_ADDRESS || death.sp <= syscall.sp) return stitched
+    // From there on it is how the runtime dies.
+    const end = isOnStack(stack, sched.sp) && sched.sp < death.sp ? sched.sp : death.sp
+    return stitchLeftCalls(walkBareStack(this.#process, placeOf, goroutine), end, stitched)
   }
 
   /** Where handlers of this thread return to, by the frame of any signal that is left. */

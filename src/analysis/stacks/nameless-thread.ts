@@ -1,9 +1,10 @@
+import {NULL_ADDRESS} from '../../base/address.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {StopReason, UnwindFrame} from '../../unwind/unwind-frame.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {walkBareStack, walkBehind} from './frame-pointer-stack.ts'
-import {type FoundStart, isElsewhere} from './goroutine-start.ts'
+import {type FoundStart, isElsewhere, startSaved} from './goroutine-start.ts'
 import {findNamelessThrow} from './nameless-throw.ts'
 import {type StitchedFrame, stitchBareStack, stitchLostBareStack} from './stitched-stack.ts'
 
@@ -45,15 +46,20 @@ function upToEndOf({stack}: Goroutine, leaf: CSegment): CSegment {
   }
 }
 
-/** Where a goroutine threw whose thread is in a handler with a lost stack: it has not come back from there. */
+/**
+ * Where a goroutine threw whose thread is in a handler with a lost stack: it has not come back from there. Of one that
+ * the runtime takes to be in a system call, which C may have left by longjmp, where fatalthrow left for the system
+ * stack.
+ */
 function startOfThrow(
   process: DeadProcess,
   goroutine: Goroutine,
   last: UnwindFrame | undefined,
 ): FoundStart | undefined {
   const throwing = process.runtime?.machineAt(goroutine.m)?.throwing ?? 0
-  if (throwing === 0 || !last || !isElsewhere(process, () => last, goroutine)) return undefined
-  return findNamelessThrow(process, goroutine, goroutine.sched.sp)
+  const thrown = throwing === 0 || !last ? undefined : findNamelessThrow(process, goroutine, goroutine.sched.sp)
+  if (!thrown || isElsewhere(process, () => last, goroutine)) return thrown
+  return goroutine.syscall.sp === NULL_ADDRESS ? undefined : startSaved(goroutine)
 }
 
 /**

@@ -158,6 +158,24 @@ export function* stitchBareStack(
 }
 
 /**
+ * A stack that goes on further out than the runtime takes the goroutine to be: before it the calls that C has left by
+ * longjmp, as far as what they left leads, below `end`.
+ */
+export function* stitchLeftCalls(
+  left: Generator<BareFrame, StopReason>,
+  end: Address,
+  stack: Generator<StitchedFrame, StopReason>,
+): Generator<StitchedFrame, StopReason> {
+  yield {kind: 'seam', into: 'go', missing: 'left'}
+  for (const frame of left) {
+    if (frame.sp >= end) break
+    yield {kind: 'bare', frame}
+  }
+  yield {kind: 'seam', into: 'go', missing: 'rejoined'}
+  return yield* stack
+}
+
+/**
  * The same of a leaf that was lost on the goroutine's own stack. `bare` begins where the goroutine entered a system
  * call: what had made that call further in is of the runtime, and a frame of it may be missing.
  */

@@ -98,8 +98,10 @@ test('a limit that is reached is the stop', t => {
   t.is(stackOf({pcs: DEEP, maxFrames: 20}).stop, 'frame-limit')
 })
 
-/** Without function tables, a goroutine that threw, and how the walk of its thread to it ended. */
-function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
+/**
+ * Without function tables, a goroutine that threw, how the walk of its thread to it ended, and what entersyscall keeps.
+ */
+function thrown(stop: 'end-of-stack' | 'no-unwind-info', syscallSp = 0) {
   const memory = new FakeProcess()
   memory.words(SP, ...new Array<number>((HIGH - SP) / 8).fill(0))
   const process = {
@@ -135,8 +137,10 @@ function thrown(stop: 'end-of-stack' | 'no-unwind-info') {
     gopc: 0,
     ancestors: [],
     stack: {lo: toAddress(LOW), hi: toAddress(HIGH)},
-    status: {text: 'running'},
+    status: {text: syscallSp === 0 ? 'running' : 'syscall'},
     signal: {number: 0},
+    syscall: {pc: 0x1080, sp: syscallSp, bp: 0},
+    sched: {pc: 0x1090, sp: SP + 0x20, bp: 0},
   } as unknown as Goroutine
   const stacks = new GoroutineStacks(process, threads as unknown as ThreadStacks)
   const visibility = {version: memory.version, oldestVersion: memory.version, level: 2, whole: false} as const
@@ -155,4 +159,12 @@ test('without the program what is lost above a goroutine that threw is marked, a
   t.deepEqual(whole.pcs, ['0x1010'])
   t.deepEqual(lost.pcs, whole.pcs)
   t.deepEqual(lost.missing, [{after: 0, reason: 'no-unwind-info'}, ...whole.missing])
+})
+
+test('without the program, of one that threw further out than it called C, those calls are listed as left', t => {
+  const left = thrown('end-of-stack', SP + 8)
+  t.deepEqual(left.pcs, ['0x1080', '0x1010'])
+  const marks = left.missing.map(({after, reason}) => `${after} ${reason}`)
+  t.deepEqual(marks.slice(0, 2), ['0 left', '1 rejoined'])
+  t.deepEqual(thrown('end-of-stack', SP + 0x48).pcs, ['0x1010'], 'it is in that call')
 })

@@ -124,6 +124,28 @@ test('in a handler whose stack is lost, the frames of a goroutine that threw are
   t.deepEqual(items(0), ['native 401100', 'go: no-unwind-info', 'nothing: unmapped', 'no-unwind-info'])
 })
 
+test('a goroutine that threw, in a system call as far as the runtime knows, is where fatalthrow left for g0', t => {
+  const {process, goroutine} = thread(0)
+  const [g, left] = [0xc000800000, LOW + 0x118]
+  const memory = process.memory as unknown as FakeProcess
+  memory.words(left, LOW + 0x120, 0x401333, g, 0x401444, LOW + 0x168).words(LOW + 0x160, 0x401444)
+  const leaf = walkSegment(
+    process,
+    {registers: at(0x401100, g), foundBy: 'context', exactPc: true},
+    undefined,
+    undefined,
+  )
+  const items = (throwing: number) => {
+    const runtime = {machineAt: () => ({throwing, curg: g, g0: 0})} as unknown as DeadProcess['runtime']
+    const sched = {pc: 0x401200, sp: left, bp: left}
+    const syscall = {pc: 0x401330, sp: LOW + 0x110, bp: 0}
+    const dying = {...goroutine, address: g, m: 1, sched, syscall} as unknown as Goroutine
+    return stitched({process: {...process, runtime}, goroutine: dying, leaf}).slice(2, 4)
+  }
+  t.deepEqual(items(1), ['bare 401200', 'bare 401333'])
+  t.is(items(0)[0], 'bare 401330', 'where it called C')
+})
+
 test('in a system call the frame pointer is that of the thread; what looks like a record may be an older call’s', t => {
   const {process, goroutine, leaf} = thread(LOW + 0x150, {syscallSp: LOW + 0x160})
   const memory = process.memory as unknown as FakeProcess

@@ -135,6 +135,8 @@ test('without function tables a call of C ends at the place where asmcgocall had
   t.deepEqual(border([0x5000, BORDER, 0x6800]), {kept: [0x5000, BORDER], stop: 'end-of-stack', jumps: 0})
   t.deepEqual(border([0x5000, 0x6800]), {kept: [0x5000], stop: 'no-unwind-info', jumps: 0}, 'what began the thread')
   t.deepEqual(border([0x5000, 0x5800]), {kept: [0x5000, 0x5800], stop: 'no-unwind-info', jumps: 0}, 'short of it')
+  const left = BORDER + 16
+  t.deepEqual(border([0x5000, left, 0x6800]), {kept: [0x5000, left], stop: 'end-of-stack', jumps: 0}, 'systemstack')
   t.deepEqual(border([0x5000, 0xc900]), {kept: [0x5000, 0xc900], stop: 'no-unwind-info', jumps: 1}, 'over it')
 })
 
