@@ -136,13 +136,13 @@ export async function openProcess(corePath: string, options: OpenProcessOptions)
       packed?.member(packed.manifest.core.member, path) ?? input.source,
       options,
     )
-    const core = inTime(options, () => CoreFile.open(source, diagnostics))
+    const {core, images} = inTime(options, () => openCore(source, packed === undefined, diagnostics))
     const places = new SearchPlaces(options)
     const servers = packed ? undefined : symbolServers(options)
     const recorded = packed ? (manifest?.core.recorded ?? undefined) : recordBeside(corePath)
     const placed = packed
       ? await placePacked(core, packed, files)
-      : await findModules(core, {files, corePath, places, servers, recorded}, options)
+      : await findModules(core, images, {files, corePath, places, servers, recorded}, options)
     const modules = placed.map(toModule)
     const addressSpace = new AddressSpace(core, modules)
     const sources = options.sources && openSources(options.sources, {places, servers, corePath, modules})
@@ -223,6 +223,16 @@ function inTime<T>({deadline}: AcquireOptions, work: () => T): T {
   }
 }
 
+/** A core, and the images of its process where its files are to be found. */
+function openCore(
+  source: ByteSource,
+  isSearched: boolean,
+  diagnostics: Diagnostics,
+): {core: CoreFile; images: LoadedImage[]} {
+  const core = CoreFile.open(source, diagnostics)
+  return {core, images: isSearched ? findLoadedImages(core, diagnostics) : []}
+}
+
 interface ModuleMeans {
   files: OpenFiles
   corePath: string
@@ -233,12 +243,13 @@ interface ModuleMeans {
 
 async function findModules(
   core: CoreFile,
+  seen: LoadedImage[],
   {files, corePath, places, servers, recorded}: ModuleMeans,
   options: OpenProcessOptions,
 ): Promise<Placed[]> {
   const exe = options.exe === undefined ? undefined : places.namedFile(options.exe)
   const search: ModuleSearch = {files, corePath, exe, programNames: programNames(core, recorded?.exe), places}
-  const images = await loadedImages(core, search, options)
+  const images = await loadedImages(core, seen, search)
   const placed: Placed[] = []
   for (const image of images) {
     const isLate = options.deadline?.isOver('the search for the files of the process') === true
@@ -258,15 +269,13 @@ async function findModules(
 }
 
 /** Where the core does not even hold the program's headers, the named executable tells what it was linked with. */
-async function loadedImages(core: CoreFile, search: ModuleSearch, options: AcquireOptions): Promise<LoadedImage[]> {
-  const {diagnostics} = search.files
-  const images = inTime(options, () => findLoadedImages(core, diagnostics))
-  if (images.some(image => image.isExecutable) || search.exe === undefined) {
+async function loadedImages(core: CoreFile, seen: LoadedImage[], search: ModuleSearch): Promise<LoadedImage[]> {
+  if (seen.some(image => image.isExecutable) || search.exe === undefined) {
     if (search.exe !== undefined) await checkNamed(search.exe, search)
-    return images
+    return seen
   }
   const elf = await checkNamed(search.exe, search)
-  return findLoadedImages(core, diagnostics, elf)
+  return findLoadedImages(core, search.files.diagnostics, elf)
 }
 
 /** @throws InputError where the file that the user named is no executable */
