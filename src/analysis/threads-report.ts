@@ -119,7 +119,10 @@ function reportFrames(
     stop: stack?.stop ?? null,
     elided,
     missing,
-    registers: reportUserRegisters(thread),
+    // Of many threads nobody asks.
+    get registers() {
+      return reportUserRegisters(thread)
+    },
   }
 }
 
@@ -143,7 +146,9 @@ function reportUnwalked(images: readonly ThreadStacks[], thread: CoreThread): Th
     stop: 'timeout',
     elided: null,
     missing: [{after: 0, reason: 'timeout'}],
-    registers: reportUserRegisters(thread),
+    get registers() {
+      return reportUserRegisters(thread)
+    },
   }
 }
 
