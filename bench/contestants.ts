@@ -103,19 +103,29 @@ export const OUR_BATCH: Contestant = {
   command: ({core}) => [process.execPath, entry, 'batch', '-j', '2', core],
 }
 
-/** One after the other: `{}` stands for the core, in front of it or behind it the command. */
-function loop(name: string, tool: string, words: readonly string[]): Contestant {
-  const script = `for core in "$0"/core*; do ${words.map(word => (word === '{}' ? '"$core"' : `'${word}'`)).join(' ')}; done`
-  return {name, tool, command: ({core}) => ['bash', '-c', script, core]}
+/** One after the other: `{}` stands for the core, `{exe}` for its program. */
+function loop(name: string, tool: string, words: () => readonly string[]): Contestant {
+  const stands: Readonly<Record<string, string>> = {'{}': '"$core"', '{exe}': '"$1/$program"'}
+  return {
+    name,
+    tool,
+    command: ({core, executable}) => {
+      const shown = words().map(word => stands[word] ?? `'${word}'`)
+      const script = `for core in "$0"/core*; do name=\${core##*/core.}; program=\${name%-*}; ${shown.join(' ')}; done`
+      return ['bash', '-c', script, core, executable]
+    },
+  }
 }
 
-export const OUR_LOOP = loop('a loop of gotrace-core analyze --json', 'node', [
+export const OUR_LOOP = loop('a loop of gotrace-core analyze --json', 'node', () => [
   process.execPath,
   entry,
   'analyze',
   '--json',
   '{}',
 ])
+
+export const DELVE_LOOP = loop('a loop of dlv core (goroutines -t)', 'dlv', () => delveOf('{}', '{exe}'))
 
 /** Those that are installed. */
 export function installed(peers: readonly Contestant[]): Contestant[] {

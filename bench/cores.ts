@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import {basename, dirname, join} from 'node:path'
@@ -118,14 +119,16 @@ export function randomAddresses(module: string, count: number): BenchInput {
   return {directory, core: '', executable: module, size: statSync(module).size, input}
 }
 
-/** A folder in which each core stands so many times. */
+/** A folder in which each core stands so many times, beside one with the program of each, by the number of both. */
 export function copiesOf(cores: readonly BenchInput[], count: number): BenchInput {
   const directory = join(benchDirectory(), 'copies')
+  const [folder, programs] = [join(directory, 'cores'), join(directory, 'programs')]
   rmSync(directory, {recursive: true, force: true})
-  mkdirSync(directory, {recursive: true})
-  for (const [program, {core}] of cores.entries()) {
-    for (let copy = 0; copy < count; copy++) linkSync(core, join(directory, `core.${program}-${copy}`))
+  for (const each of [folder, programs]) mkdirSync(each, {recursive: true})
+  for (const [program, {core, executable}] of cores.entries()) {
+    symlinkSync(executable, join(programs, String(program)))
+    for (let copy = 0; copy < count; copy++) linkSync(core, join(folder, `core.${program}-${copy}`))
   }
   const [first] = cores
-  return {directory, core: directory, executable: first?.executable ?? '', size: first?.size ?? 0}
+  return {directory, core: folder, executable: programs, size: first?.size ?? 0}
 }

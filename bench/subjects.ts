@@ -3,6 +3,7 @@ import {
   type Contestant,
   DEBUGGERS,
   DELVE,
+  DELVE_LOOP,
   EU_STACK_INLINES,
   OUR_BATCH,
   OUR_HELP,
@@ -174,7 +175,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'batch',
     what: '198 small cores of three programs',
-    goal: '15 ms a core after the first of a program; 5 times the throughput of a loop',
+    goal: '15 ms a core after the first of a program; 5 times the throughput of a loop, 20 times that of Delve in a loop',
     prepare: release =>
       copiesOf(
         [
@@ -185,7 +186,7 @@ export const SUBJECTS: readonly Subject[] = [
         66,
       ),
     ours: [OUR_BATCH, OUR_LOOP],
-    peers: [],
-    roundsMax: 1,
+    peers: [DELVE_LOOP],
+    roundsMax: 2,
   },
 ]
