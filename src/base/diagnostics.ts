@@ -66,6 +66,8 @@ export const DIAGNOSTIC_CODES = {
   'symbols-failed': 'a symbol store did not answer as it should',
   'symbols-missing': 'frames of a module have no name or no line: its symbols or its file are not here',
   'symbols-unreadable': 'the symbols of a module are damaged; some frames of it have no name or no line',
+  'thread-gone':
+    'a goroutine runs on a thread that the core does not have: it ended behind the runtime’s back, or is lost',
   timeout: 'the time (`--timeout`) was over: what `where` names was not finished, and a part of the report is missing',
   'too-many-files': 'this process may have no more files open (`ulimit -n`): further ones were not used',
   'too-many-stacks':

@@ -60,7 +60,30 @@ export function pairMachines(process: DeadProcess): ReadonlyMap<number, Machine 
   for (const {thread, told} of claims) if (told === null && !pairs.has(thread.tid)) pairs.set(thread.tid, null)
   pair(({told, numbered}) => (told === undefined ? numbered : undefined))
   pair(({thread}) => runtime.machines.find(machine => !taken.has(machine) && stacks.hold(machine, thread)))
+  reportGone(process, runtime, taken)
   return pairs
+}
+
+/** Threads that are told of, one by one. */
+const GONE_LIMIT = 10
+
+/** Goroutines on Ms whose thread is not there: C ended it by exit(2), or this is the child of a fork. */
+function reportGone({diagnostics}: DeadProcess, runtime: GoRuntime, taken: ReadonlySet<Machine>): void {
+  let count = 0
+  for (const machine of runtime.machines) {
+    if (taken.has(machine) || machine.procid === 0 || runtime.isExtraMachine(machine)) continue
+    const goroutine = runtime.goroutineAt(machine.curg)
+    if (!goroutine || goroutine.isDead || goroutine.m !== machine.address) continue
+    if (++count > GONE_LIMIT) return
+    diagnostics.add(
+      'thread-gone',
+      `goroutine ${goroutine.id} runs on M ${machine.id}, whose thread ${machine.procid} is not in the core`,
+      {
+        where: `goroutine ${goroutine.id}`,
+        hint: 'C code may have ended that thread alone, by exit(2) as a system call',
+      },
+    )
+  }
 }
 
 function claimsOf(process: DeadProcess, runtime: GoRuntime, stacks: MachineStacks): Claim[] {

@@ -181,3 +181,25 @@ test('a thread whose storage tells nothing is known by the stack that it is on',
   ]
   t.deepEqual(pairsOf(withStacks(processOf(told, MACHINES), STACKS, [0x700800, 0x710800])), {7100: 0, 7101: 1})
 })
+
+test('a goroutine on an M whose thread the core does not have is told of', t => {
+  const gone = (given: {procid?: number; isDead?: boolean; isExtra?: boolean; m?: number}) => {
+    const {procid = 12, isDead = false, isExtra = false, m = 0x902000} = given
+    const process = processOf(
+      [{tid: 11, g: 0x1000}],
+      [
+        {id: 1, procid: 11, g0: 0x1000},
+        {id: 2, procid, g0: 0x11000},
+      ],
+    )
+    const goroutineAt = (at: number) => (at === 0x13000 ? {id: 7, isDead, m} : undefined)
+    Object.assign(process.runtime as object, {goroutineAt, isExtraMachine: () => isExtra})
+    pairMachines(process)
+    return doubts
+  }
+  t.deepEqual(gone({}), ['goroutine 7'])
+  t.deepEqual(gone({procid: 0}), [], 'not started yet')
+  t.deepEqual(gone({isDead: true}), [])
+  t.deepEqual(gone({isExtra: true}), [], 'of a thread of C, which may have ended')
+  t.deepEqual(gone({m: 0x903000}), [], 'it has gone on elsewhere')
+})
