@@ -22,6 +22,8 @@ export interface CfiRow {
   readonly signalFrame: boolean
   /** Link address at which the FDE starts: the function's entry, or that of its cold part. */
   readonly functionStart: Address
+  /** Where the FDE ends: the first link address behind it. */
+  readonly functionEnd: Address
 }
 
 /**
@@ -151,6 +153,7 @@ export class CfiTable {
           row: runCfiProgram(index.cfi.program(fde), address),
           signalFrame: fde.cie.signalFrame,
           functionStart: toAddress(fde.start),
+          functionEnd: toAddress(fde.end),
         }
       } catch (error) {
         this.#diagnostics.addError('bad-cfi', error)

@@ -24,6 +24,8 @@ export interface LocatedRow {
   readonly loadBias: number
   /** Where the function starts, in the process. */
   readonly functionStart: Address
+  /** The first place behind it, or behind the part of it that begins there. */
+  readonly functionEnd: Address
 }
 
 interface ModuleTables {
@@ -61,8 +63,10 @@ export class CfiRows {
     const tables = this.#tablesOf(module)
     const found = tables.image?.rowAt(linkAddress) ?? this.#debugTable(module, tables)?.rowAt(linkAddress)
     if (!found) return undefined
-    const {row, signalFrame, functionStart} = found
-    return {row, signalFrame, loadBias: module.loadBias, functionStart: toAddress(functionStart + module.loadBias)}
+    const {row, signalFrame, functionStart, functionEnd} = found
+    const {loadBias} = module
+    const inProcess = (link: Address): Address => toAddress(link + loadBias)
+    return {row, signalFrame, loadBias, functionStart: inProcess(functionStart), functionEnd: inProcess(functionEnd)}
   }
 
   #tablesOf(module: CodeModule): ModuleTables {

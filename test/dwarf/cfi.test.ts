@@ -104,6 +104,7 @@ test('a row holds from its location up to the next', t => {
   t.deepEqual(row?.row.rules[6], {kind: 'at-cfa', offset: -16})
   t.deepEqual(row?.row.rules[16], {kind: 'at-cfa', offset: -8})
   t.is(row?.functionStart, toAddress(0x1000))
+  t.is(row?.functionEnd, toAddress(0x1042))
   t.false(row?.signalFrame)
 })
 

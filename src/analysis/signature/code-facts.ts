@@ -5,7 +5,7 @@ import {Diagnostics} from '../../base/diagnostics.ts'
 import {type MemoryReader, readCString} from '../../base/memory-reader.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
 import type {Module} from '../../elf/module.ts'
-import {CfiRows} from '../../unwind/cfi-rows.ts'
+import {CfiRows, type LocatedRow} from '../../unwind/cfi-rows.ts'
 import {findCallee} from '../frames/c-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
@@ -35,7 +35,9 @@ export function readCodeFacts(process: DeadProcess, isRuntimeCode: CodeFacts['is
   // What is damaged in these tables was told when the stack was walked.
   const rows = new CfiRows(memory, new Diagnostics())
   // Debug information has rows for Go too: C is what counts, with it or without.
-  const startOfC = (pc: Address) => (tables?.functionAt(pc) ? undefined : rows.rowAt(pc)?.functionStart)
+  const extentOfC = (pc: Address) => (tables?.functionAt(pc) ? undefined : rows.rowAt(pc))
+  const startOfC = (pc: Address) => extentOfC(pc)?.functionStart
+  const endOfC = (start: Address, last: number) => functionEnd(start, last, extentOfC)
   const prints = new Map<Address, string | undefined>()
   return {
     calledBefore: returnAddress => {
@@ -47,9 +49,9 @@ export function readCodeFacts(process: DeadProcess, isRuntimeCode: CodeFacts['is
       return target !== undefined && behindStub(memory, target) !== target
     },
     functionStart: startOfC,
-    calleesOf: start => findCallees(memory, start, startOfC),
+    calleesOf: start => findCallees(memory, start, startOfC, endOfC),
     fingerprint: start => {
-      if (!prints.has(start)) prints.set(start, fingerprintAt(memory, start, startOfC))
+      if (!prints.has(start)) prints.set(start, fingerprintAt(memory, start, endOfC))
       return prints.get(start)
     },
     loadsClosureCode: pc => loadsClosureCode(memory, pc),
@@ -62,23 +64,25 @@ export function readCodeFacts(process: DeadProcess, isRuntimeCode: CodeFacts['is
 const CODE_LIMIT = 2048
 
 /** Told by the bytes of calls and jumps that lead to the start of a function; those of Go have no such start. */
-function findCallees(memory: MemoryReader, start: Address, startOf: (pc: Address) => Address | undefined): Set<number> {
+function findCallees(
+  memory: MemoryReader,
+  start: Address,
+  startOf: (pc: Address) => Address | undefined,
+  endOf: EndOf,
+): Set<number> {
   const callees = new Set<number>()
+  const end = endOf(start, start + CODE_LIMIT) ?? start
   for (const {at, target} of directTransfers(memory.read(start, CODE_LIMIT) ?? new Uint8Array(), start)) {
-    if (startOf(at) !== start) break
+    if (at >= end) break
     if (target > 0 && target !== start && startOf(toAddress(target)) === target) callees.add(target)
   }
   return callees
 }
 
-function fingerprintAt(
-  memory: AddressSpace,
-  start: Address,
-  startOf: (pc: Address) => Address | undefined,
-): string | undefined {
+function fingerprintAt(memory: AddressSpace, start: Address, endOf: EndOf): string | undefined {
   const module = memory.moduleAt(start)
-  const end = module && functionEnd(start, module.end, startOf)
-  const code = end === undefined ? undefined : memory.read(start, Math.min(end - start, FINGERPRINT_MAX))
+  const end = module && endOf(start, Math.min(start + FINGERPRINT_MAX, module.end))
+  const code = end === undefined ? undefined : memory.read(start, end - start)
   return code && module && fingerprintOf(code, start, extentOf(module), at => constantText(memory, at))
 }
 
@@ -105,20 +109,27 @@ function constantText(memory: AddressSpace, at: Address): string | undefined {
 /** Longer functions are told by how they begin. */
 const FINGERPRINT_MAX = 4096
 
-/** The first place behind a start that belongs to another function, or to none. */
-function functionEnd(
+/** The end of the function at a start, or LAST where it goes on there; undefined where none starts. */
+type EndOf = (start: Address, last: number) => number | undefined
+
+/**
+ * The first place behind a start that belongs to another function, or to none. Call frame information says where that
+ * is; only where entries overlap it is searched for: a place that no entry covers makes all tables be read.
+ */
+export function functionEnd(
   start: Address,
-  last: Address,
-  startOf: (pc: Address) => Address | undefined,
-): Address | undefined {
-  const isInside = (pc: number) => startOf(toAddress(pc)) === start
-  if (!isInside(start)) return undefined
-  let [inside, outside] = [start as number, Math.min(start + FINGERPRINT_MAX, last) as number]
-  if (isInside(outside)) return toAddress(outside)
+  last: number,
+  extentOf: (pc: Address) => Pick<LocatedRow, 'functionStart' | 'functionEnd'> | undefined,
+): number | undefined {
+  const isInside = (pc: number) => extentOf(toAddress(pc))?.functionStart === start
+  const extent = extentOf(start)
+  if (extent?.functionStart !== start) return undefined
+  let [inside, outside] = [start as number, Math.min(extent.functionEnd, last)]
+  if (isInside(outside - 1)) return outside
   while (outside - inside > 1) {
     const middle = Math.floor((inside + outside) / 2)
     if (isInside(middle)) inside = middle
     else outside = middle
   }
-  return toAddress(outside)
+  return outside
 }
