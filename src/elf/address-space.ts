@@ -1,4 +1,4 @@
-import {type Address, number64At, toAddress} from '../base/address.ts'
+import {type Address, number64At, toAddress, type Word} from '../base/address.ts'
 import {type ByteSource, readPresent, readPresentNumber64} from '../base/byte-source.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import {SortedRanges} from '../base/sorted-ranges.ts'
@@ -6,6 +6,7 @@ import type {CoreFile} from './core-file.ts'
 import type {CoreExtent, CoreSegments} from './core-segments.ts'
 import type {ElfFile} from './elf-file.ts'
 import type {Module} from './module.ts'
+import {ReplacedWords} from './replaced-words.ts'
 
 /** Reads that are put together from core and files; more is never wanted at once. */
 const MIXED_READ_MAX = 256 * 1024 * 1024
@@ -38,6 +39,7 @@ export class AddressSpace implements MemoryReader {
   readonly #ranges: SortedRanges<Module>
   readonly #dumpsPrivateMemory: boolean
   #lastPiece: FilePiece | undefined
+  #replaced: ReplacedWords | undefined
 
   constructor(core: CoreFile, modules: readonly Module[]) {
     this.core = core
@@ -51,7 +53,17 @@ export class AddressSpace implements MemoryReader {
     return this.#ranges.find(address)?.value
   }
 
+  /** From now on these words are read in place of what is there. */
+  replaceWords(words: ReadonlyMap<Address, Word>): void {
+    if (words.size > 0) this.#replaced = new ReplacedWords(words)
+  }
+
   read(address: Address, length: number): Uint8Array | undefined {
+    const bytes = this.#readLayers(address, length)
+    return bytes && this.#replaced ? this.#replaced.applyTo(address, bytes) : bytes
+  }
+
+  #readLayers(address: Address, length: number): Uint8Array | undefined {
     const piece = this.#lastPiece
     if (piece && address >= piece.start && address + length <= piece.end && length >= 0) {
       return readPresent(piece.source, piece.offset + (address - piece.start), length)
@@ -60,13 +72,17 @@ export class AddressSpace implements MemoryReader {
   }
 
   number64(address: Address): number | undefined {
+    if (this.#replaced) return this.#number64Of(this.read(address, 8))
     const piece = this.#lastPiece
     if (piece && address >= piece.start && address + 8 <= piece.end) {
       return readPresentNumber64(piece.source, piece.offset + (address - piece.start))
     }
     const value = this.#segments.number64(address)
     if (value !== undefined) return value
-    const bytes = this.#readBeyondCore(address, 8)
+    return this.#number64Of(this.#readBeyondCore(address, 8))
+  }
+
+  #number64Of(bytes: Uint8Array | undefined): number | undefined {
     return bytes && number64At(new DataView(bytes.buffer, bytes.byteOffset, 8), 0)
   }
 
@@ -127,7 +143,7 @@ export class AddressSpace implements MemoryReader {
     const bytes = new Uint8Array(end - address)
     for (let at: number = address; at < end; ) {
       const next = Math.min(this.#servedEnd(at) ?? end, end)
-      const part = this.read(at as Address, next - at)
+      const part = this.#readLayers(at as Address, next - at)
       if (!part) return undefined
       bytes.set(part, at - address)
       at = next

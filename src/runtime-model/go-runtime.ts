@@ -1,5 +1,5 @@
 import type {KnownAccesses} from '../amd64/known-accesses.ts'
-import {type Address, hex, NULL_ADDRESS, toAddress} from '../base/address.ts'
+import {type Address, hex, NULL_ADDRESS, toAddress, type Word} from '../base/address.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {ByteSlab} from '../base/byte-slab.ts'
 import type {Deadline} from '../base/deadline.ts'
@@ -208,6 +208,12 @@ export class GoRuntime {
       this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
     }
     if (unread === 0) this.#latestWait ??= latest
+  }
+
+  /** Return addresses on all stacks that the runtime had put others over, by place. */
+  hiddenReturns(): ReadonlyMap<Address, Word> {
+    if (!this.layouts.g.has('stkbar.len')) return new Map()
+    return new Map(Array.from(this.goroutines(), ({hiddenReturns}) => [...hiddenReturns]).flat())
   }
 
   /** How many goroutines, dead ones too, time did not allow to come to. */

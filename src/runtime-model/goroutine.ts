@@ -7,6 +7,7 @@ import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-stat
 import {type PanicRecord, readPanics} from './panic-record.ts'
 import {RemoteStruct, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
+import {readStackBarriers} from './stack-barriers.ts'
 
 export interface SavedContext {
   readonly sp: Address
@@ -165,6 +166,11 @@ export class Goroutine {
   /** SP in goexit, to which its first function returns (g.stktopsp; runtime.newproc1); 0 where it is not known. */
   get topSp(): Address {
     return this.#g.pointer('stktopsp')
+  }
+
+  /** Return addresses on its stack that the runtime had put others over, by place (1.7, 1.8). */
+  get hiddenReturns(): ReadonlyMap<Address, Word> {
+    return readStackBarriers(this.#access.memory, this.#g, this.stack)
   }
 
   /** g.sched: where it was when it last left the processor; stale while it runs. */

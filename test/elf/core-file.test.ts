@@ -390,6 +390,27 @@ test('what the core left out of a loaded file comes from the file; what it dumpe
   t.is(new AddressSpace(dumped, [moduleOf(dumped)]).read(address(BASE + PAGE), 1)?.[0], 0xcc)
 })
 
+test('words that others stood for are read as they were, whole or in part, from the core and from a file', t => {
+  const core = openCore(process())
+  const space = new AddressSpace(core, [moduleOf(core)])
+  const plain = space.read(address(BASE + PAGE - 16), 24) as Uint8Array
+  space.replaceWords(
+    new Map([
+      [address(BASE + PAGE), 0x0102030405060708n],
+      [address(BASE + PAGE - 16), 0x11n],
+    ]),
+  )
+  space.replaceWords(new Map())
+  const expected = Uint8Array.of(0x11, 0, 0, 0, 0, 0, 0, 0, ...plain.subarray(8, 16), 8, 7, 6, 5, 4, 3, 2, 1)
+  t.deepEqual(space.read(address(BASE + PAGE - 16), 24), expected)
+  for (let start = 0; start < 24; start++) {
+    t.deepEqual(space.read(address(BASE + PAGE - 16 + start), 24 - start), expected.slice(start), `from ${start}`)
+    t.deepEqual(space.read(address(BASE + PAGE - 16), start), expected.slice(0, start), `up to ${start}`)
+  }
+  t.is(space.number64(address(BASE + PAGE - 16)), 0x11)
+  t.is(space.read(address(0), 8), undefined)
+})
+
 test('a read may run from dumped memory into a file and back', t => {
   const core = openCore(process())
   const space = new AddressSpace(core, [moduleOf(core)])

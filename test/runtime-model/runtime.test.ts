@@ -551,3 +551,37 @@ for (const name of fixtureNames(/blocked-panic-go1.(15|27)$/)) {
 function touch(object: object): void {
   for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(object))) Reflect.get(object, name)
 }
+
+/** A goroutine of 1.7 with a list of barriers, the first of which it has come by; each stands at its place. */
+function withBarriers(barriers: readonly (readonly [at: number, saved: number, installed: number])[], passed = 1) {
+  const builder = new ProcessBuilder(7)
+  const lo = builder.allocate(0x1000)
+  for (const [at, , installed] of barriers) builder.write(lo + at, installed)
+  const array = builder.words(...barriers.flatMap(([at, saved]) => [lo + at, saved]))
+  const list = {'stkbar.array': array, 'stkbar.len': barriers.length, stkbarPos: passed}
+  const g = builder.struct('g', {'stack.lo': lo, 'stack.hi': lo + 0xf00, goid: 5, atomicstatus: 4, ...list})
+  return Array.from(Goroutine.read(builder.access, g)?.hiddenReturns ?? [], ([at, word]) => [at - lo, word])
+}
+
+test('return addresses over which the collector of 1.7 has put its own are known by the goroutine’s list', t => {
+  const barriers = [
+    [0x400, 0x401111, 0x401555],
+    [0x800, 0x401222, 0x450000],
+    [0xc00, 0x401333, 0x450000],
+  ] satisfies [number, number, number][]
+  const found = [
+    [0x800, 0x401222n],
+    [0xc00, 0x401333n],
+  ]
+  t.deepEqual(withBarriers(barriers), found)
+  t.deepEqual(withBarriers(barriers.with(1, [0x800, 0x401222, 0x401222])), found.slice(1), 'it is there already')
+  t.deepEqual(withBarriers(barriers, 3), [])
+})
+
+test('a list of barriers that cannot be true hides nothing', t => {
+  const good: [number, number, number] = [0x400, 0x401111, 0x450000]
+  t.deepEqual(withBarriers([good, [0x800, 0x401222, 0x450001]], 0), [], 'another word stands there')
+  t.deepEqual(withBarriers([good, [0xf00, 0x401222, 0x450000]], 0), [], 'above the stack')
+  t.deepEqual(withBarriers([good, [0x804, 0x401222, 0x450000]], 0), [], 'between two words')
+  t.deepEqual(withBarriers(new Array(49).fill(good), 0), [], 'too many')
+})

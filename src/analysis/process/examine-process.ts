@@ -55,6 +55,7 @@ export function examineProcess(files: ProcessFiles, options: ExamineOptions): De
     diagnostics.addAll(remarks)
     opened.push(image)
   }
+  memory.replaceWords(new Map(opened.flatMap(({runtime}) => [...(runtime?.hiddenReturns() ?? [])])))
   opened.sort((a, b) => Number(b.goModule?.isExecutable ?? false) - Number(a.goModule?.isExecutable ?? false))
   const [first, ...others] = [...opened.filter(({runtime}) => runtime), ...opened.filter(({runtime}) => !runtime)]
   const go = joinTables(opened)
