@@ -111,6 +111,27 @@ export function callTarget(memory: MemoryReader, pc: Address): Address | undefin
   return start >= 0 && isThroughRip(memory, start, CALL_THROUGH_RIP) ? readSlot(memory, start) : undefined
 }
 
+/**
+ * How many calls of code that begins at `start` lead where the one that it ends with does, straight or through the same
+ * slot, by every byte that could begin one; 0 where it ends with no such call.
+ */
+export function countCallsLikeLast(code: Uint8Array, start: Address): number {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
+  const targetOf = (end: number, opcode: readonly number[]): number | undefined => {
+    const at = end - 4 - opcode.length
+    if (at < 0 || opcode.some((byte, index) => code[at + index] !== byte)) return undefined
+    return start + end + view.getInt32(end - 4, true)
+  }
+  for (const opcode of [[CALL_REL32], [GROUP_5, CALL_THROUGH_RIP]]) {
+    const last = targetOf(code.length, opcode)
+    if (last === undefined) continue
+    let count = 0
+    for (let end = opcode.length + 4; end <= code.length; end++) if (targetOf(end, opcode) === last) count++
+    return count
+  }
+  return 0
+}
+
 /** Where a linker's stub at `start` leads; `start` itself where there is none. undefined where its slot is lost. */
 export function behindStub(memory: MemoryReader, start: Address): Address | undefined {
   const offset = STUB_JUMPS.find(at => isThroughRip(memory, start + at, JUMP_THROUGH_RIP))

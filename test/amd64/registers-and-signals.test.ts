@@ -1,5 +1,11 @@
 import test from 'ava'
-import {findBreakpoint, isPrecededByCall, slotOfJump, sourceOfStackPointer} from '../../src/amd64/call-encoding.ts'
+import {
+  countCallsLikeLast,
+  findBreakpoint,
+  isPrecededByCall,
+  slotOfJump,
+  sourceOfStackPointer,
+} from '../../src/amd64/call-encoding.ts'
 import {isKernelAddress, isNonCanonical, isUserAddress} from '../../src/amd64/canonical-address.ts'
 import {Disassembler} from '../../src/amd64/disassembler.ts'
 import {decodeInstruction} from '../../src/amd64/instruction.ts'
@@ -53,6 +59,15 @@ test('every form of a call is known by its last bytes', t => {
     t.false(isPrecededByCall(new FakeProcess().bytes(0x1000, bytes), toAddress(0x1000 + bytes.length)), hex)
   }
   t.is(isPrecededByCall(new FakeProcess(), toAddress(0x1000)), 'unknown')
+})
+
+test('calls are counted that lead where the last one does, straight or through one slot', t => {
+  const count = (hex: string) => countCallsLikeLast(new BytesBuilder().hex(hex).build(), toAddress(0x1000))
+  t.is(count('e8 0b 00 00 00 90 e8 05 00 00 00'), 2)
+  t.is(count('e8 0b 00 00 00 90 e8 06 00 00 00'), 1)
+  t.is(count('ff 15 0a 00 00 00 e8 05 00 00 00 ff 15 ff ff ff ff'), 2)
+  t.is(count('e8 0b 00 00 00 90 ff d0'), 0)
+  t.is(count(''), 0)
 })
 
 test('a signal frame may have interrupted a jump to what is no address, on a stack that is none', t => {

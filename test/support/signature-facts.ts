@@ -3,21 +3,14 @@ import {SignatureRules} from '../../src/analysis/signature/rules.ts'
 import {makeSignature, type SignatureFacts} from '../../src/analysis/signature/signature.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../src/report/core-report.ts'
 
-const MODULES: ModuleReport[] = [
-  {
-    path: '/opt/app/libx.so',
-    buildId: 'abcdef0123456789',
-    start: '0x7000',
-    end: '0x8000',
-    loadBias: '0x7000',
-    found: null,
-    symbols: null,
-    mismatch: null,
-    losses: null,
-  },
-]
-
 export const LIBC = '/usr/lib/x86_64-linux-gnu/libc.so.6'
+
+function moduleOf(path: string, start: string, end: string): ModuleReport {
+  const unknown = {found: null, symbols: null, mismatch: null, losses: null}
+  return {path, buildId: 'abcdef0123456789', start, end, loadBias: start, ...unknown}
+}
+
+export const MODULES = [moduleOf('/opt/app/libx.so', '0x7000', '0x8000'), moduleOf(LIBC, '0x9000', '0xa000')]
 
 /** A frame of a stack, at a place of its own unless one is given. */
 export function frame(kind: FrameReport['kind'], name: string | null, fields: Partial<FrameReport> = {}): FrameReport {
@@ -62,6 +55,7 @@ export const fatalOf = (message: string): CrashReport => ({...SEGV, kind: 'fatal
 const NO_CODE: CodeFacts = {
   calledBefore: () => undefined,
   callsThroughSlot: () => false,
+  ordinalOfCall: () => 0,
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,

@@ -20,7 +20,7 @@ export interface Choice {
   prefix: string | undefined
   /** Part of a library that counts as one frame. */
   inside: string | undefined
-  /** Part of it by the file that it is in. */
+  /** Part of it by the file that it is in, or by the way it was called. */
   isOfSystem: boolean
   /** Its caller, in Go or in another file, knows it by this name, whether its own file has symbols or not. */
   isCalledByName: boolean
@@ -30,6 +30,8 @@ export interface Choice {
   code: string | undefined
   /** It is that function, or inlined in it. */
   isOfCode: boolean
+  /** A function of C that came with the program, whether it is signed by its code or by the name it was called by. */
+  isOfProgram: boolean
   /** It may stand in where no other is left: it says where the process was, not how it died. */
   standsIn: boolean
 }

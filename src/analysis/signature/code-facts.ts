@@ -1,4 +1,10 @@
-import {behindStub, directCallTarget, directTransfers, loadsClosureCode} from '../../amd64/call-encoding.ts'
+import {
+  behindStub,
+  countCallsLikeLast,
+  directCallTarget,
+  directTransfers,
+  loadsClosureCode,
+} from '../../amd64/call-encoding.ts'
 import {fingerprintOf} from '../../amd64/code-digest.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
@@ -15,6 +21,8 @@ export interface CodeFacts {
   calledBefore(returnAddress: Address): string | undefined
   /** Whether that call goes through a slot: to another module, or to one of several functions for the processor. */
   callsThroughSlot(returnAddress: Address): boolean
+  /** Which of the calls of its function that lead there the call before a return address is, from 1; 0: not known. */
+  ordinalOfCall(returnAddress: Address): number
   /** Start of the function around a place in C code. */
   functionStart(pc: Address): Address | undefined
   /** Starts of the other functions of its own module that a function calls or jumps to directly, by its start. */
@@ -48,6 +56,7 @@ export function readCodeFacts(process: DeadProcess, isRuntimeCode: CodeFacts['is
       const target = directCallTarget(memory, returnAddress)
       return target !== undefined && behindStub(memory, target) !== target
     },
+    ordinalOfCall: returnAddress => ordinalOfCall(memory, returnAddress, startOfC),
     functionStart: startOfC,
     calleesOf: start => findCallees(memory, start, startOfC, endOfC),
     fingerprint: start => {
@@ -77,6 +86,16 @@ function findCallees(
     if (target > 0 && target !== start && startOf(toAddress(target)) === target) callees.add(target)
   }
   return callees
+}
+
+/** Calls further into a function are not told apart. */
+const CALLER_LIMIT = 0x10000
+
+function ordinalOfCall(memory: MemoryReader, pc: Address, startOf: (pc: Address) => Address | undefined): number {
+  const start = startOf(toAddress(pc - 1))
+  const length = start === undefined ? 0 : pc - start
+  const code = start === undefined || length > CALLER_LIMIT ? undefined : memory.read(start, length)
+  return start === undefined || !code ? 0 : countCallsLikeLast(code, start)
 }
 
 function fingerprintAt(memory: AddressSpace, start: Address, endOf: EndOf): string | undefined {

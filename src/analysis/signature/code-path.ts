@@ -31,29 +31,36 @@ export function tellByCode(choices: readonly Choice[], facts: Facts): void {
   if (!run) return
   for (const [depth, choice] of run.frames.entries()) {
     const caller = run.frames[depth + 1]
-    if (!countsByCode(choice, caller, run, facts)) continue
+    if (!isOfProgram(choice, run, facts.rules)) continue
+    if (isVariant(choice, caller, facts.code)) choice.isOfSystem = true
+    else choice.isOfProgram = true
+    if (!countsByCode(choice, caller, run, facts.code)) continue
     const start = startOf(choice, facts.code)
     const print = start === undefined ? undefined : facts.code.fingerprint(start)
     if (print === undefined) continue
-    if (!isVariant(choice, caller, facts.code)) choice.code = `~${print}`
+    if (choice.isOfProgram) choice.code = `~${print}`
     for (const each of [choice, ...run.inlined]) if (each.frame.pc === choice.frame.pc) each.isOfCode = true
   }
 }
 
 /**
- * Where the innermost function that is signed by its code called what ended the process: two checks of one function are
- * two bugs. The place is as stable as the code. Code that is inlined in it is at the same place.
- * @returns `~CODE+OFFSET`, the offset of the return address; undefined where it called something that counts itself
+ * Where the innermost function of the program's C called what ended the process, or what of the system's libraries met
+ * the fault: two such calls in one function are two bugs. Of code that is signed the place in it, which is as stable;
+ * of a function that is signed by its name which of the calls that lead there, for compilers lay out code as they like.
+ * Code that is inlined in it is at the same place.
+ * @returns `~CODE+OFFSET`, the offset of the return address, or `call N`; undefined where nothing more is told
  */
 export function placeOfLastCall(choices: readonly Choice[], code: CodeFacts): string | undefined {
-  const depth = choices.findIndex(choice => choice.code !== undefined)
+  const depth = choices.findIndex(({isOfProgram, frame}) => isOfProgram && !frame.inlined)
   const innermost = choices[depth]
   if (!innermost || innermost.isExact) return undefined
   const called = choices.slice(0, depth).filter(({frame}) => !frame.inlined)
-  if (called.length === 0 || called.some(({out}) => out === undefined)) return undefined
+  if (called.length === 0 || called.some(({out, isOfSystem}) => out === undefined && !isOfSystem)) return undefined
   const [start, place] = [startOf(innermost, code), placeOf(innermost.frame.pc)]
   if (start === undefined || place === undefined) return undefined
-  return `${innermost.code}+0x${(place - start).toString(16)}`
+  if (innermost.code !== undefined) return `${innermost.code}+0x${(place - start).toString(16)}`
+  const ordinal = code.ordinalOfCall(place)
+  return ordinal > 1 ? `call ${ordinal}` : undefined
 }
 
 /** In a program that has libc in it: which function the call leads to is up to the processor. */
@@ -90,17 +97,21 @@ const GUESSED: ReadonlySet<string> = new Set(['scan', 'tail-call'])
 /** Where a distribution installs its libraries: another host has another release of them. */
 const INSTALLED = /^\/(?:usr\/)?lib(?:32|64|x32)?\//
 
-function countsByCode(choice: Choice, caller: Choice | undefined, run: Run, {rules, code}: Facts): boolean {
-  const {frame, isOfSystem, name = ''} = choice
+function isOfProgram({frame, isOfSystem, name = ''}: Choice, {caller}: Run, rules: SignatureRules): boolean {
   if (frame.module === null || isOfSystem) return false
-  const isOwn = !run.caller || run.caller.frame.module === frame.module
+  const isOwn = !caller || caller.frame.module === frame.module
   if (!isOwn && INSTALLED.test(frame.module)) return false
   const isLeftOut = (each: string) => rules.reason('irrelevant', 'c', each) !== undefined
-  if (isLeftOut(frame.function ?? '') || isLeftOut(name)) return false
+  return !isLeftOut(frame.function ?? '') && !isLeftOut(name)
+}
+
+/** What no other file called by name. */
+function countsByCode(choice: Choice, caller: Choice | undefined, run: Run, code: CodeFacts): boolean {
+  const {frame} = choice
   const start = startOf(choice, code)
   if (start !== undefined && run.entries.has(start)) return false
   // cgo's wrapper may have left by a jump into another file.
-  if (!caller) return isOwn
+  if (!caller) return !run.caller || run.caller.frame.module === frame.module
   const pc = caller.frame.module === frame.module ? undefined : placeOf(caller.frame.pc)
   return pc === undefined || code.calledBefore(pc) === undefined
 }

@@ -1,7 +1,7 @@
 import type {RulesText} from './rules.ts'
 
 /** Part of each signature: signatures compare where it is the same. To be raised with every change of an answer. */
-export const SIGNATURE_VERSION = '5'
+export const SIGNATURE_VERSION = '6'
 
 /**
  * The rules that everyone has, in the words of a rules file (docs/json-schema.md). What ends a process and what crosses

@@ -101,6 +101,7 @@ function nameFrame(
     hidden: undefined,
     code: undefined,
     isOfCode: false,
+    isOfProgram: false,
     standsIn: false,
   }
   if (frame.function === null) return choice
@@ -228,6 +229,7 @@ function cutAtBounds(choices: readonly Choice[], rules: SignatureRules): void {
     choice.out = `above a sentinel: ${matches('sentinel', choices[first] as Choice) ?? ''}`
     choice.standsIn = false
     choice.code = undefined
+    choice.isOfProgram = false
   }
   const last = choices.findIndex(choice => choice.frame.kind !== 'signal' && matches('last', choice) !== undefined)
   if (last < 0) return
@@ -235,6 +237,7 @@ function cutAtBounds(choices: readonly Choice[], rules: SignatureRules): void {
     choice.out = `below the last: ${matches('last', choices[last] as Choice) ?? ''}`
     choice.standsIn = false
     choice.code = undefined
+    choice.isOfProgram = false
   }
 }
 

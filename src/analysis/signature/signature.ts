@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import {sha256} from '../../base/sha256.ts'
 import type {KeptSignature} from '../../elf/minimal-core.ts'
 import type {CrashReport, FrameReport, ModuleReport, SignatureReport} from '../../report/core-report.ts'
@@ -56,9 +57,17 @@ export function makeSignature(facts: SignatureFacts, rules: SignatureRules): Sig
     return {version, exact: null, family: null, frames: [], explain: [why]}
   }
   const signer = new Signer(facts, rules)
-  const known = classifyCrash(crash, pid, panics, kindOfFault(facts))
+  const known = withoutOwnLibc(classifyCrash(crash, pid, panics, kindOfFault(facts)), facts, rules)
   if (known.isFromOutside) return signer.signKill(known)
   return known.isDeadlock ? signer.signDeadlock(known) : signer.signCrash(known)
+}
+
+/** What libc and C++ say of their end is known with symbols alone where the program has them in its own file. */
+function withoutOwnLibc(known: CrashClass, {crash, modules}: SignatureFacts, rules: SignatureRules): CrashClass {
+  const isOfSystem = ({path}: ModuleReport) =>
+    !path.includes('vdso') && rules.reason('inside', 'module', basename(path)) !== undefined
+  const isTold = crash.kind !== 'signal' || crash.cause === null || modules.some(isOfSystem)
+  return isTold ? known : {...known, detail: ''}
 }
 
 /** The signature that a core had before its texts were blanked, as far as the same rules made it. */
@@ -109,7 +118,7 @@ class Signer {
     const folded = foldFrames(chosen.frames, isOverflow ? foldOverflow : foldCycles)
     // What of a stack that ran over met the guard is chance.
     const place = chosen.lastCall === undefined || isOverflow ? [] : [chosen.lastCall]
-    const called = place.map(each => `signed with the place of the call that ended the process: ${each}`)
+    const called = place.map(each => `signed with the place of the last call of the program's C: ${each}`)
     const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
     return folded.shown.length === 0

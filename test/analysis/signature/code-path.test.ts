@@ -97,16 +97,30 @@ test('two calls of abort in one function are two bugs, with names and without, a
   t.is(by(true, 0x60).family, one.family)
   t.deepEqual(by(true, 0x60).frames, one.frames)
   t.is(by(true, 0x40, at('check', '0x7360')).exact, one.exact)
-  t.is(by(false, 0x100).explain.at(-1), 'signed with the place of the call that ended the process: ~00007300+0x100')
+  t.is(by(false, 0x100).explain.at(-1), "signed with the place of the last call of the program's C: ~00007300+0x100")
 })
 
-test('where what was called counts, or where the processor met a fault, the place has no part', t => {
-  const length = (pc: string) => sign(SEGV, called(true, libc('strlen'), at('leaf', pc)), {code: CODE}).exact
-  t.is(length('0x7340'), length('0x7360'))
+test('two calls of one function of libc are two bugs, and where the processor met a fault has no part', t => {
+  const length = (pc: string, isNamed = true) => exactOf(called(isNamed, libc('strlen'), at('leaf', pc)))
+  t.not(length('0x7340'), length('0x7360'))
+  t.is(length('0x7340'), length('0x7340', false))
   const fault = (pc: string) => sign(SEGV, called(true, at('leaf', pc, {foundBy: 'context'})), {code: CODE}).exact
   t.is(fault('0x7340'), fault('0x7360'))
-  const entry = (pc: string) => exactOf([libc('abort'), at('f', pc), ...called(true).slice(1)])
-  t.is(entry('0x7240'), entry('0x7260'), 'what Go called is signed by its name')
+})
+
+test('of what Go called by name the number of the call counts, wherever compilers put it', t => {
+  const code = {...CODE, ordinalOfCall: (pc: number) => (pc < 0x7240 ? 1 : 2)}
+  const by = (name: string, pc: string) => sign(ABRT, [libc(name), at('f', pc), ...called(true).slice(1)], {code})
+  t.is(by('abort', '0x7230').exact, by('abort', '0x7238').exact)
+  t.is(by('abort', '0x7240').exact, by('abort', '0x7260').exact)
+  t.not(by('abort', '0x7230').exact, by('abort', '0x7240').exact)
+  t.not(by('strlen', '0x7230').exact, by('strlen', '0x7240').exact)
+  t.is(
+    by('abort', '0x7230').exact,
+    sign(ABRT, [libc('abort'), ...called(true)], {code: CODE}).exact,
+    'one call, or none known',
+  )
+  t.is(by('abort', '0x7240').explain.at(-1), "signed with the place of the last call of the program's C: call 2")
 })
 
 test('which variant of a function of libc the processor got makes no difference where the program has libc in it', t => {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type {CrashReport, FrameReport} from '../../../src/report/core-report.ts'
-import {ABRT, c, fatalOf, frame, go, LIBC, libc, panicOf, SEGV, sign} from '../../support/signature-facts.ts'
+import {MODULES, ABRT, c, fatalOf, frame, go, LIBC, libc, panicOf, SEGV, sign} from '../../support/signature-facts.ts'
 
 const WORK = [go('runtime.cgocall'), go('main._Cfunc_f'), go('main.work'), go('main.main'), go('runtime.goexit')]
 
@@ -9,7 +9,7 @@ test('meaningful frames are used, plumbing on both sides is not', t => {
   const signature = sign(SEGV, frames)
   t.deepEqual(signature.frames, ['boom', 'f', 'main.work', 'main.main'])
   t.is(signature.family, 'signal SIGSEGV main.work f')
-  t.is(signature.version, '5')
+  t.is(signature.version, '6')
   t.deepEqual(signature.explain, [
     'class: signal SIGSEGV',
     'shown boom: only builds with symbols know the name',
@@ -331,6 +331,15 @@ test('what C code said of its own end tells deaths in one function apart', t => 
     text: text.replace(/:\d+/g, ':99').replace(/is \d/g, 'is 9').replace(', in f', ', in libx.so'),
   }))
   t.deepEqual(moved.map(exact), causes.map(exact), 'lines, numbers and symbols do not matter')
+})
+
+test('a program that has libc in its own file is signed without what libc says: only symbols tell that', t => {
+  const [app] = MODULES
+  const modules = [app as (typeof MODULES)[number], {...(app as (typeof MODULES)[number]), path: '[vdso]'}]
+  const cause = {kind: 'malloc', text: 'free(): invalid pointer, in f (a.c:3)'} as const
+  const exact = (...of: Parameters<typeof sign>) => sign(...of).exact
+  t.is(exact({...ABRT, cause}, [c('f')], {modules}), exact(ABRT, [c('f')], {modules}))
+  t.not(exact({...ABRT, cause}, [c('f')]), exact(ABRT, [c('f')]))
 })
 
 test('what only builds with symbols tell of an end is no part of a signature', t => {

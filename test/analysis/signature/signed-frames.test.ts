@@ -12,6 +12,7 @@ const RULES = new SignatureRules()
 const CODE: CodeFacts = {
   calledBefore: () => undefined,
   callsThroughSlot: () => false,
+  ordinalOfCall: () => 0,
   functionStart: () => undefined,
   calleesOf: () => new Set(),
   fingerprint: () => undefined,
