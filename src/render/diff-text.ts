@@ -16,7 +16,8 @@ export function* renderDiff(report: DiffAnswer, style: Style): Generator<string>
   yield describeCompared('+', after, noun, style)
   const changes: Iterable<SignatureChange | GoroutineChange> = signatures ?? goroutines ?? []
   yield* renderChanges(changes, signatures ? 'signature' : 'stack', style)
-  if (by === 'function') yield `\n${style.note('compared by function alone: the two were built differently')}\n`
+  if (by === 'function')
+    yield `\n${style.note('compared by function alone: the two are of different builds, or share no lines')}\n`
 }
 
 function* renderChanges(

@@ -234,7 +234,7 @@ export const diffReportSchema = z
     after: comparedSchema.describe('the second'),
     by: oneOf({
       line: 'functions with file and line',
-      function: 'functions alone: the two were built differently',
+      function: 'functions alone: the two are of different builds, or share no lines',
       signature: 'signatures of crashes',
     }).describe('what makes two the same'),
     signatures: z.array(signatureChangeSchema).nullable().describe('the biggest difference first; null: goroutines'),

@@ -76,6 +76,10 @@ test('lines count where they can: of two builds, or where none is the same, func
     'function same main.f main.g',
     'function same main.main',
   ])
+  t.deepEqual(changes(setOf('core', [one], 'a'), setOf('core', [moved], 'a')), [
+    'line new main.f main.g',
+    'line gone main.f main.g',
+  ])
   t.deepEqual(changes(setOf('traceback', [one]), setOf('traceback', [moved])), ['function same main.f main.g'])
 })
 

@@ -34,7 +34,7 @@ export interface GoroutineDiff {
 
 /**
  * What became of the goroutines with one stack. Those are the same that have the same functions on the same lines; of
- * two builds, whose lines differ, the same functions.
+ * two builds, whose lines differ, the same functions; so of two that are not known, where no stack is on one line.
  */
 export function diffGoroutines(before: GoroutineSet, after: GoroutineSet): GoroutineDiff {
   const both = [before, after]
@@ -46,9 +46,10 @@ export function diffGoroutines(before: GoroutineSet, after: GoroutineSet): Gorou
   const whole = {...common, lines: true, depth: Number.POSITIVE_INFINITY}
   const byLine = {...whole, depth: Math.min(...both.map(({stacks}) => shortestCut(stacks, whole)))}
   const byFunction = {...byLine, lines: false}
-  const isOtherBuild = before.buildId !== null && after.buildId !== null && before.buildId !== after.buildId
-  const found = isOtherBuild ? undefined : chooseLines(before, after, byLine, byFunction)
-  const groups = found ?? new StackGroups(before, after, byFunction)
+  const isKnown = before.buildId !== null && after.buildId !== null
+  const isByLine = isKnown ? before.buildId === after.buildId : undefined
+  const found = isByLine === undefined ? chooseLines(before, after, byLine, byFunction) : undefined
+  const groups = found ?? new StackGroups(before, after, isByLine === true ? byLine : byFunction)
   return {by: groups.common.lines ? 'line' : 'function', goroutines: groups}
 }
 
