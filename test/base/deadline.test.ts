@@ -24,3 +24,9 @@ test('of no time nothing is left, and what was not done is told once', t => {
   t.like(diagnostics.list(), [{code: 'timeout', count: 1}])
   t.is(Deadline.never(diagnostics).left, Number.POSITIVE_INFINITY)
 })
+
+test('where another process ends this one, the time is over all the same, and no timer is set for it', t => {
+  const deadline = new Deadline(-1, new Diagnostics(), true)
+  t.true(deadline.isOver('the work'))
+  t.deepEqual([deadline.left, deadline.leftAtMost], [0, Number.POSITIVE_INFINITY])
+})

@@ -1,7 +1,7 @@
 import test from 'ava'
 import {toAddress} from '../../src/base/address.ts'
 import {BytesSource} from '../../src/base/byte-source.ts'
-import {Diagnostics} from '../../src/base/diagnostics.ts'
+import {Diagnostics, ForwardedDiagnostics} from '../../src/base/diagnostics.ts'
 import {FormatError} from '../../src/base/errors.ts'
 import type {SectionSource} from '../../src/base/section-source.ts'
 import {openCfiSection} from '../../src/dwarf/cfi-entries.ts'
@@ -168,6 +168,34 @@ test('a bad entry costs itself alone and is reported', t => {
   t.is(diagnostics.list()[0]?.code, 'bad-cfi')
   t.regex(diagnostics.list()[0]?.message ?? '', /test:\.eh_frame\+0x[0-9a-f]+: unknown call frame instruction 0x3f/)
   t.truthy(cfi.rowAt(toAddress(0x2001)))
+})
+
+test('a row is made once, unless something was told of it', t => {
+  const diagnostics = new ForwardedDiagnostics()
+  const damaged = new BytesBuilder(EH_FRAME)
+  fde(cie(damaged), 0x1000, 0x10, '3f')
+  fde(damaged, 0x2000, 0x10, '41 0e 10')
+  const whole = new BytesBuilder()
+  whole.difference(4, 'c1e', 'c1').label('c1').u32(0xffffffff).u8(3).cstring('')
+  whole.uleb128(1).sleb128(-8).uleb128(16).hex('0c 07 08 90 01').align(8).label('c1e')
+  whole.difference(4, 'f1e', 'f1').label('f1').u32(0).u64(0x1000, 0x10).hex('41 0e 10').align(8).label('f1e')
+  const cfi = new CfiTable(
+    sectionSource({
+      '.eh_frame': {bytes: damaged.build(), address: EH_FRAME},
+      '.debug_frame': {bytes: whole.build(), address: 0},
+    }),
+    diagnostics,
+  )
+  t.is(cfi.rowAt(toAddress(0x2001)), cfi.rowAt(toAddress(0x2001)))
+  for (const _core of [1, 2]) {
+    const told = new Diagnostics()
+    diagnostics.forwardTo(told)
+    t.deepEqual(cfi.rowAt(toAddress(0x1001))?.row.cfa, {kind: 'register', register: 7, offset: 16})
+    t.deepEqual(
+      told.list().map(({code}) => code),
+      ['bad-cfi'],
+    )
+  }
 })
 
 test('a length behind the section ends the walk with a diagnostic', t => {

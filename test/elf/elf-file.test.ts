@@ -290,6 +290,8 @@ test('lookup by name takes the global symbol of several, whole names alone', t =
   t.is(table.lookup('twice')?.address, address(0x2000))
   t.is(table.lookup('twic'), undefined)
   t.is(table.lookup('twice_mor'), undefined)
+  // A name is looked for once.
+  t.is(table.lookup('twice'), table.lookup('twice'))
 })
 
 test('a stripped library answers from .dynsym; a debug file adds what that leaves out', t => {
