@@ -169,6 +169,21 @@ export function isNamelessRaise(
 }
 
 /**
+ * All interruptions where a thread stands in runtime.raise, without its name. Where no M was dying the handler raises
+ * there what it got, of a signal that nobody takes (runtime.raisebadsignal, sigfwdgo): its frames are the runtime's,
+ * though they lie on the stack of C, for a thread of C may have no other.
+ */
+export function behindNamelessRaise(
+  interruptions: readonly Interruption[],
+  machine: Pick<Machine, 'dying'> | undefined,
+): Interruption[] {
+  const raise = {index: 0, signal: undefined, isPlumbing: false, isRaise: true}
+  const [handled, ...others] = interruptions
+  if (!handled || (machine && machine.dying !== 0)) return [raise, ...interruptions]
+  return [raise, {...handled, isPlumbing: true}, ...others]
+}
+
+/**
  * Frames of a handler lie above the code that it interrupted, so the outermost fault came first. A signal that ends
  * nothing (a timer's, a preemption) may be farther out: its handler is where the fault came from.
  */

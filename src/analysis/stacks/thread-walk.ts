@@ -16,6 +16,7 @@ import {LeafWalk} from './leaf-walk.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
 import {stitchNamelessThread} from './nameless-thread.ts'
 import {
+  behindNamelessRaise,
   endsProcess,
   findBase,
   findFirstFault,
@@ -73,13 +74,12 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   const {frames} = stitched
   const pc = frames[0]?.pc ?? NULL_ADDRESS
   const killedBy = killingSignal(process, thread.tid, pc)
-  const interruptions: Interruption[] = [...known, ...findInterruptions(process, frames, gsignal)]
+  const seen: Interruption[] = [...known, ...findInterruptions(process, frames, gsignal)]
     .map(each => ({...each, isRaise: isNamelessRaise(process, machine, each.signal)}))
     .sort((a, b) => a.index - b.index)
   const last = killedBy === undefined ? undefined : process.core.signal
-  if (last && isNamelessRaise(process, machine, {...last, pc})) {
-    interruptions.unshift({index: 0, signal: undefined, isPlumbing: false, isRaise: true})
-  }
+  const hasRaised = last !== undefined && isNamelessRaise(process, machine, {...last, pc})
+  const interruptions = hasRaised ? behindNamelessRaise(seen, machine) : seen
   if (!findFirstFault(frames, interruptions)) {
     const returned = findReturnedHandler(process, killedBy, registers, gsignal)
     if (returned) interruptions.unshift({index: 0, signal: returned, isPlumbing: false})

@@ -1,7 +1,15 @@
 import test from 'ava'
+import type {SignalFrame} from '../../../src/amd64/signal-context.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
-import {isFault, isNamelessRaise, killingSignal} from '../../../src/analysis/stacks/signals.ts'
+import {
+  behindNamelessRaise,
+  findFirstFault,
+  isFault,
+  isNamelessRaise,
+  killingSignal,
+} from '../../../src/analysis/stacks/signals.ts'
 import {toAddress} from '../../../src/base/address.ts'
+import type {UnwindFrame} from '../../../src/unwind/unwind-frame.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
 import {memoryOf} from '../../support/memory-of.ts'
 
@@ -71,4 +79,22 @@ test('a signal that killed, which the program’s own code sent, is one of the r
   t.false(isRaise({...killed, libraries: [VDSO]}), 'a static program')
   t.false(isRaise({...killed, code: 0}), 'kill')
   t.false(isRaise({...killed, senderPid: 2}), 'another process')
+})
+
+test('without names, a handler on C’s stack that raises its signal again is the runtime’s where no M was dying', t => {
+  const frames = Array.from({length: 8}, () => ({})) as unknown as UnwindFrame[]
+  const quit = {index: 6, signal: {signal: 3, code: -6} as SignalFrame, isPlumbing: false}
+  const found = (dying: number | undefined) => {
+    const all = behindNamelessRaise([quit], dying === undefined ? undefined : {dying})
+    return [findFirstFault(frames, all)?.index, ...all.map(({index, isPlumbing}) => [index, isPlumbing])]
+  }
+  const raised = [6, [0, false], [6, true]]
+  t.deepEqual(found(undefined), raised)
+  t.deepEqual(found(0), raised)
+  t.deepEqual(
+    found(1),
+    [undefined, [0, false], [6, false]],
+    'what ended the process may have been called by C’s handler',
+  )
+  t.is(behindNamelessRaise([], undefined).length, 1)
 })
