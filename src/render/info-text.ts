@@ -68,7 +68,7 @@ function describeCompleteness(core: InfoReport['core'], memory: InfoReport['memo
 }
 
 function* renderGo(go: InfoReport['go'], style: Style): Generator<string> {
-  if (go.symbols === 'none' && go.version === null) {
+  if (go.symbols === 'none' && go.version === null && go.layoutSource === null) {
     yield line('go', 'no Go code was found in this process', style)
     return
   }

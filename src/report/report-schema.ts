@@ -291,7 +291,7 @@ const ofRuntime = {
     dwarf: 'DWARF',
     symtab: 'the symbol table',
     pclntab: 'the function table of the runtime alone',
-    none: 'nothing: no Go code was found',
+    none: 'nothing: no function table of Go was found',
   }).describe('the fullest table that names Go functions'),
   layoutSource: oneOf({
     dwarf: 'from the DWARF of the program itself',

@@ -47,6 +47,14 @@ test('without the program what the runtime said is told, and nothing that only f
   }
 })
 
+test('without the program and a name of its release a Go runtime that was read is none that is not there', async t => {
+  const empty = mkdtempSync(join(tmpdir(), 'gotrace-empty-'))
+  t.teardown(() => rmSync(empty, {recursive: true}))
+  const {core} = await openFixture('blocked-panic-go1.15')
+  const {stdout} = runCommand(['info', core, '--sysroot', empty, '--quiet'])
+  t.true(stdout.includes('\ngo            unknown release, symbols: none\n'))
+})
+
 test('without the program no command is complete, and stacks are counted alike', async t => {
   const empty = mkdtempSync(join(tmpdir(), 'gotrace-empty-'))
   t.teardown(() => rmSync(empty, {recursive: true}))
