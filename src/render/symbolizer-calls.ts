@@ -21,11 +21,13 @@ function placeText(file: string | null, line: number, style: Style): string {
 export class StackTexts {
   readonly #table: AnswerTable
   readonly #style: Style
-  readonly #stacks: {innermost: string; callers: readonly string[]}[] = []
+  readonly #stacks: {innermost: string; callers: readonly string[]}[]
 
   constructor(table: AnswerTable, style: Style) {
     this.#table = table
     this.#style = style
+    // An array that grows by leaps is a table of hashes to V8.
+    this.#stacks = new Array(table.stackCount)
   }
 
   /** The calls for the address that the table was asked for. */
@@ -39,12 +41,15 @@ export class StackTexts {
   }
 
   #add(stack: number): {innermost: string; callers: readonly string[]} {
-    const [innermost, ...callers] = this.#table.framesOf(stack)
+    const table = this.#table
     const style = this.#style
-    const added = {
-      innermost: nameLine(innermost?.function ?? null, style),
-      callers: callers.map(frame => nameLine(frame.function, style) + placeText(frame.file, frame.line ?? 0, style)),
+    const {first, end} = table.frameNumbers(stack)
+    const callers: string[] = []
+    for (let frame = first + 1; frame < end; frame++) {
+      const place = placeText(table.fileOf(frame), table.lineOf(frame), style)
+      callers.push(nameLine(table.functionOf(frame), style) + place)
     }
+    const added = {innermost: nameLine(first < end ? table.functionOf(first) : null, style), callers}
     this.#stacks[stack] = added
     return added
   }

@@ -109,13 +109,35 @@ export class AnswerTable {
     return [{...innermost, file: this.file, line: this.line || null, column}, ...frames.slice(1)]
   }
 
+  get stackCount(): number {
+    return this.#stacks.length - 1
+  }
+
   /** The frames of a stack; the position of the innermost one is that of some address. */
   framesOf(stack: number): SourceFrame[] {
-    const first = this.#stacks.at(stack)
-    const end = Math.min(this.#stacks.at(stack + 1), first + STACK_MAX)
+    const {first, end} = this.frameNumbers(stack)
     const frames: SourceFrame[] = []
     for (let frame = first; frame < end; frame++) frames.push(this.#frame(frame))
     return frames
+  }
+
+  /** Of the frames of a stack, the innermost one first: who needs little of them asks for that by the number. */
+  frameNumbers(stack: number): {first: number; end: number} {
+    const first = this.#stacks.at(stack)
+    return {first, end: Math.min(this.#stacks.at(stack + 1), first + STACK_MAX)}
+  }
+
+  functionOf(frame: number): string | null {
+    return this.#strings.at(this.#frames.at(frame * FRAME_WORDS + FRAME.function))
+  }
+
+  fileOf(frame: number): string | null {
+    return this.#strings.at(this.#frames.at(frame * FRAME_WORDS + FRAME.file))
+  }
+
+  /** 0 where it is unknown. */
+  lineOf(frame: number): number {
+    return this.#frames.at(frame * FRAME_WORDS + FRAME.line)
   }
 
   #frame(index: number): SourceFrame {
