@@ -72,11 +72,19 @@ export function readString(memory: MemoryReader, address: Address, length: numbe
   return bytes && decodeText(bytes, limit, length > limit)
 }
 
-/**
- * NUL-terminated UTF-8, cut after `limit` bytes, which it says. It is read in short pieces so that a page's end does
- * not lose it; and byte by byte at the end of what there is, for segments and sections do not end on a boundary.
- */
+/** NUL-terminated UTF-8, cut after `limit` bytes, which it says. */
 export function readCString(memory: MemoryReader, address: Address, limit = 4096): string | undefined {
+  const bytes = memory.read(address, 64 - (address % 64))
+  const nul = bytes?.indexOf(0) ?? -1
+  // Most are short.
+  return bytes && nul >= 0 ? decodeText(bytes.subarray(0, nul), limit) : readLongCString(memory, address, limit)
+}
+
+/**
+ * It is read in short pieces so that a page's end does not lose it; and byte by byte at the end of what there is, for
+ * segments and sections do not end on a boundary.
+ */
+function readLongCString(memory: MemoryReader, address: Address, limit: number): string | undefined {
   const collected: number[] = []
   let at = address
   // One byte more tells that there are more.

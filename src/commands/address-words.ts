@@ -1,3 +1,4 @@
+import {createReadStream, fstatSync} from 'node:fs'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
 
@@ -45,7 +46,7 @@ export async function* readWords(
   tell: (error: InputError) => void,
   limitMs: number | undefined,
 ): AsyncGenerator<AddressWord[]> {
-  const {stdin} = process
+  const stdin = openInput()
   const timer = limitMs === undefined ? undefined : setTimeout(() => stdin.destroy(), limitMs)
   const lines = new WordLines(tell)
   let rest = ''
@@ -64,6 +65,16 @@ export async function* readWords(
   }
 }
 
+const DESCRIPTOR = 0
+/** Some hundred thousand addresses: those that are answered together are found in the order of the file. */
+const CHUNK_LENGTH = 4 * 1024 * 1024
+
+/** What waits for nobody is read in large pieces. */
+function openInput(): NodeJS.ReadableStream & {setEncoding(encoding: 'utf8'): AsyncIterable<string>; destroy(): void} {
+  if (!fstatSync(DESCRIPTOR).isFile()) return process.stdin
+  return createReadStream('', {fd: DESCRIPTOR, autoClose: false, highWaterMark: CHUNK_LENGTH})
+}
+
 /** The words of a text that comes in pieces. */
 class WordLines {
   readonly #tell: (error: InputError) => void
@@ -75,12 +86,16 @@ class WordLines {
 
   wordsIn(text: string): AddressWord[] {
     const words: AddressWord[] = []
-    for (const [index, line] of text.split('\n').entries()) {
-      if (index > 0) this.#number++
-      const number = plainNumber(line)
+    for (let start = 0; start < text.length; ) {
+      if (start > 0) this.#number++
+      const found = text.indexOf('\n', start)
+      const end = found < 0 ? text.length : found
+      const number = plainNumber(text, start, end)
       if (number >= 0) words.push(number)
-      else this.#addWords(line, words)
+      else this.#addWords(text.slice(start, end), words)
+      start = end + 1
     }
+    if (text.endsWith('\n')) this.#number++
     return words
   }
 
@@ -95,12 +110,12 @@ class WordLines {
 }
 
 /** A line that is one exact number and nothing else, as nearly all are; else -1. */
-function plainNumber(line: string): number {
-  const start = line.startsWith('0x') ? 2 : 0
-  if (line.length === start || line.length > start + EXACT_DIGITS) return -1
+function plainNumber(text: string, lineStart: number, end: number): number {
+  const start = text.startsWith('0x', lineStart) ? lineStart + 2 : lineStart
+  if (end <= start || end > start + EXACT_DIGITS) return -1
   let value = 0
-  for (let at = start; at < line.length; at++) {
-    const digit = DIGITS[line.charCodeAt(at)] ?? NO_DIGIT
+  for (let at = start; at < end; at++) {
+    const digit = DIGITS[text.charCodeAt(at)] ?? NO_DIGIT
     if (digit === NO_DIGIT) return -1
     value = value * 16 + digit
   }

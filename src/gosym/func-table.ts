@@ -153,6 +153,8 @@ export class GoTables {
    * damage.
    */
   functionAt(pc: Address): GoFunction | undefined {
+    const last = this.#last
+    if (last && pc >= last.entry && pc < last.end) return last
     for (const tables of this.#tables) if (tables.covers(pc)) return tables.functionAt(pc)
     return undefined
   }

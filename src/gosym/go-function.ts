@@ -88,8 +88,10 @@ export class GoFunction {
   readonly #record: FuncRecord
   readonly #tables = new Map<number, PcValueTable>()
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
-  readonly #stacks = new Map<number, object>()
-  readonly #argTemplates = new Map<number, ArgTemplate>()
+  /** By number of PCDATA. */
+  readonly #pcdata: (PcValueTable | undefined)[] = []
+  #stacks: Map<number, object> | undefined
+  #argTemplates: Map<number, ArgTemplate> | undefined
   #name: string | undefined
   #funcID: FuncID | undefined
   #argProgram: Uint8Array | null | 'missing' | undefined
@@ -197,6 +199,7 @@ export class GoFunction {
   placeAt(pc: Address, extent: Extent): GoPlace {
     extent.narrow(this.entry, this.end)
     const index = this.#pcdataAt(this.#pclntab.places.release.indices.pcdataInlTree, pc, extent)
+    this.#stacks ??= new Map()
     let stack = this.#stacks.get(index)
     if (!stack) {
       stack = {}
@@ -215,6 +218,7 @@ export class GoFunction {
 
   /** What `argText` has around the values. */
   argTemplate(lookupPc: Address): ArgTemplate {
+    this.#argTemplates ??= new Map()
     let template = this.#argTemplates.get(lookupPc)
     if (!template) {
       template = this.#makeArgTemplate(lookupPc)
@@ -327,20 +331,28 @@ export class GoFunction {
 
   #pcdataAt(index: number | undefined, pc: Address, extent?: Extent): number {
     if (index === undefined || index >= this.#record.npcdata) return NO_VALUE
-    const {func} = this.#pclntab.places.release
-    const offset = readU32(this.#pclntab.memory, toAddress(this.#record.address + func.pcdata + index * 4))
-    return offset === undefined ? NO_VALUE : this.#valueAt(offset, pc, extent)
+    this.#pcdata[index] ??= this.#pcdataTable(index)
+    return this.#pcdata[index].valueAt(pc - this.entry, extent, this.entry)
   }
 
-  /** Value of the table at `offset`; tables are kept by offset, for functions share equal ones. */
+  #pcdataTable(index: number): PcValueTable {
+    const {func} = this.#pclntab.places.release
+    const offset = readU32(this.#pclntab.memory, toAddress(this.#record.address + func.pcdata + index * 4))
+    return offset === undefined ? PcValueTable.EMPTY : this.#tableAt(offset)
+  }
+
   #valueAt(offset: number, pc: Address, extent?: Extent): number {
+    return this.#tableAt(offset).valueAt(pc - this.entry, extent, this.entry)
+  }
+
+  /** Tables are kept by offset: one function may have the same for several purposes. */
+  #tableAt(offset: number): PcValueTable {
     let table = this.#tables.get(offset)
     if (!table) {
       table = this.#pclntab.pcValues(offset, this.end - this.entry) ?? PcValueTable.EMPTY
       this.#tables.set(offset, table)
     }
-    if (extent) table.narrow(extent, this.entry, pc - this.entry)
-    return table.valueAt(pc - this.entry)
+    return table
   }
 }
 

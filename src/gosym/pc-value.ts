@@ -1,35 +1,40 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Extent} from '../base/extent.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
-import {lastAtOrBelow} from '../base/sorted-ranges.ts'
 
 /** No value: what the runtime's pcvalue returns for a pc that its table does not cover. */
 export const NO_VALUE = -1
 
 /** A decoded pc-value table (pcsp, pcfile, pcln, pcdata) of one function. */
 export class PcValueTable {
-  static readonly EMPTY = new PcValueTable(new Uint32Array(0), new Int32Array(0))
-  /** Ends of the ranges, as offsets from the function's entry, ascending. */
-  readonly ends: Uint32Array
-  readonly values: Int32Array
+  static readonly EMPTY = new PcValueTable([], [])
+  /** Ends of the ranges, as offsets from the function's entry, ascending. Of short columns an array costs least. */
+  readonly ends: readonly number[]
+  readonly values: readonly number[]
 
-  constructor(ends: Uint32Array, values: Int32Array) {
+  constructor(ends: readonly number[], values: readonly number[]) {
     this.ends = ends
     this.values = values
   }
 
-  /** The value at an offset from the entry: that of the first range that ends above it, else NO_VALUE. */
-  valueAt(offset: number): number {
-    return offset < 0 ? NO_VALUE : (this.values[lastAtOrBelow(this.ends, offset) + 1] ?? NO_VALUE)
-  }
-
-  /** How far `valueAt` is the same. @param entry of the function, by which the extent counts addresses */
-  narrow(extent: Extent, entry: Address, offset: number): void {
-    const before = lastAtOrBelow(this.ends, offset)
-    extent.narrow(
-      before < 0 ? entry : entry + (this.ends[before] as number),
-      entry + (this.ends[before + 1] ?? Number.POSITIVE_INFINITY),
+  /**
+   * The value at an offset from the entry: that of the first range that ends above it, else NO_VALUE.
+   * @param extent is narrowed to where the value is the same @param entry of the function, by which the extent counts
+   */
+  valueAt(offset: number, extent?: Extent, entry = 0): number {
+    const {ends} = this
+    let range = 0
+    for (let high = ends.length; range < high; ) {
+      const middle = Math.floor((range + high) / 2)
+      if ((ends[middle] as number) <= offset) range = middle + 1
+      else high = middle
+    }
+    const isCovered = range < ends.length
+    extent?.narrow(
+      range === 0 ? entry : entry + (ends[range - 1] as number),
+      isCovered ? entry + (ends[range] as number) : Number.POSITIVE_INFINITY,
     )
+    return isCovered && offset >= 0 ? (this.values[range] as number) : NO_VALUE
   }
 }
 
@@ -97,5 +102,5 @@ export function decodePcValueTable(bytes: Uint8Array, codeSize: number): {table:
     ends.push(pc)
     values.push(value)
   }
-  return {table: new PcValueTable(Uint32Array.from(ends), Int32Array.from(values)), terminated}
+  return {table: new PcValueTable(ends, values), terminated}
 }

@@ -131,6 +131,8 @@ export class Pclntab {
   readonly #entryWidth: 4 | 8
   readonly #names = new BoundedCache<number, string>(NAMES_KEPT, lengthOf)
   readonly #files = new BoundedCache<number, string>(NAMES_KEPT, lengthOf)
+  /** The last function that was found: who asks in order of pc finds the next one near it. */
+  #lastIndex = 0
 
   constructor(memory: MemoryReader, places: PclntabPlaces) {
     this.memory = memory
@@ -162,14 +164,19 @@ export class Pclntab {
     if (target === undefined) return undefined
     let low = 0
     let high = this.places.nfunc
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
+    let middle = this.#lastIndex
+    for (let step = 1; low < high; step *= 2) {
       const entry = this.#key(middle)
       if (entry === undefined) return undefined
       if (entry <= target) low = middle + 1
       else high = middle
+      // From the last one on by leaps, until one is above.
+      const isLeap = high === this.places.nfunc && middle + step < high
+      middle = isLeap ? middle + step : Math.floor((low + high) / 2)
     }
-    return low === 0 ? undefined : low - 1
+    if (low === 0) return undefined
+    this.#lastIndex = low - 1
+    return low - 1
   }
 
   #key(index: number): number | undefined {
@@ -229,19 +236,23 @@ export class Pclntab {
     if (number < 0) return undefined
     if (!cutab) {
       if (fileCount === undefined || number >= fileCount) return undefined
-      const offset = readU32(this.memory, toAddress(filetab.start + number * 4))
-      return offset === undefined ? undefined : this.#path(toAddress(pclntable.start + offset))
+      const slot = toAddress(filetab.start + number * 4)
+      const offset = readU32(this.memory, slot)
+      if (offset === undefined) return undefined
+      return this.#files.of(slot, () => this.#path(toAddress(pclntable.start + offset)))
     }
     if (number >= filetab.end - filetab.start) return undefined
     const slot = toAddress(cutab.start + (cuOffset + number) * 4)
-    const offset = slot < filetab.start || cutab.start > filetab.start ? readU32(this.memory, slot) : undefined
-    if (offset === undefined || offset === NONE) return '?'
-    const at = toAddress(filetab.start + offset)
-    return at < filetab.end ? this.#path(at) : '?'
+    return this.#files.of(slot, () => {
+      const offset = slot < filetab.start || cutab.start > filetab.start ? readU32(this.memory, slot) : undefined
+      if (offset === undefined || offset === NONE) return '?'
+      const at = toAddress(filetab.start + offset)
+      return at < filetab.end ? this.#path(at) : '?'
+    })
   }
 
   #path(at: Address): string {
-    return this.#files.of(at, () => readCString(this.memory, at, NAME_MAX) ?? '?')
+    return readCString(this.memory, at, NAME_MAX) ?? '?'
   }
 
   /**

@@ -24,10 +24,12 @@ export class AddressAnswers {
 
   /** Finds what the table does not know yet of these addresses, until it is full. @param goOn is asked before each */
   prepare(addresses: readonly Address[], goOn: () => boolean): void {
-    const unknown = Float64Array.from(addresses.filter(address => !this.table.seek(address))).sort()
+    const unknown = new Float64Array(addresses.length)
+    let count = 0
+    for (const address of addresses) if (!this.table.seek(address)) unknown[count++] = address
     let extent = new Extent()
     extent.narrow(0, 0)
-    for (const address of unknown) {
+    for (const address of unknown.subarray(0, count).sort()) {
       if (address < extent.end) continue
       if (this.table.isFull || !goOn()) break
       extent = new Extent()

@@ -117,3 +117,13 @@ test('symbolize takes several addresses a line, and tells what is none with its 
   t.regex(stderr, /line 3: zz: not an address\n.*\n.*line 3: 0x: not an address\n/)
   t.is(exitCode, 1)
 })
+
+test('symbolize takes addresses from a file, from where the shell has come to in it', t => {
+  const wanted = runCommand(['symbolize', fixture.executable, '0x48600f', '0x401000']).stdout
+  const list = join(directory, 'addresses')
+  writeFileSync(list, 'first\n48600f\n401000\nzz')
+  const {stdout, stderr, exitCode} = runShell(`{ read; $RUN symbolize ${fixture.executable}; } < ${list}`)
+  t.is(stdout, wanted)
+  t.regex(stderr, /line 3: zz: not an address\n/)
+  t.is(exitCode, 1)
+})

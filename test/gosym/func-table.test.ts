@@ -1,4 +1,5 @@
 import test from 'ava'
+import {Random} from '../../lab/fuzz/random.ts'
 import type {Address} from '../../src/base/address.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import type {MemoryReader} from '../../src/base/memory-reader.ts'
@@ -135,6 +136,23 @@ for (const minor of RELEASES) {
     t.is(tables.functionAt(at(0x60)), undefined)
     t.is(tables.functionAt(at(5))?.entry, at(0))
     t.is(tables.functionAt(at(5))?.end, at(0x40))
+  })
+
+  test(`Go 1.${minor}: each pc of many functions is found, from wherever the one before was`, t => {
+    const random = new Random(minor)
+    const starts = [0]
+    while (starts.length < 70) starts.push((starts.at(-1) as number) + 1 + random.below(30))
+    const names = new Map(starts.map((start, index) => [start, `main.f${index}`]))
+    const functions = starts.map(start => ({name: names.get(start) as string, at: start}))
+    const end = (starts.at(-1) as number) + 9
+    const image = buildGoImage({minor, functions, end, files: [], names: []})
+    const tables = openImage(image, GoVersion.ofMinor(minor), image.moduledata)
+    const nameAt = (offset: number) => names.get(starts.findLast(start => start <= offset) as number)
+    for (let asked = 0; asked < 1000; asked++) {
+      const offset = random.below(end)
+      t.is(tables?.functionAt(at(offset))?.name, nameAt(offset))
+    }
+    for (let offset = 0; offset < end; offset++) t.is(tables?.functionAt(at(offset))?.name, nameAt(offset))
   })
 
   test(`Go 1.${minor}: the SP delta holds below the end of its run, and padding has none`, t => {
