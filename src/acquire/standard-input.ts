@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, readSync} from 'node:fs'
+import {closeSync, createReadStream, fstatSync, readSync} from 'node:fs'
 import {isatty} from 'node:tty'
 import {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
@@ -36,6 +36,18 @@ export function openStandardInput(deadline: Deadline | undefined): FileSource | 
   } catch (error) {
     throw error instanceof InputError ? error : openFailed(NAME, error)
   }
+}
+
+/** Of a text in a file: what waits for nobody is read in large pieces. */
+const PIECE_LENGTH = 4 * 1024 * 1024
+
+/** Standard input as a text whose pieces come when they come. */
+export function readableInput(): {
+  setEncoding(encoding: 'utf8'): AsyncIterable<string | Uint8Array>
+  destroy(): void
+} {
+  if (!fstatSync(DESCRIPTOR).isFile()) return process.stdin
+  return createReadStream('', {fd: DESCRIPTOR, autoClose: false, highWaterMark: PIECE_LENGTH})
 }
 
 /** Bytes that come through a pipe: each is read once, synchronously as a file's are, and waited for in time. */

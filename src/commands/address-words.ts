@@ -1,4 +1,4 @@
-import {createReadStream, fstatSync} from 'node:fs'
+import {readableInput} from '../acquire/standard-input.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
 
@@ -46,7 +46,7 @@ export async function* readWords(
   tell: (error: InputError) => void,
   limitMs: number | undefined,
 ): AsyncGenerator<AddressWord[]> {
-  const stdin = openInput()
+  const stdin = readableInput()
   const timer = limitMs === undefined ? undefined : setTimeout(() => stdin.destroy(), limitMs)
   const lines = new WordLines(tell)
   let rest = ''
@@ -63,16 +63,6 @@ export async function* readWords(
   } finally {
     clearTimeout(timer)
   }
-}
-
-const DESCRIPTOR = 0
-/** Some hundred thousand addresses: those that are answered together are found in the order of the file. */
-const CHUNK_LENGTH = 4 * 1024 * 1024
-
-/** What waits for nobody is read in large pieces. */
-function openInput(): NodeJS.ReadableStream & {setEncoding(encoding: 'utf8'): AsyncIterable<string>; destroy(): void} {
-  if (!fstatSync(DESCRIPTOR).isFile()) return process.stdin
-  return createReadStream('', {fd: DESCRIPTOR, autoClose: false, highWaterMark: CHUNK_LENGTH})
 }
 
 /** The words of a text that comes in pieces. */

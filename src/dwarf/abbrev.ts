@@ -1,4 +1,4 @@
-import {Cursor} from '../base/cursor.ts'
+import type {Cursor} from '../base/cursor.ts'
 import {DW_AT, DW_FORM} from './constants.ts'
 
 /** Attributes in a row whose lengths the abbreviation tells, and what follows them. */
@@ -64,17 +64,43 @@ function isOffsetForm(form: number): boolean {
   )
 }
 
+/** Declarations without their codes: each unit of a program has a table of its own with much the same ones. */
+export class AbbrevDeclarations {
+  readonly #section: Buffer
+  readonly #known = new Map<string, Abbrev>()
+
+  /** @param bytes the whole section */
+  constructor(bytes: Uint8Array) {
+    this.#section = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  /** The one at the cursor, which stands in the section and is then behind it. */
+  read(cursor: Cursor): Abbrev {
+    const start = cursor.position
+    skipDeclaration(cursor)
+    const text = this.#section.toString('latin1', start, cursor.position)
+    let abbrev = this.#known.get(text)
+    if (!abbrev) {
+      cursor.seek(start)
+      abbrev = parseDeclaration(cursor)
+      this.#known.set(text, abbrev)
+    }
+    return abbrev
+  }
+}
+
 /** The abbreviation table of one or more units. Declarations are compiled as they are first asked for. */
 export class AbbrevTable {
   readonly #cursor: Cursor
+  readonly #declarations: AbbrevDeclarations
   readonly #dense: (Abbrev | undefined)[] = []
   readonly #sparse = new Map<number, Abbrev>()
   #finished = false
 
-  /** @param bytes the whole section; `offset` is where this table starts */
-  constructor(bytes: Uint8Array, offset: number, label: string) {
-    this.#cursor = new Cursor(bytes, label)
-    this.#cursor.seek(offset)
+  /** @param cursor over the whole section, where this table starts */
+  constructor(cursor: Cursor, declarations: AbbrevDeclarations) {
+    this.#cursor = cursor
+    this.#declarations = declarations
   }
 
   find(code: number): Abbrev | undefined {
@@ -90,7 +116,7 @@ export class AbbrevTable {
         this.#finished = true
         return undefined
       }
-      const abbrev = parseDeclaration(this.#cursor)
+      const abbrev = this.#declarations.read(this.#cursor)
       this.#keep(code, abbrev)
       if (code === wanted) return abbrev
     }
@@ -101,6 +127,17 @@ export class AbbrevTable {
     if (this.#dense.length === 0) this.#dense.push(undefined)
     if (code === this.#dense.length) this.#dense.push(abbrev)
     else if (code > this.#dense.length) this.#sparse.set(code, abbrev)
+  }
+}
+
+function skipDeclaration(cursor: Cursor): void {
+  cursor.uleb128()
+  cursor.skip(1)
+  for (;;) {
+    const name = cursor.uleb128()
+    const form = cursor.uleb128()
+    if (form === DW_FORM.implicit_const) cursor.sleb128Word()
+    if (name === 0 && form === 0) return
   }
 }
 

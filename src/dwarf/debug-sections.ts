@@ -1,8 +1,11 @@
+import {BoundedCache} from '../base/bounded-cache.ts'
 import {Cursor} from '../base/cursor.ts'
 import {decodeName} from '../base/foreign-name.ts'
 import type {SectionSource} from '../base/section-source.ts'
 
 const NOTHING = new Uint8Array(0)
+/** Characters of paths that are kept: they may share their bytes. */
+const PATHS_KEPT = 16 * 1024 * 1024
 
 /** A part of a section that belongs to one unit of a package file. */
 export interface Contribution {
@@ -18,6 +21,7 @@ export class DebugSections {
   readonly suffix: '' | '.dwo'
   readonly #contributions: ReadonlyMap<string, Contribution> | undefined
   readonly #bytes = new Map<string, Uint8Array>()
+  readonly #paths = new BoundedCache<number, string | undefined>(PATHS_KEPT, path => 32 + (path?.length ?? 0))
 
   constructor(source: SectionSource, suffix: '' | '.dwo' = '', contributions?: ReadonlyMap<string, Contribution>) {
     this.name = source.name
@@ -50,6 +54,11 @@ export class DebugSections {
   /** A cursor over a whole section. */
   cursor(section: string): Cursor {
     return new Cursor(this.bytes(section), this.label(section))
+  }
+
+  /** The path of `.debug_line_str` at an offset: each unit names much the same ones. */
+  path(offset: number): string | undefined {
+    return this.#paths.of(offset, () => this.string('.debug_line_str', offset))
   }
 
   /** The NUL-terminated string at an offset of a string section; undefined past its end. */

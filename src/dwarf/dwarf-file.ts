@@ -1,5 +1,5 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
-import {AbbrevTable} from './abbrev.ts'
+import {AbbrevDeclarations, AbbrevTable} from './abbrev.ts'
 import type {DebugSections} from './debug-sections.ts'
 import type {Unit} from './unit.ts'
 import {UnitList} from './unit-list.ts'
@@ -13,6 +13,7 @@ export class DwarfFile {
   readonly skeleton: Unit | undefined
   readonly #diagnostics: Diagnostics
   readonly #abbrevs = new Map<number, AbbrevTable>()
+  #declarations: AbbrevDeclarations | undefined
   #info: UnitList | undefined
   #types: UnitList | undefined
 
@@ -42,7 +43,10 @@ export class DwarfFile {
   abbrevs(offset: number): AbbrevTable {
     let table = this.#abbrevs.get(offset)
     if (!table) {
-      table = new AbbrevTable(this.sections.bytes('.debug_abbrev'), offset, this.sections.label('.debug_abbrev'))
+      this.#declarations ??= new AbbrevDeclarations(this.sections.bytes('.debug_abbrev'))
+      const cursor = this.sections.cursor('.debug_abbrev')
+      cursor.seek(offset)
+      table = new AbbrevTable(cursor, this.#declarations)
       this.#abbrevs.set(offset, table)
     }
     return table

@@ -37,8 +37,8 @@ export class InlineTree {
     this.#columns = Uint32Array.from(rows, row => row.column)
   }
 
-  /** @param offset section offset of the subprogram's DIE @throws FormatError */
-  static parse(unit: Unit, offset: number): InlineTree {
+  /** undefined where nothing is inlined. @param offset section offset of the subprogram's DIE @throws FormatError */
+  static parse(unit: Unit, offset: number): InlineTree | undefined {
     const ranges = new RangeIndexBuilder()
     const rows: CallRow[] = []
     const walker = new DieWalker(unit, offset)
@@ -63,7 +63,7 @@ export class InlineTree {
       unit.ranges(attributes, (start, end) => ranges.add(start, end, row))
       open.push({depth, row})
     }
-    return new InlineTree(unit, ranges.build(), rows)
+    return rows.length === 0 ? undefined : new InlineTree(unit, ranges.build(), rows)
   }
 
   /** Number of the innermost call that an address is inside of, or -1. */

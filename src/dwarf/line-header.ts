@@ -50,7 +50,7 @@ export function readLineHeader(unit: Unit, offset: number): LineHeader {
   const lineBase = cursor.i8()
   const lineRange = cursor.u8()
   const opcodeBase = cursor.u8()
-  const operandCounts = new Uint8Array(256)
+  const operandCounts = new Uint8Array(opcodeBase)
   for (let opcode = 1; opcode < opcodeBase; opcode++) operandCounts[opcode] = cursor.u8()
   const context: FormContext = {version, addressSize, offsetSize}
   const tables = version >= 5 ? readEntryTables(cursor, unit, context) : readOldTables(cursor)
@@ -109,11 +109,9 @@ function readEntries(cursor: Cursor, unit: Unit, context: FormContext): LineFile
       readForm(cursor, types[field] as number, forms[field] as number, 0, context, values)
     }
     const md5 = entryDigest(cursor, values)
-    entries.push({
-      name: entryString(cursor, unit, values) ?? '',
-      directory: values.number(DW_LNCT.directory_index) ?? 0,
-      ...(md5 !== undefined && {md5}),
-    })
+    const name = entryString(cursor, unit, values) ?? ''
+    const directory = values.number(DW_LNCT.directory_index) ?? 0
+    entries.push(md5 === undefined ? {name, directory} : {name, directory, md5})
   }
   return entries
 }

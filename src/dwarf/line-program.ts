@@ -41,7 +41,7 @@ export class LineTable {
   /** Sequences before a damaged place are kept, and `onError` told of it. @throws FormatError for a broken header */
   static parse(unit: Unit, offset: number, onError: (error: unknown) => void): LineTable {
     const header = readLineHeader(unit, offset)
-    const rows = new LineRows()
+    const rows = new LineRows(header.program.remaining)
     const sequences = new RangeIndexBuilder()
     const bounds: number[] = []
     const finish = (first: number, endAddress: number) => {
@@ -87,11 +87,20 @@ export class LineTable {
 
 /** Columns of (address, file, line, column) that double as they fill. */
 class LineRows {
-  #addresses = new Float64Array(256)
-  #files = new Uint32Array(256)
-  #lines = new Uint32Array(256)
-  #columns = new Uint32Array(256)
+  #addresses: Float64Array
+  #files: Uint32Array
+  #lines: Uint32Array
+  #columns: Uint32Array
   count = 0
+
+  /** @param bytes of the program, of which a row takes two to five */
+  constructor(bytes: number) {
+    const length = Math.max(16, Math.ceil(bytes / 4))
+    this.#addresses = new Float64Array(length)
+    this.#files = new Uint32Array(length)
+    this.#lines = new Uint32Array(length)
+    this.#columns = new Uint32Array(length)
+  }
 
   push(address: number, file: number, line: number, column: number): void {
     if (this.count === this.#addresses.length) this.#resize(this.count * 2)
@@ -113,8 +122,9 @@ class LineRows {
     this.#columns = copy(this.#columns, new Uint32Array(length))
   }
 
+  /** Gives back what is not needed, where that is much. */
   trim(): this {
-    this.#resize(Math.max(this.count, 1))
+    if (this.#addresses.length > this.count * 2) this.#resize(Math.max(this.count, 1))
     return this
   }
 

@@ -133,7 +133,7 @@ export class Unit {
       case DW_FORM.strp:
         return sections.string('.debug_str', value)
       case DW_FORM.line_strp:
-        return sections.string('.debug_line_str', value)
+        return sections.path(value)
       case DW_FORM.strp_sup:
       case DW_FORM.GNU_strp_alt:
         return supplementary?.sections.string('.debug_str', value)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import {Cursor} from '../../src/base/cursor.ts'
-import {AbbrevTable} from '../../src/dwarf/abbrev.ts'
+import {AbbrevDeclarations, AbbrevTable} from '../../src/dwarf/abbrev.ts'
 import {DW_FORM} from '../../src/dwarf/constants.ts'
 import {DieAttributes, readAttributes, skipAttributes} from '../../src/dwarf/form.ts'
 
@@ -23,7 +23,8 @@ const FORMS = [
 /** A DIE of an abbreviation with these forms. */
 function declare(forms: readonly number[]): AbbrevTable {
   const attributes = forms.flatMap((form, index) => [index + 1, form])
-  return new AbbrevTable(Uint8Array.of(1, 0x34, 0, ...attributes, 0, 0, 0), 0, 'abbrev')
+  const bytes = Uint8Array.of(1, 0x34, 0, ...attributes, 0, 0, 0)
+  return new AbbrevTable(new Cursor(bytes, 'abbrev'), new AbbrevDeclarations(bytes))
 }
 
 function data(addressSize: number, offsetSize: number, refAddrSize: number): Uint8Array {
@@ -61,4 +62,21 @@ test('a form that no version defines is not passed by', t => {
   if (!abbrev) return t.fail()
   const context = {version: 5, addressSize: 8, offsetSize: 4} as const
   t.throws(() => skipAttributes(new Cursor(new Uint8Array(8), 'die'), abbrev, context), {message: /unknown form 0x0/})
+})
+
+test('tables share the declarations that are the same to the byte, and no others', t => {
+  const constant = (value: number) => [0x34, 0, 0x1c, DW_FORM.implicit_const, value, 0, 0]
+  const bytes = Uint8Array.of(1, ...constant(5), 2, ...constant(6), 0, 7, ...constant(5), 1, ...constant(6), 0)
+  const declarations = new AbbrevDeclarations(bytes)
+  const tableAt = (offset: number): AbbrevTable => {
+    const cursor = new Cursor(bytes, 'abbrev')
+    cursor.seek(offset)
+    return new AbbrevTable(cursor, declarations)
+  }
+  const [first, second] = [tableAt(0), tableAt(17)]
+  t.deepEqual(first.find(1)?.implicit, [5])
+  t.deepEqual(first.find(2)?.implicit, [6])
+  t.is(second.find(7), first.find(1))
+  t.is(second.find(1), first.find(2))
+  t.is(second.find(2), undefined)
 })
