@@ -2,6 +2,9 @@ import {ADDRESS_LIMIT, type Address, number64At, toAddress, type Word} from './a
 import {FormatError} from './errors.ts'
 import {decodeName} from './foreign-name.ts'
 
+/** Of a byte of a LEB128: that more follow; in the last one, that the number is below 0. */
+const [LEB128_MORE, LEB128_SIGN] = [0x80, 0x40]
+
 /**
  * Bounded little-endian view with a position, a label and the offset of its first byte in its section.
  * Each read advances or throws a FormatError that says where (`exe:.debug_line+0x1f: need 4 bytes`).
@@ -11,14 +14,19 @@ export class Cursor {
   readonly label: string
   /** Offset of `bytes[0]` in what the label names. */
   readonly base: number
-  readonly #view: DataView
+  /** Made when it is needed: many cursors read bytes alone. */
+  #dataView: DataView | undefined
   #position = 0
 
   constructor(bytes: Uint8Array, label: string, base = 0) {
     this.bytes = bytes
     this.label = label
     this.base = base
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get #view(): DataView {
+    this.#dataView ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
+    return this.#dataView
   }
 
   get position(): number {
@@ -155,6 +163,13 @@ export class Cursor {
 
   /** ULEB128 (DWARF 5, 7.6) that must be exact in a double. */
   uleb128(): number {
+    const byte = this.bytes[this.#position] ?? LEB128_MORE
+    if (byte >= LEB128_MORE) return this.#longUleb128()
+    this.#position++
+    return byte
+  }
+
+  #longUleb128(): number {
     const start = this.#position
     let result = 0
     let scale = 1
@@ -171,6 +186,13 @@ export class Cursor {
 
   /** SLEB128 (DWARF 5, 7.6) that must be exact in a double. */
   sleb128(): number {
+    const byte = this.bytes[this.#position] ?? LEB128_MORE
+    if (byte >= LEB128_MORE) return this.#longSleb128()
+    this.#position++
+    return byte < LEB128_SIGN ? byte : byte - LEB128_MORE
+  }
+
+  #longSleb128(): number {
     const start = this.#position
     let result = 0
     let scale = 1

@@ -23,7 +23,8 @@ export class CompiledUnit {
   #body: Unit | undefined
   #lines: LineTable | null | undefined
   #functions: FunctionIndex | null | undefined
-  readonly #trees = new Map<number, InlineTree | undefined>()
+  /** By function; null where nothing is inlined. */
+  readonly #trees: (InlineTree | null)[] = []
   readonly #stacks = new Map<number, object>()
   readonly #names = new Map<number, DieNames>()
   readonly #tailCalls = new Map<number, readonly TailCallSite[] | undefined>()
@@ -101,14 +102,13 @@ export class CompiledUnit {
   }
 
   #tree(functionIndex: number): InlineTree | undefined {
-    if (!this.#trees.has(functionIndex)) {
+    let tree = this.#trees[functionIndex]
+    if (tree === undefined) {
       const offset = this.functions?.offset(functionIndex) ?? 0
-      this.#trees.set(
-        functionIndex,
-        this.#attempt(() => InlineTree.parse(this.#bodyUnit(), offset)),
-      )
+      tree = this.#attempt(() => InlineTree.parse(this.#bodyUnit(), offset)) ?? null
+      this.#trees[functionIndex] = tree
     }
-    return this.#trees.get(functionIndex)
+    return tree ?? undefined
   }
 
   /** The tail calls of a function of `functions`; undefined where they are not known to be all. */

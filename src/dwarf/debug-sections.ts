@@ -21,6 +21,7 @@ export class DebugSections {
   readonly suffix: '' | '.dwo'
   readonly #contributions: ReadonlyMap<string, Contribution> | undefined
   readonly #bytes = new Map<string, Uint8Array>()
+  readonly #labels = new Map<string, string>()
   readonly #paths = new BoundedCache<number, string | undefined>(PATHS_KEPT, path => 32 + (path?.length ?? 0))
 
   constructor(source: SectionSource, suffix: '' | '.dwo' = '', contributions?: ReadonlyMap<string, Contribution>) {
@@ -48,7 +49,12 @@ export class DebugSections {
   }
 
   label(section: string): string {
-    return `${this.name}:${section}${this.suffix}`
+    let label = this.#labels.get(section)
+    if (label === undefined) {
+      label = `${this.name}:${section}${this.suffix}`
+      this.#labels.set(section, label)
+    }
+    return label
   }
 
   /** A cursor over a whole section. */

@@ -20,19 +20,21 @@ export interface DieNames {
  */
 const ORIGIN_LIMIT = 16
 
+/** Of the DIE whose names are read. */
+const ATTRIBUTES = new DieAttributes()
+
 /**
  * The names of a subprogram or inlined_subroutine, collected along DW_AT_abstract_origin and DW_AT_specification
  * (DWARF 5, 3.3.8 and 2.13.2), across units and into the supplementary file.
  */
 export function readNames(reference: DieReference): DieNames {
   const names: DieNames = {name: undefined, linkageName: undefined, language: undefined}
-  const attributes = new DieAttributes()
   let next: DieReference | undefined = reference
   for (let step = 0; next && step < ORIGIN_LIMIT; step++) {
     const {unit, offset}: DieReference = next
     const walker = new DieWalker(unit, offset)
     if (!walker.next()) break
-    walker.read(attributes)
+    const attributes = walker.read(ATTRIBUTES)
     if (names.name === undefined) {
       names.name = unit.string(attributes, DW_AT.name)
       if (names.name !== undefined) names.named = next

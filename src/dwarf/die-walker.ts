@@ -7,6 +7,9 @@ import type {Unit} from './unit.ts'
 /** Deeper nesting than this is not a program (DIE depth in large C++ units stays below 100). */
 const DEPTH_LIMIT = 4096
 
+/** The attribute that names the next DIE beside the present one. */
+const SIBLING = new DieAttributes()
+
 /**
  * Walks DIEs in the order they stand in the unit, from a given one through its children (and, from the root, through
  * the whole unit). Attributes are skipped unless they are read between two steps.
@@ -117,12 +120,12 @@ export class DieWalker {
     if (!this.#pending) return -1
     if (abbrev.sibling < 0) return -1
     let position = -1
-    const scratch = new DieAttributes()
     for (let at = 0; at < abbrev.forms.length; at++) {
       const form = abbrev.forms[at] as number
       if (at === abbrev.sibling && form !== DW_FORM.ref_addr) {
-        readForm(this.#cursor, 0, form, abbrev.implicit[at] as number, this.#unit, scratch)
-        position = scratch.value(0)
+        SIBLING.clear()
+        readForm(this.#cursor, 0, form, abbrev.implicit[at] as number, this.#unit, SIBLING)
+        position = SIBLING.value(0)
       } else skipForm(this.#cursor, form, this.#unit)
     }
     this.#pending = false

@@ -16,6 +16,9 @@ export interface InlinedCall {
   readonly callColumn: number
 }
 
+/** Of the call that is read. */
+const ATTRIBUTES = new DieAttributes()
+
 /** The inlined calls of one function, by pc; columns by call number. */
 export class InlineTree {
   readonly #unit: Unit
@@ -42,7 +45,6 @@ export class InlineTree {
     const ranges = new RangeIndexBuilder()
     const rows: CallRow[] = []
     const walker = new DieWalker(unit, offset)
-    const attributes = new DieAttributes()
     // the calls that enclose the present DIE, with their depths
     const open: {depth: number; row: number}[] = []
     walker.next()
@@ -58,9 +60,9 @@ export class InlineTree {
       rows.push({
         offset: walker.offset,
         parent: open[open.length - 1]?.row ?? -1,
-        ...readCallSite(walker.read(attributes)),
+        ...readCallSite(walker.read(ATTRIBUTES)),
       })
-      unit.ranges(attributes, (start, end) => ranges.add(start, end, row))
+      unit.ranges(ATTRIBUTES, (start, end) => ranges.add(start, end, row))
       open.push({depth, row})
     }
     return rows.length === 0 ? undefined : new InlineTree(unit, ranges.build(), rows)
