@@ -129,26 +129,29 @@ export class Symbolizer {
   #locateNative(module: SymbolSource, linkAddress: Address, place: FramePlace): SourceFrame[] | undefined {
     const symbols = this.#symbolsOf(module)
     const frames = this.#attempt(module, () => symbols.locate(linkAddress)) ?? []
-    return this.#nameFrames(module, linkAddress, frames, place)
+    const outer = frames[frames.length - 1]
+    const symbol = outer && isNamed(outer, symbols) ? undefined : symbols.findSymbol(linkAddress)
+    return this.#nameFrames(module, frames, symbol, place)
   }
 
-  /** @param frames of DWARF; where there are none, the symbol is all that is known */
+  /**
+   * @param frames of DWARF; where there are none, the symbol is all that is known
+   * @param symbol where the frames are not named yet
+   */
   #nameFrames(
     module: SymbolSource,
-    linkAddress: Address,
     frames: readonly DwarfFrame[],
+    symbol: NamedEntry | undefined,
     place: FramePlace,
   ): SourceFrame[] | undefined {
-    const symbols = this.#symbolsOf(module)
     const outer = frames[frames.length - 1]
     if (!outer) {
-      const symbol = symbols.findSymbol(linkAddress)
       if (!symbol) return undefined
       const {name, entry, file} = symbol
       const names = this.#names({linkageName: name})
       return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
     }
-    const symbol = isNamed(outer, symbols) ? undefined : symbols.findSymbol(linkAddress)
+    const symbols = this.#symbolsOf(module)
     const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
     const named = symbol ? nameBySymbol(outer, symbol, isPart) : outer
     return frames.map(frame => this.#sourceFrame(module, frame === outer ? named : frame, place))
@@ -173,7 +176,7 @@ export class Symbolizer {
     const frames = symbols.locate(linkAddress)
     const outer = frames[frames.length - 1]
     if (outer && isNamed(outer, symbols)) {
-      return this.#stackOf(stack, () => this.#nameFrames(module, linkAddress, frames, NO_PLACE))
+      return this.#stackOf(stack, () => this.#nameFrames(module, frames, undefined, NO_PLACE))
     }
     this.#unnamed.add(stack)
     return this.#bySymbol(stack, module, linkAddress, extent)
@@ -192,7 +195,7 @@ export class Symbolizer {
     let found = known.get(entry)
     if (!found || found.symbol !== symbol?.name) {
       const frames = stack === NO_STACK ? [] : symbols.locate(linkAddress)
-      const named = this.#nameFrames(module, linkAddress, frames, NO_PLACE) ?? [unknownFrame(NO_PLACE)]
+      const named = this.#nameFrames(module, frames, symbol, NO_PLACE) ?? [unknownFrame(NO_PLACE)]
       found = {frames: named, symbol: symbol?.name}
       known.set(entry, found)
     }
