@@ -44,6 +44,13 @@ export const OUR_SYMBOLIZER: Contestant = {
   command: ({executable}) => [process.execPath, entry, 'symbolize', executable],
 }
 
+/** Us, by whom nothing was kept. */
+export const OUR_SYMBOLIZER_AT_FIRST: Contestant = {
+  name: 'gotrace-core symbolize --no-cache',
+  tool: 'node',
+  command: ({executable}) => [process.execPath, entry, 'symbolize', '--no-cache', executable],
+}
+
 export const BARE_NODE: Contestant = {
   name: 'bare node',
   tool: 'node',

@@ -89,6 +89,11 @@ export function makeCore(executable: string, {arguments: words, compressed}: Cor
   return {directory, core: packed, executable, size}
 }
 
+/** Takes a file out of the page cache, and no other one. */
+export function forgetPages(path: string): void {
+  execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none'])
+}
+
 /** Commands for Delve: every goroutine with its stack, then the end. */
 export function delveScript(): string {
   mkdirSync(benchDirectory(), {recursive: true})

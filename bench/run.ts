@@ -15,7 +15,7 @@ import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import {parseArgs} from 'node:util'
 import {type Contestant, installed, missingPeers} from './contestants.ts'
-import type {BenchInput} from './cores.ts'
+import {type BenchInput, forgetPages} from './cores.ts'
 import {fetchDelve, newestDelve} from './delve.ts'
 import {type Measure, measure, median} from './measure.ts'
 import {SUBJECTS, type Subject} from './subjects.ts'
@@ -56,16 +56,17 @@ function runSubject(core: BenchInput, subject: Subject, asked: number): Row[] {
   const rows = present.map(({name}): Row => ({contestant: name, runs: []}))
   const rounds = Math.min(asked, subject.roundsMax ?? asked)
   // A run each that does not count: page cache, code cache.
-  if (rounds > 1) for (const contestant of present) runOnce(contestant, core)
+  if (rounds > 1) for (const contestant of present) runOnce(contestant, core, subject)
   for (let round = 0; round < rounds; round++) {
     present.forEach((contestant, index) => {
-      rows[index]?.runs.push(runOnce(contestant, core))
+      rows[index]?.runs.push(runOnce(contestant, core, subject))
     })
   }
   return rows
 }
 
-function runOnce(contestant: Contestant, core: BenchInput): Measure {
+function runOnce(contestant: Contestant, core: BenchInput, {isCold}: Subject): Measure {
+  if (isCold) forgetPages(core.core)
   return measure(contestant.command(core), core.input)
 }
 

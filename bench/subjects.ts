@@ -10,6 +10,7 @@ import {
   OUR_LOOP,
   OUR_SMALL,
   OUR_SYMBOLIZER,
+  OUR_SYMBOLIZER_AT_FIRST,
   ourselves,
   SYMBOLIZERS,
 } from './contestants.ts'
@@ -28,6 +29,8 @@ export interface Subject {
   isLarge?: boolean
   /** At most so many rounds: each takes long. */
   roundsMax?: number
+  /** The core is out of the page cache when a run begins. */
+  isCold?: boolean
 }
 
 type Rest = Omit<Subject, 'name' | 'what' | 'prepare' | 'ours' | 'peers'> & Partial<Subject>
@@ -73,9 +76,8 @@ function symbolize(name: string, what: string, module: (release: string) => stri
     what: `100,000 random addresses of ${what}`,
     goal: 'faster than each',
     prepare: release => randomAddresses(module(release), 100_000),
-    ours: [OUR_SYMBOLIZER],
+    ours: [OUR_SYMBOLIZER_AT_FIRST, OUR_SYMBOLIZER],
     peers: SYMBOLIZERS,
-    roundsMax: 3,
   }
 }
 
@@ -119,7 +121,7 @@ export const SUBJECTS: readonly Subject[] = [
     peers: DEBUGGERS,
   },
   crowd(1000, {}),
-  crowd(10_000, {goal: '0.06 of Delve', roundsMax: 5}),
+  crowd(10_000, {goal: '0.06 of Delve'}),
   crowd(100_000, {
     goal: 'JSON and NDJSON: 1.5 times the text',
     ours: [
@@ -130,7 +132,13 @@ export const SUBJECTS: readonly Subject[] = [
       ourselves('goroutines', '--group'),
     ],
     peers: [],
-    roundsMax: 3,
+  }),
+  crowd(100_000, {
+    name: 'crowd-100000-cold',
+    what: '100,000 goroutines, the core out of the page cache',
+    goal: 'wall: 1.3 times the CPU',
+    peers: [],
+    isCold: true,
   }),
   crowd(100_000, {
     name: 'crowd-100000-delve',
@@ -158,7 +166,6 @@ export const SUBJECTS: readonly Subject[] = [
     prepare: release => makeCore(buildProgram('threads', release), {arguments: [200, 100]}),
     ours: [ourselves('threads')],
     peers: DEBUGGERS.filter(({tool}) => tool === 'eu-stack'),
-    roundsMax: 3,
   },
   {
     name: 'threads-cxx',
@@ -167,7 +174,6 @@ export const SUBJECTS: readonly Subject[] = [
     prepare: release => makeCore(buildProgram('cxx', release), {arguments: [200, 100]}),
     ours: [ourselves('threads')],
     peers: [EU_STACK_INLINES],
-    roundsMax: 3,
   },
   symbolize('libc', "Debian's libc, with its debug file", () => debianLibrary(/^libc\.so\.6$/)),
   symbolize('cxx', 'a C++ library of 100 MB', () => debianLibrary(/^libLLVM-\d+\.so\.1$/)),
