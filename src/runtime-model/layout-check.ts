@@ -38,6 +38,7 @@ export interface LayoutFit {
 }
 
 const MACHINE_SAMPLE = 32
+const PANIC_SAMPLE = 8
 /** A goroutine id past this would take centuries to count to. */
 const GOID_LIMIT = 2 ** 48
 /**
@@ -185,6 +186,7 @@ class LayoutChecker {
     }
     tally.check('g.stktopsp is on the stack', g.word('stktopsp') === 0n || isOnStack({lo, hi}, g.pointer('stktopsp')))
     this.#checkOrigin(g)
+    this.#checkPanic(g)
     const m = g.pointer('m')
     if (status === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {
       const machine = RemoteStruct.read(this.#memory, m, this.#layouts.m)
@@ -229,6 +231,29 @@ class LayoutChecker {
     const channel = sudog.pointer('c')
     const isChannel = channel === NULL_ADDRESS ? false : this.#isChannel(channel)
     this.#checkTarget('g.waiting.c is a channel', isChannel)
+  }
+
+  /**
+   * A panic has flags, and a value unless it is a Goexit (1.14+), for panic(nil) is rare; up to 1.21 one that others
+   * came after was aborted by them or recovered (src/runtime/panic.go).
+   */
+  #checkPanic(g: RemoteStruct<'g'>): void {
+    if (g.word('_panic') === 0n || !this.#sample.isOfTables) return
+    const seen = new Set<Address>()
+    for (let at = g.pointer('_panic'); at !== NULL_ADDRESS && !seen.has(at) && seen.size < PANIC_SAMPLE; ) {
+      seen.add(at)
+      const panic = RemoteStruct.read(this.#memory, at, this.#layouts._panic)
+      if (!panic) return
+      const flags = (['recovered', 'aborted', 'goexit'] as const).filter(field => panic.has(field))
+      this.#tally.check(
+        'a panic has flags',
+        flags.every(field => panic.u8(field) <= 1),
+      )
+      const isOver = flags.some(field => panic.flag(field))
+      if (seen.size > 1 && panic.has('aborted')) this.#tally.check('an older panic is over', isOver)
+      this.#tally.check('a panic has a value', panic.word('arg._type') !== 0n || panic.flag('goexit'))
+      at = panic.pointer('link')
+    }
   }
 
   /** By the first two words of an hchan, which no release moved: no more than dataqsiz are in it. */

@@ -111,6 +111,23 @@ test('what a goroutine waits with in the queue of a channel tells 1.7 from 1.8',
   t.is(fitOf(8, true), 'fit 1.8 best')
 })
 
+test('a Goexit among the panics, and what became of older ones, tells 1.14 from 1.13', t => {
+  const fitOf = (minor: number, type: number, flags: object, older?: object) => {
+    const {builder, symbols} = buildProcess(minor, 0)
+    const first = Number(readWord(builder, toAddress(Number(readWord(builder, symbols['runtime.allgs'])))))
+    const link = older ? builder.struct('_panic', {'arg._type': 0x500000, ...older}, ROOM) : 0
+    const panic = builder.struct('_panic', {'arg._type': type, link, ...flags}, ROOM)
+    builder.write(first + (builder.access.layouts.g.offset('_panic') as number), panic)
+    const {diagnostics} = openUnknown(builder, symbols, 13, 14)
+    return /fit .* best/.exec(diagnostics.list()[0]?.message ?? '')?.[0]
+  }
+  t.is(fitOf(14, 0x500000, {}), 'fit 1.13 to 1.14 best')
+  t.is(fitOf(14, 0, {goexit: 1}), 'fit 1.14 best')
+  t.is(fitOf(13, 0x500000, {recovered: 1}), 'fit 1.13 to 1.14 best')
+  t.is(fitOf(13, 0x500000, {}, {aborted: 1}), 'fit 1.13 best')
+  t.is(fitOf(14, 0x500000, {}, {recovered: 1}), 'fit 1.14 best')
+})
+
 /** The second goroutine waits for a channel that is empty. */
 function joinQueue(builder: ProcessBuilder, allgs: Address): void {
   const word = (at: number) => Number(readWord(builder, toAddress(at)))
