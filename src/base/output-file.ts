@@ -86,6 +86,15 @@ export function openStandardStream(stream: 0 | 1 | 2): number {
   }
 }
 
+/** Whether a standard stream is one: it cannot be opened anew, and writes to it may wait in the kernel. */
+export function isSocket(stream: 1 | 2): boolean {
+  try {
+    return fstatSync(stream).isSocket()
+  } catch {
+    return false
+  }
+}
+
 /** A few lines for standard output or error, which are not waited for longer than `patienceMs`. */
 export function writeStandardStream(stream: 1 | 2, text: string, patienceMs: number): void {
   const fd = openStandardStream(stream)

@@ -1,5 +1,5 @@
 import {closeSync} from 'node:fs'
-import {emptyOutput, openOutputFile, openStandardStream, sendOutput, writeOutput} from './output-file.ts'
+import {emptyOutput, isSocket, openOutputFile, openStandardStream, sendOutput, writeOutput} from './output-file.ts'
 
 /** Text is gathered to this length before it is written. */
 const BUFFER_LENGTH = 64 * 1024
@@ -21,6 +21,7 @@ export class TextSink {
   #bytes: Uint8Array | undefined
   /** The reader has gone. */
   #closed = false
+  #unblock: (() => void) | undefined
   #isEnded = false
 
   private constructor(fd: number, name: string, isFile: boolean) {
@@ -29,9 +30,17 @@ export class TextSink {
     this.#isFile = isFile
   }
 
-  /** @throws InputError not-writable */
-  static open(path: string | undefined): TextSink {
-    if (path === undefined || path === '-') return new TextSink(openStandardStream(1), 'standard output', false)
+  /**
+   * @param unblock lets writes to standard output return at once where it is a socket; called before more is written
+   * than any socket takes
+   * @throws InputError not-writable
+   */
+  static open(path: string | undefined, unblock?: () => void): TextSink {
+    if (path === undefined || path === '-') {
+      const sink = new TextSink(openStandardStream(1), 'standard output', false)
+      if (isSocket(1)) sink.#unblock = unblock
+      return sink
+    }
     return new TextSink(openOutputFile(path, {keep: false}), path, true)
   }
 
@@ -74,6 +83,10 @@ export class TextSink {
   }
 
   #put(bytes: Uint8Array, patienceMs?: number): void {
+    if (this.#unblock && (this.#hasWritten || bytes.length > BUFFER_LENGTH * 2)) {
+      this.#unblock()
+      this.#unblock = undefined
+    }
     this.#hasWritten = true
     if (!writeOutput(this.#fd, bytes, this.#name, patienceMs)) this.#closed = true
   }

@@ -127,7 +127,8 @@ export abstract class BaseCommand extends Command {
   readonly #sinks: {sink: TextSink; isAllOrNothing: boolean}[] = []
 
   protected openSink(path: string | undefined, isAllOrNothing = wantsJson(this.argv)): TextSink {
-    const sink = TextSink.open(path)
+    // The mere making of Node's own stream does it; it loads Node's network, which a short report can do without.
+    const sink = TextSink.open(path, () => process.stdout.uncork())
     this.#sinks.push({sink, isAllOrNothing})
     return sink
   }
