@@ -132,10 +132,11 @@ export abstract class CoreCommand extends BaseCommand {
       const looks = {view: viewOf(flags), registers: flags.registers ?? false, explain: flags.explain ?? false}
       const waits = asked.some(({format}) => format.waits === 'shown') ? undefined : 'left-out'
       const kept = keptFrames(flags)
-      const whole = runWithin(deadline, () => analyze(opened, {diagnostics, deadline, waits, kept}))
-      if (opened.sources && sources) await opened.sources.fetch(runWithin(deadline, () => sources(whole)))
+      const make = (): Answers[Name] => analyze(opened, {diagnostics, deadline, waits, kept})
+      const early = await makeEarly(deadline, make, {pager, files: opened.sources, sources})
       const {answer, beside} = await this.#show(pager, write =>
         runWithin(deadline, () => {
+          const whole = early ?? make()
           const made = isRedacted ? this.redaction.answer(whole) : whole
           const shared = shareAnswer(made, asked.length)
           write(
@@ -176,6 +177,27 @@ export abstract class CoreCommand extends BaseCommand {
       if (unread) this.writeAll([{path: undefined, isAllOrNothing: false, pieces: unread}])
     }
   }
+}
+
+/**
+ * The answer before it is written, where something comes between: a pager, or sources that are fetched. Elsewhere both
+ * are one piece of work, for each limit of the time costs half a millisecond.
+ */
+async function makeEarly<Answer>(
+  deadline: Deadline,
+  make: () => Answer,
+  between: {
+    pager: string | undefined
+    files: OpenProcess['sources']
+    sources: Question<Answer>['sources'] | undefined
+  },
+): Promise<Answer | undefined> {
+  const {pager, files, sources} = between
+  const isFetched = files !== undefined && sources !== undefined
+  if (pager === undefined && !isFetched) return undefined
+  const whole = runWithin(deadline, make)
+  if (isFetched) await files.fetch(runWithin(deadline, () => sources(whole)))
+  return whole
 }
 
 /** The command, where text goes to a terminal that a person looks at, and the command has a flag against it. */
