@@ -1,3 +1,4 @@
+import {SIGBUS, SIGFPE, SIGSEGV} from '../amd64/signal-numbers.ts'
 import {type Address, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import {type MemoryReader, readAddress} from '../base/memory-reader.ts'
@@ -55,6 +56,10 @@ const COUNT_LIMIT = 1_000_000
 const SIGNAL_LIMIT = 65
 /** PID_MAX_LIMIT (include/linux/threads.h). */
 const PID_LIMIT = 4 * 1024 * 1024
+/** The first one is never mapped. */
+const PAGE = 4096n
+/** What sigpanic is called for (src/runtime/signal_unix.go). */
+const FAULTS: ReadonlySet<number> = new Set([SIGBUS, SIGFPE, SIGSEGV])
 const FAILURE_WEIGHT = 4
 
 /** Counts how often each invariant held, and how many objects kept them all. */
@@ -133,6 +138,9 @@ class LayoutChecker {
   readonly #layouts: LayoutSet
   readonly #sample: LayoutSample
   readonly #tally = new Tally()
+  /** Living goroutines but the first, and those of them that tell who created them. */
+  #born = 0
+  #descended = 0
 
   constructor(memory: MemoryReader, release: GoVersion, layouts: LayoutSet, sample: LayoutSample) {
     this.#memory = memory
@@ -147,6 +155,7 @@ class LayoutChecker {
       const g = RemoteStruct.read(this.#memory, address, this.#layouts.g)
       if (g) this.#tally.judge('g', () => this.#checkGoroutine(g, ids))
     }
+    if (this.#born > 0) this.#tally.check('g.parentGoid is set', this.#descended > 0)
     this.#checkMachines()
     return this.#tally.fit()
   }
@@ -186,6 +195,7 @@ class LayoutChecker {
     }
     tally.check('g.stktopsp is on the stack', g.word('stktopsp') === 0n || isOnStack({lo, hi}, g.pointer('stktopsp')))
     this.#checkOrigin(g)
+    if (this.#sample.isOfTables) this.#checkNeighbours(g)
     this.#checkPanic(g)
     const m = g.pointer('m')
     if (status === GOROUTINE_STATUS._Grunning && m !== NULL_ADDRESS) {
@@ -217,6 +227,24 @@ class LayoutChecker {
     this.#checkQueue(g)
     const since = g.number('waitsince')
     tally.check('g.waitsince is a moment', since === 0 || (since >= EARLIEST_WAIT && !this.#isLikeAddress(since)))
+  }
+
+  /**
+   * A fault, whose number 1.24 alone has four bytes further on, and what 1.21 put between sigpc and gopc. Main was
+   * created on g0, as are the goroutines of timers; forcegc and all that follow by a goroutine (src/runtime/proc.go,
+   * newproc1).
+   */
+  #checkNeighbours(g: RemoteStruct<'g'>): void {
+    const place = g.word('sigpc')
+    this.#tally.check('g.sigpc is a place', place === 0n || place >= PAGE)
+    if (FAULTS.has(g.u32('sig'))) this.#tally.check('g.sig is of a fault', place !== 0n || g.word('sigcode1') === 0n)
+    if (!g.has('parentGoid')) return
+    const parent = g.word('parentGoid')
+    if (g.word('goid') === 1n) this.#tally.check('main has no parent', parent === 0n)
+    else {
+      this.#born++
+      if (parent !== 0n) this.#descended++
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {readWord} from '../../src/base/memory-reader.ts'
 import {findBuildVersion} from '../../src/runtime-model/build-version.ts'
 import {GoRuntime} from '../../src/runtime-model/go-runtime.ts'
+import type {Goroutine} from '../../src/runtime-model/goroutine.ts'
 import {layoutPatches} from '../../src/runtime-model/layouts-by-version.ts'
 import type {FieldName} from '../../src/runtime-model/struct-layout.ts'
 import {assemble} from '../support/code-builder.ts'
@@ -28,7 +29,9 @@ function buildProcess(minor: number, patch: number) {
   const owned = () => builder.struct('g', {...stack(0x2000), m}, ROOM)
   const p = builder.struct('p', {id: 0, status: 1, m}, ROOM)
   const born = {startpc: main, gopc: main + 5}
-  const running = builder.struct('g', {...stack(0x800), ...born, goid: 1, atomicstatus: 2, m}, ROOM)
+  const fault = {sig: 11, sigcode0: 1, sigcode1: 0x18, sigpc: main + 7}
+  const running = builder.struct('g', {...stack(0x800), ...born, ...fault, goid: 1, atomicstatus: 2, m}, ROOM)
+  const child = builder.access.layouts.g.has('parentGoid') ? {...born, parentGoid: 1} : born
   const waiting = [2, 3, 4].map(goid => {
     const bounds = stack(0x800)
     const reason = builder.access.layouts.g.has('waitreason')
@@ -38,7 +41,7 @@ function buildProcess(minor: number, patch: number) {
         )
     const saved = {'sched.sp': bounds['stack.hi'] - 64, 'sched.pc': park + 9}
     const since = goid === 4 ? {waitsince: 7_000_000_000_000} : {}
-    return builder.struct('g', {...bounds, ...born, ...saved, ...since, ...reason, goid, atomicstatus: 4}, ROOM)
+    return builder.struct('g', {...bounds, ...child, ...saved, ...since, ...reason, goid, atomicstatus: 4}, ROOM)
   })
   const dead = builder.struct('g', {goid: 9, atomicstatus: _Gdead}, ROOM)
   const fields: [FieldName<'m'>, number][] = [
@@ -84,6 +87,8 @@ for (let minor = 7; minor <= 27; minor++) {
           [9, 'dead', 0n, false, true],
         ],
       )
+      const {startpc, signal} = goroutines[0] as Goroutine
+      t.deepEqual(signal, {number: 11, code0: 1n, code1: 0x18n, pc: BigInt(startpc) + 7n})
       t.true(goroutines.slice(1, 4).every(({state}) => state === 'IO wait' || state === 'waiting'))
       t.deepEqual(
         runtime?.machines.map(({procid, curg}) => [procid, curg]),
