@@ -36,10 +36,17 @@ function firstLine(text: string | null): string | undefined {
 }
 
 /** The runtime says what overflowed in a line before its own words (runtime.newstack). */
-function describeFatal({message, header}: CrashReport): string {
-  const text = firstLine(message) ?? 'its text is not in the core'
+function describeFatal(crash: CrashReport): string {
+  const {message, header} = crash
+  const text = firstLine(message) ?? `its text is not in the core${describeSignalBefore(crash)}`
   const limit = message === 'stack overflow' ? /^runtime: (goroutine stack exceeds .*)/.exec(header[0] ?? '') : null
   return limit ? `${text}: ${limit[1]}` : text
+}
+
+/** Of a fault that the goroutine keeps. */
+function describeSignalBefore(crash: CrashReport): string {
+  if (crash.signal === null) return ''
+  return `, after ${nameSignal(crash)}${crash.faultAddress === null ? '' : `, address ${crash.faultAddress}`}`
 }
 
 function nameSignal({signal, signalNumber}: CrashReport): string {

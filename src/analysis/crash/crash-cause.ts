@@ -7,11 +7,18 @@ import type {Machine} from '../../runtime-model/machine.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {type FoundStart, findStart, startLeft} from '../stacks/goroutine-start.ts'
 import {findRefusedMorestack} from '../stacks/nameless-morestack.ts'
-import {findNamelessThrow} from '../stacks/nameless-throw.ts'
+import {findNamelessThrow, findThrowOfFault} from '../stacks/nameless-throw.ts'
 import {isFault} from '../stacks/signals.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
-import {describeDeath, describePanic, describeThrow, throwingOf} from './crash-description.ts'
+import {
+  describeDeath,
+  describePanic,
+  describeThrow,
+  textsOfFault,
+  THROWN_IN_RUNTIME,
+  throwingOf,
+} from './crash-description.ts'
 import {type SignalFacts, signalHeader} from './crash-header.ts'
 import {
   earlierFault,
@@ -135,7 +142,7 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
   // A signal that sigpanic got on a g0 can only have become this throw (runtime.sigpanic, signal_unix.go), whatever
   // panic was on its way.
   if (base.throwing !== 0 && g0 !== undefined && g0.signal.number !== 0) {
-    const described = describeThrow(process, g0, current, 'unexpected signal during runtime execution')
+    const described = describeThrow(process, g0, current, THROWN_IN_RUNTIME)
     return {...whole, ...place, ...described}
   }
   // A panic may have become a throw: fatalpanic alone ends the process without one.
@@ -144,7 +151,9 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
   }
   // The scheduler throws when the goroutine has left the M; what threw on a system stack keeps no signal of that one.
   const thrower = base.throwing === 0 ? undefined : (place?.runtimeStack?.g0 ?? current ?? g0)
-  return thrower && {...whole, ...place, ...describeThrow(process, thrower, current, null)}
+  const start = place?.start && thrower === current ? place.start : undefined
+  const likely = start && current && findThrowOfFault(process, current, start) ? textsOfFault(current) : []
+  return thrower && {...whole, ...place, ...describeThrow(process, thrower, current, null, [], likely)}
 }
 
 /**

@@ -1,5 +1,6 @@
 import {isUserAddress} from '../../amd64/canonical-address.ts'
 import type {RegisterSet} from '../../amd64/register-set.ts'
+import {BUS_ADRERR, SEGV_ACCERR, SIGBUS, SIGSEGV} from '../../amd64/signal-numbers.ts'
 import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts'
 import {readString, readWord} from '../../base/memory-reader.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
@@ -15,6 +16,9 @@ import type {Throwing} from './traceback-level.ts'
 const MESSAGE_LIMIT = 64 * 1024
 /** runtime.maxstackceiling (1.17+) on 64-bit systems: whatever debug.SetMaxStack was given (runtime/proc.go: main). */
 const STACK_CEILING = 2_000_000_000n
+
+/** Pointers below are taken for nil (runtime.sigpanic). */
+const NIL_END = 0x1000n
 
 type Description = Pick<CrashCause, 'kind' | 'signal' | 'duringCgo' | 'message' | 'header'>
 
@@ -64,21 +68,36 @@ function textWithoutType(process: DeadProcess, value: {data: Word}): string | nu
   return header === undefined ? null : readText(process, header)
 }
 
+/** @param likely what the text of a throw can be that nothing tells */
 export function describeThrow(
   process: DeadProcess,
   goroutine: Goroutine,
   current: Goroutine | undefined,
   message: string | null,
   pending: readonly PanicFacts[] = [],
+  likely: readonly string[] = [],
 ): Description {
   const signal = savedSignal(goroutine)
   const lines = savedSignalLines(goroutine)
   const before = message === null ? [] : linesBeforeThrow(process, message, goroutine.signal, current)
-  const text = fatalLines(message ?? '(its text is not in the core)', process.version, pending)
+  const lost = `(its text is not in the core${likely.length === 0 ? '' : `: ${likely.join(', or ')}`})`
+  const text = fatalLines(message ?? lost, process.version, pending)
   // A fault in the runtime becomes this throw, up to 1.20 one in C too: the fault is the cause.
-  const isFault = signal !== undefined && message === 'unexpected signal during runtime execution'
+  const isFault = signal !== undefined && message === THROWN_IN_RUNTIME
   const duringCgo = isFault && process.tables?.functionAt(signal.pc) === undefined
   return {kind: isFault ? 'signal' : 'fatal', signal, duringCgo, message, header: [...before, ...text, ...lines]}
+}
+
+export const THROWN_IN_RUNTIME = 'unexpected signal during runtime execution'
+
+/**
+ * What sigpanic throws: of a fault at what is no nil pointer, or of any signal where the goroutine must not panic
+ * (canpanic), which nothing tells (src/runtime/signal_unix.go). Of a signal that only the latter explains nothing.
+ */
+export function textsOfFault({signal: {number, code0, code1}}: Pick<Goroutine, 'signal'>): readonly string[] {
+  const isOfAddress = number === SIGSEGV ? code0 <= SEGV_ACCERR : code0 === BigInt(BUS_ADRERR)
+  const isNil = isOfAddress && code1 < NIL_END
+  return (number === SIGSEGV || number === SIGBUS) && !isNil ? ['fault', THROWN_IN_RUNTIME] : []
 }
 
 /** The line that the signal which the goroutine keeps is printed as. */

@@ -1,5 +1,5 @@
 import {RegisterSet} from '../../amd64/register-set.ts'
-import {type Address, toAddress} from '../../base/address.ts'
+import {type Address, addressOfWord, toAddress} from '../../base/address.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
 import {type Goroutine, isOnStack} from '../../runtime-model/goroutine.ts'
 import type {Seed} from '../../unwind/unwind-frame.ts'
@@ -38,6 +38,28 @@ export function findNamelessThrow(
     }
   }
   return undefined
+}
+
+/**
+ * throw and sigpanic that called it, by the stack pointers of their frames, which have records: the runtime made
+ * sigpanic seem called from where the fault was, and throw is all that it calls so (src/runtime/signal_unix.go).
+ * undefined where something else threw.
+ */
+export function findThrowOfFault(
+  {memory}: Pick<Code, 'memory'>,
+  {stack, signal}: Pick<Goroutine, 'stack' | 'signal'>,
+  {sp}: Pick<FoundStart, 'sp'>,
+): ReadonlyMap<Address, string> | undefined {
+  const word = (at: number) => readAddress(memory, toAddress(at))
+  const ofThrow = word(sp - 16)
+  if (signal.number === 0 || ofThrow === undefined || ofThrow < sp || !isOnStack(stack, ofThrow)) return undefined
+  const ofSigpanic = word(ofThrow)
+  if (ofSigpanic === undefined || ofSigpanic <= ofThrow || !isOnStack(stack, ofSigpanic)) return undefined
+  if (word(ofSigpanic + 8) !== addressOfWord(signal.pc)) return undefined
+  return new Map([
+    [sp, 'runtime.throw'],
+    [toAddress(ofThrow + 16), 'runtime.sigpanic'],
+  ])
 }
 
 /** The frame of throw with its frame pointer, which fatalthrow saved right below its own return address. */

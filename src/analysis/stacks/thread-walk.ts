@@ -15,6 +15,7 @@ import {type FoundStart, startInSyscall, startLeft, startSaved, WALK_LIMIT} from
 import {LeafWalk} from './leaf-walk.ts'
 import {findNamelessPanic} from './nameless-panic.ts'
 import {stitchNamelessThread} from './nameless-thread.ts'
+import {findNamelessThrow, findThrowOfFault} from './nameless-throw.ts'
 import {
   behindNamelessRaise,
   endsProcess,
@@ -90,8 +91,15 @@ export function walkThread(process: DeadProcess, facts: ThreadFacts): ThreadStac
   reportOverwritten(process, thread.tid, interruptions)
   const {length} = leaf.frames
   const innermost = Math.max(panic?.index ?? 0, base <= length ? base : endOfHandlers(interruptions, length))
-  const names = panic?.names ?? NO_NAMES
+  const names = panic?.names ?? namesOfThrow(process, facts) ?? NO_NAMES
   return {thread, machine, goroutine, parked, ...stitched, leaf, callbacks, interruptions, base, innermost, names}
+}
+
+/** What is proven to have thrown because of a fault, without function tables. */
+function namesOfThrow(process: DeadProcess, {machine, goroutine}: ThreadFacts): ThreadStack['names'] | undefined {
+  if (process.tables || !machine?.throwing || !goroutine) return undefined
+  const start = findNamelessThrow(process, goroutine, goroutine.sched.sp)
+  return start && findThrowOfFault(process, goroutine, start)
 }
 
 /** Index behind the outermost handler of the runtime whose frames are among the first `count`. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import {describePanic, describeThrow, throwingOf} from '../../../src/analysis/crash/crash-description.ts'
+import {describePanic, describeThrow, textsOfFault, throwingOf} from '../../../src/analysis/crash/crash-description.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {GoVersion} from '../../../src/gosym/version.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
@@ -84,4 +84,17 @@ test('a fault in code of the runtime became the same throw, and no C ran', t => 
 test('a throw whose text is lost says so', t => {
   const described = describeThrow(PROCESS, goroutine({}), undefined, null)
   t.like(described, {kind: 'fatal', message: null, header: ['fatal error: (its text is not in the core)']})
+})
+
+test('of a throw that a fault became the texts are told that sigpanic has, but for nil pointers', t => {
+  const textsOf = (number: number, code0: bigint, code1: bigint) =>
+    textsOfFault(goroutine({signal: {number, code0, code1, pc: 1n}}))
+  const both = ['fault', 'unexpected signal during runtime execution']
+  t.deepEqual(textsOf(11, 1n, 0xdead0000n), both)
+  t.deepEqual(textsOf(11, 128n, 0n), both, 'not canonical')
+  t.deepEqual(textsOf(7, 3n, 8n), both)
+  t.deepEqual([textsOf(11, 2n, 8n), textsOf(7, 2n, 8n), textsOf(8, 1n, 0x401000n)], [[], [], []])
+  const {message, header} = describeThrow(PROCESS, goroutine({signal: SEGV}), undefined, null, [], both)
+  const text = 'fault, or unexpected signal during runtime execution'
+  t.deepEqual([message, header], [null, [`fatal error: (its text is not in the core: ${text})`, LINE]])
 })

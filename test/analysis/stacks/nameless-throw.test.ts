@@ -1,6 +1,6 @@
 import test from 'ava'
 import {type Address, toAddress} from '../../../src/base/address.ts'
-import {findNamelessThrow, seedOfThrow} from '../../../src/analysis/stacks/nameless-throw.ts'
+import {findNamelessThrow, findThrowOfFault, seedOfThrow} from '../../../src/analysis/stacks/nameless-throw.ts'
 import {ProcessBuilder} from '../../runtime-model/process-builder.ts'
 
 const G = toAddress(0x7000)
@@ -57,4 +57,23 @@ for (const [what, left] of Object.entries({
 test('what lies below the part of the stack that is in use is not looked at, nor a stack that it is not on', t => {
   t.is(find({}, 0x208), undefined)
   t.is(find({}, 0x4000), undefined)
+})
+
+test('what throw returns to is sigpanic where that seems called from the fault', t => {
+  const FAULT = CODE + 0x80
+  const named = (returnPc: number, number = 11, record = 0x380) => {
+    const memory = stackWith({})
+    memory.write(at(0x300), at(record))
+    memory.write(at(record + 8), returnPc)
+    const signal = {number, code0: 1n, code1: 0xdead0000n, pc: BigInt(FAULT)}
+    const found = findThrowOfFault({memory}, {stack: STACK, signal}, {sp: at(0x240)})
+    return found && [...found]
+  }
+  t.deepEqual(named(FAULT), [
+    [at(0x240), 'runtime.throw'],
+    [at(0x310), 'runtime.sigpanic'],
+  ])
+  t.is(named(FAULT + 1), undefined, 'something else threw')
+  t.is(named(FAULT, 0), undefined, 'no fault')
+  t.is(named(FAULT, 11, 0x2f0), undefined, 'no chain of records')
 })
