@@ -355,7 +355,7 @@ class Analysis implements CoreReport {
     // Releases up to 1.20 print no outer end of a deep stack.
     const hasEnds = this.#process.version.atLeast(21)
     const isWhole = hasEnds && this.#options.cgoFrames === 'auto' && (this.#level.wholeCrash || this.#level.level > 1)
-    const known = (goroutine: Goroutine) => (isWhole ? [...liveFrames(this.#reportOfCrash(goroutine))] : undefined)
+    const known = (goroutine: Goroutine) => (isWhole ? this.#reportOfCrash(goroutine) : undefined)
     const stacks = new DeathStacks(this.#process, this.#stacks, {cause: this.#cause, known})
     const frames = stacks.frames()
     const panics = this.#cause.goroutine?.panics ?? []
@@ -364,6 +364,7 @@ class Analysis implements CoreReport {
       pid: core.pid,
       panics: readPanicValues(this.#process.images, panics, frames),
       frames: frames.length > 0 ? frames : this.#framesOfCrash(),
+      gaps: stacks.gaps,
       modules: this.#reportModules(),
       program: programName(this.#process, core.executable),
       identity: () => programIdentity(this.#process, core.executable),

@@ -75,6 +75,7 @@ export function sign(
   const facts = {
     crash,
     frames,
+    gaps: new Set<FrameReport>(),
     modules: MODULES,
     pid: 7,
     panics: [],

@@ -5,7 +5,7 @@ import type {CrashCause} from '../crash/crash-cause.ts'
 import {signalPc} from '../crash/first-fault.ts'
 import {isListed, otherGoroutines} from '../goroutines/goroutine-order.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
-import {type GoroutineStacks, liveFrames} from '../stacks/goroutine-stacks.ts'
+import {framesBeforeGaps, type GoroutineStacks, liveFrames, type StackParts} from '../stacks/goroutine-stacks.ts'
 import type {FoundStart} from '../stacks/goroutine-start.ts'
 import type {BlockedStack} from './signature.ts'
 
@@ -15,7 +15,7 @@ const GOROUTINE_LIMIT = 1000
 interface Crash {
   readonly cause: CrashCause
   /** A stack that was walked whole before: one that ran over takes long. */
-  readonly known: (goroutine: Goroutine) => FrameReport[] | undefined
+  readonly known: (goroutine: Goroutine) => Pick<StackParts, 'frames' | 'missing'> | undefined
 }
 
 /**
@@ -27,6 +27,8 @@ export class DeathStacks {
   readonly #stacks: GoroutineStacks
   readonly #cause: CrashCause
   readonly #known: Crash['known']
+  /** Of all that were walked so far, the frames behind which others are missing that the process had. */
+  readonly gaps = new Set<FrameReport>()
 
   constructor(process: DeadProcess, stacks: GoroutineStacks, {cause, known}: Crash) {
     this.#process = process
@@ -39,8 +41,8 @@ export class DeathStacks {
   frames(): FrameReport[] {
     const {runtimeStack, goroutine, current, start} = this.#cause
     const system = runtimeStack ? this.#walk(runtimeStack.g0, runtimeStack.start) : []
-    const crashed = goroutine ? (this.#known(goroutine) ?? this.#walk(goroutine, start)) : []
-    const served = current && current !== goroutine ? (this.#known(current) ?? this.#walk(current)) : []
+    const crashed = goroutine ? this.#walkOnce(goroutine, start) : []
+    const served = current && current !== goroutine ? this.#walkOnce(current) : []
     return fromFault([...withoutRepeated(system, [...crashed, ...served]), ...crashed, ...served], this.#cause)
   }
 
@@ -54,10 +56,27 @@ export class DeathStacks {
     }
   }
 
+  #walkOnce(goroutine: Goroutine, start?: FoundStart): FrameReport[] {
+    const known = this.#known(goroutine)
+    return known ? this.#liveFrames(known) : this.#walk(goroutine, start)
+  }
+
   #walk(goroutine: Goroutine, start?: FoundStart): FrameReport[] {
     const visibility = {version: this.#process.version, level: 2, whole: true} as const
     const request = {goroutine, visibility, cgoFrames: 'auto', bothEnds: true} as const
-    return [...liveFrames(this.#stacks.assemble(start ? {...request, start} : request))]
+    return this.#liveFrames(this.#stacks.assemble(start ? {...request, start} : request))
+  }
+
+  #liveFrames(stack: Pick<StackParts, 'frames' | 'missing'>): FrameReport[] {
+    for (const frame of framesBeforeGaps(stack)) if (this.#lacksCaller(frame)) this.gaps.add(frame)
+    return [...liveFrames(stack)]
+  }
+
+  /** A stack that the process itself wrote over was no other for any who reads it: that is the bug. */
+  #lacksCaller({module}: FrameReport): boolean {
+    const {core, modules} = this.#process
+    if (core.truncated || core.holes.length > 0) return true
+    return modules.some(({path, imageOrigin}) => path === module && imageOrigin !== 'file')
   }
 }
 

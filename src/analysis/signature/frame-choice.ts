@@ -29,6 +29,8 @@ export interface ChosenFrames {
   readonly standIns: readonly string[]
   /** Where code of C that has no name in all builds called what ended the process; undefined: nowhere. */
   readonly lastCall: string | undefined
+  /** Frames are missing further in than one of them. */
+  readonly isBroken: boolean
   /** For each frame what became of it, and by which rule. */
   readonly explain: readonly string[]
 }
@@ -36,6 +38,8 @@ export interface ChosenFrames {
 export interface ChoiceFacts {
   readonly rules: SignatureRules
   readonly code: CodeFacts
+  /** Frames behind which others are missing. */
+  readonly gaps: ReadonlySet<FrameReport>
   readonly buildIdOf: (module: string) => string | null
   /** A deferred function recovered a panic and raised it again. */
   readonly isRaisedAgain: boolean
@@ -48,7 +52,7 @@ export interface ChoiceFacts {
 /** Decides for each frame of the crashing stack whether it is a part of the signature, and under which name. */
 export function chooseFrames(
   frames: readonly FrameReport[],
-  {rules, code, buildIdOf, isRaisedAgain, isThrown, faultPc}: ChoiceFacts,
+  {rules, code, gaps, buildIdOf, isRaisedAgain, isThrown, faultPc}: ChoiceFacts,
 ): ChosenFrames {
   const choices = frames.map(frame => nameFrame(frame, {rules, code, faultPc}))
   leaveOutPlumbing(choices)
@@ -64,11 +68,13 @@ export function chooseFrames(
   joinInsides(choices, {rules, code})
   const isMixed = choices.some(({kind, name, out}) => kind === 'go' && name !== undefined && out === undefined)
   hideInnerC(choices, {rules, code}, isMixed)
+  const last = choices.findLastIndex(choice => signedAs(choice).length > 0)
   return {
     frames: choices.flatMap(signedAs),
     standIns: choices.filter(({standsIn, name}) => standsIn && name !== undefined).map(({name = ''}) => name),
     lastCall: placeOfLastCall(choices, code),
-    explain: choices.map(explain),
+    isBroken: choices.slice(0, last).some(({frame}) => gaps.has(frame)),
+    explain: choices.flatMap(each => [explain(each), ...(gaps.has(each.frame) ? ['frames are missing here'] : [])]),
   }
 }
 

@@ -32,6 +32,8 @@ export interface SignatureFacts {
   readonly crash: CrashReport
   /** Of the stack that crashed, innermost first. */
   readonly frames: readonly FrameReport[]
+  /** Those of any stack behind which others are missing. */
+  readonly gaps: ReadonlySet<FrameReport>
   readonly modules: readonly ModuleReport[]
   readonly pid: number | null
   /** Those that were under way, the newest first. */
@@ -119,11 +121,11 @@ class Signer {
     // What of a stack that ran over met the guard is chance.
     const place = chosen.lastCall === undefined || isOverflow ? [] : [chosen.lastCall]
     const called = place.map(each => `signed with the place of the last call of the program's C: ${each}`)
-    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called]
+    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called, ...explainGap(chosen)]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
     return folded.shown.length === 0
       ? this.#signByStandIns(described, {...chosen, explain})
-      : this.#signByFrames(described, folded, explain, {place})
+      : this.#signByFrames(described, folded, explain, {place: [...place, ...explainGap(chosen)]})
   }
 
   /** The stacks that wait, as a set: which of them the runtime names is the order of their start. */
@@ -204,11 +206,11 @@ class Signer {
   }
 
   #choose(frames: readonly FrameReport[]): ChosenFrames {
-    const {code, modules, crash} = this.#facts
+    const {code, modules, crash, gaps} = this.#facts
     const buildIdOf = (path: string) => modules.find(module => module.path === path)?.buildId ?? null
     const isThrown = crash.cause?.kind === 'c++ exception'
     const isAgain = isRaisedAgain(crash)
-    const facts = {code, buildIdOf, isRaisedAgain: isAgain, isThrown, faultPc: crash.pc ?? null}
+    const facts = {code, gaps, buildIdOf, isRaisedAgain: isAgain, isThrown, faultPc: crash.pc ?? null}
     const chosen = chooseFrames(frames, {...facts, rules: this.#rules})
     return {...chosen, explain: foldRepeated(chosen.explain)}
   }
@@ -234,4 +236,9 @@ function isRaisedAgain({kind, header}: CrashReport): boolean {
 function explainFolding(all: readonly SignedFrame[], kept: readonly SignedFrame[]): string[] {
   const difference = all.length - kept.length
   return difference > 0 ? [`${difference} of the frames used are folded: recursion, or beyond ${FRAME_LIMIT}`] : []
+}
+
+/** Two bugs may differ in what is missing alone, so that nothing of the kind is signed as a whole stack is. */
+function explainGap({isBroken}: ChosenFrames): string[] {
+  return isBroken ? ['signed as a stack in which frames are missing: no whole one has this signature'] : []
 }

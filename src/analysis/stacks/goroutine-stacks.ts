@@ -230,3 +230,12 @@ export function liveFrames({frames, missing}: Pick<StackParts, 'frames' | 'missi
   const [start, end] = [place('left'), place('rejoined')]
   return start === undefined ? frames : [...frames.slice(0, start), ...frames.slice(end ?? frames.length)]
 }
+
+/** Why frames between others are not known; a limit or what C has left is no such reason. */
+const LOST: ReadonlySet<MissingReason> = new Set(['unmapped', 'no-progress', 'overwritten', 'no-unwind-info'])
+
+/** The frames of a stack that further ones should follow, which are not known. */
+export function framesBeforeGaps({frames, missing}: Pick<StackParts, 'frames' | 'missing'>): FrameReport[] {
+  const gaps = missing.filter(({after, reason}) => LOST.has(reason) && after < frames.length)
+  return gaps.flatMap(({after}) => frames[after - 1] ?? [])
+}

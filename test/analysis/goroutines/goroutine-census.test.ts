@@ -5,6 +5,7 @@ import {takeCensus} from '../../../src/analysis/goroutines/goroutine-census.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {DeathStacks} from '../../../src/analysis/signature/death-stack.ts'
 import type {GoroutineStacks} from '../../../src/analysis/stacks/goroutine-stacks.ts'
+import type {PrintedStack} from '../../../src/analysis/stacks/shown-stack.ts'
 import {GoVersion} from '../../../src/gosym/version.ts'
 import type {FrameReport} from '../../../src/report/core-report.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
@@ -98,14 +99,42 @@ const namesOf = (frames: readonly FrameReport[]) => frames.map(({function: name}
 
 test('a death is signed by the system stack, the goroutine that crashed and the one that it served', t => {
   const [crashed, served, g0] = [goroutine(7, null), goroutine(8, null), goroutine(0, null)]
-  const stacksOf = (fields: object, known: (each: Goroutine) => FrameReport[] | undefined = () => undefined) =>
+  const stacksOf = (fields: object, known: (each: Goroutine) => PrintedStack | undefined = () => undefined) =>
     new DeathStacks(processOf(), STACKS, {cause: {...NOBODY, ...fields} as CrashCause, known})
   t.deepEqual(namesOf(stacksOf({}).frames()), [])
   t.deepEqual(namesOf(stacksOf({goroutine: crashed, current: crashed}).frames()), ['main.g7'])
   const onSystemStack = {runtimeStack: {g0, start: undefined}, goroutine: crashed, current: served}
   t.deepEqual(namesOf(stacksOf(onSystemStack).frames()), ['main.g0', 'main.g7', 'main.g8'])
-  const known = ({id}: Goroutine) => (id === 7 ? [go('main.walked')] : undefined)
+  const walked: PrintedStack = {frames: [go('main.walked')], elided: null, missing: [], stop: 'end-of-stack'}
+  const known = ({id}: Goroutine) => (id === 7 ? walked : undefined)
   t.deepEqual(namesOf(stacksOf({goroutine: crashed}, known).frames()), ['main.walked'], 'no stack is walked twice')
+})
+
+test('behind which frames others are missing, of a core that was cut and where a file was not found', t => {
+  const frames = ['main.inner', 'main.work', 'main.main'].map(name => go(name, {module: '/opt/app'}))
+  const missing = [
+    {after: 1, reason: 'unmapped'},
+    {after: 2, reason: 'frame-limit'},
+    {after: 3, reason: 'no-unwind-info'},
+  ] as const
+  const known = (): PrintedStack => ({frames, elided: null, missing: [...missing], stop: 'no-unwind-info'})
+  const whole = {truncated: false, holes: []}
+  const gapsOf = (core: object, imageOrigin: string) => {
+    const process = {
+      core,
+      modules: [
+        {path: '/opt/app', imageOrigin},
+        {path: '/opt/other', imageOrigin: 'none'},
+      ],
+    } as unknown as DeadProcess
+    const stacks = new DeathStacks(process, STACKS, {cause: {...NOBODY, goroutine: goroutine(7, null)}, known})
+    stacks.frames()
+    return namesOf([...stacks.gaps])
+  }
+  t.deepEqual(gapsOf(whole, 'file'), [], 'what the process wrote over is the bug itself')
+  t.deepEqual(gapsOf(whole, 'memory'), ['main.inner'])
+  t.deepEqual(gapsOf({...whole, truncated: true}, 'file'), ['main.inner'])
+  t.deepEqual(gapsOf({...whole, holes: [{}]}, 'file'), ['main.inner'])
 })
 
 test('where everything waits it is signed by all that the runtime lists', t => {

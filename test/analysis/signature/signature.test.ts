@@ -449,3 +449,22 @@ test('what Rust does for its own types, or for any, is of its library; a trait o
   const own = '<ledger::Ledger as core::ops::drop::Drop>::drop'
   t.is(sign(ABRT, [c(own), c('ledger::close')]).family, `signal SIGABRT - ${own}`)
 })
+
+test('a stack in which frames are missing is signed as no whole one is, wherever the gap and whatever it hides', t => {
+  const frames = [libc('strlen'), c('f'), ...WORK]
+  const broken = (...gaps: readonly number[]) =>
+    sign(SEGV, frames, {gaps: new Set(gaps.flatMap(at => frames[at] ?? []))})
+  const {exact, explain, frames: names, family} = broken(0)
+  const whole = sign(SEGV, frames)
+  t.not(exact, whole.exact)
+  t.deepEqual([names, family], [whole.frames, whole.family], 'similar to it')
+  t.deepEqual(explain.slice(0, 4), [
+    'class: signal SIGSEGV',
+    'used strlen: prefix, library of the system',
+    'frames are missing here',
+    'used f',
+  ])
+  t.is(explain.at(-1), 'signed as a stack in which frames are missing: no whole one has this signature')
+  t.is(broken(1, 3).exact, exact)
+  t.is(broken(6).exact, whole.exact, 'further out than all that counts')
+})

@@ -21,10 +21,13 @@ const CODE: CodeFacts = {
   isGoFunction: () => false,
 }
 
+const NO_FACTS = {gaps: new Set<FrameReport>(), buildIdOf: () => null, isRaisedAgain: false, faultPc: null}
+
 function choose(frames: readonly FrameReport[], isRaisedAgain = false): ChosenFrames {
   return chooseFrames(frames, {
     rules: RULES,
     code: CODE,
+    gaps: new Set(),
     buildIdOf: () => null,
     isRaisedAgain,
     isThrown: false,
@@ -53,7 +56,7 @@ test('code that is proven to be of the runtime is left out, whatever it is calle
     go('?', {function: null, pc: `0x${pc.toString(16)}`, moduleOffset: '0x1'}),
   )
   const code = {...CODE, isRuntimeCode: (pc: number) => pc < 0x2000}
-  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false, isThrown: false, faultPc: null}
+  const facts = {rules: RULES, code, ...NO_FACTS, isThrown: false}
   const {explain} = chooseFrames([go('panic'), ...nameless], facts)
   t.deepEqual(
     explain.map(line => line.split(' ')[0]),
@@ -70,7 +73,7 @@ test('what is inlined in the caller is named by itself, and not by what the call
     c('look', {module: EXE}),
   ]
   const code = {...CODE, calledBefore: () => '_ZSt20__throw_out_of_rangePKc'}
-  const facts = {rules: RULES, code, buildIdOf: () => null, isRaisedAgain: false, faultPc: null}
+  const facts = {rules: RULES, code, ...NO_FACTS}
   const names = (isThrown: boolean) => chooseFrames(frames, {...facts, isThrown}).frames.map(({name}) => name)
   t.deepEqual(names(false), ['std::__throw_out_of_range', 'std::map::at', 'look'])
   t.deepEqual(names(true), ['look'], 'which function of a library threw is up to the compiler')
