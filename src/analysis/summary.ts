@@ -1,4 +1,5 @@
 import {SIGTRAP} from '../amd64/signal-numbers.ts'
+import {toAddress} from '../base/address.ts'
 import type {Diagnostic, DiagnosticCode} from '../base/diagnostics.ts'
 import type {
   BlockingReport,
@@ -83,12 +84,23 @@ function languageOf({crash, isInGo, frames}: SummaryFacts): 'go' | 'c' | undefin
 }
 
 /** A process that stood still was hit where it happened to be: who waits is told by goroutine 1. */
-function findWhere({core, go, crash, frames, framesOfMain, isRuntimeCode}: SummaryFacts): PlaceReport[] {
+function findWhere(facts: SummaryFacts): PlaceReport[] {
+  const {core, go, crash, frames, framesOfMain, isRuntimeCode} = facts
   const program = {executable: core.executable, go, isRuntimeCode}
-  const ofCrash = findPlaces(frames, crash.goroutine, program)
+  const ofCrash = [...findNameless(facts), ...findPlaces(frames, crash.goroutine, program)]
   if (!stoodStill(crash, core) || ofCrash.some(({firstParty}) => firstParty)) return ofCrash
   const ofMain = findPlaces(framesOfMain(), 1, program)
   return ofMain.some(({firstParty}) => firstParty) ? ofMain : ofCrash
+}
+
+/** What faulted, where nothing tells whose code that is: frames further out, which have a name, did not. */
+function findNameless(facts: SummaryFacts): PlaceReport[] {
+  const {crash, frames, isRuntimeCode} = facts
+  const {kind, code, pc, goroutine} = crash
+  const frame = frames.find(each => CODE.has(each.kind))
+  const isFault = kind === 'signal' && code !== null && code > 0 && pc !== null && frame?.pc === pc
+  if (!isFault || frame.kind !== 'unknown' || frame.module === null || isRuntimeCode(toAddress(Number(pc)))) return []
+  return [placeOf(frame, languageOf(facts) ?? 'unknown', false, goroutine)]
 }
 
 function findPlaces(frames: readonly FrameReport[], goroutine: number | null, program: Program): PlaceReport[] {
@@ -96,17 +108,16 @@ function findPlaces(frames: readonly FrameReport[], goroutine: number | null, pr
   const telling = found.filter(({isPlumbing}) => !isPlumbing)
   if (telling.length > 0) found = telling
   found.sort((a, b) => frames.indexOf(a.frame) - frames.indexOf(b.frame))
-  return found.map(({frame, isOwn}) => ({
-    kind: frame.kind === 'go' ? 'go' : 'c',
-    function: frame.function,
-    file: frame.file,
-    line: frame.line,
-    module: frame.module,
-    moduleOffset: frame.moduleOffset,
-    firstParty: isOwn,
-    goroutine,
-    guessed: frame.foundBy === 'scan',
-  }))
+  return found.map(({frame, isOwn}) => placeOf(frame, frame.kind === 'go' ? 'go' : 'c', isOwn, goroutine))
+}
+
+function placeOf(
+  {function: name, file, line, module, moduleOffset, foundBy}: FrameReport,
+  kind: PlaceReport['kind'],
+  firstParty: boolean,
+  goroutine: number | null,
+): PlaceReport {
+  return {kind, function: name, file, line, module, moduleOffset, firstParty, goroutine, guessed: foundBy === 'scan'}
 }
 
 /** States of goroutines that the summary names. */

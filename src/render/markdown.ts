@@ -3,7 +3,7 @@ import type {CoreReport, PlaceReport} from '../report/core-report.ts'
 import type {Format} from './format.ts'
 import {renderGoText} from './go-text.ts'
 import {PLAIN_STYLE} from './style.ts'
-import {describeActors, describeGo, headline, locationOf} from './summary-text.ts'
+import {describeActors, describeGo, headline, locationOf, nameLanguage} from './summary-text.ts'
 
 /** For a ticket: GitHub-flavoured Markdown in which all foreign text is code, so that nothing in it is obeyed. */
 export const markdown: Format = {
@@ -31,8 +31,8 @@ function* renderTicket(report: CoreReport): Generator<string> {
 }
 
 function describePlace(place: PlaceReport): string {
-  const {kind, function: name, guessed} = place
-  const marks = `${kind === 'go' ? 'Go' : 'C'}${guessed ? ', guessed' : ''}`
+  const {function: name, guessed} = place
+  const marks = `${nameLanguage(place)}${guessed ? ', guessed' : ''}`
   return `${code(name ?? 'no name')} at ${code(locationOf(place))} (${marks})`
 }
 

@@ -62,14 +62,19 @@ function* renderPlaces(places: readonly PlaceReport[], ofCrash: number | null, s
   }
 }
 
+/** Whose code a place is. */
+export function nameLanguage({kind}: PlaceReport): string {
+  return kind === 'unknown' ? 'Go or C' : kind === 'go' ? 'Go' : 'C'
+}
+
 /** One line; the whole path stands below, in the stack. */
 function describePlace(place: PlaceReport, ofCrash: number | null): [name: string, location: string] {
-  const {kind, function: name, file, line, module, guessed, firstParty, goroutine} = place
+  const {function: name, file, line, module, guessed, firstParty, goroutine} = place
   const code = placeInModule(place) ?? (module === null ? '?' : basename(module))
   const location = file === null ? (name === null ? [] : [code]) : [`${file}${line === null ? '' : `:${line}`}`]
   const whose = goroutine === ofCrash ? [] : [`goroutine ${goroutine}`]
   const marks = [
-    kind === 'go' ? 'Go' : 'C',
+    nameLanguage(place),
     ...whose,
     // What has no name may be anybody's.
     ...(firstParty || name === null ? [] : ['library']),

@@ -8,7 +8,8 @@ export const placeSchema = z
     kind: oneOf({
       go: 'the top Go frame',
       c: 'the top frame of C, C++ or Rust',
-    }).describe('which of the two it is'),
+      unknown: 'the code that faulted, where nothing tells whose it is',
+    }).describe('which of them it is'),
     function: text.describe('its name; null: nothing names it'),
     file: text.describe('source file, as the compiler knew it'),
     line: count.describe('line in `file`'),
@@ -30,7 +31,7 @@ export const summarySchema = z
     where: z
       .array(placeSchema)
       .describe(
-        'the top first-party frame of C and of Go on the stack of the crash, the inner one first; of goroutine 1, where the process stood still',
+        'the top first-party frame of C and of Go on the stack of the crash, the inner one first; before them what faulted, where nothing tells whose code that is; of goroutine 1, where the process stood still',
       ),
     who: z
       .strictObject({

@@ -41,6 +41,20 @@ test('without the program what the runtime said is told, and nothing that only f
     const {stdout} = runCommand(['analyze', ...hidden])
     t.regex(stdout, /^cfault died: SIGSEGV in C \(SEGV_MAPERR\)\n/)
     t.notRegex(stdout, /library/)
+    const {summary, crash, goroutines} = JSON.parse(runCommand(['analyze', ...hidden, '--json']).stdout)
+    const [fault] = goroutines[0].frames
+    t.deepEqual(summary.where[0], {
+      kind: 'c',
+      function: null,
+      file: null,
+      line: null,
+      module: fault.module,
+      moduleOffset: fault.moduleOffset,
+      firstParty: false,
+      goroutine: crash.goroutine,
+      guessed: false,
+    })
+    t.deepEqual([fault.kind, fault.pc], ['unknown', crash.pc])
     const {go} = JSON.parse(runCommand(['info', ...hidden, '--json']).stdout)
     t.regex(go.version, /^go1\.2[47]/)
     t.true(runCommand(['info', ...hidden]).stdout.includes(`\ngo            ${go.version}, symbols: none\n`))
