@@ -13,16 +13,20 @@ export function foldCycles(frames: readonly SignedFrame[]): SignedFrame[] {
   const way: SignedFrame[] = []
   const placeOf = new Map<string, number>()
   for (const frame of [...frames].reverse()) {
-    const key = `${frame.kind} ${frame.name}`
+    const key = keyOf(frame)
     const place = placeOf.get(key)
     if (place === undefined) {
       placeOf.set(key, way.length)
       way.push(frame)
       continue
     }
-    for (const {kind, name} of way.splice(place + 1)) placeOf.delete(`${kind} ${name}`)
+    for (const folded of way.splice(place + 1)) placeOf.delete(keyOf(folded))
   }
   return way.reverse()
+}
+
+function keyOf({kind, name, closure = name}: SignedFrame): string {
+  return `${kind} ${closure}`
 }
 
 /**

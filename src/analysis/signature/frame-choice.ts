@@ -14,6 +14,8 @@ import type {SignatureRules} from './rules.ts'
 export interface SignedFrame {
   readonly name: string
   readonly kind: 'go' | 'c'
+  /** Of a closure its own name: several of one function have the same one here, and may call each other. */
+  readonly closure?: string | undefined
   /** It counts, but does not name the family. */
   readonly isPrefix: boolean
   /** Builds without symbols know it too; else it is shown, and the signature is not made of it. */
@@ -78,10 +80,11 @@ export function chooseFrames(
   }
 }
 
-function signedAs({name, code, kind, out, prefix, hidden}: Choice): SignedFrame[] {
+function signedAs({frame, name, code, kind, out, prefix, hidden}: Choice): SignedFrame[] {
   const isPrefix = prefix !== undefined
   const shown = out === undefined && name !== undefined
-  const byName = shown ? [{name, kind, isPrefix, isSigned: hidden === undefined, isCode: false}] : []
+  const closure = kind === 'go' && name?.endsWith('.func') ? (frame.function ?? name) : undefined
+  const byName = shown ? [{name, kind, closure, isPrefix, isSigned: hidden === undefined, isCode: false}] : []
   return code === undefined ? byName : [...byName, {name: code, kind, isPrefix: true, isSigned: true, isCode: true}]
 }
 

@@ -22,12 +22,15 @@ export function stableGoName(name: string, isFunction: (name: string) => boolean
   return `${definingFunction(outer, isFunction)}.func`.replace(/\.glob\.\.func$/, '.init.func').slice(0, NAME_LIMIT)
 }
 
-/** What cgo writes around a function that C may call: with a hash of the package, and outside of it. */
-const EXPORT_WRAPPER = /^_cgoexp_[0-9a-f]+_/
+/**
+ * What calls and is no function by that name: what cgo writes around a function that C may call, with a hash of the
+ * package and outside of it; a closure; what initializes a package.
+ */
+const CALLER = /^(?:_cgoexp_[0-9a-f]+_.*|(?:func)?\d+|init)$/
 
 /**
- * From Go 1.22 on a closure of an inlined function is called `pkg.caller.inlined.func1`: the callers are taken off. A
- * type is no function, so methods keep theirs.
+ * From Go 1.22 on a closure of an inlined function is called `pkg.caller.inlined.func1`, where a closure was the caller
+ * `pkg.caller.func2.inlined.func1`: the callers are taken off. A type is no function, so methods keep theirs.
  */
 function definingFunction(outer: string, isFunction: (name: string) => boolean): string {
   const packagePath = outer.slice(0, packageLength(outer))
@@ -35,7 +38,7 @@ function definingFunction(outer: string, isFunction: (name: string) => boolean):
   let rest = outer.slice(packagePath.length + 1)
   for (let dot = rest.indexOf('.'); dot > 0 && !rest.startsWith('('); dot = rest.indexOf('.')) {
     const first = rest.slice(0, dot)
-    if (!EXPORT_WRAPPER.test(first) && !isFunction(`${packagePath}.${first}`)) break
+    if (!CALLER.test(first) && !isFunction(`${packagePath}.${first}`)) break
     rest = rest.slice(dot + 1)
   }
   return `${packagePath}.${rest}`

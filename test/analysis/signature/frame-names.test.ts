@@ -30,6 +30,8 @@ test('a closure of an inlined function belongs to that function', t => {
   const isFunction = (name: string) => name === 'main.caller'
   t.is(stableGoName('main.caller.inlined.func1', isFunction), 'main.inlined.func')
   t.is(stableGoName('main.Type.method.func1', isFunction), 'main.Type.method.func')
+  t.is(stableGoName('main.caller.func2.1.inlined.func1', isFunction), 'main.inlined.func', 'a closure was the caller')
+  t.is(stableGoName('main.init.func23.init.func23.1.2', isFunction), 'main.init.func')
 })
 
 const C: Readonly<Record<string, string>> = {

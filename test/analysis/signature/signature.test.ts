@@ -468,3 +468,12 @@ test('a stack in which frames are missing is signed as no whole one is, wherever
   t.is(broken(1, 3).exact, exact)
   t.is(broken(6).exact, whole.exact, 'further out than all that counts')
 })
+
+test('closures of one function that call each other are no recursion: what lies between them counts', t => {
+  const within = (inner: string) => [go('main.work.func1.1'), go(inner), go('main.work.func1'), go('main.main')]
+  const [sorted, mapped] = ['sort.Slice', 'strings.Map'].map(inner => sign(panicOf('x'), within(inner)))
+  t.deepEqual(sorted?.frames, ['main.work.func', 'sort.Slice', 'main.work.func', 'main.main'])
+  t.not(sorted?.exact, mapped?.exact)
+  const deep = ['main.walk.func1', 'main.walk', 'main.walk.func1', 'main.walk', 'main.main'].map(name => go(name))
+  t.deepEqual(sign(panicOf('x'), deep).frames, ['main.walk.func', 'main.walk', 'main.main'])
+})
