@@ -152,19 +152,24 @@ function kindOfMessage(message: string, fallback: string | undefined): string {
   return fallback ?? 'malloc'
 }
 
-/** Where libstdc++ is stripped its own terminate has no name, but throwing does: an abort above it is nothing else. */
+/**
+ * Where libstdc++ is stripped its own terminate has no name, but throwing does: an abort above it is nothing else. The
+ * unwinder alone says nothing: it calls functions of a program too (_Unwind_Backtrace, _Unwind_ForcedUnwind), and it
+ * comes to terminate by the personality of C++ only.
+ */
 function isTerminate(frames: readonly NamedFrame[]): boolean {
   const isNamed = (pattern: RegExp) => (frame: NamedFrame) => pattern.test(frame.source.function ?? '')
   if (frames.some(isNamed(TERMINATE)) || frames.some(({name}) => /^cxa_(?:pure|deleted)_virtual$/.test(name)))
     return true
   const abort = frames.findIndex(({name}) => name === 'abort')
-  return abort >= 0 && frames.slice(abort).some(isNamed(RAISES))
+  return abort >= 0 && frames.slice(abort).some(isNamed(ENDS_IN_TERMINATE))
 }
 
 const TERMINATE =
   /^(std::terminate\(\)|__cxxabiv1::__terminate|__cxa_call_terminate|__gnu_cxx::__verbose_terminate_handler)/
-const RAISES =
-  /^(__cxa_(throw|rethrow|call_terminate)|__clang_call_terminate|std::rethrow_exception|_Unwind_|__gxx_personality|__cxxabiv1::__cxa)/
+const ENDS_IN_TERMINATE =
+  /^(__cxa_(throw|rethrow|call_terminate)|__clang_call_terminate|std::rethrow_exception|__gxx_personality|__cxxabiv1::__cxa)/
+const RAISES = new RegExp(`${ENDS_IN_TERMINATE.source}|^_Unwind_`)
 
 function describeTerminate(process: DeadProcess, thread: CoreThread, frames: readonly NamedFrame[]): Cause {
   const where = placeOfThrow(frames)

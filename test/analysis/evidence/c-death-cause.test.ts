@@ -142,6 +142,28 @@ test('that Rust found no memory is told by the functions that ended it', t => {
   }
 })
 
+test('an abort in what the unwinder calls is no terminate, unless it calls the personality of C++', t => {
+  const libgcc = (name: string): Called => ({name, module: '/lib/x86_64-linux-gnu/libgcc_s.so.1'})
+  const noted = {name: 'note_frame(_Unwind_Context*, void*)', file: '/src/trace.cc'}
+  t.deepEqual(deathOf([libc('__GI_abort'), noted, libgcc('_Unwind_Backtrace'), 'trace', 'main']), {
+    kind: 'abort',
+    text: 'abort was called, in note_frame(_Unwind_Context*, void*) (/src/trace.cc:7)',
+  })
+  const checked = deathOf([
+    libc('__GI_abort'),
+    libc('__assert_fail_base'),
+    libc('__GI___assert_fail'),
+    {name: 'stop', file: '/src/stop.cc'},
+    libgcc('_Unwind_ForcedUnwind'),
+    libc('__pthread_unwind'),
+  ])
+  t.deepEqual(checked, {kind: 'assert', text: 'an assertion failed, in stop (/src/stop.cc:7)'})
+  const unnamed = libstdcxx('')
+  const called = [libstdcxx('__gxx_personality_v0'), libgcc('_Unwind_RaiseException'), libstdcxx('__cxa_throw')]
+  const terminated = deathOf([libc('__GI_abort'), unnamed, ...called, {name: 'raise_it', file: '/src/a.cc'}])
+  t.is(terminated?.kind, 'c++ terminate')
+})
+
 test('libc++ names a pure virtual call by its function alone', t => {
   const libcxxabi = (name: string): Called => ({name, module: '/usr/lib/x86_64-linux-gnu/libc++abi.so.1.0'})
   const death = deathOf([
