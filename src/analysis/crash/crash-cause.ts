@@ -143,10 +143,10 @@ function deathByRecords(process: DeadProcess, base: CrashBase, g0: Goroutine | u
   // panic was on its way.
   if (base.throwing !== 0 && g0 !== undefined && g0.signal.number !== 0) {
     const described = describeThrow(process, g0, current, THROWN_IN_RUNTIME)
-    return {...whole, ...place, ...described}
+    return {...whole, ...place, ...described, duringCgo: described.duringCgo || cameDuringCgo(process, machine)}
   }
   // A panic may have become a throw: fatalpanic alone ends the process without one.
-  if (!place && current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
+  if (base.throwing === 0 && current?.panics.some(({recovered, goexit}) => !recovered && !goexit)) {
     return {...whole, ...describePanic(process, current)}
   }
   // The scheduler throws when the goroutine has left the M; what threw on a system stack keeps no signal of that one.

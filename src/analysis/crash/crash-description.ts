@@ -5,7 +5,7 @@ import {type Address, addressOfWord, hex, type Word} from '../../base/address.ts
 import {readString, readWord} from '../../base/memory-reader.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import type {Machine} from '../../runtime-model/machine.ts'
-import type {DeadProcess} from '../process/dead-process.ts'
+import {type DeadProcess, isNamelessImage} from '../process/dead-process.ts'
 import type {ThreadStack} from '../stacks/thread-walk.ts'
 import type {CrashCause} from './crash-cause.ts'
 import {fatalLines, type PanicFacts, panicLines, signalLine} from './crash-header.ts'
@@ -84,8 +84,14 @@ export function describeThrow(
   const text = fatalLines(message ?? lost, process.version, pending)
   // A fault in the runtime becomes this throw, up to 1.20 one in C too: the fault is the cause.
   const isFault = signal !== undefined && message === THROWN_IN_RUNTIME
-  const duringCgo = isFault && process.tables?.functionAt(signal.pc) === undefined
+  const duringCgo = isFault && isCodeOfC(process, signal.pc)
   return {kind: isFault ? 'signal' : 'fatal', signal, duringCgo, message, header: [...before, ...text, ...lines]}
+}
+
+/** Whether a place is proven to be no Go: without function tables nothing tells in the module that holds both. */
+function isCodeOfC(process: DeadProcess, pc: Address): boolean {
+  if (process.tables) return process.tables.functionAt(pc) === undefined
+  return process.goModule !== undefined && !isNamelessImage(process, pc)
 }
 
 export const THROWN_IN_RUNTIME = 'unexpected signal during runtime execution'

@@ -82,3 +82,21 @@ test('what threw on a system stack, its program gone, keeps no signal of the gor
     import.meta.dirname,
   )
 })
+
+test('a panic that became a throw, its program gone, is a throw of which no text is known', async t => {
+  await withFixture(
+    'gopanic-nil-go1.24',
+    (opened, diagnostics) => {
+      const process = examine(opened, diagnostics)
+      const {machine, kind} = causeOf(process)
+      const offset = layoutsFromTables(process.version).m.offset('throwing')
+      if (!machine || offset === undefined) return t.fail('no M died')
+      t.deepEqual([process.tables, kind, machine.throwing], [undefined, 'panic', 0])
+      patch(opened, machine.address + offset, 2)
+      const after = causeOf(examine(opened, diagnostics))
+      t.deepEqual([after.kind, after.message], ['fatal', null])
+      t.is(after.header[0], 'fatal error: (its text is not in the core)')
+    },
+    import.meta.dirname,
+  )
+})

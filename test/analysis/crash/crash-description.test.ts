@@ -81,6 +81,16 @@ test('a fault in code of the runtime became the same throw, and no C ran', t => 
   t.like(described, {kind: 'signal', duringCgo: false, message})
 })
 
+test('without function tables C is where Go cannot be: not in the module that holds both, nor where that is not known', t => {
+  const message = 'unexpected signal during runtime execution'
+  const during = (goModule: object | undefined) => {
+    const process = {version: PROCESS.version, goModule} as unknown as DeadProcess
+    return describeThrow(process, goroutine({signal: SEGV}), undefined, message).duringCgo
+  }
+  const found = [during({start: 0x500000, end: 0x600000}), during({start: 0x400000, end: 0x500000}), during(undefined)]
+  t.deepEqual(found, [true, false, false])
+})
+
 test('a throw whose text is lost says so', t => {
   const described = describeThrow(PROCESS, goroutine({}), undefined, null)
   t.like(described, {kind: 'fatal', message: null, header: ['fatal error: (its text is not in the core)']})
