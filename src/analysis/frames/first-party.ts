@@ -16,15 +16,18 @@ const LANGUAGE_NAMES =
 
 /**
  * Whether a function belongs to the library of C, C++ or Rust: by its file, by its name where that is linked into the
- * program or inlined.
+ * program or inlined. A file without a line (DWARF 5, 6.2.2: line 0) is that of code which the compiler had merged from
+ * several places, not that of the function.
  */
 export function isOfLanguage({
   function: name,
   module,
   file,
-}: Pick<FrameReport, 'function' | 'module' | 'file'>): boolean {
+  line,
+}: Pick<FrameReport, 'function' | 'module' | 'file' | 'line'>): boolean {
   if (module !== null && LANGUAGE_LIBRARIES.test(module)) return true
-  return (file !== null && LANGUAGE_SOURCES.test(file)) || (name !== null && LANGUAGE_NAMES.test(name))
+  const isByFile = file !== null && line !== null && LANGUAGE_SOURCES.test(file)
+  return isByFile || (name !== null && LANGUAGE_NAMES.test(name))
 }
 
 /** The insides of a C library that is linked into the program, and what others call it for. */

@@ -142,6 +142,14 @@ test('that Rust found no memory is told by the functions that ended it', t => {
   }
 })
 
+test('a header of the language without a line is not where a function is: the compiler had merged code there', t => {
+  const merged = {name: 'make', file: '/usr/include/c++/12/bits/std_thread.h'}
+  const called = [libc('abort'), libstdcxx('std::terminate()')]
+  const death = (line: number | null) => deathOf([...called, {...merged, line}, {name: 'main', file: '/src/main.cc'}])
+  t.regex(death(150)?.text ?? '', /, in main \(\/src\/main\.cc:7\)$/)
+  t.regex(death(null)?.text ?? '', /, in make \(\/usr\/include\/c\+\+\/12\/bits\/std_thread\.h\)$/)
+})
+
 test('an abort in what the unwinder calls is no terminate, unless it calls the personality of C++', t => {
   const libgcc = (name: string): Called => ({name, module: '/lib/x86_64-linux-gnu/libgcc_s.so.1'})
   const noted = {name: 'note_frame(_Unwind_Context*, void*)', file: '/src/trace.cc'}
