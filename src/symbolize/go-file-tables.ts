@@ -16,7 +16,7 @@ import type {ScanRange} from '../gosym/memory-scan.ts'
  */
 export function openGoFileTables(image: ElfFile, diagnostics: Diagnostics, loadBias = 0): GoTables | undefined {
   if (!mayHoldGo(image)) return undefined
-  const memory = new RelocatedImage(image, loadBias)
+  const memory = memoryOfFile(image, loadBias)
   const candidates: ScanRange[] = image.segments
     .filter(({type, fileSize}) => type === PT.PT_LOAD && fileSize > 0)
     .map(({address, fileSize, writable}) => {
@@ -31,6 +31,11 @@ export function openGoFileTables(image: ElfFile, diagnostics: Diagnostics, loadB
     candidates,
     diagnostics,
   })
+}
+
+/** The data and code of a file as the loader would place them `loadBias` above where it was linked. */
+export function memoryOfFile(image: ElfFile, loadBias = 0): MemoryReader {
+  return new RelocatedImage(image, loadBias)
 }
 
 /** Sections that Go's linker writes; a file without section headers may be anything. */

@@ -1,13 +1,13 @@
 import type {Address} from '../../base/address.ts'
 import {Diagnostics} from '../../base/diagnostics.ts'
-import type {AddressSpace} from '../../elf/address-space.ts'
+import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {Module} from '../../elf/module.ts'
 import {SymbolTable} from '../../elf/symtab.ts'
 import {readBuildVersion} from '../../gosym/build-info.ts'
 import {GoTables} from '../../gosym/func-table.ts'
 import type {GoVersion} from '../../gosym/version.ts'
 import {findBuildVersion} from '../../runtime-model/build-version.ts'
-import {openGoFileTables} from '../../symbolize/go-file-tables.ts'
+import {memoryOfFile, openGoFileTables} from '../../symbolize/go-file-tables.ts'
 import {dataRanges, findGoImages, type GoImage, type ProcessFiles, rangesOf, symbolLookup} from './go-image.ts'
 
 /** A Go runtime of a process, its release where something names it, and the function tables of its Go code. */
@@ -59,21 +59,36 @@ const FIRST_MODULE = 'runtime.firstmoduledata'
 const STARTS_RUNTIME = 'runtime.schedinit'
 
 function identify(files: ProcessFiles, image: GoImage | undefined): Candidate {
-  const {addressSpace: memory} = files
   const remarks = new Diagnostics()
   const symbols = symbolLookup(image?.module)
   const start = symbols(FIRST_MODULE)
-  const named = image?.buildInfo?.version ?? versionAt(memory, symbols('runtime.buildVersion'))
+  const sources = sourcesOf(files.addressSpace, image?.module)
+  const named = image?.buildInfo?.version ?? versionIn(sources, () => symbols('runtime.buildVersion'))
   const tables = openTables(files, image, named, start, remarks)
   const holdsRuntime = start !== undefined || (tables && tables.functionNamed(STARTS_RUNTIME) !== undefined)
   const identity = {image, symbols, holdsRuntime, remarks}
   if (named || !tables) return {...identity, known: named, tables}
-  const known = versionAt(memory, findBuildVersion(memory, tables))
+  const known = versionIn(sources, source => findBuildVersion(source, tables))
   return {...identity, known, tables: known ? openTables(files, image, known, start, remarks) : tables}
 }
 
-function versionAt(memory: AddressSpace, variable: Address | undefined): GoVersion | undefined {
-  return variable === undefined ? undefined : readBuildVersion(memory, variable)
+/** The memory of the process, then the file of its program: no runtime.buildVersion that has a text is set anew. */
+function sourcesOf(memory: MemoryReader, module: Module | undefined): MemoryReader[] {
+  return module?.imageOrigin === 'file' && module.image
+    ? [memory, memoryOfFile(module.image, module.loadBias)]
+    : [memory]
+}
+
+function versionIn(
+  sources: readonly MemoryReader[],
+  place: (source: MemoryReader) => Address | undefined,
+): GoVersion | undefined {
+  for (const source of sources) {
+    const variable = place(source)
+    const version = variable === undefined ? undefined : readBuildVersion(source, variable)
+    if (version) return version
+  }
+  return undefined
 }
 
 /**

@@ -63,6 +63,42 @@ test('a program that loaded a Go library has two runtimes, its own first; each h
   ])
 })
 
+/** An object with some members of one's own; the others run on the object itself. */
+function overriding<T extends object>(object: T, own: Partial<T>): T {
+  const get = (from: T, key: string | symbol) => {
+    if (key in own) return own[key as keyof T]
+    const value = Reflect.get(from, key, from)
+    return typeof value === 'function' ? value.bind(from) : value
+  }
+  return new Proxy(object, {get})
+}
+
+for (const name of ['cfault-segv-go1.27', 'cfault-segv-go1.27-pie', 'blocked-fault-go1.19-nosymbols']) {
+  test(`${name}: a program without build information whose data are lost has the release of its file`, async t => {
+    const releases = await withFixture(name, ({core, addressSpace, modules}, diagnostics) => {
+      const isData = (at: number) =>
+        modules.some(({image, loadBias}) =>
+          image?.segments.some(
+            ({writable, address, memorySize}) =>
+              writable && at >= address + loadBias && at < address + loadBias + memorySize,
+          ),
+        )
+      const memory = overriding(addressSpace, {
+        read: (at, length) => (isData(at) ? undefined : addressSpace.read(at, length)),
+      })
+      const silent = modules.map(module => {
+        const {image} = module
+        if (!image) return module
+        const section = (named: string) => (named === '.go.buildinfo' ? undefined : image.section(named))
+        return overriding(module, {image: overriding(image, {section})})
+      })
+      const files = {core, addressSpace: memory, modules: silent, hasChanged: () => false}
+      return identifyGo(files, diagnostics).map(({image, known}) => [image?.buildInfo, known?.minor])
+    })
+    t.deepEqual(releases, [[undefined, name.includes('1.27') ? 27 : 19]])
+  })
+}
+
 test('a reported frame leads back to the walk that it came from, and no other does', t => {
   const origins = new FrameOrigins()
   const [report, other] = [go('main.work'), go('main.work')]
