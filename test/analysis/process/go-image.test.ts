@@ -85,6 +85,7 @@ for (const name of ['cfault-segv-go1.27', 'cfault-segv-go1.27-pie', 'blocked-fau
         )
       const memory = overriding(addressSpace, {
         read: (at, length) => (isData(at) ? undefined : addressSpace.read(at, length)),
+        number64: at => (isData(at) ? undefined : addressSpace.number64(at)),
       })
       const silent = modules.map(module => {
         const {image} = module
