@@ -145,12 +145,20 @@ function readAbortMessage({modules, memory}: DeadProcess): string | undefined {
   return undefined
 }
 
-function kindOfMessage(message: string, fallback: string | undefined): string {
+/** By glibc's last message; `libc` where that is of none of its checks. */
+export function kindOfMessage(message: string, fallback: string | undefined): string {
   if (/Assertion .* failed\.|Unexpected error: /.test(message)) return 'assert'
   if (message.includes('stack smashing')) return 'stack-smashing'
   if (message.includes('buffer overflow') || message.includes('%n in')) return 'fortify'
-  return fallback ?? 'malloc'
+  return fallback ?? (OF_MALLOC.test(message) ? 'malloc' : 'libc')
 }
+
+/**
+ * What malloc's checks say, by the function that found it or by what is broken; up to 2.25 behind the program's name
+ * (glibc, malloc/malloc.c, malloc/mcheck.c).
+ */
+const OF_MALLOC =
+  /^(?:\*\*\* Error in `.*': )?(?:(?:free|malloc|calloc|realloc|memalign|_int_\w+|\w+_chunk|malloc_\w+|tcache_\w+)\(\)|double free|corrupted |invalid fastbin|malloc: top chunk|break adjusted|memory clobbered|block freed)/
 
 /**
  * Where libstdc++ is stripped its own terminate has no name, but throwing does: an abort above it is nothing else. The

@@ -115,7 +115,7 @@ function classOfCause({kind, text}: NonNullable<CrashReport['cause']>): string {
   // What only builds with symbols tell, of a library in the program's own file, is left to the code of its functions.
   if (kind === 'abort' || kind === 'rust panic' || kind === 'rust oom') return ''
   if (kind === 'malloc') return `malloc ${/double free|invalid pointer|invalid size/.exec(text)?.[0] ?? 'corruption'}`
-  const isSaid = kind === 'glib' || kind === 'c++ exception' || kind === 'c++ terminate'
+  const isSaid = kind === 'glib' || kind === 'libc' || kind === 'c++ exception' || kind === 'c++ terminate'
   return isSaid ? `${kind} ${foldText(withoutPlace(text))}` : kind
 }
 

@@ -2,7 +2,7 @@
 import test from 'ava'
 import {RegisterSet} from '../../../src/amd64/register-set.ts'
 import type {CrashCause} from '../../../src/analysis/crash/crash-cause.ts'
-import {findDeathCause} from '../../../src/analysis/evidence/native-cause.ts'
+import {findDeathCause, kindOfMessage} from '../../../src/analysis/evidence/native-cause.ts'
 import type {DeadProcess} from '../../../src/analysis/process/dead-process.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import {BytesBuilder} from '../../support/bytes-builder.ts'
@@ -404,4 +404,24 @@ test('a fatal message of GLib is found among the fields that it was made into', 
 test('an assertion of GLib is one', t => {
   const death = deathOf([libc('__GI_abort'), glib('g_assertion_message_expr'), 'store'])
   t.deepEqual(death, {kind: 'assert', text: 'an assertion of GLib failed, in store'})
+})
+
+test('glibc’s last message tells which of its checks failed, or that none did', t => {
+  const said = {
+    'free(): invalid pointer': 'malloc',
+    'malloc(): smallbin double linked list corrupted': 'malloc',
+    'munmap_chunk(): invalid pointer': 'malloc',
+    'double free or corruption (!prev)': 'malloc',
+    'corrupted size vs. prev_size': 'malloc',
+    "*** Error in `./a b': free(): invalid size: 0x0000000001c4b010 ***": 'malloc',
+    '*** stack smashing detected ***: terminated': 'stack-smashing',
+    '*** buffer overflow detected ***: terminated': 'fortify',
+    "a.c:3: f: Assertion `n > 0' failed.": 'assert',
+    'FATAL: exception not rethrown': 'libc',
+    'The futex facility returned an unexpected error code.': 'libc',
+    'libgcc_s.so.1 must be installed for pthread_exit to work': 'libc',
+  }
+  const kinds = Object.fromEntries(Object.keys(said).map(text => [text, kindOfMessage(text, undefined)]))
+  t.deepEqual(kinds, said)
+  t.is(kindOfMessage('what an old release says', 'malloc'), 'malloc')
 })

@@ -41,6 +41,11 @@ const CLASSES: readonly (readonly [what: string, crash: CrashReport, expected: s
   ['a stack that ran over', fatalOf('stack overflow'), 'fatal | stack overflow | overflow'],
   ['a failed assertion', causeOf('assert', "x.c:5: f: Assertion `n > 0' failed."), 'signal SIGABRT | assert n > 0'],
   ['a heap that is broken', causeOf('malloc', 'free(): invalid pointer'), 'signal SIGABRT | malloc invalid pointer'],
+  [
+    'a message of libc that is of no check',
+    causeOf('libc', 'FATAL: exception not rethrown, in f (a.cc:3)'),
+    'signal SIGABRT | libc FATAL: exception not rethrown',
+  ],
 ]
 
 for (const [what, crash, expected] of CLASSES) {
