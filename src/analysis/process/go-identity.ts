@@ -62,25 +62,24 @@ function identify(files: ProcessFiles, image: GoImage | undefined): Candidate {
   const remarks = new Diagnostics()
   const symbols = symbolLookup(image?.module)
   const start = symbols(FIRST_MODULE)
-  const sources = sourcesOf(files.addressSpace, image?.module)
-  const named = image?.buildInfo?.version ?? versionIn(sources, () => symbols('runtime.buildVersion'))
+  const sources = () => sourcesOf(files.addressSpace, image?.module)
+  const named = image?.buildInfo?.version ?? versionIn(sources(), () => symbols('runtime.buildVersion'))
   const tables = openTables(files, image, named, start, remarks)
   const holdsRuntime = start !== undefined || (tables && tables.functionNamed(STARTS_RUNTIME) !== undefined)
   const identity = {image, symbols, holdsRuntime, remarks}
   if (named || !tables) return {...identity, known: named, tables}
-  const known = versionIn(sources, source => findBuildVersion(source, tables))
+  const known = versionIn(sources(), source => findBuildVersion(source, tables))
   return {...identity, known, tables: known ? openTables(files, image, known, start, remarks) : tables}
 }
 
 /** The memory of the process, then the file of its program: no runtime.buildVersion that has a text is set anew. */
-function sourcesOf(memory: MemoryReader, module: Module | undefined): MemoryReader[] {
-  return module?.imageOrigin === 'file' && module.image
-    ? [memory, memoryOfFile(module.image, module.loadBias)]
-    : [memory]
+function* sourcesOf(memory: MemoryReader, module: Module | undefined): Generator<MemoryReader> {
+  yield memory
+  if (module?.imageOrigin === 'file' && module.image) yield memoryOfFile(module.image, module.loadBias)
 }
 
 function versionIn(
-  sources: readonly MemoryReader[],
+  sources: Iterable<MemoryReader>,
   place: (source: MemoryReader) => Address | undefined,
 ): GoVersion | undefined {
   for (const source of sources) {
