@@ -34,7 +34,7 @@ export function readNames(reference: DieReference): DieNames {
     const {unit, offset}: DieReference = next
     const walker = new DieWalker(unit, offset)
     if (!walker.next()) break
-    const attributes = walker.read(ATTRIBUTES)
+    const attributes: DieAttributes = walker.read(ATTRIBUTES)
     if (names.name === undefined) {
       names.name = unit.string(attributes, DW_AT.name)
       if (names.name !== undefined) names.named = next
