@@ -158,7 +158,7 @@ function readText({memory}: DeadProcess, at: Address): string | null {
   const pointer = readWord(memory, at)
   const length = readWord(memory, (at + 8) as Address)
   if (pointer === undefined || length === undefined || length < 1n || length > MESSAGE_LIMIT) return null
-  if (pointer < 4096n || !isUserAddress(pointer)) return null
+  if (pointer < NIL_END || !isUserAddress(pointer)) return null
   const text = readString(memory, Number(pointer) as Address, Number(length))
   // biome-ignore lint/suspicious/noControlCharactersInRegex: text of a throw has none but line ends and tabs
   return text !== undefined && !/[\u0000-\u0008\u000b-\u001f\ufffd]/.test(text) ? text : null

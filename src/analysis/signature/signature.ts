@@ -121,11 +121,12 @@ class Signer {
     // What of a stack that ran over met the guard is chance.
     const place = chosen.lastCall === undefined || isOverflow ? [] : [chosen.lastCall]
     const called = place.map(each => `signed with the place of the last call of the program's C: ${each}`)
-    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called, ...explainGap(chosen)]
+    const broken = chosen.isBroken ? [BROKEN] : []
+    const explain = [...chosen.explain, ...explainFolding(shown, folded.shown), ...called, ...broken]
     const described = isOverflow ? {...known, detail: 'stack overflow'} : known
     return folded.shown.length === 0
       ? this.#signByStandIns(described, {...chosen, explain})
-      : this.#signByFrames(described, folded, explain, {place: [...place, ...explainGap(chosen)]})
+      : this.#signByFrames(described, folded, explain, {place: [...place, ...broken]})
   }
 
   /** The stacks that wait, as a set: which of them the runtime names is the order of their start. */
@@ -238,7 +239,8 @@ function explainFolding(all: readonly SignedFrame[], kept: readonly SignedFrame[
   return difference > 0 ? [`${difference} of the frames used are folded: recursion, or beyond ${FRAME_LIMIT}`] : []
 }
 
-/** Two bugs may differ in what is missing alone, so that nothing of the kind is signed as a whole stack is. */
-function explainGap({isBroken}: ChosenFrames): string[] {
-  return isBroken ? ['signed as a stack in which frames are missing: no whole one has this signature'] : []
-}
+/**
+ * Two bugs may differ in what is missing alone, so that nothing of the kind is signed as a whole stack is. The words
+ * are a part of the signature: other ones make another.
+ */
+const BROKEN = 'signed as a stack in which frames are missing: no whole one has this signature'
