@@ -74,7 +74,8 @@ interface FrameHeader {
 }
 
 /**
- * Unpacks LZ4 frames block by block. Checksums are skipped: the core's own structure tells what is usable of it.
+ * Unpacks LZ4 frames block by block; a block holds until the next one is asked for. Checksums are skipped: the core's
+ * own structure tells what is usable of it.
  * @throws FormatError
  */
 export function* unpackLz4(chunks: Iterable<Uint8Array>, name: string): Generator<Uint8Array> {
@@ -128,7 +129,7 @@ function* unpackFrame(input: ChunkReader, header: FrameHeader): Generator<Uint8A
       end = start + size
     } else end = unpackBlock(block, buffer, start, start + header.blockSize, input)
     if (header.blockChecksums) input.need(4)
-    yield buffer.slice(start, end)
+    yield buffer.subarray(start, end)
     history = header.independent ? 0 : Math.min(end, WINDOW_SIZE)
     if (history > 0) buffer.copyWithin(0, end - history, end)
   }

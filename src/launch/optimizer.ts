@@ -2,10 +2,10 @@ import type {setFlagsFromString} from 'node:v8'
 
 /**
  * Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones
- * choose better), and so does a decoder in wasm that unpacks many hundred megabytes. Marking the heap piece by piece,
- * as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits here for the end of
- * a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that cache: ours is
- * made and used with these flags, Node's own with the usual ones.
+ * choose better), and so does a decoder in wasm that unpacks many megabytes which are not zeros. Marking the heap piece
+ * by piece, as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits here for
+ * the end of a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that
+ * cache: ours is made and used with these flags, Node's own with the usual ones.
  */
 const isOld = process.versions.v8.startsWith('11.')
 
@@ -19,7 +19,7 @@ let isLate = false
 
 export function optimizeLate(): void {
   isLate = true
-  setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=100000000', '--no-incremental-marking')
+  setFlags('--interrupt-budget=1000000', '--wasm-tiering-budget=300000000', '--no-incremental-marking')
 }
 
 function optimizeAsUsual(): void {

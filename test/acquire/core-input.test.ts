@@ -174,6 +174,12 @@ test('lz4 frames may follow each other, with skippable ones between', t => {
   t.is(size, 2 * CONTENT.length)
 })
 
+test('blocks of lz4 are handed out where they lie, not copied', t => {
+  const memories = Array.from(unpackLz4([FRAMES.lz4], 'frame'), ({buffer}) => buffer)
+  t.is(memories.length, 4)
+  t.is(new Set(memories).size, 1)
+})
+
 test('zstd sections unpack once the decoder is prepared, to exactly the size that they state', async t => {
   const zstd = new ZstdSections()
   await zstd.prepare()
