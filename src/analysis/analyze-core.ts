@@ -8,8 +8,10 @@ import type {
   CoreReport,
   CrashReport,
   FrameReport,
+  GoroutineList,
   GoroutineReport,
   ModuleReport,
+  RenderedGoroutine,
   ReportTail,
   SignatureReport,
   SourceRequest,
@@ -29,6 +31,7 @@ import {SourceLines} from './frames/source-lines.ts'
 import {takeCensus} from './goroutines/goroutine-census.ts'
 import {goroutinesOfCrash, isListed, otherGoroutines} from './goroutines/goroutine-order.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import {GoroutineTexts} from './goroutines/goroutine-texts.ts'
 import {LOST_THREAD, Losses, lossesOfThreads, PARTIAL, type Shown} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
 import {shareOfMemory} from './process/core-memory.ts'
@@ -158,31 +161,57 @@ class Analysis implements CoreReport {
    * In the runtime's order: the crashing one, the M's own, then as they are in allgs. Those of the process's other
    * runtimes follow, of which the one that died knew nothing.
    */
-  get goroutines(): Iterable<GoroutineReport> {
-    return this.#sources ? this.#withSources() : this.#reportGoroutines()
+  get goroutines(): GoroutineList {
+    if (this.#sources) return this.#withSources()
+    return {
+      [Symbol.iterator]: () => this.#reportGoroutines(),
+      rendered: render => this.#renderGoroutines(render),
+    }
   }
 
   *#withSources(): Generator<GoroutineReport> {
     for (const report of this.#reportGoroutines()) yield this.#showsSource(report) ? this.#withSource(report) : report
   }
 
-  *#reportGoroutines(): Generator<GoroutineReport> {
+  #reportGoroutines(): Generator<GoroutineReport> {
+    return this.#eachGoroutine(
+      report => report,
+      reporter => goroutine => this.#count(reporter.report(goroutine, false)),
+    )
+  }
+
+  #renderGoroutines(render: (goroutine: GoroutineReport) => string): Generator<RenderedGoroutine> {
+    return this.#eachGoroutine(
+      goroutine => ({goroutine, text: render(goroutine), isAlike: false}),
+      reporter => {
+        const texts = new GoroutineTexts(reporter, render)
+        return goroutine => this.#countRendered(texts.of(goroutine))
+      },
+    )
+  }
+
+  /** `ofCrash` is what is made of the report of one that is listed first, `others` makes that of all others. */
+  *#eachGoroutine<Made>(
+    ofCrash: (report: GoroutineReport) => Made,
+    others: (reporter: GoroutineReporter) => (goroutine: Goroutine) => Made,
+  ): Generator<Made> {
     if (this.#level.level === 0) return
     const asked = this.#asked
     const isAll = this.#level.all && this.#options.goroutines !== 'crashing'
-    const ofCrash = goroutinesOfCrash(this.#cause)
+    const first = goroutinesOfCrash(this.#cause)
     const missing = new Set(asked)
-    for (const goroutine of ofCrash) {
+    for (const goroutine of first) {
       if (asked && !asked.includes(goroutine.id)) continue
       missing.delete(goroutine.id)
-      yield this.#count(this.#reportOfCrash(goroutine))
+      yield ofCrash(this.#count(this.#reportOfCrash(goroutine)))
       if (!isAll && !asked) return
     }
     if (!isAll && !asked) return
     for (const {process, reporter} of this.#listedImages()) {
-      for (const goroutine of this.#othersOf(process, ofCrash)) {
+      const make = others(reporter)
+      for (const goroutine of this.#othersOf(process, first)) {
         missing.delete(goroutine.id)
-        yield this.#count(reporter.report(goroutine, false))
+        yield make(goroutine)
       }
     }
     for (const id of missing) this.#process.diagnostics.add('no-such-goroutine', `no goroutine ${id} is alive here`)
@@ -229,6 +258,14 @@ class Analysis implements CoreReport {
     this.#completeness.add(report)
     this.#losses.add(report, `goroutine ${report.id}`)
     return report
+  }
+
+  #countRendered(rendered: RenderedGoroutine): RenderedGoroutine {
+    if (rendered.isAlike) {
+      this.#completeness.addTold()
+      this.#losses.addWhole()
+    } else this.#count(rendered.goroutine)
+    return rendered
   }
 
   #countThread(thread: ThreadReport): void {

@@ -16,6 +16,12 @@ export class CompletenessCount {
     this.addCFrames(stack)
   }
 
+  /** A stack that is told, without C. */
+  addTold(): void {
+    this.#stacks++
+    this.#wholeStacks++
+  }
+
   addCFrames(stack: Shown): void {
     this.#lostCalls += countLostCalls(stack)
     for (const frame of stack.frames) {

@@ -89,6 +89,11 @@ export class Losses {
     }
   }
 
+  /** A stack that has lost nothing. */
+  addWhole(): void {
+    this.#stacks++
+  }
+
   #addFrame({kind, function: name, file, module}: FrameReport): void {
     if (module === null || kind === 'signal' || kind === 'switch' || module.startsWith('[')) return
     if (name !== null && file !== null) return

@@ -4,7 +4,9 @@ import type {
   CreatedByReport,
   FrameReport,
   GoReport,
+  GoroutineList,
   GoroutineReport,
+  RenderedGoroutine,
   TextDialect,
   ThreadReport,
 } from '../report/core-report.ts'
@@ -48,7 +50,7 @@ function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
 function* renderGoroutines(report: CoreReport, style: Style): Generator<string, number | null> {
   const {detail, dialect = CURRENT} = report
   const above = findThreadOfCrash(report)
-  const list = inRuntimes(report.goroutines)
+  const list = inRuntimes(rendered(report.goroutines, each => renderGoroutine(each, style, dialect)))
   let next = list.next()
   const first = next.done ? undefined : next.value.goroutine
   // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
@@ -57,27 +59,42 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
   if (crashing) yield renderThread(crashing, detail, style, dialect)
   let registers = registersBelow(report)
   for (; !next.done; next = list.next()) {
-    const {goroutine, runtime} = next.value
+    const {goroutine, runtime, text} = next.value
     if (runtime !== null && goroutine !== first && registers) {
       yield renderRegisters(registers)
       registers = null
     }
     if (runtime !== null && (goroutine !== first || dialect.namesDying)) yield renderImage(runtime, report.go, style)
-    yield renderGoroutine(goroutine, style, dialect)
+    yield text
   }
   if (registers) yield renderRegisters(registers)
   return isOwn && first.frames[0]?.kind === 'c' ? first.thread : (crashing?.id ?? null)
 }
 
+/** Each goroutine with its text. */
+export function rendered(
+  goroutines: GoroutineList,
+  render: (goroutine: GoroutineReport) => string,
+): Iterable<Pick<RenderedGoroutine, 'goroutine' | 'text'>> {
+  return goroutines.rendered?.(render) ?? renderEach(goroutines, render)
+}
+
+function* renderEach(
+  goroutines: Iterable<GoroutineReport>,
+  render: (goroutine: GoroutineReport) => string,
+): Generator<Pick<RenderedGoroutine, 'goroutine' | 'text'>> {
+  for (const goroutine of goroutines) yield {goroutine, text: render(goroutine)}
+}
+
 /** Each goroutine, and the runtime that it is the first one of; null where its runtime is no other than before. */
 export function* inRuntimes(
-  goroutines: Iterable<GoroutineReport>,
-): Generator<{goroutine: GoroutineReport; runtime: string | null}, void> {
+  goroutines: Iterable<Pick<RenderedGoroutine, 'goroutine' | 'text'>>,
+): Generator<{goroutine: GoroutineReport; text: string; runtime: string | null}, void> {
   let current: string | null = null
-  for (const goroutine of goroutines) {
+  for (const {goroutine, text} of goroutines) {
     const runtime: string | null = goroutine.image === current ? null : goroutine.image
     current = runtime ?? current
-    yield {goroutine, runtime}
+    yield {goroutine, text, runtime}
   }
 }
 

@@ -1,5 +1,5 @@
 import type {FrameReport, GoReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
-import {inRuntimes, ofImage, renderGoroutine, renderImage} from './go-text.ts'
+import {inRuntimes, ofImage, rendered, renderGoroutine, renderImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */
@@ -10,9 +10,10 @@ export function* renderGoroutinesText(
   {go, goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'> & {go: Pick<GoReport, 'images'>},
   style: Style,
 ): Generator<string> {
-  yield* separated(inRuntimes(goroutines ?? []), ({goroutine, runtime}) => {
+  const blocks = rendered(goroutines ?? [], goroutine => renderGoroutine(goroutine, style))
+  yield* separated(inRuntimes(blocks), ({text, runtime}) => {
     const heading = runtime === null ? '' : `${renderImage(runtime, go, style)}\n`
-    return heading + renderGoroutine(goroutine, style)
+    return heading + text
   })
   yield* separated(groups ?? [], group => renderGroup(group, style))
 }

@@ -86,6 +86,24 @@ export interface TextDialect {
   readonly namesDying: boolean
 }
 
+/** A goroutine with the text that a renderer made of it. */
+export interface RenderedGoroutine {
+  /** Where others are alike, that of one of them: its number, addresses and arguments are its own. */
+  readonly goroutine: GoroutineReport
+  readonly text: string
+  /** Only the text is its own. */
+  readonly isAlike: boolean
+}
+
+/** Goroutines one by one. */
+export interface GoroutineList extends Iterable<GoroutineReport> {
+  /**
+   * The same with the text that `render` makes of each, where it need not be asked for all of them; to read in place of
+   * the list itself.
+   */
+  rendered?(render: (goroutine: GoroutineReport) => string): Iterable<RenderedGoroutine>
+}
+
 /**
  * The whole answer. `goroutines` can be iterated once; each is produced on demand, so a million of them stream in
  * bounded memory. `tail()` is called after that, and counts what the walk met.
@@ -99,7 +117,7 @@ export interface CoreReport extends ReportHead, Answer {
   readonly signature: SignatureReport
   /** Of the thread or goroutine that crashed, innermost first; empty where none did. */
   readonly crashStack: readonly FrameReport[]
-  readonly goroutines: Iterable<GoroutineReport>
+  readonly goroutines: GoroutineList
   /** Counts what was walked so far. */
   readonly completeness: CompletenessReport
   /** What the text shows below the goroutines, idle Ms at level 2 alone; nothing else of the tail is made for it. */
@@ -132,7 +150,7 @@ type WholeGoroutines = z.infer<typeof answer.goroutinesReportSchema>
  * `diagnostics()` are called after that.
  */
 export interface GoroutinesReport extends Pick<WholeGoroutines, 'schemaVersion' | 'tool' | 'core' | 'go'>, Answer {
-  readonly goroutines: Iterable<GoroutineReport> | null
+  readonly goroutines: GoroutineList | null
   readonly groups: Iterable<GoroutineGroupReport> | null
   /** Told by a renderer that cannot hold all of something: the answer is not whole then. */
   noteLimit(what: string): void

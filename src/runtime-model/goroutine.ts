@@ -215,6 +215,15 @@ export class Goroutine {
     return this.#g.flag('runningCleanups')
   }
 
+  /** It has neither labels nor ancestors, and is in no bubble. */
+  get isOrdinary(): boolean {
+    return (
+      this.#g.pointer('labels') === NULL_ADDRESS &&
+      this.#g.pointer('ancestors') === NULL_ADDRESS &&
+      this.#g.pointer('bubble') === NULL_ADDRESS
+    )
+  }
+
   get hasLabels(): boolean {
     return this.#g.pointer('labels') !== NULL_ADDRESS
   }

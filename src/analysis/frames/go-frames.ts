@@ -143,13 +143,18 @@ export class GoFrameReports {
       offset: facts.offset,
       sp: spText,
       fp: this.#lastFpText,
-      args: args && renderArgs(args, fp, this.#stack),
+      args: args && this.argumentsAt(args, fp),
       inlined: facts.inlined,
       module: facts.module,
       moduleOffset: facts.moduleOffset,
       language: facts.language,
       foundBy,
     }
+  }
+
+  /** The text of the arguments of a frame. */
+  argumentsAt(args: ArgTemplate, fp: Address): string {
+    return renderArgs(args, fp, this.#stack)
   }
 
   /** The logical frames of a pc are kept by its function, so each is a key; a trap and a call can share one. */

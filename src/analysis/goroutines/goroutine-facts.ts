@@ -30,7 +30,7 @@ export class GoroutineFacts {
       isScanned: status.scan,
       waitReason: waitReason === '' ? null : waitReason,
       isIdleInSynctest: bubble !== undefined && isIdleInSynctest(goroutine.waitReason),
-      waitMinutes: this.#waitMinutes(goroutine),
+      waitMinutes: this.waitMinutes(goroutine),
       isLockedToThread: goroutine.lockedToThread,
       m: machine ? {id: machine.id, address: machine.address} : null,
       syncGroup: bubble && !version.atLeast(25) ? (bubble.rootGoid ?? null) : null,
@@ -43,7 +43,7 @@ export class GoroutineFacts {
    * The time of death is in no core; what the core proves to have passed is asked for only where a goroutine has
    * waited.
    */
-  #waitMinutes(goroutine: Goroutine): number | null {
+  waitMinutes(goroutine: Goroutine): number | null {
     const {runtime} = this.#process
     if (!runtime || goroutine.waitSinceNumber === 0 || goroutine.waitSince <= 0n) return null
     const now = runtime.nowLowerBound()

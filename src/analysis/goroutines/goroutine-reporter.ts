@@ -4,10 +4,10 @@ import {machineOf} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
-import type {Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {imageName} from '../process/process-facts.ts'
-import type {GoroutineStacks, StackParts} from '../stacks/goroutine-stacks.ts'
+import type {GoroutineStacks, StackParts, StackRequest} from '../stacks/goroutine-stacks.ts'
+import type {ParkedPlace} from '../stacks/parked-stacks.ts'
 import type {CgoFrames} from '../stacks/shown-stack.ts'
 import {type FrameValues, gapsOf, threadOf} from '../values/frame-values.ts'
 import type {Blocking} from '../waits/blocking.ts'
@@ -54,7 +54,7 @@ export class GoroutineReporter {
     const {runtime, version} = this.#process
     const facts = this.#facts.of(goroutine)
     const machine = machineOf(runtime, goroutine)
-    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+    const ofCrash = this.#isOfCrash(goroutine)
     const detailed = this.#options.level.level > 1 || (ofCrash && this.#options.level.detailedCrash)
     const stack = this.#assemble(goroutine, crashing)
     const thread = this.#threadOf(goroutine)
@@ -86,6 +86,30 @@ export class GoroutineReporter {
     }
   }
 
+  /**
+   * Where a goroutine is parked like others: those of one place have the same frames, and differ in nothing that is not
+   * their own number, state, wait and creation. undefined where it has to be reported by itself.
+   */
+  parkedPlace(goroutine: Goroutine): ParkedPlace | undefined {
+    const {level, values, waits} = this.#options
+    const isTold = level.level > 1 || values !== undefined || waits !== 'left-out'
+    if (isTold || this.#isOfCrash(goroutine) || !goroutine.isOrdinary) return undefined
+    return this.#stacks.parkedPlace(this.#requestOf(goroutine))
+  }
+
+  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
+  argumentsAt(place: ParkedPlace): string[] {
+    return this.#stacks.argumentsAt(place)
+  }
+
+  waitMinutes(goroutine: Goroutine): number | null {
+    return this.#facts.waitMinutes(goroutine)
+  }
+
+  #isOfCrash(goroutine: Goroutine): boolean {
+    return goroutine === this.#cause.goroutine || goroutine === this.#cause.current
+  }
+
   #withVariables({frames, elided, missing}: StackParts, tid: number | null, goroutine: Goroutine): FrameReport[] {
     const {values} = this.#options
     if (!values) return frames
@@ -103,14 +127,14 @@ export class GoroutineReporter {
   }
 
   #assemble(goroutine: Goroutine, crashing: boolean) {
-    const ofCrash = goroutine === this.#cause.goroutine || goroutine === this.#cause.current
-    const visibility: Visibility = {
-      version: this.#process.version,
-      level: this.#options.level.level,
-      whole: this.#options.level.wholeCrash && ofCrash,
-    }
     const start = crashing ? this.#cause.start : findStartOfDying(this.#process, this.#stacks.threads, goroutine)
-    const request = {goroutine, visibility, cgoFrames: this.#options.cgoFrames}
+    const request = this.#requestOf(goroutine)
     return this.#stacks.assemble(start ? {...request, start} : request)
+  }
+
+  #requestOf(goroutine: Goroutine): StackRequest {
+    const {level, cgoFrames} = this.#options
+    const whole = level.wholeCrash && this.#isOfCrash(goroutine)
+    return {goroutine, visibility: {version: this.#process.version, level: level.level, whole}, cgoFrames}
   }
 }

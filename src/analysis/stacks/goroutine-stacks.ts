@@ -18,7 +18,7 @@ import type {DeadProcess} from '../process/dead-process.ts'
 import type {CSegment} from './c-segments.ts'
 import {walkBareStack} from './frame-pointer-stack.ts'
 import {type FoundStart, findStart, WALK_LIMIT} from './goroutine-start.ts'
-import {ParkedStacks} from './parked-stacks.ts'
+import {type ParkedPlace, ParkedStacks} from './parked-stacks.ts'
 import {checkSavedCallers} from './saved-callers-check.ts'
 import {type CgoFrames, OLD_FRAME_LIMIT, type PrintedStack, ShownStack, untilZero} from './shown-stack.ts'
 import {endsProcess} from './signals.ts'
@@ -78,8 +78,22 @@ export class GoroutineStacks {
     return {...this.#walk(request), createdBy, ancestors}
   }
 
+  /** Where a goroutine is parked like others; undefined: its stack has to be walked. */
+  parkedPlace(request: StackRequest): ParkedPlace | undefined {
+    return this.#parkedLike(request)?.find(request.goroutine, request.visibility)
+  }
+
+  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
+  argumentsAt(place: ParkedPlace): string[] {
+    return this.#parked?.argumentsAt(place) ?? []
+  }
+
   /** Of one that is parked like others, without a walk of its own. */
-  #parkedFrames({goroutine, visibility, cgoFrames, start}: StackRequest): FrameReport[] | undefined {
+  #parkedFrames(request: StackRequest): FrameReport[] | undefined {
+    return this.#parkedLike(request)?.report(request.goroutine, request.visibility)
+  }
+
+  #parkedLike({goroutine, visibility, cgoFrames, start}: StackRequest): ParkedStacks | undefined {
     const {tables, origins, maxFrames} = this.#process
     // Of a g0 other functions end a stack; hooks are asked about each goroutine.
     if (goroutine.id === 0 || start || !tables || origins || cgoFrames === 'hooks') return undefined
@@ -87,7 +101,7 @@ export class GoroutineStacks {
       rules: {...visibility, whole: false},
       framesMax: maxFrames,
     })
-    return this.#parked.report(goroutine, visibility)
+    return this.#parked
   }
 
   #walk(request: StackRequest): PrintedStack & Pick<GoroutineReport, 'remarks'> {

@@ -18,8 +18,13 @@ interface ShownPlace {
   readonly place: FramePlace
 }
 
+/** What stacks have in common that are parked alike: all return addresses. */
+export interface ParkedPlace {
+  readonly shown: Finding<readonly ShownPlace[]>
+}
+
 /** A return address below others: the same frames, innermost first, lead to it. */
-class StackPlace {
+class StackPlace implements ParkedPlace {
   readonly pc: Address
   readonly site: GoSite
   readonly frameSize: number
@@ -82,14 +87,31 @@ export class ParkedStacks {
   }
 
   /** The frames of a whole stack, as a walk of it would show them; undefined: it has to be walked. */
-  report(goroutine: Goroutine, {level, whole}: Visibility): FrameReport[] | undefined {
+  report(goroutine: Goroutine, visibility: Visibility): FrameReport[] | undefined {
+    const place = this.find(goroutine, visibility)
+    return place?.shown ? this.#fill(place.shown, goroutine.sched.sp) : undefined
+  }
+
+  /** Where a whole stack is parked; undefined: it has to be walked. */
+  find(goroutine: Goroutine, {level, whole}: Visibility): ParkedPlace | undefined {
     if (whole || level !== this.#rules.level || !isOnItsOwn(goroutine)) return undefined
     const {pc, sp} = goroutine.sched
     this.#window.moveTo(sp, goroutine.stack.hi)
     const outermost = this.#walk(pc, sp)
     if (!outermost) return undefined
     if (outermost.shown === undefined) outermost.shown = this.#show(outermost)
-    return outermost.shown ? this.#fill(outermost.shown, sp) : undefined
+    return outermost.shown ? outermost : undefined
+  }
+
+  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
+  argumentsAt({shown}: ParkedPlace): string[] {
+    const fps = this.#fps
+    const texts: string[] = []
+    for (let index = 0; shown && index < shown.length; index++) {
+      const {depth, place} = shown[index] as ShownPlace
+      texts.push(place.args ? this.#goFrames.argumentsAt(place.args, fps[depth] as Address) : '')
+    }
+    return texts
   }
 
   /** The outermost place of a stack that ends as a stack should (GoStackWalk). */
