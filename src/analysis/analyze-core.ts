@@ -185,7 +185,7 @@ class Analysis implements CoreReport {
       goroutine => ({goroutine, text: render(goroutine), isAlike: false}),
       reporter => {
         const texts = new GoroutineTexts(reporter, render)
-        return goroutine => this.#countRendered(texts.of(goroutine))
+        return goroutine => this.#countRendered(texts.of(goroutine, false))
       },
     )
   }

@@ -1,4 +1,11 @@
-import type {BlockingReport, GoroutineGroupReport, GoroutineReport, GoroutinesReport} from '../report/core-report.ts'
+import type {
+  BlockingReport,
+  GoroutineGroupReport,
+  GoroutineList,
+  GoroutineReport,
+  GoroutinesReport,
+  RenderedGoroutine,
+} from '../report/core-report.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {AnalysisOptions} from './analyze-core.ts'
 import type {CrashCause} from './crash/crash-cause.ts'
@@ -10,6 +17,7 @@ import {goroutineState} from './goroutines/goroutine-header.ts'
 import {listedGoroutines, sortGoroutines} from './goroutines/goroutine-order.ts'
 import {type GoroutineQuery, type GoroutineSort, matchesFacts, matchesFrames} from './goroutines/goroutine-query.ts'
 import {GoroutineReporter} from './goroutines/goroutine-reporter.ts'
+import {GoroutineTexts} from './goroutines/goroutine-texts.ts'
 import type {Similarity} from './goroutines/shared-frames.ts'
 import {Losses} from './losses.ts'
 import type {DeadProcess} from './process/dead-process.ts'
@@ -86,25 +94,57 @@ class GoroutineListing implements GoroutinesReport {
     this.go = reportGo(process)
   }
 
-  get goroutines(): Iterable<GoroutineReport> | null {
-    return this.#options.show === 'goroutines' ? this.#reportGoroutines() : null
+  get goroutines(): GoroutineList | null {
+    if (this.#options.show !== 'goroutines') return null
+    return {
+      [Symbol.iterator]: () => this.#reportGoroutines(),
+      rendered: render => this.#renderGoroutines(render),
+    }
   }
 
   get groups(): Iterable<GoroutineGroupReport> | null {
     return this.#options.show === 'groups' ? this.#reportGroups() : null
   }
 
-  *#reportGoroutines(): Generator<GoroutineReport> {
-    const {sort, limit = Number.POSITIVE_INFINITY, query} = this.#options
+  #reportGoroutines(): Generator<GoroutineReport> {
+    return this.#eachGoroutine(
+      image => goroutine => this.#report(image, goroutine),
+      report => this.#takes(report, false),
+    )
+  }
+
+  #renderGoroutines(render: (goroutine: GoroutineReport) => string): Generator<RenderedGoroutine> {
+    return this.#eachGoroutine(
+      ({reporter}) => {
+        const texts = new GoroutineTexts(reporter, render)
+        return goroutine => texts.of(goroutine, goroutine === this.#cause.goroutine)
+      },
+      ({goroutine, isAlike}) => this.#takes(goroutine, isAlike),
+    )
+  }
+
+  /** Whether a goroutine is wanted that is asked for by its frames, too; it is counted then. */
+  #takes(report: GoroutineReport, isAlike: boolean): boolean {
+    if (!matchesFrames(report.frames, this.#options.query)) return false
+    this.#matched++
+    if (isAlike) this.#losses.addWhole()
+    else this.#losses.add(report, `goroutine ${report.id}`)
+    return true
+  }
+
+  *#eachGoroutine<Made>(
+    make: (image: ListedImage) => (goroutine: Goroutine) => Made,
+    takes: (made: Made) => boolean,
+  ): Generator<Made> {
+    const {sort, limit = Number.POSITIVE_INFINITY} = this.#options
     const {goroutine: first, current} = this.#cause
     if (limit <= 0) return
     for (const image of this.#images) {
+      const makeOne = make(image)
       for (const goroutine of sortGoroutines(image.process, this.#candidates(image), sort, [first, current])) {
-        const report = this.#report(image, goroutine)
-        if (!matchesFrames(report.frames, query)) continue
-        this.#matched++
-        this.#losses.add(report, `goroutine ${report.id}`)
-        yield report
+        const made = makeOne(goroutine)
+        if (!takes(made)) continue
+        yield made
         if (this.#matched >= limit || this.#process.deadline.isTellingOver(LISTING)) return
       }
     }

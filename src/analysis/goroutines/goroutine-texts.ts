@@ -45,9 +45,10 @@ export class GoroutineTexts {
     this.#render = render
   }
 
-  of(goroutine: Goroutine): RenderedGoroutine {
+  /** `crashing` as of the reporter. */
+  of(goroutine: Goroutine, crashing: boolean): RenderedGoroutine {
     const place = this.#reporter.parkedPlace(goroutine)
-    if (!place) return this.#anew(goroutine)
+    if (!place) return this.#anew(goroutine, crashing)
     const waitMinutes = this.#reporter.waitMinutes(goroutine)
     const kinds = this.#kindsOf(place)
     const kind = kinds.find(each => isOf(each, goroutine, waitMinutes !== null))
@@ -56,7 +57,7 @@ export class GoroutineTexts {
       const text = template.fill(this.#valuesOf(goroutine, waitMinutes, place))
       return {goroutine: report, text, isAlike: true}
     }
-    const made = this.#anew(goroutine)
+    const made = this.#anew(goroutine, crashing)
     if (!kind && kinds.length < KINDS_OF_PLACE && this.#count < KINDS_LIMIT) {
       const template = templateOf(made, this.#render, this.#valuesOf(goroutine, waitMinutes, place))
       kinds.push(kindOf(goroutine, waitMinutes !== null, made.goroutine, template))
@@ -74,8 +75,8 @@ export class GoroutineTexts {
     return kinds
   }
 
-  #anew(goroutine: Goroutine): RenderedGoroutine {
-    const report = this.#reporter.report(goroutine, false)
+  #anew(goroutine: Goroutine, crashing: boolean): RenderedGoroutine {
+    const report = this.#reporter.report(goroutine, crashing)
     return {goroutine: report, text: this.#render(report), isAlike: false}
   }
 
