@@ -87,12 +87,12 @@ function readWrapped(path: string): string {
  * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
 export async function runProgram({root, files, stamp, build, compiledAhead}: Program): Promise<void> {
-  optimizeLate()
   settleEnvironment(process.env)
   // What is kept between runs is of one build: that of another one may answer otherwise.
   if (build === undefined) delete process.env.GOTRACE_BUILD
   else process.env.GOTRACE_BUILD = build
   process.argv.splice(2, Number.POSITIVE_INFINITY, ...settleCommandLine(process.argv.slice(2)))
+  optimizeLate(commandName())
   const cache = openCodeCache(stamp, build)
   const kept = cache?.read() ?? compiledAhead?.(commandName())
   const parts = new Parts(files, kept?.parts ?? new Map())
