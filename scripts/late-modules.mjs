@@ -8,7 +8,7 @@ const LATE = {
   'bug-report': ['commands/bug-report'],
   calls: ['analysis/cgo/cgo-report', 'render/cgo-text'],
   code: ['amd64/read-only-call', 'unwind/epilogue-rows', 'unwind/prologue-rows'],
-  demangler: ['demangle/cxx-reader', 'demangle/rust-legacy', 'demangle/rust-v0'],
+  demangler: ['demangle/cxx-plain', 'demangle/cxx-reader', 'demangle/rust-legacy', 'demangle/rust-v0'],
   emulator: [
     'analysis/process/emulated-process',
     'emulate/closed-world',

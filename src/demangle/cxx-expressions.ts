@@ -1,11 +1,8 @@
 import type {CxxGrammar} from './cxx-grammar.ts'
 import {nested, packExpansion, plain, templated} from './cxx-names.ts'
 import {type CxxNode, listed, sequence, text} from './cxx-printer.ts'
-import {findOperator} from './cxx-words.ts'
+import {findOperator, LITERAL_SUFFIX} from './cxx-words.ts'
 import {MangledNameError} from './mangled-text.ts'
-
-/** Suffixes of integer literals by the code of their type; other types are written as a cast. */
-const LITERAL_SUFFIX: Readonly<Record<string, string>> = {i: '', j: 'u', l: 'l', m: 'ul', x: 'll', y: 'ull'}
 
 /** `L…E` (Itanium C++ ABI, 5.1.6, <expr-primary>). */
 export function readLiteral(reader: CxxGrammar): CxxNode {

@@ -37,6 +37,9 @@ export const EXTENDED_TYPES: Readonly<Record<string, string>> = {
   Dn: 'decltype(nullptr)',
 }
 
+/** Suffixes of integer literals by the code of their type; other types are written as a cast. */
+export const LITERAL_SUFFIX: Readonly<Record<string, string>> = {i: '', j: 'u', l: 'l', m: 'ul', x: 'll', y: 'ull'}
+
 /** 5.1.10, "Compression". */
 export const STANDARD_NAMES: Readonly<Record<string, {name: string; full: string; base: string}>> = {
   a: {name: 'std::allocator', full: 'std::allocator', base: 'allocator'},

@@ -1,4 +1,5 @@
 import {BoundedCache} from '../base/bounded-cache.ts'
+import {demanglePlain} from './cxx-plain.ts'
 import {demangleCxx, demangleCxxType} from './cxx-reader.ts'
 import {MangledNameError} from './mangled-text.ts'
 import {demangleRustLegacy} from './rust-legacy.ts'
@@ -32,7 +33,7 @@ export function demangleTypeName(name: string): string | undefined {
 
 function decode(name: string): string {
   if (/^_{1,2}R/.test(name)) return demangleRustV0(name)
-  return demangleRustLegacy(name) ?? demangleCxx(name)
+  return demangleRustLegacy(name) ?? demanglePlain(name) ?? demangleCxx(name)
 }
 
 function attempt(read: () => string): string | undefined {

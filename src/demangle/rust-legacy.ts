@@ -15,6 +15,7 @@ const LEGACY_ESCAPES: Readonly<Record<string, string>> = {
  * Legacy names look like nested C++ names of which the last part is a hash: `_ZN4core3fmt5write17h0123456789abcdefE`.
  */
 export function demangleRustLegacy(mangled: string): string | undefined {
+  if (!mangled.includes('17h')) return undefined
   const body = /^_?_ZN(.*17h[0-9a-f]{16})E((?:\..*)?)$/s.exec(mangled)
   if (!body) return undefined
   const rest = body[1] as string

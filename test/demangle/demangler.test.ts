@@ -1,5 +1,7 @@
 import {readFileSync} from 'node:fs'
 import test from 'ava'
+import {demanglePlain} from '../../src/demangle/cxx-plain.ts'
+import {demangleCxx} from '../../src/demangle/cxx-reader.ts'
 import {Demangler, demangleTypeName} from '../../src/demangle/demangler.ts'
 
 /** Names that small programs have, as `c++filt -i` writes them. */
@@ -59,6 +61,54 @@ test('names of all kinds out of large libraries read as c++filt writes them', t 
     const [mangled = '', wanted] = line.split('\t')
     t.is(demangler.demangle(mangled), wanted, mangled)
   }
+})
+
+/** Of what a name read without a tree must not get wrong: each is nearly what can be read so. */
+const NEARLY_PLAIN = [
+  '_ZN1nlsIiEEvT_', // operator<< <int>
+  '_ZSt4moveIRiEONSt16remove_referenceIT_E4typeEOS2_',
+  '_Z1fIKiEvRKT_',
+  '_Z1fIRKiEvRT_',
+  '_Z1fIOiEvRT_OS1_',
+  '_Z1fIRiEvKT_',
+  '_Z1fIJiRcOdEEvDpOT_',
+  '_Z1fIJiEEvDpPKT_S2_',
+  '_Z1fI1aIiEJEEvv',
+  '_Z1fI1aIiEJ1bIiEEEvv',
+  '_Z1fIJEiEvv',
+  '_Z1fPFPFvvEiE',
+  '_Z1fPFvvES0_PS0_',
+  '_Z1fKFvvE',
+  '_ZNSsC1Ev',
+  '_ZNSaIcED2Ev',
+  '_ZN1aIiEC2IcEET_',
+  '_ZNKR1a1fEv',
+  '_Z1fvi',
+  '_Z1fIFvivEEvv',
+  '_ZN1aE',
+  '_ZN1a1bS_E',
+  '_ZNS_E',
+  '_Z1fILc65EEvv',
+  '_Z1fILln5ELb1ELN1a1bE2EEvv',
+  '_Z1fILf3f800000EEvv',
+  '_ZN1aB5cxx11C2B3abcEv',
+  '_ZN12_GLOBAL__N_11fEN1a1bE.isra.0.cold',
+  '_ZN1a1fEPKcz',
+]
+
+test('a name that is read without a tree reads as by the tree', t => {
+  const lines = readFileSync(new URL('names.tsv', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split('\t')[0] ?? '')
+  let plain = 0
+  for (const name of [...NEARLY_PLAIN, ...Object.keys(NAMES), ...lines, ...hostileNames()]) {
+    const read = demanglePlain(name)
+    if (read === undefined) continue
+    plain++
+    t.is(`${read}`, demangleCxx(name), name)
+  }
+  t.true(plain > 50, `${plain} of them`)
 })
 
 test('what is not mangled, or broken, has no other name', t => {
