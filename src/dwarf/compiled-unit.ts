@@ -1,5 +1,6 @@
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Extent} from '../base/extent.ts'
+import {SameStack} from '../base/same-stack.ts'
 import {type CallSite, readCallSite, readTailCalls, type TailCallSite} from './call-sites.ts'
 import {DW_AT} from './constants.ts'
 import {type DieNames, readNames} from './die-names.ts'
@@ -25,7 +26,7 @@ export class CompiledUnit {
   #functions: FunctionIndex | null | undefined
   /** By function; null where nothing is inlined. */
   readonly #trees: (InlineTree | null)[] = []
-  readonly #stacks = new Map<number, object>()
+  readonly #stacks = new Map<number, SameStack>()
   readonly #names = new Map<number, DieNames>()
   readonly #tailCalls = new Map<number, readonly TailCallSite[] | undefined>()
 
@@ -90,12 +91,12 @@ export class CompiledUnit {
   }
 
   /** One object for all addresses inside the same function of `functions` and the same inlined calls. */
-  stackAt(functionIndex: number, address: number, extent: Extent): object {
+  stackAt(functionIndex: number, address: number, extent: Extent): SameStack {
     const call = functionIndex < 0 ? -1 : (this.#tree(functionIndex)?.innermost(address, extent) ?? -1)
     const key = (functionIndex + 1) * STACKS_OF_FUNCTION + call + 1
     let stack = this.#stacks.get(key)
     if (!stack) {
-      stack = {}
+      stack = new SameStack()
       this.#stacks.set(key, stack)
     }
     return stack

@@ -1,6 +1,7 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Extent} from '../base/extent.ts'
+import type {SameStack} from '../base/same-stack.ts'
 import type {SectionSource} from '../base/section-source.ts'
 import type {CallSite, TailCallSite} from './call-sites.ts'
 import {CompiledUnit} from './compiled-unit.ts'
@@ -40,7 +41,7 @@ export interface DwarfFrame {
 
 /** All addresses of one `stack` have the same frames, but for the position of the innermost one, which is `row`. */
 export interface DwarfPlace {
-  readonly stack: object
+  readonly stack: SameStack
   readonly row: LineRow | undefined
 }
 

@@ -2,6 +2,7 @@ import {type Address, toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {Extent} from '../base/extent.ts'
 import {type MemoryReader, readU32} from '../base/memory-reader.ts'
+import {SameStack} from '../base/same-stack.ts'
 import {
   type ArgLiveness,
   type ArgTemplate,
@@ -32,7 +33,7 @@ export interface FileLine {
 
 /** All pcs of one `stack` have the same frames, but for the position of the innermost one, which this is. */
 export interface GoPlace extends FileLine {
-  readonly stack: object
+  readonly stack: SameStack
 }
 
 /** One function call as the source has it: an inlined one, or the physical function itself. */
@@ -90,7 +91,8 @@ export class GoFunction {
   readonly #frames = new Map<number, readonly LogicalFrame[]>()
   /** By number of PCDATA. */
   readonly #pcdata: (PcValueTable | undefined)[] = []
-  #stacks: Map<number, object> | undefined
+  /** By the innermost inlined call. */
+  #stacks: Map<number, SameStack> | undefined
   #argTemplates: Map<number, ArgTemplate> | undefined
   #name: string | undefined
   #funcID: FuncID | undefined
@@ -202,10 +204,11 @@ export class GoFunction {
     this.#stacks ??= new Map()
     let stack = this.#stacks.get(index)
     if (!stack) {
-      stack = {}
+      stack = new SameStack()
       this.#stacks.set(index, stack)
     }
-    return {stack, ...this.fileLine(pc, extent)}
+    const {file, line} = this.fileLine(pc, extent)
+    return {stack, file, line}
   }
 
   /**

@@ -39,7 +39,8 @@ export class ModuleTables {
     const known = this.#byPc.get(pc)
     if (known !== undefined || this.#byPc.has(pc)) return known
     if (this.#byPc.size >= PC_CACHE_LIMIT) this.#byPc.clear()
-    const found = this.locate(pc)
+    const index = this.pclntab.findIndex(pc)
+    const found = index === undefined ? undefined : this.#functionOf(index)
     this.#byPc.set(pc, found)
     return found
   }
@@ -47,7 +48,8 @@ export class ModuleTables {
   /** As `functionAt`, without keeping it: for passes over many pcs. */
   locate(pc: Address, extent?: Extent): GoFunction | undefined {
     const index = this.pclntab.findIndex(pc)
-    const found = index === undefined ? undefined : this.#functionOf(index)
+    const known = index === undefined ? undefined : this.#functions.get(index)
+    const found = known ?? (index === undefined ? undefined : GoFunction.at(this.pclntab, index, this.#version))
     if (!found || pc < found.entry || pc >= found.end) extent?.narrowTo(pc)
     return found
   }

@@ -47,7 +47,6 @@ export class AnswerTable {
   readonly #strings: StringTable
   #stacks: Growing
   #frames: Growing
-  readonly #ids = new Map<FrameStack, number>()
   #added: number[] = []
   /** Characters of long texts, in all stacks. */
   #long = 0
@@ -170,13 +169,12 @@ export class AnswerTable {
   }
 
   #idOf(stack: FrameStack): number {
-    let id = this.#ids.get(stack)
-    if (id === undefined) {
-      id = this.#stacks.length - 1
-      for (const frame of stack.frames) this.#addFrame(frame)
-      this.#stacks.push(this.#frames.length / FRAME_WORDS)
-      this.#ids.set(stack, id)
-    }
+    if (stack.takenBy === this) return stack.number as number
+    const id = this.#stacks.length - 1
+    for (const frame of stack.frames) this.#addFrame(frame)
+    this.#stacks.push(this.#frames.length / FRAME_WORDS)
+    stack.takenBy = this
+    stack.number = id
     return id
   }
 

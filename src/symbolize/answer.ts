@@ -6,6 +6,9 @@ import type {FramePosition, SourceFrame} from './source-frame.ts'
  */
 export interface FrameStack {
   readonly frames: readonly SourceFrame[]
+  /** The table that has taken it, and by which number. */
+  takenBy?: object
+  number?: number
 }
 
 /** What is at an address. */

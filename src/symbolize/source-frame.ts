@@ -1,5 +1,6 @@
 import type {Address, ModuleOffset} from '../base/address.ts'
 import type {Extent} from '../base/extent.ts'
+import type {SameStack} from '../base/same-stack.ts'
 
 /** Where a pc lies, whatever is known of it. */
 export interface FramePlace {
@@ -48,7 +49,7 @@ export interface GoFunctionSource {
    * For many pcs of one file: all pcs of one `stack` have the same frames, but for the position of the innermost one,
    * which is given.
    */
-  placeAt?(pc: Address, extent: Extent): (GoPosition & {readonly stack: object}) | undefined
+  placeAt?(pc: Address, extent: Extent): (GoPosition & {readonly stack: SameStack}) | undefined
 }
 
 /** The tables write `?` and line 0 for a position that they do not have. */

@@ -4,6 +4,7 @@ import type {Diagnostics} from '../base/diagnostics.ts'
 import {GotraceError} from '../base/errors.ts'
 import type {Extent} from '../base/extent.ts'
 import {collectGarbage} from '../base/garbage.ts'
+import {SameStack} from '../base/same-stack.ts'
 import {Demangler} from '../demangle/demangler.ts'
 import type {DwarfFrame, DwarfInfo, DwarfPlace} from '../dwarf/dwarf-info.ts'
 import type {Answer, FrameStack} from './answer.ts'
@@ -46,10 +47,8 @@ export class Symbolizer {
   readonly #demangler: Demangler | undefined
   readonly #modules = new Map<SymbolSource, ModuleSymbols>()
   readonly #frames: BoundedCache<number, readonly SourceFrame[]>
-  /** Of `answerAt`, by the objects that stand for stacks of DWARF and of Go's tables. */
-  readonly #stacks = new Map<object, FrameStack>()
-  readonly #stacksBySymbol = new Map<object, Map<number, NamedStack>>()
-  readonly #unnamed = new Set<object>()
+  /** Of `answerAt`: the frames of addresses of which DWARF knows nothing. */
+  readonly #noStack = new SameStack()
 
   constructor(input: SymbolizerInput) {
     this.#input = input
@@ -162,39 +161,35 @@ export class Symbolizer {
     const inGo = go?.placeAt?.(pc, extent)
     if (inGo) return {stack: this.#stackOf(inGo.stack, () => this.#find(pc, pc)), position: positionOf(inGo)}
     const place = this.#symbolsOf(module).placeAt(pc, extent)
-    if (!place) return answerOf(this.#bySymbol(NO_STACK, module, pc, extent))
+    if (!place) return answerOf(this.#bySymbol(this.#noStack, module, pc, extent))
     const {row} = place
     const position = {file: row?.file ?? null, line: positive(row?.line), column: positive(row?.column)}
     return {stack: this.#nativeStack(place, module, pc, extent), position}
   }
 
   #nativeStack({stack}: DwarfPlace, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
-    const known = this.#stacks.get(stack)
-    if (known) return known
-    if (this.#unnamed.has(stack)) return this.#bySymbol(stack, module, linkAddress, extent)
+    const {found} = stack
+    if (found instanceof Map) return this.#bySymbol(stack, module, linkAddress, extent)
+    if (found) return found as FrameStack
     const symbols = this.#symbolsOf(module)
     const frames = symbols.locate(linkAddress)
     const outer = frames[frames.length - 1]
     if (outer && isNamed(outer, symbols)) {
       return this.#stackOf(stack, () => this.#nameFrames(module, frames, undefined, NO_PLACE))
     }
-    this.#unnamed.add(stack)
     return this.#bySymbol(stack, module, linkAddress, extent)
   }
 
   /** Of frames whose names depend on the symbol. */
-  #bySymbol(stack: object, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
+  #bySymbol(stack: SameStack, module: SymbolSource, linkAddress: Address, extent: Extent): FrameStack {
     const symbols = this.#symbolsOf(module)
     const symbol = symbols.findSymbol(linkAddress, extent)
     const entry = symbol?.entry ?? NO_ENTRY
-    let known = this.#stacksBySymbol.get(stack)
-    if (!known) {
-      known = new Map()
-      this.#stacksBySymbol.set(stack, known)
-    }
+    stack.found ??= new Map<number, NamedStack>()
+    const known = stack.found as Map<number, NamedStack>
     let found = known.get(entry)
     if (!found || found.symbol !== symbol?.name) {
-      const frames = stack === NO_STACK ? [] : symbols.locate(linkAddress)
+      const frames = stack === this.#noStack ? [] : symbols.locate(linkAddress)
       const named = this.#nameFrames(module, frames, symbol, NO_PLACE) ?? [unknownFrame(NO_PLACE)]
       found = {frames: named, symbol: symbol?.name}
       known.set(entry, found)
@@ -202,13 +197,9 @@ export class Symbolizer {
     return found
   }
 
-  #stackOf(stack: object, find: () => readonly SourceFrame[] | undefined): FrameStack {
-    let known = this.#stacks.get(stack)
-    if (!known) {
-      known = {frames: find() ?? [unknownFrame(NO_PLACE)]}
-      this.#stacks.set(stack, known)
-    }
-    return known
+  #stackOf(stack: SameStack, find: () => readonly SourceFrame[] | undefined): FrameStack {
+    stack.found ??= {frames: find() ?? [unknownFrame(NO_PLACE)]} satisfies FrameStack
+    return stack.found as FrameStack
   }
 
   #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
@@ -259,8 +250,6 @@ interface NamedStack extends FrameStack {
 const NO_ENTRY = -1
 
 const NO_PLACE: FramePlace = {module: null, moduleOffset: null}
-/** Stands for the frames of an address of which DWARF knows nothing. */
-const NO_STACK = {}
 
 function answerOf(stack: FrameStack): Answer {
   const {file = null, line = null, column = null} = stack.frames[0] ?? {}
