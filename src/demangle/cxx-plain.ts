@@ -75,10 +75,16 @@ export function demanglePlain(mangled: string): string | undefined {
   }
   const text = readEncoding(reading)
   if (text.length > TEXT_MAX || reading.at > mangled.length) return undefined
-  if (reading.at === mangled.length) return text
+  if (reading.at === mangled.length) return flat(text)
   const rest = new MangledText(mangled, reading.at)
   const clones = rest.cloneSuffixes()
   return rest.atEnd ? text + clones : undefined
+}
+
+/** One piece: V8 makes it of the tree of all pieces, which it had to keep, when a character is asked for. */
+function flat(text: string): string {
+  text.charCodeAt(0)
+  return text
 }
 
 function readSourceName(reading: Reading): string {
