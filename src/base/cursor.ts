@@ -14,8 +14,8 @@ export class Cursor {
   readonly label: string
   /** Offset of `bytes[0]` in what the label names. */
   readonly base: number
-  /** Made when it is needed: many cursors read bytes alone. */
-  #dataView: DataView | undefined
+  /** Made where it is needed: many cursors read bytes alone. A private getter is a call into V8's runtime each time. */
+  #view: DataView | undefined
   #position = 0
 
   constructor(bytes: Uint8Array, label: string, base = 0) {
@@ -24,9 +24,9 @@ export class Cursor {
     this.base = base
   }
 
-  get #view(): DataView {
-    this.#dataView ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
-    return this.#dataView
+  #makeView(): DataView {
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
+    return this.#view
   }
 
   get position(): number {
@@ -80,33 +80,33 @@ export class Cursor {
   }
 
   i8(): number {
-    return this.#view.getInt8(this.#take(1))
+    return (this.#view ?? this.#makeView()).getInt8(this.#take(1))
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true)
+    return (this.#view ?? this.#makeView()).getUint16(this.#take(2), true)
   }
 
   i16(): number {
-    return this.#view.getInt16(this.#take(2), true)
+    return (this.#view ?? this.#makeView()).getInt16(this.#take(2), true)
   }
 
   u24(): number {
-    const at = this.#take(3)
-    return this.#view.getUint16(at, true) + this.#view.getUint8(at + 2) * 0x10000
+    const low = this.u16()
+    return low + this.u8() * 0x10000
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true)
+    return (this.#view ?? this.#makeView()).getUint32(this.#take(4), true)
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#take(4), true)
+    return (this.#view ?? this.#makeView()).getInt32(this.#take(4), true)
   }
 
   /** 64 raw bits. */
   word(): Word {
-    return this.#view.getBigUint64(this.#take(8), true)
+    return (this.#view ?? this.#makeView()).getBigUint64(this.#take(8), true)
   }
 
   /**
@@ -114,7 +114,7 @@ export class Cursor {
    * only.
    */
   number64(): number {
-    return number64At(this.#view, this.#take(8))
+    return number64At(this.#view ?? this.#makeView(), this.#take(8))
   }
 
   /**
@@ -122,20 +122,21 @@ export class Cursor {
    */
   number64At(position: number): number {
     if (!(position >= 0) || position + 8 > this.bytes.length) throw this.error('need 8 bytes', position)
-    return number64At(this.#view, position)
+    return number64At(this.#view ?? this.#makeView(), position)
   }
 
   /** Signed 64 bits. */
   i64(): bigint {
-    return this.#view.getBigInt64(this.#take(8), true)
+    return (this.#view ?? this.#makeView()).getBigInt64(this.#take(8), true)
   }
 
   /** A u64 that must be exact in a double (sizes, offsets); larger is a FormatError. */
   u64(): number {
     const at = this.#take(8)
-    const value = number64At(this.#view, at)
+    const view = this.#view ?? this.#makeView()
+    const value = number64At(view, at)
     if (value < ADDRESS_LIMIT) return value
-    throw this.error(`value 0x${this.#view.getBigUint64(at, true).toString(16)} is too large`, at)
+    throw this.error(`value 0x${view.getBigUint64(at, true).toString(16)} is too large`, at)
   }
 
   /** A u64 that must be an address. */

@@ -11,10 +11,10 @@ import {
   type ElfType,
   type FileHeader,
   PT,
-  type RawSectionHeader,
   readFileHeader,
   readProgramHeaders,
   readSectionHeaders,
+  type SectionHeader,
   type Segment,
   SHT,
 } from './elf-headers.ts'
@@ -22,11 +22,7 @@ import {readNotes} from './notes.ts'
 import {SectionBudget, SectionTooLargeError} from './section-budget.ts'
 import {findSegmentSections} from './segment-sections.ts'
 
-export type {Segment} from './elf-headers.ts'
-
-export interface SectionHeader extends RawSectionHeader {
-  name: string
-}
+export type {SectionHeader, Segment} from './elf-headers.ts'
 
 /** Sections of one file that are kept when it is closed, by where they begin. Nobody may change their bytes. */
 export interface UnpackedSections {
@@ -52,8 +48,6 @@ const SHF_TLS = 0x400
 const PAGE_SIZE = 4096
 /** Of a program header table; a core's is read in batches elsewhere, and no linker makes more than a few dozen. */
 const SEGMENTS_MAX = 65536
-/** Of the names of all sections. */
-const NAMES_SIZE_MAX = 64 * 1024 * 1024
 /** A larger section is looked at in some places before it is read: one of zeros is a hole of a sparse file. */
 const LARGE_SECTION_SIZE = 256 * 1024 * 1024
 const SAMPLES = 64
@@ -265,14 +259,7 @@ export class ElfFile implements SectionSource {
 
   #readSections(): readonly SectionHeader[] {
     try {
-      const headers = readSectionHeaders(this.source, this.#header)
-      const names = headers[this.#header.sectionNamesIndex]
-      if (!names || names.size > NAMES_SIZE_MAX) return []
-      const strings = new Cursor(Uint8Array.from(this.source.read(names.offset, names.size)), `${this.name}:.shstrtab`)
-      return headers.slice(1).map(header => {
-        strings.seek(Math.min(header.nameOffset, strings.size))
-        return {...header, name: strings.cstring()}
-      })
+      return readSectionHeaders(this.source, this.#header)
     } catch (error) {
       this.#report('bad-section-headers', error, this.name)
       return []
@@ -326,7 +313,7 @@ function takeSegments(source: ByteSource, header: FileHeader): Segment[] {
 }
 
 /** Whether most of a section is zeros, as far as samples tell. */
-function isHole(source: ByteSource, {offset, size}: RawSectionHeader): boolean {
+function isHole(source: ByteSource, {offset, size}: SectionHeader): boolean {
   const step = Math.floor(size / SAMPLES)
   let zeros = 0
   for (let index = 0; index < SAMPLES; index++) {

@@ -43,6 +43,11 @@ const BATCH_ENTRIES = 1024
 /** Linux allows 2^31 mappings in theory, some 65,530 by default (vm.max_map_count); a file may claim anything. */
 const PROGRAM_HEADERS_MAX = 4_000_000
 const SECTION_HEADERS_MAX = 1_000_000
+/** Of the names of all sections. */
+const NAMES_SIZE_MAX = 64 * 1024 * 1024
+
+/** p_flags (gABI ch. 5, "Segment Permissions"). */
+const [PF_X, PF_W, PF_R] = [1, 2, 4]
 
 export type ElfType = 'rel' | 'exec' | 'dyn' | 'core'
 
@@ -72,8 +77,8 @@ export interface Segment {
   executable: boolean
 }
 
-export interface RawSectionHeader {
-  nameOffset: number
+export interface SectionHeader {
+  name: string
   type: number
   address: Address
   offset: number
@@ -193,55 +198,68 @@ export function* readProgramHeaders(source: ByteSource, header: FileHeader): Gen
     const entries = Math.min(BATCH_ENTRIES, count - index, fitting)
     if (entries === 0) return header.programHeaderCount - index
     const bytes = Uint8Array.from(source.read(at, entries * PROGRAM_HEADER_SIZE))
-    for (const chunk of header.parser.sliceChunks(asBuffer(bytes), 0, entries, PROGRAM_HEADER_SIZE)) {
-      const segment = toSegment(chunk, header)
+    const table = new Cursor(bytes, `${source.name}:program headers`, at)
+    for (let entry = 0; entry < entries; entry++) {
+      const segment = readProgramHeader(table, entry * PROGRAM_HEADER_SIZE)
       if (segment) yield segment
     }
   }
   return header.programHeaderCount - count
 }
 
-function toSegment(chunk: Uint8Array, header: FileHeader): Segment | undefined {
-  const entry = header.parser.parseProgram(chunk, header.parsed, NO_FILE)
+/** Elf64_Phdr (gABI ch. 5); undefined outside of the range of exact numbers. elfy takes the time of ten for each. */
+function readProgramHeader(table: Cursor, at: number): Segment | undefined {
+  table.seek(at)
+  const type = table.u32()
+  const flags = table.u32()
+  const offset = table.number64()
+  const address = table.number64()
+  const fileSize = table.number64At(at + 32)
+  const memorySize = table.number64At(at + 40)
   // Sums of doubles below 2^53 may round only above it, so an unsafe end also catches rounded words.
-  const exact = Number.isSafeInteger(entry.vaddr + entry.memsz) && Number.isSafeInteger(entry.offset + entry.filesz)
-  if (!exact) return undefined
+  if (!(Number.isSafeInteger(address + memorySize) && Number.isSafeInteger(offset + fileSize))) return undefined
   return {
-    // elfy names the types it knows and drops the others; the number serves both.
-    type: new Cursor(chunk, 'program header').u32(),
-    offset: entry.offset,
-    address: toAddress(entry.vaddr),
-    fileSize: entry.filesz,
-    memorySize: entry.memsz,
-    alignment: entry.align,
-    readable: entry.flags.r === true,
-    writable: entry.flags.w === true,
-    executable: entry.flags.x === true,
+    type,
+    offset,
+    address: toAddress(address),
+    fileSize,
+    memorySize,
+    alignment: table.number64At(at + 48),
+    readable: flags % 8 >= PF_R,
+    writable: flags % 4 >= PF_W,
+    executable: flags % 2 === PF_X,
   }
 }
 
-/** The section headers; a table that does not fit into the file is read as far as it goes. */
-export function readSectionHeaders(source: ByteSource, header: FileHeader): RawSectionHeader[] {
+/** The section headers with their names; a table that does not fit into the file is read as far as it goes. */
+export function readSectionHeaders(source: ByteSource, header: FileHeader): SectionHeader[] {
   const fitting = Math.max(0, Math.floor((source.size - header.sectionHeadersOffset) / SECTION_HEADER_SIZE))
   const count = Math.min(header.sectionHeaderCount, fitting, SECTION_HEADERS_MAX)
-  if (count === 0 || header.sectionHeadersOffset === 0) return []
+  if (count === 0 || header.sectionHeadersOffset === 0 || header.sectionNamesIndex >= count) return []
   const bytes = Uint8Array.from(source.read(header.sectionHeadersOffset, count * SECTION_HEADER_SIZE))
   const table = new Cursor(bytes, `${source.name}:section headers`, header.sectionHeadersOffset)
-  return Array.from({length: count}, (_, index) => readSectionHeader(table, index * SECTION_HEADER_SIZE))
+  const names = readSectionHeader(table, header.sectionNamesIndex * SECTION_HEADER_SIZE, undefined)
+  if (names.size > NAMES_SIZE_MAX) return []
+  const strings = new Cursor(Uint8Array.from(source.read(names.offset, names.size)), `${source.name}:.shstrtab`)
+  const headers: SectionHeader[] = []
+  for (let index = 1; index < count; index++) {
+    headers.push(readSectionHeader(table, index * SECTION_HEADER_SIZE, strings))
+  }
+  return headers
 }
 
 /** Elf64_Shdr (gABI ch. 4). There are hundreds, and elfy takes the time of ten for each. */
-function readSectionHeader(table: Cursor, at: number): RawSectionHeader {
+function readSectionHeader(table: Cursor, at: number, names: Cursor | undefined): SectionHeader {
   table.seek(at)
   const nameOffset = table.u32()
   const type = table.u32()
   const flags = table.u32()
-  const compressed = Math.floor(flags / SHF_COMPRESSED) % 2 === 1
   table.seek(at + 40)
   const link = table.u32()
   const info = table.u32()
+  names?.seek(Math.min(nameOffset, names.size))
   return {
-    nameOffset,
+    name: names?.cstring() ?? '',
     type,
     address: toAddress(table.number64At(at + 16)),
     offset: table.number64At(at + 24),
@@ -249,6 +267,6 @@ function readSectionHeader(table: Cursor, at: number): RawSectionHeader {
     link,
     info,
     flags,
-    compressed,
+    compressed: flags % (2 * SHF_COMPRESSED) >= SHF_COMPRESSED,
   }
 }

@@ -1,7 +1,10 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
 import {deflateSync} from 'node:zlib'
 import test from 'ava'
 import {toAddress} from '../../src/base/address.ts'
-import {BytesSource} from '../../src/base/byte-source.ts'
+import {BytesSource, FileSource} from '../../src/base/byte-source.ts'
 import {Diagnostics} from '../../src/base/diagnostics.ts'
 import {InputError, UnsupportedError} from '../../src/base/errors.ts'
 import {sameBuild} from '../../src/elf/build-id.ts'
@@ -330,4 +333,25 @@ test('a note whose sizes do not fit ends the notes, keeping those before', t => 
     open({sections: [{name: '.n', bytes: buildNote('GNU', 3, new Uint8Array()), type: SHT.NOTE}]}).buildId,
     undefined,
   )
+})
+
+test('a section that fills one page of the cache stays what it was when the page is read into again', t => {
+  const page = 16_384
+  const folder = mkdtempSync(join(tmpdir(), 'gotrace-elf-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  // The section begins where a page does; the pages that take its place in the cache are 128 apart (512 in sets of 4).
+  const section = new Uint8Array(page).fill(0x5a)
+  const sections = [
+    {name: '.before', bytes: new Uint8Array(page - 64)},
+    {name: '.page', bytes: section},
+    {name: '.rest', bytes: new Uint8Array(128 * 4 * page)},
+  ]
+  const path = join(folder, 'image')
+  writeFileSync(path, buildElf({sections}))
+  const source = FileSource.open(path)
+  t.teardown(() => source.close())
+  const file = ElfFile.open(source, new Diagnostics())
+  const read = file.section('.page')?.bytes
+  for (let number = 1; number <= 4; number++) source.read((1 + 128 * number) * page, 8)
+  t.true(read !== undefined && Buffer.compare(read, section) === 0)
 })

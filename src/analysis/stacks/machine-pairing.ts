@@ -211,7 +211,7 @@ function findTlsOffset(
 function findGsBelow(
   memory: MemoryReader,
   base: Address | undefined,
-  machines: ReadonlyMap<Address, Machine>,
+  machines: ReadonlyMap<number, Machine>,
 ): {offset: number; machine: Machine}[] {
   const found: {offset: number; machine: Machine}[] = []
   if (base === undefined) return found
@@ -222,8 +222,7 @@ function findGsBelow(
     if (!bytes) break
     const cursor = new Cursor(bytes, 'thread-local storage')
     for (let at = start; at + 8 <= end; at += 8) {
-      const g = addressOfWord(cursor.word())
-      const machine = g === undefined ? undefined : machines.get(g)
+      const machine = machines.get(cursor.number64())
       if (machine) found.push({offset: base - at, machine})
     }
     end = start
