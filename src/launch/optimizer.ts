@@ -2,10 +2,12 @@ import type {setFlagsFromString} from 'node:v8'
 
 /**
  * Optimizing takes longer than most runs last; hot loops of large cores still earn it (V8 11: Node 20; later ones
- * choose better), and so does a decoder in wasm that unpacks many megabytes which are not zeros. Marking the heap piece
- * by piece, as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits here for
- * the end of a whole collection. While a flag is not what it was when code was cached, V8 takes nothing from that
- * cache: ours is made and used with these flags, Node's own with the usual ones.
+ * choose better), and so does a decoder in wasm that unpacks many megabytes which are not zeros. Marking the heap
+ * piece by piece, as for a program that must answer meanwhile, costs some percent of a short run, and nothing waits
+ * here for the end of a whole collection. A regular expression becomes machine code when it was used a hundred times,
+ * not at the second, and the code that runs until then is not made shorter. While a flag is not what it was when code
+ * was cached, V8 takes nothing from that cache: ours is made and used with these flags, Node's own with the usual
+ * ones.
  */
 const isOld = process.versions.v8.startsWith('11.')
 
@@ -20,12 +22,20 @@ function setFlags(...flags: readonly string[]): void {
  * less of what it calls in it, which is most of the work of optimizing. That takes 0.86 of the time.
  */
 const MANY_TIMES = ['--interrupt-budget=200000', '--max-inlined-bytecode-size-cumulative=300']
-const LATE = ['--interrupt-budget=1000000', '--wasm-tiering-budget=300000000', '--no-incremental-marking']
+const LATE = [
+  '--interrupt-budget=1000000',
+  '--wasm-tiering-budget=300000000',
+  '--no-incremental-marking',
+  '--regexp-tier-up-ticks=100',
+  '--no-regexp-peephole-optimization',
+]
 const USUAL = [
   '--interrupt-budget=67584',
   '--wasm-tiering-budget=1800000',
   '--incremental-marking',
   '--max-inlined-bytecode-size-cumulative=920',
+  '--regexp-tier-up-ticks=1',
+  '--regexp-peephole-optimization',
 ]
 
 /** Those of the command that runs. */
