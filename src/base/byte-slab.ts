@@ -1,4 +1,4 @@
-import {number64At, type Word} from './address.ts'
+import {TWO_32, type Word} from './address.ts'
 import {FormatError} from './errors.ts'
 
 /** Larger copies get an array of their own. */
@@ -76,6 +76,9 @@ export class BytePiece {
 
   /** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */
   number64(position: number): number {
-    return number64At(this.#view, this.#at(position, 8))
+    const at = this.#at(position, 8)
+    const view = this.#view
+    // As number64At: nothing is asked more often of a goroutine.
+    return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true)
   }
 }

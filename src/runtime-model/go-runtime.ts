@@ -17,7 +17,7 @@ import {
 import {GoHeap} from './go-heap.ts'
 import {Goroutine} from './goroutine.ts'
 import {searchGoroutines} from './goroutine-search.ts'
-import {GOROUTINE_STATUS} from './goroutine-status.ts'
+import {GOROUTINE_STATUS, GoroutineStatuses} from './goroutine-status.ts'
 import {readTypeDescriptor, type TypeDescriptor} from './interface-value.ts'
 import {isSoundGoroutine, type LayoutSample} from './layout-check.ts'
 import {chooseLayouts} from './layout-choice.ts'
@@ -160,7 +160,8 @@ export class GoRuntime {
     const {release, releases, layouts} = chosen
     const waitReasons = new WaitReasons(releases)
     const oldestRelease = releases.at(-1) ?? release
-    const access = {memory, release, oldestRelease, waitReasons, layouts, tables, diagnostics, slab: new ByteSlab()}
+    const made = {waitReasons, statuses: new GoroutineStatuses(release), slab: new ByteSlab()}
+    const access = {memory, release, oldestRelease, layouts, tables, diagnostics, ...made}
     const found = selectStrays(access, strays, input)
     if (found.length > 0) {
       diagnostics.add(

@@ -46,6 +46,28 @@ const TEXTS: readonly (readonly [text: string, since: number] | undefined)[] = [
   ['waiting for cgo callback', 26],
 ]
 
+/** Words that goroutines have are few; in a damaged core there may be any. */
+const STATUSES_KEPT = 256
+
+/** The statuses that goroutines of one release have. */
+export class GoroutineStatuses {
+  readonly #release: GoVersion
+  readonly #known = new Map<number, GoroutineStatus>()
+
+  constructor(release: GoVersion) {
+    this.#release = release
+  }
+
+  /** Of a word as it stands in g.atomicstatus. */
+  of(word: number): GoroutineStatus {
+    const known = this.#known.get(word)
+    if (known) return known
+    const status = statusOf(this.#release, word)
+    if (this.#known.size < STATUSES_KEPT) this.#known.set(word, status)
+    return status
+  }
+}
+
 export function statusOf(release: GoVersion, word: number): GoroutineStatus {
   const scan = word % (2 * _Gscan) >= _Gscan
   const number = scan ? word - _Gscan : word

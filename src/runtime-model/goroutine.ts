@@ -3,7 +3,7 @@ import {Cursor} from '../base/cursor.ts'
 import {readString} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
 import {readLabels} from './goroutine-labels.ts'
-import {GOROUTINE_STATUS, type GoroutineStatus, statusOf} from './goroutine-status.ts'
+import {GOROUTINE_STATUS, type GoroutineStatus} from './goroutine-status.ts'
 import {type PanicRecord, readPanics} from './panic-record.ts'
 import {RemoteStruct, readSlice} from './remote-struct.ts'
 import type {RuntimeAccess} from './runtime-access.ts'
@@ -100,7 +100,7 @@ export class Goroutine {
     this.#g = g
     this.#access = access
     this.id = g.number('goid')
-    this.status = statusOf(access.release, g.u32('atomicstatus'))
+    this.status = access.statuses.of(g.u32('atomicstatus'))
     this.m = g.pointer('m')
     this.lockedM = g.pointer('lockedm')
   }

@@ -79,7 +79,7 @@ export class RemoteStruct<S extends StructName> {
 
   /** A pointer; a word that cannot be an address (>= 2^53) reads as nil. Use `word` to tell apart. */
   pointer(field: FieldName<S>): Address {
-    const value = this.number(field)
+    const value = this.double(field)
     return value < ADDRESS_LIMIT ? toAddress(value) : NULL_ADDRESS
   }
 }

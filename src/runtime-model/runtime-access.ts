@@ -3,6 +3,7 @@ import type {ByteSlab} from '../base/byte-slab.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
 import type {GoVersion} from '../gosym/version.ts'
+import type {GoroutineStatuses} from './goroutine-status.ts'
 import type {FunctionTable} from './runtime-globals.ts'
 import type {LayoutSet} from './struct-layout.ts'
 import type {WaitReasons} from './wait-reason.ts'
@@ -24,6 +25,7 @@ export interface RuntimeAccess {
   /** The program may be as old as this, where the release is a guess. */
   readonly oldestRelease: GoVersion
   readonly waitReasons: WaitReasons
+  readonly statuses: GoroutineStatuses
   readonly layouts: LayoutSet
   readonly tables: RuntimeTables
   readonly diagnostics: Diagnostics

@@ -6,6 +6,7 @@ import {GoVersion} from '../../src/gosym/version.ts'
 import {layoutsFromTables} from '../../src/runtime-model/layouts-by-version.ts'
 import type {RuntimeAccess} from '../../src/runtime-model/runtime-access.ts'
 import {type FieldName, fieldWidth, type StructName} from '../../src/runtime-model/struct-layout.ts'
+import {GoroutineStatuses} from '../../src/runtime-model/goroutine-status.ts'
 import {WaitReasons} from '../../src/runtime-model/wait-reason.ts'
 
 /** Memory of a process that never was: regions at chosen addresses, everything else missing. */
@@ -27,6 +28,7 @@ export class ProcessBuilder implements MemoryReader {
       release: this.release,
       oldestRelease: this.release,
       waitReasons: new WaitReasons([this.release]),
+      statuses: new GoroutineStatuses(this.release),
       layouts: layoutsFromTables(this.release),
       tables: {functionAt, functionNamed, modules: [{types}]},
       diagnostics: this.diagnostics,

@@ -1,12 +1,14 @@
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import {BoundedCache} from '../../base/bounded-cache.ts'
+import {ByteSlab} from '../../base/byte-slab.ts'
 import {Cursor} from '../../base/cursor.ts'
 import {readAddress} from '../../base/memory-reader.ts'
+import type {GoFunction} from '../../gosym/go-function.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import {RemoteStruct} from '../../runtime-model/remote-struct.ts'
-import {GoSites} from '../../unwind/go-site.ts'
-import {type GoFrame, GoStackWalk} from '../../unwind/goroutine-walk.ts'
+import {type GoSite, GoSites} from '../../unwind/go-site.ts'
+import {type GoFrame, symPcOf} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 /** What a parked goroutine waits for. Go records no owner for any of it. */
@@ -77,17 +79,60 @@ interface PlaceOfWait {
   readonly primitives: readonly Primitive[]
 }
 
+/** A frame of a wait, with all those below it, which the goroutine called from here. */
+class WaitingCall {
+  readonly site: GoSite
+  readonly pc: Address
+  readonly symPc: Address
+  readonly place: PlaceOfWait
+  /** What led here, the innermost first. */
+  readonly asked: readonly Primitive[]
+  /** Further out is nothing that tells more. */
+  readonly isLast: boolean
+  readonly callers = new Map<Address, WaitingCall | undefined>()
+
+  constructor(site: GoSite, pc: Address, symPc: Address, place: PlaceOfWait, below: readonly Primitive[]) {
+    const {primitives} = place
+    const asked = [...below, ...primitives]
+    this.site = site
+    this.pc = pc
+    this.symPc = symPc
+    this.place = place
+    this.asked = asked
+    this.isLast = asked.length > 0 && (primitives.length === 0 || asked.at(-1) !== 'sync.Mutex')
+  }
+}
+
 /** The places in the code of one process that goroutines wait at: thousands wait at the same few. */
 export class WaitingPlaces {
+  readonly slab = new ByteSlab()
   /** undefined where there are no function tables. */
-  readonly sites: GoSites | undefined
+  readonly #sites: GoSites | undefined
   readonly #known = new BoundedCache<Address, PlaceOfWait>(PLACES_LIMIT)
+  readonly #innermost = new Map<Address, WaitingCall | undefined>()
+  #count = 0
 
   constructor({tables}: Pick<DeadProcess, 'tables'>) {
-    this.sites = tables && new GoSites(tables, false)
+    this.#sites = tables && new GoSites(tables, false)
   }
 
-  of({fn, symPc}: GoFrame): PlaceOfWait {
+  /** What is called at a pc, by what is called below it; undefined where the walk of a stack ends. */
+  call(pc: Address, below: WaitingCall | undefined): WaitingCall | undefined {
+    const known = below ? below.callers : this.#innermost
+    const found = known.get(pc)
+    if (found || known.has(pc)) return found
+    const site = this.#sites?.at(pc)
+    const call = site?.frameSize === undefined ? undefined : this.#callAt(site, pc, below)
+    if (this.#count++ < PLACES_LIMIT) known.set(pc, call)
+    return call
+  }
+
+  #callAt(site: GoSite, pc: Address, below: WaitingCall | undefined): WaitingCall {
+    const symPc = symPcOf(site.fn, pc, below?.site.isInjected ?? false)
+    return new WaitingCall(site, pc, symPc, this.#placeOf(site.fn, symPc), below?.asked ?? [])
+  }
+
+  #placeOf(fn: GoFunction, symPc: Address): PlaceOfWait {
     return this.#known.of(symPc, () => {
       const names = fn.inlineFrames(symPc).map(({name}) => name)
       const primitives = names.map(name => PRIMITIVES.find(([pattern]) => pattern.test(name))?.[1])
@@ -115,22 +160,25 @@ function findSync(
   goroutine: Goroutine,
   places: WaitingPlaces,
 ): {kind: string; address: Address | undefined} | undefined {
-  const {memory} = process
-  const {sites} = places
-  if (!sites) return undefined
-  const {pc, sp} = goroutine.sched
-  const start = {pc, sp, trap: false, isSyscall: false}
   let semaphore: Address | undefined
   let list: Address | undefined
-  const asked: Primitive[] = []
-  const walk = new GoStackWalk(start, {memory, sites, maxFrames: DEPTH})
-  for (let frame = walk.next(); frame; frame = walk.next()) {
-    const place = places.of(frame)
-    const {acquires, listens, primitives} = place
-    if (acquires) semaphore ??= findSemaphore(process, goroutine, frame, place)
-    if (listens) list ??= firstArgument(process, frame)
-    asked.push(...primitives)
-    if (asked.length > 0 && (primitives.length === 0 || asked.at(-1) !== 'sync.Mutex')) break
+  let {pc, sp} = goroutine.sched
+  let asked: readonly Primitive[] = []
+  let call: WaitingCall | undefined
+  // As GoStackWalk goes.
+  for (let depth = 0; depth < DEPTH; depth++) {
+    call = places.call(pc, call)
+    if (!call) break
+    const {place, site} = call
+    const fp = toAddress(sp + (site.frameSize as number))
+    if (place.acquires) semaphore ??= findSemaphore(process, goroutine, {sp, fp}, places, place)
+    if (place.listens) list ??= firstArgument(process, {fn: site.fn, symPc: call.symPc, fp})
+    asked = call.asked
+    if (call.isLast || site.endsStack !== 'never') break
+    const caller = readAddress(process.memory, toAddress(fp - 8))
+    if (!caller || (caller === pc && fp === sp)) break
+    pc = caller
+    sp = fp
   }
   const [primitive] = asked
   const kind = kindAsked(asked)
@@ -145,16 +193,17 @@ function findSync(
 function findSemaphore(
   process: DeadProcess,
   goroutine: Goroutine,
-  {sp, fp}: GoFrame,
+  {sp, fp}: Pick<GoFrame, 'sp' | 'fp'>,
+  {slab}: WaitingPlaces,
   place: PlaceOfWait,
 ): Address | undefined {
   const size = fp - sp
   if (!(size > 0 && size <= FRAME_LIMIT)) return undefined
   const {sudogAt} = place
-  const known = sudogAt === undefined ? undefined : semaphoreOf(process, goroutine, toAddress(sp + sudogAt))
+  const known = sudogAt === undefined ? undefined : semaphoreOf(process, goroutine, toAddress(sp + sudogAt), slab)
   if (known !== undefined) return known
   for (let at = 0; at + 8 <= size; at += 8) {
-    const found = semaphoreOf(process, goroutine, toAddress(sp + at))
+    const found = semaphoreOf(process, goroutine, toAddress(sp + at), slab)
     if (found === undefined) continue
     place.sudogAt = at
     return found
@@ -167,10 +216,11 @@ function semaphoreOf(
   {memory, version, runtime}: DeadProcess,
   {address}: Goroutine,
   slot: Address,
+  slab: ByteSlab,
 ): Address | undefined {
   const at = readAddress(memory, slot)
   if (!runtime || at === undefined || at < 4096 || at % 8 !== 0) return undefined
-  const sudog = RemoteStruct.read(memory, at, runtime.layouts.sudog)
+  const sudog = RemoteStruct.read(memory, at, runtime.layouts.sudog, slab)
   if (sudog?.pointer('g') !== address || !sudog.has('elem') || sudog.pointer('c') !== NULL_ADDRESS) return undefined
   const offset = sudog.layout.offset('elem')
   const element = sudog.pointer('elem') || secondWord({memory, version}, sudog.address, offset)
@@ -192,7 +242,10 @@ function secondWord(
 }
 
 /** Where it is known to be live: up to 1.16 arguments are on the stack; later ones are marked `?` when they are not. */
-function firstArgument({memory, version}: DeadProcess, {fn, symPc, fp}: GoFrame): Address | undefined {
+function firstArgument(
+  {memory, version}: DeadProcess,
+  {fn, symPc, fp}: Pick<GoFrame, 'fn' | 'symPc' | 'fp'>,
+): Address | undefined {
   if (version.atLeast(17) && !version.atLeast(18)) return undefined
   const text = fn.argText(symPc, fp, memory).split(', ')[0] ?? ''
   return /^0x[0-9a-f]{1,13}$/.test(text) ? toAddress(Number(text)) : undefined
