@@ -18,6 +18,7 @@ import type {
   SummaryReport,
   ThreadReport,
 } from '../report/core-report.ts'
+import type {GoRuntime} from '../runtime-model/go-runtime.ts'
 import type {Goroutine} from '../runtime-model/goroutine.ts'
 import type {KeptFrames} from '../symbolize/kept-frames.ts'
 import {reportCgo} from './cgo/cgo-report.ts'
@@ -242,15 +243,20 @@ class Analysis implements CoreReport {
   }
 
   /** One that is asked for by its number is shown even where the runtime does not list it. */
-  *#othersOf(process: DeadProcess, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
+  #othersOf(process: DeadProcess, ofCrash: readonly Goroutine[]): Iterable<Goroutine> {
     const {runtime} = process
-    if (!runtime) return
-    const asked = this.#asked && new Set(this.#asked)
-    if (process === this.#process) for (const {id} of ofCrash) asked?.delete(id)
-    for (const goroutine of otherGoroutines(runtime, ofCrash)) {
-      if (asked?.size === 0) return
-      const isShown = asked ? asked.delete(goroutine.id) : isListed(runtime, goroutine, this.#level.level > 1)
-      if (isShown) yield goroutine
+    if (!runtime) return []
+    if (this.#asked) return this.#askedOf(runtime, process === this.#process, ofCrash)
+    return otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, this.#level.level > 1))
+  }
+
+  *#askedOf(runtime: GoRuntime, hasCrashed: boolean, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
+    const asked = new Set(this.#asked)
+    if (hasCrashed) for (const {id} of ofCrash) asked.delete(id)
+    if (asked.size === 0) return
+    for (const goroutine of otherGoroutines(runtime, ofCrash, ({id}) => asked.delete(id))) {
+      yield goroutine
+      if (asked.size === 0) return
     }
   }
 

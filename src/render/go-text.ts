@@ -50,7 +50,7 @@ function* renderBlocks(report: CoreReport, style: Style): Generator<string> {
 function* renderGoroutines(report: CoreReport, style: Style): Generator<string, number | null> {
   const {detail, dialect = CURRENT} = report
   const above = findThreadOfCrash(report)
-  const list = inRuntimes(rendered(report.goroutines, each => renderGoroutine(each, style, dialect)))
+  const list = rendered(report.goroutines, each => renderGoroutine(each, style, dialect))[Symbol.iterator]()
   let next = list.next()
   const first = next.done ? undefined : next.value.goroutine
   // A g0 in the list is the crashing thread's own; where it died in C its stack is the whole of the thread's.
@@ -58,8 +58,10 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
   const crashing = isOwn ? undefined : above
   if (crashing) yield renderThread(crashing, detail, style, dialect)
   let registers = registersBelow(report)
+  const runtimes = new RuntimeHeadings()
   for (; !next.done; next = list.next()) {
-    const {goroutine, runtime, text} = next.value
+    const {goroutine, text} = next.value
+    const runtime = runtimes.above(goroutine)
     if (runtime !== null && goroutine !== first && registers) {
       yield renderRegisters(registers)
       registers = null
@@ -86,15 +88,15 @@ function* renderEach(
   for (const goroutine of goroutines) yield {goroutine, text: render(goroutine)}
 }
 
-/** Each goroutine, and the runtime that it is the first one of; null where its runtime is no other than before. */
-export function* inRuntimes(
-  goroutines: Iterable<Pick<RenderedGoroutine, 'goroutine' | 'text'>>,
-): Generator<{goroutine: GoroutineReport; text: string; runtime: string | null}, void> {
-  let current: string | null = null
-  for (const {goroutine, text} of goroutines) {
-    const runtime: string | null = goroutine.image === current ? null : goroutine.image
-    current = runtime ?? current
-    yield {goroutine, text, runtime}
+/** Goroutines of one runtime follow each other; where a process has several, each begins with its name. */
+export class RuntimeHeadings {
+  #current: string | null = null
+
+  /** The runtime that a goroutine is the first one of; null where its runtime is no other than before. */
+  above({image}: Pick<GoroutineReport, 'image'>): string | null {
+    if (image === this.#current) return null
+    this.#current = image ?? this.#current
+    return image
   }
 }
 

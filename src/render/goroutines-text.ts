@@ -1,5 +1,5 @@
 import type {FrameReport, GoReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
-import {inRuntimes, ofImage, rendered, renderGoroutine, renderImage} from './go-text.ts'
+import {ofImage, RuntimeHeadings, rendered, renderGoroutine, renderImage} from './go-text.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */
@@ -10,10 +10,11 @@ export function* renderGoroutinesText(
   {go, goroutines, groups}: Pick<GoroutinesReport, 'goroutines' | 'groups'> & {go: Pick<GoReport, 'images'>},
   style: Style,
 ): Generator<string> {
-  const blocks = rendered(goroutines ?? [], goroutine => renderGoroutine(goroutine, style))
-  yield* separated(inRuntimes(blocks), ({text, runtime}) => {
-    const heading = runtime === null ? '' : `${renderImage(runtime, go, style)}\n`
-    return heading + text
+  const runtimes = new RuntimeHeadings()
+  const blocks = rendered(goroutines ?? [], each => renderGoroutine(each, style))
+  yield* separated(blocks, ({goroutine, text}) => {
+    const runtime = runtimes.above(goroutine)
+    return runtime === null ? text : `${renderImage(runtime, go, style)}\n${text}`
   })
   yield* separated(groups ?? [], group => renderGroup(group, style))
 }

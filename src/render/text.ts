@@ -18,7 +18,7 @@ export const text: Format = {
   renderers: {
     analyze: (report, presentation) => marked(renderReport(report, presentation), report, presentation.style),
     cgo: (answer, {style}) => marked(renderCgoText(answer, style), answer, style),
-    goroutines: (report, {style}) => followedByLocks(renderGoroutinesText(report, style), report, style),
+    goroutines: (report, {style}) => followedByLocks(gathered(renderGoroutinesText(report, style)), report, style),
     info: (report, {style}) => marked(renderInfoText(report, style), report, style),
     threads: (report, {style, registers}) =>
       followedByLocks(renderThreadsText(report, style, registers), report, style),
@@ -27,13 +27,24 @@ export const text: Format = {
 
 function* renderReport(report: CoreReport, {style, view, explain}: Presentation): Generator<string> {
   if (view !== 'go') yield* renderSummary(report.summary, style)
-  let separator = view === 'go' ? '' : '\n'
-  for (const block of renderGoText(report, style)) {
-    yield separator + block
-    separator = ''
-  }
+  if (view !== 'go') yield '\n'
+  yield* gathered(renderGoText(report, style))
   if (view === 'whole') yield* renderBlocking(report.blocking, style)
   if (explain) yield* renderSignature(report.signature, style)
+}
+
+/** Pieces are gathered to this length: to hand on each takes longer than to put it together. */
+const PIECE_LENGTH = 4096
+
+function* gathered(pieces: Iterable<string>): Generator<string> {
+  let text = ''
+  for (const piece of pieces) {
+    text += piece
+    if (text.length < PIECE_LENGTH) continue
+    yield text
+    text = ''
+  }
+  yield text
 }
 
 function* followedByLocks(

@@ -70,6 +70,8 @@ export interface GoRuntimeInput {
 const NO_TABLES: RuntimeTables = {modules: [], functionNamed: () => undefined, functionAt: () => undefined}
 /** A goroutine id past this would take centuries to count to. */
 const GOID_LIMIT = 2 ** 48
+/** Goroutines that are told before the clock is looked at again. */
+const GOROUTINES_BETWEEN_LOOKS = 16
 /** Goroutines that layouts are tried on. */
 const SAMPLE_SIZE = 64
 /** Functions that goroutines begin with; a program has some hundreds, a damaged core any number. */
@@ -192,21 +194,23 @@ export class GoRuntime {
     let passed = 0
     let unread = 0
     let latest = 0
-    for (const address of this.#goroutineAddresses()) {
-      if (this.#deadline?.isOver('the list of goroutines')) {
-        this.#unlisted = Math.max(this.#unlisted, this.#listLength - passed)
-        return
+    for (const addresses of this.#goroutineAddresses()) {
+      for (const address of addresses) {
+        if (passed % GOROUTINES_BETWEEN_LOOKS === 0 && this.#deadline?.isOver('the list of goroutines')) {
+          this.#unlisted = Math.max(this.#unlisted, this.#listLength - passed)
+          return
+        }
+        passed++
+        const goroutine = Goroutine.read(this.#access, address)
+        if (goroutine) {
+          latest = later(latest, goroutine.waitSinceNumber)
+          yield goroutine
+          continue
+        }
+        unread++
+        this.#isIncomplete = true
+        this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
       }
-      passed++
-      const goroutine = Goroutine.read(this.#access, address)
-      if (goroutine) {
-        latest = later(latest, goroutine.waitSinceNumber)
-        yield goroutine
-        continue
-      }
-      unread++
-      this.#isIncomplete = true
-      this.#access.diagnostics.add('goroutine-unreadable', `the g at ${hex(address)} is not in the core`)
     }
     if (unread === 0) this.#latestWait ??= latest
   }
@@ -226,8 +230,8 @@ export class GoRuntime {
     return this.#strays.length > 0 ? this.#strays.length : (this.#allgs?.length ?? 0)
   }
 
-  #goroutineAddresses(): Iterable<Address> {
-    if (this.#strays.length > 0) return this.#strays
+  #goroutineAddresses(): Iterable<readonly Address[]> {
+    if (this.#strays.length > 0) return [this.#strays]
     if (!this.#allgs) return []
     return readGoroutineAddresses(this.#access.memory, this.#allgs, (first, count) => {
       this.#isIncomplete = true
@@ -438,8 +442,10 @@ export class GoRuntime {
     const offset = this.layouts.g.offset('waitsince')
     if (offset === undefined) return 0
     let latest = 0
-    for (const address of this.#goroutineAddresses()) {
-      latest = later(latest, readNumber64(this.#access.memory, toAddress(address + offset)) ?? 0)
+    for (const addresses of this.#goroutineAddresses()) {
+      for (const address of addresses) {
+        latest = later(latest, readNumber64(this.#access.memory, toAddress(address + offset)) ?? 0)
+      }
     }
     return latest
   }
@@ -492,7 +498,7 @@ function readSample(input: GoRuntimeInput, globals: RuntimeGlobals, allgs: Remot
   const goroutines: Address[] = []
   if (allgs) {
     const head = {array: allgs.array, length: Math.min(allgs.length, SAMPLE_SIZE)}
-    for (const address of readGoroutineAddresses(input.memory, head, () => undefined)) goroutines.push(address)
+    for (const addresses of readGoroutineAddresses(input.memory, head, () => undefined)) goroutines.push(...addresses)
   }
   const allm = readGlobalPointer(input.memory, globals)
   const {tables, isExecutable} = input

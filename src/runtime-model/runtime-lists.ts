@@ -22,13 +22,13 @@ export function readGoroutineSlice(memory: MemoryReader, allgs: Address): Remote
 }
 
 /**
- * The g pointers of allgs in order, without the nil ones; `onMissing` is told of pieces that the core does not have.
+ * The g pointers of allgs in order, many at a time, without the nil ones; `onMissing` is told of pieces that the core does not have.
  */
 export function* readGoroutineAddresses(
   memory: MemoryReader,
   slice: RemoteSlice,
   onMissing: (first: number, count: number) => void,
-): Generator<Address> {
+): Generator<readonly Address[]> {
   let missing = 0
   for (let first = 0; first < slice.length; first += CHUNK) {
     const count = Math.min(CHUNK, slice.length - first)
@@ -42,8 +42,7 @@ export function* readGoroutineAddresses(
       continue
     }
     missing = 0
-    // All at once: whoever takes an address reads other memory before the next.
-    for (const address of addressesIn(bytes)) yield address
+    yield addressesIn(bytes)
   }
 }
 

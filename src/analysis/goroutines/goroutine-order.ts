@@ -14,15 +14,16 @@ export function goroutinesOfCrash({goroutine: first, current, kept}: ListedFirst
   return [first, second].filter(goroutine => goroutine !== undefined)
 }
 
-/** All others that are alive, as they are in allgs: `all` of the runtime's. */
+/** All others that are alive and wanted, as they are in allgs: `all` of the runtime's. */
 export function* otherGoroutines(
   runtime: GoRuntime,
   ofCrash: readonly Goroutine[],
+  isWanted: (goroutine: Goroutine) => boolean,
   all: Iterable<Goroutine> = runtime.goroutines(),
 ): Generator<Goroutine> {
   const listed = new Set(ofCrash.map(({address}) => address))
   for (const goroutine of all) {
-    if (!listed.has(goroutine.address) && !goroutine.isDead) yield goroutine
+    if (!listed.has(goroutine.address) && !goroutine.isDead && isWanted(goroutine)) yield goroutine
   }
 }
 
@@ -40,9 +41,7 @@ export function* listedGoroutines(
 ): Generator<Goroutine> {
   const ofCrash = goroutinesOfCrash(cause).filter(({id}) => id !== 0)
   yield* ofCrash
-  for (const goroutine of otherGoroutines(runtime, ofCrash, all)) {
-    if (isListed(runtime, goroutine, withSystem)) yield goroutine
-  }
+  yield* otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, withSystem), all)
 }
 
 /** What is kept of a goroutine while it waits for its turn: a million of them are sorted in some tens of megabytes. */

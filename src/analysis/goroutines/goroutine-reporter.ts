@@ -4,6 +4,7 @@ import {machineOf} from '../../runtime-model/machine.ts'
 import type {CrashCause} from '../crash/crash-cause.ts'
 import {findStartOfDying} from '../crash/runtime-death.ts'
 import type {TracebackLevel} from '../crash/traceback-level.ts'
+import type {Visibility} from '../frames/go-frames.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {imageName} from '../process/process-facts.ts'
 import type {GoroutineStacks, StackParts, StackRequest} from '../stacks/goroutine-stacks.ts'
@@ -30,6 +31,8 @@ export class GoroutineReporter {
   readonly #blocking: Blocking
   readonly #cause: CrashCause
   readonly #options: ReporterOptions
+  /** Of all but the crash. */
+  readonly #visibility: Visibility
 
   constructor(
     process: DeadProcess,
@@ -44,6 +47,7 @@ export class GoroutineReporter {
     this.#blocking = blocking
     this.#cause = cause
     this.#options = options
+    this.#visibility = {version: process.version, level: options.level.level, whole: false}
   }
 
   /**
@@ -98,8 +102,8 @@ export class GoroutineReporter {
   }
 
   /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  argumentsAt(place: ParkedPlace): string[] {
-    return this.#stacks.argumentsAt(place)
+  addArgumentsAt(place: ParkedPlace, to: string[]): void {
+    this.#stacks.addArgumentsAt(place, to)
   }
 
   waitMinutes(goroutine: Goroutine): number | null {
@@ -135,6 +139,6 @@ export class GoroutineReporter {
   #requestOf(goroutine: Goroutine): StackRequest {
     const {level, cgoFrames} = this.#options
     const whole = level.wholeCrash && this.#isOfCrash(goroutine)
-    return {goroutine, visibility: {version: this.#process.version, level: level.level, whole}, cgoFrames}
+    return {goroutine, visibility: whole ? {...this.#visibility, whole} : this.#visibility, cgoFrames}
   }
 }

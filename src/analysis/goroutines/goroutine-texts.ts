@@ -14,9 +14,9 @@ const LENGTH_MAX = 8192
 const ID = 8_888_888_888_888_881
 const PARENT = 8_888_888_888_888_882
 const MINUTES = 8_888_888_888_888_883
-const argumentsMark = (index: number): string => `\ue000${1000 + index}`
+const argumentsMark = (index: number): string => `888888888888${1000 + index}`
 /** Stands for what no text of the kind may show. */
-const OTHER = '\ue001'
+const OTHER = '8888888888888889'
 
 /** Goroutines whose texts differ in their numbers and arguments alone: parked at one place, for one reason. */
 interface Kind {
@@ -82,8 +82,8 @@ export class GoroutineTexts {
 
   /** In the order of the marks. */
   #valuesOf({id, parentGoid}: Goroutine, waitMinutes: number | null, place: ParkedPlace): string[] {
-    const values = this.#reporter.argumentsAt(place)
-    values.unshift(`${id}`, `${parentGoid}`, `${waitMinutes}`)
+    const values = [`${id}`, `${parentGoid}`, `${waitMinutes}`]
+    this.#reporter.addArgumentsAt(place, values)
     return values
   }
 }

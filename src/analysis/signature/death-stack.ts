@@ -49,7 +49,7 @@ export class DeathStacks {
   *blocked(): Generator<BlockedStack> {
     const {runtime} = this.#process
     let count = 0
-    for (const goroutine of runtime ? otherGoroutines(runtime, []) : []) {
+    for (const goroutine of runtime ? otherGoroutines(runtime, [], () => true) : []) {
       if (!runtime || !isListed(runtime, goroutine, false)) continue
       yield {state: goroutine.waitReason, frames: this.#walk(goroutine)}
       if (++count >= GOROUTINE_LIMIT) return

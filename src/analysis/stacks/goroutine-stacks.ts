@@ -84,8 +84,8 @@ export class GoroutineStacks {
   }
 
   /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  argumentsAt(place: ParkedPlace): string[] {
-    return this.#parked?.argumentsAt(place) ?? []
+  addArgumentsAt(place: ParkedPlace, to: string[]): void {
+    this.#parked?.addArgumentsAt(place, to)
   }
 
   /** Of one that is parked like others, without a walk of its own. */

@@ -104,14 +104,12 @@ export class ParkedStacks {
   }
 
   /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  argumentsAt({shown}: ParkedPlace): string[] {
+  addArgumentsAt({shown}: ParkedPlace, to: string[]): void {
     const fps = this.#fps
-    const texts: string[] = []
     for (let index = 0; shown && index < shown.length; index++) {
       const {depth, place} = shown[index] as ShownPlace
-      texts.push(place.args ? this.#goFrames.argumentsAt(place.args, fps[depth] as Address) : '')
+      to.push(place.args ? this.#goFrames.argumentsAt(place.args, fps[depth] as Address) : '')
     }
-    return texts
   }
 
   /** The outermost place of a stack that ends as a stack should (GoStackWalk). */

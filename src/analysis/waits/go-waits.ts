@@ -107,13 +107,13 @@ class WaitingCall {
 export class WaitingPlaces {
   readonly slab = new ByteSlab()
   /** undefined where there are no function tables. */
-  readonly #sites: GoSites | undefined
+  readonly sites: GoSites | undefined
   readonly #known = new BoundedCache<Address, PlaceOfWait>(PLACES_LIMIT)
   readonly #innermost = new Map<Address, WaitingCall | undefined>()
   #count = 0
 
   constructor({tables}: Pick<DeadProcess, 'tables'>) {
-    this.#sites = tables && new GoSites(tables, false)
+    this.sites = tables && new GoSites(tables, false)
   }
 
   /** What is called at a pc, by what is called below it; undefined where the walk of a stack ends. */
@@ -121,7 +121,7 @@ export class WaitingPlaces {
     const known = below ? below.callers : this.#innermost
     const found = known.get(pc)
     if (found || known.has(pc)) return found
-    const site = this.#sites?.at(pc)
+    const site = this.sites?.at(pc)
     const call = site?.frameSize === undefined ? undefined : this.#callAt(site, pc, below)
     if (this.#count++ < PLACES_LIMIT) known.set(pc, call)
     return call
@@ -160,6 +160,7 @@ function findSync(
   goroutine: Goroutine,
   places: WaitingPlaces,
 ): {kind: string; address: Address | undefined} | undefined {
+  if (!places.sites) return undefined
   let semaphore: Address | undefined
   let list: Address | undefined
   let {pc, sp} = goroutine.sched
@@ -174,9 +175,8 @@ function findSync(
     if (place.acquires) semaphore ??= findSemaphore(process, goroutine, {sp, fp}, places, place)
     if (place.listens) list ??= firstArgument(process, {fn: site.fn, symPc: call.symPc, fp})
     asked = call.asked
-    if (call.isLast || site.endsStack !== 'never') break
-    const caller = readAddress(process.memory, toAddress(fp - 8))
-    if (!caller || (caller === pc && fp === sp)) break
+    const caller = call.isLast ? undefined : callerOf(process, call, sp, fp)
+    if (!caller) break
     pc = caller
     sp = fp
   }
@@ -184,6 +184,12 @@ function findSync(
   const kind = kindAsked(asked)
   if (primitive && kind) return {kind, address: addressOfPrimitive(process, primitive, semaphore, list)}
   return semaphore === undefined ? undefined : {kind: 'semaphore', address: semaphore}
+}
+
+/** The return address above a frame; 0 and undefined where the stack ends. */
+function callerOf({memory}: DeadProcess, {site, pc}: WaitingCall, sp: Address, fp: Address): Address | undefined {
+  const caller = site.endsStack === 'never' ? readAddress(memory, toAddress(fp - 8)) : undefined
+  return caller === pc && fp === sp ? undefined : caller
 }
 
 /**
