@@ -22,7 +22,8 @@ export function readGoroutineSlice(memory: MemoryReader, allgs: Address): Remote
 }
 
 /**
- * The g pointers of allgs in order, many at a time, without the nil ones; `onMissing` is told of pieces that the core does not have.
+ * The g pointers of allgs in order, many at a time, without the nil ones; `onMissing` is told of pieces that the core
+ * does not have.
  */
 export function* readGoroutineAddresses(
   memory: MemoryReader,
