@@ -24,6 +24,8 @@ export interface Abbrev {
   readonly runs: readonly FormRun[]
   /** Index of DW_AT_sibling in `names`, or -1. */
   readonly sibling: number
+  /** What stands before it, where the abbreviation tells how long that is. */
+  readonly beforeSibling: FormRun | undefined
 }
 
 /** Lengths of the forms whose length is the same in every unit. */
@@ -156,7 +158,10 @@ function parseDeclaration(cursor: Cursor): Abbrev {
     forms.push(form)
     implicit.push(value)
   }
-  return {tag, hasChildren, names, forms, implicit, runs: runsOf(forms), sibling: names.indexOf(DW_AT.sibling)}
+  const sibling = names.indexOf(DW_AT.sibling)
+  const before = sibling < 0 ? [] : runsOf(forms.slice(0, sibling))
+  const beforeSibling = before.length === 1 && before[0]?.next === -1 ? before[0] : undefined
+  return {tag, hasChildren, names, forms, implicit, runs: runsOf(forms), sibling, beforeSibling}
 }
 
 function runsOf(forms: readonly number[]): FormRun[] {

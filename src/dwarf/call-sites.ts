@@ -38,7 +38,7 @@ export function readTailCalls(unit: Unit, offset: number): TailCallSite[] | unde
     if (tag === DW_TAG.call_site || tag === DW_TAG.GNU_call_site) {
       const site = readSite(unit, walker.read(attributes))
       if (site) sites.push(site)
-    } else if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
+    } else if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag, unit)) walker.skipChildren()
   }
   return sites
 }
@@ -72,7 +72,7 @@ export function readCallSite(unit: Unit, offset: number, returnPc: number): Call
         readBlock(unit, attributes, DW_AT.call_target) ?? readBlock(unit, attributes, DW_AT.GNU_call_site_target)
       return {callee: origin && readNames(origin), target, parameters: readParameters(unit, walker)}
     }
-    if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
+    if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag, unit)) walker.skipChildren()
   }
   return undefined
 }

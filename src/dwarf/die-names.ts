@@ -51,7 +51,19 @@ function linkageName(unit: Unit, attributes: DieAttributes): string | undefined 
   return unit.string(attributes, DW_AT.linkage_name) ?? unit.string(attributes, DW_AT.MIPS_linkage_name)
 }
 
-/** Whether a DIE's children may hold functions with code. Types of which none can are passed by. */
-export function mayHoldFunctions(tag: number): boolean {
-  return tag !== DW_TAG.enumeration_type && tag !== DW_TAG.subroutine_type && tag !== DW_TAG.array_type
+/** Whether a DIE's children may hold functions with code. What can hold none is passed by. */
+export function mayHoldFunctions(tag: number, {hasMethods}: Unit): boolean {
+  switch (tag) {
+    case DW_TAG.enumeration_type:
+    case DW_TAG.subroutine_type:
+    case DW_TAG.array_type:
+    case DW_TAG.call_site:
+    case DW_TAG.GNU_call_site:
+      return false
+    case DW_TAG.structure_type:
+    case DW_TAG.union_type:
+      return hasMethods
+    default:
+      return true
+  }
 }

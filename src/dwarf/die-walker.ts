@@ -1,7 +1,7 @@
 import type {Cursor} from '../base/cursor.ts'
 import type {Abbrev} from './abbrev.ts'
 import {DW_FORM} from './constants.ts'
-import {DieAttributes, readAttributes, readForm, skipAttributes, skipForm} from './form.ts'
+import {DieAttributes, readAttributes, readForm, skipAttributes, skipForm, skipRun} from './form.ts'
 import type {Unit} from './unit.ts'
 
 /** Deeper nesting than this is not a program (DIE depth in large C++ units stays below 100). */
@@ -117,8 +117,9 @@ export class DieWalker {
 
   /** Position that DW_AT_sibling gives; consumes the attributes. -1 where there is none or they were read already. */
   #siblingPosition(abbrev: Abbrev): number {
-    if (!this.#pending) return -1
-    if (abbrev.sibling < 0) return -1
+    if (!this.#pending || abbrev.sibling < 0) return -1
+    const quick = this.#quickSibling(abbrev)
+    if (quick >= 0) return quick
     let position = -1
     for (let at = 0; at < abbrev.forms.length; at++) {
       const form = abbrev.forms[at] as number
@@ -130,6 +131,19 @@ export class DieWalker {
     }
     this.#pending = false
     return position <= this.#cursor.size ? position : -1
+  }
+
+  /** As most compilers write it: 4 bytes, behind what has a length. What it leads to is behind them. */
+  #quickSibling({beforeSibling, forms, sibling}: Abbrev): number {
+    if (!beforeSibling || forms[sibling] !== DW_FORM.ref4) return -1
+    const cursor = this.#cursor
+    const start = cursor.position
+    skipRun(cursor, beforeSibling, this.#unit)
+    const position = cursor.u32()
+    const isBehind = position > cursor.position && position <= cursor.size
+    if (isBehind) this.#pending = false
+    else cursor.seek(start)
+    return isBehind ? position : -1
   }
 
   #passChildren(depth: number): void {

@@ -241,11 +241,8 @@ export class DwarfInfo {
 type FramePlace = Omit<DwarfFrame, 'function' | 'linkageName' | 'language'>
 
 function frameOf(unit: CompiledUnit, names: DieNames, place: FramePlace): DwarfFrame {
-  return {
-    function: names.name,
-    linkageName: names.linkageName,
-    scope: unit.scopeOf(names),
-    ...place,
-    language: names.language ?? unit.language,
-  }
+  const {file, line, column, entry, inlined} = place
+  const scope = unit.scopeOf(names)
+  const language = names.language ?? unit.language
+  return {function: names.name, linkageName: names.linkageName, scope, file, line, column, entry, inlined, language}
 }

@@ -86,13 +86,18 @@ function looseUleb128(cursor: Cursor): number {
 
 /** Skips the attributes of a DIE: one addition for all in a row whose forms are fixed. */
 export function skipAttributes(cursor: Cursor, {runs}: Abbrev, context: FormContext): void {
+  for (let at = 0; at < runs.length; at++) {
+    const run = runs[at] as FormRun
+    skipRun(cursor, run, context)
+    if (run.next >= 0) skipForm(cursor, run.next, context)
+  }
+}
+
+/** Skips the attributes in a row whose lengths the abbreviation tells. */
+export function skipRun(cursor: Cursor, {bytes, addresses, offsets, refAddrs}: FormRun, context: FormContext): void {
   const {addressSize, offsetSize} = context
   const refAddrSize = context.version <= 2 ? addressSize : offsetSize
-  for (let at = 0; at < runs.length; at++) {
-    const {bytes, addresses, offsets, refAddrs, next} = runs[at] as FormRun
-    cursor.skip(bytes + addresses * addressSize + offsets * offsetSize + refAddrs * refAddrSize)
-    if (next >= 0) skipForm(cursor, next, context)
-  }
+  cursor.skip(bytes + addresses * addressSize + offsets * offsetSize + refAddrs * refAddrSize)
 }
 
 /** Skips one value. Written apart from reading for the speed of walking: most DIEs of a unit are only passed by. */

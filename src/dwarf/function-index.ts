@@ -10,15 +10,15 @@ import type {Unit} from './unit.ts'
 /** The functions of a unit that have code, by pc; columns by function number. */
 export class FunctionIndex {
   readonly #ranges: RangeIndex
-  readonly #offsets: Float64Array
-  readonly #entries: Float64Array
-  readonly #ends: Float64Array
+  readonly #offsets: readonly number[]
+  readonly #entries: readonly number[]
+  readonly #ends: readonly number[]
 
   constructor(ranges: RangeIndex, offsets: number[], entries: number[], ends: number[]) {
     this.#ranges = ranges
-    this.#offsets = Float64Array.from(offsets)
-    this.#entries = Float64Array.from(entries)
-    this.#ends = Float64Array.from(ends)
+    this.#offsets = offsets
+    this.#entries = entries
+    this.#ends = ends
   }
 
   /**
@@ -37,7 +37,7 @@ export class FunctionIndex {
       const walker = new DieWalker(unit, unit.header.firstDie)
       while (walker.next()) {
         if (walker.tag !== DW_TAG.subprogram) {
-          if (!mayHoldFunctions(walker.tag)) walker.skipChildren()
+          if (!mayHoldFunctions(walker.tag, unit)) walker.skipChildren()
           continue
         }
         const {offset} = walker

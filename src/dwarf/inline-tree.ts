@@ -19,25 +19,16 @@ export interface InlinedCall {
 /** Of the call that is read. */
 const ATTRIBUTES = new DieAttributes()
 
-/** The inlined calls of one function, by pc; columns by call number. */
+/** The inlined calls of one function, by pc; rows by call number. */
 export class InlineTree {
   readonly #unit: Unit
   readonly #ranges: RangeIndex
-  readonly #offsets: Float64Array
-  /** Number of the call that this one is inlined into, or -1. */
-  readonly #parents: Int32Array
-  readonly #files: Uint32Array
-  readonly #lines: Uint32Array
-  readonly #columns: Uint32Array
+  readonly #rows: readonly CallRow[]
 
   private constructor(unit: Unit, ranges: RangeIndex, rows: CallRow[]) {
     this.#unit = unit
     this.#ranges = ranges
-    this.#offsets = Float64Array.from(rows, row => row.offset)
-    this.#parents = Int32Array.from(rows, row => row.parent)
-    this.#files = Uint32Array.from(rows, row => row.file)
-    this.#lines = Uint32Array.from(rows, row => row.line)
-    this.#columns = Uint32Array.from(rows, row => row.column)
+    this.#rows = rows
   }
 
   /** undefined where nothing is inlined. @param offset section offset of the subprogram's DIE @throws FormatError */
@@ -53,14 +44,18 @@ export class InlineTree {
       while (open.length > 0 && (open[open.length - 1] as {depth: number}).depth >= depth) open.pop()
       if (tag !== DW_TAG.inlined_subroutine) {
         // a nested function has its own tree
-        if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag)) walker.skipChildren()
+        if (tag === DW_TAG.subprogram || !mayHoldFunctions(tag, unit)) walker.skipChildren()
         continue
       }
       const row = rows.length
+      const {offset: at} = walker
+      walker.read(ATTRIBUTES)
       rows.push({
-        offset: walker.offset,
+        offset: at,
         parent: open[open.length - 1]?.row ?? -1,
-        ...readCallSite(walker.read(ATTRIBUTES)),
+        file: ATTRIBUTES.number(DW_AT.call_file) ?? 0,
+        line: ATTRIBUTES.number(DW_AT.call_line) ?? 0,
+        column: ATTRIBUTES.number(DW_AT.call_column) ?? 0,
       })
       unit.ranges(ATTRIBUTES, (start, end) => ranges.add(start, end, row))
       open.push({depth, row})
@@ -76,12 +71,12 @@ export class InlineTree {
   /** The calls that an address is inside of, innermost first. */
   find(address: number): InlinedCall[] {
     const calls: InlinedCall[] = []
-    for (let row = this.innermost(address); row >= 0; row = this.#parents[row] as number) {
+    for (let row = this.#rows[this.innermost(address)]; row; row = this.#rows[row.parent]) {
       calls.push({
-        callee: {unit: this.#unit, offset: this.#offsets[row] as number},
-        callFile: this.#files[row] as number,
-        callLine: this.#lines[row] as number,
-        callColumn: this.#columns[row] as number,
+        callee: {unit: this.#unit, offset: row.offset},
+        callFile: row.file,
+        callLine: row.line,
+        callColumn: row.column,
       })
     }
     return calls
@@ -90,16 +85,9 @@ export class InlineTree {
 
 interface CallRow {
   offset: number
+  /** Number of the call that this one is inlined into, or -1. */
   parent: number
   file: number
   line: number
   column: number
-}
-
-function readCallSite(attributes: DieAttributes): {file: number; line: number; column: number} {
-  return {
-    file: attributes.number(DW_AT.call_file) ?? 0,
-    line: attributes.number(DW_AT.call_line) ?? 0,
-    column: attributes.number(DW_AT.call_column) ?? 0,
-  }
 }

@@ -35,38 +35,53 @@ export class RangeIndexBuilder {
 
 /** Disjoint half-open ranges in ascending order, each with a value (a small integer). */
 export class RangeIndex {
-  readonly #starts: Float64Array
-  readonly #ends: Float64Array
-  readonly #values: Float64Array
+  readonly #count: number
+  /** All starts, then all ends, then all values: a program has thousands of these, most of a few ranges. */
+  readonly #columns: Float64Array
 
   constructor(starts: number[], ends: number[], values: number[]) {
-    this.#starts = Float64Array.from(starts)
-    this.#ends = Float64Array.from(ends)
-    this.#values = Float64Array.from(values)
+    const count = starts.length
+    this.#count = count
+    this.#columns = new Float64Array(count * 3)
+    for (let at = 0; at < count; at++) {
+      this.#columns[at] = starts[at] as number
+      this.#columns[count + at] = ends[at] as number
+      this.#columns[count * 2 + at] = values[at] as number
+    }
+  }
+
+  #start(at: number): number {
+    return this.#columns[at] as number
+  }
+
+  #end(at: number): number {
+    return this.#columns[this.#count + at] as number
+  }
+
+  #value(at: number): number {
+    return this.#columns[this.#count * 2 + at] as number
   }
 
   /** The value of the range that holds `address`; -1 where none does. */
   find(address: number, extent?: Extent): number {
-    const at = lastAtOrBelow(this.#starts, address)
-    const end = at < 0 ? 0 : (this.#ends[at] as number)
+    const at = lastAtOrBelow(this.#columns, address, this.#count)
+    const end = at < 0 ? 0 : this.#end(at)
     if (address < end) {
-      extent?.narrow(this.#starts[at] as number, end)
-      return this.#values[at] as number
+      extent?.narrow(this.#start(at), end)
+      return this.#value(at)
     }
-    extent?.narrow(end, this.#starts[at + 1] ?? Number.POSITIVE_INFINITY)
+    extent?.narrow(end, at + 1 < this.#count ? this.#start(at + 1) : Number.POSITIVE_INFINITY)
     return -1
   }
 
   /** The last range that starts at or below `address`, whether or not it reaches so far. */
   lastBefore(address: number): {start: number; value: number} | undefined {
-    const at = lastAtOrBelow(this.#starts, address)
-    return at < 0 ? undefined : {start: this.#starts[at] as number, value: this.#values[at] as number}
+    const at = lastAtOrBelow(this.#columns, address, this.#count)
+    return at < 0 ? undefined : {start: this.#start(at), value: this.#value(at)}
   }
 
   forEach(visit: (start: number, end: number, value: number) => void): void {
-    for (let at = 0; at < this.#starts.length; at++) {
-      visit(this.#starts[at] as number, this.#ends[at] as number, this.#values[at] as number)
-    }
+    for (let at = 0; at < this.#count; at++) visit(this.#start(at), this.#end(at), this.#value(at))
   }
 }
 

@@ -39,7 +39,7 @@ export class ScopeIndex {
     while (walker.next()) {
       const {depth, tag, offset} = walker
       while ((open[open.length - 1]?.depth ?? -1) >= depth) open.pop()
-      if (!mayHoldFunctions(tag)) walker.skipChildren()
+      if (!mayHoldFunctions(tag, unit)) walker.skipChildren()
       if (!SCOPES.has(tag)) continue
       parents.push(open[open.length - 1]?.row ?? -1)
       open.push({depth, row: offsets.length})

@@ -29,6 +29,8 @@ export class Unit {
   readonly root: DieAttributes
   readonly rootTag: number
   readonly abbrevs: AbbrevTable
+  /** Whether a type may have functions in it: in C, whose units repeat the same structs, none has. */
+  readonly hasMethods: boolean
   readonly #bytes: Uint8Array
   #rangesLeft = RANGE_BUDGET
   #scopes: ScopeIndex | undefined
@@ -47,6 +49,7 @@ export class Unit {
       this.rootTag = walker.tag
       walker.read(this.root)
     }
+    this.hasMethods = this.language !== 'c'
   }
 
   /** The scopes of the unit's functions, found at first use. */

@@ -287,7 +287,7 @@ export class GoFunction {
     const {indices, inline} = this.#pclntab.places.release
     const frames: LogicalFrame[] = []
     const tree = this.#funcdata(indices.funcdataInlTree)
-    let position: Position = {...this.fileLine(lookupPc), pc: lookupPc}
+    let position = this.#positionAt(lookupPc)
     if (tree !== undefined && inline) {
       let index = this.#pcdataAt(indices.pcdataInlTree, lookupPc)
       while (index >= 0 && frames.length < INLINE_LIMIT) {
@@ -300,7 +300,9 @@ export class GoFunction {
     frames.push({
       name: this.name,
       linkedName: this.name || this.#pclntab.linkedName(this.#record.nameOff),
-      ...position,
+      file: position.file,
+      line: position.line,
+      pc: position.pc,
       funcID: this.funcID,
       inlined: false,
       isUserVisible: isUserVisible(this.name, this.version),
@@ -309,19 +311,32 @@ export class GoFunction {
     return frames
   }
 
-  #inlinedFrame(call: InlinedCall, position: Position): LogicalFrame {
+  #positionAt(pc: Address): Position {
+    const {file, line} = this.fileLine(pc)
+    return {file, line, pc}
+  }
+
+  #inlinedFrame(call: InlinedCall, {file, line, pc}: Position): LogicalFrame {
     const name = this.#pclntab.name(call.nameOff)
     const funcID = funcIDOf(name, call.funcID, this.version)
-    const visible = isUserVisible(name, this.version)
-    const linkedName = name || this.#pclntab.linkedName(call.nameOff)
-    return {name, linkedName, ...position, funcID, inlined: true, isUserVisible: visible, startLine: call.startLine}
+    return {
+      name,
+      linkedName: name || this.#pclntab.linkedName(call.nameOff),
+      file,
+      line,
+      pc,
+      funcID,
+      inlined: true,
+      isUserVisible: isUserVisible(name, this.version),
+      startLine: call.startLine,
+    }
   }
 
   /** Where an inlined call stands: 1.12+ at a pc of the function; 1.9–1.11 the entry itself says file and line. */
   #callerOf(call: InlinedCall, table: number | undefined): {index: number; position: Position} {
     if (call.parentPc !== undefined) {
       const pc = toAddress(this.entry + Math.max(call.parentPc, 0))
-      return {index: this.#pcdataAt(table, pc), position: {...this.fileLine(pc), pc}}
+      return {index: this.#pcdataAt(table, pc), position: this.#positionAt(pc)}
     }
     const file = call.file === undefined ? undefined : this.#pclntab.file(0, call.file)
     return {index: call.parent ?? NO_VALUE, position: {file: file ?? '?', line: call.line ?? 0, pc: undefined}}

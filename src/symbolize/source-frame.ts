@@ -67,16 +67,22 @@ export interface GoFunctionFrames {
 export function locateGo(tables: GoFunctionSource, lookupPc: Address, place: FramePlace): SourceFrame[] | undefined {
   const found = tables.functionAt(lookupPc)
   if (!found) return undefined
-  return found.inlineFrames(lookupPc).map(frame => ({
-    kind: 'go',
-    function: frame.linkedName === '' ? null : frame.linkedName,
-    linkageName: null,
-    ...positionOf(frame),
-    entry: found.entry,
-    inlined: frame.inlined,
-    language: 'go',
-    ...place,
-  }))
+  return found.inlineFrames(lookupPc).map(frame => {
+    const {file, line, column} = positionOf(frame)
+    return {
+      kind: 'go',
+      function: frame.linkedName === '' ? null : frame.linkedName,
+      linkageName: null,
+      file,
+      line,
+      column,
+      entry: found.entry,
+      inlined: frame.inlined,
+      language: 'go',
+      module: place.module,
+      moduleOffset: place.moduleOffset,
+    }
+  })
 }
 
 /** Where a frame is in its source; what is unknown is null. */

@@ -203,16 +203,20 @@ export class Symbolizer {
   }
 
   #sourceFrame(module: SymbolSource, frame: DwarfFrame, place: FramePlace): SourceFrame {
+    const names = this.#names(frame)
+    // Each field by its name: to spread objects takes V8 ten times as long.
     return {
       kind: frame.language === 'go' ? 'go' : 'c',
-      ...this.#names(frame),
+      function: names.function,
+      linkageName: names.linkageName,
       file: frame.file ?? null,
       line: positive(frame.line),
       column: positive(frame.column),
       entry: frame.entry === undefined ? null : module.toAddress(frame.entry),
       inlined: frame.inlined,
       language: frame.language ?? null,
-      ...place,
+      module: place.module,
+      moduleOffset: place.moduleOffset,
     }
   }
 
