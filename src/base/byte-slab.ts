@@ -76,8 +76,9 @@ export class BytePiece {
 
   /** 64 bits as a double: exact below 2^53, rounded and so at least 2^53 above. */
   number64(position: number): number {
-    const at = this.#at(position, 8)
+    if (!(position >= 0 && position + 8 <= this.length)) return this.#at(position, 8)
     const view = this.#view
+    const at = this.#start + position
     // As number64At: nothing is asked more often of a goroutine.
     return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true)
   }

@@ -105,6 +105,23 @@ export function renderArgs({values, after}: ArgTemplate, base: Address, memory: 
   return text + after
 }
 
+/** Reads the values alone, in their order; false where memory of one is missing. */
+export function readArgs({values}: ArgTemplate, base: Address, memory: MemoryReader, to: string[]): boolean {
+  for (let index = 0; index < values.length; index++) {
+    const {offset, size} = values[index] as ArgTemplate['values'][number]
+    const value = readValue(memory, base, offset, size)
+    if (value === undefined) return false
+    to.push(value)
+  }
+  return true
+}
+
+/** The list with these texts for its values. */
+export function argsWith({values, after}: ArgTemplate, textOf: (index: number) => string): string {
+  const parts = values.map(({before, isLive}, index) => `${before}${textOf(index)}${isLive ? '' : '?'}`)
+  return parts.join('') + after
+}
+
 export function isLive(liveness: ArgLiveness | undefined, offset: number, slot: number): boolean {
   if (!liveness?.bitmap || offset < liveness.firstOffset) return true
   const byte = liveness.bitmap[Math.floor(slot / 8)] ?? 0xff

@@ -102,6 +102,8 @@ export class GoRuntime {
   #hasAllMachines = false
   #hasListed: boolean | undefined
   #hooks: HandlerHooks | undefined
+  /** Those that follow each other in the list have mostly begun alike. */
+  #lastStart: {readonly pc: Address; readonly kind: StartKind} | undefined
   readonly #startKinds = new BoundedCache<Address, StartKind>(START_KINDS_KEPT)
 
   private constructor(
@@ -357,7 +359,10 @@ export class GoRuntime {
 
   isSystemGoroutine(goroutine: Goroutine): boolean | undefined {
     const {startpc} = goroutine
-    const kind = this.#startKinds.of(startpc, () => startKind(this.#access, startpc))
+    if (startpc !== this.#lastStart?.pc) {
+      this.#lastStart = {pc: startpc, kind: this.#startKinds.of(startpc, () => startKind(this.#access, startpc))}
+    }
+    const {kind} = this.#lastStart
     if (kind === 'unknown') return isSystemByItself(goroutine)
     if (kind === 'user' || kind === 'system') return kind === 'system'
     const {finalizerRunning} = this.state

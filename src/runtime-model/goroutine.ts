@@ -94,6 +94,7 @@ export class Goroutine {
   readonly lockedM: Address
   readonly #g: RemoteStruct<'g'>
   readonly #access: RuntimeAccess
+  #state: string | undefined
 
   private constructor(g: RemoteStruct<'g'>, access: RuntimeAccess) {
     this.address = g.address
@@ -128,6 +129,11 @@ export class Goroutine {
    * The words in the brackets of a traceback header, without what follows a comma: the wait reason, else the status.
    */
   get state(): string {
+    this.#state ??= this.#findState()
+    return this.#state
+  }
+
+  #findState(): string {
     const {number, text} = this.status
     const isWaiting =
       number === GOROUTINE_STATUS._Gwaiting ||

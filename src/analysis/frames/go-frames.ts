@@ -2,7 +2,7 @@ import {type Address, hex} from '../../base/address.ts'
 import type {MemoryReader} from '../../base/memory-reader.ts'
 import type {AddressSpace} from '../../elf/address-space.ts'
 import type {Module} from '../../elf/module.ts'
-import {type ArgTemplate, renderArgs} from '../../gosym/arg-info.ts'
+import {type ArgTemplate, readArgs, renderArgs} from '../../gosym/arg-info.ts'
 import type {FuncID} from '../../gosym/func-id.ts'
 import {isWrapperShownFor, nameForTraceback} from '../../gosym/func-name.ts'
 import type {LogicalFrame} from '../../gosym/go-function.ts'
@@ -143,7 +143,7 @@ export class GoFrameReports {
       offset: facts.offset,
       sp: spText,
       fp: this.#lastFpText,
-      args: args && this.argumentsAt(args, fp),
+      args: args && renderArgs(args, fp, this.#stack),
       inlined: facts.inlined,
       module: facts.module,
       moduleOffset: facts.moduleOffset,
@@ -152,9 +152,9 @@ export class GoFrameReports {
     }
   }
 
-  /** The text of the arguments of a frame. */
-  argumentsAt(args: ArgTemplate, fp: Address): string {
-    return renderArgs(args, fp, this.#stack)
+  /** The values of the arguments of a frame; false where memory of one is missing. */
+  addValuesAt(args: ArgTemplate, fp: Address, to: string[]): boolean {
+    return readArgs(args, fp, this.#stack, to)
   }
 
   /** The logical frames of a pc are kept by its function, so each is a key; a trap and a call can share one. */

@@ -101,9 +101,9 @@ export class GoroutineReporter {
     return this.#stacks.parkedPlace(this.#requestOf(goroutine))
   }
 
-  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  addArgumentsAt(place: ParkedPlace, to: string[]): void {
-    this.#stacks.addArgumentsAt(place, to)
+  /** Of the stack that was found last: the values of all arguments that are shown; false where one is missing. */
+  addValuesAt(place: ParkedPlace, to: string[]): boolean {
+    return this.#stacks.addValuesAt(place, to)
   }
 
   waitMinutes(goroutine: Goroutine): number | null {

@@ -1,7 +1,7 @@
 import {TextTemplate} from '../../base/text-template.ts'
 import type {FrameReport, GoroutineReport, RenderedGoroutine} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import type {ParkedPlace} from '../stacks/parked-stacks.ts'
+import {argumentsWith, type ParkedPlace} from '../stacks/parked-stacks.ts'
 import type {GoroutineReporter} from './goroutine-reporter.ts'
 
 /** Kinds that are kept, of one place and of all; goroutines of a place were mostly made at one. */
@@ -14,7 +14,7 @@ const LENGTH_MAX = 8192
 const ID = 8_888_888_888_888_881
 const PARENT = 8_888_888_888_888_882
 const MINUTES = 8_888_888_888_888_883
-const argumentsMark = (index: number): string => `888888888888${1000 + index}`
+const FIRST_VALUE = 8_888_888_888_881_000
 /** Stands for what no text of the kind may show. */
 const OTHER = '8888888888888889'
 
@@ -53,13 +53,13 @@ export class GoroutineTexts {
     const kinds = this.#kindsOf(place)
     const kind = kinds.find(each => isOf(each, goroutine, waitMinutes !== null))
     if (kind?.template) {
-      const {report, template} = kind
-      const text = template.fill(this.#valuesOf(goroutine, waitMinutes, place))
-      return {goroutine: report, text, isAlike: true}
+      const values = this.#valuesOf(goroutine, waitMinutes, place)
+      if (values) return {goroutine: kind.report, text: kind.template.fill(values), isAlike: true}
     }
     const made = this.#anew(goroutine, crashing)
     if (!kind && kinds.length < KINDS_OF_PLACE && this.#count < KINDS_LIMIT) {
-      const template = templateOf(made, this.#render, this.#valuesOf(goroutine, waitMinutes, place))
+      const values = this.#valuesOf(goroutine, waitMinutes, place)
+      const template = values && templateOf(made, this.#render, place, values)
       kinds.push(kindOf(goroutine, waitMinutes !== null, made.goroutine, template))
       this.#count++
     }
@@ -80,11 +80,10 @@ export class GoroutineTexts {
     return {goroutine: report, text: this.#render(report), isAlike: false}
   }
 
-  /** In the order of the marks. */
-  #valuesOf({id, parentGoid}: Goroutine, waitMinutes: number | null, place: ParkedPlace): string[] {
+  /** In the order of the marks; undefined where memory of one is missing. */
+  #valuesOf({id, parentGoid}: Goroutine, waitMinutes: number | null, place: ParkedPlace): string[] | undefined {
     const values = [`${id}`, `${parentGoid}`, `${waitMinutes}`]
-    this.#reporter.addArgumentsAt(place, values)
-    return values
+    return this.#reporter.addValuesAt(place, values) ? values : undefined
   }
 }
 
@@ -123,12 +122,14 @@ function isOf(kind: Kind, {gopc, id, parentGoid, status, waitReason}: Goroutine,
 function templateOf(
   {goroutine, text}: RenderedGoroutine,
   render: (goroutine: GoroutineReport) => string,
+  place: ParkedPlace,
   values: readonly string[],
 ): TextTemplate | undefined {
-  const marked = isPlain(goroutine) ? render(withMarks(goroutine)) : ''
+  const marks = [`${ID}`, `${PARENT}`, `${MINUTES}`]
+  const ofArguments = values.slice(marks.length).map((_, index) => `${FIRST_VALUE + index}`)
+  const marked = isPlain(goroutine) ? render(withMarks(goroutine, argumentsWith(place, ofArguments.values()))) : ''
   if (marked === '' || marked.length > LENGTH_MAX || marked.includes(OTHER)) return undefined
-  const marks = [`${ID}`, `${PARENT}`, `${MINUTES}`, ...goroutine.frames.map((_, index) => argumentsMark(index))]
-  const template = new TextTemplate(marked, marks)
+  const template = new TextTemplate(marked, [...marks, ...ofArguments])
   return template.fill(values) === text ? template : undefined
 }
 
@@ -143,7 +144,7 @@ function isNamedGo({kind, function: name, file, foundBy}: FrameReport): boolean 
 }
 
 /** The report with a mark for all that goroutines of a kind do not share. */
-function withMarks(report: GoroutineReport): GoroutineReport {
+function withMarks(report: GoroutineReport, args: readonly (string | null)[]): GoroutineReport {
   const {header, id, waitMinutes, createdBy} = report
   return {
     ...report,
@@ -155,7 +156,7 @@ function withMarks(report: GoroutineReport): GoroutineReport {
       ...frame,
       sp: OTHER,
       fp: OTHER,
-      args: frame.args === null || frame.args === '' ? frame.args : argumentsMark(index),
+      args: args[index] ?? null,
     })),
     createdBy: createdBy && {...createdBy, goroutine: createdBy.goroutine === null ? null : PARENT},
   }

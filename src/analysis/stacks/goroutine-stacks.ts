@@ -83,9 +83,9 @@ export class GoroutineStacks {
     return this.#parkedLike(request)?.find(request.goroutine, request.visibility)
   }
 
-  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  addArgumentsAt(place: ParkedPlace, to: string[]): void {
-    this.#parked?.addArgumentsAt(place, to)
+  /** Of the stack that was found last: the values of all arguments that are shown; false where one is missing. */
+  addValuesAt(place: ParkedPlace, to: string[]): boolean {
+    return this.#parked?.addValuesAt(place, to) ?? false
   }
 
   /** Of one that is parked like others, without a walk of its own. */

@@ -1,6 +1,7 @@
 import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {Finding} from '../../base/finding.ts'
 import type {MemoryWindow} from '../../base/memory-window.ts'
+import {argsWith} from '../../gosym/arg-info.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
 import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
@@ -21,6 +22,12 @@ interface ShownPlace {
 /** What stacks have in common that are parked alike: all return addresses. */
 export interface ParkedPlace {
   readonly shown: Finding<readonly ShownPlace[]>
+}
+
+/** The arguments of each frame that is shown, with a text for each value that `addValuesAt` gives; null: inlined. */
+export function argumentsWith({shown}: ParkedPlace, texts: Iterator<string>): (string | null)[] {
+  const next = (): string => texts.next().value ?? ''
+  return (shown ?? []).map(({place: {args}}) => args && argsWith(args, next))
 }
 
 /** A return address below others: the same frames, innermost first, lead to it. */
@@ -103,13 +110,14 @@ export class ParkedStacks {
     return outermost.shown ? outermost : undefined
   }
 
-  /** Of the stack that was found last: the arguments of each frame that is shown, '' where it has none. */
-  addArgumentsAt({shown}: ParkedPlace, to: string[]): void {
+  /** Of the stack that was found last: the values of all arguments that are shown; false where one is missing. */
+  addValuesAt({shown}: ParkedPlace, to: string[]): boolean {
     const fps = this.#fps
     for (let index = 0; shown && index < shown.length; index++) {
       const {depth, place} = shown[index] as ShownPlace
-      to.push(place.args ? this.#goFrames.argumentsAt(place.args, fps[depth] as Address) : '')
+      if (place.args && !this.#goFrames.addValuesAt(place.args, fps[depth] as Address, to)) return false
     }
+    return true
   }
 
   /** The outermost place of a stack that ends as a stack should (GoStackWalk). */

@@ -100,7 +100,7 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
     },
     waitMinutes: () => 3,
     report: reportOf,
-    addArgumentsAt: (_: unknown, to: string[]) => to.push(`0x${last.id}`),
+    addValuesAt: (_: unknown, to: string[]) => to.push(`0x${last.id}`) > 0,
   } as unknown as GoroutineReporter
   const texts = new GoroutineTexts(reporter, each => {
     asked++
@@ -111,7 +111,8 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
   const expected = goroutines.map(each => render(reportOf(each as Goroutine) as unknown as GoroutineReport))
   return {made, expected, asked}
 }
-const PLACE = {shown: []}
+const ARGS = {values: [{before: '', offset: 0, size: 8, isLive: true}], after: ''}
+const PLACE = {shown: [{depth: 0, place: {args: ARGS}}]}
 
 test('the renderer is asked for the first one alone, and for that with marks', t => {
   const {made, expected, asked} = textsOf({})
