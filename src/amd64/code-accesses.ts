@@ -26,14 +26,13 @@ export interface CodeAccess {
 const MAX_CODE = 8192
 const CODE_CHUNK = 512
 
-/** The memory operands of a function, in code order. `inside` says where the function ends. */
+/** The memory operands of a function, in code order. */
 export function readCodeAccesses(
   memory: MemoryReader,
-  entry: Address,
-  inside: (pc: Address) => boolean,
+  {entry, end}: {readonly entry: Address; readonly end: Address},
   known?: KnownAccesses,
 ): CodeAccess[] {
-  const code = readCode(memory, entry, inside)
+  const code = readCode(memory, entry, Math.min(end - entry, MAX_CODE))
   const decode = (): CodeAccess[] => {
     const accesses: CodeAccess[] = []
     new Disassembler(memory).decodeAll(code, entry, (instruction, iced) => {
@@ -45,23 +44,15 @@ export function readCodeAccesses(
   return known ? known.of(code, entry, decode) : decode()
 }
 
-function readCode(memory: MemoryReader, entry: Address, inside: (pc: Address) => boolean): Uint8Array {
-  const code = new Uint8Array(MAX_CODE)
-  let length = 0
-  while (length < MAX_CODE && inside(toAddress(entry + length))) {
-    const chunk = memory.read(toAddress(entry + length), CODE_CHUNK)
-    if (!chunk) break
-    code.set(chunk, length)
-    length += CODE_CHUNK
+/** A copy of so many bytes of it, or of as many as can be read. */
+function readCode(memory: MemoryReader, entry: Address, size: number): Uint8Array {
+  const code = new Uint8Array(Math.max(0, size))
+  for (let done = 0; done < size; done += CODE_CHUNK) {
+    const chunk = memory.read(toAddress(entry + done), Math.min(CODE_CHUNK, size - done))
+    if (!chunk) return code.subarray(0, done)
+    code.set(chunk, done)
   }
-  // It ends in the last piece.
-  let [within, beyond] = [Math.max(0, length - CODE_CHUNK), length + 1]
-  while (beyond - within > 1) {
-    const middle = Math.floor((within + beyond) / 2)
-    if (inside(toAddress(entry + middle - 1))) within = middle
-    else beyond = middle
-  }
-  return code.subarray(0, within)
+  return code
 }
 
 function accessOf(iced: Iced, instruction: Instruction): CodeAccess | undefined {

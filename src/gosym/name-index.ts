@@ -6,6 +6,8 @@ import type {Pclntab} from './pclntab.ts'
 
 const NAME_LIMIT = 65536
 const FIRST_PASS = 256
+/** Of the table of names, which is searched by native code. */
+const NAMES_PIECE = 65536
 
 /**
  * Functions by name. The table is in order of address, so a name is found by going through all of them; what was gone
@@ -29,16 +31,35 @@ export class NameIndex {
 
   /** Index of the first function of that name. */
   find(name: string): number | undefined {
-    const wanted = hashBytes(new TextEncoder().encode(name))
+    const bytes = new TextEncoder().encode(name)
+    const wanted = hashBytes(bytes)
     let from = 0
+    let mayBeThere = false
     do {
       const hashes = this.#hashes.subarray(0, this.#done)
       for (let index = hashes.indexOf(wanted, from); index >= 0; index = hashes.indexOf(wanted, index + 1)) {
         if (this.#pclntab.readName(this.#nameOffset(index)) === name) return index
       }
       from = this.#done
-    } while (this.#extend())
+      mayBeThere ||= this.#mayName(bytes)
+    } while (mayBeThere && this.#extend())
     return undefined
+  }
+
+  /**
+   * Whether the table of names, which is one of its own from 1.16 on, holds the name or a longer one that ends so: else
+   * all functions would be gone through for a name that the linker dropped. True where it cannot be read.
+   */
+  #mayName(name: Uint8Array): boolean {
+    const {memory, places} = this.#pclntab
+    const {start, end} = places.funcnametab
+    if (start === places.pclntable.start) return true
+    const wanted = Buffer.of(...name, 0)
+    for (let at: number = start; at < end; at += NAMES_PIECE) {
+      const bytes = memory.read(toAddress(at), Math.min(NAMES_PIECE + name.length, end - at))
+      if (!bytes || Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(wanted)) return true
+    }
+    return false
   }
 
   /** Goes through the next functions, as many as before; false at the end of the table. */

@@ -12,10 +12,9 @@ const VERSION_TEXT = /^(?:go1\.\d|devel )/
  * "unknown" where it is empty (src/runtime/proc.go, 1.7 to 1.27). Programs before 1.13 hold their release nowhere else.
  */
 export function findBuildVersion(memory: MemoryReader, functions: FunctionTable): Address | undefined {
-  const entry = functions.functionNamed('runtime.schedinit')?.entry
-  if (entry === undefined) return undefined
-  const accesses = readCodeAccesses(memory, entry, pc => functions.functionAt(pc)?.entry === entry)
-  for (const {target} of accesses) {
+  const schedinit = functions.functionNamed('runtime.schedinit')
+  if (!schedinit) return undefined
+  for (const {target} of readCodeAccesses(memory, schedinit)) {
     if (target === undefined || target < 8) continue
     // The pointer, or the length behind it.
     for (const at of [target, toAddress(target - 8)]) {

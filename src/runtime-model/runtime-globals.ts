@@ -43,7 +43,7 @@ export type GlobalName = (typeof GLOBAL_NAMES)[number] | 'runtime.debug.tracebac
 
 /** Functions by name and by address: gosym's tables, which stripping leaves in place. */
 export interface FunctionTable {
-  functionNamed(name: string): {readonly entry: Address} | undefined
+  functionNamed(name: string): {readonly entry: Address; readonly end: Address} | undefined
   functionAt(pc: Address): {readonly entry: Address; readonly name: string} | undefined
 }
 
@@ -147,10 +147,8 @@ export class RuntimeGlobals {
   }
 
   #accessesOf(name: string): Accesses | undefined {
-    const entry = this.#functions.functionNamed(name)?.entry
-    if (entry === undefined) return undefined
-    const inside = (pc: Address): boolean => this.#functions.functionAt(pc)?.entry === entry
-    return readCodeAccesses(this.#memory, entry, inside, this.#known())
+    const found = this.#functions.functionNamed(name)
+    return found && readCodeAccesses(this.#memory, found, this.#known())
   }
 
   #readRecipes(): ReadonlyMap<GlobalName, Address> {

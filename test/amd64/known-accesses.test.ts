@@ -20,7 +20,7 @@ function accessesAt(entry: Address, code: Uint8Array, known?: KnownAccesses): Co
       return bytes
     },
   }
-  return readCodeAccesses(memory, entry, pc => pc >= entry && pc - entry < code.length, known)
+  return readCodeAccesses(memory, {entry, end: toAddress(entry + code.length)}, known)
 }
 
 const [here, there] = [toAddress(0x401000), toAddress(0x7f00_0000_2000)]

@@ -5,7 +5,7 @@ import {assemble, type Instruction} from '../support/code-builder.ts'
 import {ProcessBuilder} from './process-builder.ts'
 
 /** Room for one function: what follows it is not decoded. */
-const FUNCTION_SIZE = 0x200
+const FUNCTION_SIZE = 0x100
 const PADDING = 0xcc
 
 /** Where the code of a case finds its variables. */

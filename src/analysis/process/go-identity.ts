@@ -8,7 +8,7 @@ import {GoTables} from '../../gosym/func-table.ts'
 import type {GoVersion} from '../../gosym/version.ts'
 import {findBuildVersion} from '../../runtime-model/build-version.ts'
 import {memoryOfFile, openGoFileTables} from '../../symbolize/go-file-tables.ts'
-import {dataRanges, findGoImages, type GoImage, type ProcessFiles, rangesOf, symbolLookup} from './go-image.ts'
+import {dataRanges, findGoImages, type GoImage, type ProcessFiles, symbolLookup, tableRanges} from './go-image.ts'
 
 /** A Go runtime of a process, its release where something names it, and the function tables of its Go code. */
 export interface GoIdentity {
@@ -122,7 +122,7 @@ export function openTables(
   firstModuledata: Address | undefined,
   diagnostics: Diagnostics,
 ): GoTables | undefined {
-  const candidates = image ? rangesOf([image.module]) : rangesOf(modules)
+  const candidates = tableRanges(image ? [image.module] : modules)
   const isLost =
     image?.module.imageOrigin === 'file' &&
     (firstModuledata === undefined

@@ -100,10 +100,28 @@ export function dataRanges(core: CoreFile, module: Module | undefined): DataRang
   return ranges
 }
 
-/** The loaded segments of the modules, as far as they are mapped. */
+/** Sections of Go's function tables, which begin with the header; the second one in position-independent programs. */
+const TABLE_SECTIONS = ['.gopclntab', '.data.rel.ro.gopclntab']
+const HEADER_WORD = 8
+
+/** Where to search for Go's function tables: where a section header says that they are, then all that is loaded. */
+export function tableRanges(modules: readonly Module[]): ScanRange[] {
+  const named = modules.flatMap(module =>
+    TABLE_SECTIONS.flatMap((name): ScanRange[] => {
+      const section = module.image?.sectionHeader(name)
+      if (!section) return []
+      const start = module.toAddress(section.address)
+      return [{start, end: toAddress(start + HEADER_WORD), writable: false}]
+    }),
+  )
+  return [...named, ...rangesOf(modules)]
+}
+
+/** The loaded segments of the modules, as far as they are mapped; of each module code last: no table is there. */
 export function rangesOf(modules: readonly Module[]): ScanRange[] {
   return modules.flatMap(module => {
-    const loads = module.image?.segments.filter(({type}) => type === PT.PT_LOAD) ?? []
+    const segments = module.image?.segments.filter(({type}) => type === PT.PT_LOAD) ?? []
+    const loads = segments.sort((a, b) => Number(a.executable) - Number(b.executable))
     if (loads.length === 0) return [{start: module.start, end: module.end, writable: true}]
     return loads.map(({address, memorySize, writable}) => {
       const start = module.toAddress(address)

@@ -3,7 +3,7 @@ import test from 'ava'
 import {openFixture} from '../../../lab/fixtures.ts'
 import {FrameOrigins} from '../../../src/analysis/process/frame-origins.ts'
 import {identifyGo} from '../../../src/analysis/process/go-identity.ts'
-import {findGoImages, lostProgram, rangesOf} from '../../../src/analysis/process/go-image.ts'
+import {findGoImages, lostProgram, rangesOf, tableRanges} from '../../../src/analysis/process/go-image.ts'
 import {toAddress} from '../../../src/base/address.ts'
 import type {AddressSpace} from '../../../src/elf/address-space.ts'
 import type {Module} from '../../../src/elf/module.ts'
@@ -45,6 +45,33 @@ test('a program that is gone may have been Go, unless its notes say that it was 
 
 test('a module without segments is one range, as it is mapped', t => {
   t.deepEqual(rangesOf([moduleOf('gone')]), [{start: 0x1000, end: 0x2000, writable: true}])
+})
+
+test('function tables are searched where a section says that they are, then in all that is loaded, code last', t => {
+  const load = (address: number, access: object = {}) => ({
+    type: 1,
+    address,
+    memorySize: 0x100,
+    executable: false,
+    ...access,
+  })
+  const segments = [
+    load(0x100, {executable: true}),
+    load(0x200),
+    {...load(0x300), type: 2},
+    load(0x400, {writable: true}),
+  ]
+  const sectionHeader = (name: string) => (name === '.data.rel.ro.gopclntab' ? {address: 0x240} : undefined)
+  const program = moduleOf('app', {image: {segments, sectionHeader}, toAddress: (at: number) => 0x1000 + at})
+  t.deepEqual(
+    tableRanges([program]).map(({start, end}) => [start, end]),
+    [
+      [0x1240, 0x1248],
+      [0x1200, 0x1300],
+      [0x1400, 0x1500],
+      [0x1100, 0x1200],
+    ],
+  )
 })
 
 test('a program that loaded a Go library has two runtimes, its own first; each has its release', async t => {
