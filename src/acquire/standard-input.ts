@@ -43,7 +43,7 @@ const PIECE_LENGTH = 4 * 1024 * 1024
 
 /** Standard input as a text whose pieces come when they come. */
 export function readableInput(): {
-  setEncoding(encoding: 'utf8'): AsyncIterable<string | Uint8Array>
+  setEncoding(encoding: 'utf8'): AsyncIterable<string>
   destroy(): void
 } {
   if (!fstatSync(DESCRIPTOR).isFile()) return process.stdin

@@ -1,6 +1,7 @@
 import {readableInput} from '../acquire/standard-input.ts'
 import {type Address, addressOfWord, NULL_ADDRESS, toAddress} from '../base/address.ts'
 import {InputError} from '../base/errors.ts'
+import {gatheredText} from '../base/gathered-text.ts'
 
 /** 64 bits; a number where it is exact, as it is for nearly all. */
 export type AddressWord = number | bigint
@@ -51,8 +52,8 @@ export async function* readWords(
   const lines = new WordLines(tell)
   let rest = ''
   try {
-    for await (const chunk of stdin.setEncoding('utf8')) {
-      const text = `${rest}${chunk}`
+    for await (const piece of gatheredText(stdin.setEncoding('utf8'))) {
+      const text = `${rest}${piece}`
       const end = startOfLastWord(text)
       rest = text.slice(end, end + WORD_MAX)
       yield lines.wordsIn(text.slice(0, end))
@@ -62,6 +63,7 @@ export async function* readWords(
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   } finally {
     clearTimeout(timer)
+    stdin.destroy()
   }
 }
 
