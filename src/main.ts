@@ -1,4 +1,5 @@
 import {Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
+import {growHeapAsUsual} from './base/heap-growth.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
 import {runPlainly} from './commands/plain-run.ts'
@@ -100,6 +101,7 @@ export async function start(root: string, manifest?: Interfaces.PJSON): Promise<
     process.exitCode = tellError(error, {usage: 'gotrace-core', json: wantsJson(process.argv)})
   } finally {
     process.off('exit', tellUnsettled)
+    growHeapAsUsual()
   }
 }
 

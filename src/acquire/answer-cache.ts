@@ -1,4 +1,4 @@
-import {crc32} from 'node:zlib'
+import {hashBytes} from '../base/byte-hash.ts'
 import {CacheFile, type CacheLimits} from '../base/cache-file.ts'
 import type {CacheHome} from '../base/cache-directory.ts'
 import {FileSource} from '../base/byte-source.ts'
@@ -34,7 +34,7 @@ export class AnswerCache {
     const key = [...words, ...files].join('\0')
     const {buildId, goBuildId = ''} = module.image ?? {}
     const start = (buildId ?? Buffer.from(goBuildId).toString('hex')).slice(0, NAME_LENGTH)
-    const name = `${KIND}${start}-${crc32(key).toString(16).padStart(8, '0')}`
+    const name = `${KIND}${start}-${hashBytes(Buffer.from(key)).toString(16).padStart(8, '0')}`
     return new AnswerCache(module, key, home && new CacheFile(home.directory, name, home.uid))
   }
 

@@ -2,6 +2,7 @@ import {closeSync, ftruncateSync, openSync} from 'node:fs'
 import type {FileSource} from '../base/byte-source.ts'
 import type {Deadline} from '../base/deadline.ts'
 import {InputError, messageOf} from '../base/errors.ts'
+import {NULL_DEVICE} from '../base/null-device.ts'
 import {writeAll} from '../base/write-all.ts'
 import {type InputStream, openStandardInput} from './standard-input.ts'
 import {openUnlinked} from './unlinked-file.ts'
@@ -87,7 +88,7 @@ export class ArrivingCore {
   release(): void {
     this.#input?.close()
     closeSync(DESCRIPTOR)
-    openSync('/dev/null', 'r')
+    openSync(NULL_DEVICE, 'r')
   }
 
   /** @returns why the end was not reached */

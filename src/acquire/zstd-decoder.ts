@@ -103,21 +103,24 @@ function allocate(zstd: Zstd, size: number, name: string): number {
 
 /**
  * zstd for ELF sections. Sections are unpacked at first use, synchronously; the decoder starts asynchronously. So
- * `prepare` is awaited once, when some file that was found has such a section, and `unpack` serves from then on.
+ * `prepare` is awaited once, when some file that was found has such a section, and `unpack` serves from then on. Where
+ * Node has a decoder of its own, it is asked for first by what is packed: it comes with Node's streams.
  */
 export class ZstdSections {
-  #unpack: ZstdUnpack | undefined = builtInZstd()
+  #unpack: ZstdUnpack | undefined
 
   get ready(): boolean {
-    return this.#unpack !== undefined
+    return this.#unpack !== undefined || process.versions.zstd !== undefined
   }
 
   readonly unpack: ZstdUnpack = (bytes, size, where) => {
+    this.#unpack ??= builtInZstd()
     if (!this.#unpack) throw new UnsupportedError(`${where}: compressed with zstd, which was not prepared`)
     return this.#unpack(bytes, size, where)
   }
 
   async prepare(): Promise<void> {
+    this.#unpack ??= builtInZstd()
     if (this.#unpack) return
     const zstd = await loadZstd()
     this.#unpack = (bytes, size, where) => unpackWhole(zstd, bytes, size, where)

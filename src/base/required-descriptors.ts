@@ -1,6 +1,6 @@
 import {closeSync, openSync} from 'node:fs'
-import {devNull} from 'node:os'
 import {adviceOnFiles} from './errors.ts'
+import {NULL_DEVICE} from './null-device.ts'
 import {openFailed} from './regular-file.ts'
 
 /**
@@ -10,10 +10,10 @@ import {openFailed} from './regular-file.ts'
 export function requireDescriptors(count: number): void {
   const opened: number[] = []
   try {
-    while (opened.length < count) opened.push(openSync(devNull, 'r'))
+    while (opened.length < count) opened.push(openSync(NULL_DEVICE, 'r'))
   } catch (error) {
     // A root without devices (chroot) has no such file, and says nothing of how many there may be.
-    if (adviceOnFiles(error) !== undefined) throw openFailed(devNull, error)
+    if (adviceOnFiles(error) !== undefined) throw openFailed(NULL_DEVICE, error)
   } finally {
     for (const fd of opened) closeSync(fd)
   }

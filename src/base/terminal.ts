@@ -1,6 +1,6 @@
 import {fstatSync, statSync} from 'node:fs'
-import {devNull} from 'node:os'
 import {isatty} from 'node:tty'
+import {NULL_DEVICE} from './null-device.ts'
 
 /**
  * Whether a descriptor is a terminal. `process.stdout.isTTY` says so too, but Node loads all of its network for the
@@ -8,5 +8,5 @@ import {isatty} from 'node:tty'
  */
 export function isTerminal(fd: 1 | 2): boolean {
   const stat = fstatSync(fd)
-  return stat.isCharacterDevice() && stat.rdev !== statSync(devNull, {throwIfNoEntry: false})?.rdev && isatty(fd)
+  return stat.isCharacterDevice() && stat.rdev !== statSync(NULL_DEVICE, {throwIfNoEntry: false})?.rdev && isatty(fd)
 }

@@ -1,18 +1,18 @@
-import {createRequire, isBuiltin} from 'node:module'
+import {Module} from './module-class.ts'
 import {asUsual} from './optimizer.ts'
 
-/** What Node itself has loaded before it begins with a program, and `os`, which every run asks for its home. */
-const AT_HAND = ['buffer', 'events', 'fs', 'module', 'os', 'path', 'process', 'timers', 'url', 'util', 'vm']
+/** What Node itself has loaded before it begins with a program, and `vm`, which has loaded it. */
+const AT_HAND = ['buffer', 'events', 'fs', 'path', 'process', 'timers', 'url', 'util', 'vm']
 
 /**
  * The `require` of a bundle that loads every other module of Node when something of it is used: those that few runs
  * need take as long to load as all the rest. Each part of the bundle asks for the same ones again.
  */
 export function requireLate(file: string): NodeJS.Require {
-  const now = createRequire(file)
+  const now = Module.createRequire(file)
   const known = new Map<string, unknown>()
   const load = (id: string): unknown => {
-    if (!isBuiltin(id)) return now(id)
+    if (!Module.isBuiltin(id)) return now(id)
     const name = id.replace(/^node:/, '')
     if (!known.has(name)) known.set(name, AT_HAND.includes(name) ? now(id) : lateModule(() => now(id) as object))
     return known.get(name)

@@ -1,12 +1,12 @@
 import {closeSync, fstatSync, openSync, readSync, statSync} from 'node:fs'
-import {Module} from 'node:module'
 import {dirname, join} from 'node:path'
 import {openCacheHome} from '../base/cache-directory.ts'
 import {CodeCache} from './code-cache.ts'
 import {asksForHelp, isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
-import {growHeapAsUsual, optimizeLate} from './optimizer.ts'
+import {Module} from './module-class.ts'
+import {optimizeLate} from './optimizer.ts'
 import type {CompiledParts} from './part-archive.ts'
 import {type PartFiles, Parts} from './parts.ts'
 
@@ -98,7 +98,6 @@ export async function runProgram({root, files, stamp, build, compiledAhead}: Pro
   const parts = new Parts(files, kept?.parts ?? new Map())
   const program = parts.start() as Exports
   await program.start(root)
-  growHeapAsUsual()
   const answered = kept?.answered || hasAnswered(process.exitCode)
   if (parts.isNew || answered !== kept?.answered) cache?.replace({answered, parts: parts.compiled()})
 }

@@ -38,18 +38,16 @@ const USUAL = [
   '--regexp-peephole-optimization',
 ]
 
+/** They are done before V8 begins to optimize; to tell it anything loads Node's streams, which takes two milliseconds. */
+const SHORT = ['help', 'info', 'other']
+
 /** Those of the command that runs. */
 let own: readonly string[] = USUAL
 
 export function optimizeLate(command: string): void {
+  if (SHORT.includes(command)) return
   own = command === 'symbolize' ? [...LATE, ...MANY_TIMES] : LATE
   setFlags(...own)
-}
-
-/** What a run with much to hold has set (base/heap-growth.ts) is undone, for compiled code remembers the flags. */
-export function growHeapAsUsual(): void {
-  const v8: {setFlagsFromString: typeof setFlagsFromString} = require('node:v8')
-  v8.setFlagsFromString('--heap-growing-percent=0')
 }
 
 /** Takes from Node's own cache of compiled code, which was made with the usual flags. */

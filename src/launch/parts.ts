@@ -1,6 +1,6 @@
-import {Module} from 'node:module'
 import {basename, dirname, join} from 'node:path'
 import {constants, Script} from 'node:vm'
+import {Module} from './module-class.ts'
 
 /** Where the program's text is, wherever it lies. */
 export interface PartFiles {

@@ -1,9 +1,9 @@
-import {Module} from 'node:module'
 import {basename, join} from 'node:path'
 import {getRawAsset} from 'node:sea'
 import {Script} from 'node:vm'
 import {requireLate} from './late-modules.ts'
 import {BUILD, runProgram} from './launch.ts'
+import {Module} from './module-class.ts'
 import {type CompiledParts, unpackParts} from './part-archive.ts'
 
 /**
