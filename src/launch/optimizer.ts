@@ -38,7 +38,7 @@ const USUAL = [
   '--regexp-peephole-optimization',
 ]
 
-/** They are done before V8 begins to optimize; to tell it anything loads Node's streams, which takes two milliseconds. */
+/** Done before V8 optimizes; to tell it anything loads Node's streams, which takes two milliseconds. */
 const SHORT = ['help', 'info', 'other']
 
 /** Those of the command that runs. */
