@@ -87,7 +87,9 @@ export class SymbolTable {
     const last = lastAtOrBelow(columns.addresses, linkAddress, columns.count)
     if (extent) narrowBySymbols(extent, columns, last, linkAddress)
     const best = bestCovering(columns, last, linkAddress)
-    return best < 0 ? undefined : this.#found.of(best, () => this.#symbol(columns, best))
+    if (best < 0) return undefined
+    // Who asks for ranges asks for each once.
+    return extent ? this.#symbol(columns, best) : this.#found.of(best, () => this.#symbol(columns, best))
   }
 
   /**
@@ -238,12 +240,13 @@ function bestCovering(columns: Columns, last: number, address: number): number {
 /** To where any symbol begins or ends that `bestCovering` looks at: so far the best one is the same. */
 function narrowBySymbols(extent: Extent, {addresses, sizes, count}: Columns, last: number, address: number): void {
   const next = last + 1 < count ? (addresses[last + 1] as number) : Number.POSITIVE_INFINITY
-  extent.narrow(last < 0 ? 0 : (addresses[last] as number), next)
+  let [below, above] = [last < 0 ? 0 : (addresses[last] as number), next]
   for (let index = last; index >= 0 && last - index < ENCLOSING_MAX; index--) {
     const end = (addresses[index] as number) + (sizes[index] as number)
-    if (end > address) extent.narrow(0, end)
-    else extent.narrow(end, Number.POSITIVE_INFINITY)
+    if (end > address) above = Math.min(above, end)
+    else below = Math.max(below, end)
   }
+  extent.narrow(below, above)
 }
 
 /** Where strings end in these bytes; a name may be the end of a longer one (gABI ch. 4, "String Table"). */

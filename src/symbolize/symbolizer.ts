@@ -146,9 +146,7 @@ export class Symbolizer {
     const outer = frames[frames.length - 1]
     if (!outer) {
       if (!symbol) return undefined
-      const {name, entry, file} = symbol
-      const names = this.#names({linkageName: name})
-      return [{...unknownFrame(place), ...names, file: file ?? null, entry: module.toAddress(entry)}]
+      return [this.#sourceFrame(module, frameBySymbol(symbol), place)]
     }
     const symbols = this.#symbolsOf(module)
     const isPart = symbol !== undefined && this.#attempt(module, () => symbols.entryOf(symbol.entry)) === outer.entry
@@ -272,6 +270,11 @@ function isNamed(outer: DwarfFrame, symbols: ModuleSymbols): boolean {
 /** A function of C, of which a symbol that is not mangled tells nothing. */
 function isPlainC({function: name, language}: DwarfFrame): boolean {
   return name !== undefined && language === 'c'
+}
+
+function frameBySymbol({name, entry, file}: NamedEntry): DwarfFrame {
+  const language = undefined
+  return {function: undefined, linkageName: name, file, line: 0, column: 0, entry, inlined: false, language}
 }
 
 /** Languages in which a symbol that is not mangled says no more than the name in the source. */
