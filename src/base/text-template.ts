@@ -12,6 +12,11 @@ export class TextTemplate {
     this.#holes = parts.filter((_, index) => index % 2 === 1).map(mark => marks.indexOf(mark))
   }
 
+  /** Whether one of the values from this one on has a place. */
+  uses(first: number): boolean {
+    return this.#holes.some(hole => hole >= first)
+  }
+
   /** `values` in the order of the marks. */
   fill(values: readonly string[]): string {
     const pieces = this.#pieces

@@ -4,13 +4,12 @@ import type {
   CreatedByReport,
   FrameReport,
   GoReport,
-  GoroutineList,
   GoroutineReport,
-  RenderedGoroutine,
   TextDialect,
   ThreadReport,
 } from '../report/core-report.ts'
 import {MISSING_REASONS, type MissingReason, placeInModule} from '../report/vocabulary.ts'
+import {rendered} from './rendered.ts'
 import {renderSource} from './source-text.ts'
 import type {Style} from './style.ts'
 
@@ -71,21 +70,6 @@ function* renderGoroutines(report: CoreReport, style: Style): Generator<string, 
   }
   if (registers) yield renderRegisters(registers)
   return isOwn && first.frames[0]?.kind === 'c' ? first.thread : (crashing?.id ?? null)
-}
-
-/** Each goroutine with its text. */
-export function rendered(
-  goroutines: GoroutineList,
-  render: (goroutine: GoroutineReport) => string,
-): Iterable<Pick<RenderedGoroutine, 'goroutine' | 'text'>> {
-  return goroutines.rendered?.(render) ?? renderEach(goroutines, render)
-}
-
-function* renderEach(
-  goroutines: Iterable<GoroutineReport>,
-  render: (goroutine: GoroutineReport) => string,
-): Generator<Pick<RenderedGoroutine, 'goroutine' | 'text'>> {
-  for (const goroutine of goroutines) yield {goroutine, text: render(goroutine)}
 }
 
 /** Goroutines of one runtime follow each other; where a process has several, each begins with its name. */

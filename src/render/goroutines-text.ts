@@ -1,5 +1,6 @@
 import type {FrameReport, GoReport, GoroutineGroupReport, GoroutinesReport} from '../report/core-report.ts'
-import {ofImage, RuntimeHeadings, rendered, renderGoroutine, renderImage} from './go-text.ts'
+import {ofImage, RuntimeHeadings, renderGoroutine, renderImage} from './go-text.ts'
+import {rendered} from './rendered.ts'
 import type {Style} from './style.ts'
 
 /** IDs that a group's header names. */

@@ -2,11 +2,13 @@ import type {
   CgoAnswer,
   CoreReport,
   FailureReport,
+  GoroutineList,
   GoroutinesReport,
   InfoReport,
   ThreadsReport,
 } from '../report/core-report.ts'
 import type {Format} from './format.ts'
+import {rendered} from './rendered.ts'
 
 /**
  * One document for programs, the same for every command: docs/json-schema.md. Keys stand in the order of the schema.
@@ -33,7 +35,7 @@ function renderAnalyze(report: CoreReport): Iterable<string> {
   return renderStream({
     head: {schemaVersion, tool, core, go, summary, crash},
     key: 'goroutines',
-    items: goroutines,
+    items: textsOf(goroutines),
     tail,
   })
 }
@@ -51,8 +53,8 @@ function renderGoroutines(report: GoroutinesReport): Iterable<string> {
     diagnostics: report.diagnostics(),
   })
   return goroutines === null
-    ? renderStream({head: {...head, goroutines}, key: 'groups', items: groups ?? [], tail: end})
-    : renderStream({head, key: 'goroutines', items: goroutines, tail: () => ({groups, ...end()})})
+    ? renderStream({head: {...head, goroutines}, key: 'groups', items: each(groups ?? []), tail: end})
+    : renderStream({head, key: 'goroutines', items: textsOf(goroutines), tail: () => ({groups, ...end()})})
 }
 
 function renderInfo(report: InfoReport): Iterable<string> {
@@ -63,7 +65,7 @@ function renderInfo(report: InfoReport): Iterable<string> {
 function renderThreads(report: ThreadsReport): Iterable<string> {
   const {schemaVersion, tool, core, go, crash, threads} = report
   const tail = () => ({blocking: report.blocking(), diagnostics: report.diagnostics()})
-  return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'threads', items: threads, tail})
+  return renderStream({head: {schemaVersion, tool, core, go, crash}, key: 'threads', items: each(threads), tail})
 }
 
 /** What a command that failed prints: a line, so that those who read line by line can take it too. */
@@ -105,12 +107,21 @@ function* partsOf(value: object): Generator<[name: string, part: unknown]> {
   for (const [key, part] of Object.entries(value)) if (part !== undefined) yield [`${JSON.stringify(key)}: `, part]
 }
 
+function* textsOf(goroutines: GoroutineList): Generator<string> {
+  for (const {text} of rendered(goroutines, goroutine => JSON.stringify(goroutine))) yield text
+}
+
+function* each(items: Iterable<unknown>): Generator<string> {
+  for (const item of items) yield JSON.stringify(item)
+}
+
 /** A document with one long list, made and written an item at a time. */
 interface JsonStream {
   /** What stands before the list. */
   head: object
   key: string
-  items: Iterable<unknown>
+  /** The text of each. */
+  items: Iterable<string>
   /** What stands behind it; asked for when the list is through. */
   tail: () => object
 }
@@ -120,7 +131,7 @@ function* renderStream({head, key, items, tail}: JsonStream): Generator<string> 
   yield `${JSON.stringify(head, null, 2).slice(0, -2)},\n  ${JSON.stringify(key)}: [`
   let separator = '\n    '
   for (const item of items) {
-    yield separator + JSON.stringify(item)
+    yield separator + item
     separator = ',\n    '
   }
   const end = separator === '\n    ' ? ']' : '\n  ]'

@@ -1,4 +1,6 @@
+import type {GoroutineList} from '../report/core-report.ts'
 import type {Format} from './format.ts'
+import {rendered} from './rendered.ts'
 
 /** One object a line, for programs that read a long list as it comes. */
 export const ndjson: Format = {
@@ -6,8 +8,12 @@ export const ndjson: Format = {
   diagnostics: 'beside',
   waits: 'shown',
   renderers: {
-    goroutines: ({goroutines, groups}) => renderNdjson<unknown>(goroutines ?? groups ?? []),
+    goroutines: ({goroutines, groups}) => (goroutines ? renderLines(goroutines) : renderNdjson(groups ?? [])),
   },
+}
+
+function* renderLines(goroutines: GoroutineList): Generator<string> {
+  for (const {text} of rendered(goroutines, each => JSON.stringify(each))) yield `${text}\n`
 }
 
 /** One item a line, nothing else. */

@@ -310,7 +310,7 @@ export class Goroutine {
     let at = this.#g.pointer('waiting')
     while (at !== NULL_ADDRESS && !seen.has(at) && waiters.length < WAITER_LIMIT) {
       seen.add(at)
-      const sudog = RemoteStruct.read(this.#access.memory, at, this.#access.layouts.sudog)
+      const sudog = RemoteStruct.read(this.#access.memory, at, this.#access.layouts.sudog, this.#access.slab)
       if (!sudog?.has('c')) break
       waiters.push({channel: sudog.pointer('c'), element: sudog.pointer('elem'), isSelect: sudog.flag('isSelect')})
       at = sudog.pointer('waitlink')

@@ -23,6 +23,8 @@ export interface ReporterOptions {
   values?: FrameValues | undefined
 }
 
+export type OwnFacts = Pick<GoroutineReport, 'system' | 'waitMinutes' | 'waitingFor'>
+
 /** Makes the report of one goroutine after the other. */
 export class GoroutineReporter {
   readonly #process: DeadProcess
@@ -92,12 +94,13 @@ export class GoroutineReporter {
 
   /**
    * Where a goroutine is parked like others: those of one place have the same frames, and differ in nothing that is not
-   * their own number, state, wait and creation. undefined where it has to be reported by itself.
+   * their own number, address, state, wait and creation. undefined where it has to be reported by itself.
    */
   parkedPlace(goroutine: Goroutine): ParkedPlace | undefined {
-    const {level, values, waits} = this.#options
-    const isTold = level.level > 1 || values !== undefined || waits !== 'left-out'
-    if (isTold || this.#isOfCrash(goroutine) || !goroutine.isOrdinary) return undefined
+    const {level, values} = this.#options
+    if (level.level > 1 || values !== undefined || this.#isOfCrash(goroutine) || !goroutine.isOrdinary) {
+      return undefined
+    }
     return this.#stacks.parkedPlace(this.#requestOf(goroutine))
   }
 
@@ -106,8 +109,20 @@ export class GoroutineReporter {
     return this.#stacks.addValuesAt(place, to)
   }
 
-  waitMinutes(goroutine: Goroutine): number | null {
-    return this.#facts.waitMinutes(goroutine)
+  /** Of the stack that was found last, of this goroutine: SP and canonical frame address of each frame shown. */
+  addPositionsAt(place: ParkedPlace, goroutine: Goroutine, to: string[]): void {
+    this.#stacks.addPositionsAt(place, goroutine, to)
+  }
+
+  /** What of the report of a parked goroutine its place does not tell. */
+  ownFacts(goroutine: Goroutine): OwnFacts {
+    const {runtime} = this.#process
+    const isLeftOut = this.#options.waits === 'left-out'
+    return {
+      system: runtime?.isSystemGoroutine(goroutine) ?? null,
+      waitMinutes: this.#facts.waitMinutes(goroutine),
+      waitingFor: isLeftOut ? null : this.#blocking.waitingFor(this.#process, goroutine, null),
+    }
   }
 
   #isOfCrash(goroutine: Goroutine): boolean {

@@ -88,6 +88,11 @@ export class GoroutineStacks {
     return this.#parked?.addValuesAt(place, to) ?? false
   }
 
+  /** Of the stack that was found last, of this goroutine: SP and canonical frame address of each frame shown. */
+  addPositionsAt(place: ParkedPlace, {sched}: Goroutine, to: string[]): void {
+    this.#parked?.addPositionsAt(place, sched.sp, to)
+  }
+
   /** Of one that is parked like others, without a walk of its own. */
   #parkedFrames(request: StackRequest): FrameReport[] | undefined {
     return this.#parkedLike(request)?.report(request.goroutine, request.visibility)

@@ -1,4 +1,4 @@
-import {type Address, NULL_ADDRESS, toAddress} from '../../base/address.ts'
+import {type Address, hex, NULL_ADDRESS, toAddress} from '../../base/address.ts'
 import type {Finding} from '../../base/finding.ts'
 import type {MemoryWindow} from '../../base/memory-window.ts'
 import {argsWith} from '../../gosym/arg-info.ts'
@@ -22,6 +22,11 @@ interface ShownPlace {
 /** What stacks have in common that are parked alike: all return addresses. */
 export interface ParkedPlace {
   readonly shown: Finding<readonly ShownPlace[]>
+}
+
+/** How many frames are shown. */
+export function framesAt({shown}: ParkedPlace): number {
+  return shown?.length ?? 0
 }
 
 /** The arguments of each frame that is shown, with a text for each value that `addValuesAt` gives; null: inlined. */
@@ -118,6 +123,13 @@ export class ParkedStacks {
       if (place.args && !this.#goFrames.addValuesAt(place.args, fps[depth] as Address, to)) return false
     }
     return true
+  }
+
+  /** Of the stack that was found last, which begins at `start`: SP and canonical frame address of each frame shown. */
+  addPositionsAt({shown}: ParkedPlace, start: Address, to: string[]): void {
+    for (const {depth} of shown ?? []) {
+      to.push(hex(depth === 0 ? start : (this.#fps[depth - 1] as Address)), hex(this.#fps[depth] as Address))
+    }
   }
 
   /** The outermost place of a stack that ends as a stack should (GoStackWalk). */

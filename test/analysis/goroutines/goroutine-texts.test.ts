@@ -7,7 +7,7 @@ import {GoroutineTexts} from '../../../src/analysis/goroutines/goroutine-texts.t
 import {Deadline} from '../../../src/base/deadline.ts'
 import type {Diagnostics} from '../../../src/base/diagnostics.ts'
 import {renderGoroutine} from '../../../src/render/go-text.ts'
-import {PLAIN_STYLE, paintedStyle} from '../../../src/render/style.ts'
+import {PLAIN_STYLE, paintedStyle, type Style} from '../../../src/render/style.ts'
 import type {FrameReport, GoroutineList, GoroutineReport} from '../../../src/report/core-report.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
 import {withFixture} from '../../support/open-fixture.ts'
@@ -45,10 +45,16 @@ for (const name of CASES) {
       const options = optionsOf(diagnostics)
       const listing = {...options, query: QUERY, show: 'goroutines', sort: 'runtime', limit: undefined} as const
       const ofCore = () => analyzeCore(opened, options)
+      const ofWaits = () => analyzeCore(opened, {...options, waits: undefined})
       const ofList = () => analyzeGoroutines(opened, listing)
-      for (const style of [PLAIN_STYLE, PAINTED]) {
-        const render = (goroutine: GoroutineReport): string => renderGoroutine(goroutine, style)
-        for (const make of [ofCore, ofList]) {
+      const ofText = (style: Style) => (goroutine: GoroutineReport) => renderGoroutine(goroutine, style)
+      const renderers = [
+        ofText(PLAIN_STYLE),
+        ofText(PAINTED),
+        (goroutine: GoroutineReport) => JSON.stringify(goroutine),
+      ]
+      for (const render of renderers) {
+        for (const make of [ofCore, ofList, ofWaits]) {
           const [plain, other] = [make(), make()]
           const texts = [...(plain.goroutines as GoroutineList)].map(render)
           const rendered = [...((other.goroutines as GoroutineList).rendered?.(render) ?? [])]
@@ -70,8 +76,10 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
   const reportOf = ({id, parentGoid}: Goroutine) => ({
     id,
     header: `goroutine ${id} [select, 3 minutes]:`,
+    state: 'select, 3 minutes',
     waitMinutes: 3,
-    address: `0x${id}`,
+    waitingFor: null,
+    address: `0x${id.toString(16)}`,
     remarks: [],
     missing: [],
     elided: null,
@@ -87,6 +95,8 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
         offset: '0x1',
         foundBy: 'gobuf',
         args: `0x${id}`,
+        sp: `0x5${id}`,
+        fp: `0x6${id}`,
         ...frame,
       },
     ],
@@ -98,7 +108,8 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
       last = goroutine
       return PLACE
     },
-    waitMinutes: () => 3,
+    ownFacts: () => ({system: false, waitMinutes: 3, waitingFor: null}),
+    addPositionsAt: (_: unknown, {id}: Goroutine, to: string[]) => to.push(`0x5${id}`, `0x6${id}`),
     report: reportOf,
     addValuesAt: (_: unknown, to: string[]) => to.push(`0x${last.id}`) > 0,
   } as unknown as GoroutineReporter
@@ -106,7 +117,14 @@ function textsOf(frame: Partial<FrameReport>, render = (each: GoroutineReport) =
     asked++
     return render(each)
   })
-  const goroutines = [11, 12, 13].map(id => ({id, parentGoid: 7, gopc: 1, waitReason: 'select', status: {number: 4}}))
+  const goroutines = [11, 12, 13].map(id => ({
+    id,
+    address: id,
+    parentGoid: 7,
+    gopc: 1,
+    waitReason: 'select',
+    status: {number: 4},
+  }))
   const made = goroutines.map(each => texts.of(each as Goroutine, false).text)
   const expected = goroutines.map(each => render(reportOf(each as Goroutine) as unknown as GoroutineReport))
   return {made, expected, asked}
@@ -122,15 +140,21 @@ test('the renderer is asked for the first one alone, and for that with marks', t
 })
 
 test('names that look like marks are told from them: each is rendered', t => {
-  for (const name of ['8888888888888881', '8888888888881000', 'main.8888888888888882']) {
+  for (const name of ['8888888888881000', '8888888888881004', 'main.8888888888881002']) {
     const {made, expected, asked} = textsOf({function: name})
     t.deepEqual(made, expected)
     t.is(asked, 4)
   }
 })
 
-test('a renderer that shows more than numbers and arguments is asked for each', t => {
-  const {made, expected, asked} = textsOf({}, each => `${each.id} ${each.address}`)
+test('a renderer may show all that is their own: as JSON does', t => {
+  const {made, expected, asked} = textsOf({}, each => JSON.stringify(each))
+  t.deepEqual(made, expected)
+  t.is(asked, 2)
+})
+
+test('one that shows a part of it is asked for each', t => {
+  const {made, expected, asked} = textsOf({}, each => `${each.id} ${each.frames[0]?.sp?.slice(-1)}`)
   t.deepEqual(made, expected)
   t.is(asked, 4)
 })
@@ -138,5 +162,5 @@ test('a renderer that shows more than numbers and arguments is asked for each', 
 test('so is one whose lines are so long that they are cut', t => {
   const {made, expected, asked} = textsOf({function: 'f'.repeat(16_380)})
   t.deepEqual(made, expected)
-  t.is(asked, 4)
+  t.is(asked, 3)
 })
