@@ -1,6 +1,7 @@
 import {behindStub, callTarget} from '../../amd64/call-encoding.ts'
+import {commonJump, type Jump} from '../../amd64/common-jump.ts'
 import {Disassembler} from '../../amd64/disassembler.ts'
-import {type DecodedInstruction, decodeInstruction} from '../../amd64/instruction.ts'
+import {decodeInstruction} from '../../amd64/instruction.ts'
 import {type Address, toAddress} from '../../base/address.ts'
 import {BoundedCache} from '../../base/bounded-cache.ts'
 import {type MemoryReader, readAddress} from '../../base/memory-reader.ts'
@@ -84,11 +85,12 @@ export class TailCalls {
     return targets.size === 1 ? [...targets][0] : undefined
   }
 
-  #decode(pc: Address): DecodedInstruction | undefined {
-    return decodeInstruction(this.#disassembler, pc)
+  #decode(pc: Address): Jump | undefined {
+    const jump = commonJump(this.#memory, pc) ?? decodeInstruction(this.#disassembler, pc)
+    return jump === 'other' ? undefined : jump
   }
 
-  #targetOf({flow, target, slot}: DecodedInstruction): Address | undefined {
+  #targetOf({flow, target, slot}: Jump): Address | undefined {
     if (flow === 'tail-jump') return slot === undefined ? undefined : readAddress(this.#memory, slot)
     if (flow !== 'jump' && flow !== 'branch') return undefined
     return target === undefined ? undefined : behindStub(this.#memory, target)
