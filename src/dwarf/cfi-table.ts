@@ -3,7 +3,7 @@ import {toAddress} from '../base/address.ts'
 import {Cursor} from '../base/cursor.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
 import type {Section, SectionSource} from '../base/section-source.ts'
-import {lastAtOrBelow} from '../base/sorted-ranges.ts'
+import {lastAtOrBelow, middleOf} from '../base/sorted-ranges.ts'
 import {
   buildFdeColumns,
   type CfiSection,
@@ -68,7 +68,7 @@ class EhFrameHeader {
     let low = 0
     let high = this.#count
     while (low < high) {
-      const middle = Math.floor((low + high) / 2)
+      const middle = middleOf(low, high)
       if (this.#table.getInt32(middle * ENTRY_SIZE, true) <= key) low = middle + 1
       else high = middle
     }

@@ -1,3 +1,4 @@
+import {middleOf} from '../base/sorted-ranges.ts'
 import {DW_AT, DW_TAG} from './constants.ts'
 import {mayHoldFunctions} from './die-names.ts'
 import {DieWalker} from './die-walker.ts'
@@ -59,7 +60,7 @@ export class ScopeIndex {
   #rowOf(offset: number): number {
     let [low, high] = [0, this.#offsets.length]
     while (low < high) {
-      const middle = Math.floor((low + high) / 2)
+      const middle = middleOf(low, high)
       if ((this.#offsets[middle] as number) < offset) low = middle + 1
       else high = middle
     }

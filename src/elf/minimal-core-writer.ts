@@ -1,6 +1,6 @@
 import type {ByteSource} from '../base/byte-source.ts'
 import {type FileRange, RECORD_GRAIN} from '../base/read-record.ts'
-import {lastAtOrBelow} from '../base/sorted-ranges.ts'
+import {lastAtOrBelow, middleOf} from '../base/sorted-ranges.ts'
 import {ET, PT, readFileHeader, readProgramHeaders, type Segment} from './elf-headers.ts'
 import {type KeptSignature, MINIMAL_NOTE, NOTE_HEAD_WORDS, OWNER_SIZE, PIECE_WORDS} from './minimal-core.ts'
 
@@ -243,7 +243,7 @@ function firstEndingAfter(pieces: readonly Piece[], starts: Float64Array, offset
   let low = 0
   let high = starts.length
   while (low < high) {
-    const middle = Math.floor((low + high) / 2)
+    const middle = middleOf(low, high)
     if ((pieces[middle] as Piece).end > offset) high = middle
     else low = middle + 1
   }

@@ -1,6 +1,7 @@
 import {type Address, toAddress} from '../base/address.ts'
 import type {Extent} from '../base/extent.ts'
 import type {MemoryReader} from '../base/memory-reader.ts'
+import {middleOf} from '../base/sorted-ranges.ts'
 
 /** No value: what the runtime's pcvalue returns for a pc that its table does not cover. */
 export const NO_VALUE = -1
@@ -25,7 +26,7 @@ export class PcValueTable {
     const {ends} = this
     let range = 0
     for (let high = ends.length; range < high; ) {
-      const middle = Math.floor((range + high) / 2)
+      const middle = middleOf(range, high)
       if ((ends[middle] as number) <= offset) range = middle + 1
       else high = middle
     }

@@ -2,6 +2,7 @@ import {type Address, NULL_ADDRESS, offsetAddress, toAddress} from '../base/addr
 import {BoundedCache} from '../base/bounded-cache.ts'
 import {NAME_MAX} from '../base/foreign-name.ts'
 import {type MemoryReader, readAddress, readCString, readU32} from '../base/memory-reader.ts'
+import {middleOf} from '../base/sorted-ranges.ts'
 import type {PcValueTable} from './pc-value.ts'
 import {readPcValueTable} from './pc-value.ts'
 import {HEADER_LAYOUTS, type HeaderLayout, PCLNTAB_MAGIC_TAIL, type ReleaseLayout} from './pclntab-layout.ts'
@@ -172,7 +173,7 @@ export class Pclntab {
       else high = middle
       // From the last one on by leaps, until one is above.
       const isLeap = high === this.places.nfunc && middle + step < high
-      middle = isLeap ? middle + step : Math.floor((low + high) / 2)
+      middle = isLeap ? middle + step : middleOf(low, high)
     }
     if (low === 0) return undefined
     this.#lastIndex = low - 1
