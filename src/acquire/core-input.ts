@@ -122,7 +122,7 @@ async function openRanged(file: RemoteFile, options: OpenInputOptions): Promise<
 
 function* chunksOf(source: ByteSource, length: number): Generator<Uint8Array> {
   for (let at = 0; at < source.size; at += length) {
-    yield Uint8Array.from(source.read(at, Math.min(length, source.size - at)))
+    yield new Uint8Array(source.read(at, Math.min(length, source.size - at)))
   }
 }
 

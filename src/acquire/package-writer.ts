@@ -161,7 +161,7 @@ function* copy(source: ByteSource, holes: readonly FileRange[]): Generator<Uint8
   for (const {start, end, isHole} of [...kept, ...left].sort((a, b) => a.start - b.start)) {
     for (let at = start; at < end; at += COPY_SIZE) {
       const length = Math.min(COPY_SIZE, end - at)
-      yield isHole ? new Uint8Array(length) : Uint8Array.from(source.read(at, length))
+      yield isHole ? new Uint8Array(length) : new Uint8Array(source.read(at, length))
     }
   }
 }

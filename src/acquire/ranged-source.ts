@@ -152,7 +152,7 @@ export class RangedSource implements ClosableSource {
       if (this.#deadline?.isOver(`fetching ${this.name}`)) throw new TruncatedFileError(this.name, to - from, from)
     }
     const size = Atomics.load(control, 1)
-    const text = (): string => new TextDecoder().decode(Uint8Array.from(this.#explanation.subarray(0, size)))
+    const text = (): string => new TextDecoder().decode(new Uint8Array(this.#explanation.subarray(0, size)))
     switch (Atomics.load(control, 0)) {
       case SAYS.bytes:
         return this.#bytes.subarray(0, size)

@@ -71,7 +71,7 @@ function upload(file: ByteSource, sent: (bytes: number) => void): Upload {
     pull(controller) {
       const length = Math.min(CHUNK_SIZE, file.size - at)
       if (length === 0) return controller.close()
-      controller.enqueue(Uint8Array.from(file.read(at, length)))
+      controller.enqueue(new Uint8Array(file.read(at, length)))
       at += length
       sent(length)
     },

@@ -114,7 +114,7 @@ type Kind = 'elf' | 'process' | 'other'
 async function kindOf(path: string): Promise<Kind> {
   const file = FileSource.open(path)
   try {
-    const start = Uint8Array.from(file.read(0, Math.min(HEAD_SIZE, file.size)))
+    const start = new Uint8Array(file.read(0, Math.min(HEAD_SIZE, file.size)))
     const packing = detectPacking(start)
     if (!isUnpacked(packing)) return 'other'
     const head = packing === 'none' ? start : await readPackedHead(file, packing, HEAD_SIZE)

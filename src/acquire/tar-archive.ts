@@ -166,7 +166,7 @@ function placeOf(source: ByteSource, at: number): string {
 
 /** undefined for the zeros that end an archive. */
 function readHeader(source: ByteSource, at: number): {name: string; size: number; type: string} | undefined {
-  const bytes = Uint8Array.from(source.read(at, BLOCK))
+  const bytes = new Uint8Array(source.read(at, BLOCK))
   if (bytes.every(byte => byte === 0)) return undefined
   const text = (field: FieldName): string => {
     const {at: start, size} = FIELDS[field]

@@ -21,7 +21,7 @@ export function fingerprintOf(
   textAt: (address: Address) => string | undefined = () => undefined,
 ): string {
   const texts: string[] = []
-  const plain = Uint8Array.from(code)
+  const plain = new Uint8Array(code)
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
   const isElsewhere = (target: number): boolean =>
     target >= module.start && target < module.end && (target < start || target >= start + code.length)

@@ -38,7 +38,7 @@ export function* refuseSecrets(chunks: Iterable<Uint8Array>, secrets: readonly s
     const window = Buffer.concat([tail, chunk])
     const found = patterns.findIndex(pattern => window.includes(pattern))
     if (found >= 0) throw stillThere(Math.floor(found / 2) + 1)
-    tail = Uint8Array.from(window.subarray(Math.max(window.length - overlap, 0)))
+    tail = new Uint8Array(window.subarray(Math.max(window.length - overlap, 0)))
     yield chunk
   }
 }

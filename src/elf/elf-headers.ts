@@ -119,7 +119,7 @@ export function readFileHeader(source: ByteSource): FileHeader {
   const typeName = ELF_TYPES[type]
   if (!typeName) throw new FormatError(`${source.name}:header+0x10`, `no ELF type ${type} is known`)
   const parser = new elfy.Parser()
-  const parsed = parser.parseHeader(asBuffer(Uint8Array.from(bytes)))
+  const parsed = parser.parseHeader(asBuffer(new Uint8Array(bytes)))
   cursor.seek(24)
   const header: FileHeader = {
     type: typeName,
@@ -179,7 +179,7 @@ function resolveExtendedNumbering(header: FileHeader, source: ByteSource): void 
   if (!extended || header.sectionHeadersOffset === 0) return
   const end = header.sectionHeadersOffset + SECTION_HEADER_SIZE
   if (end > source.size) return
-  const bytes = Uint8Array.from(source.read(header.sectionHeadersOffset, SECTION_HEADER_SIZE))
+  const bytes = new Uint8Array(source.read(header.sectionHeadersOffset, SECTION_HEADER_SIZE))
   const first = header.parser.parseSection(asBuffer(bytes), header.parsed, NO_FILE)
   if (header.programHeaderCount === PN_XNUM && first.info > 0) header.programHeaderCount = first.info
   if (header.parsed.shnum === 0) header.sectionHeaderCount = first.size
@@ -197,7 +197,7 @@ export function* readProgramHeaders(source: ByteSource, header: FileHeader): Gen
     const fitting = Math.max(0, Math.floor((source.size - at) / PROGRAM_HEADER_SIZE))
     const entries = Math.min(BATCH_ENTRIES, count - index, fitting)
     if (entries === 0) return header.programHeaderCount - index
-    const bytes = Uint8Array.from(source.read(at, entries * PROGRAM_HEADER_SIZE))
+    const bytes = new Uint8Array(source.read(at, entries * PROGRAM_HEADER_SIZE))
     const table = new Cursor(bytes, `${source.name}:program headers`, at)
     for (let entry = 0; entry < entries; entry++) {
       const segment = readProgramHeader(table, entry * PROGRAM_HEADER_SIZE)
@@ -236,11 +236,11 @@ export function readSectionHeaders(source: ByteSource, header: FileHeader): Sect
   const fitting = Math.max(0, Math.floor((source.size - header.sectionHeadersOffset) / SECTION_HEADER_SIZE))
   const count = Math.min(header.sectionHeaderCount, fitting, SECTION_HEADERS_MAX)
   if (count === 0 || header.sectionHeadersOffset === 0 || header.sectionNamesIndex >= count) return []
-  const bytes = Uint8Array.from(source.read(header.sectionHeadersOffset, count * SECTION_HEADER_SIZE))
+  const bytes = new Uint8Array(source.read(header.sectionHeadersOffset, count * SECTION_HEADER_SIZE))
   const table = new Cursor(bytes, `${source.name}:section headers`, header.sectionHeadersOffset)
   const names = readSectionHeader(table, header.sectionNamesIndex * SECTION_HEADER_SIZE, undefined)
   if (names.size > NAMES_SIZE_MAX) return []
-  const strings = new Cursor(Uint8Array.from(source.read(names.offset, names.size)), `${source.name}:.shstrtab`)
+  const strings = new Cursor(new Uint8Array(source.read(names.offset, names.size)), `${source.name}:.shstrtab`)
   const headers: SectionHeader[] = []
   for (let index = 1; index < count; index++) {
     headers.push(readSectionHeader(table, index * SECTION_HEADER_SIZE, strings))

@@ -252,7 +252,7 @@ function firstEndingAfter(pieces: readonly Piece[], starts: Float64Array, offset
 
 function* copyPiece(source: ByteSource, {start, end}: Piece, blank: Blank | undefined): Generator<Uint8Array> {
   for (let at = start; at < end; at += COPY_SIZE) {
-    const bytes = Uint8Array.from(source.read(at, Math.min(COPY_SIZE, end - at)))
+    const bytes = new Uint8Array(source.read(at, Math.min(COPY_SIZE, end - at)))
     blank?.(bytes, at)
     yield bytes
   }

@@ -162,13 +162,13 @@ function findNote(source: ByteSource, header: FileHeader): Cursor | undefined {
 function readOwnNote(source: ByteSource, {offset, fileSize}: Segment): Cursor | undefined {
   const headSize = NOTE_HEADER_SIZE + OWNER_SIZE
   if (fileSize < headSize || offset + headSize > source.size) return undefined
-  const head = new Cursor(Uint8Array.from(source.read(offset, headSize)), `${source.name}:PT_NOTE`)
+  const head = new Cursor(new Uint8Array(source.read(offset, headSize)), `${source.name}:PT_NOTE`)
   const [ownerSize, descSize, type] = [head.u32(), head.u32(), head.u32()]
   const isOurs = ownerSize === MINIMAL_NOTE.owner.length + 1 && type === MINIMAL_NOTE.type
   if (!isOurs || head.cstring() !== MINIMAL_NOTE.owner) return undefined
   const held = Math.min(descSize, fileSize - headSize, source.size - offset - headSize)
   if (held < descSize) throw new FormatError(`${source.name}:PT_NOTE`, 'the list of pieces is cut short')
-  return new Cursor(Uint8Array.from(source.read(offset + headSize, held)), head.label)
+  return new Cursor(new Uint8Array(source.read(offset + headSize, held)), head.label)
 }
 
 /** @throws FormatError where they are not in order */

@@ -73,7 +73,7 @@ export function* readNotes(
       type,
       descSize,
       desc: () =>
-        new Cursor(Uint8Array.from(source.read(offset + descAt, descSize)), `${label}:${owner}:${type}`, descAt),
+        new Cursor(new Uint8Array(source.read(offset + descAt, descSize)), `${label}:${owner}:${type}`, descAt),
     }
     at = descAt + Math.ceil(descSize / padding) * padding
   }

@@ -23,7 +23,7 @@ export class ReplacedWords {
     const end = address + bytes.length
     let index = lastAtOrBelow(this.#addresses, address - WORD) + 1
     if (addressAt(index) >= end) return bytes
-    const copy = Uint8Array.from(bytes)
+    const copy = new Uint8Array(bytes)
     for (; addressAt(index) < end; index++) {
       const start = addressAt(index) - address
       const first = Math.max(0, -start)

@@ -60,7 +60,7 @@ function add(
   if (held === undefined || held <= 0 || size <= 0) return undefined
   const bytes = image.readAtLinkAddress(address, Math.min(size, held))
   if (!bytes) return undefined
-  const section = {bytes: Uint8Array.from(bytes), address}
+  const section = {bytes: new Uint8Array(bytes), address}
   sections.set(name, section)
   return section
 }
@@ -131,14 +131,14 @@ function countByGnuHash(image: SegmentedImage, address: Address | undefined): nu
   if (address === undefined) return undefined
   const headerBytes = image.readAtLinkAddress(address, 16)
   if (!headerBytes) return undefined
-  const header = new Cursor(Uint8Array.from(headerBytes), `${image.name}:.gnu.hash`)
+  const header = new Cursor(new Uint8Array(headerBytes), `${image.name}:.gnu.hash`)
   const bucketCount = header.u32()
   const firstSymbol = header.u32()
   const bloomWords = header.u32()
   const bucketsAt = address + 16 + bloomWords * 8
   const bucketBytes = image.readAtLinkAddress(toAddress(bucketsAt), bucketCount * 4)
   if (!bucketBytes) return undefined
-  const buckets = new Cursor(Uint8Array.from(bucketBytes), `${image.name}:.gnu.hash`)
+  const buckets = new Cursor(new Uint8Array(bucketBytes), `${image.name}:.gnu.hash`)
   let last = 0
   while (!buckets.atEnd) last = Math.max(last, buckets.u32())
   if (last < firstSymbol) return firstSymbol
