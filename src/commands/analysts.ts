@@ -1,11 +1,12 @@
 import {totalmem} from 'node:os'
 import {resolve} from 'node:path'
+import {getHeapStatistics} from 'node:v8'
 import {Flags, type Interfaces} from '@oclif/core'
 import {isRemote} from '../acquire/remote-file.ts'
 import {SearchPlaces} from '../acquire/search-places.ts'
 import {FileSource} from '../base/byte-source.ts'
 import {makeFolder} from '../base/replaced-file.ts'
-import type {AnalystPool} from '../triage/analyst-pool.ts'
+import type {AnalystPool, PoolOptions} from '../triage/analyst-pool.ts'
 import type {LineOptions} from '../triage/core-line.ts'
 import {searchFlags} from './base-command.ts'
 import {coreFlags} from './core-command.ts'
@@ -16,6 +17,7 @@ const MEGABYTE = 1024 * 1024
 /** A process may take this share of the memory, divided among all. */
 const MEMORY_SHARE = 0.7
 const MEMORY_MB = {min: 512, max: 4096} as const
+const HEAP_FLAG = /^--max-old-space-size/
 
 export function coreTimeoutFlag(max: number): Interfaces.OptionFlag<number> {
   return Flags.integer({
@@ -63,17 +65,15 @@ export function checkAnalystFlags(flags: AnalystFlags): void {
 export async function openAnalysts(flags: AnalystFlags, jobs: number, config: Interfaces.Config): Promise<AnalystPool> {
   // It loads worker_threads: other commands start faster without.
   const {AnalystPool} = await import('../triage/analyst-pool.ts')
-  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
-  const share = Math.floor((memory * MEMORY_SHARE) / MEGABYTE / jobs)
   const {tool, maxFrames, demangle} = analysisOptions(flags, config)
   return new AnalystPool(
     {
       script: process.argv[1] ?? '',
       scriptArguments: ['batch-worker', '--parent', String(process.pid)],
-      nodeArguments: process.execArgv.filter(argument => !/^--(inspect|max-old-space-size)/.test(argument)),
+      nodeArguments: process.execArgv.filter(argument => !/^--inspect/.test(argument) && !HEAP_FLAG.test(argument)),
       environment: process.env,
       jobs,
-      memoryMb: flags.memory ?? Math.max(MEMORY_MB.min, Math.min(MEMORY_MB.max, share)),
+      ...heapOf(flags.memory, jobs),
       timeoutSeconds: flags.timeout,
     },
     {
@@ -83,6 +83,20 @@ export async function openAnalysts(flags: AnalystFlags, jobs: number, config: In
       signature: {ownRules: readOwnRules(flags['signature-rules']), explain: flags.explain},
     },
   )
+}
+
+/**
+ * The heap of each process. A limit of its own is a flag for V8, with which it takes nothing from Node's cache of
+ * compiled code; where the one that Node gives every process is within the share, it is left at that.
+ */
+function heapOf(askedMb: number | undefined, jobs: number): Pick<PoolOptions, 'memoryMb' | 'isUsualMemory'> {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+  const share = Math.floor((memory * MEMORY_SHARE) / MEGABYTE / jobs)
+  const usualMb = Math.floor(getHeapStatistics().heap_size_limit / MEGABYTE)
+  const isUsualMemory =
+    askedMb === undefined && usualMb <= share && !process.execArgv.some(word => HEAP_FLAG.test(word))
+  const memoryMb = askedMb ?? Math.max(MEMORY_MB.min, Math.min(MEMORY_MB.max, share))
+  return {memoryMb: isUsualMemory ? usualMb : memoryMb, isUsualMemory}
 }
 
 function reportFolder(directory: string, redact: boolean): LineOptions['reports'] {

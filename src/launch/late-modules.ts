@@ -1,5 +1,5 @@
+import {asUsual} from '../base/optimizer.ts'
 import {Module} from './module-class.ts'
-import {asUsual} from './optimizer.ts'
 
 /** What Node itself has loaded before it begins with a program, and `vm`, which has loaded it. */
 const AT_HAND = ['buffer', 'events', 'fs', 'path', 'process', 'timers', 'url', 'util', 'vm']

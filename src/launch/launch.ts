@@ -1,12 +1,12 @@
 import {closeSync, fstatSync, openSync, readSync, statSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {openCacheHome} from '../base/cache-directory.ts'
+import {forgetHeapLimit, optimizeLate} from '../base/optimizer.ts'
 import {CodeCache} from './code-cache.ts'
 import {asksForHelp, isCommandName, settleCommandLine} from './command-line.ts'
 import {settleEnvironment} from './environment.ts'
 import {requireLate} from './late-modules.ts'
 import {Module} from './module-class.ts'
-import {optimizeLate} from './optimizer.ts'
 import type {CompiledParts} from './part-archive.ts'
 import {type PartFiles, Parts} from './parts.ts'
 
@@ -87,6 +87,7 @@ function readWrapped(path: string): string {
  * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
 export async function runProgram({root, files, stamp, build, compiledAhead}: Program): Promise<void> {
+  forgetHeapLimit()
   settleEnvironment(process.env)
   // What is kept between runs is of one build: that of another one may answer otherwise.
   if (build === undefined) delete process.env.GOTRACE_BUILD

@@ -1,3 +1,4 @@
+import {setImmediate as turnOfLoop} from 'node:timers/promises'
 import workerpool from 'workerpool'
 import {LastingFiles} from '../acquire/lasting-files.ts'
 import {BoundedCache} from '../base/bounded-cache.ts'
@@ -16,6 +17,8 @@ export interface PoolOptions {
   readonly jobs: number
   /** Of the heap of each process. */
   readonly memoryMb: number
+  /** Whether that is what a process has that nothing is told. */
+  readonly isUsualMemory?: boolean
   /** A process that takes longer for a core is killed. */
   readonly timeoutSeconds: number
 }
@@ -31,6 +34,15 @@ const TERMINATE_MS = 100
 const START_MS = 60_000
 const STDERR_KEPT = 4096
 
+/** The limit of the heap is not an argument: Node as part of one executable takes none. */
+function environmentOf({environment, memoryMb, isUsualMemory}: PoolOptions): PoolOptions['environment'] {
+  if (isUsualMemory) return environment
+  return {
+    ...environment,
+    NODE_OPTIONS: `${environment.NODE_OPTIONS ?? ''} --max-old-space-size=${memoryMb}`.trimStart(),
+  }
+}
+
 /** Processes that analyse cores, so that one that dies or hangs costs its core alone. */
 export class AnalystPool {
   readonly #pool: workerpool.Pool
@@ -39,16 +51,14 @@ export class AnalystPool {
   #isClosed = false
 
   constructor(options: PoolOptions, line: Omit<LineOptions, 'softTimeoutMs'>) {
-    const {script, scriptArguments, nodeArguments, environment, jobs, memoryMb, timeoutSeconds} = options
-    // Not as an argument: Node as part of one executable takes none.
-    const nodeOptions = `${environment.NODE_OPTIONS ?? ''} --max-old-space-size=${memoryMb}`.trimStart()
+    const {script, scriptArguments, nodeArguments, jobs, timeoutSeconds} = options
     this.#options = options
     this.#line = {...line, softTimeoutMs: timeoutSeconds * 1000 * SOFT_SHARE}
     this.#pool = workerpool.pool(script, {
       workerType: 'process',
       maxWorkers: jobs,
       forkArgs: [...scriptArguments],
-      forkOpts: {execArgv: [...nodeArguments], env: {...environment, NODE_OPTIONS: nodeOptions}},
+      forkOpts: {execArgv: [...nodeArguments], env: environmentOf(options)},
       workerTerminateTimeout: TERMINATE_MS,
       // What a dying process says is for the line, not for the terminal.
       emitStdStreams: true,
@@ -150,7 +160,10 @@ export function serveAnalyses(means: Pick<LineContext, 'tidyOnSignal' | 'kept'>)
       makeLine: async (item: Omit<WorkItem, 'error'>, options: LineOptions) => {
         workerpool.workerEmit(BEGUN)
         const line = await makeLine(item, options, context)
-        if (line?.error === null) resolve()
+        if (line?.error !== null) return line
+        resolve()
+        // Who gets the last line ends this process: what is kept is written before.
+        await turnOfLoop()
         return line
       },
     })

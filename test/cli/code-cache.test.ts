@@ -34,8 +34,8 @@ interface Answer {
   stderr: string
 }
 
-function run(home: string, args: readonly string[] = ['--version'], entry = installed.entry): Answer {
-  const env = {PATH: process.env.PATH, HOME: home}
+function run(home: string, args: readonly string[] = ['--version'], entry = installed.entry, more = {}): Answer {
+  const env = {PATH: process.env.PATH, HOME: home, ...more}
   const {status, signal, stdout, stderr} = spawnSync(process.execPath, [entry, ...args], {encoding: 'utf8', env})
   return {exitCode: status, signal, stdout, stderr}
 }
@@ -69,6 +69,20 @@ test('a second run takes over what the first one compiled, and leaves it alone',
   t.is(cacheOf(home).inode, inode)
   t.is(statSync(folderOf(home)).mode & 0o777, 0o700)
   t.is(statSync(cacheOf(home).path).mode & 0o777, 0o600)
+})
+
+test('a limit of the heap, which Node is given or batch gives to its processes, leaves it alone', async t => {
+  const {home, inode} = usedHome()
+  t.deepEqual(run(home, ['--version'], installed.entry, {NODE_OPTIONS: '--max-old-space-size=300'}), right)
+  t.is(cacheOf(home).inode, inode)
+  const {core, sysroot} = await openFixture('cfault-segv-go1.27')
+  const ofBatch = newHome()
+  const inodesOf = (args: readonly string[]): number[] => {
+    t.is(run(ofBatch, ['batch', '--quiet', '--sysroot', sysroot, core, ...args]).exitCode, 0)
+    return filesOf(ofBatch).map(path => (basename(path).startsWith('code-') ? statSync(path).ino : 0))
+  }
+  const first = inodesOf([])
+  t.deepEqual([inodesOf(['--memory', '300']), inodesOf(['--memory', '400'])], [first, first])
 })
 
 test("of a run that failed the code is kept until one has answered, and that of help is no command's", t => {

@@ -467,6 +467,7 @@ const acts = {
   late: item => { setTimeout(() => process.exit(0), 1); return answer(item) },
   deaf: item => { process.on('SIGTERM', () => {}); return answer(item) },
   null: () => null,
+  limit: item => ({...answer(item), options: process.env.NODE_OPTIONS}),
 }
 workerpool.worker({makeLine: item => { workerpool.workerEmit('begun'); return acts[item.path](item) }})
 `,
@@ -509,6 +510,16 @@ test('a core that ends its process has a line that says how, and the next one a 
     t.regex(dead?.error?.message ?? '', message)
     t.deepEqual([dead?.path, dead?.size, dead?.tool], [act, 1, tool])
     t.is((await pool.analyze(item('answer')))?.error, null)
+  }
+})
+
+test('a process is told of a limit of its heap where it is another one than usual', async t => {
+  const environment = {...process.env, NODE_OPTIONS: undefined}
+  for (const [isUsualMemory, told] of [
+    [false, '--max-old-space-size=64'],
+    [true, undefined],
+  ] as const) {
+    t.like(await openPool(t, {environment, isUsualMemory}).analyze(item('limit')), {options: told})
   }
 })
 

@@ -60,3 +60,21 @@ export function asUsual<Result>(take: () => Result): Result {
     setFlags(...own)
   }
 }
+
+/** Lets a thread boot with the usual flags. @param setFlag of node:v8, which a part of the program has late */
+export function bootAsUsual(setFlag: (flag: string) => void, boot: () => void): void {
+  if (isOld) for (const flag of USUAL) setFlag(flag)
+  boot()
+  if (isOld) for (const flag of LATE) setFlag(flag)
+}
+
+/**
+ * The limit of a heap is taken from its flag when the heap is made, and stays; the flag is of no more use, and with it
+ * V8 would take nothing from Node's cache of compiled code, nor from one that a run with another limit has made.
+ */
+export function forgetHeapLimit(): void {
+  const flags = [process.env.NODE_OPTIONS ?? '', ...process.execArgv]
+  if (!flags.some(flag => /max.old.space.size/.test(flag))) return
+  const v8: {setFlagsFromString: typeof setFlagsFromString} = require('node:v8')
+  v8.setFlagsFromString('--max-old-space-size=0')
+}
