@@ -21,7 +21,8 @@ process.kill(process.pid, 'SIGKILL')
 
 /**
  * Ends this process by SIGKILL when `parent` is gone, for nobody waits then for what is done here, whatever the main
- * thread does. Time limits are kept by `runWithin`. Until the thread has begun it takes compiled code from Node's cache.
+ * thread does. Time limits are kept by `runWithin`. Until the thread has begun, flags are such that V8 takes Node's own
+ * code from its cache.
  */
 export function endWithParent(parent: number): void {
   const clock = new Int32Array(new SharedArrayBuffer(4))

@@ -183,7 +183,8 @@ function toLoadedImage(core: CoreFile, group: Group, starts: Float64Array): Load
   const mappedEnd = group.mappings.reduce((end, mapping) => Math.max(end, mapping.end), 0)
   const next = starts[lastAtOrBelow(starts, mappedEnd - 1) + 1] ?? Number.POSITIVE_INFINITY
   // .bss goes on past the file's mappings, but not into another file's.
-  const end = toAddress(Math.max(mappedEnd, Math.min(group.imageEnd ?? 0, next, endOfMapped(core, mappedEnd))))
+  const limit = Math.min(group.imageEnd ?? 0, next)
+  const end = toAddress(Math.max(mappedEnd, Math.min(limit, endOfMapped(core, mappedEnd, limit))))
   const deleted = group.path.endsWith(DELETED)
   return {
     path: deleted ? group.path.slice(0, -DELETED.length) : group.path,
@@ -198,14 +199,18 @@ function toLoadedImage(core: CoreFile, group: Group, starts: Float64Array): Load
   }
 }
 
-/** Where the memory that is mapped from an address on without a gap ends: a header can claim more. */
-function endOfMapped(core: CoreFile, address: number): number {
+/**
+ * Where the memory that is mapped from an address on without a gap ends: a header can claim more. Libraries that are
+ * loaded one after the other lie side by side, so no further than needed.
+ */
+function endOfMapped(core: CoreFile, address: number, limit: number): number {
   let end = address
-  for (;;) {
+  while (end < limit) {
     const extent = core.segments.extentAt(end)
     if (extent.state === 'unmapped') return end
     end = extent.end
   }
+  return end
 }
 
 /** AT_PHDR and AT_ENTRY are the program's own, whatever other executables are mapped. */

@@ -230,6 +230,27 @@ for (const [kind, memory] of [
   })
 }
 
+test('of libraries that lie side by side, each is told without a look at all behind it', t => {
+  const lookups = (count: number): number => {
+    const starts = Array.from({length: count}, (_, index) => BASE + index * PAGE)
+    const core = openCore({
+      mappings: starts.map((start, index) => ({start, end: start + PAGE, path: `/lib/${index}.so`})),
+      memory: starts.map(address => ({address, flags: PF.R + PF.X, bytes: FIRST_PAGE})),
+    })
+    const {segments} = core
+    const extentAt = segments.extentAt.bind(segments)
+    let asked = 0
+    const value = (at: Address) => {
+      asked++
+      return extentAt(at)
+    }
+    Object.defineProperty(segments, 'extentAt', {value})
+    t.is(findLoadedImages(core, new Diagnostics()).length, count)
+    return asked
+  }
+  t.true(lookups(200) <= 2 * lookups(100))
+})
+
 test('a file that is mapped twice is two modules; one that is mapped as data is none', t => {
   const second = BASE + 0x100000
   const spec = process()
