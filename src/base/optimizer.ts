@@ -71,9 +71,9 @@ export function bootAsUsual(setFlag: (flag: string) => void, boot: () => void): 
 /**
  * The limit of a heap is taken from its flag when the heap is made, and stays; the flag is of no more use, and with it
  * V8 would take nothing from Node's cache of compiled code, nor from one that a run with another limit has made.
+ * @param flags that Node was given
  */
-export function forgetHeapLimit(): void {
-  const flags = [process.env.NODE_OPTIONS ?? '', ...process.execArgv]
+export function forgetHeapLimit(flags: readonly string[]): void {
   if (!flags.some(flag => /max.old.space.size/.test(flag))) return
   const v8: {setFlagsFromString: typeof setFlagsFromString} = require('node:v8')
   v8.setFlagsFromString('--max-old-space-size=0')

@@ -87,7 +87,7 @@ function readWrapped(path: string): string {
  * to start. Without a place that is safe for it, or with a damaged one, the program is compiled anew.
  */
 export async function runProgram({root, files, stamp, build, compiledAhead}: Program): Promise<void> {
-  forgetHeapLimit()
+  forgetHeapLimit([process.env.NODE_OPTIONS ?? '', ...process.execArgv])
   settleEnvironment(process.env)
   // What is kept between runs is of one build: that of another one may answer otherwise.
   if (build === undefined) delete process.env.GOTRACE_BUILD
