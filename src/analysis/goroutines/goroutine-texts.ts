@@ -7,7 +7,7 @@ import type {GoroutineReporter, OwnFacts} from './goroutine-reporter.ts'
 /** Kinds that are kept, of one place and of all; goroutines of a place were mostly made at one. */
 const KINDS_OF_PLACE = 16
 const KINDS_LIMIT = 4096
-/** Longer texts, and those with more values or with longer names, are rendered each: what is too long is cut. */
+/** Longer texts, and those with more values or longer names, are rendered each: lines that are too long are cut. */
 const LENGTH_MAX = 65_536
 const VALUES_MAX = 500
 const NAME_MAX = 2048
