@@ -202,6 +202,7 @@ function toLoadedImage(core: CoreFile, group: Group, starts: Float64Array): Load
 /**
  * Where the memory that is mapped from an address on without a gap ends: a header can claim more. Libraries that are
  * loaded one after the other lie side by side, so no further than needed.
+ * @param limit at which or behind which the answer may lie where that is not looked for further
  */
 function endOfMapped(core: CoreFile, address: number, limit: number): number {
   let end = address
