@@ -1,6 +1,6 @@
 import type {GoroutineList, GoroutineReport, RenderedGoroutine} from '../report/core-report.ts'
 
-/** Each goroutine with its text. */
+/** Each goroutine with its text, which the list may know of those that are alike. */
 export function rendered(
   goroutines: GoroutineList,
   render: (goroutine: GoroutineReport) => string,
