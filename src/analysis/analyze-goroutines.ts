@@ -155,11 +155,13 @@ class GoroutineListing implements GoroutinesReport {
       const groups = new GoroutineGroups(image.process, image.threads, {
         similar: this.#options.similar,
         report: goroutine => {
-          const report = this.#report(image, goroutine)
+          const report = image.reporter.reportStack(goroutine, goroutine === this.#cause.goroutine)
           return matchesFrames(report.frames, this.#options.query) ? report : undefined
         },
+        parkedPlace: goroutine => image.reporter.parkedPlace(goroutine),
       })
       for (const goroutine of this.#candidates(image)) groups.add(goroutine)
+      groups.conclude()
       this.#matched += groups.matched
       return groups
     })

@@ -85,6 +85,12 @@ const WAITER_LIMIT = 1000
 const REASON_LIMIT = 256
 const EMPTY_CONTEXT: readonly Word[] = []
 
+/** Whole minutes from one moment to a later one (nanoseconds); undefined below one. */
+export function minutesBetween(since: bigint, now: bigint): number | undefined {
+  const minutes = now > since ? Number((now - since) / 60_000_000_000n) : 0
+  return minutes >= 1 ? minutes : undefined
+}
+
 /** A goroutine of the dead process: one copied runtime.g, decoded as it is asked for. No frames inside. */
 export class Goroutine {
   readonly address: Address
@@ -153,12 +159,14 @@ export class Goroutine {
 
   /** Whole minutes blocked, as the header prints them: only for waiting and syscall, at least one. */
   waitMinutes(now: bigint): number | undefined {
-    const {number} = this.status
     const since = this.waitSince
-    const mayWait = number === GOROUTINE_STATUS._Gwaiting || number === GOROUTINE_STATUS._Gsyscall
-    if (!mayWait || since <= 0n || now <= since) return undefined
-    const minutes = Number((now - since) / 60_000_000_000n)
-    return minutes >= 1 ? minutes : undefined
+    return this.mayWait && since > 0n ? minutesBetween(since, now) : undefined
+  }
+
+  /** Else `waitSince` is of a wait that is over. */
+  get mayWait(): boolean {
+    const {number} = this.status
+    return number === GOROUTINE_STATUS._Gwaiting || number === GOROUTINE_STATUS._Gsyscall
   }
 
   get lockedToThread(): boolean {

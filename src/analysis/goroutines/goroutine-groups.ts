@@ -3,14 +3,15 @@ import type {Address} from '../../base/address.ts'
 import {growHeapSlowly, MANY} from '../../base/heap-growth.ts'
 import {KeyTable} from '../../base/key-table.ts'
 import {MemoryWindow} from '../../base/memory-window.ts'
-import type {FrameReport, GoroutineGroupReport, GoroutineReport} from '../../report/core-report.ts'
-import type {Goroutine} from '../../runtime-model/goroutine.ts'
+import type {FrameReport, GoroutineGroupReport} from '../../report/core-report.ts'
+import {type Goroutine, minutesBetween} from '../../runtime-model/goroutine.ts'
 import {type GoSite, GoSites} from '../../unwind/go-site.ts'
 import {GoStackWalk} from '../../unwind/goroutine-walk.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 import {findStart} from '../stacks/goroutine-start.ts'
 import type {ThreadStacks} from '../stacks/thread-stacks.ts'
 import type {GoroutineSort} from './goroutine-query.ts'
+import type {StackReport} from './goroutine-reporter.ts'
 import {SharedFrames, type Similarity} from './shared-frames.ts'
 
 /** Frames that stand in a key as they are: of a deeper stack a hash stands for the others. */
@@ -22,9 +23,16 @@ const UNWANTED = 2 ** 32 - 2
 /** Frames that are kept of groups, until they are reported: the stacks of further groups are read again then. */
 const FRAMES_KEPT = 50_000
 
+/** Groups of one place that are found without a key; goroutines of a place were mostly made at one. */
+const GROUPS_OF_PLACE = 16
+/** Nanoseconds; in place of the time since when those have waited that wait no more. */
+const NEVER = 2n ** 63n
+
 interface GroupOptions {
   /** Asked for a stack not seen before, and again when it is reported; undefined where it is not wanted. */
-  report(goroutine: Goroutine): GoroutineReport | undefined
+  report(goroutine: Goroutine): StackReport | undefined
+  /** The same for goroutines with the same return addresses; undefined: the stack has to be walked. */
+  parkedPlace?: ((goroutine: Goroutine) => object | undefined) | undefined
   framesKept?: number
   /** What may differ within a group; undefined: the arguments. */
   similar?: Similarity | undefined
@@ -45,6 +53,7 @@ export class GoroutineGroups {
   /** Where in the list; `UNWANTED` for stacks that are not wanted. */
   readonly #byPcs = new KeyTable()
   readonly #byFrames = new KeyTable()
+  readonly #byPlace = new Map<object, PlacedGroup[]>()
   /** Of the stack at hand; filled anew for each. */
   readonly #numbers: number[] = []
   #framesLeft: number
@@ -59,17 +68,45 @@ export class GoroutineGroups {
   }
 
   add(goroutine: Goroutine): void {
-    const key = this.#options.similar === 'exact' ? undefined : this.#keyOf(goroutine)
-    let index = key === undefined ? undefined : this.#byPcs.get(key)
-    if (index === undefined) {
-      const report = this.#options.report(goroutine)
-      index = report ? this.#groupOf(goroutine, report) : UNWANTED
-      if (key !== undefined) this.#byPcs.add(key, index)
-    }
-    const group = this.list[index]
+    const group = this.list[this.#indexByPlace(goroutine)]
     if (!group) return
     this.matched++
-    count(group, goroutine, this.#process)
+    count(group, goroutine)
+  }
+
+  /** When all have been added: for how long the goroutines of each group have waited. */
+  conclude(): void {
+    const {runtime} = this.#process
+    for (const group of this.list) {
+      const {earliestWait, latestWait} = group
+      if (!runtime || earliestWait === null || latestWait === null) continue
+      const now = runtime.nowLowerBound()
+      group.minWaitMinutes = minutesBetween(latestWait, now) ?? 0
+      group.maxWaitMinutes = minutesBetween(earliestWait, now) ?? 0
+    }
+  }
+
+  #indexByPlace(goroutine: Goroutine): number {
+    const isExact = this.#options.similar === 'exact'
+    const place = isExact ? undefined : this.#options.parkedPlace?.(goroutine)
+    if (!place) return this.#indexOf(goroutine, isExact ? undefined : this.#keyOf(goroutine))
+    const {state, gopc} = goroutine
+    const groups = this.#byPlace.get(place) ?? []
+    const found = groups.find(each => each.state === state && each.gopc === gopc)
+    if (found) return found.index
+    const index = this.#indexOf(goroutine, this.#keyOf(goroutine))
+    if (groups.length < GROUPS_OF_PLACE) groups.push({state, gopc, index})
+    if (groups.length === 1) this.#byPlace.set(place, groups)
+    return index
+  }
+
+  #indexOf(goroutine: Goroutine, key: string | undefined): number {
+    const known = key === undefined ? undefined : this.#byPcs.get(key)
+    if (known !== undefined) return known
+    const report = this.#options.report(goroutine)
+    const index = report ? this.#groupOf(goroutine, report) : UNWANTED
+    if (key !== undefined) this.#byPcs.add(key, index)
+    return index
   }
 
   /** undefined where the stack is not on the goroutine's own alone: on a thread, in C. */
@@ -100,7 +137,7 @@ export class GoroutineGroups {
    * Where in the list the group of a stack is. Stacks that differ in frames of the runtime alone, which are not shown,
    * are one.
    */
-  #groupOf(goroutine: Goroutine, report: GoroutineReport): number {
+  #groupOf(goroutine: Goroutine, report: StackReport): number {
     const {similar = 'arguments'} = this.#options
     const key = GROUP_KEYS[similar](goroutine.state, report)
     const known = this.#byFrames.get(key)
@@ -159,7 +196,7 @@ export const GROUP_ORDER: Readonly<Record<GoroutineSort, (a: GoroutineGroup, b: 
 
 type GroupKey = (
   state: string,
-  report: Pick<GoroutineReport, 'frames' | 'elided' | 'createdBy' | 'lockedToThread'>,
+  report: Pick<StackReport, 'frames' | 'elided' | 'createdBy' | 'lockedToThread'>,
 ) => string
 
 /** Goroutines with the same key are one group. */
@@ -174,7 +211,7 @@ const GROUP_KEYS: Readonly<Record<Similarity, GroupKey>> = {
 
 function digest(
   state: string,
-  {frames, elided, createdBy}: Pick<GoroutineReport, 'frames' | 'elided' | 'createdBy'>,
+  {frames, elided, createdBy}: Pick<StackReport, 'frames' | 'elided' | 'createdBy'>,
   describe: (frame: FrameReport) => string,
   more?: boolean,
 ): string {
@@ -193,7 +230,7 @@ function placeOf({function: name, file, line, offset}: Omit<FrameReport, 'args'>
 }
 
 /** Of a stack that is there no more when it is read again. */
-const LOST: Pick<GoroutineReport, 'image' | 'frames' | 'createdBy' | 'stop' | 'elided' | 'missing'> = {
+const LOST: Omit<StackReport, 'lockedToThread'> = {
   image: null,
   frames: [],
   createdBy: null,
@@ -209,7 +246,7 @@ const LOST: Pick<GoroutineReport, 'image' | 'frames' | 'createdBy' | 'stop' | 'e
 export interface GoroutineGroup {
   readonly owner: GoroutineGroups
   readonly address: Address
-  readonly kept: GoroutineReport | undefined
+  readonly kept: StackReport | undefined
   count: number
   /** Of the first. */
   readonly state: string
@@ -219,14 +256,25 @@ export interface GoroutineGroup {
   otherIds: number[] | undefined
   /** What its stacks have in common, where they may differ. */
   shared: SharedFrames | undefined
+  /** Since when they have waited, of those of whom that was seen; nanoseconds, as Goroutine.waitSince. */
+  earliestWait: bigint | null
+  latestWait: bigint | null
+  /** When all have been added. */
   minWaitMinutes: number | null
   maxWaitMinutes: number | null
+}
+
+/** Goroutines of one place. */
+interface PlacedGroup {
+  readonly state: string
+  readonly gopc: Address
+  readonly index: number
 }
 
 function startGroup(
   owner: GoroutineGroups,
   {address, id, state}: Goroutine,
-  kept: GoroutineReport | undefined,
+  kept: StackReport | undefined,
 ): GoroutineGroup {
   return {
     owner,
@@ -238,6 +286,8 @@ function startGroup(
     otherStates: undefined,
     otherIds: undefined,
     shared: undefined,
+    earliestWait: null,
+    latestWait: null,
     minWaitMinutes: null,
     maxWaitMinutes: null,
   }
@@ -257,16 +307,16 @@ function idsOf({id, otherIds}: GoroutineGroup): number[] {
   return [id, ...(otherIds ?? [])]
 }
 
-function count(group: GoroutineGroup, goroutine: Goroutine, {runtime}: DeadProcess): void {
+function count(group: GoroutineGroup, goroutine: Goroutine): void {
   if (group.count > 0) {
     group.otherIds ??= []
     group.otherIds.push(goroutine.id)
   }
   group.count++
-  const minutes = runtime && goroutine.waitSince > 0n ? (goroutine.waitMinutes(runtime.nowLowerBound()) ?? 0) : null
-  if (minutes === null) return
-  group.minWaitMinutes = Math.min(group.minWaitMinutes ?? minutes, minutes)
-  group.maxWaitMinutes = Math.max(group.maxWaitMinutes ?? minutes, minutes)
+  if (goroutine.waitSinceNumber === 0 || goroutine.waitSince <= 0n) return
+  const since = goroutine.mayWait ? goroutine.waitSince : NEVER
+  if (group.earliestWait === null || since < group.earliestWait) group.earliestWait = since
+  if (group.latestWait === null || since > group.latestWait) group.latestWait = since
 }
 
 /** Arguments and stack addresses are of one goroutine, not of all. */

@@ -1,6 +1,5 @@
 import type {FrameReport} from '../../report/core-report.ts'
 import type {Goroutine} from '../../runtime-model/goroutine.ts'
-import {GOROUTINE_STATUS} from '../../runtime-model/goroutine-status.ts'
 import type {DeadProcess} from '../process/dead-process.ts'
 
 export interface LabelQuery {
@@ -27,10 +26,8 @@ export type GoroutineSort = (typeof SORTS)[number]
 
 /** How long a goroutine has been blocked at least, in nanoseconds; 0 where it is not, or nobody saw since when. */
 export function waitTime({runtime}: DeadProcess, goroutine: Goroutine): bigint {
-  const {number} = goroutine.status
   const since = goroutine.waitSince
-  const mayWait = number === GOROUTINE_STATUS._Gwaiting || number === GOROUTINE_STATUS._Gsyscall
-  if (!runtime || !mayWait || since <= 0n) return 0n
+  if (!runtime || !goroutine.mayWait || since <= 0n) return 0n
   const now = runtime.nowLowerBound()
   return now > since ? now - since : 0n
 }

@@ -25,6 +25,12 @@ export interface ReporterOptions {
 
 export type OwnFacts = Pick<GoroutineReport, 'system' | 'waitMinutes' | 'waitingFor'>
 
+/** What is told of a stack, whoever's it is. */
+export type StackReport = Pick<
+  GoroutineReport,
+  'image' | 'lockedToThread' | 'frames' | 'elided' | 'missing' | 'stop' | 'createdBy'
+>
+
 /** Makes the report of one goroutine after the other. */
 export class GoroutineReporter {
   readonly #process: DeadProcess
@@ -89,6 +95,20 @@ export class GoroutineReporter {
       stop: stack.stop,
       createdBy: stack.createdBy,
       ancestors: stack.ancestors,
+    }
+  }
+
+  /** Its stack alone, without what its header tells: `crashing` as of `report`. */
+  reportStack(goroutine: Goroutine, crashing: boolean): StackReport {
+    const stack = this.#assemble(goroutine, crashing)
+    return {
+      image: imageName(this.#process),
+      lockedToThread: goroutine.lockedToThread,
+      frames: this.#withVariables(stack, this.#threadOf(goroutine), goroutine),
+      elided: stack.elided,
+      missing: stack.missing,
+      stop: stack.stop,
+      createdBy: stack.createdBy,
     }
   }
 

@@ -11,14 +11,17 @@ import {FakeProcess} from '../../unwind/process.ts'
 
 const STACK = 0xc000000000
 const NANOSECONDS = 60_000_000_000n
+const NOW = 100n * NANOSECONDS
 
 interface Fields {
   state?: string
   minutes?: number
+  mayWait?: boolean
   sp?: number
 }
 
-function goroutine(id: number, {state = 'chan receive', minutes, sp = STACK}: Fields = {}): Goroutine {
+function goroutine(id: number, {state = 'chan receive', minutes, mayWait = true, sp = STACK}: Fields = {}): Goroutine {
+  const waitSince = minutes === undefined ? 0n : NOW - BigInt(minutes) * NANOSECONDS
   return {
     id,
     address: toAddress(0x10000 + id),
@@ -30,8 +33,9 @@ function goroutine(id: number, {state = 'chan receive', minutes, sp = STACK}: Fi
     status: {text: 'waiting'},
     sched: {pc: toAddress(0x1010), sp: toAddress(sp)},
     syscall: {pc: 0, sp: 0},
-    waitSince: minutes === undefined ? 0n : NANOSECONDS,
-    waitMinutes: () => minutes,
+    waitSince,
+    waitSinceNumber: Number(waitSince),
+    mayWait,
   } as unknown as Goroutine
 }
 
@@ -41,7 +45,7 @@ function processOf(tables: boolean): DeadProcess {
     .go({name: 'main.wait', entry: 0x1000, end: 0x1100, frame: 8})
     .go({name: 'runtime.goexit', entry: 0x2000, end: 0x2010, frame: 0, flag: 1})
   for (const sp of [STACK, STACK + 0x1000]) memory.words(sp, 0, 0x2001, 0, 0)
-  const runtime = {nowLowerBound: () => 100n * NANOSECONDS}
+  const runtime = {nowLowerBound: () => NOW}
   return {
     memory,
     runtime,
@@ -91,6 +95,7 @@ function groupsOf(
     similar,
   })
   for (const [each] of list) groups.add(each)
+  groups.conclude()
   return {
     groups: groups.list.sort(GROUP_ORDER.runtime).map(group => groups.report(group)),
     matched: groups.matched,
@@ -192,6 +197,47 @@ test('a group has waited as long as the one that has waited least, and the one t
   t.deepEqual([group?.minWaitMinutes, group?.maxWaitMinutes], [2, 30])
   const [unknown] = groupsOf([[goroutine(1), report(1)]]).groups
   t.deepEqual([unknown?.minWaitMinutes, unknown?.maxWaitMinutes], [null, null])
+})
+
+test('a wait that is over is none, and how late it is is asked when all have been added', t => {
+  const {groups} = groupsOf([
+    [goroutine(1, {minutes: 30, mayWait: false}), report(1)],
+    [goroutine(2, {minutes: 7}), report(2)],
+  ])
+  t.deepEqual(
+    groups.map(({minWaitMinutes, maxWaitMinutes}) => [minWaitMinutes, maxWaitMinutes]),
+    [[0, 7]],
+  )
+  const unasked = {runtime: {nowLowerBound: () => t.fail()}, memory: new FakeProcess()} as unknown as DeadProcess
+  const found = new GoroutineGroups(unasked, {} as ThreadStacks, {report: ({id}) => report(id)})
+  found.add(goroutine(1, {minutes: 30}))
+  t.is(found.matched, 1)
+})
+
+test('those that are parked at one place are one group by state and creation, without a look at their stacks', t => {
+  const place = {}
+  const process = processOf(true)
+  let asked = 0
+  const groups = new GoroutineGroups(process, {} as ThreadStacks, {
+    report: ({id, state}) => {
+      asked++
+      return state === 'sleep' ? undefined : report(id, state === 'select' ? 20 : 10)
+    },
+    parkedPlace: () => place,
+  })
+  const states = ['select', 'sleep', 'chan receive']
+  for (const [id, state] of [...states, ...states].entries()) {
+    // Those that come later have no stack.
+    groups.add(goroutine(id, {state, sp: id < states.length ? STACK : 0x1000}))
+  }
+  t.deepEqual(
+    groups.list.map(group => groups.report(group).goroutines),
+    [
+      [0, 3],
+      [2, 5],
+    ],
+  )
+  t.deepEqual([asked, groups.matched], [3, 4])
 })
 
 test('what is not wanted is in no group, and not counted', t => {
