@@ -31,8 +31,8 @@ export interface CacheLimits {
 
 /**
  * One file of the cache. It is whole or not there: it is put in its place in one step, and what was damaged, on the
- * disk or on its way there, is not given out. The data and the file's name stand in it twice, and must be the same: a
- * checksum would be of zlib, for which Node loads its streams, or of a loop of our own; either takes ten times as long.
+ * disk or on its way there, is not given out. The data and the file's name stand in it twice, and must be the same: for
+ * a checksum Node loads zlib, and all of its streams with it, which takes longer than to read and compare a copy.
  */
 export class CacheFile {
   readonly #directory: string
