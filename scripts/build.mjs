@@ -39,7 +39,7 @@ const forNode = {
 }
 const metafile = await buildProgram(root, {
   ...forNode,
-  alias: Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])),
+  alias: {...Object.fromEntries(leftOut.map(name => [name, './scripts/left-out.cjs'])), ansis: './scripts/ansis.cjs'},
   plugins: [leaveOutColor],
 })
 // What `import {analyze} from 'gotrace-core'` loads.

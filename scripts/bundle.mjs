@@ -54,6 +54,8 @@ const OCLIF_SHORTCUTS = [
   // Streams of Node take time to load, and no report goes through them (src/main.ts listens where something does).
   ['command.js', STDOUT_ERRORS, ''],
   ['ux/index.js', 'Boolean(process.stderr.isTTY)', 'false'],
+  ['ux/action/base.js', 'stderr: process.stderr.write,', ''],
+  ['ux/action/base.js', 'stdout: process.stdout.write,', ''],
   // Names of commands are in ASCII: to compare them as people do, Node loads tables of languages for 7 ms.
   ['config/plugin.js', 'a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)'],
   // Text that is no template need not be compiled as one.

@@ -1,5 +1,6 @@
 import {Command, type Interfaces, Plugin, run, settings} from '@oclif/core'
 import {growHeapAsUsual} from './base/heap-growth.ts'
+import {isTerminal} from './base/terminal.ts'
 import {tellError, wantsJson} from './commands/errors.ts'
 import {ExplainedHelp} from './commands/help.ts'
 import {runPlainly} from './commands/plain-run.ts'
@@ -112,8 +113,10 @@ function plainCommand([name = '', ...words]: readonly string[]): Command.Class |
 
 /** Help, the version, and commands of two words. */
 async function runOclif(root: string, pjson: Interfaces.PJSON, words: string[]): Promise<void> {
-  // oclif writes to Node's own stream; reports have a sink of their own.
-  process.stdout.on('error', endWith)
+  // What oclif writes but help goes to Node's own stream; reports have a sink of their own.
+  if (!asksForHelp(words)) process.stdout.on('error', endWith)
+  // As oclif does it, without that stream.
+  if (!isTerminal(1)) settings.columns = 80
   // All commands are in this file, so oclif looks for nothing on the disk: no plugins, no description of commands.
   const plugin = new Plugin({root, pjson, isRoot: true, ignoreManifest: true})
   await plugin.load()
