@@ -68,6 +68,11 @@ export class ModuleDebugFiles implements DebugFiles {
     return [image, separate].find(file => file?.sectionHeader('.debug_frame') || file?.sectionHeader('.debug_line'))
   }
 
+  get hasInfo(): boolean {
+    const {image} = this.#subject
+    return (image && hasDebugInfo(image)) || (this.separateFile && hasDebugInfo(this.separateFile)) || false
+  }
+
   get symbols(): ElfFile | undefined {
     const separate = this.separateFile
     if (separate && holds(separate, '.symtab')) return separate

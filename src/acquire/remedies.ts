@@ -48,15 +48,17 @@ export class Remedies {
     this.#places = places
   }
 
-  /** Commands and steps, the likeliest first; never empty. */
+  /** Commands and steps, the likeliest first; none where all that there can be of a library of the system is here. */
   of(module: Module): string[] {
-    const {path, buildId} = module
+    const {path, buildId, imageOrigin} = module
+    const hasAll = imageOrigin === 'file' && module.debug.hasInfo
     const tree = this.#treeOf(module)
     const note = module.image?.packageNote
     const told = note === undefined ? undefined : parsePackageNote(note)
     const distribution = told?.distribution ?? this.#distributionOf(tree)
     const owner = told ?? (tree && !module.isExecutable ? findPackage(tree, path) : undefined)
     const isOfSystem = owner !== undefined || SYSTEM_FOLDERS.test(path)
+    if (hasAll) return isOfSystem ? [] : [`build all of ${basename(path)} with -g: what is linked into it too`]
     const fetched = buildId === undefined ? [] : this.#fetch(owner, distribution, isOfSystem)
     const installed = owner ? installCommand(owner.name, distribution, tree === this.#places.host) : []
     const own = this.#provide(module)

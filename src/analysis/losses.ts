@@ -1,6 +1,7 @@
 import {basename} from 'node:path'
 import type {Address} from '../base/address.ts'
 import type {Diagnostics} from '../base/diagnostics.ts'
+import type {Module} from '../elf/module.ts'
 import type {FrameReport, GoroutineReport, ModuleReport} from '../report/core-report.ts'
 import type {MissingReason} from '../report/vocabulary.ts'
 import {describeRange} from './process/core-memory.ts'
@@ -61,6 +62,17 @@ type ModuleLosses = NonNullable<ModuleReport['losses']>
 /** Stacks that a diagnostic each is made for; all others are like them. */
 const RANGES = 10
 
+/** Code of the C library and the compiler that each program begins and ends in: no build has lines of it. */
+const START_UP: ReadonlySet<string> = new Set([
+  '_start', // crt1.o
+  '_init', // crti.o
+  '_fini',
+  '__libc_csu_init', // libc_nonshared.a until glibc 2.33
+  '__libc_csu_fini',
+  'frame_dummy', // crtbegin.o
+  '__do_global_dtors_aux',
+])
+
 /** What the stacks that are shown have lost: names and lines, by module, and memory that the walk needed. */
 export class Losses {
   readonly #process: DeadProcess
@@ -94,9 +106,9 @@ export class Losses {
     this.#stacks++
   }
 
-  #addFrame({kind, function: name, file, module}: FrameReport): void {
+  #addFrame({kind, function: name, line, module}: FrameReport): void {
     if (module === null || kind === 'signal' || kind === 'switch' || module.startsWith('[')) return
-    if (name !== null && file !== null) return
+    if (name !== null && (line !== null || START_UP.has(name))) return
     const losses = this.#byModule.get(module) ?? {unnamed: 0, withoutLine: 0}
     if (name === null) losses.unnamed++
     else losses.withoutLine++
@@ -168,12 +180,16 @@ export class Losses {
       ...(unnamed > 0 ? [`${unnamed} ${unnamed === 1 ? 'frame has' : 'frames have'} no name`] : []),
       ...(withoutLine > 0 ? [`${withoutLine} ${withoutLine === 1 ? 'has' : 'have'} no line`] : []),
     ]
-    const why = module?.imageOrigin === 'file' ? 'no debug information was found' : 'the file was not found'
-    return `${parts.join(', ')}: ${why}`
+    return `${parts.join(', ')}: ${module ? whyUntold(module) : 'the file was not found'}`
   }
 
   #buildIdOf(path: string): string {
     const id = this.#process.modules.find(each => each.path === path)?.buildId
     return id === undefined ? ', and it has no build ID' : ` (build ID ${id})`
   }
+}
+
+function whyUntold({imageOrigin, debug}: Module): string {
+  if (imageOrigin !== 'file') return 'the file was not found'
+  return debug.hasInfo ? 'the debug information that was found does not say' : 'no debug information was found'
 }

@@ -8,6 +8,8 @@ import type {FileMapping} from './notes.ts'
 export interface DebugFiles {
   /** The file that holds .debug_info (or .debug_line, .debug_frame): the image itself or one found for it. */
   readonly dwarf: SectionSource | undefined
+  /** Whether `dwarf` holds .debug_info, which describes code. */
+  readonly hasInfo: boolean
   /** What DW_FORM_*_alt and DW_FORM_*_sup refer to (dwz). */
   readonly supplementary: SectionSource | undefined
   /** The file with the fullest symbol table beside the image's own, if any. */
@@ -19,6 +21,7 @@ export interface DebugFiles {
 /** For modules without a file. */
 const NO_DEBUG_FILES: DebugFiles = {
   dwarf: undefined,
+  hasInfo: false,
   supplementary: undefined,
   symbols: undefined,
   splitUnit: () => undefined,

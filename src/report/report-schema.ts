@@ -209,7 +209,7 @@ export const moduleSchema = z
     losses: z
       .strictObject({
         unnamed: z.number().int().describe('frames that no table names'),
-        withoutLine: z.number().int().describe('frames with a name and no line'),
+        withoutLine: z.number().int().describe('frames with a name and no line; the start-up code of C does not count'),
         remedies: z.array(z.string()).describe('commands or steps that would help, the likeliest first'),
       })
       .nullable()

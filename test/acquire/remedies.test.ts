@@ -7,7 +7,7 @@ import {FileTree} from '../../src/acquire/file-tree.ts'
 import {findDpkgPackage, parsePackageNote, readDistribution} from '../../src/acquire/packaging.ts'
 import {Remedies, shellWord} from '../../src/acquire/remedies.ts'
 import {SearchPlaces} from '../../src/acquire/search-places.ts'
-import {Module} from '../../src/elf/module.ts'
+import {type DebugFiles, Module} from '../../src/elf/module.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'gotrace-remedies-'))
 test.after.always(() => rmSync(root, {recursive: true}))
@@ -81,6 +81,19 @@ test("the program's own code has no package: the debug file that its build made"
   const place = {start: 0x1000 as never, end: 0x2000 as never, loadBias: 0}
   const lost = new Module({...place, path: '/srv/app/server', isExecutable: true})
   t.deepEqual(remediesFor(lost, own), [`gotrace-core analyze '/tmp/a core' -e server --sysroot ${own} --exe server`])
+})
+
+test('where all debug information is here, no search for more is advised: the build alone could add to it', t => {
+  const own = machine('own', {'srv/app/libown.so': ''})
+  const whole = (path: string, root: string) => {
+    const {start, end, image, imagePath} = moduleAt(path, root)
+    const debug = {hasInfo: true} as DebugFiles
+    return new Module({path, start, end, loadBias: 0, image, imageOrigin: 'file', imagePath, debug})
+  }
+  t.deepEqual(remediesFor(whole('/srv/app/libown.so', own), own), [
+    'build all of libown.so with -g: what is linked into it too',
+  ])
+  t.deepEqual(remediesFor(whole(LIBC, debian), debian), [])
 })
 
 test('a file that dpkg knows by its other name is found, one that it does not know is not', t => {

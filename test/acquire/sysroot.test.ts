@@ -251,11 +251,13 @@ test('a folder of --debug-dir outside the root holds its own names, inside it th
     [`root/symbols/${tree}`]: '-> /kept/app.debug',
     'root/kept/app.debug': debugFile,
   })
-  const dwarf = async (folder: string): Promise<string | undefined> =>
-    (await openModule(here, 'root/srv/app', {debugDirs: [join(here, folder)]})).debug.dwarf?.name
-  t.is(await dwarf('debug'), join(here, 'debug/real.debug'))
-  t.is(await dwarf('out'), undefined)
-  t.is(await dwarf('root/symbols'), join(here, 'root/kept/app.debug'))
+  const dwarf = async (folder: string): Promise<[string | undefined, boolean]> => {
+    const {debug} = await openModule(here, 'root/srv/app', {debugDirs: [join(here, folder)]})
+    return [debug.dwarf?.name, debug.hasInfo]
+  }
+  t.deepEqual(await dwarf('debug'), [join(here, 'debug/real.debug'), true])
+  t.deepEqual(await dwarf('out'), [undefined, false])
+  t.deepEqual(await dwarf('root/symbols'), [join(here, 'root/kept/app.debug'), true])
 })
 
 test('a name in a tree and a path on this machine lead to each other', t => {
