@@ -85,3 +85,12 @@ test('a page that is kept is not read again by a run', t => {
     [6, 16],
   ])
 })
+
+test('pages that lie as far apart as the stacks of threads do not take the place of each other', t => {
+  const distance = (8 * 1024 * 1024) / PAGE
+  const {reads, read} = makeFile(100 * distance)
+  for (let round = 0; round < 2; round++) {
+    for (let thread = 0; thread < 100; thread++) read(thread * distance)
+  }
+  t.is(reads.length, 100)
+})
