@@ -110,7 +110,7 @@ export class RegisterSet {
 
   /** A builder that starts as a copy of this set. */
   toBuilder(): RegisterSetBuilder {
-    return new RegisterSetBuilder([...this.#numbers], this.#wide && new Map(this.#wide), this.#supposed)
+    return new RegisterSetBuilder(this.#numbers.slice(), this.#wide, this.#supposed)
   }
 }
 
@@ -127,10 +127,15 @@ export function maskOf(registers: readonly number[]): number {
 /** Collects the registers of a set to come. */
 export class RegisterSetBuilder {
   readonly #numbers: number[]
-  #wide: Map<number, Word> | undefined
+  /** Shared with the sets that it came from and went to, and so not written: it seldom changes on the way out. */
+  #wide: ReadonlyMap<number, Word> | undefined
   #supposed: number
 
-  constructor(numbers = new Array<number>(REGISTER_COUNT).fill(Number.NaN), wide?: Map<number, Word>, supposed = 0) {
+  constructor(
+    numbers = new Array<number>(REGISTER_COUNT).fill(Number.NaN),
+    wide?: ReadonlyMap<number, Word>,
+    supposed = 0,
+  ) {
     this.#numbers = numbers
     this.#wide = wide
     this.#supposed = supposed
@@ -139,7 +144,7 @@ export class RegisterSetBuilder {
   setAddress(register: number, value: number): this {
     this.#numbers[register] = value
     this.#supposed &= ~(1 << register)
-    this.#wide?.delete(register)
+    this.#dropWide(register)
     return this
   }
 
@@ -147,16 +152,22 @@ export class RegisterSetBuilder {
     const address = addressOfWord(word)
     if (address !== undefined) return this.setAddress(register, address)
     this.forget(register)
-    this.#wide ??= new Map()
-    this.#wide.set(register, word)
+    this.#wide = new Map(this.#wide ?? []).set(register, word)
     return this
   }
 
   forget(register: number): this {
     this.#numbers[register] = Number.NaN
     this.#supposed &= ~(1 << register)
-    this.#wide?.delete(register)
+    this.#dropWide(register)
     return this
+  }
+
+  #dropWide(register: number): void {
+    if (!this.#wide?.has(register)) return
+    const others = new Map(this.#wide)
+    others.delete(register)
+    this.#wide = others
   }
 
   /** What is only supposed of the source is only supposed of the copy. */

@@ -151,3 +151,21 @@ test('a ucontext has cs, gs, fs and ss in one word', t => {
   const flags = readFlags(new FakeProcess().bytes(0x10000, bytes), toAddress(0x10000))
   t.deepEqual(flags, {eflags: 0x10246n, cs: 0x33n, gs: 0x63n, fs: 0x53n})
 })
+
+test('what a copy of a set is told changes neither the set nor another copy', t => {
+  const set = new RegisterSetBuilder()
+    .setWord(0, 2n ** 64n - 4n)
+    .setWord(1, 2n ** 63n)
+    .setAddress(2, 7)
+    .build()
+  const copy = set
+    .toBuilder()
+    .forget(0)
+    .setWord(3, 2n ** 62n)
+    .build()
+  const other = set.toBuilder().setAddress(1, 8).build()
+  const words = (of: RegisterSet) => [0, 1, 2, 3].map(register => of.word(register))
+  t.deepEqual(words(set), [2n ** 64n - 4n, 2n ** 63n, 7n, undefined])
+  t.deepEqual(words(copy), [undefined, 2n ** 63n, 7n, 2n ** 62n])
+  t.deepEqual(words(other), [2n ** 64n - 4n, 8n, 7n, undefined])
+})
