@@ -16,11 +16,16 @@ export class BoundedCache<Key, Value> {
     this.#letGo = letGo
   }
 
+  /** What is kept of the key, for who makes nothing to ask, not even what would find it. */
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key)
+  }
+
   /** What is kept of the key; else what `find` gives, which is kept from then on. */
-  of(key: Key, find: () => Value): Value {
+  of(key: Key, find: (key: Key) => Value): Value {
     const known = this.#entries.get(key)
     if (known !== undefined || this.#entries.has(key)) return known as Value
-    const value = find()
+    const value = find(key)
     const weight = this.#weigh(value, key)
     if (this.#weight + weight > this.#limit) {
       this.#entries.clear()

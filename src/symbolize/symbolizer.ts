@@ -62,6 +62,10 @@ export class Symbolizer {
    */
   locate(pc: Address, lookupPc: Address): readonly SourceFrame[] {
     const key = pc === lookupPc ? lookupPc * 2 : lookupPc * 2 + 1
+    return this.#frames.get(key) ?? this.#keep(key, pc, lookupPc)
+  }
+
+  #keep(key: number, pc: Address, lookupPc: Address): readonly SourceFrame[] {
     return this.#frames.of(key, () => this.#find(pc, lookupPc))
   }
 

@@ -47,8 +47,11 @@ export class StackSwitcher {
     if (this.signalStackOf(sp) !== undefined) return 'gsignal'
     if (this.#isOn(g, sp)) return 'goroutine'
     if (this.#isOn(g0, sp)) return 'g0'
-    const other = this.#others.find(each => each.stackOf(sp) !== 'native')
-    return other ? other.stackOf(sp) : 'native'
+    return this.#others.length === 0 ? 'native' : this.#foreignStackOf(sp)
+  }
+
+  #foreignStackOf(sp: Address): StackKind {
+    return this.#others.map(other => other.stackOf(sp)).find(kind => kind !== 'native') ?? 'native'
   }
 
   /** Where the signal stack begins that holds `sp`. */
@@ -56,7 +59,10 @@ export class StackSwitcher {
     const {gsignal} = this.#switches ?? {}
     if (gsignal && sp >= gsignal.stackLo && sp < gsignal.stackHi) return gsignal.stackLo
     // Asked three times a frame: nothing is made for the usual process, which has one runtime.
-    if (this.#others.length === 0) return undefined
+    return this.#others.length === 0 ? undefined : this.#foreignSignalStackOf(sp)
+  }
+
+  #foreignSignalStackOf(sp: Address): Address | undefined {
     return this.#others.map(other => other.signalStackOf(sp)).find(found => found !== undefined)
   }
 

@@ -12,7 +12,8 @@ import {type AppliedRow, applyRow} from './apply-row.ts'
 import {CfiRows, type LocatedRow, type ModuleLookup} from './cfi-rows.ts'
 import {CodeMap} from './code-map.ts'
 import {FallbackRows} from './fallback-rows.ts'
-import {type PcspRow, PcspRows} from './pcsp-rows.ts'
+import {type GoEntry, KnownPcs, type NativeEntry} from './known-pc.ts'
+import {PcspRows} from './pcsp-rows.ts'
 import {applySignalFrame} from './signal-frame.ts'
 import {spBeforeAlignment, spBeforeRacecall} from './stack-switch.ts'
 import {StackSwitcher} from './stack-switcher.ts'
@@ -36,13 +37,6 @@ const ROW_CACHE_LIMIT = 200_000
 
 /** Functions that call without a call instruction: their caller's pc is exact (runtime.unwinder.next, traceback.go). */
 const INJECTED_CALLS: ReadonlySet<string> = new Set(['asyncPreempt', 'debugCallV2', 'sigpanic'])
-
-interface GoEntry {
-  readonly code: GoFunction
-  readonly pcsp: PcspRow | undefined
-}
-
-type NativeEntry = LocatedRow | 'signal' | 'uncovered'
 
 /** Where a frame is, and what tells how it is left: one of the two. */
 interface Place {
@@ -78,9 +72,7 @@ export class Unwinder {
   readonly #cfi: CfiRows
   readonly #pcsp: PcspRows
   readonly #fallback: FallbackRows
-  readonly #goEntries = new Map<number, GoEntry | undefined>()
-  readonly #returnEntries = new Map<number, NativeEntry>()
-  readonly #exactEntries = new Map<number, NativeEntry>()
+  readonly #known = new KnownPcs(ROW_CACHE_LIMIT)
   /** How often unread code was returned to without a kernel's frame above it. */
   readonly #unsignalled = new Map<Address, number>()
 
@@ -138,24 +130,31 @@ export class Unwinder {
   }
 
   #goEntry(pc: Address): GoEntry | undefined {
-    if (this.#goEntries.has(pc)) return this.#goEntries.get(pc)
+    const known = this.#known.at(pc)
+    if (known.go === undefined) known.go = this.#findGoEntry(pc) ?? null
+    return known.go ?? undefined
+  }
+
+  #findGoEntry(pc: Address): GoEntry | undefined {
     const code = this.#input.go?.functionAt(pc)
-    const entry = code && {code, pcsp: isRestorer(code) ? undefined : this.#pcsp.rowAt(code, pc)}
-    if (this.#goEntries.size >= ROW_CACHE_LIMIT) this.#goEntries.clear()
+    if (!code) return undefined
+    if (!isRestorer(code)) return {code, pcsp: this.#pcsp.rowAt(code, pc)}
     // Go's own restorer is a frame of the kernel's making, wherever it was linked.
-    const kept = entry && isRestorer(entry.code) && isSignalRestorer(this.#input.memory, pc) ? undefined : entry
-    this.#goEntries.set(pc, kept)
-    return kept
+    return isSignalRestorer(this.#input.memory, pc) ? undefined : {code, pcsp: undefined}
   }
 
   #nativeEntry(pc: Address, exactPc: boolean): NativeEntry {
-    const entries = exactPc ? this.#exactEntries : this.#returnEntries
-    const known = entries.get(pc)
-    if (known) return known
-    const entry = isSignalRestorer(this.#input.memory, pc) ? 'signal' : (this.#rowAt(pc, exactPc) ?? 'uncovered')
-    if (entries.size >= ROW_CACHE_LIMIT) entries.clear()
-    entries.set(pc, entry)
-    return entry
+    const known = this.#known.at(pc)
+    if (exactPc) {
+      known.exact ??= this.#findNativeEntry(pc, true)
+      return known.exact
+    }
+    known.returned ??= this.#findNativeEntry(pc, false)
+    return known.returned
+  }
+
+  #findNativeEntry(pc: Address, exactPc: boolean): NativeEntry {
+    return isSignalRestorer(this.#input.memory, pc) ? 'signal' : (this.#rowAt(pc, exactPc) ?? 'uncovered')
   }
 
   /**
@@ -176,8 +175,11 @@ export class Unwinder {
     const {memory} = this.#input
     const {sp} = registers
     if (exactPc || sp === undefined) return false
+    const known = this.#known.at(pc)
+    known.isRead ??= this.#code.isRead(pc)
+    if (known.isRead) return false
     const misses = this.#unsignalled.get(pc) ?? 0
-    if (misses >= UNSIGNALLED_MAX || memory.read(pc, 1)) return false
+    if (misses >= UNSIGNALLED_MAX) return false
     if ((readSignalFrame(memory, sp)?.signal ?? 0) !== 0) return true
     if (this.#unsignalled.size >= ROW_CACHE_LIMIT) this.#unsignalled.clear()
     this.#unsignalled.set(pc, misses + 1)
@@ -263,8 +265,17 @@ export class Unwinder {
     if (returnPc === undefined || pc === undefined || typeof departure.next === 'string') return departure
     // Go calls C from assembly alone, through a register.
     if (this.#goEntry(returnPc)) return departure
-    const isRefuted = this.#fallback.isRefuted(returnPc, entry.functionStart, {pc, exactPc: false})
-    return isRefuted ? {cfa: applied.cfa, next: 'overwritten'} : departure
+    return this.#isRefuted(returnPc, pc, entry) ? {cfa: applied.cfa, next: 'overwritten'} : departure
+  }
+
+  /** Whether the call before a return address is known not to have led to a frame that a call of its own had left. */
+  #isRefuted(returnPc: Address, callee: Address, {functionStart}: LocatedRow): boolean {
+    const known = this.#known.at(returnPc)
+    if (known.refuted?.callee !== callee) {
+      const isRefuted = this.#fallback.isRefuted(returnPc, functionStart, {pc: callee, exactPc: false})
+      known.refuted = {callee, isRefuted}
+    }
+    return known.refuted.isRefuted
   }
 
   #applyCfi({row, loadBias}: LocatedRow, {registers}: Position): AppliedRow | undefined {
@@ -293,8 +304,15 @@ export class Unwinder {
     if (pc === NULL_ADDRESS) return {cfa, next: 'end-of-stack'}
     if (pc === undefined) return {cfa, next: 'unmapped'}
     // A restorer is returned to without a call: it may be the first thing in its mapping.
-    if (!this.#code.isCode(pc, exactPc) && !isSignalRestorer(this.#input.memory, pc)) return {cfa, next: 'unmapped'}
+    if (!this.#isCode(pc, exactPc) && !isSignalRestorer(this.#input.memory, pc)) return {cfa, next: 'unmapped'}
     return {cfa, next: {registers: caller, foundBy, exactPc}}
+  }
+
+  #isCode(pc: Address, exactPc: boolean): boolean {
+    if (exactPc) return this.#code.isCode(pc, true)
+    const known = this.#known.at(pc)
+    known.isCode ??= this.#code.isCode(pc, false)
+    return known.isCode
   }
 }
 

@@ -1,7 +1,7 @@
 import {directCallTarget} from '../../amd64/call-encoding.ts'
 import {wordOfPlace} from '../../amd64/register-set.ts'
 import {DWARF_REGISTER} from '../../amd64/registers.ts'
-import {type Address, addressOfWord, hex, NOWHERE, type Word} from '../../base/address.ts'
+import {type Address, addressOfWord, hex, NOWHERE, NULL_ADDRESS, type Word} from '../../base/address.ts'
 import type {FrameReport} from '../../report/core-report.ts'
 import type {FoundBy} from '../../report/vocabulary.ts'
 import {STUB_SUFFIX} from '../../symbolize/plt-stubs.ts'
@@ -30,9 +30,10 @@ function noteOrigins({origins}: DeadProcess, frame: NativeFrame, reports: readon
 
 function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] {
   const {pc, lookupPc, sp, cfa, foundBy, kind, registers} = frame
-  const pcWord = hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip))
+  const pcText = pc === NOWHERE ? hex(wordOfPlace(pc, registers, DWARF_REGISTER.rip)) : undefined
   const spWord = wordOfPlace(sp, registers, DWARF_REGISTER.rsp)
-  const fp = cfa === undefined ? null : hex(cfa)
+  const spText = spWord === NOWHERE ? null : hexOfPlace(spWord)
+  const fp = cfa === undefined ? null : hexOfPlace(cfa)
   return process.symbolizer.locate(pc, lookupPc).map(source => {
     const facts = factsOf(kind === 'signal' ? restorerSource(source, pc) : source, pc)
     return {
@@ -41,10 +42,10 @@ function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] 
       file: facts.file,
       line: facts.line,
       column: facts.column,
-      pc: pcWord,
+      pc: pcText ?? facts.pc,
       entry: facts.entry,
       offset: facts.offset,
-      sp: spWord === NOWHERE ? null : hex(spWord),
+      sp: spText,
       fp,
       args: null,
       inlined: facts.inlined,
@@ -54,6 +55,14 @@ function reportSources(process: DeadProcess, frame: NativeFrame): FrameReport[] 
       foundBy,
     }
   })
+}
+
+let lastPlace: {readonly value: Word | Address; readonly text: string} = {value: NULL_ADDRESS, text: hex(NULL_ADDRESS)}
+
+/** Where a frame ends its caller's begins: each place is asked for twice, one time after the other. */
+function hexOfPlace(value: Word | Address): string {
+  if (value !== lastPlace.value) lastPlace = {value, text: hex(value)}
+  return lastPlace.text
 }
 
 /** Of source frames, which are found once for a pc: what their reports have in common, in whichever stack they are. */

@@ -17,6 +17,8 @@ const CALLS_KEPT = 65_536
 /** Lengths of jumps: rel32, rel8, near conditional or through a slot, and that with a prefix. */
 const JUMP_LENGTHS = [5, 2, 6, 7] as const
 
+const NONE: readonly UnwindFrame[] = []
+
 /** A jump out of a function: `returnPc` is behind it. */
 interface Site {
   readonly returnPc: Address
@@ -36,6 +38,7 @@ export class TailCalls {
   readonly #sites = new BoundedCache<Address, readonly Site[] | undefined>(FUNCTIONS_KEPT)
   /** Where the calls before return addresses lead. */
   readonly #called = new BoundedCache<Address, Address | undefined>(CALLS_KEPT)
+  readonly #findCalled = (returnPc: Address) => callTarget(this.#memory, returnPc)
 
   constructor(memory: MemoryReader, symbolizer: Pick<Symbolizer, 'locate' | 'tailCallsOf'>) {
     this.#memory = memory
@@ -44,13 +47,13 @@ export class TailCalls {
   }
 
   /** The frames between one and its caller, innermost first; none where nothing is proven. */
-  between(callee: UnwindFrame, caller: UnwindFrame): UnwindFrame[] {
-    if (callee.kind !== 'native' || caller.kind !== 'native' || caller.interrupted) return []
-    if (caller.foundBy === 'scan') return []
-    const called = this.#called.of(caller.pc, () => callTarget(this.#memory, caller.pc))
-    if (called === undefined || called === callee.start) return []
+  between(callee: UnwindFrame, caller: UnwindFrame): readonly UnwindFrame[] {
+    if (callee.kind !== 'native' || caller.kind !== 'native' || caller.interrupted) return NONE
+    if (caller.foundBy === 'scan') return NONE
+    const called = this.#called.of(caller.pc, this.#findCalled)
+    if (called === undefined || called === callee.start) return NONE
     const entry = this.#symbolizer.locate(callee.pc, callee.lookupPc).at(-1)?.entry ?? callee.start
-    if (entry === undefined || entry === null || called === entry) return []
+    if (entry === undefined || entry === null || called === entry) return NONE
     const path = new PathSearch(entry, at => this.#sitesOf(at)).find(called)
     return (path ?? []).map(({returnPc}) => frameOf(returnPc, caller)).reverse()
   }

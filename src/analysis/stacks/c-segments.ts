@@ -41,7 +41,8 @@ export function walkSegment(
       landing = next.value
       break
     }
-    for (const left of inner ? tailCalls.between(inner, next.value) : []) ends.add(left)
+    const passed = inner && tailCalls.between(inner, next.value)
+    if (passed) for (const left of passed) ends.add(left)
     ends.add(next.value)
     inner = next.value
     const isLate = ++count % FRAMES_BETWEEN_LOOKS === 0 && deadline.isOver('the walk of a stack')

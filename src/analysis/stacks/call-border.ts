@@ -115,9 +115,14 @@ export class CallBorder {
   }
 
   #isBeyond(inner: UnwindFrame, {sp, kind}: UnwindFrame): boolean {
-    const isOver = (base: Address | undefined) => base !== undefined && inner.sp < base && sp > base
-    if (kind === 'go' || this.#isOnGoroutine(inner.sp) || this.#isOnGoroutine(sp)) return false
-    return isOver(this.#top) || this.#foreignBases.some(isOver)
+    if (kind === 'go' || !this.#isOverBase(inner.sp, sp)) return false
+    return !this.#isOnGoroutine(inner.sp) && !this.#isOnGoroutine(sp)
+  }
+
+  #isOverBase(from: Address, to: Address): boolean {
+    if (this.#top !== undefined && from < this.#top && to > this.#top) return true
+    for (const base of this.#foreignBases) if (from < base && to > base) return true
+    return false
   }
 
   /** asmcgocall alone leads from one stack to the other. */

@@ -256,10 +256,13 @@ function* stitchCallers(segment: CSegment | MissingReason): Generator<StitchedFr
 
 /** A segment and the seam behind it. The result says why it is not whole. */
 function* stitchSegment(segment: CSegment): Generator<StitchedFrame, StopReason> {
-  const {frames, elided, stop} = segment
-  for (const [index, frame] of frames.entries()) {
-    yield* notesBefore(segment, index)
+  const {frames, elided, missing, stop} = segment
+  const hasNotes = elided !== null || missing.length > 0
+  let index = 0
+  for (const frame of frames) {
+    if (hasNotes) yield* notesBefore(segment, index)
     yield {kind: 'native', frame}
+    index++
   }
   if (elided?.after === frames.length) yield {kind: 'left-out', count: elided.count}
   yield {kind: 'seam', into: 'go', missing: stop === 'end-of-stack' ? undefined : stop}
