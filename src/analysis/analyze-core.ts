@@ -247,7 +247,14 @@ class Analysis implements CoreReport {
     const {runtime} = process
     if (!runtime) return []
     if (this.#asked) return this.#askedOf(runtime, process === this.#process, ofCrash)
-    return otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, this.#level.level > 1))
+    const goroutines = runtime.goroutines()
+    const all = this.#notesLocks ? this.#blocking.noting(process, goroutines) : goroutines
+    return otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, this.#level.level > 1), all)
+  }
+
+  /** All goroutines are told, in the order of the list of locks: whoever waits for one is noted then, not before. */
+  get #notesLocks(): boolean {
+    return this.#images.length === 1 && this.#level.level > 0 && this.#level.all && !this.#options.goroutines
   }
 
   *#askedOf(runtime: GoRuntime, hasCrashed: boolean, ofCrash: readonly Goroutine[]): Generator<Goroutine> {
@@ -344,7 +351,7 @@ class Analysis implements CoreReport {
   }
 
   #summarize(): SummaryReport {
-    const census = takeCensus(this.#process, this.#images, this.#cause, this.#blocking)
+    const census = takeCensus(this.#process, this.#images, this.#cause, this.#notesLocks ? undefined : this.#blocking)
     const {main} = census ?? {}
     return summarize({
       core: this.core,
@@ -358,7 +365,7 @@ class Analysis implements CoreReport {
       isListIncomplete: this.#process.images.some(
         ({runtime}) => runtime && (runtime.isIncomplete || !runtime.hasAllMachines),
       ),
-      blocking: this.blocking,
+      blocking: this.#blocking.reportOwned(),
       waitOfMain: main ? this.#reporter.waitingFor(main) : null,
       signature: this.signature,
       missing: findGreatestLoss(this.#process.diagnostics.list()) ?? this.#lossesOfDeath().greatest,

@@ -41,13 +41,13 @@ export class GoroutineCensus {
 
 /**
  * Of those that the runtimes list, without their own; undefined where there is no Go runtime. `crashed` is the runtime
- * that died; `blocking` is told of all goroutines on the way.
+ * that died; `blocking` is told of all goroutines on the way, if it is given.
  */
 export function takeCensus(
   crashed: DeadProcess,
   images: readonly Threads[],
   cause: CrashCause,
-  blocking: Pick<Blocking, 'noting'>,
+  blocking: Pick<Blocking, 'noting'> | undefined,
 ): GoroutineCensus | undefined {
   let census: GoroutineCensus | undefined
   for (const threads of images) {
@@ -55,7 +55,8 @@ export function takeCensus(
     const {runtime} = process
     if (!runtime) continue
     census ??= new GoroutineCensus()
-    const all = blocking.noting(process, runtime.goroutines())
+    const goroutines = runtime.goroutines()
+    const all = blocking ? blocking.noting(process, goroutines) : goroutines
     const isCrashed = process === crashed
     census.add(listedGoroutines(runtime, isCrashed ? cause : NO_CRASH, false, all), threads, isCrashed)
   }

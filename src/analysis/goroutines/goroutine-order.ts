@@ -14,16 +14,18 @@ export function goroutinesOfCrash({goroutine: first, current, kept}: ListedFirst
   return [first, second].filter(goroutine => goroutine !== undefined)
 }
 
-/** All others that are alive and wanted, as they are in allgs: `all` of the runtime's. */
+/** All others that are alive and wanted, as they are in allgs: `all` of the runtime's. `first` are told before. */
 export function* otherGoroutines(
   runtime: GoRuntime,
   ofCrash: readonly Goroutine[],
   isWanted: (goroutine: Goroutine) => boolean,
   all: Iterable<Goroutine> = runtime.goroutines(),
+  first: readonly Goroutine[] = [],
 ): Generator<Goroutine> {
-  const listed = new Set(ofCrash.map(({address}) => address))
+  yield* first
+  const listed = ofCrash.map(({address}) => address)
   for (const goroutine of all) {
-    if (!listed.has(goroutine.address) && !goroutine.isDead && isWanted(goroutine)) yield goroutine
+    if (!listed.includes(goroutine.address) && !goroutine.isDead && isWanted(goroutine)) yield goroutine
   }
 }
 
@@ -33,15 +35,14 @@ export function isListed(runtime: GoRuntime, goroutine: Goroutine, withSystem: b
 }
 
 /** The goroutines that the runtime lists, in its own order. A g0 is listed by its M's death alone. */
-export function* listedGoroutines(
+export function listedGoroutines(
   runtime: GoRuntime,
   cause: ListedFirst,
   withSystem: boolean,
   all?: Iterable<Goroutine>,
 ): Generator<Goroutine> {
   const ofCrash = goroutinesOfCrash(cause).filter(({id}) => id !== 0)
-  yield* ofCrash
-  yield* otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, withSystem), all)
+  return otherGoroutines(runtime, ofCrash, goroutine => isListed(runtime, goroutine, withSystem), all, ofCrash)
 }
 
 /** What is kept of a goroutine while it waits for its turn: a million of them are sorted in some tens of megabytes. */
@@ -51,19 +52,25 @@ interface SortEntry {
   id: number
 }
 
+/** In the order asked for. */
+export function sortGoroutines(
+  process: DeadProcess,
+  goroutines: Iterable<Goroutine>,
+  sort: GoroutineSort,
+  kept: readonly (Goroutine | undefined)[],
+): Iterable<Goroutine> {
+  return sort === 'runtime' ? goroutines : readInOrder(process, goroutines, sort, kept)
+}
+
 /**
- * In the order asked for. Sorted ones are read again when their turn comes, so that only their keys stand in memory.
+ * Sorted ones are read again when their turn comes, so that only their keys stand in memory.
  */
-export function* sortGoroutines(
+function* readInOrder(
   process: DeadProcess,
   goroutines: Iterable<Goroutine>,
   sort: GoroutineSort,
   kept: readonly (Goroutine | undefined)[],
 ): Generator<Goroutine> {
-  if (sort === 'runtime') {
-    yield* goroutines
-    return
-  }
   const entries: SortEntry[] = []
   for (const goroutine of goroutines) {
     const key = keyOf(process, goroutine, sort)

@@ -29,6 +29,7 @@ export class Blocking {
   /** Processes whose locks of Go are in the list. */
   readonly #noted = new Set<DeadProcess>()
   readonly #places = new Map<DeadProcess, WaitingPlaces>()
+  #lastWait: {readonly goroutine: Goroutine; readonly wait: GoWait | undefined} | undefined
 
   constructor(images: readonly ThreadStacks[]) {
     this.#images = images
@@ -39,8 +40,16 @@ export class Blocking {
   waitingFor(process: DeadProcess, goroutine: Goroutine, thread: number | null): WaitReport | null {
     const native = thread === null || goroutine.syscall.sp === 0 ? null : this.#nativeWaitOf(thread)
     if (native) return native
-    const wait = findGoWait(process, goroutine, this.#placesOf(process))
+    const wait = this.#goWaitOf(process, goroutine)
     return wait ? reportGoWait(wait) : null
+  }
+
+  /** Who notes the locks of goroutines mostly asks what each waits for, too. */
+  #goWaitOf(process: DeadProcess, goroutine: Goroutine): GoWait | undefined {
+    if (this.#lastWait?.goroutine !== goroutine) {
+      this.#lastWait = {goroutine, wait: findGoWait(process, goroutine, this.#placesOf(process))}
+    }
+    return this.#lastWait.wait
   }
 
   /** For a thread's own report: in C, or in Go with a goroutine that no other thread may run. */
@@ -77,8 +86,17 @@ export class Blocking {
 
   /** All locks of the process, whatever was asked for. */
   report(): BlockingReport {
+    return this.#reportWith(this.#listLocks())
+  }
+
+  /** Without the locks of Go that were not noted yet: Go records no owner of any. */
+  reportOwned(): BlockingReport {
+    return this.#reportWith(this.#nativeLocks().list())
+  }
+
+  #reportWith(locks: BlockingReport['locks']): BlockingReport {
     const {cycles, chains} = this.#search()
-    return {locks: this.#listLocks(), cycles: cycles.map(({links}) => [...links]), chains: [...chains]}
+    return {locks, cycles: cycles.map(({links}) => [...links]), chains: [...chains]}
   }
 
   #listLocks(): BlockingReport['locks'] {
@@ -113,7 +131,7 @@ export class Blocking {
     let isWhole = false
     try {
       for (const goroutine of goroutines) {
-        addGoLock(locks, process, goroutine, this.#placesOf(process))
+        this.#addGoLock(locks, process, goroutine)
         yield goroutine
       }
       isWhole = true
@@ -121,6 +139,17 @@ export class Blocking {
       if (isWhole) this.#noted.add(process)
       else this.#forgetLocks()
     }
+  }
+
+  #addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine): void {
+    // Told without a walk.
+    if (!isOfSync(goroutine.state)) return
+    const wait = this.#goWaitOf(process, goroutine)
+    if (!wait?.kind.startsWith('sync.') || wait.address === undefined) return
+    const {kind, address} = wait
+    // One lock, whether for reading or writing.
+    const lock = {kind: kind.includes(',') ? kind.replace(/,.*$/, '') : kind, address}
+    locks.addOneOf(lock, GO_LOCKS, () => ({thread: null, goroutine: goroutine.id, image: imageName(process)}))
   }
 
   #placesOf(process: DeadProcess): WaitingPlaces {
@@ -168,17 +197,6 @@ export class Blocking {
     }
     return waits
   }
-}
-
-function addGoLock(locks: LockList, process: DeadProcess, goroutine: Goroutine, places: WaitingPlaces): void {
-  // Told without a walk.
-  if (!isOfSync(goroutine.state)) return
-  const wait = findGoWait(process, goroutine, places)
-  if (!wait?.kind.startsWith('sync.') || wait.address === undefined) return
-  // One lock, whether for reading or writing.
-  const lock = {kind: wait.kind.replace(/,.*$/, ''), address: wait.address}
-  const isKept = locks.size < GO_LOCKS || locks.has(lock)
-  if (isKept) locks.add(lock, {thread: null, goroutine: goroutine.id, image: imageName(process)}, null)
 }
 
 function reportGoWait(wait: GoWait): WaitReport {

@@ -34,7 +34,8 @@ export function findGoWait(
 ): GoWait | undefined {
   if (goroutine.status.number !== GOROUTINE_STATUS._Gwaiting) return undefined
   const kind = goroutine.state
-  const channels = goroutine.waitingOn.map(({channel}) => channel).filter(channel => channel !== NULL_ADDRESS)
+  const channels: Address[] = []
+  for (const {channel} of goroutine.waitingOn) if (channel !== NULL_ADDRESS) channels.push(channel)
   if (channels.length > 0) return {kind, address: channels[0], addresses: channels}
   if (!isOfSync(kind)) return {kind, address: undefined, addresses: []}
   const found = findSync(process, goroutine, places)

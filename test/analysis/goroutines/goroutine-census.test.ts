@@ -76,6 +76,7 @@ test('goroutines are counted by what they wait for, the most first, without the 
   const notes = makeNotes()
   const census = takeCensus(process, [threadsOf(process)], NOBODY, notes)
   t.deepEqual(notes.seen, [1, 2, 3, 4, 9])
+  t.deepEqual(takeCensus(process, [threadsOf(process)], NOBODY, undefined), census, 'nobody need be told')
   t.like(census, {count: 3, inC: 1, main: {id: 1}})
   t.deepEqual(census?.states, [
     ['select', 2],

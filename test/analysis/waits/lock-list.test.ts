@@ -46,11 +46,29 @@ test('the first hundred waiters are named, and all are counted', t => {
   )
 })
 
-test('a lock that is known can be told from one that is not', t => {
+test('of many locks the first are kept, with all who wait for them, whoever comes between', t => {
   const locks = new LockList()
-  locks.add(MUTEX, waiter(1), null)
-  t.is(locks.size, 1)
-  t.true(locks.has(MUTEX))
-  t.false(locks.has({...MUTEX, kind: 'semaphore'}))
-  t.false(locks.has({...MUTEX, address: toAddress(0x1008)}))
+  const others = [{...MUTEX, kind: 'semaphore'}, {...MUTEX, address: toAddress(0x1008)}, MUTEX]
+  for (const [index, lock] of [MUTEX, MUTEX, ...others, ...others].entries()) {
+    locks.addOneOf(lock, 2, () => waiter(index))
+  }
+  t.deepEqual(
+    locks.list().map(({kind, address, waiters, waiterCount, owner}) => [kind, address, waiters, waiterCount, owner]),
+    [
+      ['pthread mutex', '0x1000', [0, 1, 4, 7].map(waiter), 4, null],
+      ['semaphore', '0x1000', [2, 5].map(waiter), 2, null],
+    ],
+  )
+})
+
+test('of many waiters those alone are made that are named', t => {
+  const locks = new LockList()
+  let made = 0
+  for (let thread = 0; thread < 250; thread++) {
+    locks.addOneOf(MUTEX, 1, () => {
+      made++
+      return waiter(thread)
+    })
+  }
+  t.deepEqual([made, locks.list()[0]?.waiterCount], [100, 250])
 })
