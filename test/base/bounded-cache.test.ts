@@ -60,3 +60,13 @@ test('in text a long name says how much of it is not shown', t => {
   t.is(printable('\x1b'.repeat(1_000_000)), `${'\\x1b'.repeat(16_384)}…[983616 characters more]`)
   t.is(printableLines('line\n'.repeat(100_000)).split('\n').length, 52_429)
 })
+
+test('what is not kept is not there for who only asks, and is found by its key', t => {
+  const cache = new BoundedCache<number, number | undefined>(2)
+  t.is(cache.get(3), undefined)
+  t.is(
+    cache.of(3, key => key * 2),
+    6,
+  )
+  t.is(cache.get(3), 6)
+})
