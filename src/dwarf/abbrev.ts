@@ -1,4 +1,4 @@
-import type {Cursor} from '../base/cursor.ts'
+import {type Cursor, FIELD} from '../base/cursor.ts'
 import {DW_AT, DW_FORM} from './constants.ts'
 
 /** Attributes in a row whose lengths the abbreviation tells, and what follows them. */
@@ -22,6 +22,8 @@ export interface Abbrev {
   readonly implicit: readonly number[]
   /** The same forms, for who passes by them. */
   readonly runs: readonly FormRun[]
+  /** They again, as most units have them (`Unit.isUsual`), for `Cursor.skipFields`; undefined: a form is rare. */
+  readonly fields: readonly number[] | undefined
   /** Index of DW_AT_sibling in `names`, or -1. */
   readonly sibling: number
   /** What stands before it, where the abbreviation tells how long that is. */
@@ -161,7 +163,32 @@ function parseDeclaration(cursor: Cursor): Abbrev {
   const sibling = names.indexOf(DW_AT.sibling)
   const before = sibling < 0 ? [] : runsOf(forms.slice(0, sibling))
   const beforeSibling = before.length === 1 && before[0]?.next === -1 ? before[0] : undefined
-  return {tag, hasChildren, names, forms, implicit, runs: runsOf(forms), sibling, beforeSibling}
+  const runs = runsOf(forms)
+  return {tag, hasChildren, names, forms, implicit, runs, fields: fieldsOf(runs), sibling, beforeSibling}
+}
+
+const FIELD_OF: Readonly<Record<number, number>> = {
+  [DW_FORM.udata]: FIELD.leb128,
+  [DW_FORM.sdata]: FIELD.leb128,
+  [DW_FORM.addrx]: FIELD.leb128,
+  [DW_FORM.strx]: FIELD.leb128,
+  [DW_FORM.loclistx]: FIELD.leb128,
+  [DW_FORM.rnglistx]: FIELD.leb128,
+  [DW_FORM.exprloc]: FIELD.block,
+  [DW_FORM.block1]: FIELD.block,
+  [DW_FORM.string]: FIELD.string,
+}
+
+function fieldsOf(runs: readonly FormRun[]): readonly number[] | undefined {
+  const fields: number[] = []
+  for (const {bytes, addresses, offsets, refAddrs, next} of runs) {
+    const length = bytes + addresses * 8 + (offsets + refAddrs) * 4
+    if (length > 0) fields.push(length)
+    const field = next < 0 ? 0 : FIELD_OF[next]
+    if (field === undefined) return undefined
+    if (field < 0) fields.push(field)
+  }
+  return fields
 }
 
 function runsOf(forms: readonly number[]): FormRun[] {

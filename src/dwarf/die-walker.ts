@@ -73,8 +73,14 @@ export class DieWalker {
   }
 
   #skipPending(): void {
-    if (this.#pending) skipAttributes(this.#cursor, this.#abbrev as Abbrev, this.#unit)
+    if (this.#pending) this.#skip(this.#abbrev as Abbrev)
     this.#pending = false
+  }
+
+  #skip(abbrev: Abbrev): void {
+    const {fields} = abbrev
+    const isSkipped = fields !== undefined && this.#unit.isUsual && this.#cursor.skipFields(fields)
+    if (!isSkipped) skipAttributes(this.#cursor, abbrev, this.#unit)
   }
 
   /** Reads the attributes of the present DIE. Once for each DIE. */
@@ -158,7 +164,7 @@ export class DieWalker {
       }
       const abbrev = this.#abbrevOf(code, at)
       if (abbrev.hasChildren) this.#nextDepth++
-      skipAttributes(cursor, abbrev, this.#unit)
+      this.#skip(abbrev)
     }
   }
 }

@@ -31,6 +31,8 @@ export class Unit {
   readonly abbrevs: AbbrevTable
   /** Whether a type may have functions in it: in C, whose units repeat the same structs, none has. */
   readonly hasMethods: boolean
+  /** Addresses of 8 bytes, offsets of 4, which a reference into the section is too: not so in DWARF 2. */
+  readonly isUsual: boolean
   readonly #bytes: Uint8Array
   #rangesLeft = RANGE_BUDGET
   #scopes: ScopeIndex | undefined
@@ -41,6 +43,7 @@ export class Unit {
     this.section = section
     this.header = header
     this.abbrevs = file.abbrevs(header.abbrevOffset)
+    this.isUsual = header.addressSize === 8 && header.offsetSize === 4 && header.version > 2
     this.#bytes = file.sections.bytes(section).subarray(header.offset, header.end)
     const walker = new DieWalker(this, header.firstDie)
     this.root = new DieAttributes()

@@ -57,6 +57,30 @@ test('to pass by a DIE leads to where to read it leads, whatever the unit’s si
   }
 })
 
+test('to pass by fields in one go leads there too, or nowhere: where one is cut or long, or of a rare form', t => {
+  const {fields} = declare(FORMS).find(1) ?? {}
+  if (!fields) return t.fail()
+  const bytes = data(8, 4, 4)
+  const cursor = new Cursor(bytes, 'fields')
+  t.true(cursor.skipFields(fields))
+  t.is(cursor.position, bytes.length)
+  for (let size = 0; size < bytes.length; size++) {
+    const cut = new Cursor(bytes.subarray(0, size), 'cut')
+    t.false(cut.skipFields(fields))
+    t.is(cut.position, 0)
+  }
+  const block = declare([DW_FORM.data1, DW_FORM.exprloc]).find(1)?.fields ?? []
+  for (const [length, position] of [
+    [0x7f, 0x81],
+    [0x80, 0],
+  ] as const) {
+    const long = new Cursor(Uint8Array.of(0, length, ...new Uint8Array(0x90)), 'block')
+    t.is(long.skipFields(block), position > 0)
+    t.is(long.position, position)
+  }
+  t.is(declare([DW_FORM.data1, DW_FORM.block4]).find(1)?.fields, undefined)
+})
+
 test('a form that no version defines is not passed by', t => {
   const abbrev = declare([DW_FORM.data1, 0, DW_FORM.data1]).find(1)
   if (!abbrev) return t.fail()
