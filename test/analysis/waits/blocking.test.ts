@@ -56,6 +56,19 @@ test('channels are no locks, and what cannot be led to is not listed', t => {
   t.deepEqual(blocking.report(), {locks: [], cycles: [], chains: []})
 })
 
+test('what has an owner is told without a look at goroutines, and those that were all noted are not asked again', t => {
+  const {process, blocking} = blockingOf()
+  let passes = 0
+  function* goroutines(): Generator<Goroutine> {
+    passes++
+    yield goroutine(1, 'sync.Mutex.Lock')
+  }
+  Object.assign(process.runtime as object, {goroutines})
+  t.deepEqual([blocking.reportOwned().locks, passes], [[], 0])
+  t.is([...blocking.noting(process, goroutines())].length, 1)
+  t.deepEqual([blocking.report().locks, passes], [[], 1])
+})
+
 test('no waits, no diagnostics', t => {
   const diagnostics = new Diagnostics()
   blockingOf().blocking.addDiagnostics(diagnostics)
