@@ -3,10 +3,10 @@ import test from 'ava'
 import {decodeFault} from '../../src/amd64/faulting-instruction.ts'
 import {analyzeCore} from '../../src/analysis/analyze-core.ts'
 import {toAddress} from '../../src/base/address.ts'
-import {Deadline} from '../../src/base/deadline.ts'
 import {renderGoText} from '../../src/render/go-text.ts'
 import {PLAIN_STYLE} from '../../src/render/style.ts'
 import {renderSummary} from '../../src/render/summary-text.ts'
+import {plainOptions} from '../support/analysis-options.ts'
 import {withFixture} from '../support/open-fixture.ts'
 import {FakeProcess} from '../unwind/process.ts'
 
@@ -16,16 +16,7 @@ const isLoaded = (): boolean =>
 
 test.serial('the text of a crash that tables explain, its summary too, never loads the decoder', async t => {
   const text = await withFixture('cfault-segv-go1.27', (dead, diagnostics) => {
-    const report = analyzeCore(dead, {
-      tool: {name: 'test', version: '0'},
-      traceback: undefined,
-      cgoFrames: 'auto',
-      goroutines: undefined,
-      maxFrames: 1000,
-      demangle: true,
-      deadline: Deadline.never(diagnostics),
-      diagnostics,
-    })
+    const report = analyzeCore(dead, plainOptions(diagnostics))
     return [...renderSummary(report.summary, PLAIN_STYLE), ...renderGoText(report, PLAIN_STYLE)].join('')
   })
   t.regex(text, /SIGSEGV/)

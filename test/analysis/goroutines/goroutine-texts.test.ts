@@ -4,12 +4,12 @@ import {analyzeCore} from '../../../src/analysis/analyze-core.ts'
 import {analyzeGoroutines} from '../../../src/analysis/analyze-goroutines.ts'
 import type {GoroutineReporter} from '../../../src/analysis/goroutines/goroutine-reporter.ts'
 import {GoroutineTexts} from '../../../src/analysis/goroutines/goroutine-texts.ts'
-import {Deadline} from '../../../src/base/deadline.ts'
 import type {Diagnostics} from '../../../src/base/diagnostics.ts'
 import {renderGoroutine} from '../../../src/render/go-text.ts'
 import {PLAIN_STYLE, paintedStyle, type Style} from '../../../src/render/style.ts'
 import type {FrameReport, GoroutineList, GoroutineReport} from '../../../src/report/core-report.ts'
 import type {Goroutine} from '../../../src/runtime-model/goroutine.ts'
+import {plainOptions} from '../../support/analysis-options.ts'
 import {withFixture} from '../../support/open-fixture.ts'
 
 const CASES = ['blocked-fault-go1.15', 'blocked-fault-go1.27', 'busy-ancestors-go1.27', 'callback-parked-go1.27']
@@ -26,17 +26,7 @@ const PAINTED = paintedStyle({
 })
 
 function optionsOf(diagnostics: Diagnostics) {
-  return {
-    tool: {name: 'gotrace-core', version: '0'},
-    traceback: undefined,
-    cgoFrames: 'auto',
-    goroutines: undefined,
-    maxFrames: 1000,
-    demangle: true,
-    deadline: Deadline.never(diagnostics),
-    diagnostics,
-    waits: 'left-out',
-  } as const
+  return {...plainOptions(diagnostics), waits: 'left-out'} as const
 }
 
 for (const name of CASES) {

@@ -8,6 +8,7 @@ import {Deadline} from '../../../src/base/deadline.ts'
 import {ElfFile} from '../../../src/elf/elf-file.ts'
 import {SymbolTable} from '../../../src/elf/symtab.ts'
 import type {BlockingReport, CrashReport, GoroutineReport} from '../../../src/report/core-report.ts'
+import {plainOptions} from '../../support/analysis-options.ts'
 import {withFixture} from '../../support/open-fixture.ts'
 
 interface Found {
@@ -21,16 +22,7 @@ interface Found {
 
 async function analyze(name: string): Promise<Found> {
   return withFixture(name, (dead, diagnostics, fixture) => {
-    const report = analyzeCore(dead, {
-      tool: {name: 'test', version: '0'},
-      traceback: undefined,
-      cgoFrames: 'auto',
-      goroutines: undefined,
-      maxFrames: 1000,
-      demangle: true,
-      deadline: Deadline.never(diagnostics),
-      diagnostics,
-    })
+    const report = analyzeCore(dead, plainOptions(diagnostics))
     const waits = new Map<number, GoroutineReport['waitingFor']>()
     for (const goroutine of report.goroutines) waits.set(goroutine.id, goroutine.waitingFor)
     const {blocking} = report.tail()
